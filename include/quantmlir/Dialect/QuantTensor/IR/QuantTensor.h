@@ -1,0 +1,37 @@
+//===- QuantTensor.h - The quant_tensor dialect ---------------------------===//
+
+#ifndef QUANTMLIR_DIALECT_QUANTTENSOR_IR_QUANTTENSOR_H
+#define QUANTMLIR_DIALECT_QUANTTENSOR_IR_QUANTTENSOR_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/TensorEncoding.h"
+#include "mlir/Interfaces/DestinationStyleOpInterface.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "quantmlir/Dialect/QuantTensor/IR/QuantTensorEnums.h.inc"
+
+#include "quantmlir/Dialect/QuantTensor/IR/QuantTensorDialect.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "quantmlir/Dialect/QuantTensor/IR/QuantTensorAttrs.h.inc"
+
+namespace quantmlir::quant_tensor {
+
+/// The quantization encoding of `type`, or null where it has none (or is no
+/// ranked tensor).
+EncodingAttr getEncoding(::mlir::Type type);
+
+/// `type` without its quantization encoding.
+::mlir::RankedTensorType dropEncoding(::mlir::RankedTensorType type);
+
+} // namespace quantmlir::quant_tensor
+
+#define GET_OP_CLASSES
+#include "quantmlir/Dialect/QuantTensor/IR/QuantTensorOps.h.inc"
+
+#endif // QUANTMLIR_DIALECT_QUANTTENSOR_IR_QUANTTENSOR_H

@@ -1,0 +1,238 @@
+//===- QuantTensorAttrs.td - Encoding, layout, codebook -------*- tablegen -*-===//
+
+#ifndef QUANTMLIR_QUANTTENSOR_ATTRS_TD
+#define QUANTMLIR_QUANTTENSOR_ATTRS_TD
+
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/TensorEncoding.td"
+include "mlir/IR/EnumAttr.td"
+include "quantmlir/Dialect/QuantTensor/IR/QuantTensorDialect.td"
+
+class QuantTensor_Attr<string name, string attrMnemonic, list<Trait> traits = []>
+    : AttrDef<QuantTensor_Dialect, name, traits> {
+  let mnemonic = attrMnemonic;
+}
+
+//===----------------------------------------------------------------------===//
+// Enums
+//===----------------------------------------------------------------------===//
+
+def QuantTensor_Rounding : I32EnumAttr<"Rounding",
+    "how x / scale becomes a code", [
+      I32EnumAttrCase<"NearestEven", 0, "nearest_even">,
+      I32EnumAttrCase<"NearestAway", 1, "nearest_away">,
+      I32EnumAttrCase<"TowardZero", 2, "toward_zero">,
+      I32EnumAttrCase<"Downward", 3, "downward">,
+      I32EnumAttrCase<"Upward", 4, "upward">
+    ]> {
+  let cppNamespace = "::quantmlir::quant_tensor";
+  let genSpecializedAttr = 0;
+}
+
+def QuantTensor_Overflow : I32EnumAttr<"Overflow",
+    "what happens to a code outside the range", [
+      I32EnumAttrCase<"Saturate", 0, "saturate">,
+      I32EnumAttrCase<"Wrap", 1, "wrap">
+    ]> {
+  let cppNamespace = "::quantmlir::quant_tensor";
+  let genSpecializedAttr = 0;
+}
+
+def QuantTensor_LayoutKind : I32EnumAttr<"LayoutKind", "where the bits sit", [
+      I32EnumAttrCase<"RowMajor", 0, "row_major">,
+      I32EnumAttrCase<"Packed", 1, "packed">,
+      I32EnumAttrCase<"Fragment", 2, "fragment">
+    ]> {
+  let cppNamespace = "::quantmlir::quant_tensor";
+  let genSpecializedAttr = 0;
+}
+
+def QuantTensor_ParamMethod : I32EnumAttr<"ParamMethod",
+    "how scales and zero points are chosen from data", [
+      I32EnumAttrCase<"AbsMax", 0, "absmax">,
+      I32EnumAttrCase<"MinMax", 1, "minmax">,
+      I32EnumAttrCase<"Percentile", 2, "percentile">,
+      I32EnumAttrCase<"MSE", 3, "mse">,
+      I32EnumAttrCase<"KL", 4, "kl">
+    ]> {
+  let cppNamespace = "::quantmlir::quant_tensor";
+  let genSpecializedAttr = 0;
+}
+def QuantTensor_ParamMethodAttr
+    : EnumAttr<QuantTensor_Dialect, QuantTensor_ParamMethod, "method"> {
+  let assemblyFormat = "$value";
+}
+
+def QuantTensor_ObserveKind : I32EnumAttr<"ObserveKind", "a statistic", [
+      I32EnumAttrCase<"MinMax", 0, "minmax">,
+      I32EnumAttrCase<"AbsMean", 1, "absmean">,
+      I32EnumAttrCase<"Histogram", 2, "histogram">,
+      I32EnumAttrCase<"XtX", 3, "xtx">
+    ]> {
+  let cppNamespace = "::quantmlir::quant_tensor";
+  let genSpecializedAttr = 0;
+}
+def QuantTensor_ObserveKindAttr
+    : EnumAttr<QuantTensor_Dialect, QuantTensor_ObserveKind, "observe_kind"> {
+  let assemblyFormat = "$value";
+}
+
+//===----------------------------------------------------------------------===//
+// Codebook
+//===----------------------------------------------------------------------===//
+
+def QuantTensor_CodebookAttr : QuantTensor_Attr<"Codebook", "codebook"> {
+  let summary = "a table of values that unsigned codes index";
+  let description = [{
+    Code `c` means `values[c]`, before the scale. `nf4` names the 16 values of
+    the QLoRA paper's NormalFloat4; any other table is written out. The table
+    has exactly `2^bits` ascending finite entries.
+
+    ```mlir
+    #quant_tensor.codebook<nf4>
+    #quant_tensor.codebook<[-1.0, -0.25, 0.25, 1.0]>
+    ```
+  }];
+  let parameters = (ins "::mlir::DenseF64ArrayAttr":$table);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// The 16 values of NormalFloat4 (QLoRA, appendix E), ascending.
+    static ::llvm::ArrayRef<double> getNF4Values();
+    static CodebookAttr getNF4(::mlir::MLIRContext *context);
+    static CodebookAttr get(::mlir::MLIRContext *context,
+                            ::llvm::ArrayRef<double> values);
+    ::llvm::ArrayRef<double> getValues() const { return getTable().asArrayRef(); }
+    bool isNF4() const;
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// Layout
+//===----------------------------------------------------------------------===//
+
+def QuantTensor_LayoutAttr : QuantTensor_Attr<"Layout", "layout"> {
+  let summary = "where the bits of the codes sit";
+  let description = [{
+    `row_major`: each row (all but the last dimension fixed) is a little-endian
+    bit stream padded to a whole byte: code `k` occupies bits `[k*b, (k+1)*b)`.
+    8-bit codes are one element each. This is the default and is never printed.
+
+    `packed`: codes live in words of `word` bits (8 or 32). A word holds
+    `word / bits` codes of one line along dimension `axis`; slot `s` (bits
+    `[s*b, (s+1)*b)`) of word `i` holds element `i * slots + order[s]`, or, with
+    `halves`, element `order[s] * (dim / slots) + i`. `permutation` says in
+    which order the logical dimensions are stored (`[1, 0]`: a logical N×K
+    tensor stored K×N, as GPTQ and AWQ do). `axis` counts logical dimensions.
+
+    ```
+      packed, word = 8, order = [0, 1]            packed, word = 8, order = [1, 0]
+      byte i: | k=2i+1 | k=2i |  (low first)      byte i: | k=2i | k=2i+1 |  (high first)
+      packed, word = 8, order = [0, 1], halves
+      byte i: | k=i+K/2 | k=i |
+    ```
+
+    `fragment`: the order in which the lanes of a warp feed `mma.sync`, chosen
+    by the schedule; `tile` is [rows, columns] of one block of codes that a
+    warp reads with 16 bytes a lane. Rows and columns are zero-padded to whole
+    tiles. Only `repack` makes it.
+
+    ```mlir
+    #quant_tensor.layout<packed, word = 32, axis = 1, order = [0, 2, 4, 6, 1, 3, 5, 7], permutation = [1, 0]>
+    #quant_tensor.layout<fragment, tile = [16, 64]>
+    ```
+  }];
+  let parameters = (ins
+    "::quantmlir::quant_tensor::LayoutKind":$kind,
+    DefaultValuedParameter<"int64_t", "0">:$word,
+    DefaultValuedParameter<"int64_t", "-1">:$axis,
+    OptionalArrayRefParameter<"int64_t">:$order,
+    DefaultValuedParameter<"bool", "false">:$halves,
+    OptionalArrayRefParameter<"int64_t">:$permutation,
+    OptionalArrayRefParameter<"int64_t">:$tile);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Encoding
+//===----------------------------------------------------------------------===//
+
+def QuantTensor_EncodingAttr : QuantTensor_Attr<"Encoding", "encoding",
+    [DeclareAttrInterfaceMethods<VerifiableTensorEncoding>]> {
+  let summary = "what the codes of a quantized tensor mean";
+  let description = [{
+    Element (i, j, ...) of the tensor means exactly the real number
+    `(code - zero_point) * scale`, where scale and zero point are those of the
+    block that the element lies in, or `codebook[code] * scale`.
+
+    | field | meaning | default |
+    |---|---|---|
+    | `storage` | `i2`..`i8` (signed), `ui2`..`ui8`, `f8E4M3FN`, `f8E5M2`, `f4E2M1FN` | required |
+    | `block` | extent of a block in each dimension, 0 = the whole dimension | required |
+    | `scale` | `f32`, `f16`, `bf16`, `f8E8M0FNU`, `f8E4M3FN` | required |
+    | `zero_point` | an integer or float type | none |
+    | `range` | smallest and largest code in use | all of `storage` |
+    | `rounding` | `nearest_even`, `nearest_away`, `toward_zero`, `downward`, `upward` | `nearest_even` |
+    | `overflow` | `saturate`, `wrap` | `saturate` |
+    | `codebook` | `nf4` or a list of values; storage is then `ui2`..`ui8` | none |
+    | `layout` | `#quant_tensor.layout` | row major |
+
+    The shape of scales (and zero points) is `ceildiv(shape, block)`: the last
+    block of a dimension may be short.
+
+    ```mlir
+    #token = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+    #w4g128 = #quant_tensor.encoding<{storage = i4, block = [1, 128], scale = bf16}>
+    #mxfp4 = #quant_tensor.encoding<{storage = f4E2M1FN, block = [1, 32], scale = f8E8M0FNU}>
+    #nf4 = #quant_tensor.encoding<{storage = ui4, block = [1, 64], scale = f32, codebook = nf4}>
+    ```
+  }];
+  let parameters = (ins
+    "::mlir::Type":$storage,
+    ArrayRefParameter<"int64_t">:$block,
+    "::mlir::Type":$scale,
+    OptionalParameter<"::mlir::Type">:$zeroPoint,
+    OptionalArrayRefParameter<"int64_t">:$range,
+    DefaultValuedParameter<"::quantmlir::quant_tensor::Rounding",
+        "::quantmlir::quant_tensor::Rounding::NearestEven">:$rounding,
+    DefaultValuedParameter<"::quantmlir::quant_tensor::Overflow",
+        "::quantmlir::quant_tensor::Overflow::Saturate">:$overflow,
+    OptionalParameter<"::quantmlir::quant_tensor::CodebookAttr">:$codebook,
+    OptionalParameter<"::quantmlir::quant_tensor::LayoutAttr">:$layout);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Width of one code in bits, 2 to 8.
+    unsigned getStorageBits() const;
+    bool isFloatStorage() const;
+    /// Whether integer codes are signed (signless `iN` counts as signed).
+    bool isSignedStorage() const;
+    bool hasZeroPoint() const { return static_cast<bool>(getZeroPoint()); }
+    /// The layout, row major where none is written.
+    LayoutAttr getLayoutOrDefault() const;
+    bool isRowMajor() const;
+    /// Smallest and largest code: `range`, or all that the storage holds.
+    /// Integer storage only.
+    std::pair<int64_t, int64_t> getCodeRange() const;
+    /// Largest magnitude a code can mean before the scale (the quotient that
+    /// absmax maps the largest value to): 127 for i8, 7 for i4, 448 for
+    /// f8E4M3FN, 6 for f4E2M1FN, the largest codebook entry.
+    double getMaxMagnitude() const;
+    EncodingAttr withLayout(LayoutAttr layout) const;
+
+    /// Extent of a block in dimension `dim` of a tensor whose extent is
+    /// `size` (0 in `block` means the whole dimension).
+    int64_t getBlockExtent(unsigned dim, int64_t size) const;
+    /// ceildiv(shape, block), dynamic where the extent is and the block is not
+    /// the whole dimension.
+    ::llvm::SmallVector<int64_t> getScaleShape(::llvm::ArrayRef<int64_t> shape) const;
+    /// The plain tensor types that an encoded tensor of `shape` is made of.
+    ::mlir::RankedTensorType getCodesType(::llvm::ArrayRef<int64_t> shape) const;
+    ::mlir::RankedTensorType getScalesType(::llvm::ArrayRef<int64_t> shape) const;
+    /// Null where the encoding has no zero point.
+    ::mlir::RankedTensorType getZeroPointsType(::llvm::ArrayRef<int64_t> shape) const;
+  }];
+}
+
+#endif // QUANTMLIR_QUANTTENSOR_ATTRS_TD

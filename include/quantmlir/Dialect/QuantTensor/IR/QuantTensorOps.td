@@ -1,0 +1,337 @@
+//===- QuantTensorOps.td - The algebra of quantized tensors ---*- tablegen -*-===//
+
+#ifndef QUANTMLIR_QUANTTENSOR_OPS_TD
+#define QUANTMLIR_QUANTTENSOR_OPS_TD
+
+include "mlir/Interfaces/DestinationStyleOpInterface.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+include "quantmlir/Dialect/QuantTensor/IR/QuantTensorAttrs.td"
+
+class QuantTensor_Op<string mnemonic, list<Trait> traits = []>
+    : Op<QuantTensor_Dialect, mnemonic, traits>;
+
+/// A ranked tensor that carries a #quant_tensor.encoding.
+def QuantTensor_EncodedTensor : Type<
+    And<[AnyRankedTensor.predicate,
+         CPred<"::quantmlir::quant_tensor::getEncoding($_self) != nullptr">]>,
+    "ranked tensor with a quant_tensor encoding", "::mlir::RankedTensorType">;
+
+/// A ranked tensor without a #quant_tensor.encoding.
+def QuantTensor_DenseTensor : Type<
+    And<[AnyRankedTensor.predicate,
+         CPred<"::quantmlir::quant_tensor::getEncoding($_self) == nullptr">]>,
+    "ranked tensor without a quant_tensor encoding", "::mlir::RankedTensorType">;
+
+//===----------------------------------------------------------------------===//
+// Bundling
+//===----------------------------------------------------------------------===//
+
+def QuantTensor_AssembleOp : QuantTensor_Op<"assemble", [Pure]> {
+  let summary = "bundle codes, scales and zero points into an encoded tensor";
+  let description = [{
+    The operand types are exactly those that the result's encoding names
+    (`getCodesType`, `getScalesType`, `getZeroPointsType`).
+
+    ```mlir
+    %w = quant_tensor.assemble %codes, %scales
+        : tensor<4096x2048xi8>, tensor<4096x32xbf16> -> tensor<4096x4096xbf16, #w4g128>
+    ```
+  }];
+  let arguments = (ins QuantTensor_DenseTensor:$codes,
+                       QuantTensor_DenseTensor:$scales,
+                       Optional<QuantTensor_DenseTensor>:$zero_points);
+  let results = (outs QuantTensor_EncodedTensor:$result);
+  let assemblyFormat = [{
+    $codes `,` $scales (`,` $zero_points^)? attr-dict `:`
+    type($codes) `,` type($scales) (`,` type($zero_points)^)? `->` type($result)
+  }];
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+def QuantTensor_DisassembleOp : QuantTensor_Op<"disassemble", [Pure]> {
+  let summary = "take an encoded tensor apart";
+  let description = [{
+    The inverse of `assemble`; results in the same order.
+
+    ```mlir
+    %codes, %scales = quant_tensor.disassemble %w
+        : tensor<4096x4096xbf16, #w4g128> -> tensor<4096x2048xi8>, tensor<4096x32xbf16>
+    ```
+  }];
+  let arguments = (ins QuantTensor_EncodedTensor:$source);
+  let results = (outs QuantTensor_DenseTensor:$codes,
+                      QuantTensor_DenseTensor:$scales,
+                      Optional<QuantTensor_DenseTensor>:$zero_points);
+  let assemblyFormat = [{
+    $source attr-dict `:` type($source) `->`
+    type($codes) `,` type($scales) (`,` type($zero_points)^)?
+  }];
+  let builders = [OpBuilder<(ins "::mlir::Value":$source)>];
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Parameters, quantize, dequantize
+//===----------------------------------------------------------------------===//
+
+def QuantTensor_ChooseParamsOp : QuantTensor_Op<"choose_params", [Pure]> {
+  let summary = "choose scales and zero points from data";
+  let description = [{
+    One scale (and zero point, where `encoding` has one) per block of `source`.
+    With `qmin`, `qmax` the encoding's code range and `Q` its largest magnitude:
+
+    - `absmax`: `scale = max|x| / Q`, zero point 0.
+    - `minmax`: `scale = (max(x, 0) - min(x, 0)) / (qmax - qmin)`,
+      `zero_point = clamp(round(qmin - min(x, 0) / scale))`.
+    - `percentile`: as the two above on data clipped to the percentile
+      `percent` (linear interpolation between order statistics).
+    - `mse`: the scale among `candidates` fractions of absmax's (or minmax's
+      range) that minimises the squared error after quantization.
+    - `kl`: the clip that minimises the Kullback-Leibler divergence between
+      the histogram of `|x|` and its quantized form.
+
+    A block of zeros gets scale 1. The arithmetic is in f32; the scale is
+    rounded to the scale type (`f8E8M0FNU`: to the power of two not below it).
+
+    ```mlir
+    %s = quant_tensor.choose_params %x method(absmax) encoding(#token)
+        : tensor<?x4096xf32> -> tensor<?x1xf32>
+    ```
+  }];
+  let arguments = (ins QuantTensor_DenseTensor:$source,
+                       QuantTensor_ParamMethodAttr:$method,
+                       QuantTensor_EncodingAttr:$encoding,
+                       DefaultValuedAttr<F64Attr, "99.9">:$percent,
+                       DefaultValuedAttr<I64Attr, "80">:$candidates);
+  let results = (outs QuantTensor_DenseTensor:$scales,
+                      Optional<QuantTensor_DenseTensor>:$zero_points);
+  let assemblyFormat = [{
+    $source `method` `(` $method `)` `encoding` `(` $encoding `)` attr-dict `:`
+    type($source) `->` type($scales) (`,` type($zero_points)^)?
+  }];
+  let hasVerifier = 1;
+}
+
+def QuantTensor_QuantizeOp : QuantTensor_Op<"quantize",
+    [Pure, AttrSizedOperandSegments]> {
+  let summary = "dense to encoded";
+  let description = [{
+    Integer storage: `code = clamp(round(x / scale) + zero_point, qmin, qmax)`,
+    the division in f32, rounding and overflow as the encoding says; NaN gives
+    code 0 (plus nothing). Float storage: `x / scale` rounded to the storage
+    type, saturating. Codebook: the nearest entry, ties to the lower code. A
+    scale of 0 or a non-finite quotient saturates.
+
+    Without `scales`, parameters are chosen from `source` itself (dynamic
+    quantization) by `method`, absmax by default, minmax where the encoding has
+    a zero point.
+
+    ```mlir
+    %q = quant_tensor.quantize %x : tensor<?x4096xf32> -> tensor<?x4096xf32, #token>
+    %p = quant_tensor.quantize %w scales(%s : tensor<4096x32xbf16>)
+        : tensor<4096x4096xbf16> -> tensor<4096x4096xbf16, #w4g128>
+    ```
+  }];
+  let arguments = (ins QuantTensor_DenseTensor:$source,
+                       Optional<QuantTensor_DenseTensor>:$scales,
+                       Optional<QuantTensor_DenseTensor>:$zero_points,
+                       OptionalAttr<QuantTensor_ParamMethodAttr>:$method);
+  let results = (outs QuantTensor_EncodedTensor:$result);
+  let assemblyFormat = [{
+    $source (`scales` `(` $scales^ `:` type($scales) `)`)?
+    (`zero_points` `(` $zero_points^ `:` type($zero_points) `)`)?
+    (`method` `(` $method^ `)`)? attr-dict `:` type($source) `->` type($result)
+  }];
+  let hasVerifier = 1;
+  let hasFolder = 1;
+  let hasCanonicalizer = 1;
+}
+
+def QuantTensor_DequantizeOp : QuantTensor_Op<"dequantize", [Pure]> {
+  let summary = "encoded to dense";
+  let description = [{
+    Each element's exact value `(code - zero_point) * scale`, rounded once to
+    the result's element type (through f32).
+
+    ```mlir
+    %d = quant_tensor.dequantize %w : tensor<4096x4096xbf16, #w4g128> -> tensor<4096x4096xbf16>
+    ```
+  }];
+  let arguments = (ins QuantTensor_EncodedTensor:$source);
+  let results = (outs QuantTensor_DenseTensor:$result);
+  let assemblyFormat = "$source attr-dict `:` type($source) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def QuantTensor_RequantizeOp : QuantTensor_Op<"requantize",
+    [Pure, AttrSizedOperandSegments]> {
+  let summary = "encoded to encoded with another meaning";
+  let description = [{
+    `quantize(dequantize(source))` with the result's encoding, without the
+    rounding in between; parameters given or chosen as in `quantize`.
+
+    ```mlir
+    %r = quant_tensor.requantize %q : tensor<8x64xf32, #token> -> tensor<8x64xf32, #w8>
+    ```
+  }];
+  let arguments = (ins QuantTensor_EncodedTensor:$source,
+                       Optional<QuantTensor_DenseTensor>:$scales,
+                       Optional<QuantTensor_DenseTensor>:$zero_points,
+                       OptionalAttr<QuantTensor_ParamMethodAttr>:$method);
+  let results = (outs QuantTensor_EncodedTensor:$result);
+  let assemblyFormat = [{
+    $source (`scales` `(` $scales^ `:` type($scales) `)`)?
+    (`zero_points` `(` $zero_points^ `:` type($zero_points) `)`)?
+    (`method` `(` $method^ `)`)? attr-dict `:` type($source) `->` type($result)
+  }];
+  let hasVerifier = 1;
+  let hasCanonicalizer = 1;
+}
+
+def QuantTensor_RepackOp : QuantTensor_Op<"repack", [Pure]> {
+  let summary = "the same values in another layout";
+  let description = [{
+    Source and result differ in `layout` only. Scales and zero points pass
+    through unchanged.
+
+    ```mlir
+    %p = quant_tensor.repack %w : tensor<4096x4096xbf16, #w4g128> -> tensor<4096x4096xbf16, #w4frag>
+    ```
+  }];
+  let arguments = (ins QuantTensor_EncodedTensor:$source);
+  let results = (outs QuantTensor_EncodedTensor:$result);
+  let assemblyFormat = "$source attr-dict `:` type($source) `->` type($result)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+def QuantTensor_ObserveOp : QuantTensor_Op<"observe",
+    [AllTypesMatch<["source", "result"]>]> {
+  let summary = "identity on data that records a statistic under a name";
+  let description = [{
+    ```mlir
+    %y = quant_tensor.observe %x name("layer0.in") kinds([minmax, absmean]) : tensor<8x64xf32>
+    ```
+  }];
+  let arguments = (ins QuantTensor_DenseTensor:$source, StrAttr:$name,
+      TypedArrayAttrBase<QuantTensor_ObserveKindAttr, "statistics">:$kinds);
+  let results = (outs QuantTensor_DenseTensor:$result);
+  let assemblyFormat = [{
+    $source `name` `(` $name `)` `kinds` `(` custom<ObserveKinds>($kinds) `)`
+    attr-dict `:` type($source)
+  }];
+  let extraClassDeclaration = "";
+}
+
+//===----------------------------------------------------------------------===//
+// Contractions
+//===----------------------------------------------------------------------===//
+
+def QuantTensor_IntMatmulOp : QuantTensor_Op<"int_matmul",
+    [Pure, AttrSizedOperandSegments, DestinationStyleOpInterface]> {
+  let summary = "integer contraction with explicit zero points";
+  let description = [{
+    `out[.., m, n] = init + sum_k (lhs[.., m, k] - lhs_zp[m]) * (rhs[n, k] - rhs_zp[n])`
+    in i32, `rhs` being N×K. Operands are plain tensors of 8-bit codes (`i8`
+    signed; `lhs_unsigned`, `rhs_unsigned` read them as unsigned). Zero points
+    are i32 tensors that broadcast: `lhs_zp` M×1 or 1×1, `rhs_zp` N×1 or 1×1.
+    The verifier refuses a K for which the i32 sum could overflow.
+
+    ```mlir
+    %acc = quant_tensor.int_matmul ins(%x, %w : tensor<?x4096xi8>, tensor<512x4096xi8>)
+        outs(%init : tensor<?x512xi32>) -> tensor<?x512xi32>
+    ```
+  }];
+  let arguments = (ins QuantTensor_DenseTensor:$lhs, QuantTensor_DenseTensor:$rhs,
+                       Optional<QuantTensor_DenseTensor>:$lhs_zero_points,
+                       Optional<QuantTensor_DenseTensor>:$rhs_zero_points,
+                       QuantTensor_DenseTensor:$init,
+                       UnitAttr:$lhs_unsigned, UnitAttr:$rhs_unsigned);
+  let results = (outs QuantTensor_DenseTensor:$result);
+  let assemblyFormat = [{
+    (`lhs_unsigned` $lhs_unsigned^)? (`rhs_unsigned` $rhs_unsigned^)?
+    `ins` `(` $lhs `,` $rhs `:` type($lhs) `,` type($rhs) `)`
+    (`lhs_zero_points` `(` $lhs_zero_points^ `:` type($lhs_zero_points) `)`)?
+    (`rhs_zero_points` `(` $rhs_zero_points^ `:` type($rhs_zero_points) `)`)?
+    `outs` `(` $init `:` type($init) `)` attr-dict `->` type($result)
+  }];
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
+  }];
+  let hasVerifier = 1;
+  let hasCanonicalizer = 1;
+}
+
+def QuantTensor_ScaledMatmulOp : QuantTensor_Op<"scaled_matmul",
+    [Pure, DestinationStyleOpInterface,
+     SingleBlockImplicitTerminator<"::quantmlir::quant_tensor::YieldOp">]> {
+  let summary = "contraction with a fused epilogue";
+  let description = [{
+    `out[.., m, n] = epilogue(sum_k lhs[.., m, k] * rhs[n, k], args...)`.
+
+    `lhs` is a dense tensor [.., M, K]; `rhs` is N×K, dense or encoded. The sum
+    is i32 where both are 8-bit integer codes, f32 otherwise; it is the first
+    argument of the region. Zero points of an encoded `rhs` and its scales are
+    part of its elements' values; those of plain codes come in as epilogue
+    operands. Each further block argument is one element of an epilogue
+    operand, read at the position that its map gives; maps take the output's
+    dimensions [.., m, n]. The region holds `arith` and `math` ops and yields
+    one element of the result. The init says shape and type only; its contents
+    are not read.
+
+    `lhs_unsigned`, `rhs_unsigned`: read plain 8-bit integer codes as unsigned.
+
+    ```mlir
+    %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<?x4096xi8>, tensor<512x4096xi8>)
+        epilogue(%sx, %sw : tensor<?x1xf32>, tensor<512xf32>)
+        maps [affine_map<(m, n) -> (m, 0)>, affine_map<(m, n) -> (n)>]
+        outs(%init : tensor<?x512xbf16>) {
+    ^bb0(%acc: i32, %a: f32, %b: f32):
+      %0 = arith.sitofp %acc : i32 to f32
+      %1 = arith.mulf %0, %a : f32
+      %2 = arith.mulf %1, %b : f32
+      %3 = arith.truncf %2 : f32 to bf16
+      quant_tensor.yield %3 : bf16
+    } -> tensor<?x512xbf16>
+    ```
+  }];
+  let arguments = (ins QuantTensor_DenseTensor:$lhs, AnyRankedTensor:$rhs,
+                       Variadic<QuantTensor_DenseTensor>:$epilogue_args,
+                       QuantTensor_DenseTensor:$init,
+                       AffineMapArrayAttr:$maps,
+                       UnitAttr:$lhs_unsigned, UnitAttr:$rhs_unsigned);
+  let results = (outs QuantTensor_DenseTensor:$result);
+  let regions = (region SizedRegion<1>:$epilogue);
+  let assemblyFormat = [{
+    (`lhs_unsigned` $lhs_unsigned^)? (`rhs_unsigned` $rhs_unsigned^)?
+    `ins` `(` $lhs `,` $rhs `:` type($lhs) `,` type($rhs) `)`
+    (`epilogue` `(` $epilogue_args^ `:` type($epilogue_args) `)`)?
+    `maps` $maps
+    `outs` `(` $init `:` type($init) `)` attr-dict-with-keyword
+    $epilogue `->` type($result)
+  }];
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
+    /// i32 where both operands are plain integer codes, f32 otherwise.
+    ::mlir::Type getAccumulatorType();
+    /// Encoding of `rhs`, null where it is plain.
+    ::quantmlir::quant_tensor::EncodingAttr getRhsEncoding();
+    /// The map of epilogue operand `index`.
+    ::mlir::AffineMap getEpilogueMap(unsigned index);
+  }];
+  let hasVerifier = 1;
+  let hasCanonicalizer = 1;
+}
+
+def QuantTensor_YieldOp : QuantTensor_Op<"yield",
+    [Pure, Terminator, HasParent<"ScaledMatmulOp">]> {
+  let summary = "ends the epilogue of a scaled_matmul";
+  let arguments = (ins Variadic<AnyType>:$values);
+  let assemblyFormat = "($values^ `:` type($values))? attr-dict";
+  let builders = [OpBuilder<(ins), [{ /* implicit terminator */ }]>];
+}
+
+#endif // QUANTMLIR_QUANTTENSOR_OPS_TD
