@@ -7,6 +7,7 @@
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
 #include "quantmlir/Dialect/QuantTensor/Transforms/Passes.h"
+#include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
@@ -14,7 +15,8 @@ int main(int argc, char **argv) {
   mlir::registerAllExtensions(registry);
   mlir::registerAllGPUToLLVMIRTranslations(registry);
   mlir::registerAllPasses();
-  registry.insert<quantmlir::quant_tensor::QuantTensorDialect>();
+  registry.insert<quantmlir::quant_tensor::QuantTensorDialect,
+                  quantmlir::quant_tile::QuantTileDialect>();
   quantmlir::quant_tensor::registerQuantTensorPasses();
   return mlir::asMainReturnCode(mlir::MlirOptMain(
       argc, argv, "quant-mlir's optimizer driver\n", registry));

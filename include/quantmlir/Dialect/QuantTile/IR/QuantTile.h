@@ -1,0 +1,28 @@
+//===- QuantTile.h - The quant_tile dialect -------------------------------===//
+
+#ifndef QUANTMLIR_DIALECT_QUANTTILE_IR_QUANTTILE_H
+#define QUANTMLIR_DIALECT_QUANTTILE_IR_QUANTTILE_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/DestinationStyleOpInterface.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "quantmlir/Dialect/QuantTile/IR/QuantTileEnums.h.inc"
+
+#include "quantmlir/Dialect/QuantTile/IR/QuantTileDialect.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "quantmlir/Dialect/QuantTile/IR/QuantTileAttrs.h.inc"
+
+#define GET_OP_CLASSES
+#include "quantmlir/Dialect/QuantTile/IR/QuantTileOps.h.inc"
+
+#endif // QUANTMLIR_DIALECT_QUANTTILE_IR_QUANTTILE_H

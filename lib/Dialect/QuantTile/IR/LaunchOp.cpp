@@ -1,0 +1,156 @@
+//===- LaunchOp.cpp - quant_tile.launch -----------------------------------===//
+
+#include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+using namespace mlir::bufferization;
+using namespace quantmlir::quant_tile;
+
+/// CUDA's limits of one launch; a schedule picks within them.
+static constexpr int64_t kMaxThreadsPerBlock = 1024;
+static constexpr int64_t kMaxBlocksPerCluster = 16;
+
+/// Checks that `sizes` are three positive numbers whose product is at most
+/// `limit`.
+static LogicalResult verifySizes(LaunchOp op, ArrayRef<int64_t> sizes,
+                                 StringRef what, int64_t limit) {
+  if (sizes.size() != 3)
+    return op.emitOpError()
+           << what << " has " << sizes.size() << " sizes, expected 3";
+  int64_t product = 1;
+  for (int64_t size : sizes) {
+    if (size < 1 || size > limit)
+      return op.emitOpError()
+             << what << " size " << size << " is not in [1, " << limit << "]";
+    product *= size;
+  }
+  if (product > limit)
+    return op.emitOpError()
+           << what << " has " << product << " in all, the limit is " << limit;
+  return success();
+}
+
+int64_t LaunchOp::getThreadsPerBlock() {
+  ArrayRef<int64_t> block = getBlock();
+  return block[0] * block[1] * block[2];
+}
+
+LogicalResult LaunchOp::verify() {
+  if (failed(verifySizes(*this, getBlock(), "block", kMaxThreadsPerBlock)))
+    return failure();
+  if (getCluster() && failed(verifySizes(*this, *getCluster(), "cluster",
+                                         kMaxBlocksPerCluster)))
+    return failure();
+  if (static_cast<int64_t>(getDynamicSharedMemory()) < 0)
+    return emitOpError() << "dynamic_shared_memory is negative";
+  if (getOuts().empty())
+    return emitOpError() << "has no outs, so it computes nothing";
+  // A mixture would leave half of the data flow in memory and half in values.
+  bool onTensors = isa<TensorType>(getOuts().front().getType());
+  for (ValueRange values : {ValueRange(getIns()), ValueRange(getOuts())})
+    for (Value value : values)
+      if (isa<TensorType>(value.getType()) != onTensors)
+        return emitOpError() << "mixes tensors and memrefs";
+  if (onTensors && getResults().size() != getOuts().size())
+    return emitOpError() << "has " << getResults().size() << " results for "
+                         << getOuts().size() << " outs";
+  return success();
+}
+
+LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &tables) {
+  auto kernel =
+      tables.lookupNearestSymbolFrom<gpu::GPUFuncOp>(*this, getKernelAttr());
+  if (!kernel)
+    return emitOpError() << "kernel " << getKernelAttr()
+                         << " is not a gpu.func in this module";
+  if (!kernel.isKernel())
+    return emitOpError() << getKernelAttr() << " lacks the kernel attribute";
+
+  SmallVector<Value> operands(getIns());
+  llvm::append_range(operands, getOuts());
+  llvm::append_range(operands, getScalars());
+  TypeRange parameters = kernel.getArgumentTypes();
+  if (parameters.size() != operands.size())
+    return emitOpError() << "passes " << operands.size() << " operands to "
+                         << getKernelAttr() << ", which takes "
+                         << parameters.size();
+  for (auto [index, parameter, operand] :
+       llvm::enumerate(parameters, operands)) {
+    auto shaped = dyn_cast<ShapedType>(operand.getType());
+    auto expected = dyn_cast<MemRefType>(parameter);
+    bool matches =
+        shaped ? expected &&
+                     expected.getElementType() == shaped.getElementType() &&
+                     succeeded(verifyCompatibleShape(expected.getShape(),
+                                                     shaped.getShape()))
+               : parameter == operand.getType();
+    if (!matches)
+      return emitOpError() << "operand #" << index << " of type "
+                           << operand.getType() << " does not fit parameter of "
+                           << "type " << parameter << " of " << getKernelAttr();
+  }
+  return success();
+}
+
+void LaunchOp::getEffects(
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
+        &effects) {
+  if (!getResults().empty())
+    return;
+  for (OpOperand &operand : getInsMutable())
+    effects.emplace_back(MemoryEffects::Read::get(), &operand);
+  for (OpOperand &operand : getOutsMutable()) {
+    if (getAccumulates())
+      effects.emplace_back(MemoryEffects::Read::get(), &operand);
+    effects.emplace_back(MemoryEffects::Write::get(), &operand);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// BufferizableOpInterface
+//===----------------------------------------------------------------------===//
+
+bool LaunchOp::bufferizesToMemoryRead(OpOperand &operand,
+                                      const AnalysisState &state) {
+  return !isDpsInit(&operand) || getAccumulates();
+}
+
+bool LaunchOp::bufferizesToMemoryWrite(OpOperand &operand,
+                                       const AnalysisState &state) {
+  return isDpsInit(&operand);
+}
+
+AliasingValueList LaunchOp::getAliasingValues(OpOperand &operand,
+                                              const AnalysisState &state) {
+  if (isDpsInit(&operand))
+    return {{getTiedOpResult(&operand), BufferRelation::Equivalent}};
+  return {};
+}
+
+LogicalResult LaunchOp::bufferize(RewriterBase &rewriter,
+                                  const BufferizationOptions &options,
+                                  BufferizationState &state) {
+  rewriter.setInsertionPoint(*this);
+  auto toBuffers = [&](ValueRange tensors,
+                       SmallVectorImpl<Value> &buffers) -> LogicalResult {
+    for (Value tensor : tensors) {
+      FailureOr<Value> buffer = getBuffer(rewriter, tensor, options, state);
+      if (failed(buffer))
+        return failure();
+      buffers.push_back(*buffer);
+    }
+    return success();
+  };
+  SmallVector<Value> ins, outs;
+  if (failed(toBuffers(getIns(), ins)) || failed(toBuffers(getOuts(), outs)))
+    return failure();
+  LaunchOp::create(rewriter, getLoc(), TypeRange(), getKernelAttr(), getGridX(),
+                   getGridY(), getGridZ(), ins, getScalars(), outs,
+                   getBlockAttr(), getClusterAttr(),
+                   getDynamicSharedMemoryAttr(), getDependentLaunchAttr(),
+                   getAccumulatesAttr());
+  replaceOpWithBufferizedValues(rewriter, *this, outs);
+  return success();
+}
