@@ -33,9 +33,9 @@ void QuantTensorDialect::registerAttributes() {
 /// Parses `[1, 2, ...]`.
 static ParseResult parseIntegers(AsmParser &parser,
                                  SmallVectorImpl<int64_t> &values) {
-  return parser.parseCommaSeparatedList(
-      AsmParser::Delimiter::Square,
-      [&] { return parser.parseInteger(values.emplace_back()); });
+  return parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&] {
+    return parser.parseInteger(values.emplace_back());
+  });
 }
 
 static void printIntegers(AsmPrinter &printer, ArrayRef<int64_t> values) {
@@ -46,25 +46,25 @@ static void printIntegers(AsmPrinter &printer, ArrayRef<int64_t> values) {
 
 /// Parses a keyword that names a case of an enum.
 template <typename Enum>
-static ParseResult
-parseEnum(AsmParser &parser, Enum &value, StringRef what,
-          std::optional<Enum> (*symbolize)(StringRef)) {
+static ParseResult parseEnum(AsmParser &parser, Enum &value, StringRef what,
+                             std::optional<Enum> (*symbolize)(StringRef)) {
   StringRef keyword;
   SMLoc loc = parser.getCurrentLocation();
   if (parser.parseKeyword(&keyword))
     return failure();
   std::optional<Enum> parsed = symbolize(keyword);
   if (!parsed)
-    return parser.emitError(loc) << "unknown " << what << " '" << keyword << "'";
+    return parser.emitError(loc)
+           << "unknown " << what << " '" << keyword << "'";
   value = *parsed;
   return success();
 }
 
 /// Parses `key = value` pairs up to `close`, each key at most once.
 /// `parseValue` returns std::nullopt for a key that it does not know.
-static ParseResult parseFields(
-    AsmParser &parser, StringRef what, ArrayRef<StringRef> keys,
-    function_ref<ParseResult(StringRef)> parseValue) {
+static ParseResult
+parseFields(AsmParser &parser, StringRef what, ArrayRef<StringRef> keys,
+            function_ref<ParseResult(StringRef)> parseValue) {
   llvm::SmallBitVector seen(keys.size());
   return parser.parseCommaSeparatedList([&]() -> ParseResult {
     StringRef key;
@@ -93,23 +93,22 @@ static ParseResult parseFields(
 //===----------------------------------------------------------------------===//
 
 ArrayRef<double> CodebookAttr::getNF4Values() {
-  static const double values[16] = {
-      -1.0,
-      -0.6961928009986877,
-      -0.5250730514526367,
-      -0.39491748809814453,
-      -0.28444138169288635,
-      -0.18477343022823334,
-      -0.09105003625154495,
-      0.0,
-      0.07958029955625534,
-      0.16093020141124725,
-      0.24611230194568634,
-      0.33791524171829224,
-      0.44070982933044434,
-      0.5626170039176941,
-      0.7229568362236023,
-      1.0};
+  static const double values[16] = {-1.0,
+                                    -0.6961928009986877,
+                                    -0.5250730514526367,
+                                    -0.39491748809814453,
+                                    -0.28444138169288635,
+                                    -0.18477343022823334,
+                                    -0.09105003625154495,
+                                    0.0,
+                                    0.07958029955625534,
+                                    0.16093020141124725,
+                                    0.24611230194568634,
+                                    0.33791524171829224,
+                                    0.44070982933044434,
+                                    0.5626170039176941,
+                                    0.7229568362236023,
+                                    1.0};
   return values;
 }
 
@@ -126,10 +125,12 @@ bool CodebookAttr::isNF4() const { return getValues() == getNF4Values(); }
 LogicalResult CodebookAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                    DenseF64ArrayAttr table) {
   ArrayRef<double> values = table.asArrayRef();
+  // (C1)
   if (values.size() < 4 || values.size() > 256 ||
       !llvm::isPowerOf2_64(values.size()))
     return emitError() << "a codebook has 4, 8, ... or 256 values, got "
                        << values.size();
+  // (C2)
   for (auto [index, value] : llvm::enumerate(values)) {
     if (!std::isfinite(value))
       return emitError() << "codebook value #" << index << " is not finite";
@@ -209,25 +210,28 @@ LogicalResult LayoutAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   bool hasWordFields =
       word || axis != -1 || !order.empty() || halves || !permutation.empty();
   switch (kind) {
-  case LayoutKind::RowMajor:
+  case LayoutKind::RowMajor: // (C1)
     if (hasWordFields || !tile.empty())
       return emitError() << "a row_major layout has no fields";
     return success();
-  case LayoutKind::Fragment:
+  case LayoutKind::Fragment: // (C2)
     if (hasWordFields)
       return emitError() << "a fragment layout has only a tile";
-    if (tile.size() != 2 || tile[0] <= 0 || tile[1] <= 0)
-      return emitError()
-             << "a fragment layout needs a tile of two positive extents";
+    // The bound keeps products of a tile's extents far from overflow; no warp
+    // reads so much at once.
+    if (tile.size() != 2 || tile[0] <= 0 || tile[1] <= 0 || tile[0] > 65536 ||
+        tile[1] > 65536)
+      return emitError() << "a fragment layout needs a tile of two extents in "
+                            "[1, 65536]";
     return success();
-  case LayoutKind::Packed:
+  case LayoutKind::Packed: // (C3)
     if (!tile.empty())
       return emitError() << "a packed layout has no tile";
     if (word != 8 && word != 32)
       return emitError() << "a packed layout has words of 8 or 32 bits, got "
                          << word;
     if (axis < 0)
-      return emitError() << "a packed layout needs an axis";
+      return emitError() << "a packed layout needs an axis of 0 or more";
     if (order.empty() || !isPermutation(order))
       return emitError() << "order must be a permutation of the word's slots";
     if (!isPermutation(permutation))
@@ -263,10 +267,11 @@ Attribute LayoutAttr::parse(AsmParser &parser, Type) {
         if (key == "tile")
           return parseIntegers(parser, tile);
         StringRef value;
+        SMLoc valueLoc = parser.getCurrentLocation();
         if (parser.parseKeyword(&value))
           return ParseResult(failure());
         if (value != "true" && value != "false")
-          return ParseResult(parser.emitError(loc)
+          return ParseResult(parser.emitError(valueLoc)
                              << "halves is true or false, got '" << value
                              << "'");
         halves = value == "true";
@@ -317,35 +322,34 @@ Attribute EncodingAttr::parse(AsmParser &parser, Type) {
   LayoutAttr layout;
   SMLoc loc = parser.getCurrentLocation();
   if (parser.parseLess() || parser.parseLBrace() ||
-      parseFields(
-          parser, "encoding", encodingKeys,
-          [&](StringRef key) -> ParseResult {
-            if (key == "storage")
-              return parser.parseType(storage);
-            if (key == "scale")
-              return parser.parseType(scale);
-            if (key == "zero_point")
-              return parser.parseType(zeroPoint);
-            if (key == "block") {
-              hasBlock = true;
-              return parseIntegers(parser, block);
-            }
-            if (key == "range")
-              return parseIntegers(parser, range);
-            if (key == "rounding")
-              return parseEnum<Rounding>(parser, rounding, "rounding",
-                                         symbolizeRounding);
-            if (key == "overflow")
-              return parseEnum<Overflow>(parser, overflow, "overflow",
-                                         symbolizeOverflow);
-            if (key == "layout")
-              return parser.parseCustomAttributeWithFallback(layout);
-            FailureOr<CodebookAttr> parsed = parseCodebook(parser);
-            if (failed(parsed))
-              return failure();
-            codebook = *parsed;
-            return success();
-          }) ||
+      parseFields(parser, "encoding", encodingKeys,
+                  [&](StringRef key) -> ParseResult {
+                    if (key == "storage")
+                      return parser.parseType(storage);
+                    if (key == "scale")
+                      return parser.parseType(scale);
+                    if (key == "zero_point")
+                      return parser.parseType(zeroPoint);
+                    if (key == "block") {
+                      hasBlock = true;
+                      return parseIntegers(parser, block);
+                    }
+                    if (key == "range")
+                      return parseIntegers(parser, range);
+                    if (key == "rounding")
+                      return parseEnum<Rounding>(parser, rounding, "rounding",
+                                                 symbolizeRounding);
+                    if (key == "overflow")
+                      return parseEnum<Overflow>(parser, overflow, "overflow",
+                                                 symbolizeOverflow);
+                    if (key == "layout")
+                      return parser.parseCustomAttributeWithFallback(layout);
+                    FailureOr<CodebookAttr> parsed = parseCodebook(parser);
+                    if (failed(parsed))
+                      return failure();
+                    codebook = *parsed;
+                    return success();
+                  }) ||
       parser.parseRBrace() || parser.parseGreater())
     return {};
   if (!storage || !scale || !hasBlock) {
@@ -389,22 +393,24 @@ void EncodingAttr::print(AsmPrinter &printer) const {
 // EncodingAttr: verification
 //===----------------------------------------------------------------------===//
 
-LogicalResult
-EncodingAttr::verify(function_ref<InFlightDiagnostic()> emitError, Type storage,
-                     ArrayRef<int64_t> block, Type scale, Type zeroPoint,
-                     ArrayRef<int64_t> range, Rounding rounding,
-                     Overflow overflow, CodebookAttr codebook,
-                     LayoutAttr layout) {
+LogicalResult EncodingAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                   Type storage, ArrayRef<int64_t> block,
+                                   Type scale, Type zeroPoint,
+                                   ArrayRef<int64_t> range, Rounding rounding,
+                                   Overflow overflow, CodebookAttr codebook,
+                                   LayoutAttr layout) {
+  // (C1)
   auto integer = dyn_cast<IntegerType>(storage);
-  if (integer ? integer.getWidth() < 2 || integer.getWidth() > 8
-              : !isa<Float8E4M3FNType, Float8E5M2Type, Float4E2M1FNType>(
-                    storage))
+  if (integer
+          ? integer.getWidth() < 2 || integer.getWidth() > 8
+          : !isa<Float8E4M3FNType, Float8E5M2Type, Float4E2M1FNType>(storage))
     return emitError() << "storage must be i2..i8, ui2..ui8, f8E4M3FN, f8E5M2 "
                           "or f4E2M1FN, got "
                        << storage;
   if (integer && integer.isSigned())
     return emitError() << "signed storage is written i" << integer.getWidth()
                        << ", got " << storage;
+  // (C2)
   if (block.empty())
     return emitError() << "block needs one extent per dimension, got none";
   for (int64_t extent : block)
@@ -412,11 +418,13 @@ EncodingAttr::verify(function_ref<InFlightDiagnostic()> emitError, Type storage,
       return emitError() << "block extents are positive, or 0 for the whole "
                             "dimension, got "
                          << extent;
+  // (C3)
   if (!isa<Float32Type, Float16Type, BFloat16Type, Float8E8M0FNUType,
            Float8E4M3FNType>(scale))
     return emitError()
            << "scale must be f32, f16, bf16, f8E8M0FNU or f8E4M3FN, got "
            << scale;
+  // (C4)
   if (zeroPoint) {
     if (!integer)
       return emitError() << "a float storage has no zero point";
@@ -431,6 +439,7 @@ EncodingAttr::verify(function_ref<InFlightDiagnostic()> emitError, Type storage,
                             "or bf16, got "
                          << zeroPoint;
   }
+  // (C5)
   if (!range.empty()) {
     if (!integer || codebook)
       return emitError() << "range needs an integer storage without codebook";
@@ -443,7 +452,12 @@ EncodingAttr::verify(function_ref<InFlightDiagnostic()> emitError, Type storage,
         range[1] > high)
       return emitError() << "range must be [low, high] within [" << low << ", "
                          << high << "] of " << storage;
+    // absmax maps the largest magnitude to `high`.
+    if (range[1] < 1)
+      return emitError() << "range must reach up to 1 or more, got ["
+                         << range[0] << ", " << range[1] << "]";
   }
+  // (C6)
   if (codebook) {
     if (!integer || !integer.isUnsigned())
       return emitError() << "a codebook needs an unsigned storage, got "
@@ -453,8 +467,10 @@ EncodingAttr::verify(function_ref<InFlightDiagnostic()> emitError, Type storage,
                          << (1 << integer.getWidth()) << " values, got "
                          << codebook.getValues().size();
   }
+  // (C7)
   if (overflow == Overflow::Wrap && (!integer || codebook))
     return emitError() << "overflow = wrap needs an integer storage";
+  // (C8)
   if (layout) {
     unsigned bits = storage.getIntOrFloatBitWidth();
     int64_t rank = block.size();
@@ -476,8 +492,12 @@ EncodingAttr::verify(function_ref<InFlightDiagnostic()> emitError, Type storage,
                            << " entries, one per dimension, got "
                            << layout.getPermutation().size();
     } else if (layout.getKind() == LayoutKind::Fragment && rank != 2) {
-      return emitError() << "a fragment layout needs rank 2, got rank "
-                         << rank;
+      return emitError() << "a fragment layout needs rank 2, got rank " << rank;
+    } else if (layout.getKind() == LayoutKind::Fragment &&
+               layout.getTile()[0] * layout.getTile()[1] * bits % 32) {
+      return emitError() << "a fragment tile must fill whole 32-bit words, got "
+                         << layout.getTile()[0] << "x" << layout.getTile()[1]
+                         << " codes of " << bits << " bits";
     }
   }
   return success();
@@ -486,19 +506,38 @@ EncodingAttr::verify(function_ref<InFlightDiagnostic()> emitError, Type storage,
 LogicalResult EncodingAttr::verifyEncoding(
     ArrayRef<int64_t> shape, Type elementType,
     function_ref<InFlightDiagnostic()> emitError) const {
+  // (C9)
   if (shape.size() != getBlock().size())
     return emitError() << "block has " << getBlock().size()
                        << " extents, but the tensor has rank " << shape.size();
+  // (C10)
   if (!isa<Float32Type, Float16Type, BFloat16Type, Float64Type>(elementType))
     return emitError() << "an encoded tensor means f16, bf16, f32 or f64 "
                           "values, got element type "
                        << elementType;
+  // (C11)
   for (auto [dim, extent] : llvm::enumerate(getBlock()))
     if (!ShapedType::isDynamic(shape[dim]) && shape[dim] != 0 &&
         extent > shape[dim])
       return emitError() << "block extent " << extent << " exceeds dimension #"
                          << dim << " of extent " << shape[dim]
                          << " (0 means the whole dimension)";
+  // (C12) Where several codes share a word, or the codes are padded, the codes'
+  // extent does not tell the tensor's: it must be known from the type.
+  for (int64_t dim = 0, rank = shape.size(); dim < rank; ++dim)
+    if (ShapedType::isDynamic(shape[dim]) && !isExtentKeptByCodes(dim))
+      return emitError() << "dimension #" << dim
+                         << " must have a static extent: the codes are packed "
+                            "along it, and their extent does not tell it";
+  // (C13)
+  if (getLayout() && getLayout().getHalves()) {
+    int64_t extent = shape[getLayout().getAxis()];
+    int64_t slots = getLayout().getOrder().size();
+    if (!ShapedType::isDynamic(extent) && extent % slots)
+      return emitError() << "with halves, dimension #" << getLayout().getAxis()
+                         << " must be a multiple of the " << slots
+                         << " codes of a word, got " << extent;
+  }
   return success();
 }
 
@@ -558,17 +597,30 @@ EncodingAttr EncodingAttr::withLayout(LayoutAttr layout) const {
              getRange(), getRounding(), getOverflow(), getCodebook(), layout);
 }
 
+bool EncodingAttr::isExtentKeptByCodes(unsigned dim) const {
+  LayoutAttr layout = getLayoutOrDefault();
+  switch (layout.getKind()) {
+  case LayoutKind::RowMajor:
+    return getStorageBits() == 8 || dim + 1 != getBlock().size();
+  case LayoutKind::Packed:
+    return layout.getAxis() != dim || layout.getOrder().size() == 1;
+  case LayoutKind::Fragment:
+    return false;
+  }
+  llvm_unreachable("all kinds handled");
+}
+
 int64_t EncodingAttr::getBlockExtent(unsigned dim, int64_t size) const {
   return getBlock()[dim] ? getBlock()[dim] : size;
 }
 
 /// ceildiv that keeps a dynamic extent dynamic.
 static int64_t ceilDivDynamic(int64_t size, int64_t divisor) {
-  return ShapedType::isDynamic(size) ? size
-                                     : llvm::divideCeil(size, divisor);
+  return ShapedType::isDynamic(size) ? size : llvm::divideCeil(size, divisor);
 }
 
-SmallVector<int64_t> EncodingAttr::getScaleShape(ArrayRef<int64_t> shape) const {
+SmallVector<int64_t>
+EncodingAttr::getScaleShape(ArrayRef<int64_t> shape) const {
   SmallVector<int64_t> result;
   for (auto [size, extent] : llvm::zip_equal(shape, getBlock()))
     result.push_back(extent == 0 ? 1 : ceilDivDynamic(size, extent));
@@ -587,9 +639,10 @@ RankedTensorType EncodingAttr::getCodesType(ArrayRef<int64_t> shape) const {
       return RankedTensorType::get(shape,
                                    isFloatStorage() ? getStorage() : byte);
     // Rank 0 cannot occur: block has at least one extent.
-    result.back() = ShapedType::isDynamic(shape.back())
-                        ? shape.back()
-                        : llvm::divideCeil(shape.back() * bits, 8);
+    if (!ShapedType::isDynamic(shape.back()))
+      // Whole bytes of codes first: the product with `bits` could overflow.
+      result.back() = shape.back() / 8 * bits +
+                      llvm::divideCeil(shape.back() % 8 * bits, 8);
     return RankedTensorType::get(result, byte);
   case LayoutKind::Packed: {
     int64_t axis = layout.getAxis();
@@ -622,7 +675,7 @@ EncodingAttr::getZeroPointsType(ArrayRef<int64_t> shape) const {
   // Narrow zero points are one element a byte: there are few of them.
   Type type = getZeroPoint();
   if (auto integer = dyn_cast<IntegerType>(type))
-    type = IntegerType::get(getContext(), integer.getWidth() <= 8 ? 8
+    type = IntegerType::get(getContext(), integer.getWidth() <= 8    ? 8
                                           : integer.getWidth() <= 16 ? 16
                                                                      : 32);
   return RankedTensorType::get(getScaleShape(shape), type);

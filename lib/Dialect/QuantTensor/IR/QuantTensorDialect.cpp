@@ -43,7 +43,6 @@ EncodingAttr quantmlir::quant_tensor::getEncoding(Type type) {
                 : EncodingAttr();
 }
 
-RankedTensorType
-quantmlir::quant_tensor::dropEncoding(RankedTensorType type) {
+RankedTensorType quantmlir::quant_tensor::dropEncoding(RankedTensorType type) {
   return RankedTensorType::get(type.getShape(), type.getElementType());
 }

@@ -1,4 +1,4 @@
-//===- QuantTensorOps.cpp - Verifiers, folders, canonicalisations ---------===//
+//===- QuantTensorOps.cpp - Op definitions and custom assembly ------------===//
 
 #include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
 
@@ -40,66 +40,3 @@ static void printObserveKinds(OpAsmPrinter &printer, Operation *,
 
 #define GET_OP_CLASSES
 #include "quantmlir/Dialect/QuantTensor/IR/QuantTensorOps.cpp.inc"
-
-//===----------------------------------------------------------------------===//
-// AssembleOp, DisassembleOp
-//===----------------------------------------------------------------------===//
-
-LogicalResult AssembleOp::verify() { return success(); }
-OpFoldResult AssembleOp::fold(FoldAdaptor) { return {}; }
-
-void DisassembleOp::build(OpBuilder &, OperationState &state, Value source) {
-  auto type = cast<RankedTensorType>(source.getType());
-  EncodingAttr encoding = getEncoding(type);
-  state.addOperands(source);
-  state.addTypes({encoding.getCodesType(type.getShape()),
-                  encoding.getScalesType(type.getShape())});
-  if (RankedTensorType zeroPoints = encoding.getZeroPointsType(type.getShape()))
-    state.addTypes(zeroPoints);
-}
-
-LogicalResult DisassembleOp::verify() { return success(); }
-LogicalResult DisassembleOp::fold(FoldAdaptor,
-                                  SmallVectorImpl<OpFoldResult> &) {
-  return failure();
-}
-
-LogicalResult ChooseParamsOp::verify() { return success(); }
-LogicalResult QuantizeOp::verify() { return success(); }
-OpFoldResult QuantizeOp::fold(FoldAdaptor) { return {}; }
-void QuantizeOp::getCanonicalizationPatterns(RewritePatternSet &,
-                                             MLIRContext *) {}
-LogicalResult DequantizeOp::verify() { return success(); }
-LogicalResult RequantizeOp::verify() { return success(); }
-void RequantizeOp::getCanonicalizationPatterns(RewritePatternSet &,
-                                               MLIRContext *) {}
-LogicalResult RepackOp::verify() { return success(); }
-OpFoldResult RepackOp::fold(FoldAdaptor) { return {}; }
-LogicalResult IntMatmulOp::verify() { return success(); }
-void IntMatmulOp::getCanonicalizationPatterns(RewritePatternSet &,
-                                              MLIRContext *) {}
-
-//===----------------------------------------------------------------------===//
-// ScaledMatmulOp
-//===----------------------------------------------------------------------===//
-
-EncodingAttr ScaledMatmulOp::getRhsEncoding() {
-  return getEncoding(getRhs().getType());
-}
-
-Type ScaledMatmulOp::getAccumulatorType() {
-  Builder builder(getContext());
-  if (!getRhsEncoding() &&
-      isa<IntegerType>(getLhs().getType().getElementType()) &&
-      isa<IntegerType>(getElementTypeOrSelf(getRhs().getType())))
-    return builder.getI32Type();
-  return builder.getF32Type();
-}
-
-AffineMap ScaledMatmulOp::getEpilogueMap(unsigned index) {
-  return cast<AffineMapAttr>(getMaps()[index]).getValue();
-}
-
-LogicalResult ScaledMatmulOp::verify() { return success(); }
-void ScaledMatmulOp::getCanonicalizationPatterns(RewritePatternSet &,
-                                                 MLIRContext *) {}

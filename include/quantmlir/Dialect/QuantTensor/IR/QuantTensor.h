@@ -29,6 +29,12 @@ EncodingAttr getEncoding(::mlir::Type type);
 /// `type` without its quantization encoding.
 ::mlir::RankedTensorType dropEncoding(::mlir::RankedTensorType type);
 
+/// What `observe` writes to: the statistics kept under its name.
+struct StatisticsResource
+    : ::mlir::SideEffects::Resource::Base<StatisticsResource> {
+  ::llvm::StringRef getName() final { return "quant_tensor.statistics"; }
+};
+
 } // namespace quantmlir::quant_tensor
 
 #define GET_OP_CLASSES

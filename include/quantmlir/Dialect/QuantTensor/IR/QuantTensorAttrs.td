@@ -85,8 +85,11 @@ def QuantTensor_CodebookAttr : QuantTensor_Attr<"Codebook", "codebook"> {
   let summary = "a table of values that unsigned codes index";
   let description = [{
     Code `c` means `values[c]`, before the scale. `nf4` names the 16 values of
-    the QLoRA paper's NormalFloat4; any other table is written out. The table
-    has exactly `2^bits` ascending finite entries.
+    the QLoRA paper's NormalFloat4; any other table is written out.
+
+    Constraints:
+    - (C1) The table has 4, 8, ... or 256 values (`2^bits` of the storage).
+    - (C2) The values are finite and strictly ascend.
 
     ```mlir
     #quant_tensor.codebook<nf4>
@@ -137,6 +140,13 @@ def QuantTensor_LayoutAttr : QuantTensor_Attr<"Layout", "layout"> {
     warp reads with 16 bytes a lane. Rows and columns are zero-padded to whole
     tiles. Only `repack` makes it.
 
+    Constraints:
+    - (C1) `row_major` has no fields.
+    - (C2) `fragment` has a `tile` of two extents in [1, 65536] and no other field.
+    - (C3) `packed` has no `tile`, a `word` of 8 or 32, an `axis` of at least 0,
+      an `order` that is a permutation of the word's slots, and a `permutation`
+      that is empty (the identity) or a permutation.
+
     ```mlir
     #quant_tensor.layout<packed, word = 32, axis = 1, order = [0, 2, 4, 6, 1, 3, 5, 7], permutation = [1, 0]>
     #quant_tensor.layout<fragment, tile = [16, 64]>
@@ -179,7 +189,31 @@ def QuantTensor_EncodingAttr : QuantTensor_Attr<"Encoding", "encoding",
     | `layout` | `#quant_tensor.layout` | row major |
 
     The shape of scales (and zero points) is `ceildiv(shape, block)`: the last
-    block of a dimension may be short.
+    block of a dimension may be short. A packed dimension (several codes to a
+    word, or padded) must be static in the tensor's type, since the extent of
+    the codes does not tell the tensor's.
+
+    Constraints on the attribute:
+    - (C1) `storage` is one of the types above; signed storage is written `iN`.
+    - (C2) `block` has at least one extent, none negative.
+    - (C3) `scale` is one of the types above.
+    - (C4) `zero_point` is i2..i32, ui2..ui32, f32, f16 or bf16, and goes with an
+      integer storage without codebook.
+    - (C5) `range` is [low, high] with low < high, within the storage, high at
+      least 1, and goes with an integer storage without codebook.
+    - (C6) `codebook` has as many values as its unsigned storage has codes.
+    - (C7) `overflow = wrap` goes with an integer storage without codebook.
+    - (C8) The layout fits storage and rank: a packed word holds whole codes and
+      `order` has one entry for each, `axis` and `permutation` fit the number of
+      dimensions; a fragment tile is of rank 2 and fills whole 32-bit words.
+
+    Constraints on the tensor type (refused where the type is written; a type
+    that a pass builds is checked by `quant-tensor-verify-encodings`):
+    - (C9) Its rank is the number of block extents.
+    - (C10) Its element type is f16, bf16, f32 or f64.
+    - (C11) No block extent exceeds a static extent other than 0.
+    - (C12) Packed and padded dimensions are static.
+    - (C13) With `halves`, the packed extent is a multiple of a word's slots.
 
     ```mlir
     #token = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
@@ -220,6 +254,11 @@ def QuantTensor_EncodingAttr : QuantTensor_Attr<"Encoding", "encoding",
     /// f8E4M3FN, 6 for f4E2M1FN, the largest codebook entry.
     double getMaxMagnitude() const;
     EncodingAttr withLayout(LayoutAttr layout) const;
+
+    /// Whether the extent of dimension `dim` can be read off the codes' type:
+    /// not where several codes share a word or the codes are padded. Only such
+    /// a dimension may be dynamic.
+    bool isExtentKeptByCodes(unsigned dim) const;
 
     /// Extent of a block in dimension `dim` of a tensor whose extent is
     /// `size` (0 in `block` means the whole dimension).

@@ -8,6 +8,10 @@ include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 include "quantmlir/Dialect/QuantTensor/IR/QuantTensorAttrs.td"
 
+// Constraints are numbered per op; the verifier and invalid.mlir quote the
+// numbers. Two types *agree* where their element types are equal, their ranks
+// are equal, and each pair of extents is equal or has a dynamic one.
+
 class QuantTensor_Op<string mnemonic, list<Trait> traits = []>
     : Op<QuantTensor_Dialect, mnemonic, traits>;
 
@@ -30,8 +34,15 @@ def QuantTensor_DenseTensor : Type<
 def QuantTensor_AssembleOp : QuantTensor_Op<"assemble", [Pure]> {
   let summary = "bundle codes, scales and zero points into an encoded tensor";
   let description = [{
-    The operand types are exactly those that the result's encoding names
-    (`getCodesType`, `getScalesType`, `getZeroPointsType`).
+    The operands are what the result's encoding says an encoded tensor is made
+    of: codes, scales of shape `ceildiv(shape, block)`, and zero points of that
+    shape where the encoding has them.
+
+    Constraints:
+    - (C1) `codes` agrees with the encoding's codes type.
+    - (C2) `scales` agrees with the encoding's scales type.
+    - (C3) `zero_points` is there exactly where the encoding has a zero point,
+      and agrees with the encoding's zero points type.
 
     ```mlir
     %w = quant_tensor.assemble %codes, %scales
@@ -54,6 +65,12 @@ def QuantTensor_DisassembleOp : QuantTensor_Op<"disassemble", [Pure]> {
   let summary = "take an encoded tensor apart";
   let description = [{
     The inverse of `assemble`; results in the same order.
+
+    Constraints:
+    - (C1) `codes` agrees with the encoding's codes type.
+    - (C2) `scales` agrees with the encoding's scales type.
+    - (C3) `zero_points` is there exactly where the encoding has a zero point,
+      and agrees with the encoding's zero points type.
 
     ```mlir
     %codes, %scales = quant_tensor.disassemble %w
@@ -96,6 +113,14 @@ def QuantTensor_ChooseParamsOp : QuantTensor_Op<"choose_params", [Pure]> {
     A block of zeros gets scale 1. The arithmetic is in f32; the scale is
     rounded to the scale type (`f8E8M0FNU`: to the power of two not below it).
 
+    Constraints:
+    - (C1) `encoding` may encode a tensor of `source`'s shape and element type.
+    - (C2) `scales` agrees with the encoding's scales type.
+    - (C3) `zero_points` is there exactly where the encoding has a zero point,
+      and agrees with the encoding's zero points type.
+    - (C4) `minmax` needs an encoding with a zero point.
+    - (C5) `percent` is in (0, 100]; `candidates` is in [1, 65536].
+
     ```mlir
     %s = quant_tensor.choose_params %x method(absmax) encoding(#token)
         : tensor<?x4096xf32> -> tensor<?x1xf32>
@@ -121,13 +146,22 @@ def QuantTensor_QuantizeOp : QuantTensor_Op<"quantize",
   let description = [{
     Integer storage: `code = clamp(round(x / scale) + zero_point, qmin, qmax)`,
     the division in f32, rounding and overflow as the encoding says; NaN gives
-    code 0 (plus nothing). Float storage: `x / scale` rounded to the storage
+    the code of zero (the zero point, clamped). Float storage: `x / scale` rounded to the storage
     type, saturating. Codebook: the nearest entry, ties to the lower code. A
     scale of 0 or a non-finite quotient saturates.
 
     Without `scales`, parameters are chosen from `source` itself (dynamic
     quantization) by `method`, absmax by default, minmax where the encoding has
     a zero point.
+
+    Constraints:
+    - (C1) `source` and `result` have agreeing shapes and the same element type.
+    - (C2) The result is row major; `repack` makes other layouts.
+    - (C3) `scales`, where given, agrees with the encoding's scales type.
+    - (C4) `zero_points` is there exactly where `scales` is given and the
+      encoding has a zero point, and agrees with its zero points type.
+    - (C5) `method` is given only without `scales`; `minmax` needs an encoding
+      with a zero point.
 
     ```mlir
     %q = quant_tensor.quantize %x : tensor<?x4096xf32> -> tensor<?x4096xf32, #token>
@@ -156,6 +190,10 @@ def QuantTensor_DequantizeOp : QuantTensor_Op<"dequantize", [Pure]> {
     Each element's exact value `(code - zero_point) * scale`, rounded once to
     the result's element type (through f32).
 
+    Constraints:
+    - (C1) `source` and `result` have agreeing shapes.
+    - (C2) The result's element type is f16, bf16, f32 or f64.
+
     ```mlir
     %d = quant_tensor.dequantize %w : tensor<4096x4096xbf16, #w4g128> -> tensor<4096x4096xbf16>
     ```
@@ -172,6 +210,15 @@ def QuantTensor_RequantizeOp : QuantTensor_Op<"requantize",
   let description = [{
     `quantize(dequantize(source))` with the result's encoding, without the
     rounding in between; parameters given or chosen as in `quantize`.
+
+    Constraints:
+    - (C1) `source` and `result` have agreeing shapes and the same element type.
+    - (C2) The result is row major; `repack` makes other layouts.
+    - (C3) `scales`, where given, agrees with the encoding's scales type.
+    - (C4) `zero_points` is there exactly where `scales` is given and the
+      encoding has a zero point, and agrees with its zero points type.
+    - (C5) `method` is given only without `scales`; `minmax` needs an encoding
+      with a zero point.
 
     ```mlir
     %r = quant_tensor.requantize %q : tensor<8x64xf32, #token> -> tensor<8x64xf32, #w8>
@@ -197,6 +244,10 @@ def QuantTensor_RepackOp : QuantTensor_Op<"repack", [Pure]> {
     Source and result differ in `layout` only. Scales and zero points pass
     through unchanged.
 
+    Constraints:
+    - (C1) `source` and `result` have agreeing shapes and the same element type.
+    - (C2) Their encodings are equal but for the layout.
+
     ```mlir
     %p = quant_tensor.repack %w : tensor<4096x4096xbf16, #w4g128> -> tensor<4096x4096xbf16, #w4frag>
     ```
@@ -208,10 +259,23 @@ def QuantTensor_RepackOp : QuantTensor_Op<"repack", [Pure]> {
   let hasFolder = 1;
 }
 
+/// The statistics that `observe` writes: a write keeps the op alive and in
+/// order with other observers, and touches no memory that other ops see.
+def QuantTensor_Statistics : Resource<"::quantmlir::quant_tensor::StatisticsResource">;
+
 def QuantTensor_ObserveOp : QuantTensor_Op<"observe",
-    [AllTypesMatch<["source", "result"]>]> {
+    [AllTypesMatch<["source", "result"]>,
+     MemoryEffects<[MemWrite<QuantTensor_Statistics>]>]> {
   let summary = "identity on data that records a statistic under a name";
   let description = [{
+    Calibration reads the statistics by name; everywhere else the op is the
+    identity. It is never dead: it writes the statistics.
+
+    Constraints:
+    - (C1) `source` has a float element type.
+    - (C2) `name` is not empty.
+    - (C3) `kinds` names at least one statistic, none twice.
+
     ```mlir
     %y = quant_tensor.observe %x name("layer0.in") kinds([minmax, absmean]) : tensor<8x64xf32>
     ```
@@ -223,7 +287,7 @@ def QuantTensor_ObserveOp : QuantTensor_Op<"observe",
     $source `name` `(` $name `)` `kinds` `(` custom<ObserveKinds>($kinds) `)`
     attr-dict `:` type($source)
   }];
-  let extraClassDeclaration = "";
+  let hasVerifier = 1;
 }
 
 //===----------------------------------------------------------------------===//
@@ -234,11 +298,25 @@ def QuantTensor_IntMatmulOp : QuantTensor_Op<"int_matmul",
     [Pure, AttrSizedOperandSegments, DestinationStyleOpInterface]> {
   let summary = "integer contraction with explicit zero points";
   let description = [{
-    `out[.., m, n] = init + sum_k (lhs[.., m, k] - lhs_zp[m]) * (rhs[n, k] - rhs_zp[n])`
-    in i32, `rhs` being N×K. Operands are plain tensors of 8-bit codes (`i8`
+    `out[.., m, n] = init + sum_k (lhs[.., m, k] - lhs_zp[.., m]) * (rhs[n, k] - rhs_zp[n])`
+    in i32. `lhs` is [.., M, K], `rhs` N×K: plain tensors of 8-bit codes (`i8`
     signed; `lhs_unsigned`, `rhs_unsigned` read them as unsigned). Zero points
-    are i32 tensors that broadcast: `lhs_zp` M×1 or 1×1, `rhs_zp` N×1 or 1×1.
-    The verifier refuses a K for which the i32 sum could overflow.
+    are i32 tensors that broadcast along K, and along a dimension where their
+    extent is 1; they hold values of the codes' own range (signed or unsigned
+    8-bit).
+
+    Constraints:
+    - (C1) `lhs` has rank 2 or more, `rhs` has rank 2, both of `i8`.
+    - (C2) `lhs` and `rhs` agree on K.
+    - (C3) `init` is [.., M, N] of `i32`, with the batch and M extents of `lhs`
+      and the N of `rhs`; the result has its type.
+    - (C4) `lhs_zero_points` has the rank of `lhs` and element type `i32`, its
+      last extent is 1 and each other is that of `lhs` or 1.
+    - (C5) `rhs_zero_points` is N×1 or 1×1 of `i32`.
+    - (C6) Where K is static, no sum of K products of codes less zero points can
+      overflow i32: K is at most `(2^31 - 1) / (|lhs| * |rhs|)` with magnitude
+      128 for signed codes and 255 for unsigned ones or ones with zero points.
+      A dynamic K is the caller's responsibility.
 
     ```mlir
     %acc = quant_tensor.int_matmul ins(%x, %w : tensor<?x4096xi8>, tensor<512x4096xi8>)
@@ -266,7 +344,7 @@ def QuantTensor_IntMatmulOp : QuantTensor_Op<"int_matmul",
 }
 
 def QuantTensor_ScaledMatmulOp : QuantTensor_Op<"scaled_matmul",
-    [Pure, DestinationStyleOpInterface,
+    [Pure, DestinationStyleOpInterface, IsolatedFromAbove,
      SingleBlockImplicitTerminator<"::quantmlir::quant_tensor::YieldOp">]> {
   let summary = "contraction with a fused epilogue";
   let description = [{
@@ -279,10 +357,31 @@ def QuantTensor_ScaledMatmulOp : QuantTensor_Op<"scaled_matmul",
     operands. Each further block argument is one element of an epilogue
     operand, read at the position that its map gives; maps take the output's
     dimensions [.., m, n]. The region holds `arith` and `math` ops and yields
-    one element of the result. The init says shape and type only; its contents
-    are not read.
+    one element of the result. It sees nothing from outside, so that a kernel
+    can be cut out with it as it stands. The init says shape and type only; its
+    contents are not read.
 
     `lhs_unsigned`, `rhs_unsigned`: read plain 8-bit integer codes as unsigned.
+
+    Constraints:
+    - (C1) `lhs` has rank 2 or more, `rhs` has rank 2; elements of `lhs` and of a
+      plain `rhs` are `i8`, f8E4M3FN, f8E5M2, f16, bf16 or f32.
+    - (C2) `lhs` and `rhs` agree on K.
+    - (C3) `init` is [.., M, N] with the batch and M extents of `lhs` and the N
+      of `rhs`; its elements are integers or floats; the result has its type.
+    - (C4) `lhs_unsigned` and `rhs_unsigned` are only on plain `i8` operands.
+    - (C5) `maps` has one map per epilogue operand, without symbols, from as many
+      dimensions as the output has to the operand's rank.
+    - (C6) Each result of a map is an output dimension, no dimension twice, or
+      the constant 0. The operand's extent there agrees with the output's, or is
+      at least 1.
+    - (C7) The region's arguments are the accumulator and one element of each
+      epilogue operand.
+    - (C8) The region holds only `arith` and `math` ops on scalars, without
+      side effects or regions.
+    - (C9) The region yields one value of the result's element type.
+    - (C10) Where both operands are `i8` and K is static, K is as small as
+      `int_matmul` (C6) asks for codes without zero points.
 
     ```mlir
     %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<?x4096xi8>, tensor<512x4096xi8>)
@@ -323,6 +422,7 @@ def QuantTensor_ScaledMatmulOp : QuantTensor_Op<"scaled_matmul",
     ::mlir::AffineMap getEpilogueMap(unsigned index);
   }];
   let hasVerifier = 1;
+  let hasRegionVerifier = 1;
   let hasCanonicalizer = 1;
 }
 

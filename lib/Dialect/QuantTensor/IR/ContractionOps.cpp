@@ -1,0 +1,256 @@
+//===- ContractionOps.cpp - int_matmul and scaled_matmul ------------------===//
+//
+// Verifiers and queries. The comments quote the constraints' numbers in
+// QuantTensorOps.td.
+//
+//===----------------------------------------------------------------------===//
+
+#include "VerifyUtils.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/IR/TypeUtilities.h"
+
+using namespace mlir;
+using namespace quantmlir::quant_tensor;
+
+/// [.., M, K] x [N, K] -> [.., M, N]: what both contractions ask of shapes.
+static LogicalResult verifyContractionShapes(Operation *op,
+                                             RankedTensorType lhs,
+                                             RankedTensorType rhs,
+                                             RankedTensorType init) {
+  if (lhs.getRank() < 2 || rhs.getRank() != 2)
+    return op->emitOpError()
+           << "expects an lhs [.., M, K] of rank 2 or more and an rhs N×K of "
+              "rank 2, got "
+           << lhs << " and " << rhs;
+  if (!extentsAgree(lhs.getShape().back(), rhs.getDimSize(1)))
+    return op->emitOpError()
+           << "lhs and rhs must agree on K, their last "
+              "dimension, got "
+           << lhs.getShape().back() << " and " << rhs.getDimSize(1);
+  SmallVector<int64_t> expected(lhs.getShape());
+  expected.back() = rhs.getDimSize(0);
+  if (init.getEncoding() ||
+      failed(verifyCompatibleShape(init.getShape(), expected)))
+    return op->emitOpError()
+           << "init must be [.., M, N] = "
+           << RankedTensorType::get(expected, init.getElementType()) << ", got "
+           << init;
+  return success();
+}
+
+/// No sum of K products of codes overflows i32.
+static LogicalResult verifyNoOverflow(Operation *op, RankedTensorType lhs,
+                                      RankedTensorType rhs, bool lhsWide,
+                                      bool rhsWide) {
+  int64_t k = lhs.getShape().back();
+  if (ShapedType::isDynamic(k))
+    k = rhs.getDimSize(1);
+  int64_t limit = getMaxContractionExtent(lhsWide, rhsWide);
+  if (!ShapedType::isDynamic(k) && k > limit)
+    return op->emitOpError()
+           << "an i32 sum of K = " << k
+           << " products could overflow: these codes allow K up to " << limit;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// IntMatmulOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult IntMatmulOp::verify() {
+  RankedTensorType lhs = getLhs().getType(), rhs = getRhs().getType();
+  RankedTensorType init = getInit().getType();
+  // (C1)
+  if (!lhs.getElementType().isSignlessInteger(8) ||
+      !rhs.getElementType().isSignlessInteger(8))
+    return emitOpError() << "lhs and rhs must be codes of type i8, got "
+                         << lhs.getElementType() << " and "
+                         << rhs.getElementType();
+  // (C1), (C2), (C3)
+  if (failed(verifyContractionShapes(*this, lhs, rhs, init)))
+    return failure();
+  // (C3)
+  if (!init.getElementType().isSignlessInteger(32))
+    return emitOpError() << "init must have element type i32, got "
+                         << init.getElementType();
+  // (C4), (C5)
+  auto verifyZeroPointShape = [&](Value value, RankedTensorType codes,
+                                  StringRef what) -> LogicalResult {
+    if (!value)
+      return success();
+    auto type = cast<RankedTensorType>(value.getType());
+    bool fits = type.getElementType().isSignlessInteger(32) &&
+                !type.getEncoding() && type.getRank() == codes.getRank() &&
+                type.getShape().back() == 1;
+    for (int64_t dim = 0; fits && dim + 1 < codes.getRank(); ++dim)
+      fits = type.getDimSize(dim) == 1 ||
+             extentsAgree(type.getDimSize(dim), codes.getDimSize(dim));
+    if (fits)
+      return success();
+    SmallVector<int64_t> shape(codes.getShape());
+    shape.back() = 1;
+    return emitOpError() << what << " must be "
+                         << RankedTensorType::get(
+                                shape, IntegerType::get(getContext(), 32))
+                         << " or have extents of 1, got " << type;
+  };
+  if (failed(
+          verifyZeroPointShape(getLhsZeroPoints(), lhs, "lhs_zero_points")) ||
+      failed(verifyZeroPointShape(getRhsZeroPoints(), rhs, "rhs_zero_points")))
+    return failure();
+  // (C6)
+  return verifyNoOverflow(*this, lhs, rhs,
+                          getLhsUnsigned() || getLhsZeroPoints(),
+                          getRhsUnsigned() || getRhsZeroPoints());
+}
+
+void IntMatmulOp::getCanonicalizationPatterns(RewritePatternSet &,
+                                              MLIRContext *) {}
+
+//===----------------------------------------------------------------------===//
+// ScaledMatmulOp
+//===----------------------------------------------------------------------===//
+
+EncodingAttr ScaledMatmulOp::getRhsEncoding() {
+  return getEncoding(getRhs().getType());
+}
+
+Type ScaledMatmulOp::getAccumulatorType() {
+  Builder builder(getContext());
+  if (!getRhsEncoding() &&
+      isa<IntegerType>(getLhs().getType().getElementType()) &&
+      isa<IntegerType>(getElementTypeOrSelf(getRhs().getType())))
+    return builder.getI32Type();
+  return builder.getF32Type();
+}
+
+AffineMap ScaledMatmulOp::getEpilogueMap(unsigned index) {
+  return cast<AffineMapAttr>(getMaps()[index]).getValue();
+}
+
+static bool isMatmulElement(Type type) {
+  return type.isSignlessInteger(8) ||
+         isa<Float8E4M3FNType, Float8E5M2Type, Float16Type, BFloat16Type,
+             Float32Type>(type);
+}
+
+/// (C5), (C6): the maps say where in `outputShape`'s operands to read.
+static LogicalResult verifyMaps(ScaledMatmulOp op) {
+  ArrayRef<int64_t> output = op.getInit().getType().getShape();
+  // (C5)
+  size_t count = op.getEpilogueArgs().size();
+  if (op.getMaps().size() != count)
+    return op.emitOpError() << "expects one map per epilogue operand, got "
+                            << op.getMaps().size() << " for " << count;
+  for (auto [index, operand] : llvm::enumerate(op.getEpilogueArgs())) {
+    AffineMap map = op.getEpilogueMap(index);
+    auto type = cast<RankedTensorType>(operand.getType());
+    if (map.getNumSymbols() || map.getNumDims() != output.size() ||
+        static_cast<int64_t>(map.getNumResults()) != type.getRank())
+      return op.emitOpError()
+             << "map #" << index << " must go from " << output.size()
+             << " dimensions to " << type.getRank()
+             << " results without symbols, got " << AffineMapAttr::get(map);
+    // (C6)
+    if (!map.isProjectedPermutation(/*allowZeroInResults=*/true))
+      return op.emitOpError()
+             << "each result of map #" << index
+             << " must be 0 or a dimension that no other result is, got "
+             << AffineMapAttr::get(map);
+    for (auto [dim, expr] : llvm::enumerate(map.getResults())) {
+      int64_t extent = type.getDimSize(dim);
+      auto dimExpr = dyn_cast<AffineDimExpr>(expr);
+      if (dimExpr ? !extentsAgree(extent, output[dimExpr.getPosition()])
+                  : extent == 0)
+        return op.emitOpError()
+               << "epilogue operand #" << index << " of type " << type
+               << " has extent " << extent << " where its map "
+               << AffineMapAttr::get(map) << " reads "
+               << (dimExpr ? output[dimExpr.getPosition()] : 1);
+    }
+  }
+  return success();
+}
+
+LogicalResult ScaledMatmulOp::verify() {
+  RankedTensorType lhs = getLhs().getType();
+  auto rhs = cast<RankedTensorType>(getRhs().getType());
+  RankedTensorType init = getInit().getType();
+  EncodingAttr encoding = getRhsEncoding();
+  if (encoding && failed(verifyEncodedType(*this, "rhs", rhs)))
+    return failure();
+  // (C1)
+  if (!isMatmulElement(lhs.getElementType()) ||
+      (!encoding && !isMatmulElement(rhs.getElementType())))
+    return emitOpError() << "operands must have element type i8, f8E4M3FN, "
+                            "f8E5M2, f16, bf16 or f32, got "
+                         << lhs << " and " << rhs;
+  // (C1), (C2), (C3)
+  if (failed(verifyContractionShapes(*this, lhs, rhs, init)))
+    return failure();
+  // (C3)
+  if (!isa<IntegerType, FloatType>(init.getElementType()))
+    return emitOpError() << "init must have an integer or float element type, "
+                            "got "
+                         << init.getElementType();
+  // (C4)
+  if (getLhsUnsigned() && !lhs.getElementType().isInteger(8))
+    return emitOpError() << "lhs_unsigned needs an lhs of i8, got " << lhs;
+  if (getRhsUnsigned() && (encoding || !rhs.getElementType().isInteger(8)))
+    return emitOpError() << "rhs_unsigned needs a plain rhs of i8, got " << rhs;
+  // (C5), (C6)
+  if (failed(verifyMaps(*this)))
+    return failure();
+  // (C10)
+  if (isa<IntegerType>(getAccumulatorType()))
+    return verifyNoOverflow(*this, lhs, rhs, getLhsUnsigned(),
+                            getRhsUnsigned());
+  return success();
+}
+
+LogicalResult ScaledMatmulOp::verifyRegions() {
+  // (C7)
+  Block &block = getEpilogue().front();
+  SmallVector<Type> expected{getAccumulatorType()};
+  for (Value operand : getEpilogueArgs())
+    expected.push_back(getElementTypeOrSelf(operand.getType()));
+  if (block.getArgumentTypes() != TypeRange(expected)) {
+    InFlightDiagnostic diag = emitOpError()
+                              << "the region's arguments must be (";
+    llvm::interleaveComma(expected, diag);
+    diag << "): the accumulator and one element of each epilogue operand; got "
+            "(";
+    llvm::interleaveComma(block.getArgumentTypes(), diag);
+    return diag << ")";
+  }
+  // (C8)
+  for (Operation &op : block.without_terminator()) {
+    Dialect *dialect = op.getDialect();
+    bool scalar = llvm::all_of(op.getResultTypes(), [](Type type) {
+      return type.isIntOrIndexOrFloat();
+    });
+    if (!isa_and_present<arith::ArithDialect, math::MathDialect>(dialect) ||
+        op.getNumRegions() || !isMemoryEffectFree(&op) || !scalar) {
+      InFlightDiagnostic diag =
+          emitOpError() << "the region may hold only arith and math ops on "
+                           "scalars, without side effects";
+      diag.attachNote(op.getLoc()) << "found '" << op.getName() << "' here";
+      return diag;
+    }
+  }
+  // (C9)
+  auto yield = cast<YieldOp>(block.getTerminator());
+  Type element = getInit().getType().getElementType();
+  if (yield.getValues().getTypes() != TypeRange(element))
+    return yield.emitOpError()
+           << "must yield one value of the result's element type " << element
+           << ", got (" << yield.getValues().getTypes() << ")";
+  return success();
+}
+
+void ScaledMatmulOp::getCanonicalizationPatterns(RewritePatternSet &,
+                                                 MLIRContext *) {}

@@ -1,0 +1,245 @@
+//===- EncodingOps.cpp - Ops that make, change and open encodings ---------===//
+//
+// Verifiers of assemble, disassemble, choose_params, quantize, dequantize,
+// requantize, repack and observe. The comments quote the constraints' numbers
+// in QuantTensorOps.td.
+//
+//===----------------------------------------------------------------------===//
+
+#include "VerifyUtils.h"
+
+#include "mlir/IR/TypeUtilities.h"
+#include "llvm/ADT/SmallSet.h"
+
+using namespace mlir;
+using namespace quantmlir::quant_tensor;
+
+/// Codes, scales and zero points agree with what `encoded` is made of.
+static LogicalResult verifyBundle(Operation *op, RankedTensorType encoded,
+                                  StringRef what, Type codes, Type scales,
+                                  Type zeroPoints) {
+  if (failed(verifyEncodedType(op, what, encoded)))
+    return failure();
+  EncodingAttr encoding = getEncoding(encoded);
+  ArrayRef<int64_t> shape = encoded.getShape();
+  // (C1)
+  if (failed(verifyAgrees(op, "codes", codes, encoding.getCodesType(shape))))
+    return failure();
+  // (C2)
+  if (failed(verifyAgrees(op, "scales", scales, encoding.getScalesType(shape))))
+    return failure();
+  // (C3)
+  return verifyZeroPoints(op, zeroPoints, encoding, shape);
+}
+
+/// The type of an optional operand or result, null where it is absent.
+static Type getTypeOrNull(Value value) {
+  return value ? value.getType() : Type();
+}
+
+//===----------------------------------------------------------------------===//
+// AssembleOp, DisassembleOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult AssembleOp::verify() {
+  return verifyBundle(*this, getResult().getType(), "result",
+                      getCodes().getType(), getScales().getType(),
+                      getTypeOrNull(getZeroPoints()));
+}
+
+OpFoldResult AssembleOp::fold(FoldAdaptor) { return {}; }
+
+void DisassembleOp::build(OpBuilder &, OperationState &state, Value source) {
+  auto type = cast<RankedTensorType>(source.getType());
+  EncodingAttr encoding = getEncoding(type);
+  state.addOperands(source);
+  state.addTypes({encoding.getCodesType(type.getShape()),
+                  encoding.getScalesType(type.getShape())});
+  if (RankedTensorType zeroPoints = encoding.getZeroPointsType(type.getShape()))
+    state.addTypes(zeroPoints);
+}
+
+LogicalResult DisassembleOp::verify() {
+  return verifyBundle(*this, getSource().getType(), "source",
+                      getCodes().getType(), getScales().getType(),
+                      getTypeOrNull(getZeroPoints()));
+}
+
+LogicalResult DisassembleOp::fold(FoldAdaptor,
+                                  SmallVectorImpl<OpFoldResult> &) {
+  return failure();
+}
+
+//===----------------------------------------------------------------------===//
+// ChooseParamsOp
+//===----------------------------------------------------------------------===//
+
+/// `minmax` puts the smallest value on `qmin`, which takes a zero point.
+static LogicalResult verifyMethod(Operation *op,
+                                  std::optional<ParamMethod> method,
+                                  EncodingAttr encoding) {
+  if (method == ParamMethod::MinMax && !encoding.hasZeroPoint())
+    return op->emitOpError() << "method minmax needs an encoding with a "
+                                "zero_point, got "
+                             << encoding;
+  return success();
+}
+
+LogicalResult ChooseParamsOp::verify() {
+  RankedTensorType source = getSource().getType();
+  // (C1)
+  if (failed(getEncoding().verifyEncoding(
+          source.getShape(), source.getElementType(), [&] {
+            return emitOpError() << "encoding does not fit the source: ";
+          })))
+    return failure();
+  // (C2)
+  if (failed(verifyAgrees(*this, "scales", getScales().getType(),
+                          getEncoding().getScalesType(source.getShape()))))
+    return failure();
+  // (C3)
+  if (failed(verifyZeroPoints(*this, getTypeOrNull(getZeroPoints()),
+                              getEncoding(), source.getShape())))
+    return failure();
+  // (C4)
+  if (failed(verifyMethod(*this, getMethod(), getEncoding())))
+    return failure();
+  // (C5), written so that NaN fails.
+  double percent = getPercent().convertToDouble();
+  if (!(percent > 0.0 && percent <= 100.0))
+    return emitOpError() << "percent must be in (0, 100], got " << percent;
+  int64_t candidates = getCandidates();
+  if (candidates < 1 || candidates > 65536)
+    return emitOpError() << "candidates must be in [1, 65536], got "
+                         << candidates;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// QuantizeOp, RequantizeOp, DequantizeOp, RepackOp
+//===----------------------------------------------------------------------===//
+
+/// Shapes and element types of `source` and `result` agree, encodings aside.
+static LogicalResult verifySameValues(Operation *op, RankedTensorType source,
+                                      RankedTensorType result) {
+  if (source.getElementType() != result.getElementType())
+    return op->emitOpError()
+           << "source and result must have the same element type, got "
+           << source.getElementType() << " and " << result.getElementType();
+  if (failed(verifyCompatibleShape(source.getShape(), result.getShape())))
+    return op->emitOpError() << "source and result must have agreeing shapes, "
+                                "got "
+                             << source << " and " << result;
+  return success();
+}
+
+/// What quantize and requantize share: all but the source.
+template <typename Op> static LogicalResult verifyQuantization(Op op) {
+  RankedTensorType result = op.getResult().getType();
+  if (failed(verifyEncodedType(op, "result", result)))
+    return failure();
+  // (C1)
+  if (failed(verifySameValues(op, op.getSource().getType(), result)))
+    return failure();
+  // (C2)
+  EncodingAttr encoding = getEncoding(result);
+  if (!encoding.isRowMajor())
+    return op->emitOpError() << "makes row_major codes (repack makes other "
+                                "layouts), got result layout "
+                             << encoding.getLayout();
+  if (!op.getScales()) {
+    // (C4)
+    if (op.getZeroPoints())
+      return op->emitOpError() << "zero points are given without scales";
+    // (C5)
+    return verifyMethod(op, op.getMethod(), encoding);
+  }
+  // (C3)
+  if (failed(verifyAgrees(op, "scales", op.getScales().getType(),
+                          encoding.getScalesType(result.getShape()))))
+    return failure();
+  // (C4)
+  if (failed(verifyZeroPoints(op, getTypeOrNull(op.getZeroPoints()), encoding,
+                              result.getShape())))
+    return failure();
+  // (C5)
+  if (op.getMethod())
+    return op->emitOpError() << "takes scales or a method to choose them, got "
+                                "both";
+  return success();
+}
+
+LogicalResult QuantizeOp::verify() { return verifyQuantization(*this); }
+OpFoldResult QuantizeOp::fold(FoldAdaptor) { return {}; }
+void QuantizeOp::getCanonicalizationPatterns(RewritePatternSet &,
+                                             MLIRContext *) {}
+
+LogicalResult RequantizeOp::verify() {
+  if (failed(verifyEncodedType(*this, "source", getSource().getType())))
+    return failure();
+  return verifyQuantization(*this);
+}
+void RequantizeOp::getCanonicalizationPatterns(RewritePatternSet &,
+                                               MLIRContext *) {}
+
+LogicalResult DequantizeOp::verify() {
+  RankedTensorType source = getSource().getType();
+  RankedTensorType result = getResult().getType();
+  if (failed(verifyEncodedType(*this, "source", source)))
+    return failure();
+  // (C1)
+  if (failed(verifyCompatibleShape(source.getShape(), result.getShape())))
+    return emitOpError() << "source and result must have agreeing shapes, got "
+                         << source << " and " << result;
+  // (C2)
+  if (!isa<Float16Type, BFloat16Type, Float32Type, Float64Type>(
+          result.getElementType()))
+    return emitOpError() << "result must have element type f16, bf16, f32 or "
+                            "f64, got "
+                         << result.getElementType();
+  return success();
+}
+
+LogicalResult RepackOp::verify() {
+  RankedTensorType source = getSource().getType();
+  RankedTensorType result = getResult().getType();
+  if (failed(verifyEncodedType(*this, "source", source)) ||
+      failed(verifyEncodedType(*this, "result", result)))
+    return failure();
+  // (C1)
+  if (failed(verifySameValues(*this, source, result)))
+    return failure();
+  // (C2)
+  EncodingAttr from = getEncoding(source), to = getEncoding(result);
+  if (from.withLayout({}) != to.withLayout({}))
+    return emitOpError() << "source and result encodings may differ in layout "
+                            "only, got "
+                         << from << " and " << to;
+  return success();
+}
+
+OpFoldResult RepackOp::fold(FoldAdaptor) { return {}; }
+
+//===----------------------------------------------------------------------===//
+// ObserveOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult ObserveOp::verify() {
+  // (C1)
+  Type element = getSource().getType().getElementType();
+  if (!isa<FloatType>(element))
+    return emitOpError() << "source must have a float element type, got "
+                         << element;
+  // (C2)
+  if (getName().empty())
+    return emitOpError() << "name must not be empty";
+  // (C3)
+  if (getKinds().empty())
+    return emitOpError() << "kinds must name at least one statistic";
+  llvm::SmallSet<ObserveKind, 4> seen;
+  for (auto kind : getKinds().getAsRange<ObserveKindAttr>())
+    if (!seen.insert(kind.getValue()).second)
+      return emitOpError() << "kinds names "
+                           << stringifyObserveKind(kind.getValue()) << " twice";
+  return success();
+}
