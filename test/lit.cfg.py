@@ -16,3 +16,12 @@ config.environment["PATH"] = os.pathsep.join(
         config.environment.get("PATH", ""),
     ]
 )
+# Tests that need Python or ptxas fail without them; they are never skipped.
+config.substitutions.append(("%python", config.python or "python-not-found"))
+config.substitutions.append(("%ptxas", config.ptxas or "ptxas-not-found"))
+config.substitutions.append(("%build_dir", config.quantmlir_obj_root))
+config.substitutions.append(("%source_dir", config.quantmlir_src_root))
+# What the caller says about devices and sanitizers reaches the tests.
+for variable in ("CUDA_VISIBLE_DEVICES", "ASAN_OPTIONS", "UBSAN_OPTIONS"):
+    if variable in os.environ:
+        config.environment[variable] = os.environ[variable]

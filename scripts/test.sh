@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Sets up, builds, and runs every test: lit (with the unit tests in it), then
+# pytest. Closes with 'N passed, N failed' over both; fails if anything failed,
+# or if a suite found no test to run.
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+"$root/scripts/setup.sh"
+build_targets
+
+[ -x "$venv/bin/ptxas" ] || die "the tests need ptxas (scripts/setup.sh installs it)"
+reports=$build/reports
+rm -rf "$reports"
+mkdir -p "$reports"
+
+status=0
+say "lit"
+"$llvm/bin/lit" -sv --no-progress-bar --timeout "${QUANTMLIR_TEST_TIMEOUT:-300}" \
+  --xunit-xml-output "$reports/lit.xml" "$build/test" || status=1
+say "pytest"
+(cd "$root" && QUANTMLIR_BUILD_DIR=$build "$python" -m pytest -q \
+  --junitxml "$reports/pytest.xml") || status=1
+
+"$python" "$root/scripts/summarize_tests.py" "$reports/lit.xml" \
+  "$reports/pytest.xml" || status=1
+exit $status
