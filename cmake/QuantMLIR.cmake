@@ -53,6 +53,20 @@ function(quantmlir_add_tool name)
   install(TARGETS ${name} RUNTIME DESTINATION bin)
 endfunction()
 
+# quantmlir_add_shared(name SHARED|MODULE sources... [LINK_LIBS ...])
+# A shared object made of the compiler's libraries. Only what its sources mark
+# as visible is exported; MLIR and LLVM stay outside, in the one copy that the
+# process has. Installed in lib/.
+function(quantmlir_add_shared name kind)
+  cmake_parse_arguments(ARG "" "" "LINK_LIBS" ${ARGN})
+  add_library(${name} ${kind} ${ARG_UNPARSED_ARGUMENTS})
+  quantmlir_compile_options(${name})
+  target_link_libraries(${name} PRIVATE ${ARG_LINK_LIBS} MLIR LLVM)
+  target_link_options(${name} PRIVATE -Wl,--exclude-libs,ALL -Wl,-z,defs)
+  set_target_properties(${name} PROPERTIES
+    LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib)
+endfunction()
+
 # quantmlir_tablegen(td [out.inc generator args...]... ) then
 # quantmlir_tablegen_target(name): the headers made from one .td file.
 function(quantmlir_tablegen_target name)

@@ -5,9 +5,7 @@
 #include "mlir/InitAllPasses.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
-#include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
-#include "quantmlir/Dialect/QuantTensor/Transforms/Passes.h"
-#include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
+#include "quantmlir/InitAll.h"
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
@@ -15,9 +13,8 @@ int main(int argc, char **argv) {
   mlir::registerAllExtensions(registry);
   mlir::registerAllGPUToLLVMIRTranslations(registry);
   mlir::registerAllPasses();
-  registry.insert<quantmlir::quant_tensor::QuantTensorDialect,
-                  quantmlir::quant_tile::QuantTileDialect>();
-  quantmlir::quant_tensor::registerQuantTensorPasses();
+  quantmlir::registerAllDialects(registry);
+  quantmlir::registerAllPasses();
   return mlir::asMainReturnCode(mlir::MlirOptMain(
       argc, argv, "quant-mlir's optimizer driver\n", registry));
 }

@@ -1,0 +1,30 @@
+//===- InitAll.h - Registers every dialect and pass of ours ----*- C++ -*-===//
+//
+// For tools and hosts that want everything; a compiler that embeds part of
+// quant-mlir calls the register functions that it needs.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUANTMLIR_INITALL_H
+#define QUANTMLIR_INITALL_H
+
+#include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
+#include "quantmlir/Dialect/QuantTensor/Transforms/Passes.h"
+#include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
+
+namespace quantmlir {
+
+/// Adds our dialects, and the upstream interfaces our ops implement from
+/// outside, to `registry`. Upstream dialects are the caller's to add.
+inline void registerAllDialects(mlir::DialectRegistry &registry) {
+  registry
+      .insert<quant_tensor::QuantTensorDialect, quant_tile::QuantTileDialect>();
+}
+
+/// Makes our passes and pipelines known to the global pass registry under the
+/// names that `quant-opt --help` lists. Call it once per process.
+inline void registerAllPasses() { quant_tensor::registerQuantTensorPasses(); }
+
+} // namespace quantmlir
+
+#endif // QUANTMLIR_INITALL_H
