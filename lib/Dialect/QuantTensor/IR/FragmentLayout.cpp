@@ -82,8 +82,7 @@ AffineMap FragmentLayout::getSlotMap(int64_t slot, MLIRContext *context) const {
   bindDims(context, tileRow, tileColumn, word);
   int64_t vector = getVectorWords();
   AffineExpr lane = word.floorDiv(vector) % lanes;
-  AffineExpr laneWord =
-      word.floorDiv(vector * lanes) * vector + word % vector;
+  AffineExpr laneWord = word.floorDiv(vector * lanes) * vector + word % vector;
   AffineExpr g = lane.floorDiv(4), t = lane % 4;
   AffineExpr segment = laneWord.floorDiv(getWordsPerSegment());
   AffineExpr inSegment = laneWord % getWordsPerSegment();
@@ -99,10 +98,9 @@ AffineMap FragmentLayout::getSlotMap(int64_t slot, MLIRContext *context) const {
     column = inSegment * (pairsPerWord / 4 * 4) + (pair / 4) * 4 +
              (pair % 4 / 2) * 2 + half;
   }
-  return AffineMap::get(
-      3, 0,
-      {tileRow * rows + g + h * 8,
-       tileColumn * columns + segment * segmentColumns + t * runColumns +
-           column},
-      context);
+  return AffineMap::get(3, 0,
+                        {tileRow * rows + g + h * 8,
+                         tileColumn * columns + segment * segmentColumns +
+                             t * runColumns + column},
+                        context);
 }
