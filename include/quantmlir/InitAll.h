@@ -8,7 +8,6 @@
 #ifndef QUANTMLIR_INITALL_H
 #define QUANTMLIR_INITALL_H
 
-#include "quantmlir/Conversion/QuantTensorToQuantTile/Passes.h"
 #include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
 #include "quantmlir/Dialect/QuantTensor/Transforms/Passes.h"
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
@@ -24,10 +23,7 @@ inline void registerAllDialects(mlir::DialectRegistry &registry) {
 
 /// Makes our passes and pipelines known to the global pass registry under the
 /// names that `quant-opt --help` lists. Call it once per process.
-inline void registerAllPasses() {
-  quant_tensor::registerQuantTensorPasses();
-  registerQuantTensorToQuantTilePasses();
-}
+inline void registerAllPasses() { quant_tensor::registerQuantTensorPasses(); }
 
 } // namespace quantmlir
 

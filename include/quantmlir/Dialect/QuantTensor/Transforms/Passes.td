@@ -9,39 +9,67 @@ def QuantTensorVerifyEncodings : Pass<"quant-tensor-verify-encodings"> {
   let summary = "refuse encodings that upstream dropped, cut, permuted or bufferized";
   let description = [{
     Encodings are checked where a type is parsed; a type that a pass builds is
-    not. Many upstream passes and ops treat an encoding as something to carry
-    along or to forget. This pass checks every type, and accepts an encoded
-    tensor only on ops that respect it:
+    not. This pass checks every operand, result and block argument, and refuses
+    ops that cannot carry an encoding.
+  }];
+}
 
-    - the ops of `quant_tensor`, calls, branches, structured control flow and
-      selects, which hand a value on under the same type;
-    - inputs of `linalg` ops, where it means its logical values;
-    - `tensor.dim`, and `tensor.cast` that changes extents only;
-    - `tensor.extract_slice` along whole blocks and words: offsets are provably
-      multiples of the block's extent, sizes too or up to the dimension's end.
-
-    Everything else is an error at the op: casts that drop, give or change an
-    encoding, slices through a block, reshapes, padding, concatenation, encoded
-    inits (`outs`), constants, vector reads, arithmetic, buffers.
-
-    Bufferization of function boundaries and signature conversions leave no op
-    behind that could be refused. With `pin-signatures`, the encodings of
-    function arguments and results are also written into the attribute
-    `quant_tensor.pinned_encoding`, and IR in which a type no longer has its
-    pinned encoding fails to verify, right after the pass that lost it.
-    Remove the attribute when lowering encodings on purpose.
+def QuantTensorPullDequantize : Pass<"quant-tensor-pull-dequantize"> {
+  let summary = "pull dequantization into the contraction that reads it";
+  let description = [{
+    A contraction (`linalg.matmul`, `batch_matmul`, `matvec`, `vecmat` or a
+    `linalg.generic` that contracts one dimension) of a float tensor with an
+    encoded one, or with a `dequantize`, becomes a `scaled_matmul` on the
+    encoded operand: the weights stay packed in memory. The sum is in f32 and
+    is rounded once to the result's type; an init that is not zero becomes an
+    epilogue operand. A K×N encoded operand is described N×K by its layout, its
+    bytes stay where they are. Rounding a dequantized value to a narrower
+    float is dropped: the contraction sees the exact values.
 
     ```mlir
-    // K tiles of 64 cut the blocks of 128.
-    // error: 'tensor.extract_slice' op size of dimension #1 is not a multiple of 128 ...
-    %0 = tensor.extract_slice %w[0, 0] [64, 64] [1, 1]
-        : tensor<512x4096xbf16, #w4g128> to tensor<64x64xbf16, #w4g128>
+    %d = quant_tensor.dequantize %w : tensor<64x128xbf16, #w4> -> tensor<64x128xbf16>
+    %y = linalg.matmul indexing_maps = [#mk, #nk, #mn]
+        ins(%x, %d : tensor<8x128xbf16>, tensor<64x128xbf16>) outs(%zero : tensor<8x64xf32>) -> tensor<8x64xf32>
+    // becomes
+    %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<8x128xbf16>, tensor<64x128xbf16, #w4>)
+        maps [] outs(%init : tensor<8x64xf32>) {
+    ^bb0(%acc: f32):
+      quant_tensor.yield %acc : f32
+    } -> tensor<8x64xf32>
     ```
   }];
-  let options = [
-    Option<"pinSignatures", "pin-signatures", "bool", /*default=*/"false",
-           "Write the encodings of function signatures into arg and result "
-           "attributes that the dialect verifies after every later pass">
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::tensor::TensorDialect", "::quantmlir::quant_tensor::QuantTensorDialect"
+  ];
+}
+
+def QuantTensorFuseEpilogue : Pass<"quant-tensor-fuse-epilogue"> {
+  let summary = "fuse scaling and other elementwise ops into contractions";
+  let description = [{
+    The int_mm + mul fusion and its continuation. An `i8·i8 -> i32`
+    contraction whose i32 result is turned to float by elementwise ops becomes
+    a `scaled_matmul`, and whatever elementwise ops follow a `scaled_matmul`
+    (scales per tensor, row or column, bias, activation, residual, rounding to
+    i8) move into its epilogue; so does a `quantize` to 8 bits whose parameters
+    are given. The arithmetic is moved, not changed: the scale is promoted as
+    the IR says.
+
+    Every contraction that is left says why in a missed remark.
+
+    ```mlir
+    %acc = linalg.matmul ins(%x, %w : tensor<8x64xi8>, tensor<64x32xi8>) outs(%zero : tensor<8x32xi32>) -> tensor<8x32xi32>
+    %y = linalg.generic {indexing_maps = [#mn, #m, #n, #mn], iterator_types = ["parallel", "parallel"]}
+        ins(%acc, %sx, %sw : tensor<8x32xi32>, tensor<8xf32>, tensor<32xf32>) outs(%init : tensor<8x32xf32>) {...}
+    // becomes
+    %y = quant_tensor.scaled_matmul ins(%x, %wt : tensor<8x64xi8>, tensor<32x64xi8>)
+        epilogue(%sx, %sw : tensor<8xf32>, tensor<32xf32>) maps [#m, #n] outs(%init : tensor<8x32xf32>) {...}
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect",
+    "::quantmlir::quant_tensor::QuantTensorDialect"
   ];
 }
 

@@ -16,9 +16,7 @@ def QuantTile_Dialect : Dialect {
     that upstream cannot express.
   }];
   let extraClassDeclaration = "void registerAttributes();";
-  let useDefaultAttributePrinterParser = 1;
-  let dependentDialects = ["::mlir::gpu::GPUDialect",
-                           "::quantmlir::quant_tensor::QuantTensorDialect"];
+  let dependentDialects = ["::mlir::gpu::GPUDialect"];
 }
 
 #endif // QUANTMLIR_QUANTTILE_DIALECT_TD

@@ -1,0 +1,165 @@
+//===- Contraction.h - One view of every op that contracts ----------------===//
+//
+// The passes of the algebra all start from "some op computes
+// out[.., m, n] += sum_k lhs[.., m, k] * rhs[n, k]". What that op is called,
+// which way round its operands are stored and what casts stand in between is
+// settled here, once.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUANTMLIR_DIALECT_QUANTTENSOR_TRANSFORMS_CONTRACTION_H
+#define QUANTMLIR_DIALECT_QUANTTENSOR_TRANSFORMS_CONTRACTION_H
+
+#include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/IR/PatternMatch.h"
+#include "llvm/Support/FormatVariadic.h"
+
+namespace quantmlir::quant_tensor {
+
+/// Why a match failed. An empty text means that the op never was a candidate,
+/// so that nobody wants to read about it; any other text is a near miss, fit
+/// for a remark.
+class WhyNot {
+public:
+  /// Records the reason, formatted as by llvm::formatv, and fails.
+  template <typename... Args>
+  ::mlir::LogicalResult operator()(const char *format, Args &&...args) {
+    text = ::llvm::formatv(format, std::forward<Args>(args)...).str();
+    return ::mlir::failure();
+  }
+  bool isNearMiss() const { return !text.empty(); }
+  ::llvm::StringRef str() const { return text; }
+
+private:
+  std::string text;
+};
+
+/// An operand of a contraction, seen through exact casts, transpositions and
+/// `dequantize`.
+struct ContractionOperand {
+  /// The tensor below all that was looked through; encoded where it carries an
+  /// encoding.
+  ::mlir::Value value;
+  /// Which loop of the contraction each dimension of `value` belongs to.
+  ::llvm::SmallVector<unsigned> loops;
+  /// Integer codes that are read as unsigned.
+  bool isUnsigned = false;
+
+  ::mlir::RankedTensorType getType() const {
+    return ::llvm::cast<::mlir::RankedTensorType>(value.getType());
+  }
+  EncodingAttr getEncoding() const {
+    return quant_tensor::getEncoding(value.getType());
+  }
+};
+
+/// `out = init + sum_k lhs * rhs`, with `rhs` the operand that becomes N×K.
+struct Contraction {
+  ::mlir::Operation *op = nullptr;
+  ContractionOperand lhs, rhs;
+  ::mlir::Value init;
+  /// Loop of the reduction.
+  unsigned k = 0;
+  /// Loops of `lhs` and the result, outermost first; empty for a vector.
+  ::llvm::SmallVector<unsigned> m;
+  /// Loop of `rhs` and the result; none where `rhs` is a vector.
+  std::optional<unsigned> n;
+  /// Loop of each dimension of the result.
+  ::llvm::SmallVector<unsigned> resultLoops;
+
+  ::mlir::RankedTensorType getResultType() const {
+    return ::llvm::cast<::mlir::RankedTensorType>(op->getResult(0).getType());
+  }
+  /// Whether both operands are plain 8-bit integers summed into i32.
+  bool isInteger() const;
+  /// Whether `rhs` is stored K×N.
+  bool isRhsTransposed() const {
+    return rhs.loops.size() == 2 && rhs.loops.front() == k;
+  }
+  /// Whether the result has N last, as the normal form does.
+  bool isResultInOrder() const;
+  /// Rank of the normal form's result [.., m, n]; a missing M or N is a
+  /// dimension of extent 1 there.
+  unsigned getNormalRank() const { return std::max<size_t>(m.size(), 1) + 1; }
+  /// From the normal form's dimensions to those of the op's result.
+  ::mlir::AffineMap getResultMap() const;
+};
+
+/// Matches any linalg op, or `int_matmul` without zero points, that contracts
+/// exactly one dimension. `rhsOperand` says which of the two inputs (0 or 1)
+/// is to be the N×K one. Batch dimensions shared by both operands are a near
+/// miss: a scaled_matmul has one right-hand side.
+::mlir::FailureOr<Contraction>
+matchContraction(::mlir::Operation *op, unsigned rhsOperand, WhyNot &whyNot);
+
+/// As above; takes whichever side gives a result in [.., m, n] order, input 1
+/// first.
+::mlir::FailureOr<Contraction> matchContraction(::mlir::Operation *op,
+                                                WhyNot &whyNot);
+
+/// A dense constant's or a fill's scalar, where `value` is one.
+::mlir::TypedAttr getUniformValue(::mlir::Value value);
+/// Whether every element of `value` is known to be zero.
+bool isZeroTensor(::mlir::Value value);
+
+/// An element of an epilogue operand, where it is read.
+struct EpilogueOperand {
+  ::mlir::Value value;
+  /// From the dimensions [.., m, n] of the result.
+  ::mlir::AffineMap map;
+};
+
+/// Builds the region of an epilogue: given the accumulator and one element of
+/// each operand, returns the element of the result.
+using EpilogueBuilder = ::llvm::function_ref<::mlir::Value(
+    ::mlir::OpBuilder &, ::mlir::Location, ::mlir::ValueRange)>;
+
+/// Creates a scaled_matmul whose epilogue `body` builds. The accumulator's
+/// type follows from the operands.
+ScaledMatmulOp createScaledMatmul(::mlir::OpBuilder &builder,
+                                  ::mlir::Location loc, ::mlir::Value lhs,
+                                  ::mlir::Value rhs,
+                                  ::mlir::ArrayRef<EpilogueOperand> operands,
+                                  ::mlir::Value init, bool lhsUnsigned,
+                                  bool rhsUnsigned, EpilogueBuilder body);
+
+/// `[.., M, K]` and `N×K`: what the operands of a contraction look like in a
+/// scaled_matmul.
+struct NormalOperands {
+  ::mlir::Value lhs, rhs;
+};
+
+/// Puts the operands of `contraction` into normal form: adds unit dimensions
+/// for vectors and turns a K×N right-hand side round. Fails, before it changes
+/// anything, where an encoded right-hand side cannot be turned.
+::mlir::FailureOr<NormalOperands>
+normalizeOperands(::mlir::OpBuilder &builder, const Contraction &contraction,
+                  WhyNot &whyNot);
+
+/// Whether `normalizeOperands` would succeed.
+::mlir::LogicalResult canNormalizeOperands(const Contraction &contraction,
+                                           WhyNot &whyNot);
+
+/// Makes an uninitialised tensor of the normal form's shape.
+::mlir::Value createNormalInit(::mlir::OpBuilder &builder, ::mlir::Location loc,
+                               const NormalOperands &operands,
+                               ::mlir::Type elementType);
+
+/// Turns a result in normal form back into the type of the op that was
+/// matched: drops the unit dimensions, then transposes.
+::mlir::Value restoreResult(::mlir::OpBuilder &builder, ::mlir::Location loc,
+                            const Contraction &contraction,
+                            ::mlir::Value normal);
+
+/// Emits "did" as a passed remark, or "not done" with its reason as a missed
+/// one, at `op`. `pass` names the remark's category.
+void remarkPassed(::mlir::Operation *op, ::llvm::StringRef pass,
+                  ::llvm::StringRef text);
+void remarkMissed(::mlir::Operation *op, ::llvm::StringRef pass,
+                  ::llvm::StringRef text, const WhyNot &whyNot);
+
+} // namespace quantmlir::quant_tensor
+
+#endif // QUANTMLIR_DIALECT_QUANTTENSOR_TRANSFORMS_CONTRACTION_H

@@ -1,0 +1,35 @@
+//===- Transforms.h - Patterns of the quantization algebra ----------------===//
+//
+// The patterns behind the quant-tensor-* passes, for compilers that compose
+// their own. Patterns say what they did by remark; why something did not match
+// goes to notifyMatchFailure, and the passes turn it into missed remarks once
+// the rewriting is over.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUANTMLIR_DIALECT_QUANTTENSOR_TRANSFORMS_TRANSFORMS_H
+#define QUANTMLIR_DIALECT_QUANTTENSOR_TRANSFORMS_TRANSFORMS_H
+
+#include "quantmlir/Dialect/QuantTensor/Transforms/Contraction.h"
+
+namespace quantmlir::quant_tensor {
+
+/// A contraction of a plain float operand with an encoded one (directly, or
+/// through `dequantize`) becomes a scaled_matmul that accumulates in f32.
+void populatePullDequantizePatterns(::mlir::RewritePatternSet &patterns);
+
+/// Elementwise consumers of a scaled_matmul, and a quantize with given
+/// parameters, move into its epilogue; an i8 contraction whose i32 result is
+/// scaled to float becomes a scaled_matmul. Expects consumers that were
+/// prepared by `populatePrepareEpiloguePatterns`.
+void populateFuseEpiloguePatterns(::mlir::RewritePatternSet &patterns);
+
+/// Brings what follows a contraction into the shape the fusion wants: tensor
+/// arithmetic and named elementwise ops become linalg.generic, chains of them
+/// become one, reshapes in between move behind them. Touches only ops
+/// downstream of an i8 contraction or a scaled_matmul.
+void populatePrepareEpiloguePatterns(::mlir::RewritePatternSet &patterns);
+
+} // namespace quantmlir::quant_tensor
+
+#endif // QUANTMLIR_DIALECT_QUANTTENSOR_TRANSFORMS_TRANSFORMS_H

@@ -1,0 +1,348 @@
+//===- FuseEpilogue.cpp - int_mm + mul fusion, and all that follows it ----===//
+
+#include "quantmlir/Dialect/QuantTensor/Transforms/Epilogue.h"
+#include "quantmlir/Dialect/QuantTensor/Transforms/Passes.h"
+#include "quantmlir/Dialect/QuantTensor/Transforms/Transforms.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace quantmlir::quant_tensor {
+#define GEN_PASS_DEF_QUANTTENSORFUSEEPILOGUE
+#include "quantmlir/Dialect/QuantTensor/Transforms/Passes.h.inc"
+} // namespace quantmlir::quant_tensor
+
+using namespace mlir;
+using namespace quantmlir::quant_tensor;
+
+static constexpr StringRef passName = "quant-tensor-fuse-epilogue";
+
+//===----------------------------------------------------------------------===//
+// Integer contraction -> scaled_matmul
+//===----------------------------------------------------------------------===//
+
+/// Whether something says that `op` is meant to be an integer contraction, so
+/// that a failure to fuse it is worth a remark.
+static bool isIntegerCandidate(Operation *op) {
+  if (isa<IntMatmulOp>(op))
+    return true;
+  auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+  return linalgOp && linalgOp.getNumReductionLoops() != 0 &&
+         op->getNumResults() == 1 && linalgOp.getNumDpsInputs() == 2 &&
+         getElementTypeOrSelf(op->getResult(0).getType())
+             .isSignlessInteger(32) &&
+         llvm::all_of(linalgOp.getDpsInputs(), [](Value value) {
+           return isa<IntegerType>(getElementTypeOrSelf(value.getType()));
+         });
+}
+
+/// Whether `op` splits dimensions other than the last.
+static bool expandsRowsOnly(tensor::ExpandShapeOp op) {
+  SmallVector<ReassociationIndices> groups = op.getReassociationIndices();
+  return !groups.empty() && groups.back().size() == 1;
+}
+
+/// Follows the only users of `value` until the element type is no longer i32.
+static LogicalResult checkLeavesI32(Value value, WhyNot &whyNot) {
+  while (getElementTypeOrSelf(value.getType()).isSignlessInteger(32)) {
+    if (value.use_empty())
+      return whyNot("the i32 result is not used");
+    auto expand = dyn_cast<tensor::ExpandShapeOp>(*value.user_begin());
+    if (expand && value.hasOneUse() && expandsRowsOnly(expand)) {
+      value = expand.getResult();
+      continue;
+    }
+    auto consumer = dyn_cast<linalg::LinalgOp>(*value.user_begin());
+    if (!consumer) {
+      if (!value.hasOneUse())
+        return whyNot("the i32 result has a second use");
+      return whyNot("the i32 result goes to {0}",
+                    (*value.user_begin())->getName().getStringRef());
+    }
+    if (failed(checkEpilogueConsumer(consumer, value, whyNot)))
+      return failure();
+    value = consumer->getResult(0);
+  }
+  return success();
+}
+
+/// All that the rewrite asks of an integer contraction.
+static FailureOr<Contraction> matchScaledInteger(Operation *op,
+                                                 WhyNot &whyNot) {
+  if (!isIntegerCandidate(op))
+    return failure();
+  FailureOr<Contraction> contraction = matchContraction(op, whyNot);
+  if (failed(contraction))
+    return failure();
+  if (!contraction->isInteger())
+    return failure();
+  if (!contraction->isResultInOrder())
+    return whyNot("the result is stored transposed");
+  if (!getUniformValue(contraction->init))
+    return whyNot("it accumulates onto an i32 tensor that is not zero");
+  if (failed(checkLeavesI32(op->getResult(0), whyNot)) ||
+      failed(canNormalizeOperands(*contraction, whyNot)))
+    return failure();
+  return contraction;
+}
+
+namespace {
+
+/// i8·i8 -> i32 whose result is scaled becomes a scaled_matmul; the scaling is
+/// then fused as any other consumer.
+struct IntegerContraction : RewritePattern {
+  explicit IntegerContraction(MLIRContext *context)
+      : RewritePattern(MatchAnyOpTypeTag(), /*benefit=*/1, context) {}
+
+  LogicalResult matchAndRewrite(Operation *op,
+                                PatternRewriter &rewriter) const override {
+    WhyNot whyNot;
+    FailureOr<Contraction> contraction = matchScaledInteger(op, whyNot);
+    if (failed(contraction))
+      return rewriter.notifyMatchFailure(op, whyNot.str());
+    FailureOr<NormalOperands> operands =
+        normalizeOperands(rewriter, *contraction, whyNot);
+    assert(succeeded(operands) && "checked by matchScaledInteger");
+    Location loc = op->getLoc();
+    TypedAttr start = getUniformValue(contraction->init);
+    bool startsAtZero = isZeroTensor(contraction->init);
+    Value init =
+        createNormalInit(rewriter, loc, *operands, rewriter.getI32Type());
+    ScaledMatmulOp scaled = createScaledMatmul(
+        rewriter, loc, operands->lhs, operands->rhs, {}, init,
+        contraction->lhs.isUnsigned, contraction->rhs.isUnsigned,
+        [&](OpBuilder &builder, Location loc, ValueRange arguments) -> Value {
+          if (startsAtZero)
+            return arguments[0];
+          return arith::AddIOp::create(
+              builder, loc, arguments[0],
+              arith::ConstantOp::create(builder, loc, start));
+        });
+    remarkPassed(op, passName,
+                 "fused the integer contraction with the "
+                 "elementwise ops after it");
+    rewriter.replaceOp(
+        op, restoreResult(rewriter, loc, *contraction, scaled.getResult()));
+    return success();
+  }
+};
+
+/// [batch * sequence, N] that is split into [batch, sequence, N] is computed as
+/// such, from a left-hand side that is split. Frameworks collapse the left-hand
+/// side first, and the two reshapes then cancel.
+struct ExpandRows : OpRewritePattern<tensor::ExpandShapeOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(tensor::ExpandShapeOp expand,
+                                PatternRewriter &rewriter) const override {
+    auto op = expand.getSrc().getDefiningOp<ScaledMatmulOp>();
+    if (!op || !op->hasOneUse() || !expandsRowsOnly(expand))
+      return failure();
+    // Operands read along a row that is split would need a reshape as well;
+    // this runs before there are any.
+    if (!op.getEpilogueArgs().empty())
+      return rewriter.notifyMatchFailure(op, "has epilogue operands");
+    rewriter.setInsertionPoint(op);
+    Location loc = op.getLoc();
+    SmallVector<ReassociationIndices> groups = expand.getReassociationIndices();
+    auto lhsType = op.getLhs().getType();
+    SmallVector<int64_t> lhsShape(expand.getResultType().getShape());
+    lhsShape.back() = lhsType.getShape().back();
+    // The sizes may be computed after the contraction; it moves down to them.
+    rewriter.setInsertionPoint(expand);
+    SmallVector<OpFoldResult> sizes = expand.getMixedOutputShape();
+    SmallVector<OpFoldResult> lhsSizes = sizes;
+    lhsSizes.back() =
+        tensor::getMixedSize(rewriter, loc, op.getLhs(), lhsType.getRank() - 1);
+    Value lhs = tensor::ExpandShapeOp::create(
+        rewriter, loc,
+        RankedTensorType::get(lhsShape, lhsType.getElementType()), op.getLhs(),
+        groups, lhsSizes);
+    Value init = tensor::EmptyOp::create(
+        rewriter, loc, sizes, expand.getResultType().getElementType());
+    ScaledMatmulOp expanded = createScaledMatmul(
+        rewriter, loc, lhs, op.getRhs(), {}, init, op.getLhsUnsigned(),
+        op.getRhsUnsigned(),
+        [&](OpBuilder &builder, Location, ValueRange arguments) {
+          return cloneEpilogue(builder, op, arguments);
+        });
+    rewriter.replaceOp(expand, expanded.getResult());
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+/// An elementwise consumer, or a quantize, of a scaled_matmul.
+struct EpilogueConsumer : OpRewritePattern<ScaledMatmulOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(ScaledMatmulOp op,
+                                PatternRewriter &rewriter) const override {
+    if (op->use_empty())
+      return failure();
+    Operation *user = *op->user_begin();
+    WhyNot whyNot;
+    if (auto consumer = dyn_cast<linalg::LinalgOp>(user)) {
+      if (failed(checkEpilogueConsumer(consumer, op.getResult(), whyNot)))
+        return rewriter.notifyMatchFailure(op, whyNot.str());
+      fuseConsumer(rewriter, op, consumer);
+      return success();
+    }
+    if (auto consumer = dyn_cast<QuantizeOp>(user)) {
+      if (failed(checkEpilogueQuantize(consumer, op.getResult(), whyNot)))
+        return rewriter.notifyMatchFailure(op, whyNot.str());
+      remarkPassed(consumer, passName, "requantized in the epilogue");
+      fuseQuantize(rewriter, op, consumer);
+      return success();
+    }
+    return rewriter.notifyMatchFailure(op, "no elementwise consumer");
+  }
+};
+
+} // namespace
+
+void quantmlir::quant_tensor::populateFuseEpiloguePatterns(
+    RewritePatternSet &patterns) {
+  patterns.add<IntegerContraction, ExpandRows, EpilogueConsumer>(
+      patterns.getContext());
+}
+
+//===----------------------------------------------------------------------===//
+// Preparing the consumers
+//===----------------------------------------------------------------------===//
+
+/// How far up the fusion looks for the contraction that an elementwise op
+/// belongs to. Longer chains have been shortened by fusion from below.
+static constexpr unsigned maxChainLength = 32;
+
+static bool isElementwise(Operation *op) {
+  auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+  if (!linalgOp)
+    return OpTrait::hasElementwiseMappableTraits(op);
+  return linalgOp.getNumParallelLoops() == linalgOp.getNumLoops() &&
+         linalgOp.getNumDpsInits() == 1;
+}
+
+/// Whether `value` comes out of a contraction by elementwise ops and reshapes.
+static bool followsContraction(Value value, unsigned depth = 0) {
+  Operation *op = value.getDefiningOp();
+  if (!op || depth > maxChainLength)
+    return false;
+  if (isa<ScaledMatmulOp>(op) || isIntegerCandidate(op))
+    return true;
+  if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op))
+    return followsContraction(op->getOperand(0), depth + 1);
+  if (!isElementwise(op))
+    return false;
+  return llvm::any_of(op->getOperands(), [&](Value operand) {
+    return isa<RankedTensorType>(operand.getType()) &&
+           followsContraction(operand, depth + 1);
+  });
+}
+
+namespace {
+
+/// Named elementwise ops downstream of a contraction become generic. A named
+/// op that feeds such an op (a broadcast bias) does too.
+struct GeneralizeConsumer : OpInterfaceRewritePattern<linalg::LinalgOp> {
+  using OpInterfaceRewritePattern::OpInterfaceRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::LinalgOp op,
+                                PatternRewriter &rewriter) const override {
+    if (isa<linalg::GenericOp, linalg::FillOp>(op) ||
+        !op.hasPureTensorSemantics() || op->getNumResults() != 1 ||
+        !isElementwise(op))
+      return failure();
+    bool relevant = followsContraction(op->getResult(0)) ||
+                    llvm::any_of(op->getUsers(), [](Operation *user) {
+                      return user->getNumResults() == 1 &&
+                             isElementwise(user) &&
+                             followsContraction(user->getResult(0));
+                    });
+    if (!relevant)
+      return failure();
+    return linalg::generalizeNamedOp(rewriter, op);
+  }
+};
+
+} // namespace
+
+void quantmlir::quant_tensor::populatePrepareEpiloguePatterns(
+    RewritePatternSet &patterns) {
+  patterns.add<GeneralizeConsumer>(patterns.getContext());
+  // The extents of an intermediate result are asked of its destination, or
+  // each such question would be a second use.
+  tensor::DimOp::getCanonicalizationPatterns(patterns, patterns.getContext());
+  linalg::populateElementwiseToLinalgConversionPatterns(patterns);
+  linalg::populateElementwiseOpsFusionPatterns(
+      patterns, [](OpOperand *operand) {
+        Operation *producer = operand->get().getDefiningOp();
+        Operation *consumer = operand->getOwner();
+        return producer && isElementwise(producer) && isElementwise(consumer) &&
+               consumer->getNumResults() == 1 && producer->hasOneUse() &&
+               followsContraction(consumer->getResult(0));
+      });
+  // A collapse between the contraction and its scaling moves behind it; an
+  // expansion moves up to the left-hand side instead (ExpandRows), for
+  // upstream's collapsing patterns do not converge beside the others.
+  auto movesBehind = [](OpOperand *operand) {
+    auto reshape = operand->get().getDefiningOp<tensor::CollapseShapeOp>();
+    return reshape && reshape->hasOneUse() &&
+           followsContraction(operand->get());
+  };
+  linalg::populateFoldReshapeOpsByExpansionPatterns(patterns, movesBehind);
+}
+
+//===----------------------------------------------------------------------===//
+// The pass
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+struct FuseEpilogue
+    : quantmlir::quant_tensor::impl::QuantTensorFuseEpilogueBase<FuseEpilogue> {
+  void runOnOperation() override {
+    MLIRContext *context = &getContext();
+    {
+      RewritePatternSet patterns(context);
+      populatePrepareEpiloguePatterns(patterns);
+      if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+        return signalPassFailure();
+    }
+    RewritePatternSet patterns(context);
+    populatePrepareEpiloguePatterns(patterns);
+    populateFuseEpiloguePatterns(patterns);
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      return signalPassFailure();
+    getOperation()->walk(explainMisses);
+  }
+
+  /// Says why what is left was left.
+  static void explainMisses(Operation *op) {
+    WhyNot whyNot;
+    if (isIntegerCandidate(op)) {
+      (void)matchScaledInteger(op, whyNot);
+      remarkMissed(op, passName, "integer contraction not fused", whyNot);
+      return;
+    }
+    auto scaled = dyn_cast<ScaledMatmulOp>(op);
+    if (!scaled || scaled->use_empty())
+      return;
+    for (Operation *user : scaled->getUsers()) {
+      if (auto consumer = dyn_cast<linalg::LinalgOp>(user)) {
+        if (isElementwise(consumer))
+          (void)checkEpilogueConsumer(consumer, scaled.getResult(), whyNot);
+      } else if (auto consumer = dyn_cast<QuantizeOp>(user)) {
+        (void)checkEpilogueQuantize(consumer, scaled.getResult(), whyNot);
+      }
+      if (whyNot.isNearMiss())
+        break;
+    }
+    remarkMissed(op, passName, "consumer not fused", whyNot);
+  }
+};
+
+} // namespace

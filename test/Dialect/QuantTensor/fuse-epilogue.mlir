@@ -1,0 +1,224 @@
+// RUN: quant-opt %s --quant-tensor-fuse-epilogue --split-input-file | FileCheck %s
+
+// Per token x per channel scaling, as a linalg.generic. The K x N right-hand
+// side is turned round.
+
+#mn = affine_map<(m, n) -> (m, n)>
+#m = affine_map<(m, n) -> (m)>
+#n = affine_map<(m, n) -> (n)>
+// CHECK-DAG: #[[$M:.+]] = affine_map<(d0, d1) -> (d0)>
+// CHECK-DAG: #[[$N:.+]] = affine_map<(d0, d1) -> (d1)>
+// CHECK-LABEL: func @token_channel
+// CHECK-SAME: %[[X:.+]]: tensor<8x64xi8>, %[[W:.+]]: tensor<64x32xi8>, %[[SX:.+]]: tensor<8xf32>, %[[SW:.+]]: tensor<32xf32>, %{{.+}}: tensor<8x32xf32>
+// CHECK: %[[WT:.+]] = linalg.transpose ins(%[[W]] : tensor<64x32xi8>) outs(%{{.+}} : tensor<32x64xi8>) permutation = [1, 0]
+// CHECK: quant_tensor.scaled_matmul ins(%[[X]], %[[WT]] : tensor<8x64xi8>, tensor<32x64xi8>)
+// CHECK-SAME: epilogue(%[[SX]], %[[SW]] : tensor<8xf32>, tensor<32xf32>) maps [#[[$M]], #[[$N]]] outs(%{{.+}} : tensor<8x32xf32>)
+// CHECK-NEXT: ^bb0(%[[ACC:.+]]: i32, %[[A:.+]]: f32, %[[B:.+]]: f32):
+// CHECK-NEXT: %[[F:.+]] = arith.sitofp %[[ACC]] : i32 to f32
+// CHECK-NEXT: %[[G:.+]] = arith.mulf %[[F]], %[[A]]
+// CHECK-NEXT: %[[H:.+]] = arith.mulf %[[G]], %[[B]]
+// CHECK-NEXT: quant_tensor.yield %[[H]] : f32
+// CHECK-NOT: xi32>
+func.func @token_channel(%x: tensor<8x64xi8>, %w: tensor<64x32xi8>, %sx: tensor<8xf32>, %sw: tensor<32xf32>,
+                         %out: tensor<8x32xf32>) -> tensor<8x32xf32> {
+  %c0 = arith.constant 0 : i32
+  %e = tensor.empty() : tensor<8x32xi32>
+  %zero = linalg.fill ins(%c0 : i32) outs(%e : tensor<8x32xi32>) -> tensor<8x32xi32>
+  %acc = linalg.matmul ins(%x, %w : tensor<8x64xi8>, tensor<64x32xi8>) outs(%zero : tensor<8x32xi32>) -> tensor<8x32xi32>
+  %y = linalg.generic {indexing_maps = [#mn, #m, #n, #mn], iterator_types = ["parallel", "parallel"]}
+      ins(%acc, %sx, %sw : tensor<8x32xi32>, tensor<8xf32>, tensor<32xf32>) outs(%out : tensor<8x32xf32>) {
+  ^bb0(%c: i32, %a: f32, %b: f32, %o: f32):
+    %0 = arith.sitofp %c : i32 to f32
+    %1 = arith.mulf %0, %a : f32
+    %2 = arith.mulf %1, %b : f32
+    linalg.yield %2 : f32
+  } -> tensor<8x32xf32>
+  return %y : tensor<8x32xf32>
+}
+
+// -----
+
+// Tensor arithmetic and named ops: sitofp, a broadcast scale, bias, silu (which
+// reads its input twice), residual. N x K right-hand side, dynamic M.
+
+#mk = affine_map<(m, n, k) -> (m, k)>
+#nk = affine_map<(m, n, k) -> (n, k)>
+#mn = affine_map<(m, n, k) -> (m, n)>
+// CHECK-LABEL: func @named_chain
+// CHECK: quant_tensor.scaled_matmul ins(%{{.+}}, %{{.+}} : tensor<?x64xi8>, tensor<32x64xi8>)
+// CHECK: arith.sitofp
+// CHECK: arith.mulf
+// CHECK: arith.addf
+// CHECK: math.exp
+// CHECK: arith.divf
+// CHECK: arith.addf
+// CHECK: quant_tensor.yield %{{.+}} : f32
+// CHECK-NEXT: } -> tensor<?x32xf32>
+// CHECK-NOT: linalg.generic
+// CHECK-NOT: linalg.add
+// CHECK: return
+func.func @named_chain(%x: tensor<?x64xi8>, %w: tensor<32x64xi8>, %sw: tensor<32xf32>, %bias: tensor<32xf32>,
+                       %res: tensor<?x32xf32>) -> tensor<?x32xf32> {
+  %i0 = arith.constant 0 : index
+  %c0 = arith.constant 0 : i32
+  %one = arith.constant 1.0 : f32
+  %m = tensor.dim %x, %i0 : tensor<?x64xi8>
+  %e = tensor.empty(%m) : tensor<?x32xi32>
+  %f = tensor.empty(%m) : tensor<?x32xf32>
+  %zero = linalg.fill ins(%c0 : i32) outs(%e : tensor<?x32xi32>) -> tensor<?x32xi32>
+  %acc = linalg.matmul indexing_maps = [#mk, #nk, #mn] ins(%x, %w : tensor<?x64xi8>, tensor<32x64xi8>)
+      outs(%zero : tensor<?x32xi32>) -> tensor<?x32xi32>
+  %0 = arith.sitofp %acc : tensor<?x32xi32> to tensor<?x32xf32>
+  %s = linalg.broadcast ins(%sw : tensor<32xf32>) outs(%f : tensor<?x32xf32>) dimensions = [0]
+  %1 = linalg.mul ins(%0, %s : tensor<?x32xf32>, tensor<?x32xf32>) outs(%f : tensor<?x32xf32>) -> tensor<?x32xf32>
+  %b = linalg.broadcast ins(%bias : tensor<32xf32>) outs(%f : tensor<?x32xf32>) dimensions = [0]
+  %2 = linalg.add ins(%1, %b : tensor<?x32xf32>, tensor<?x32xf32>) outs(%f : tensor<?x32xf32>) -> tensor<?x32xf32>
+  %3 = linalg.negf ins(%2 : tensor<?x32xf32>) outs(%f : tensor<?x32xf32>) -> tensor<?x32xf32>
+  %4 = linalg.exp ins(%3 : tensor<?x32xf32>) outs(%f : tensor<?x32xf32>) -> tensor<?x32xf32>
+  %ones = linalg.fill ins(%one : f32) outs(%f : tensor<?x32xf32>) -> tensor<?x32xf32>
+  %5 = arith.addf %4, %ones : tensor<?x32xf32>
+  %6 = arith.divf %2, %5 : tensor<?x32xf32>
+  %7 = arith.addf %6, %res : tensor<?x32xf32>
+  return %7 : tensor<?x32xf32>
+}
+
+// -----
+
+// A chain of generics; the last rounds to i8. Scalar scale, relu.
+
+#mn = affine_map<(m, n) -> (m, n)>
+#s = affine_map<(m, n) -> ()>
+// CHECK-LABEL: func @requantize_by_hand
+// CHECK-SAME: %[[S:[a-z0-9]+]]: f32
+// CHECK: %[[T:.+]] = tensor.from_elements %[[S]] : tensor<f32>
+// CHECK: quant_tensor.scaled_matmul
+// CHECK: arith.maximumf
+// CHECK: math.roundeven
+// CHECK: arith.fptosi %{{.+}} : f32 to i8
+// CHECK: -> tensor<8x32xi8>
+// CHECK-NOT: linalg.generic
+func.func @requantize_by_hand(%x: tensor<8x64xi8>, %w: tensor<64x32xi8>, %s: f32) -> tensor<8x32xi8> {
+  %c0 = arith.constant 0 : i32
+  %zf = arith.constant 0.0 : f32
+  %lo = arith.constant -128.0 : f32
+  %hi = arith.constant 127.0 : f32
+  %zero = arith.constant dense<0> : tensor<8x32xi32>
+  %acc = linalg.matmul ins(%x, %w : tensor<8x64xi8>, tensor<64x32xi8>) outs(%zero : tensor<8x32xi32>) -> tensor<8x32xi32>
+  %f = tensor.empty() : tensor<8x32xf32>
+  %y = linalg.generic {indexing_maps = [#mn, #s, #mn], iterator_types = ["parallel", "parallel"]}
+      ins(%acc, %s : tensor<8x32xi32>, f32) outs(%f : tensor<8x32xf32>) {
+  ^bb0(%c: i32, %a: f32, %o: f32):
+    %0 = arith.sitofp %c : i32 to f32
+    %1 = arith.mulf %0, %a : f32
+    %2 = arith.maximumf %1, %zf : f32
+    linalg.yield %2 : f32
+  } -> tensor<8x32xf32>
+  %i = tensor.empty() : tensor<8x32xi8>
+  %q = linalg.generic {indexing_maps = [#mn, #mn], iterator_types = ["parallel", "parallel"]}
+      ins(%y : tensor<8x32xf32>) outs(%i : tensor<8x32xi8>) {
+  ^bb0(%c: f32, %o: i8):
+    %0 = math.roundeven %c : f32
+    %1 = arith.maximumf %0, %lo : f32
+    %2 = arith.minimumf %1, %hi : f32
+    %3 = arith.fptosi %2 : f32 to i8
+    linalg.yield %3 : i8
+  } -> tensor<8x32xi8>
+  return %q : tensor<8x32xi8>
+}
+
+// -----
+
+// quantize with given scales.
+
+#tensor = #quant_tensor.encoding<{storage = i8, block = [0, 0], scale = f32, zero_point = i8}>
+#mn = affine_map<(m, n) -> (m, n)>
+// CHECK-LABEL: func @requantize
+// CHECK-SAME: %[[S:[a-z0-9]+]]: tensor<1x1xf32>, %[[Z:[a-z0-9]+]]: tensor<1x1xi8>
+// CHECK: %[[Q:.+]] = quant_tensor.scaled_matmul
+// CHECK-SAME: epilogue(%[[S]], %[[Z]] : tensor<1x1xf32>, tensor<1x1xi8>)
+// CHECK: arith.sitofp %{{.+}} : i32 to f32
+// CHECK: arith.divf
+// CHECK: math.roundeven
+// CHECK: arith.sitofp %{{.+}} : i8 to f32
+// CHECK: arith.fptosi %{{.+}} : f32 to i8
+// CHECK: -> tensor<8x32xi8>
+// CHECK: quant_tensor.assemble %[[Q]], %[[S]], %[[Z]]
+func.func @requantize(%x: tensor<8x64xi8>, %w: tensor<64x32xi8>, %s: tensor<1x1xf32>, %z: tensor<1x1xi8>)
+    -> tensor<8x32xf32, #tensor> {
+  %zero = arith.constant dense<0> : tensor<8x32xi32>
+  %acc = linalg.matmul ins(%x, %w : tensor<8x64xi8>, tensor<64x32xi8>) outs(%zero : tensor<8x32xi32>) -> tensor<8x32xi32>
+  %y = arith.sitofp %acc : tensor<8x32xi32> to tensor<8x32xf32>
+  %q = quant_tensor.quantize %y scales(%s : tensor<1x1xf32>) zero_points(%z : tensor<1x1xi8>)
+      : tensor<8x32xf32> -> tensor<8x32xf32, #tensor>
+  return %q : tensor<8x32xf32, #tensor>
+}
+
+// -----
+
+// Rank-3 activations as a broadcasting batch_matmul, codes read as unsigned on
+// one side; the reshape that frameworks put between product and scale.
+
+#bmk = affine_map<(b, m, n, k) -> (b, m, k)>
+#nk = affine_map<(b, m, n, k) -> (n, k)>
+#bmn = affine_map<(b, m, n, k) -> (b, m, n)>
+// CHECK-LABEL: func @rank3
+// CHECK: quant_tensor.scaled_matmul lhs_unsigned ins(%{{.+}}, %{{.+}} : tensor<2x8x64xi8>, tensor<32x64xi8>)
+// CHECK: -> tensor<2x8x32xf32>
+// CHECK-NOT: linalg.generic
+func.func @rank3(%x: tensor<2x8x64xi8>, %w: tensor<32x64xi8>) -> tensor<2x8x32xf32> {
+  %zero = arith.constant dense<0> : tensor<2x8x32xi32>
+  %scale = arith.constant dense<0.25> : tensor<2x8x32xf32>
+  %acc = linalg.generic {indexing_maps = [#bmk, #nk, #bmn], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%x, %w : tensor<2x8x64xi8>, tensor<32x64xi8>) outs(%zero : tensor<2x8x32xi32>) {
+  ^bb0(%a: i8, %b: i8, %c: i32):
+    %0 = arith.extui %a : i8 to i32
+    %1 = arith.extsi %b : i8 to i32
+    %2 = arith.muli %0, %1 : i32
+    %3 = arith.addi %c, %2 : i32
+    linalg.yield %3 : i32
+  } -> tensor<2x8x32xi32>
+  %f = arith.sitofp %acc : tensor<2x8x32xi32> to tensor<2x8x32xf32>
+  %y = arith.mulf %f, %scale : tensor<2x8x32xf32>
+  return %y : tensor<2x8x32xf32>
+}
+
+// CHECK-LABEL: func @reshaped
+// CHECK-SAME: %[[X:.+]]: tensor<2x8x64xi8>
+// CHECK-NOT: _shape
+// CHECK: quant_tensor.scaled_matmul ins(%[[X]], %{{.+}} : tensor<2x8x64xi8>, tensor<32x64xi8>)
+// CHECK: -> tensor<2x8x32xf32>
+// CHECK-NOT: linalg.generic
+func.func @reshaped(%x3: tensor<2x8x64xi8>, %w: tensor<64x32xi8>) -> tensor<2x8x32xf32> {
+  %x = tensor.collapse_shape %x3 [[0, 1], [2]] : tensor<2x8x64xi8> into tensor<16x64xi8>
+  %zero = arith.constant dense<0> : tensor<16x32xi32>
+  %scale = arith.constant dense<0.25> : tensor<2x8x32xf32>
+  %acc = linalg.matmul ins(%x, %w : tensor<16x64xi8>, tensor<64x32xi8>) outs(%zero : tensor<16x32xi32>) -> tensor<16x32xi32>
+  %r = tensor.expand_shape %acc [[0, 1], [2]] output_shape [2, 8, 32] : tensor<16x32xi32> into tensor<2x8x32xi32>
+  %f = arith.sitofp %r : tensor<2x8x32xi32> to tensor<2x8x32xf32>
+  %y = arith.mulf %f, %scale : tensor<2x8x32xf32>
+  return %y : tensor<2x8x32xf32>
+}
+
+// -----
+
+// The extension to i32 written as an op of its own; a vector; a bias as the
+// init of a fill.
+
+// CHECK-LABEL: func @matvec
+// CHECK-SAME: %[[W:.+]]: tensor<32x64xi8>, %[[X:.+]]: tensor<64xi8>
+// CHECK: %[[ROW:.+]] = tensor.expand_shape %[[X]]
+// CHECK-SAME: tensor<64xi8> into tensor<1x64xi8>
+// CHECK: quant_tensor.scaled_matmul
+// CHECK-SAME: ins(%[[ROW]], %[[W]] : tensor<1x64xi8>, tensor<32x64xi8>)
+// CHECK: %[[FIVE:.+]] = arith.constant 5 : i32
+// CHECK: arith.addi %{{.+}}, %[[FIVE]]
+// CHECK: arith.sitofp
+// CHECK: tensor.collapse_shape
+func.func @matvec(%w: tensor<32x64xi8>, %x: tensor<64xi8>) -> tensor<32xf32> {
+  %five = arith.constant dense<5> : tensor<32xi32>
+  %we = arith.extsi %w : tensor<32x64xi8> to tensor<32x64xi32>
+  %xe = arith.extsi %x : tensor<64xi8> to tensor<64xi32>
+  %acc = linalg.matvec ins(%we, %xe : tensor<32x64xi32>, tensor<64xi32>) outs(%five : tensor<32xi32>) -> tensor<32xi32>
+  %f = arith.sitofp %acc : tensor<32xi32> to tensor<32xf32>
+  return %f : tensor<32xf32>
+}
