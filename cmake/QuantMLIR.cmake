@@ -54,15 +54,18 @@ function(quantmlir_add_tool name)
 endfunction()
 
 # quantmlir_add_shared(name SHARED|MODULE sources... [LINK_LIBS ...])
-# A shared object made of the compiler's libraries. Only what its sources mark
-# as visible is exported; MLIR and LLVM stay outside, in the one copy that the
-# process has. Installed in lib/.
+# A shared object made of the compiler's libraries; MLIR and LLVM stay
+# outside, in the one copy that the process has. It exports what the linker
+# script exports.map beside its sources says.
 function(quantmlir_add_shared name kind)
   cmake_parse_arguments(ARG "" "" "LINK_LIBS" ${ARGN})
   add_library(${name} ${kind} ${ARG_UNPARSED_ARGUMENTS})
   quantmlir_compile_options(${name})
   target_link_libraries(${name} PRIVATE ${ARG_LINK_LIBS} MLIR LLVM)
-  target_link_options(${name} PRIVATE -Wl,--exclude-libs,ALL -Wl,-z,defs)
+  set(exports "${CMAKE_CURRENT_SOURCE_DIR}/exports.map")
+  target_link_options(${name} PRIVATE
+    -Wl,-z,defs "-Wl,--version-script=${exports}")
+  set_property(TARGET ${name} APPEND PROPERTY LINK_DEPENDS "${exports}")
   set_target_properties(${name} PROPERTIES
     LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib)
 endfunction()

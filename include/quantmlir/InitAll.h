@@ -8,6 +8,7 @@
 #ifndef QUANTMLIR_INITALL_H
 #define QUANTMLIR_INITALL_H
 
+#include "quantmlir/Conversion/QuantTensorToQuantTile/Passes.h"
 #include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
 #include "quantmlir/Dialect/QuantTensor/Transforms/Passes.h"
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
@@ -23,7 +24,10 @@ inline void registerAllDialects(mlir::DialectRegistry &registry) {
 
 /// Makes our passes and pipelines known to the global pass registry under the
 /// names that `quant-opt --help` lists. Call it once per process.
-inline void registerAllPasses() { quant_tensor::registerQuantTensorPasses(); }
+inline void registerAllPasses() {
+  quant_tensor::registerQuantTensorPasses();
+  registerQuantTensorToQuantTilePasses();
+}
 
 } // namespace quantmlir
 

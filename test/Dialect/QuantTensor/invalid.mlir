@@ -1174,3 +1174,30 @@ func.func @f(%x: f32) {
   // expected-error @below {{'quant_tensor.yield' op expects parent op 'quant_tensor.scaled_matmul'}}
   quant_tensor.yield %x : f32
 }
+
+// -----
+
+// expected-error @below {{'func.func' op argument #0: quant_tensor.name must be a non-empty string, got ""}}
+func.func private @f(tensor<8xf32> {quant_tensor.name = ""})
+
+// -----
+
+// expected-error @below {{'func.func' op result #0: quant_tensor.name must be a non-empty string, got 3}}
+func.func private @f() -> (tensor<8xf32> {quant_tensor.name = 3})
+
+// -----
+
+// expected-error @below {{'func.func' op argument #0: quant_tensor.weight is a unit, got true}}
+func.func private @f(tensor<8xf32> {quant_tensor.weight = true})
+
+// -----
+
+#token = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+// expected-error @below {{'func.func' op argument #0 must have the pinned encoding #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>, got type 'tensor<8x8xf32>'}}
+func.func private @f(tensor<8x8xf32> {quant_tensor.pinned_encoding = #token})
+
+// -----
+
+#token = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+// expected-error @below {{'func.func' op result #0 must have the pinned encoding 1 : i64, got type}}
+func.func private @f() -> (tensor<8x8xf32, #token> {quant_tensor.pinned_encoding = 1})

@@ -5,6 +5,8 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Interfaces/FoldInterfaces.h"
 #include "mlir/Transforms/InliningUtils.h"
 
@@ -27,6 +29,21 @@ struct QuantTensorInlinerInterface : DialectInlinerInterface {
   }
 };
 
+/// A cast changes no value, so dropping the encoding means: the logical values.
+struct CastToDequantize : OpRewritePattern<tensor::CastOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(tensor::CastOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!getEncoding(op.getSource().getType()))
+      return rewriter.notifyMatchFailure(op, "source is not encoded");
+    auto result = dyn_cast<RankedTensorType>(op.getType());
+    if (!result || result.getEncoding())
+      return rewriter.notifyMatchFailure(op, "result is not a plain tensor");
+    rewriter.replaceOpWithNewOp<DequantizeOp>(op, result, op.getSource());
+    return success();
+  }
+};
+
 /// Constants of an epilogue stay in it: it is a kernel's code, and whoever
 /// clones it need not look outside.
 struct QuantTensorFoldInterface : DialectFoldInterface {
@@ -37,6 +54,67 @@ struct QuantTensorFoldInterface : DialectFoldInterface {
 };
 
 } // namespace
+
+void quantmlir::quant_tensor::populateCastToDequantizePatterns(
+    RewritePatternSet &patterns) {
+  // Ahead of upstream's folding of cast chains.
+  patterns.add<CastToDequantize>(patterns.getContext(), /*benefit=*/10);
+}
+
+void QuantTensorDialect::getCanonicalizationPatterns(
+    RewritePatternSet &results) const {
+  populateCastToDequantizePatterns(results);
+}
+
+//===----------------------------------------------------------------------===//
+// Attributes of function arguments and results
+//===----------------------------------------------------------------------===//
+
+/// Verifies `attribute` on an argument or result (`what`) of type `type`.
+static LogicalResult verifySignatureAttribute(Operation *op, const Twine &what,
+                                              Type type,
+                                              NamedAttribute attribute) {
+  StringRef name = attribute.getName();
+  if (name == QuantTensorDialect::getNameAttrName()) {
+    auto value = dyn_cast<StringAttr>(attribute.getValue());
+    if (!value || value.empty())
+      return op->emitOpError()
+             << what << ": " << name << " must be a non-empty string, got "
+             << attribute.getValue();
+  } else if (name == QuantTensorDialect::getWeightAttrName()) {
+    if (!isa<UnitAttr>(attribute.getValue()))
+      return op->emitOpError() << what << ": " << name << " is a unit, got "
+                               << attribute.getValue();
+  } else if (name == QuantTensorDialect::getPinnedEncodingAttrName()) {
+    if (!isa<EncodingAttr>(attribute.getValue()) ||
+        attribute.getValue() != getEncoding(type))
+      return op->emitOpError() << what << " must have the pinned encoding "
+                               << attribute.getValue() << ", got type " << type;
+  }
+  return success();
+}
+
+LogicalResult QuantTensorDialect::verifyRegionArgAttribute(
+    Operation *op, unsigned regionIndex, unsigned argIndex,
+    NamedAttribute attribute) {
+  auto function = dyn_cast<FunctionOpInterface>(op);
+  if (!function)
+    return success();
+  return verifySignatureAttribute(op, "argument #" + Twine(argIndex),
+                                  function.getArgumentTypes()[argIndex],
+                                  attribute);
+}
+
+LogicalResult QuantTensorDialect::verifyRegionResultAttribute(
+    Operation *op, unsigned regionIndex, unsigned resultIndex,
+    NamedAttribute attribute) {
+  auto function = dyn_cast<FunctionOpInterface>(op);
+  if (!function)
+    return success();
+  return verifySignatureAttribute(op, "result #" + Twine(resultIndex),
+                                  function.getResultTypes()[resultIndex],
+                                  attribute);
+}
 
 void QuantTensorDialect::initialize() {
   registerAttributes();

@@ -1,12 +1,19 @@
-//===- QuantTileAttrs.cpp - Attributes of quant_tile ----------------------===//
+//===- QuantTileAttrs.cpp - Schedule and contract ------------------------===//
 
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 
+#include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "quantmlir/Dialect/QuantTensor/IR/FragmentLayout.h"
+#include "llvm/ADT/SmallBitVector.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
+using namespace quantmlir;
 using namespace quantmlir::quant_tile;
+using quant_tensor::FragmentLayout;
+using quant_tensor::LayoutAttr;
+using quant_tensor::LayoutKind;
 
 #include "quantmlir/Dialect/QuantTile/IR/QuantTileEnums.cpp.inc"
 
@@ -18,4 +25,283 @@ void QuantTileDialect::registerAttributes() {
 #define GET_ATTRDEF_LIST
 #include "quantmlir/Dialect/QuantTile/IR/QuantTileAttrs.cpp.inc"
       >();
+}
+
+//===----------------------------------------------------------------------===//
+// Parsing helpers
+//===----------------------------------------------------------------------===//
+
+/// Parses `key = value` pairs, each key at most once, up to what follows the
+/// last pair.
+static ParseResult
+parseFields(AsmParser &parser, StringRef what, ArrayRef<StringRef> keys,
+            function_ref<ParseResult(StringRef)> parseValue) {
+  llvm::SmallBitVector seen(keys.size());
+  return parser.parseCommaSeparatedList([&]() -> ParseResult {
+    StringRef key;
+    SMLoc loc = parser.getCurrentLocation();
+    if (parser.parseKeyword(&key))
+      return failure();
+    const auto *it = llvm::find(keys, key);
+    if (it == keys.end()) {
+      InFlightDiagnostic diag = parser.emitError(loc)
+                                << "unknown " << what << " field '" << key
+                                << "', expected one of: ";
+      llvm::interleaveComma(keys, diag);
+      return diag;
+    }
+    if (seen.test(it - keys.begin()))
+      return parser.emitError(loc) << "field '" << key << "' is given twice";
+    seen.set(it - keys.begin());
+    if (parser.parseEqual())
+      return failure();
+    return parseValue(key);
+  });
+}
+
+static ParseResult parseIntegers(AsmParser &parser,
+                                 SmallVectorImpl<int64_t> &values) {
+  return parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&] {
+    return parser.parseInteger(values.emplace_back());
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// ContractAttr
+//===----------------------------------------------------------------------===//
+
+ContractAttr ContractAttr::get(MLIRContext *context, double accumulate,
+                               double decode, double shift) {
+  Builder builder(context);
+  return get(context, builder.getF64FloatAttr(accumulate),
+             builder.getF64FloatAttr(decode), builder.getF64FloatAttr(shift));
+}
+
+LogicalResult ContractAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                   FloatAttr accumulate, FloatAttr decode,
+                                   FloatAttr shift) {
+  for (auto [name, value] :
+       {std::pair<StringRef, FloatAttr>("u_acc", accumulate),
+        {"u_decode", decode}}) {
+    double number = value.getValueAsDouble();
+    // A bound of one half or more promises nothing.
+    if (!(number >= 0.0 && number < 0.5))
+      return emitError() << name << " must be in [0, 0.5), got " << number;
+  }
+  if (!shift.getValue().isFinite())
+    return emitError() << "offset must be finite";
+  return success();
+}
+
+Attribute ContractAttr::parse(AsmParser &parser, Type) {
+  double accumulate = 0, decode = 0, shift = 0;
+  SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseLess() ||
+      parseFields(parser, "contract", {"u_acc", "u_decode", "offset"},
+                  [&](StringRef key) {
+                    return parser.parseFloat(key == "u_acc"      ? accumulate
+                                             : key == "u_decode" ? decode
+                                                                 : shift);
+                  }) ||
+      parser.parseGreater())
+    return {};
+  Builder builder(parser.getContext());
+  return getChecked([&] { return parser.emitError(loc); }, parser.getContext(),
+                    builder.getF64FloatAttr(accumulate),
+                    builder.getF64FloatAttr(decode),
+                    builder.getF64FloatAttr(shift));
+}
+
+void ContractAttr::print(AsmPrinter &printer) const {
+  printer << "<u_acc = ";
+  printer.printFloat(getAccumulate().getValue());
+  printer << ", u_decode = ";
+  printer.printFloat(getDecode().getValue());
+  printer << ", offset = ";
+  printer.printFloat(getShift().getValue());
+  printer << '>';
+}
+
+//===----------------------------------------------------------------------===//
+// ScheduleAttr
+//===----------------------------------------------------------------------===//
+
+ContractAttr ScheduleAttr::getContractOrExact() const {
+  if (ContractAttr contract = getContract())
+    return contract;
+  return ContractAttr::get(getContext(), 0.0, 0.0, 0.0);
+}
+
+static constexpr StringRef scheduleKeys[] = {"chip",    "tile",  "warps",
+                                             "stages",  "copy",  "split_k",
+                                             "weights", "max_m", "contract"};
+
+Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
+  SMLoc loc = parser.getCurrentLocation();
+  StringRef keyword;
+  if (parser.parseLess() || parser.parseKeyword(&keyword))
+    return {};
+  std::optional<KernelFamily> family = symbolizeKernelFamily(keyword);
+  if (!family) {
+    parser.emitError(loc) << "unknown kernel family '" << keyword
+                          << "', expected plain, reduce or mma_sync";
+    return {};
+  }
+  StringAttr chip;
+  SmallVector<int64_t> tile, warps;
+  int64_t stages = 0, copy = 16, splitK = 1, maxM = 0;
+  LayoutAttr weights;
+  ContractAttr contract;
+  if (succeeded(parser.parseOptionalComma()) &&
+      parseFields(parser, "schedule", scheduleKeys,
+                  [&](StringRef key) -> ParseResult {
+                    if (key == "chip")
+                      return parser.parseAttribute(chip);
+                    if (key == "tile")
+                      return parseIntegers(parser, tile);
+                    if (key == "warps")
+                      return parseIntegers(parser, warps);
+                    if (key == "weights")
+                      return parser.parseCustomAttributeWithFallback(weights);
+                    if (key == "contract")
+                      return parser.parseCustomAttributeWithFallback(contract);
+                    return parser.parseInteger(key == "stages"    ? stages
+                                               : key == "copy"    ? copy
+                                               : key == "split_k" ? splitK
+                                                                  : maxM);
+                  }))
+    return {};
+  if (parser.parseGreater())
+    return {};
+  if (!chip) {
+    parser.emitError(loc) << "a schedule needs a chip";
+    return {};
+  }
+  // Row major is the absence of a layout, so that equal schedules are equal.
+  if (weights && weights.getKind() == LayoutKind::RowMajor)
+    weights = {};
+  return getChecked([&] { return parser.emitError(loc); }, parser.getContext(),
+                    *family, chip, tile, warps, stages, copy, splitK, weights,
+                    maxM, contract);
+}
+
+void ScheduleAttr::print(AsmPrinter &printer) const {
+  printer << '<' << stringifyKernelFamily(getFamily())
+          << ", chip = " << getChip();
+  auto list = [&](StringRef name, ArrayRef<int64_t> values) {
+    if (values.empty())
+      return;
+    printer << ", " << name << " = [";
+    llvm::interleaveComma(values, printer);
+    printer << ']';
+  };
+  list("tile", getTile());
+  list("warps", getWarps());
+  if (getStages())
+    printer << ", stages = " << getStages();
+  if (getCopy() != 16)
+    printer << ", copy = " << getCopy();
+  if (getSplitK() != 1)
+    printer << ", split_k = " << getSplitK();
+  if (getWeights()) {
+    printer << ", weights = ";
+    printer.printStrippedAttrOrType(getWeights());
+  }
+  if (getMaxM())
+    printer << ", max_m = " << getMaxM();
+  if (getContract()) {
+    printer << ", contract = ";
+    printer.printStrippedAttrOrType(getContract());
+  }
+  printer << '>';
+}
+
+/// Checks what the two tiled families have in common.
+static LogicalResult verifyTiled(function_ref<InFlightDiagnostic()> emitError,
+                                 KernelFamily family, ArrayRef<int64_t> tile,
+                                 ArrayRef<int64_t> warps, int64_t stages,
+                                 int64_t copy, int64_t splitK,
+                                 LayoutAttr weights) {
+  StringRef name = stringifyKernelFamily(family);
+  for (auto [what, values] :
+       {std::pair<StringRef, ArrayRef<int64_t>>("tile", tile),
+        {"warps", warps}}) {
+    if (values.size() != 3)
+      return emitError() << name << " needs " << what << " = [m, n, k], got "
+                         << values.size() << " extents";
+    for (int64_t value : values)
+      if (value <= 0 || value > 4096)
+        return emitError() << what << " extents are in [1, 4096], got "
+                           << value;
+  }
+  int64_t count = warps[0] * warps[1] * warps[2];
+  if (count > 32)
+    return emitError() << "a block has at most 32 warps, got " << count;
+  if (!llvm::is_contained({1, 2, 4, 8, 16}, copy))
+    return emitError() << "copy must be 16, 8, 4, 2 or 1 bytes, got " << copy;
+  if (splitK != 1)
+    return emitError() << name << " has no split_k over blocks yet, got "
+                       << splitK;
+  if (weights && weights.getKind() == LayoutKind::Packed)
+    return emitError() << name
+                       << " reads weights in row_major or fragment layout";
+  if (weights && (weights.getTile()[0] != FragmentLayout::rows ||
+                  weights.getTile()[1] % FragmentLayout::segmentColumns))
+    return emitError() << "a fragment tile has " << FragmentLayout::rows
+                       << " rows and a multiple of "
+                       << FragmentLayout::segmentColumns << " columns";
+  // A warp's columns must be whole weight tiles, or two warps would read one.
+  int64_t unit =
+      weights ? weights.getTile()[1] : FragmentLayout::segmentColumns;
+  if (tile[2] % (warps[2] * unit))
+    return emitError() << "tile k = " << tile[2] << " does not give each of "
+                       << warps[2] << " warps along k a multiple of " << unit
+                       << " columns";
+  if (stages < 1 || stages > 16)
+    return emitError() << "stages must be in [1, 16], got " << stages;
+  return success();
+}
+
+LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                   KernelFamily family, StringAttr chip,
+                                   ArrayRef<int64_t> tile,
+                                   ArrayRef<int64_t> warps, int64_t stages,
+                                   int64_t copy, int64_t splitK,
+                                   LayoutAttr weights, int64_t maxM,
+                                   ContractAttr contract) {
+  if (!chip || chip.getValue().empty())
+    return emitError() << "a schedule needs a chip";
+  if (maxM < 0)
+    return emitError() << "max_m must not be negative, got " << maxM;
+  if (family == KernelFamily::Plain) {
+    if (!tile.empty() || !warps.empty() || stages || copy != 16 ||
+        splitK != 1 || weights)
+      return emitError() << "a plain schedule has a chip only";
+    return success();
+  }
+  if (failed(verifyTiled(emitError, family, tile, warps, stages, copy, splitK,
+                         weights)))
+    return failure();
+  if (family == KernelFamily::Reduce) {
+    if (tile[0] != 1 || warps[0] != 1)
+      return emitError() << "reduce computes one row of activations, so tile "
+                            "and warps have m = 1";
+    if (tile[1] != FragmentLayout::rows * warps[1])
+      return emitError() << "a warp of reduce computes " << FragmentLayout::rows
+                         << " outputs, so tile n = "
+                         << FragmentLayout::rows * warps[1] << ", got "
+                         << tile[1];
+    if (!weights)
+      return emitError() << "reduce reads weights in fragment layout";
+    return success();
+  }
+  if (tile[0] % (8 * warps[0]))
+    return emitError() << "tile m = " << tile[0] << " does not give each of "
+                       << warps[0] << " warps a multiple of 8 rows";
+  if (tile[1] % (16 * warps[1]))
+    return emitError() << "tile n = " << tile[1] << " does not give each of "
+                       << warps[1] << " warps a multiple of 16 columns";
+  if (stages < 2)
+    return emitError() << "mma_sync needs at least 2 stages, got " << stages;
+  return success();
 }

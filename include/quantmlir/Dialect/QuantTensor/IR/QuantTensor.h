@@ -29,6 +29,12 @@ EncodingAttr getEncoding(::mlir::Type type);
 /// `type` without its quantization encoding.
 ::mlir::RankedTensorType dropEncoding(::mlir::RankedTensorType type);
 
+/// Rewrites `tensor.cast` from an encoded to a plain tensor, which canonicalize
+/// makes of an identity `linalg.generic`, to `dequantize`. Part of the
+/// dialect's own canonicalization patterns. Run it before other casts are
+/// folded into the one that drops the encoding.
+void populateCastToDequantizePatterns(::mlir::RewritePatternSet &patterns);
+
 /// What `observe` writes to: the statistics kept under its name.
 struct StatisticsResource
     : ::mlir::SideEffects::Resource::Base<StatisticsResource> {

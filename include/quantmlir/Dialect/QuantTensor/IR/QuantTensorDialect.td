@@ -21,9 +21,29 @@ def QuantTensor_Dialect : Dialect {
     The value bundles codes, scales and zero points, so they cannot be
     mispaired. Plain `linalg` ops accept such tensors as operands. `assemble`
     makes the bundle, `disassemble` takes it apart.
+
+    Attributes of function arguments and results:
+    - `quant_tensor.name`, a non-empty string: the name of its buffers.
+    - `quant_tensor.weight`, a unit (arguments): known before the first run.
+    - `quant_tensor.pinned_encoding`, an encoding: the type has just this
+      encoding (see `quant-tensor-verify-encodings`).
   }];
   let useDefaultAttributePrinterParser = 1;
-  let extraClassDeclaration = "void registerAttributes();";
+  let hasCanonicalizer = 1;
+  let hasRegionArgAttrVerify = 1;
+  let hasRegionResultAttrVerify = 1;
+  let extraClassDeclaration = [{
+    /// Argument attribute: the name of the argument's buffers in the artifact.
+    static ::llvm::StringRef getNameAttrName() { return "quant_tensor.name"; }
+    /// Argument attribute (unit): the argument is a weight, known before the
+    /// first run.
+    static ::llvm::StringRef getWeightAttrName() { return "quant_tensor.weight"; }
+    /// Argument and result attribute: the encoding that the type must have.
+    static ::llvm::StringRef getPinnedEncodingAttrName() {
+      return "quant_tensor.pinned_encoding";
+    }
+    void registerAttributes();
+  }];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect",
     "::mlir::linalg::LinalgDialect"

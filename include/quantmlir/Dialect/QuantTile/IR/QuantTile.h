@@ -14,6 +14,7 @@
 #include "mlir/Interfaces/DestinationStyleOpInterface.h"
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
 
 #include "quantmlir/Dialect/QuantTile/IR/QuantTileEnums.h.inc"
 

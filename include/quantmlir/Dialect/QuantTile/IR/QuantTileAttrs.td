@@ -12,4 +12,114 @@ class QuantTile_Attr<string name, string attrMnemonic, list<Trait> traits = []>
   let mnemonic = attrMnemonic;
 }
 
+//===----------------------------------------------------------------------===//
+// Schedule
+//===----------------------------------------------------------------------===//
+
+def QuantTile_KernelFamily : I32EnumAttr<"KernelFamily",
+    "which main loop computes a contraction", [
+      I32EnumAttrCase<"Plain", 0, "plain">,
+      I32EnumAttrCase<"Reduce", 1, "reduce">,
+      I32EnumAttrCase<"MmaSync", 2, "mma_sync">
+    ]> {
+  let cppNamespace = "::quantmlir::quant_tile";
+  let genSpecializedAttr = 0;
+}
+
+def QuantTile_ContractAttr : QuantTile_Attr<"Contract", "contract"> {
+  let summary = "how far a kernel's result may be from the exact one";
+  let description = [{
+    With `y*` the exact result, a kernel promises
+
+    `|y - y*| <= gamma(u_acc, K) * sum |x| (|w| + |offset * s|) + u_decode * sum |x| |w|`
+
+    and half an ulp of the output type, where `gamma(u, K) = K u / (1 - K u)`.
+    All zero is a promise of exact integer arithmetic up to the epilogue.
+
+    ```mlir
+    #quant_tile.contract<u_acc = 5.9604644775390625E-8, u_decode = 0.0, offset = 0.0>
+    ```
+  }];
+  let parameters = (ins "::mlir::FloatAttr":$accumulate,
+                        "::mlir::FloatAttr":$decode,
+                        "::mlir::FloatAttr":$shift);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+  let builders = [
+    AttrBuilder<(ins "double":$accumulate, "double":$decode, "double":$shift)>
+  ];
+  let extraClassDeclaration = [{
+    /// Unit roundoff of the accumulation.
+    double getUAcc() const { return getAccumulate().getValueAsDouble(); }
+    /// Relative error of a decoded weight, 0 where codes stay exact.
+    double getUDecode() const { return getDecode().getValueAsDouble(); }
+    /// Constant that the decode adds to each code and the epilogue takes away.
+    double getOffset() const { return getShift().getValueAsDouble(); }
+  }];
+}
+
+def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
+  let summary = "how one contraction is computed";
+  let description = [{
+    Written on a `quant_tensor.scaled_matmul` under the name
+    `quant_tile.schedule` by `select-schedule`, a tuner or a human, and obeyed
+    by every later pass. Where M is known at run time only,
+    `quant_tile.schedules` holds several, ascending by `max_m`, and
+    `quant-tensor-apply-layout` turns them into tests of M.
+
+    | field | meaning | default |
+    |---|---|---|
+    | family | `reduce`: CUDA cores, one row of activations at a time; `mma_sync`: tensor cores, `mma.sync`; `plain`: the reference lowering | required |
+    | `chip` | the target it was chosen for | required |
+    | `tile` | [m, n, k] of one block's step: rows of activations, rows of weights, columns of both | required |
+    | `warps` | how the block's warps divide `tile`; along k each warp sums its own columns | required |
+    | `stages` | `mma_sync`: slots of the shared-memory ring; `reduce`: weight tiles in flight per warp | required |
+    | `copy` | bytes of one activation copy: 16, 8, 4 or, where rows are not aligned, 2 or 1 | 16 |
+    | `split_k` | blocks that share one output tile | 1 |
+    | `weights` | layout that the kernel reads codes in | row major |
+    | `max_m` | largest M that this schedule is for, 0 for any | 0 |
+    | `contract` | error bound | exact |
+
+    A `plain` schedule has a chip only.
+
+    ```mlir
+    #quant_tile.schedule<mma_sync, chip = "sm_90a", tile = [128, 128, 64], warps = [2, 4, 1],
+        stages = 4, weights = <fragment, tile = [16, 64]>>
+    #quant_tile.schedule<reduce, chip = "sm_80", tile = [1, 16, 512], warps = [1, 1, 8],
+        stages = 4, weights = <fragment, tile = [16, 64]>, max_m = 1>
+    ```
+  }];
+  let parameters = (ins
+    "::quantmlir::quant_tile::KernelFamily":$family,
+    "::mlir::StringAttr":$chip,
+    OptionalArrayRefParameter<"int64_t">:$tile,
+    OptionalArrayRefParameter<"int64_t">:$warps,
+    DefaultValuedParameter<"int64_t", "0">:$stages,
+    DefaultValuedParameter<"int64_t", "16">:$copy,
+    DefaultValuedParameter<"int64_t", "1">:$splitK,
+    OptionalParameter<"::quantmlir::quant_tensor::LayoutAttr">:$weights,
+    DefaultValuedParameter<"int64_t", "0">:$maxM,
+    OptionalParameter<"::quantmlir::quant_tile::ContractAttr">:$contract);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    int64_t getTileM() const { return getTile()[0]; }
+    int64_t getTileN() const { return getTile()[1]; }
+    int64_t getTileK() const { return getTile()[2]; }
+    int64_t getWarpsM() const { return getWarps()[0]; }
+    int64_t getWarpsN() const { return getWarps()[1]; }
+    int64_t getWarpsK() const { return getWarps()[2]; }
+    /// Threads of a block.
+    int64_t getThreads() const {
+      return 32 * getWarpsM() * getWarpsN() * getWarpsK();
+    }
+    /// The contract, exact where none is written.
+    ::quantmlir::quant_tile::ContractAttr getContractOrExact() const;
+    /// Name of the discardable attribute that holds an op's schedule.
+    static ::llvm::StringRef getAttrName() { return "quant_tile.schedule"; }
+    /// Name of the one that holds an array of them, ascending by `max_m`.
+    static ::llvm::StringRef getListAttrName() { return "quant_tile.schedules"; }
+  }];
+}
+
 #endif // QUANTMLIR_QUANTTILE_ATTRS_TD

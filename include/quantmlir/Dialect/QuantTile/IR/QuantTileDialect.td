@@ -16,7 +16,9 @@ def QuantTile_Dialect : Dialect {
     that upstream cannot express.
   }];
   let extraClassDeclaration = "void registerAttributes();";
-  let dependentDialects = ["::mlir::gpu::GPUDialect"];
+  let useDefaultAttributePrinterParser = 1;
+  let dependentDialects = ["::mlir::gpu::GPUDialect",
+                           "::quantmlir::quant_tensor::QuantTensorDialect"];
 }
 
 #endif // QUANTMLIR_QUANTTILE_DIALECT_TD

@@ -1,0 +1,115 @@
+//===- FragmentLayout.h - Order of codes in the fragment layout -----------===//
+//
+// The one definition of `#quant_tensor.layout<fragment, tile = [16, C]>`, used
+// by the reference lowering of `repack` and by every kernel.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUANTMLIR_DIALECT_QUANTTENSOR_IR_FRAGMENTLAYOUT_H
+#define QUANTMLIR_DIALECT_QUANTTENSOR_IR_FRAGMENTLAYOUT_H
+
+#include "mlir/IR/AffineMap.h"
+#include "mlir/IR/Diagnostics.h"
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
+
+namespace quantmlir::quant_tensor {
+
+/// Where one code of an N×K weight sits: `codes[tileRow, tileColumn, word]`,
+/// bits `[bit, bit + width)`.
+struct FragmentPosition {
+  int64_t tileRow, tileColumn, word, bit;
+};
+
+/// Order of the codes in a fragment layout: the registers that the lanes of a
+/// warp feed to `mma.sync` with the weights as the A operand (Yᵀ = W·Xᵀ).
+///
+/// A tile is 16 rows of one or more *segments* of 32 columns. Lane
+/// `l = 4 g + t` owns rows `g` and `g + 8`, and of each segment the eight
+/// columns `8 t .. 8 t + 7`:
+///
+/// ```
+///              segment 0 (32 columns)             segment 1 ...
+///            t=0      t=1      t=2      t=3
+///   row g   |8 codes |8 codes |8 codes |8 codes |
+///   row g+8 |8 codes |8 codes |8 codes |8 codes |
+/// ```
+///
+/// so that the activations which meet them are eight consecutive elements,
+/// and any group of columns that is a multiple of 32 is a whole number of
+/// instructions. Step `i` (0, 1) of a segment is columns `4 i .. 4 i + 3` of
+/// each lane: one m16n8k16 step, or half of one m16n8k32 step.
+///
+/// The codes of a lane are `wordsPerLane` words of 32 bits, segment after
+/// segment:
+///
+/// - width 8: word `2 i + h` of a segment is row `g + 8 h`, columns
+///   `4 i .. 4 i + 3`, one byte each, first column lowest: the four A
+///   registers of m16n8k32 in order.
+/// - widths 2, 4: register `p = 2 j + h` of step `i` is row `g + 8 h`, columns
+///   `4 i + 2 j` and `4 i + 2 j + 1`. The first column is in the low half of
+///   a word and the second 16 bits above it, so that one `lop3` makes a pair
+///   of 16-bit floats. Registers of a word follow each other from bit 0; a
+///   word holds one step at width 4, both at width 2.
+///
+/// Within a tile, lanes interleave by `vectorWords` words, so that a warp
+/// reads consecutive vectors of up to 16 bytes.
+class FragmentLayout {
+public:
+  static constexpr int64_t rows = 16;
+  static constexpr int64_t segmentColumns = 32;
+  static constexpr int64_t lanes = 32;
+  /// Consecutive columns of a segment that one lane owns.
+  static constexpr int64_t runColumns = 8;
+
+  /// Checks that codes of `width` bits can be laid out in tiles of `tile`
+  /// ([rows, columns]) and says what is expected otherwise.
+  static ::mlir::LogicalResult
+  verify(llvm::function_ref<::mlir::InFlightDiagnostic()> emitError,
+         unsigned width, llvm::ArrayRef<int64_t> tile);
+
+  /// Whether `width` has a fragment layout at all (2, 4 and 8).
+  static bool isSupportedWidth(unsigned width);
+
+  /// The smallest column extent of a tile that gives each lane 16 bytes.
+  static int64_t getPreferredColumns(unsigned width);
+
+  /// `width` and `columns` must satisfy `verify`.
+  FragmentLayout(unsigned width, int64_t columns);
+
+  unsigned getWidth() const { return width; }
+  int64_t getColumns() const { return columns; }
+  int64_t getSegments() const { return columns / segmentColumns; }
+  /// Codes in one word.
+  int64_t getSlots() const { return 32 / width; }
+  int64_t getWordsPerSegment() const { return width / 2; }
+  int64_t getWordsPerLane() const {
+    return getSegments() * getWordsPerSegment();
+  }
+  int64_t getWordsPerTile() const { return getWordsPerLane() * lanes; }
+  /// Words that a lane reads with one load: 4, 2 or 1.
+  int64_t getVectorWords() const;
+
+  /// Index within a tile of word `laneWord` of lane `lane`.
+  int64_t getWordIndex(int64_t lane, int64_t laneWord) const;
+
+  /// Where the code of (row, column) of the whole weight sits.
+  FragmentPosition getPosition(int64_t row, int64_t column) const;
+
+  /// First bit of slot `slot` of a word.
+  int64_t getSlotBit(int64_t slot) const { return slot * width; }
+
+  /// (tileRow, tileColumn, word) -> (row, column) of the code in slot `slot`
+  /// of that word. Rows and columns past the weight's extents are padding,
+  /// which is stored as code 0.
+  ::mlir::AffineMap getSlotMap(int64_t slot,
+                               ::mlir::MLIRContext *context) const;
+
+private:
+  unsigned width;
+  int64_t columns;
+};
+
+} // namespace quantmlir::quant_tensor
+
+#endif // QUANTMLIR_DIALECT_QUANTTENSOR_IR_FRAGMENTLAYOUT_H

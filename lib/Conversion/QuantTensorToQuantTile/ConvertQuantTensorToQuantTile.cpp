@@ -1,0 +1,101 @@
+//===- ConvertQuantTensorToQuantTile.cpp - Each op to its kernel ----------===//
+
+#include "quantmlir/Conversion/QuantTensorToQuantTile/KernelBuilder.h"
+#include "quantmlir/Conversion/QuantTensorToQuantTile/Passes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
+#include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
+
+namespace quantmlir {
+#define GEN_PASS_DEF_CONVERTQUANTTENSORTOQUANTTILE
+#include "quantmlir/Conversion/QuantTensorToQuantTile/Passes.h.inc"
+} // namespace quantmlir
+
+using namespace mlir;
+using namespace quantmlir;
+
+namespace {
+
+struct ConvertQuantTensorToQuantTile
+    : quantmlir::impl::ConvertQuantTensorToQuantTileBase<
+          ConvertQuantTensorToQuantTile> {
+  void runOnOperation() override {
+    KernelTable table(getOperation());
+    for (auto func : getOperation().getOps<func::FuncOp>())
+      if (failed(convert(func, table)))
+        return signalPassFailure();
+  }
+
+  /// Ops such as softmax that stand for several simple ones.
+  LogicalResult decompose(func::FuncOp func, IRRewriter &rewriter) {
+    SmallVector<linalg::AggregatedOpInterface> ops;
+    func.walk([&](linalg::AggregatedOpInterface op) { ops.push_back(op); });
+    for (linalg::AggregatedOpInterface op : ops) {
+      rewriter.setInsertionPoint(op);
+      FailureOr<SmallVector<Value>> values = op.decomposeOperation(rewriter);
+      if (failed(values))
+        return op->emitOpError() << "cannot be decomposed into simple ops";
+      rewriter.replaceOp(op, *values);
+    }
+    return success();
+  }
+
+  LogicalResult convertLinalg(linalg::LinalgOp op, KernelTable &table,
+                              IRRewriter &rewriter) {
+    rewriter.setInsertionPoint(op);
+    auto generic = dyn_cast<linalg::GenericOp>(op.getOperation());
+    if (!generic) {
+      FailureOr<linalg::GenericOp> general =
+          linalg::generalizeNamedOp(rewriter, op);
+      if (failed(general))
+        return op->emitOpError() << "has no kernel: it is not a linalg.generic "
+                                    "and cannot become one";
+      generic = *general;
+    }
+    rewriter.setInsertionPoint(generic);
+    FailureOr<KernelCall> call = buildPlainKernel(generic, table, rewriter);
+    if (failed(call))
+      return failure();
+    replaceWithLaunch(rewriter, generic, *call);
+    return success();
+  }
+
+  LogicalResult convert(func::FuncOp func, KernelTable &table) {
+    IRRewriter rewriter(&getContext());
+    if (failed(decompose(func, rewriter)))
+      return failure();
+
+    SmallVector<linalg::LinalgOp> ops;
+    SmallVector<linalg::FillOp> fills;
+    WalkResult walk = func.walk([&](Operation *op) {
+      if (auto fill = dyn_cast<linalg::FillOp>(op))
+        fills.push_back(fill);
+      else if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
+        ops.push_back(linalgOp);
+      else if (isa<quant_tensor::ScaledMatmulOp>(op))
+        return WalkResult(op->emitOpError()
+                          << "has no kernel builder for its schedule");
+      return WalkResult::advance();
+    });
+    if (walk.wasInterrupted())
+      return failure();
+    for (linalg::LinalgOp op : ops)
+      if (failed(convertLinalg(op, table, rewriter)))
+        return failure();
+    // A reduction starts from its fill's value, so most fills are dead by now.
+    for (linalg::FillOp fill : llvm::reverse(fills)) {
+      if (fill->use_empty() && fill.hasPureTensorSemantics())
+        rewriter.eraseOp(fill);
+      else if (failed(convertLinalg(fill, table, rewriter)))
+        return failure();
+    }
+    return success();
+  }
+};
+
+} // namespace

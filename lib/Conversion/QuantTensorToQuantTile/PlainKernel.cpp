@@ -1,0 +1,284 @@
+//===- PlainKernel.cpp - What a plain kernel reads, writes and launches ---===//
+
+#include "PlainKernel.h"
+
+#include "mlir/Analysis/SliceAnalysis.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/Transforms/RegionUtils.h"
+#include "quantmlir/Conversion/QuantTensorToQuantTile/KernelBuilder.h"
+
+using namespace mlir;
+using namespace quantmlir;
+
+//===----------------------------------------------------------------------===//
+// Operands
+//===----------------------------------------------------------------------===//
+
+/// Whether the host can compute `value` from dimensions alone.
+static bool isHostIndex(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (!value.getType().isIndex())
+    return false;
+  if (!op || isa<tensor::DimOp, memref::DimOp>(op))
+    return true;
+  return isa<arith::ArithDialect>(op->getDialect()) &&
+         llvm::all_of(op->getOperands(), [](Value operand) {
+           return matchPattern(operand, m_Constant()) || isHostIndex(operand);
+         });
+}
+
+/// The scalar that every element of `value` equals, or null.
+static Value getSplat(Value value) {
+  if (auto fill = value.getDefiningOp<linalg::FillOp>())
+    return fill.getInputs()[0];
+  return {};
+}
+
+void PlainKernelPlan::collectBuffer(Value value) {
+  if (auto constant = value.getDefiningOp<arith::ConstantOp>())
+    constants.insert(value);
+  else
+    buffers.insert(value);
+}
+
+LogicalResult PlainKernelPlan::collectScalar(Value value) {
+  if (op->isAncestor(value.getParentBlock()->getParentOp()))
+    return success();
+  Operation *definition = value.getDefiningOp();
+  if (definition && definition->hasTrait<OpTrait::ConstantLike>())
+    return success();
+  if (isHostIndex(value)) {
+    scalars.insert(value);
+    return success();
+  }
+  if (!definition || definition->getNumRegions() > 0 || !isPure(definition))
+    return op.emitOpError() << "uses a scalar of type " << value.getType()
+                            << " that only the host knows; pass it as a "
+                               "tensor of rank 0";
+  for (Value operand : definition->getOperands()) {
+    if (isa<ShapedType>(operand.getType()))
+      collectBuffer(operand);
+    else if (failed(collectScalar(operand)))
+      return failure();
+  }
+  return success();
+}
+
+void PlainKernelPlan::collectOperands() {
+  for (OpOperand &operand : op->getOpOperands()) {
+    Value value = operand.get();
+    BlockArgument argument = op.getMatchingBlockArgument(&operand);
+    Value splat;
+    if (op.isDpsInit(&operand)) {
+      // A filled init that the region reads is its fill value, and the fill
+      // itself is never run.
+      splat = getSplat(value);
+      if (!argument.use_empty() && !splat)
+        accumulates = true;
+      outs.push_back(splat && isa<TensorType>(value.getType())
+                         ? value.getDefiningOp<linalg::FillOp>().getOutputs()[0]
+                         : value);
+    } else if (!isa<ShapedType>(value.getType())) {
+      splat = value;
+    } else if (cast<ShapedType>(value.getType()).hasStaticShape()) {
+      splat = getSplat(value);
+    }
+    splats.push_back(splat);
+  }
+}
+
+FailureOr<std::pair<Value, int64_t>>
+PlainKernelPlan::findExtent(unsigned loop) {
+  AffineExpr wanted = getAffineDimExpr(loop, op.getContext());
+  // Outs first: they are parameters in any case.
+  auto operands =
+      llvm::to_vector(llvm::make_pointer_range(op->getOpOperands()));
+  std::reverse(operands.begin(), operands.end());
+  for (OpOperand *operand : operands) {
+    AffineMap map = op.getMatchingIndexingMap(operand);
+    for (auto [position, expr] : llvm::enumerate(map.getResults()))
+      if (expr == wanted) {
+        Value value = operand->get();
+        if (op.isDpsInit(operand))
+          value = outs[operand->getOperandNumber() - op.getNumDpsInputs()];
+        return std::make_pair(value, static_cast<int64_t>(position));
+      }
+  }
+  return op->emitOpError() << "has no operand dimension that is as long as "
+                              "loop "
+                           << loop;
+}
+
+//===----------------------------------------------------------------------===//
+// Plan
+//===----------------------------------------------------------------------===//
+
+void PlainKernelPlan::matchCombiners() {
+  for (unsigned out = 0; out < op.getNumDpsInits(); ++out) {
+    SmallVector<Operation *> ops;
+    if (!matchReduction(op.getRegionOutputArgs(), out, ops) ||
+        ops.size() != 1 || !arith::getNeutralElement(ops[0]) ||
+        ops[0]->getNumOperands() != 2)
+      break;
+    combiners.push_back(ops[0]);
+  }
+}
+
+LogicalResult PlainKernelPlan::collect() {
+  for (OpOperand &operand : op->getOpOperands())
+    if (auto type = dyn_cast<RankedTensorType>(operand.get().getType()))
+      if (type.getEncoding())
+        return op.emitOpError() << "has an encoded operand of type " << type
+                                << "; encodings are lowered before kernels "
+                                   "are made";
+  op.getReductionDims(reductions);
+  collectOperands();
+
+  // Threads are numbered in the order in which the first out lies in memory.
+  for (AffineExpr expr :
+       op.getMatchingIndexingMap(op.getDpsInitOperand(0)).getResults())
+    if (auto dim = dyn_cast<AffineDimExpr>(expr))
+      parallel.push_back(dim.getPosition());
+  for (OpOperand &init : op.getDpsInitsMutable()) {
+    AffineMap map = op.getMatchingIndexingMap(&init);
+    for (unsigned loop : reductions)
+      if (map.isFunctionOfDim(loop))
+        return op.emitOpError() << "writes out #" << init.getOperandNumber()
+                                << " once per step of reduction loop " << loop;
+  }
+  SmallVector<unsigned> loops;
+  op.getParallelDims(loops);
+  for (unsigned loop : llvm::reverse(loops))
+    if (!llvm::is_contained(parallel, loop))
+      parallel.insert(parallel.begin(), loop);
+  if (parallel.size() + reductions.size() != op.getNumLoops())
+    return op.emitOpError() << "has a loop that is neither parallel nor a "
+                               "reduction, or indexes an out diagonally";
+
+  for (OpOperand &operand : op->getOpOperands()) {
+    if (op.isDpsInit(&operand) || splats[operand.getOperandNumber()] ||
+        op.getMatchingBlockArgument(&operand).use_empty())
+      continue;
+    collectBuffer(operand.get());
+  }
+  for (Value splat : splats)
+    if (splat && failed(collectScalar(splat)))
+      return failure();
+  llvm::SetVector<Value> outside;
+  getUsedValuesDefinedAbove(op.getRegion(), outside);
+  for (Value value : outside) {
+    if (isa<ShapedType>(value.getType())) {
+      collectBuffer(value);
+      continue;
+    }
+    if (failed(collectScalar(value)))
+      return failure();
+    captured.push_back(value);
+  }
+  for (unsigned loop = 0; loop < op.getNumLoops(); ++loop) {
+    if (!ShapedType::isDynamic(op.getStaticLoopRanges()[loop]))
+      continue;
+    FailureOr<std::pair<Value, int64_t>> extent = findExtent(loop);
+    if (failed(extent))
+      return failure();
+    if (!llvm::is_contained(outs, extent->first))
+      buffers.insert(extent->first);
+  }
+  matchCombiners();
+  schedule = schedule::choosePlainSchedule(
+      op, /*reorderable=*/static_cast<int64_t>(combiners.size()) ==
+              op.getNumDpsInits());
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Launch
+//===----------------------------------------------------------------------===//
+
+/// Blocks of the launch: one lane group per output element.
+static FailureOr<Value> emitGrid(PlainKernelPlan &plan,
+                                 RewriterBase &rewriter) {
+  linalg::GenericOp op = plan.op;
+  Location loc = op.getLoc();
+  int64_t staticTotal = 1;
+  Value total;
+  for (unsigned loop : plan.parallel) {
+    int64_t range = op.getStaticLoopRanges()[loop];
+    if (!ShapedType::isDynamic(range)) {
+      staticTotal *= range;
+      continue;
+    }
+    FailureOr<std::pair<Value, int64_t>> extent = plan.findExtent(loop);
+    if (failed(extent))
+      return failure();
+    auto [value, axis] = *extent;
+    Value dim;
+    if (isa<TensorType>(value.getType()))
+      dim = rewriter.createOrFold<tensor::DimOp>(loc, value, axis);
+    else
+      dim = rewriter.createOrFold<memref::DimOp>(loc, value, axis);
+    total = total ? arith::MulIOp::create(rewriter, loc, total, dim) : dim;
+  }
+  int64_t perBlock = plan.schedule.threads / plan.schedule.lanes;
+  if (!total)
+    return arith::ConstantIndexOp::create(
+               rewriter, loc, llvm::divideCeil(staticTotal, perBlock))
+        .getResult();
+  if (staticTotal != 1)
+    total = arith::MulIOp::create(
+        rewriter, loc, total,
+        arith::ConstantIndexOp::create(rewriter, loc, staticTotal));
+  if (perBlock == 1)
+    return total;
+  return arith::CeilDivUIOp::create(
+             rewriter, loc, total,
+             arith::ConstantIndexOp::create(rewriter, loc, perBlock))
+      .getResult();
+}
+
+/// The memref type through which the kernel sees `value`.
+static Type getParameterType(Value value) {
+  if (auto tensor = dyn_cast<RankedTensorType>(value.getType()))
+    return MemRefType::get(tensor.getShape(), tensor.getElementType());
+  return value.getType();
+}
+
+FailureOr<KernelCall> quantmlir::buildPlainKernel(linalg::GenericOp op,
+                                                  KernelTable &table,
+                                                  RewriterBase &rewriter) {
+  PlainKernelPlan plan;
+  plan.op = op;
+  if (failed(plan.collect()))
+    return failure();
+
+  KernelCall call;
+  llvm::append_range(call.ins, plan.buffers);
+  llvm::append_range(call.outs, plan.outs);
+  llvm::append_range(call.scalars, plan.scalars);
+  SmallVector<Type> parameters;
+  for (Value value : llvm::concat<Value>(call.ins, call.outs, call.scalars))
+    parameters.push_back(getParameterType(value));
+
+  StringRef name = plan.reductions.empty() ? "elementwise" : "reduce";
+  FailureOr<gpu::GPUFuncOp> kernel = table.getOrBuild(
+      op.getLoc(), name, parameters,
+      [&](OpBuilder &builder, gpu::GPUFuncOp func) -> LogicalResult {
+        func.setKnownBlockSizeAttr(builder.getDenseI32ArrayAttr(
+            {static_cast<int32_t>(plan.schedule.threads), 1, 1}));
+        return PlainKernelBody(plan, builder, func).emit();
+      });
+  if (failed(kernel))
+    return failure();
+  FailureOr<Value> blocks = emitGrid(plan, rewriter);
+  if (failed(blocks))
+    return failure();
+  Value one = arith::ConstantIndexOp::create(rewriter, op.getLoc(), 1);
+  call.kernel = *kernel;
+  call.grid = {*blocks, one, one};
+  call.block = {plan.schedule.threads, 1, 1};
+  call.accumulates = plan.accumulates;
+  return call;
+}

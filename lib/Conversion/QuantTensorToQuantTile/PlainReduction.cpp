@@ -1,0 +1,91 @@
+//===- PlainReduction.cpp - A reduction shared among threads --------------===//
+
+#include "PlainKernel.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace quantmlir;
+
+static constexpr int64_t kWarp = 32;
+
+/// `lhs` and `rhs` combined by out number `out`'s combiner.
+Value PlainKernelBody::combine(unsigned out, Value lhs, Value rhs) {
+  IRMapping mapping;
+  Operation *combiner = plan.combiners[out];
+  Operation *clone = builder.clone(*combiner, mapping);
+  clone->setOperands({lhs, rhs});
+  return clone->getResult(0);
+}
+
+/// The value of the lane whose number differs in bit `distance`.
+Value PlainKernelBody::shuffle(Value value, int64_t distance) {
+  Type type = value.getType();
+  unsigned bits = type.getIntOrFloatBitWidth();
+  Type word = builder.getIntegerType(bits <= 32 ? 32 : 64);
+  // The hardware moves 32 bits (the lowering splits 64): narrower values ride
+  // in the low half.
+  Value moved = value;
+  if (isa<FloatType>(type))
+    moved = arith::BitcastOp::create(builder, loc, builder.getIntegerType(bits),
+                                     moved);
+  if (moved.getType() != word)
+    moved = arith::ExtUIOp::create(builder, loc, word, moved);
+  moved = gpu::ShuffleOp::create(builder, loc, moved,
+                                 static_cast<int32_t>(distance), kWarp,
+                                 gpu::ShuffleMode::XOR)
+              .getShuffleResult();
+  if (bits != 32 && bits != 64)
+    moved = arith::TruncIOp::create(builder, loc, builder.getIntegerType(bits),
+                                    moved);
+  if (isa<FloatType>(type))
+    moved = arith::BitcastOp::create(builder, loc, type, moved);
+  return moved;
+}
+
+SmallVector<Value> PlainKernelBody::emitCombine(ValueRange accumulators) {
+  SmallVector<Value> values(accumulators);
+  auto acrossWarp = [&]() {
+    for (int64_t distance = kWarp / 2; distance > 0; distance /= 2)
+      for (auto [out, value] : llvm::enumerate(values))
+        value = combine(out, value, shuffle(value, distance));
+  };
+  acrossWarp();
+  if (plan.schedule.lanes == kWarp)
+    return values;
+
+  // Each warp's first lane leaves its partial result in shared memory; after
+  // the barrier every thread adds up the few partial results in one order.
+  int64_t warps = plan.schedule.lanes / kWarp;
+  auto space = gpu::AddressSpaceAttr::get(builder.getContext(),
+                                          gpu::AddressSpace::Workgroup);
+  SmallVector<Value> partials;
+  for (Value value : values)
+    partials.push_back(kernel.addWorkgroupAttribution(
+        MemRefType::get({warps}, value.getType(), MemRefLayoutAttrInterface(),
+                        space),
+        loc));
+  Value thread = threadId();
+  Value warp = arith::DivUIOp::create(builder, loc, thread, constant(kWarp));
+  Value lane = arith::RemUIOp::create(builder, loc, thread, constant(kWarp));
+  Value first = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                                      lane, constant(0));
+  auto ifFirst = scf::IfOp::create(builder, loc, first, /*withElse=*/false);
+  {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(ifFirst.thenBlock());
+    for (auto [value, partial] : llvm::zip_equal(values, partials))
+      memref::StoreOp::create(builder, loc, value, partial, warp);
+  }
+  gpu::BarrierOp::create(builder, loc);
+  for (auto [out, partial] : llvm::enumerate(partials)) {
+    values[out] = memref::LoadOp::create(builder, loc, partial, constant(0));
+    for (int64_t other = 1; other < warps; ++other)
+      values[out] = combine(
+          out, values[out],
+          memref::LoadOp::create(builder, loc, partial, constant(other)));
+  }
+  return values;
+}

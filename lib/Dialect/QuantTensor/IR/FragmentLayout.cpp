@@ -1,0 +1,106 @@
+//===- FragmentLayout.cpp - Order of codes in the fragment layout ---------===//
+
+#include "quantmlir/Dialect/QuantTensor/IR/FragmentLayout.h"
+
+#include "mlir/IR/AffineExpr.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace quantmlir::quant_tensor;
+
+bool FragmentLayout::isSupportedWidth(unsigned width) {
+  return width == 2 || width == 4 || width == 8;
+}
+
+int64_t FragmentLayout::getPreferredColumns(unsigned width) {
+  // Segments that make four words a lane.
+  return segmentColumns * std::max<int64_t>(1, 8 / width);
+}
+
+LogicalResult
+FragmentLayout::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
+                       unsigned width, ArrayRef<int64_t> tile) {
+  if (!isSupportedWidth(width))
+    return emitError() << "a fragment layout holds codes of 2, 4 or 8 bits, "
+                          "got "
+                       << width;
+  if (tile.size() != 2 || tile[0] != rows || tile[1] <= 0 ||
+      tile[1] % segmentColumns)
+    return emitError() << "the tile of a fragment layout has " << rows
+                       << " rows and a multiple of " << segmentColumns
+                       << " columns";
+  int64_t words = tile[1] / segmentColumns * (width / 2);
+  if (words > 4 && words % 4)
+    return emitError() << "a fragment tile of " << tile[1]
+                       << " columns gives each lane " << words
+                       << " words, which is no whole number of 16-byte loads";
+  if (words == 3)
+    return emitError() << "a fragment tile of " << tile[1]
+                       << " columns gives each lane 3 words, expected 1, 2 or "
+                          "a multiple of 4";
+  return success();
+}
+
+FragmentLayout::FragmentLayout(unsigned width, int64_t columns)
+    : width(width), columns(columns) {
+  assert(isSupportedWidth(width) && columns > 0 &&
+         columns % segmentColumns == 0 && "verify first");
+}
+
+int64_t FragmentLayout::getVectorWords() const {
+  return std::min<int64_t>(4, getWordsPerLane());
+}
+
+int64_t FragmentLayout::getWordIndex(int64_t lane, int64_t laneWord) const {
+  int64_t vector = getVectorWords();
+  return ((laneWord / vector) * lanes + lane) * vector + laneWord % vector;
+}
+
+FragmentPosition FragmentLayout::getPosition(int64_t row,
+                                             int64_t column) const {
+  int64_t r = row % rows, c = column % columns;
+  int64_t g = r % 8, h = r / 8;
+  int64_t segment = c / segmentColumns;
+  int64_t t = c % segmentColumns / runColumns;
+  int64_t step = c % runColumns / 4, k = c % 4;
+  int64_t word, bit;
+  if (width == 8) {
+    word = 2 * step + h;
+    bit = 8 * k;
+  } else {
+    int64_t pairsPerWord = 16 / width;
+    int64_t pair = 4 * step + 2 * (k / 2) + h;
+    word = pair / pairsPerWord;
+    bit = width * (pair % pairsPerWord) + 16 * (k % 2);
+  }
+  int64_t laneWord = segment * getWordsPerSegment() + word;
+  return {row / rows, column / columns, getWordIndex(4 * g + t, laneWord), bit};
+}
+
+AffineMap FragmentLayout::getSlotMap(int64_t slot, MLIRContext *context) const {
+  AffineExpr tileRow, tileColumn, word;
+  bindDims(context, tileRow, tileColumn, word);
+  int64_t vector = getVectorWords();
+  AffineExpr lane = word.floorDiv(vector) % lanes;
+  AffineExpr laneWord = word.floorDiv(vector * lanes) * vector + word % vector;
+  AffineExpr g = lane.floorDiv(4), t = lane % 4;
+  AffineExpr segment = laneWord.floorDiv(getWordsPerSegment());
+  AffineExpr inSegment = laneWord % getWordsPerSegment();
+  AffineExpr h, column; // of the eight columns of the lane's run
+  if (width == 8) {
+    h = inSegment % 2;
+    column = inSegment.floorDiv(2) * 4 + slot;
+  } else {
+    int64_t pairsPerWord = 16 / width;
+    int64_t half = slot / pairsPerWord, pair = slot % pairsPerWord;
+    // A word holds whole steps, so that register and half are constants.
+    h = getAffineConstantExpr(pair % 2, context);
+    column = inSegment * (pairsPerWord / 4 * 4) + (pair / 4) * 4 +
+             (pair % 4 / 2) * 2 + half;
+  }
+  return AffineMap::get(3, 0,
+                        {tileRow * rows + g + h * 8,
+                         tileColumn * columns + segment * segmentColumns +
+                             t * runColumns + column},
+                        context);
+}

@@ -1,0 +1,114 @@
+// RUN: quant-opt %s -split-input-file -verify-diagnostics
+
+// expected-error @below {{unknown kernel family 'wgmma', expected plain, reduce or mma_sync}}
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma, chip = "sm_90a">} {}
+
+// -----
+
+// expected-error @below {{a schedule needs a chip}}
+module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, tile = [8, 16, 64]>} {}
+
+// -----
+
+// expected-error @below {{unknown schedule field 'tiles', expected one of: chip, tile, warps, stages, copy, split_k, weights, max_m, contract}}
+module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, chip = "sm_80", tiles = [8, 16, 64]>} {}
+
+// -----
+
+// expected-error @below {{field 'stages' is given twice}}
+module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, chip = "sm_80", stages = 2, stages = 3>} {}
+
+// -----
+
+// expected-error @below {{a plain schedule has a chip only}}
+module attributes {quant_tile.s = #quant_tile.schedule<plain, chip = "sm_80", stages = 2>} {}
+
+// -----
+
+// expected-error @below {{mma_sync needs tile = [m, n, k], got 2 extents}}
+module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, chip = "sm_80", tile = [8, 16], warps = [1, 1, 1], stages = 2>} {}
+
+// -----
+
+// expected-error @below {{warps extents are in [1, 4096], got 0}}
+module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, chip = "sm_80", tile = [8, 16, 32], warps = [1, 0, 1], stages = 2>} {}
+
+// -----
+
+// expected-error @below {{a block has at most 32 warps, got 64}}
+module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, chip = "sm_80", tile = [64, 128, 512], warps = [8, 8, 1], stages = 2>} {}
+
+// -----
+
+// expected-error @below {{copy must be 16, 8, 4, 2 or 1 bytes, got 3}}
+module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, chip = "sm_80", tile = [8, 16, 32], warps = [1, 1, 1], stages = 2, copy = 3>} {}
+
+// -----
+
+// expected-error @below {{mma_sync has no split_k over blocks yet, got 2}}
+module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, chip = "sm_80", tile = [8, 16, 32], warps = [1, 1, 1], stages = 2, split_k = 2>} {}
+
+// -----
+
+// expected-error @below {{reduce reads weights in row_major or fragment layout}}
+module attributes {quant_tile.s = #quant_tile.schedule<reduce, chip = "sm_80", tile = [1, 16, 64], warps = [1, 1, 1], stages = 2, weights = <packed, word = 8, axis = 1, order = [0, 1]>>} {}
+
+// -----
+
+// expected-error @below {{a fragment tile has 16 rows and a multiple of 32 columns}}
+module attributes {quant_tile.s = #quant_tile.schedule<reduce, chip = "sm_80", tile = [1, 16, 64], warps = [1, 1, 1], stages = 2, weights = <fragment, tile = [8, 64]>>} {}
+
+// -----
+
+// expected-error @below {{tile k = 64 does not give each of 2 warps along k a multiple of 64 columns}}
+module attributes {quant_tile.s = #quant_tile.schedule<reduce, chip = "sm_80", tile = [1, 16, 64], warps = [1, 1, 2], stages = 2, weights = <fragment, tile = [16, 64]>>} {}
+
+// -----
+
+// expected-error @below {{stages must be in [1, 16], got 0}}
+module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, chip = "sm_80", tile = [8, 16, 32], warps = [1, 1, 1]>} {}
+
+// -----
+
+// expected-error @below {{reduce computes one row of activations, so tile and warps have m = 1}}
+module attributes {quant_tile.s = #quant_tile.schedule<reduce, chip = "sm_80", tile = [8, 16, 64], warps = [1, 1, 1], stages = 2, weights = <fragment, tile = [16, 64]>>} {}
+
+// -----
+
+// expected-error @below {{a warp of reduce computes 16 outputs, so tile n = 32, got 16}}
+module attributes {quant_tile.s = #quant_tile.schedule<reduce, chip = "sm_80", tile = [1, 16, 64], warps = [1, 2, 1], stages = 2, weights = <fragment, tile = [16, 64]>>} {}
+
+// -----
+
+// expected-error @below {{reduce reads weights in fragment layout}}
+module attributes {quant_tile.s = #quant_tile.schedule<reduce, chip = "sm_80", tile = [1, 16, 64], warps = [1, 1, 1], stages = 2>} {}
+
+// -----
+
+// expected-error @below {{tile m = 12 does not give each of 1 warps a multiple of 8 rows}}
+module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, chip = "sm_80", tile = [12, 16, 32], warps = [1, 1, 1], stages = 2>} {}
+
+// -----
+
+// expected-error @below {{tile n = 16 does not give each of 2 warps a multiple of 16 columns}}
+module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, chip = "sm_80", tile = [8, 16, 32], warps = [1, 2, 1], stages = 2>} {}
+
+// -----
+
+// expected-error @below {{mma_sync needs at least 2 stages, got 1}}
+module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, chip = "sm_80", tile = [8, 16, 32], warps = [1, 1, 1], stages = 1>} {}
+
+// -----
+
+// expected-error @below {{max_m must not be negative, got -1}}
+module attributes {quant_tile.s = #quant_tile.schedule<plain, chip = "sm_80", max_m = -1>} {}
+
+// -----
+
+// expected-error @below {{u_acc must be in [0, 0.5), got 1}}
+module attributes {quant_tile.s = #quant_tile.contract<u_acc = 1.0>} {}
+
+// -----
+
+// expected-error @below {{unknown contract field 'u', expected one of: u_acc, u_decode, offset}}
+module attributes {quant_tile.s = #quant_tile.contract<u = 1.0>} {}

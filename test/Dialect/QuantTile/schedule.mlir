@@ -1,0 +1,15 @@
+// RUN: quant-opt %s | quant-opt | FileCheck %s
+// RUN: quant-opt %s -emit-bytecode | quant-opt | FileCheck %s
+
+// CHECK: #quant_tile.schedule<mma_sync, chip = "sm_90a", tile = [128, 128, 64], warps = [2, 4, 1], stages = 4, weights = <fragment, tile = [16, 64]>, contract = <u_acc = {{.*}}, u_decode = 0.000000e+00, offset = 0.000000e+00>>
+module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, chip = "sm_90a", tile = [128, 128, 64], warps = [2, 4, 1], stages = 4, weights = <fragment, tile = [16, 64]>, contract = <u_acc = 5.9604644775390625E-8>>} {}
+
+// CHECK: #quant_tile.schedule<reduce, chip = "sm_80", tile = [1, 16, 512], warps = [1, 1, 8], stages = 4, copy = 8, weights = <fragment, tile = [16, 64]>, max_m = 1>
+module attributes {quant_tile.s = #quant_tile.schedule<reduce, chip = "sm_80", tile = [1, 16, 512], warps = [1, 1, 8], stages = 4, copy = 8, weights = <fragment, tile = [16, 64]>, max_m = 1>} {}
+
+// Row major is the absence of a layout.
+// CHECK: #quant_tile.schedule<mma_sync, chip = "sm_89", tile = [16, 64, 512], warps = [1, 1, 4], stages = 2>
+module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, tile = [16, 64, 512], warps = [1, 1, 4], stages = 2, weights = <row_major>, chip = "sm_89">} {}
+
+// CHECK: #quant_tile.schedule<plain, chip = "sm_89">
+module attributes {quant_tile.s = #quant_tile.schedule<plain, chip = "sm_89">} {}
