@@ -38,6 +38,7 @@ function(quantmlir_add_library name)
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
     $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>
     $<INSTALL_INTERFACE:include>)
+  install(TARGETS ${name} EXPORT QuantMLIRTargets ARCHIVE DESTINATION lib)
   set_property(GLOBAL APPEND PROPERTY QUANTMLIR_LIBS ${name})
 endfunction()
 
