@@ -1,0 +1,37 @@
+//===- Artifact.h - A loaded, checked artifact ------------------*- C++ -*-===//
+
+#ifndef QUANTMLIR_LIB_RUNTIME_ARTIFACT_H
+#define QUANTMLIR_LIB_RUNTIME_ARTIFACT_H
+
+#include "Manifest.h"
+
+#include <memory>
+
+namespace quantmlir::runtime {
+
+/// The manifest and the bytes of its images. Immutable once loaded.
+class Artifact {
+public:
+  static Status load(const std::string &directory,
+                     std::shared_ptr<const Artifact> &result);
+
+  const Manifest &getManifest() const { return manifest; }
+  /// The bytes of the image of this kind, or null. PTX ends in a zero byte.
+  const std::string *getImage(ImageKind kind) const;
+  /// Empty if the artifact has no reference.
+  const std::string &getReferencePath() const { return referencePath; }
+
+private:
+  Manifest manifest;
+  /// In the order of Manifest::images.
+  std::vector<std::string> images;
+  std::string referencePath;
+};
+
+/// Checks that the PTX holds every kernel of the manifest, for its chip, with
+/// parameters laid out as the manifest says.
+Status checkPTXMatchesManifest(std::string_view ptx, const Manifest &manifest);
+
+} // namespace quantmlir::runtime
+
+#endif // QUANTMLIR_LIB_RUNTIME_ARTIFACT_H
