@@ -9,6 +9,7 @@
 #define QUANTMLIR_INITALL_H
 
 #include "quantmlir/Conversion/QuantTensorToQuantTile/Passes.h"
+#include "quantmlir/Conversion/QuantTensorToLinalg/QuantTensorToLinalg.h"
 #include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
 #include "quantmlir/Dialect/QuantTensor/Transforms/Passes.h"
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
@@ -27,6 +28,7 @@ inline void registerAllDialects(mlir::DialectRegistry &registry) {
 inline void registerAllPasses() {
   quant_tensor::registerQuantTensorPasses();
   registerQuantTensorToQuantTilePasses();
+  registerQuantTensorToLinalgPasses();
 }
 
 } // namespace quantmlir

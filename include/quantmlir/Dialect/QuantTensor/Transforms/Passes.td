@@ -104,4 +104,38 @@ def QuantTensorFuseEpilogue : Pass<"quant-tensor-fuse-epilogue"> {
   ];
 }
 
+def QuantTensorLowerEncodings
+    : Pass<"quant-tensor-lower-encodings", "::mlir::ModuleOp"> {
+  let summary = "replace encoded tensors by codes, scales and zero points";
+  let description = [{
+    A 1:N conversion: function arguments and results, calls, branches, loops and
+    conditionals that carry an encoded tensor carry its parts instead, and
+    `tensor.dim`, `tensor.empty`, `tensor.cast`, `arith.select` and aligned
+    `tensor.extract_slice` work on the parts. Ops that compute with encoded
+    tensors (`quant_tensor` and `linalg` ops that are still there) read an
+    `assemble` and are read through a `disassemble`.
+
+    Argument `w` becomes `w.codes`, `w.scales` and `w.zero_points` (attribute
+    `quant_tensor.name`; every argument and result of a changed function gets
+    its name written down, because positions shift), each with the attributes of
+    `w` and `quant_tensor.weight`.
+
+    ```mlir
+    // Before
+    func.func private @f(%w: tensor<8x64xf32, #w4> {quant_tensor.name = "w"})
+    // After
+    func.func private @f(
+        %0: tensor<8x32xi8> {quant_tensor.name = "w.codes", quant_tensor.weight},
+        %1: tensor<8x2xf32> {quant_tensor.name = "w.scales", quant_tensor.weight})
+    ```
+
+    An op that holds an encoded tensor and has no such form is an error at its
+    location.
+  }];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
+}
+
 #endif // QUANTMLIR_QUANTTENSOR_PASSES_TD
