@@ -27,11 +27,6 @@ namespace quantmlir::quant_tensor {
                                        EncodingAttr encoding,
                                        ::llvm::ArrayRef<int64_t> shape);
 
-/// The largest K for which no sum of K products of 8-bit codes overflows i32.
-/// Unsigned codes, and codes less a zero point of their own range, have
-/// magnitude 255, signed ones 128.
-int64_t getMaxContractionExtent(bool lhsWide, bool rhsWide);
-
 /// Whether extents `a` and `b` are equal or one of them is dynamic.
 inline bool extentsAgree(int64_t a, int64_t b) {
   return a == b || ::mlir::ShapedType::isDynamic(a) ||

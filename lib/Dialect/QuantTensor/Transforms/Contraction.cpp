@@ -250,7 +250,7 @@ quantmlir::quant_tensor::matchContraction(Operation *op, WhyNot &whyNot) {
   if (succeeded(one) && one->n && one->isResultInOrder())
     return one;
   FailureOr<Contraction> zero = matchContraction(op, 0, second);
-  if (succeeded(zero) && (failed(one) || zero->isResultInOrder()))
+  if (succeeded(zero) && zero->isResultInOrder())
     return zero;
   return one;
 }
@@ -485,6 +485,28 @@ Value quantmlir::quant_tensor::restoreResult(OpBuilder &builder, Location loc,
       tensor::EmptyOp::create(builder, loc, permuted, type.getElementType());
   return linalg::TransposeOp::create(builder, loc, normal, init, permutation)
       ->getResult(0);
+}
+
+FailureOr<AffineMap> quantmlir::quant_tensor::getParameterMap(
+    RankedTensorType type, ArrayRef<std::optional<unsigned>> loops,
+    unsigned numDims, StringRef what, WhyNot &whyNot) {
+  MLIRContext *context = type.getContext();
+  SmallVector<AffineExpr> exprs;
+  for (auto [dim, extent] : llvm::enumerate(getEncoding(type).getBlock())) {
+    if (extent == 0 || extent == type.getDimSize(dim)) {
+      exprs.push_back(getAffineConstantExpr(0, context));
+      continue;
+    }
+    if (!loops[dim])
+      return whyNot("the scale of the {0} varies along K, in groups of {1}",
+                    what, extent);
+    if (extent != 1)
+      return whyNot("dimension {0} of the {1} is scaled in groups of {2}, "
+                    "neither singly nor as a whole",
+                    dim, what, extent);
+    exprs.push_back(getAffineDimExpr(*loops[dim], context));
+  }
+  return AffineMap::get(numDims, 0, exprs, context);
 }
 
 //===----------------------------------------------------------------------===//

@@ -102,20 +102,14 @@ quantmlir::quant_tensor::checkEpilogueConsumer(linalg::LinalgOp consumer,
   return success();
 }
 
-/// Where the parameters of a block are read, from a result's dimensions; null
-/// where a block is neither an element nor the whole of some dimension.
-static AffineMap getParameterMap(EncodingAttr encoding, RankedTensorType type) {
-  MLIRContext *context = encoding.getContext();
-  SmallVector<AffineExpr> exprs;
-  for (auto [dim, extent] : llvm::enumerate(encoding.getBlock())) {
-    if (extent == 0 || extent == type.getDimSize(dim))
-      exprs.push_back(getAffineConstantExpr(0, context));
-    else if (extent == 1)
-      exprs.push_back(getAffineDimExpr(dim, context));
-    else
-      return {};
-  }
-  return AffineMap::get(type.getRank(), 0, exprs, context);
+/// Where a quantize of the result reads its parameters.
+static FailureOr<AffineMap> getResultParameterMap(RankedTensorType type,
+                                                  WhyNot &whyNot) {
+  SmallVector<std::optional<unsigned>> loops;
+  for (unsigned dim = 0, e = type.getRank(); dim != e; ++dim)
+    loops.push_back(dim);
+  return getParameterMap(type, loops, type.getRank(), "requantized result",
+                         whyNot);
 }
 
 LogicalResult
@@ -135,9 +129,8 @@ quantmlir::quant_tensor::checkEpilogueQuantize(QuantizeOp consumer,
     return whyNot("the requantized codes wrap");
   if (isa_and_nonnull<FloatType>(encoding.getZeroPoint()))
     return whyNot("the requantized codes have a float zero point");
-  if (!getParameterMap(encoding, type))
-    return whyNot("the requantized result has groups; an epilogue knows "
-                  "scales per tensor, row or column");
+  if (failed(getResultParameterMap(type, whyNot)))
+    return failure();
   if (!isa<FloatType>(getElementTypeOrSelf(produced.getType())))
     return whyNot("quantize reads {0}",
                   toText(getElementTypeOrSelf(produced.getType())));
@@ -303,12 +296,14 @@ void quantmlir::quant_tensor::fuseQuantize(RewriterBase &rewriter,
   rewriter.setInsertionPoint(consumer);
   auto type = cast<RankedTensorType>(consumer.getType());
   EncodingAttr encoding = getEncoding(type);
-  AffineMap map = getParameterMap(encoding, type);
+  WhyNot whyNot;
+  FailureOr<AffineMap> map = getResultParameterMap(type, whyNot);
+  assert(succeeded(map) && "checked by checkEpilogueQuantize");
   OperandList operands(op);
-  unsigned scale = operands.add(consumer.getScales(), map);
+  unsigned scale = operands.add(consumer.getScales(), *map);
   std::optional<unsigned> zeroPoint;
   if (consumer.getZeroPoints())
-    zeroPoint = operands.add(consumer.getZeroPoints(), map);
+    zeroPoint = operands.add(consumer.getZeroPoints(), *map);
 
   Location loc = rewriter.getFusedLoc({op.getLoc(), consumer.getLoc()});
   SmallVector<OpFoldResult> sizes =

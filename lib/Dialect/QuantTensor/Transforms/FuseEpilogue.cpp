@@ -81,6 +81,13 @@ static FailureOr<Contraction> matchScaledInteger(Operation *op,
     return failure();
   if (!contraction->isResultInOrder())
     return whyNot("the result is stored transposed");
+  int64_t k = contraction->lhs.getType().getShape().back();
+  int64_t limit = getMaxContractionExtent(contraction->lhs.isUnsigned,
+                                          contraction->rhs.isUnsigned);
+  if (!ShapedType::isDynamic(k) && k > limit)
+    return whyNot("an i32 sum of K = {0} products could overflow: these codes "
+                  "allow K up to {1}",
+                  k, limit);
   if (!getUniformValue(contraction->init))
     return whyNot("it accumulates onto an i32 tensor that is not zero");
   if (failed(checkLeavesI32(op->getResult(0), whyNot)) ||
@@ -332,16 +339,16 @@ struct FuseEpilogue
     if (!scaled || scaled->use_empty())
       return;
     for (Operation *user : scaled->getUsers()) {
+      WhyNot reason;
       if (auto consumer = dyn_cast<linalg::LinalgOp>(user)) {
         if (isElementwise(consumer))
-          (void)checkEpilogueConsumer(consumer, scaled.getResult(), whyNot);
+          (void)checkEpilogueConsumer(consumer, scaled.getResult(), reason);
       } else if (auto consumer = dyn_cast<QuantizeOp>(user)) {
-        (void)checkEpilogueQuantize(consumer, scaled.getResult(), whyNot);
+        (void)checkEpilogueQuantize(consumer, scaled.getResult(), reason);
       }
-      if (whyNot.isNearMiss())
-        break;
+      remarkMissed(user, passName, "not fused into the contraction before it",
+                   reason);
     }
-    remarkMissed(op, passName, "consumer not fused", whyNot);
   }
 };
 

@@ -41,6 +41,11 @@ struct StatisticsResource
   ::llvm::StringRef getName() final { return "quant_tensor.statistics"; }
 };
 
+/// The largest K for which no sum of K products of 8-bit codes overflows i32.
+/// Unsigned codes, and codes less a zero point of their own range, have
+/// magnitude 255, signed ones 128.
+int64_t getMaxContractionExtent(bool lhsWide, bool rhsWide);
+
 } // namespace quantmlir::quant_tensor
 
 #define GET_OP_CLASSES

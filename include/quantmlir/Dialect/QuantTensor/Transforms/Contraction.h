@@ -153,6 +153,16 @@ normalizeOperands(::mlir::OpBuilder &builder, const Contraction &contraction,
                             const Contraction &contraction,
                             ::mlir::Value normal);
 
+/// Where the scale (or zero point) of each element of the encoded `type` is
+/// read, given which of `numDims` loops runs over each of its dimensions (none:
+/// the dimension is contracted). A near miss where blocks are neither single
+/// elements nor whole dimensions, or vary along a contracted one: `what` names
+/// the tensor then.
+::mlir::FailureOr<::mlir::AffineMap>
+getParameterMap(::mlir::RankedTensorType type,
+                ::mlir::ArrayRef<std::optional<unsigned>> loops,
+                unsigned numDims, ::llvm::StringRef what, WhyNot &whyNot);
+
 /// Emits "did" as a passed remark, or "not done" with its reason as a missed
 /// one, at `op`. `pass` names the remark's category.
 void remarkPassed(::mlir::Operation *op, ::llvm::StringRef pass,

@@ -75,6 +75,44 @@ def QuantTensorPullDequantize : Pass<"quant-tensor-pull-dequantize"> {
   ];
 }
 
+def QuantTensorDecomposeContractions
+    : Pass<"quant-tensor-decompose-contractions"> {
+  let summary = "contractions of encoded tensors on their codes";
+  let description = [{
+    `Y = Sx·(X·Wᵀ)·Sw`: a contraction of two encoded operands (or of their
+    `dequantize`) with 8-bit integer codes becomes an `int_matmul` of the codes
+    and an elementwise op that scales; of 8-bit floats, a `scaled_matmul`.
+    Scales must not vary along K, nor be shared by groups of rows: such
+    contractions are left, with a remark. `linalg.quantized_matmul` becomes an
+    `int_matmul` with zero points.
+
+    Zero points are then expanded, all in i32, which wraps as the sum itself:
+
+        Σ(x - zx)(w - zw) = Σxw - zw·Σx - zx·(Σw - K·zw)
+
+    The last factor depends on weights alone. `expand-zero-points=false` keeps
+    them in the `int_matmul`.
+
+    ```mlir
+    %y = linalg.matmul indexing_maps = [#mk, #nk, #mn]
+        ins(%x, %w : tensor<8x64xf32, #token>, tensor<32x64xf32, #channel>) outs(%zero : tensor<8x32xf32>) -> tensor<8x32xf32>
+    // becomes
+    %xc, %xs = quant_tensor.disassemble %x : ...
+    %wc, %ws = quant_tensor.disassemble %w : ...
+    %acc = quant_tensor.int_matmul ins(%xc, %wc : tensor<8x64xi8>, tensor<32x64xi8>) outs(%init : tensor<8x32xi32>) -> tensor<8x32xi32>
+    %y = linalg.generic ... ins(%acc, %xs, %ws : tensor<8x32xi32>, tensor<8x1xf32>, tensor<32x1xf32>) ...
+    ```
+  }];
+  let options = [
+    Option<"expandZeroPoints", "expand-zero-points", "bool", "true",
+           "expand the zero points of int_matmul into sums of codes">
+  ];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::tensor::TensorDialect", "::quantmlir::quant_tensor::QuantTensorDialect"
+  ];
+}
+
 def QuantTensorFuseEpilogue : Pass<"quant-tensor-fuse-epilogue"> {
   let summary = "fuse scaling and other elementwise ops into contractions";
   let description = [{

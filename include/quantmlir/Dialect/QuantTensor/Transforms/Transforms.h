@@ -18,6 +18,16 @@ namespace quantmlir::quant_tensor {
 /// through `dequantize`) becomes a scaled_matmul that accumulates in f32.
 void populatePullDequantizePatterns(::mlir::RewritePatternSet &patterns);
 
+/// A contraction of two tensors of encoded 8-bit integers becomes an int_matmul
+/// on their codes and a linalg.generic that scales; one of two tensors of
+/// 8-bit floats a scaled_matmul. `linalg.quantized_matmul` becomes int_matmul.
+void populateDecomposeContractionPatterns(::mlir::RewritePatternSet &patterns);
+
+/// An int_matmul with zero points becomes one without, corrected by row and
+/// column sums of the codes; what depends on the right-hand side alone is a
+/// tensor of its own.
+void populateExpandZeroPointPatterns(::mlir::RewritePatternSet &patterns);
+
 /// Elementwise consumers of a scaled_matmul, and a quantize with given
 /// parameters, move into its epilogue; an i8 contraction whose i32 result is
 /// scaled to float becomes a scaled_matmul. Expects consumers that were

@@ -1,0 +1,317 @@
+//===- DecomposeContractions.cpp - Y = Sx (X W^T) Sw ----------------------===//
+
+#include "quantmlir/Dialect/QuantTensor/Transforms/Passes.h"
+#include "quantmlir/Dialect/QuantTensor/Transforms/Transforms.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace quantmlir::quant_tensor {
+#define GEN_PASS_DEF_QUANTTENSORDECOMPOSECONTRACTIONS
+#include "quantmlir/Dialect/QuantTensor/Transforms/Passes.h.inc"
+} // namespace quantmlir::quant_tensor
+
+using namespace mlir;
+using namespace quantmlir::quant_tensor;
+
+static constexpr StringRef passName = "quant-tensor-decompose-contractions";
+
+//===----------------------------------------------------------------------===//
+// Matching
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// A contraction of two encoded operands that can be taken apart.
+struct EncodedContraction {
+  Contraction contraction;
+  /// Where the parameters of either side are read, from [.., m, n].
+  AffineMap lhsMap, rhsMap;
+  bool isFloat = false;
+};
+
+} // namespace
+
+static LogicalResult checkCodes(EncodingAttr encoding, StringRef what,
+                                WhyNot &whyNot) {
+  if (encoding.getStorageBits() != 8)
+    return whyNot("the {0} has {1}-bit codes, not 8", what,
+                  encoding.getStorageBits());
+  if (encoding.getCodebook())
+    return whyNot("the codes of the {0} index a codebook", what);
+  if (!encoding.isRowMajor())
+    return whyNot("the codes of the {0} are not row-major", what);
+  if (isa_and_nonnull<FloatType>(encoding.getZeroPoint()))
+    return whyNot("the {0} has a float zero point", what);
+  return success();
+}
+
+static FailureOr<EncodedContraction> matchEncoded(Operation *op,
+                                                  WhyNot &whyNot) {
+  if (!isa<linalg::LinalgOp>(op))
+    return failure();
+  WhyNot notContraction;
+  FailureOr<Contraction> contraction = matchContraction(op, notContraction);
+  if (failed(contraction)) {
+    // A remark is due only where both operands are encoded as they stand.
+    if (notContraction.isNearMiss() && op->getNumOperands() == 3 &&
+        getEncoding(op->getOperand(0).getType()) &&
+        getEncoding(op->getOperand(1).getType()))
+      return whyNot("{0}", notContraction.str());
+    return failure();
+  }
+  EncodingAttr lhs = contraction->lhs.getEncoding();
+  EncodingAttr rhs = contraction->rhs.getEncoding();
+  if (!lhs || !rhs)
+    return failure();
+  if (failed(checkCodes(lhs, "left-hand side", whyNot)) ||
+      failed(checkCodes(rhs, "right-hand side", whyNot)))
+    return failure();
+  if (lhs.isFloatStorage() != rhs.isFloatStorage())
+    return whyNot("one side has integer codes, the other float codes");
+  if (!isa<Float32Type, Float16Type, BFloat16Type>(
+          contraction->getResultType().getElementType()))
+    return whyNot("the result is neither f32, f16 nor bf16");
+
+  EncodedContraction result;
+  result.contraction = *contraction;
+  result.isFloat = lhs.isFloatStorage();
+  unsigned rank = contraction->getNormalRank();
+  auto loopOf = [&](unsigned loop) -> std::optional<unsigned> {
+    if (loop == contraction->k)
+      return std::nullopt;
+    ArrayRef<unsigned> rows = contraction->m;
+    const unsigned *it = llvm::find(rows, loop);
+    return it == rows.end() ? rank - 1 : unsigned(it - rows.begin());
+  };
+  FailureOr<AffineMap> lhsMap =
+      getParameterMap(contraction->lhs.getType(),
+                      llvm::map_to_vector(contraction->lhs.loops, loopOf), rank,
+                      "left-hand side", whyNot);
+  // In the order of the right-hand side as stored; it may be turned later.
+  FailureOr<AffineMap> rhsMap =
+      getParameterMap(contraction->rhs.getType(),
+                      llvm::map_to_vector(contraction->rhs.loops, loopOf), rank,
+                      "right-hand side", whyNot);
+  if (failed(lhsMap) || failed(rhsMap) ||
+      failed(canNormalizeOperands(*contraction, whyNot)))
+    return failure();
+  result.lhsMap = *lhsMap;
+  result.rhsMap = *rhsMap;
+  if (contraction->isRhsTransposed())
+    result.rhsMap =
+        AffineMap::get(rank, 0, {rhsMap->getResult(1), rhsMap->getResult(0)},
+                       op->getContext());
+  int64_t k = contraction->lhs.getType().getShape().back();
+  int64_t limit =
+      getMaxContractionExtent(!lhs.isSignedStorage() || lhs.hasZeroPoint(),
+                              !rhs.isSignedStorage() || rhs.hasZeroPoint());
+  if (!result.isFloat && !ShapedType::isDynamic(k) && k > limit)
+    return whyNot("an i32 sum of K = {0} products could overflow: these codes "
+                  "allow K up to {1}",
+                  k, limit);
+  return result;
+}
+
+//===----------------------------------------------------------------------===//
+// Rewriting
+//===----------------------------------------------------------------------===//
+
+/// `value` as f32, where it is a narrower float.
+static Value extendToF32(OpBuilder &builder, Location loc, Value value) {
+  Type f32 = builder.getF32Type();
+  return value.getType() == f32
+             ? value
+             : arith::ExtFOp::create(builder, loc, f32, value);
+}
+
+/// Zero points as the i32 that int_matmul reads.
+static Value toI32ZeroPoints(OpBuilder &builder, Location loc, Value value,
+                             EncodingAttr encoding) {
+  if (!value)
+    return {};
+  auto type = cast<RankedTensorType>(value.getType());
+  if (type.getElementType().isInteger(32))
+    return value;
+  Type wide = RankedTensorType::get(type.getShape(), builder.getI32Type());
+  if (encoding.getZeroPoint().isUnsignedInteger())
+    return arith::ExtUIOp::create(builder, loc, wide, value);
+  return arith::ExtSIOp::create(builder, loc, wide, value);
+}
+
+/// acc * sx * sw (+ init), rounded to `type`: the operands in this order.
+static Value buildScaling(OpBuilder &builder, Location loc,
+                          ValueRange arguments, Type type) {
+  Value result = arguments[0];
+  if (isa<IntegerType>(result.getType()))
+    result =
+        arith::SIToFPOp::create(builder, loc, builder.getF32Type(), result);
+  for (Value scale : arguments.slice(1, 2))
+    result = arith::MulFOp::create(builder, loc, result,
+                                   extendToF32(builder, loc, scale));
+  if (arguments.size() > 3)
+    result = arith::AddFOp::create(builder, loc, result,
+                                   extendToF32(builder, loc, arguments[3]));
+  if (type != result.getType())
+    result = arith::TruncFOp::create(builder, loc, type, result);
+  return result;
+}
+
+/// A linalg.generic over the shape of `init` that computes each element of the
+/// result from one element of each operand.
+static Value createElementwise(OpBuilder &builder, Location loc,
+                               ArrayRef<EpilogueOperand> operands, Value init,
+                               EpilogueBuilder body) {
+  unsigned rank = cast<RankedTensorType>(init.getType()).getRank();
+  SmallVector<Value> values;
+  SmallVector<AffineMap> maps;
+  for (const EpilogueOperand &operand : operands) {
+    values.push_back(operand.value);
+    maps.push_back(operand.map);
+  }
+  maps.push_back(builder.getMultiDimIdentityMap(rank));
+  SmallVector<utils::IteratorType> iterators(rank,
+                                             utils::IteratorType::parallel);
+  return linalg::GenericOp::create(
+             builder, loc, init.getType(), values, init, maps, iterators,
+             [&](OpBuilder &inner, Location innerLoc, ValueRange arguments) {
+               Value result =
+                   body(inner, innerLoc, arguments.take_front(values.size()));
+               linalg::YieldOp::create(inner, innerLoc, result);
+             })
+      .getResult(0);
+}
+
+namespace {
+
+struct DecomposeEncoded : OpInterfaceRewritePattern<linalg::LinalgOp> {
+  using OpInterfaceRewritePattern::OpInterfaceRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::LinalgOp op,
+                                PatternRewriter &rewriter) const override {
+    WhyNot whyNot;
+    FailureOr<EncodedContraction> match = matchEncoded(op, whyNot);
+    if (failed(match))
+      return rewriter.notifyMatchFailure(op, whyNot.str());
+    const Contraction &contraction = match->contraction;
+    FailureOr<NormalOperands> encoded =
+        normalizeOperands(rewriter, contraction, whyNot);
+    assert(succeeded(encoded) && "checked by matchEncoded");
+    Location loc = op->getLoc();
+    auto lhs = DisassembleOp::create(rewriter, loc, encoded->lhs);
+    auto rhs = DisassembleOp::create(rewriter, loc, encoded->rhs);
+    NormalOperands codes{lhs.getCodes(), rhs.getCodes()};
+    EncodingAttr lhsEncoding = getEncoding(encoded->lhs.getType());
+    EncodingAttr rhsEncoding = getEncoding(encoded->rhs.getType());
+    bool lhsUnsigned = !match->isFloat && !lhsEncoding.isSignedStorage();
+    bool rhsUnsigned = !match->isFloat && !rhsEncoding.isSignedStorage();
+
+    SmallVector<EpilogueOperand> operands{{lhs.getScales(), match->lhsMap},
+                                          {rhs.getScales(), match->rhsMap}};
+    if (!isZeroTensor(contraction.init))
+      operands.push_back({contraction.init, contraction.getResultMap()});
+    Type elementType = contraction.getResultType().getElementType();
+    Value init = createNormalInit(rewriter, loc, codes, elementType);
+    auto scale = [&](OpBuilder &builder, Location loc, ValueRange arguments) {
+      return buildScaling(builder, loc, arguments, elementType);
+    };
+    Value result;
+    if (match->isFloat) {
+      result = createScaledMatmul(rewriter, loc, codes.lhs, codes.rhs, operands,
+                                  init, /*lhsUnsigned=*/false,
+                                  /*rhsUnsigned=*/false, scale)
+                   .getResult();
+      remarkPassed(op, passName, "multiplies the 8-bit float codes");
+    } else {
+      Value zero = arith::ConstantOp::create(rewriter, loc,
+                                             rewriter.getI32IntegerAttr(0));
+      Value empty =
+          createNormalInit(rewriter, loc, codes, rewriter.getI32Type());
+      Value start =
+          linalg::FillOp::create(rewriter, loc, zero, empty).getResult(0);
+      Value sum =
+          IntMatmulOp::create(
+              rewriter, loc, start.getType(), codes.lhs, codes.rhs,
+              toI32ZeroPoints(rewriter, loc, lhs.getZeroPoints(), lhsEncoding),
+              toI32ZeroPoints(rewriter, loc, rhs.getZeroPoints(), rhsEncoding),
+              start, lhsUnsigned, rhsUnsigned)
+              .getResult();
+      unsigned rank = contraction.getNormalRank();
+      operands.insert(operands.begin(),
+                      {sum, rewriter.getMultiDimIdentityMap(rank)});
+      result = createElementwise(rewriter, loc, operands, init, scale);
+      remarkPassed(op, passName, "multiplies the integer codes");
+    }
+    rewriter.replaceOp(op, restoreResult(rewriter, loc, contraction, result));
+    return success();
+  }
+};
+
+/// linalg.quantized_matmul takes scalar zero points and a K×N right-hand side.
+struct QuantizedMatmul : OpRewritePattern<linalg::QuantizedMatmulOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::QuantizedMatmulOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!op.hasPureTensorSemantics())
+      return rewriter.notifyMatchFailure(op, "not on tensors");
+    auto lhsType = cast<RankedTensorType>(op.getInputs()[0].getType());
+    auto rhsType = cast<RankedTensorType>(op.getInputs()[1].getType());
+    auto type = cast<RankedTensorType>(op.getResult(0).getType());
+    if (!lhsType.getElementType().isSignlessInteger(8) ||
+        !rhsType.getElementType().isSignlessInteger(8) ||
+        !type.getElementType().isSignlessInteger(32))
+      return rewriter.notifyMatchFailure(op, "not i8 x i8 -> i32");
+    int64_t k = lhsType.getDimSize(1);
+    if (!ShapedType::isDynamic(k) && k > getMaxContractionExtent(true, true))
+      return rewriter.notifyMatchFailure(op, "the sum could overflow");
+    Location loc = op.getLoc();
+    auto zeroPoints = [&](Value scalar) -> Value {
+      return tensor::FromElementsOp::create(
+          rewriter, loc, RankedTensorType::get({1, 1}, scalar.getType()),
+          scalar);
+    };
+    SmallVector<OpFoldResult> sizes =
+        tensor::getMixedSizes(rewriter, loc, op.getInputs()[1]);
+    std::swap(sizes[0], sizes[1]);
+    Value empty =
+        tensor::EmptyOp::create(rewriter, loc, sizes, rhsType.getElementType());
+    Value rhs = linalg::TransposeOp::create(rewriter, loc, op.getInputs()[1],
+                                            empty, ArrayRef<int64_t>{1, 0})
+                    ->getResult(0);
+    rewriter.replaceOpWithNewOp<IntMatmulOp>(
+        op, type, op.getInputs()[0], rhs, zeroPoints(op.getInputs()[2]),
+        zeroPoints(op.getInputs()[3]), op.getOutputs()[0],
+        /*lhs_unsigned=*/false, /*rhs_unsigned=*/false);
+    return success();
+  }
+};
+
+struct DecomposeContractions
+    : quantmlir::quant_tensor::impl::QuantTensorDecomposeContractionsBase<
+          DecomposeContractions> {
+  using QuantTensorDecomposeContractionsBase::
+      QuantTensorDecomposeContractionsBase;
+
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    populateDecomposeContractionPatterns(patterns);
+    if (expandZeroPoints)
+      populateExpandZeroPointPatterns(patterns);
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      return signalPassFailure();
+    getOperation()->walk([](linalg::LinalgOp op) {
+      WhyNot whyNot;
+      (void)matchEncoded(op, whyNot);
+      remarkMissed(op, passName, "contraction not decomposed", whyNot);
+    });
+  }
+};
+
+} // namespace
+
+void quantmlir::quant_tensor::populateDecomposeContractionPatterns(
+    RewritePatternSet &patterns) {
+  patterns.add<DecomposeEncoded, QuantizedMatmul>(patterns.getContext());
+}
