@@ -85,7 +85,9 @@ bool quantmlir::io::writeNpz(const std::string &path, const ArrayMap &arrays,
     }
     uLong crc = ::crc32(0, reinterpret_cast<const Bytef *>(header.data()),
                         header.size());
-    crc = ::crc32(crc, array.data.data, array.data.size);
+    // With a null pointer crc32() starts anew.
+    if (array.data.size != 0)
+      crc = ::crc32(crc, array.data.data, array.data.size);
     // Version 2.0, no flags, stored.
     Record common;
     common.u16(20).u16(0).u16(0).u16(0).u16(date).u32(crc).u32(size).u32(size);
