@@ -13,6 +13,7 @@
 #include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
 #include "quantmlir/Dialect/QuantTensor/Transforms/Passes.h"
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
+#include "quantmlir/Execution/Passes.h"
 
 namespace quantmlir {
 
@@ -29,6 +30,8 @@ inline void registerAllPasses() {
   quant_tensor::registerQuantTensorPasses();
   registerQuantTensorToQuantTilePasses();
   registerQuantTensorToLinalgPasses();
+  registerExecutionPasses();
+  registerReferencePipeline();
 }
 
 } // namespace quantmlir

@@ -1,0 +1,47 @@
+//===- Passes.td - Lowering of the reference to LLVM ----------*- tablegen -*-===//
+
+#ifndef QUANTMLIR_EXECUTION_PASSES_TD
+#define QUANTMLIR_EXECUTION_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def PrepareReference : Pass<"quant-prepare-reference", "::mlir::ModuleOp"> {
+  let summary = "make a module ready for bufferization and for callers in C";
+  let description = [{
+    Public functions get a C interface, and their arguments are marked as not
+    writable, so that a caller's arrays are never changed. `linalg` ops that
+    upstream lowers only after decomposing them (softmax and the like) are
+    decomposed.
+
+    ```mlir
+    func.func @f(%x: tensor<4xf32> {bufferization.writable = false})
+        attributes {llvm.emit_c_interface}
+    ```
+  }];
+}
+
+def LowerReductionsToLoops : Pass<"quant-lower-reductions-to-loops"> {
+  let summary = "linalg reductions as loops that accumulate in registers";
+  let description = [{
+    A `linalg.generic` on buffers with reduction loops becomes `scf.for` loops:
+    the parallel ones outside, the reductions inside with the accumulators as
+    `iter_args`. `convert-linalg-to-loops` would load and store an accumulator
+    in every iteration, which LLVM, not knowing that buffers do not overlap,
+    keeps and does not vectorise.
+
+    ```mlir
+    scf.for %i = %c0 to %m step %c1 {
+      %init = memref.load %out[%i]
+      %sum = scf.for %k = %c0 to %n step %c1 iter_args(%acc = %init) -> (f32) {
+        ...
+      }
+      memref.store %sum, %out[%i]
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
+#endif // QUANTMLIR_EXECUTION_PASSES_TD

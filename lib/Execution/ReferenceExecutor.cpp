@@ -1,0 +1,419 @@
+//===- ReferenceExecutor.cpp - Runs a module on the CPU -------------------===//
+
+#include "quantmlir/Execution/ReferenceExecutor.h"
+
+#include "SoftFloat.h"
+#include "quantmlir/Conversion/QuantTensorToLinalg/QuantTensorToLinalg.h"
+#include "quantmlir/Dialect/QuantTensor/Transforms/Passes.h"
+#include "quantmlir/Execution/Passes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/ExecutionEngine/ExecutionEngine.h"
+#include "mlir/ExecutionEngine/OptUtils.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Target/LLVMIR/Dialect/All.h"
+#include "llvm/ADT/SmallPtrSet.h"
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/ExecutionEngine/Orc/JITTargetMachineBuilder.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/MathExtras.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+
+#include <cstdlib>
+#include <cstring>
+
+using namespace mlir;
+using namespace quantmlir;
+
+//===----------------------------------------------------------------------===//
+// Signatures
+//===----------------------------------------------------------------------===//
+
+size_t quantmlir::getElementBytes(StringRef element) {
+  return llvm::StringSwitch<size_t>(element)
+      .Cases({"f64", "i64", "index"}, 8)
+      .Cases({"f32", "i32"}, 4)
+      .Cases({"f16", "bf16", "i16"}, 2)
+      .Cases({"i1", "i2", "i3", "i4", "i5", "i6", "i7", "i8"}, 1)
+      .Cases({"f8E4M3FN", "f8E5M2", "f8E8M0FNU"}, 1)
+      .Default(0);
+}
+
+static llvm::Error makeError(const Twine &message) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
+}
+
+static std::string toString(ArrayRef<int64_t> shape) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  stream << '[';
+  llvm::interleaveComma(shape, stream, [&](int64_t extent) {
+    if (extent < 0)
+      stream << '?';
+    else
+      stream << extent;
+  });
+  stream << ']';
+  return text;
+}
+
+/// Describes an argument or result; fails where it is not an array.
+static llvm::Expected<ReferenceExecutor::Buffer>
+describeBuffer(func::FuncOp function, Type type, DictionaryAttr attributes,
+               const Twine &defaultName) {
+  ReferenceExecutor::Buffer buffer;
+  StringAttr name = attributes
+                        ? attributes.getAs<StringAttr>(quant_tensor::kNameAttr)
+                        : StringAttr();
+  buffer.name = name ? name.str() : defaultName.str();
+  buffer.isWeight = attributes && attributes.get(quant_tensor::kWeightAttr);
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (tensor) {
+    llvm::raw_string_ostream stream(buffer.element);
+    stream << tensor.getElementType();
+  }
+  if (!tensor || getElementBytes(buffer.element) == 0)
+    return makeError(
+        llvm::formatv("{0} of @{1} has type {2}, which is no array "
+                      "that the reference can be called with",
+                      buffer.name, function.getName(), type));
+  for (int64_t extent : tensor.getShape())
+    buffer.shape.push_back(ShapedType::isDynamic(extent) ? -1 : extent);
+  return buffer;
+}
+
+static llvm::Expected<ReferenceExecutor::Function>
+describeFunction(func::FuncOp function) {
+  ReferenceExecutor::Function description;
+  description.name = function.getName().str();
+  for (auto [index, type] : llvm::enumerate(function.getArgumentTypes())) {
+    auto buffer = describeBuffer(function, type, function.getArgAttrDict(index),
+                                 "arg" + Twine(index));
+    if (!buffer)
+      return buffer.takeError();
+    description.arguments.push_back(std::move(*buffer));
+  }
+  for (auto [index, type] : llvm::enumerate(function.getResultTypes())) {
+    auto buffer =
+        describeBuffer(function, type, function.getResultAttrDict(index),
+                       "result" + Twine(index));
+    if (!buffer)
+      return buffer.takeError();
+    description.results.push_back(std::move(*buffer));
+  }
+  return description;
+}
+
+//===----------------------------------------------------------------------===//
+// Compilation
+//===----------------------------------------------------------------------===//
+
+struct ReferenceExecutor::Implementation {
+  /// Only where the executor parsed the module itself.
+  std::unique_ptr<MLIRContext> context;
+  std::vector<Function> functions;
+  std::unique_ptr<ExecutionEngine> engine;
+};
+
+ReferenceExecutor::ReferenceExecutor(
+    std::unique_ptr<Implementation> implementation)
+    : implementation(std::move(implementation)) {}
+ReferenceExecutor::~ReferenceExecutor() = default;
+
+void ReferenceExecutor::registerDialects(DialectRegistry &registry) {
+  registerAllDialects(registry);
+  registerAllExtensions(registry);
+  registerAllToLLVMIRTranslations(registry);
+  registry.insert<quant_tensor::QuantTensorDialect>();
+}
+
+namespace {
+/// Collects what is emitted in a context while it lives.
+class DiagnosticCollector {
+public:
+  explicit DiagnosticCollector(MLIRContext *context)
+      : handler(context, [this](Diagnostic &diagnostic) {
+          if (diagnostic.getSeverity() != DiagnosticSeverity::Error)
+            return success();
+          if (!text.empty())
+            text += '\n';
+          llvm::raw_string_ostream stream(text);
+          stream << diagnostic.getLocation() << ": " << diagnostic;
+          return success();
+        }) {}
+
+  llvm::Error takeError(const Twine &what) {
+    return makeError(text.empty() ? what.str() : (what + ":\n" + text).str());
+  }
+
+private:
+  std::string text;
+  ScopedDiagnosticHandler handler;
+};
+} // namespace
+
+llvm::Expected<std::unique_ptr<ReferenceExecutor>>
+ReferenceExecutor::create(ModuleOp module) {
+  static bool initialized = [] {
+    llvm::InitializeNativeTarget();
+    llvm::InitializeNativeTargetAsmPrinter();
+    return true;
+  }();
+  (void)initialized;
+
+  MLIRContext *context = module.getContext();
+  DiagnosticCollector diagnostics(context);
+  OwningOpRef<ModuleOp> lowered(cast<ModuleOp>(module->clone()));
+
+  // Signatures are read after encoded tensors have become their parts, before
+  // buffers become descriptors.
+  PassManager split(context);
+  split.addPass(createConvertQuantTensorToLinalg());
+  split.addPass(quant_tensor::createQuantTensorLowerEncodings());
+  if (failed(split.run(*lowered)))
+    return diagnostics.takeError("the reference does not lower");
+  auto implementation = std::make_unique<Implementation>();
+  for (auto function : lowered->getOps<func::FuncOp>()) {
+    if (function.isPrivate())
+      continue;
+    if (function.isExternal())
+      return makeError("@" + function.getName() + " has no body");
+    auto description = describeFunction(function);
+    if (!description)
+      return description.takeError();
+    implementation->functions.push_back(std::move(*description));
+  }
+  PassManager pm(context);
+  buildReferencePipeline(pm);
+  if (failed(pm.run(*lowered)))
+    return diagnostics.takeError("the reference does not lower");
+
+  auto targetBuilder = llvm::orc::JITTargetMachineBuilder::detectHost();
+  if (!targetBuilder)
+    return targetBuilder.takeError();
+  auto machine = targetBuilder->createTargetMachine();
+  if (!machine)
+    return machine.takeError();
+  auto optimize = makeOptimizingTransformer(/*optLevel=*/2, /*sizeLevel=*/0,
+                                            machine->get());
+  ExecutionEngineOptions options;
+  options.transformer = optimize;
+  options.jitCodeGenOptLevel = llvm::CodeGenOptLevel::Default;
+  options.enableGDBNotificationListener = false;
+  options.enablePerfNotificationListener = false;
+  auto engine = ExecutionEngine::create(*lowered, options, std::move(*machine));
+  if (!engine)
+    return llvm::joinErrors(diagnostics.takeError("the reference does not "
+                                                  "compile"),
+                            engine.takeError());
+  (*engine)->registerSymbols([](llvm::orc::MangleAndInterner interner) {
+    llvm::orc::SymbolMap symbols;
+    for (auto [name, address] : getSoftFloatSymbols())
+      symbols[interner(name)] = {llvm::orc::ExecutorAddr::fromPtr(address),
+                                 llvm::JITSymbolFlags::Exported};
+    return symbols;
+  });
+  implementation->engine = std::move(*engine);
+  return std::unique_ptr<ReferenceExecutor>(
+      new ReferenceExecutor(std::move(implementation)));
+}
+
+llvm::Expected<std::unique_ptr<ReferenceExecutor>>
+ReferenceExecutor::create(llvm::MemoryBufferRef buffer) {
+  DialectRegistry registry;
+  registerDialects(registry);
+  auto context =
+      std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
+  OwningOpRef<ModuleOp> module;
+  {
+    DiagnosticCollector diagnostics(context.get());
+    llvm::SourceMgr sources;
+    sources.AddNewSourceBuffer(
+        llvm::MemoryBuffer::getMemBuffer(buffer,
+                                         /*RequiresNullTerminator=*/false),
+        llvm::SMLoc());
+    module = parseSourceFile<ModuleOp>(sources, context.get());
+    if (!module)
+      return diagnostics.takeError("the reference does not parse");
+  }
+  auto executor = create(*module);
+  if (!executor)
+    return executor.takeError();
+  module = nullptr;
+  (*executor)->implementation->context = std::move(context);
+  return executor;
+}
+
+//===----------------------------------------------------------------------===//
+// Invocation
+//===----------------------------------------------------------------------===//
+
+ArrayRef<ReferenceExecutor::Function> ReferenceExecutor::getFunctions() const {
+  return implementation->functions;
+}
+
+const ReferenceExecutor::Function *
+ReferenceExecutor::findFunction(StringRef name) const {
+  for (const Function &function : implementation->functions)
+    if (function.name == name)
+      return &function;
+  return nullptr;
+}
+
+/// Number of elements, or an error where that many bytes do not fit.
+static llvm::Expected<int64_t> countElements(ArrayRef<int64_t> shape,
+                                             size_t elementBytes) {
+  int64_t count = 1;
+  for (int64_t extent : shape)
+    if (extent < 0 || llvm::MulOverflow(count, extent, count))
+      return makeError("shape " + toString(shape) + " is no shape");
+  int64_t bytes;
+  if (llvm::MulOverflow(count, static_cast<int64_t>(elementBytes), bytes))
+    return makeError("shape " + toString(shape) + " is too large");
+  return count;
+}
+
+static llvm::Error checkInput(const ReferenceExecutor::Buffer &expected,
+                              const ArrayView &input) {
+  auto fail = [&](const Twine &message) {
+    return makeError("'" + expected.name + "' " + message);
+  };
+  if (!input.element.empty() && input.element != expected.element)
+    return fail("has elements of " + expected.element + ", got " +
+                input.element);
+  bool matches = input.shape.size() == expected.shape.size();
+  for (size_t dim = 0; matches && dim < input.shape.size(); ++dim)
+    matches = expected.shape[dim] < 0 ? input.shape[dim] >= 0
+                                      : input.shape[dim] == expected.shape[dim];
+  if (!matches)
+    return fail("has shape " + toString(expected.shape) + ", got " +
+                toString(input.shape));
+  auto count = countElements(input.shape, getElementBytes(expected.element));
+  if (!count)
+    return count.takeError();
+  if (*count && !input.data)
+    return fail("has no data");
+  return llvm::Error::success();
+}
+
+namespace {
+
+/// A memref descriptor of any rank as the C interface passes it: allocated and
+/// aligned pointer, offset, sizes, strides; one word each.
+using Word = int64_t;
+size_t getDescriptorWords(size_t rank) { return 3 + 2 * rank; }
+
+std::vector<Word> makeDescriptor(const ArrayView &input) {
+  size_t rank = input.shape.size();
+  std::vector<Word> words(getDescriptorWords(rank));
+  words[0] = words[1] = reinterpret_cast<Word>(input.data);
+  int64_t stride = 1;
+  for (size_t dim = rank; dim-- > 0;) {
+    words[3 + dim] = input.shape[dim];
+    words[3 + rank + dim] = stride;
+    stride *= input.shape[dim];
+  }
+  return words;
+}
+
+/// Copies the elements that a descriptor describes to row-major order.
+void copyOut(const Word *descriptor, size_t elementBytes, Array &array) {
+  size_t rank = array.shape.size();
+  const char *base = reinterpret_cast<const char *>(descriptor[1]) +
+                     descriptor[2] * static_cast<int64_t>(elementBytes);
+  const Word *strides = descriptor + 3 + rank;
+  int64_t count = array.data.size() / elementBytes;
+  if (count == 0)
+    return;
+  int64_t expected = 1;
+  bool contiguous = true;
+  for (size_t dim = rank; dim-- > 0;) {
+    contiguous &= array.shape[dim] == 1 || strides[dim] == expected;
+    expected *= array.shape[dim];
+  }
+  if (contiguous) {
+    std::memcpy(array.data.data(), base, array.data.size());
+    return;
+  }
+  std::vector<int64_t> index(rank);
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t offset = 0;
+    for (size_t dim = 0; dim < rank; ++dim)
+      offset += index[dim] * strides[dim];
+    std::memcpy(array.data.data() + i * elementBytes,
+                base + offset * static_cast<int64_t>(elementBytes),
+                elementBytes);
+    for (size_t dim = rank; dim-- > 0;) {
+      if (++index[dim] < array.shape[dim])
+        break;
+      index[dim] = 0;
+    }
+  }
+}
+
+} // namespace
+
+llvm::Expected<std::vector<Array>>
+ReferenceExecutor::invoke(StringRef name, ArrayRef<ArrayView> inputs) {
+  const Function *function = findFunction(name);
+  if (!function)
+    return makeError("the module has no public function @" + name);
+  if (inputs.size() != function->arguments.size())
+    return makeError("@" + name + " takes " +
+                     Twine(function->arguments.size()) + " arrays, got " +
+                     Twine(inputs.size()));
+  for (auto [expected, input] : llvm::zip_equal(function->arguments, inputs))
+    if (llvm::Error error = checkInput(expected, input))
+      return std::move(error);
+
+  // The results' descriptors lie one after the other in one struct, whose
+  // address is the first argument of the C interface.
+  size_t resultWords = 0;
+  for (const Buffer &result : function->results)
+    resultWords += getDescriptorWords(result.shape.size());
+  std::vector<Word> results(resultWords);
+  std::vector<std::vector<Word>> descriptors;
+  for (const ArrayView &input : inputs)
+    descriptors.push_back(makeDescriptor(input));
+  std::vector<void *> pointers;
+  if (!function->results.empty())
+    pointers.push_back(results.data());
+  for (std::vector<Word> &descriptor : descriptors)
+    pointers.push_back(descriptor.data());
+  SmallVector<void *> packed;
+  for (void *&pointer : pointers)
+    packed.push_back(&pointer);
+  if (llvm::Error error = implementation->engine->invokePacked(
+          ("_mlir_ciface_" + name).str(), packed))
+    return std::move(error);
+
+  std::vector<Array> arrays;
+  llvm::SmallPtrSet<void *, 4> owned;
+  const Word *next = results.data();
+  for (const Buffer &result : function->results) {
+    size_t rank = result.shape.size();
+    Array array;
+    array.element = result.element;
+    array.shape.assign(next + 3, next + 3 + rank);
+    size_t elementBytes = getElementBytes(result.element);
+    int64_t count = 1;
+    for (int64_t extent : array.shape)
+      count *= extent;
+    array.data.resize(count * elementBytes);
+    copyOut(next, elementBytes, array);
+    arrays.push_back(std::move(array));
+    owned.insert(reinterpret_cast<void *>(next[0]));
+    next += getDescriptorWords(rank);
+  }
+  // Results are the caller's, allocated with malloc by the compiled code.
+  for (void *memory : owned)
+    std::free(memory);
+  return arrays;
+}
