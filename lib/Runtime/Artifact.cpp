@@ -89,11 +89,11 @@ Status Artifact::load(const std::string &directory,
   std::string text;
   if (Status status = readFile(path, maxManifestBytes, text); !status.ok())
     return status;
-  auto artifact = std::make_shared<Artifact>();
-  Manifest &manifest = artifact->manifest;
+  Manifest manifest;
   if (Status status = parseManifest(text, manifest); !status.ok())
     return Status(status.code(), concat(path, ": ", status.message()));
 
+  std::vector<std::string> images;
   for (const Image &image : manifest.images) {
     std::string contents;
     if (Status status = readEntry(directory, image, contents); !status.ok())
@@ -104,17 +104,29 @@ Status Artifact::load(const std::string &directory,
         return Status(status.code(), concat("'", directory, "/", image.file,
                                             "': ", status.message()));
     }
-    artifact->images.push_back(std::move(contents));
+    images.push_back(std::move(contents));
   }
+  std::string referencePath;
   if (manifest.reference) {
     std::string contents;
     if (Status status = readEntry(directory, *manifest.reference, contents);
         !status.ok())
       return status;
-    artifact->referencePath = concat(directory, "/", manifest.reference->file);
+    referencePath = concat(directory, "/", manifest.reference->file);
   }
-  result = std::move(artifact);
+  result =
+      create(std::move(manifest), std::move(images), std::move(referencePath));
   return Status();
+}
+
+std::shared_ptr<const Artifact>
+Artifact::create(Manifest manifest, std::vector<std::string> images,
+                 std::string referencePath) {
+  auto artifact = std::make_shared<Artifact>();
+  artifact->manifest = std::move(manifest);
+  artifact->images = std::move(images);
+  artifact->referencePath = std::move(referencePath);
+  return artifact;
 }
 
 const std::string *Artifact::getImage(ImageKind kind) const {

@@ -14,9 +14,13 @@ class Artifact {
 public:
   static Status load(const std::string &directory,
                      std::shared_ptr<const Artifact> &result);
+  /// From parts that have been checked; `images` in the manifest's order.
+  static std::shared_ptr<const Artifact> create(Manifest manifest,
+                                                std::vector<std::string> images,
+                                                std::string referencePath = "");
 
   const Manifest &getManifest() const { return manifest; }
-  /// The bytes of the image of this kind, or null. PTX ends in a zero byte.
+  /// The bytes of the image of this kind, or null.
   const std::string *getImage(ImageKind kind) const;
   /// Empty if the artifact has no reference.
   const std::string &getReferencePath() const { return referencePath; }
