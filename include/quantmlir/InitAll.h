@@ -8,8 +8,8 @@
 #ifndef QUANTMLIR_INITALL_H
 #define QUANTMLIR_INITALL_H
 
-#include "quantmlir/Conversion/QuantTensorToQuantTile/Passes.h"
 #include "quantmlir/Conversion/QuantTensorToLinalg/QuantTensorToLinalg.h"
+#include "quantmlir/Conversion/QuantTensorToQuantTile/Passes.h"
 #include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
 #include "quantmlir/Dialect/QuantTensor/Transforms/Passes.h"
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"

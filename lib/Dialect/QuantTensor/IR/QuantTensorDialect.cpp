@@ -6,8 +6,8 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/PatternMatch.h"
-#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Interfaces/FoldInterfaces.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Transforms/InliningUtils.h"
 
 using namespace mlir;
@@ -85,6 +85,13 @@ static LogicalResult verifySignatureAttribute(Operation *op, const Twine &what,
     if (!isa<UnitAttr>(attribute.getValue()))
       return op->emitOpError() << what << ": " << name << " is a unit, got "
                                << attribute.getValue();
+  } else if (name == QuantTensorDialect::getPreparedAttrName()) {
+    auto value = dyn_cast<IntegerAttr>(attribute.getValue());
+    if (!value || value.getValue().isNegative())
+      return op->emitOpError()
+             << what << ": " << name
+             << " is the index of a prepare function's result, got "
+             << attribute.getValue();
   } else if (name == QuantTensorDialect::getPinnedEncodingAttrName()) {
     if (!isa<EncodingAttr>(attribute.getValue()) ||
         attribute.getValue() != getEncoding(type))

@@ -25,8 +25,14 @@ def QuantTensor_Dialect : Dialect {
     Attributes of function arguments and results:
     - `quant_tensor.name`, a non-empty string: the name of its buffers.
     - `quant_tensor.weight`, a unit (arguments): known before the first run.
+    - `quant_tensor.prepared`, an integer (arguments): this result of the
+      function that `quant_tensor.prepare` names.
     - `quant_tensor.pinned_encoding`, an encoding: the type has just this
       encoding (see `quant-tensor-verify-encodings`).
+
+    Attributes of functions, both symbols: `quant_tensor.prepare` names the
+    function that runs once and makes what this one reads as prepared;
+    `quant_tensor.prepare_of` points back (see `quant-tensor-hoist-prepare`).
   }];
   let useDefaultAttributePrinterParser = 1;
   let hasCanonicalizer = 1;
@@ -41,6 +47,17 @@ def QuantTensor_Dialect : Dialect {
     /// Argument and result attribute: the encoding that the type must have.
     static ::llvm::StringRef getPinnedEncodingAttrName() {
       return "quant_tensor.pinned_encoding";
+    }
+    /// Argument attribute (integer): the argument is this result of the
+    /// prepare function.
+    static ::llvm::StringRef getPreparedAttrName() {
+      return "quant_tensor.prepared";
+    }
+    /// Function attribute (symbol): the function that prepares the weights.
+    static ::llvm::StringRef getPrepareAttrName() { return "quant_tensor.prepare"; }
+    /// Function attribute (symbol): the function that this one prepares for.
+    static ::llvm::StringRef getPrepareOfAttrName() {
+      return "quant_tensor.prepare_of";
     }
     void registerAttributes();
   }];

@@ -3,6 +3,8 @@
 #ifndef QUANTMLIR_DIALECT_QUANTTENSOR_TRANSFORMS_PASSES_H
 #define QUANTMLIR_DIALECT_QUANTTENSOR_TRANSFORMS_PASSES_H
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Pass/Pass.h"
 
 namespace mlir {

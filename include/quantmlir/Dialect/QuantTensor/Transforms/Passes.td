@@ -176,4 +176,73 @@ def QuantTensorLowerEncodings
   ];
 }
 
+def QuantTensorRewriteBatchOne : Pass<"quant-tensor-rewrite-batch-1"> {
+  let summary = "batch-1 contractions to an elementwise product and a sum";
+  let description = [{
+    A matrix times a vector moves bytes, and a tiled kernel wastes most of its
+    tile. A contraction of plain tensors with at most `max-m` rows or columns
+    becomes an elementwise product, in the type the contraction sums in, and a
+    `linalg.reduce`, which upstream's elementwise fusion makes one loop nest.
+    Where the number of rows is dynamic, both versions stand behind a test of
+    it. The gate is the options alone, so that the pass serves any compiler's
+    `linalg`.
+
+    ```mlir
+    %y = linalg.matmul ins(%x, %w : tensor<1x64xf32>, tensor<64x32xf32>) outs(%init : tensor<1x32xf32>) -> tensor<1x32xf32>
+    // becomes
+    %p = linalg.generic {indexing_maps = [#mk, #kn, #mnk], iterator_types = ["parallel", "parallel", "parallel"]}
+        ins(%x, %w : tensor<1x64xf32>, tensor<64x32xf32>) outs(%e : tensor<1x32x64xf32>) { mulf }
+    %y = linalg.reduce { arith.addf } ins(%p : tensor<1x32x64xf32>) outs(%init : tensor<1x32xf32>) dimensions = [2]
+    ```
+  }];
+  let options = [
+    Option<"maxM", "max-m", "int64_t", "1",
+           "largest number of rows, or of columns, to rewrite">,
+    ListOption<"types", "types", "std::string",
+               "element types of the operands to rewrite (default: any)">
+  ];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"
+  ];
+}
+
+def QuantTensorHoistPrepare
+    : Pass<"quant-tensor-hoist-prepare", "::mlir::ModuleOp"> {
+  let summary = "move what depends on weights alone into a function that runs once";
+  let description = [{
+    Encoded arguments, arguments with `quant_tensor.weight` and constant tables
+    are weights. Ops without side effects that read nothing but weights move,
+    from nested regions too, into `@<f>.prepare`, whose results `@f` takes as
+    arguments in place of the weights that it no longer reads. A weight that
+    `@f` reads as it is stays its argument, without a copy; bundling (`assemble`,
+    `disassemble`), reshapes and the like stay beside their users. Encoded
+    results pass from one function to the other as codes, scales and zero
+    points.
+
+    A function that is called, or that has its prepare function already, is
+    left alone.
+
+    ```mlir
+    func.func @f(%x: tensor<8x64xf32>, %w: tensor<32x64xf32, #w4> {quant_tensor.name = "w"}) -> tensor<8x32xf32> {
+      %p = quant_tensor.repack %w : tensor<32x64xf32, #w4> -> tensor<32x64xf32, #w4fragment>
+      ...
+    }
+    // becomes
+    func.func @f(%x: tensor<8x64xf32> {quant_tensor.name = "arg0"},
+                 %codes: tensor<2x1x128xi32> {quant_tensor.name = "w.codes", quant_tensor.prepared = 0},
+                 %scales: tensor<32x2xf32> {quant_tensor.name = "w.scales", quant_tensor.prepared = 1})
+        -> tensor<8x32xf32> attributes {quant_tensor.prepare = @f.prepare} {
+      %p = quant_tensor.assemble %codes, %scales : ...
+      ...
+    }
+    func.func @f.prepare(%w: tensor<32x64xf32, #w4> {quant_tensor.name = "w"})
+        -> (tensor<2x1x128xi32> {quant_tensor.name = "w.codes"}, tensor<32x2xf32> {quant_tensor.name = "w.scales"})
+        attributes {quant_tensor.prepare_of = @f} {...}
+    ```
+  }];
+  let dependentDialects = ["::mlir::func::FuncDialect",
+                           "::quantmlir::quant_tensor::QuantTensorDialect"];
+}
+
 #endif // QUANTMLIR_QUANTTENSOR_PASSES_TD

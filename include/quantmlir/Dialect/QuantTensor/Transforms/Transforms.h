@@ -34,6 +34,22 @@ void populateExpandZeroPointPatterns(::mlir::RewritePatternSet &patterns);
 /// prepared by `populatePrepareEpiloguePatterns`.
 void populateFuseEpiloguePatterns(::mlir::RewritePatternSet &patterns);
 
+/// When a contraction is small enough to be a product and a sum.
+struct BatchOneOptions {
+  /// Largest M, or N, that is.
+  int64_t maxM = 1;
+  /// Names of the element types (as MLIR prints them) that both operands may
+  /// have; empty means any.
+  ::llvm::SmallVector<std::string> types;
+};
+
+/// A contraction with at most `maxM` rows or columns becomes an elementwise
+/// product and a linalg.reduce. Where the number of rows is dynamic, both
+/// versions stand behind a test of it; the one that stays a contraction is
+/// marked `quant_tensor.large_m`.
+void populateRewriteBatchOnePatterns(::mlir::RewritePatternSet &patterns,
+                                     const BatchOneOptions &options);
+
 /// Brings what follows a contraction into the shape the fusion wants: tensor
 /// arithmetic and named elementwise ops become linalg.generic, chains of them
 /// become one, reshapes in between move behind them. Touches only ops
