@@ -1,0 +1,361 @@
+//===- Access.cpp - Every load and store, checked -------------------------===//
+
+#include "Machine.h"
+
+using namespace quantmlir::emulator;
+using llvm::Twine;
+
+/// Where the bytes of a faulty access are: read as zeros, written to no end.
+static char *getScratch(uint64_t size) {
+  static thread_local std::vector<char> scratch;
+  scratch.assign(std::max<uint64_t>(size, 64), 0);
+  return scratch.data();
+}
+
+static const char *verb(AccessKind kind) {
+  switch (kind) {
+  case AccessKind::Read:
+    return "read";
+  case AccessKind::Write:
+    return "write";
+  case AccessKind::Atomic:
+    return "atomic update";
+  }
+  llvm_unreachable("unknown access kind");
+}
+
+/// "thread (1, 0, 0)", for notes.
+static std::string describe(const Thread &thread) {
+  return llvm::formatv("thread ({0}, {1}, {2})", thread.id[0], thread.id[1],
+                       thread.id[2]);
+}
+
+char *Thread::access(uint64_t pointer, Space space, uint64_t size,
+                     uint32_t alignment, AccessKind kind) {
+  switch (space) {
+  case Space::Shared:
+    return accessShared(*block, pointer & 0xffffffff, size, alignment, kind);
+  case Space::Cluster: {
+    uint64_t rank = pointer >> address::clusterShift & 0xff;
+    uint64_t offset = pointer & ((1u << address::clusterShift) - 1);
+    if (rank < cluster->blocks.size())
+      return accessShared(cluster->blocks[rank], offset, size, alignment, kind);
+    report(FindingKind::InvalidPointer,
+           Twine(verb(kind)) + " of shared memory of block " + Twine(rank) +
+               " of a cluster of " + Twine(cluster->blocks.size()));
+    return getScratch(size);
+  }
+  case Space::Generic:
+  case Space::Global:
+    break;
+  }
+  if (pointer & address::globalTag)
+    return accessGlobal(pointer, size, alignment, kind);
+  if (space == Space::Generic && (pointer & address::sharedTag)) {
+    uint64_t rank = (pointer & ~address::sharedTag) >> address::rankShift;
+    if (rank < cluster->blocks.size())
+      return accessShared(cluster->blocks[rank], pointer & 0xffffffff, size,
+                          alignment, kind);
+  }
+  return accessHost(pointer, size);
+}
+
+uint64_t quantmlir::emulator::castPointer(Thread &thread, uint64_t pointer,
+                                          Space from, Space to) {
+  uint64_t rank = thread.block->rank, offset = pointer & 0xffffffff;
+  if (from == Space::Cluster) {
+    rank = pointer >> address::clusterShift & 0xff;
+    offset = pointer & ((1u << address::clusterShift) - 1);
+  } else if (from == Space::Generic) {
+    if (!(pointer & address::sharedTag)) {
+      thread.report(FindingKind::InvalidPointer,
+                    "a pointer that is not to shared memory is cast to one");
+      return 0;
+    }
+    rank = (pointer & ~address::sharedTag) >> address::rankShift;
+  }
+  switch (to) {
+  case Space::Shared:
+    if (rank != thread.block->rank)
+      thread.report(FindingKind::InvalidPointer,
+                    "a pointer to another block's shared memory is cast to one "
+                    "to its own");
+    return offset;
+  case Space::Cluster:
+    return rank << address::clusterShift | offset;
+  default:
+    return address::sharedTag | rank << address::rankShift | offset;
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Host memory: local variables and constants
+//===----------------------------------------------------------------------===//
+
+char *Thread::accessHost(uint64_t pointer, uint64_t size) {
+  uint64_t bottom = reinterpret_cast<uint64_t>(stackBottom);
+  if (pointer >= bottom && pointer + size <= bottom + cluster->stackStride)
+    return reinterpret_cast<char *>(pointer);
+  for (const ConstantRange &range : launch().kernel.constants) {
+    uint64_t begin = reinterpret_cast<uint64_t>(range.begin);
+    if (pointer >= begin && pointer + size <= begin + range.size)
+      return reinterpret_cast<char *>(pointer);
+  }
+  report(FindingKind::InvalidPointer,
+         llvm::formatv("access of {0} bytes through {1:x}, which points to no "
+                       "buffer, shared or local memory",
+                       size, pointer));
+  return getScratch(size);
+}
+
+//===----------------------------------------------------------------------===//
+// Shared memory
+//===----------------------------------------------------------------------===//
+
+bool Thread::checkShared(Block &owner, uint64_t offset, uint64_t size,
+                         uint32_t alignment, AccessKind kind) {
+  const Kernel &kernel = launch().kernel;
+  uint64_t end = owner.shared.size();
+  bool inside = offset + size <= end;
+  if (inside && offset < kernel.dynamicOffset) {
+    auto after =
+        llvm::partition_point(kernel.shared, [&](const SharedVariable &v) {
+          return v.offset <= offset;
+        });
+    inside = after != kernel.shared.begin() &&
+             offset + size <= std::prev(after)->offset + std::prev(after)->size;
+  }
+  if (!inside) {
+    // Blame the variable that the access starts in or just behind.
+    std::string what = llvm::formatv("{0} bytes of dynamic shared memory",
+                                     end - kernel.dynamicOffset);
+    uint64_t base = kernel.dynamicOffset;
+    for (const SharedVariable &variable : kernel.shared)
+      if (offset >= variable.offset && offset < kernel.dynamicOffset) {
+        what = llvm::formatv("shared variable '{0}' ({1} bytes)", variable.name,
+                             variable.size);
+        base = variable.offset;
+      }
+    report(FindingKind::OutOfBounds,
+           llvm::formatv("{0} of {1} bytes at byte {2} of {3}", verb(kind),
+                         size, int64_t(offset - base), what));
+    return false;
+  }
+  if (offset % alignment) {
+    report(
+        FindingKind::Misaligned,
+        llvm::formatv("{0} of {1} bytes at shared offset {2}, which is not a "
+                      "multiple of {3}",
+                      verb(kind), size, offset, alignment));
+    return false;
+  }
+  return true;
+}
+
+char *Thread::accessShared(Block &owner, uint64_t offset, uint64_t size,
+                           uint32_t alignment, AccessKind kind) {
+  if (!checkShared(owner, offset, size, alignment, kind))
+    return getScratch(size);
+  llvm::MutableArrayRef<Cell> cells(owner.sharedCells.data() + offset, size);
+  if (auto fault = cluster->rules.access(cells, indexInCluster, kind, site))
+    reportFault(*fault, kind, size,
+                "shared byte " + Twine(offset + fault->byte));
+  return owner.shared.data() + offset;
+}
+
+void Thread::reportFault(const AccessFault &fault, AccessKind kind,
+                         uint64_t size, const Twine &where) {
+  if (fault.kind == AccessFault::Uninitialized)
+    return report(FindingKind::UninitializedRead,
+                  Twine(verb(kind)) + " of " + Twine(size) +
+                      " bytes: " + where + " was never written");
+  const Thread &other = cluster->threads[fault.otherThread];
+  if (fault.kind == AccessFault::Pending)
+    return report(FindingKind::PendingCopy,
+                  Twine(verb(kind)) + " of " + Twine(size) +
+                      " bytes: " + where +
+                      " belongs to an asynchronous copy that was not "
+                      "waited for",
+                  fault.otherSite, "copy started by " + describe(other));
+  report(FindingKind::Race,
+         Twine(verb(kind)) + " of " + Twine(size) + " bytes: " + where +
+             " is also " + (fault.otherIsWrite ? "written" : "read") + " by " +
+             describe(other) + " and nothing orders the two",
+         fault.otherSite, "the other access");
+}
+
+//===----------------------------------------------------------------------===//
+// Global memory
+//===----------------------------------------------------------------------===//
+
+llvm::MutableArrayRef<Cell>
+Cluster::globalCells(uint64_t buffer, uint64_t offset, uint64_t size) {
+  uint64_t key = buffer << address::bufferShift | offset / pageSize;
+  if (key != lastPageKey) {
+    auto &page = pages[key];
+    if (!page)
+      page = std::make_unique<Page>();
+    lastPage = page.get();
+    lastPageKey = key;
+  }
+  return llvm::MutableArrayRef<Cell>(*lastPage).slice(offset % pageSize, size);
+}
+
+char *Thread::accessGlobal(uint64_t pointer, uint64_t size, uint32_t alignment,
+                           AccessKind kind) {
+  Buffer *buffer = launch().findBuffer(pointer);
+  uint64_t offset = pointer & ((uint64_t(1) << address::bufferShift) - 1);
+  if (!buffer) {
+    report(FindingKind::InvalidPointer,
+           llvm::formatv("{0} of {1} bytes at {2:x}, which is in no registered "
+                         "buffer",
+                         verb(kind), size, pointer));
+    return getScratch(size);
+  }
+  if (offset + size > buffer->size) {
+    // An address below a buffer lands in the upper half of the window before.
+    report(FindingKind::OutOfBounds,
+           llvm::formatv("{0} of {1} bytes at byte {2} of buffer '{3}' ({4} "
+                         "bytes)",
+                         verb(kind), size,
+                         llvm::SignExtend64(offset, address::bufferShift),
+                         buffer->name, buffer->size));
+    return getScratch(size);
+  }
+  if (offset % alignment) {
+    report(FindingKind::Misaligned,
+           llvm::formatv("{0} of {1} bytes at byte {2} of buffer '{3}', which "
+                         "is not a multiple of {4}",
+                         verb(kind), size, offset, buffer->name, alignment));
+    return getScratch(size);
+  }
+  if (buffer->role == BufferRole::Input) {
+    // Nothing can conflict with reads of what is never written.
+    if (kind == AccessKind::Read)
+      return buffer->data + offset;
+    report(FindingKind::ReadOnlyWrite,
+           llvm::formatv("{0} of {1} bytes of input buffer '{2}'", verb(kind),
+                         size, buffer->name));
+    return getScratch(size);
+  }
+
+  uint64_t number = (pointer & ~address::globalTag) >> address::bufferShift;
+  for (uint64_t done = 0; done < size;) {
+    uint64_t at = offset + done;
+    uint64_t part =
+        std::min(size - done, Cluster::pageSize - at % Cluster::pageSize);
+    auto cells = cluster->globalCells(number, at, part);
+    // Whether bytes hold a value is a matter of the buffer, not of a cluster.
+    for (auto [index, cell] : llvm::enumerate(cells))
+      if (buffer->written.empty() || buffer->written[at + index])
+        cell.flags |= Cell::Written;
+    if (auto fault = cluster->rules.access(cells, indexInCluster, kind, site))
+      reportFault(*fault, kind, size,
+                  "byte " + Twine(at + fault->byte) + " of buffer '" +
+                      buffer->name + "'");
+    if (kind != AccessKind::Read && !buffer->written.empty())
+      std::fill_n(buffer->written.begin() + at, part, 1);
+    done += part;
+  }
+  return buffer->data + offset;
+}
+
+void Cluster::mergeGlobal() {
+  uint32_t self = index + 1;
+  for (auto &[key, page] : pages) {
+    uint64_t number = key >> address::bufferShift;
+    Buffer &buffer = *launch.buffers[number - 1];
+    uint64_t first =
+        (key & ((uint64_t(1) << address::bufferShift) - 1)) * pageSize;
+    std::lock_guard<std::mutex> lock(buffer.mutex);
+    if (buffer.sharing.empty())
+      buffer.sharing.resize(buffer.size);
+    for (unsigned i = 0; i < pageSize && first + i < buffer.size; ++i) {
+      const Cell &cell = (*page)[i];
+      Buffer::Sharing &sharing = buffer.sharing[first + i];
+      bool wrote = cell.flags & (Cell::TouchedWrite | Cell::TouchedAtomic);
+      bool read = cell.flags & Cell::TouchedRead;
+      bool atomic = (cell.flags & Cell::TouchedAtomic) &&
+                    !(cell.flags & Cell::TouchedWrite);
+      auto tell = [&](uint32_t site, uint32_t other, uint32_t otherSite,
+                      const char *how) {
+        Finding finding{FindingKind::Race, launch.kernel.sites[site].location,
+                        llvm::formatv("byte {0} of buffer '{1}' is {2} by "
+                                      "another block of the launch",
+                                      first + i, buffer.name, how),
+                        blocks[0].id, std::nullopt};
+        finding.notes.emplace_back(launch.kernel.sites[otherSite].location,
+                                   "the other access");
+        launch.report(index, site, std::move(finding));
+      };
+      if (wrote && sharing.writer && !(atomic && sharing.atomic))
+        tell(cell.writeSite, sharing.writer, sharing.writeSite, "also written");
+      else if (wrote && sharing.reader && sharing.reader != self)
+        tell(cell.writeSite, sharing.reader, sharing.readSite, "also read");
+      else if (read && sharing.writer && sharing.writer != self)
+        tell(cell.readSite, sharing.writer, sharing.writeSite, "written");
+      if (wrote) {
+        sharing.writer = self;
+        sharing.writeSite = cell.writeSite;
+        sharing.atomic = atomic;
+      }
+      if (read) {
+        sharing.reader = self;
+        sharing.readSite = cell.readSite;
+      }
+    }
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// cp.async
+//===----------------------------------------------------------------------===//
+
+void Thread::copyAsync(uint64_t sharedOffset, uint64_t globalPointer,
+                       uint32_t size, uint32_t copied) {
+  AsyncCopy copy;
+  copy.destination = sharedOffset;
+  copy.size = size;
+  copy.site = site;
+  copy.data.fill(0);
+  if (copied > size) {
+    report(FindingKind::InvalidOperand, "source size " + Twine(copied) +
+                                            " of a copy of " + Twine(size) +
+                                            " bytes");
+    copied = size;
+  }
+  // The whole source must be aligned even when little or nothing of it is read.
+  if (copied)
+    std::memcpy(
+        copy.data.data(),
+        access(globalPointer, Space::Global, copied, size, AccessKind::Read),
+        copied);
+  if (!checkShared(*block, sharedOffset, size, size, AccessKind::Write))
+    return;
+  llvm::MutableArrayRef<Cell> cells(block->sharedCells.data() + sharedOffset,
+                                    size);
+  if (auto fault = cluster->rules.beginCopy(cells, indexInCluster, site))
+    reportFault(*fault, AccessKind::Write, size,
+                "shared byte " + Twine(sharedOffset + fault->byte));
+  openCopies.push_back(copy);
+}
+
+void Thread::commitCopies() {
+  copyGroups.push_back(std::move(openCopies));
+  openCopies.clear();
+}
+
+void Thread::waitCopies(unsigned pending) {
+  // The bytes arrive as late as the program allows, so that reading them early
+  // reads what was there before.
+  while (copyGroups.size() > pending) {
+    for (const AsyncCopy &copy : copyGroups.front()) {
+      llvm::MutableArrayRef<Cell> cells(
+          block->sharedCells.data() + copy.destination, copy.size);
+      cluster->rules.endCopy(cells, indexInCluster, copy.site);
+      std::memcpy(block->shared.data() + copy.destination, copy.data.data(),
+                  copy.size);
+    }
+    copyGroups.pop_front();
+  }
+}

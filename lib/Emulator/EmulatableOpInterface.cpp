@@ -1,0 +1,18 @@
+//===- EmulatableOpInterface.cpp - What an instruction does ---------------===//
+
+#include "quantmlir/Emulator/EmulatableOpInterface.h"
+#include "Models/Models.h"
+
+#include "quantmlir/Emulator/EmulatableOpInterface.cpp.inc"
+
+void quantmlir::emulator::registerEmulationModels(
+    mlir::DialectRegistry &registry) {
+  registry.addExtension(
+      +[](mlir::MLIRContext *context, mlir::NVVM::NVVMDialect *) {
+        attachRegisterModels(context);
+        attachSyncModels(context);
+        attachWarpExchangeModels(context);
+        attachMatrixModels(context);
+        attachAsyncCopyModels(context);
+      });
+}

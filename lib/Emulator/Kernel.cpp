@@ -1,0 +1,220 @@
+//===- Kernel.cpp - A kernel compiled for the emulator --------------------===//
+
+#include "Kernel.h"
+#include "Instrument.h"
+#include "Machine.h"
+#include "mlir/ExecutionEngine/ExecutionEngine.h"
+#include "mlir/ExecutionEngine/OptUtils.h"
+#include "mlir/Interfaces/DataLayoutInterfaces.h"
+#include "quantmlir/Emulator/EmulatableOpInterface.h"
+#include "llvm/ExecutionEngine/Orc/AbsoluteSymbols.h"
+#include "llvm/ExecutionEngine/Orc/Mangling.h"
+#include "llvm/Support/TargetSelect.h"
+
+using namespace mlir;
+using namespace quantmlir::emulator;
+
+Kernel::Kernel(Location location) : location(location) {}
+Kernel::~Kernel() = default;
+
+//===----------------------------------------------------------------------===//
+// What instrumented code calls
+//===----------------------------------------------------------------------===//
+
+static char *access(Thread *thread, uint32_t id, uint64_t pointer) {
+  const Site &site = thread->launch().kernel.sites[id];
+  thread->site = id;
+  if (site.mayPoll)
+    thread->yield();
+  return thread->access(pointer, site.space, site.size, site.alignment,
+                        site.kind);
+}
+
+static char *accessRange(Thread *thread, uint32_t id, uint64_t pointer,
+                         uint64_t size) {
+  const Site &site = thread->launch().kernel.sites[id];
+  thread->site = id;
+  return thread->access(pointer, site.space, size, 1, site.kind);
+}
+
+static void execute(Thread *thread, uint32_t id, char *operands,
+                    char *results) {
+  const Site &site = thread->launch().kernel.sites[id];
+  thread->site = id;
+  ValueBytes in(operands, site.operandOffsets);
+  ValueBytes out(results, site.resultOffsets);
+  if (site.semantics.perThread)
+    return site.semantics.perThread(*thread, in, out);
+  uint32_t mask = ~uint32_t(0);
+  if (site.semantics.maskOperand)
+    mask = in.get<uint32_t>(*site.semantics.maskOperand);
+  thread->cluster->meet(*thread, site, mask, !site.semantics.maskOperand,
+                        Lane{thread, in, out});
+}
+
+//===----------------------------------------------------------------------===//
+// Compilation
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Takes one kernel with what it refers to out of its module.
+class Extractor {
+public:
+  Extractor(gpu::GPUModuleOp from, ModuleOp to) : from(from), to(to) {}
+
+  LogicalResult take(StringRef name) {
+    if (to.lookupSymbol(name))
+      return success();
+    Operation *symbol = SymbolTable::lookupSymbolIn(from, name);
+    if (!symbol)
+      return failure();
+    Operation *copy = symbol->clone();
+    to.push_back(copy);
+    if (auto function = dyn_cast<LLVM::LLVMFuncOp>(copy))
+      makeHostFunction(function);
+    WalkResult result = copy->walk([&](Operation *op) {
+      StringRef used;
+      if (auto call = dyn_cast<LLVM::CallOp>(op))
+        used = call.getCallee().value_or("");
+      else if (auto address = dyn_cast<LLVM::AddressOfOp>(op))
+        used = address.getGlobalName();
+      if (!used.empty() && failed(take(used)))
+        return WalkResult(op->emitOpError("refers to unknown '")
+                          << used << "'");
+      return WalkResult::advance();
+    });
+    return failure(result.wasInterrupted());
+  }
+
+private:
+  /// Drops what only the device's calling convention and PTX care for.
+  static void makeHostFunction(LLVM::LLVMFuncOp function) {
+    function.setCConv(LLVM::CConv::C);
+    function.removeArgAttrsAttr();
+    function.removeResAttrsAttr();
+    function.removePassthroughAttr();
+    function.removeTargetCpuAttr();
+    function.removeTargetFeaturesAttr();
+    function.setLinkage(LLVM::Linkage::External);
+    for (NamedAttribute attribute :
+         llvm::to_vector(function->getDiscardableAttrs()))
+      function->removeDiscardableAttr(attribute.getName());
+  }
+
+  gpu::GPUModuleOp from;
+  ModuleOp to;
+};
+
+constexpr unsigned sharedSpace = 3;
+/// Bytes between shared variables that belong to none of them.
+constexpr uint32_t sharedGap = 64;
+/// What dynamic shared memory is aligned to on every chip we know.
+constexpr uint32_t dynamicAlignment = 1024;
+} // namespace
+
+/// Gives each shared variable of `module` its offset and removes it.
+static llvm::StringMap<uint32_t> layOutShared(ModuleOp module, Kernel &kernel) {
+  llvm::StringMap<uint32_t> offsets;
+  DataLayout layout(module);
+  uint32_t end = 0;
+  std::vector<LLVM::GlobalOp> dynamic;
+  for (auto global :
+       llvm::make_early_inc_range(module.getOps<LLVM::GlobalOp>())) {
+    if (global.getAddrSpace() != sharedSpace)
+      continue;
+    Type type = global.getGlobalType();
+    uint32_t size = layout.getTypeSize(type).getFixedValue();
+    if (size == 0) {
+      dynamic.push_back(global);
+      continue;
+    }
+    uint32_t alignment = global.getAlignment().value_or(
+        std::max<uint64_t>(16, layout.getTypeABIAlignment(type)));
+    uint32_t offset = llvm::alignTo(end, alignment);
+    kernel.shared.push_back({global.getSymName().str(), offset, size});
+    offsets[global.getSymName()] = offset;
+    end = offset + size + sharedGap;
+    global.erase();
+  }
+  kernel.dynamicOffset = end ? llvm::alignTo(end, dynamicAlignment) : 0;
+  for (LLVM::GlobalOp global : dynamic) {
+    offsets[global.getSymName()] = kernel.dynamicOffset;
+    global.erase();
+  }
+  return offsets;
+}
+
+static llvm::orc::SymbolMap makeSymbols(llvm::orc::MangleAndInterner intern) {
+  llvm::orc::SymbolMap map;
+  auto add = [&](StringRef name, void *address) {
+    map[intern(name)] = {llvm::orc::ExecutorAddr::fromPtr(address),
+                         llvm::JITSymbolFlags::Exported |
+                             llvm::JITSymbolFlags::Callable};
+  };
+  add(accessSymbol, reinterpret_cast<void *>(&access));
+  add(rangeSymbol, reinterpret_cast<void *>(&accessRange));
+  add(executeSymbol, reinterpret_cast<void *>(&execute));
+  addFloatSupport(add);
+  return map;
+}
+
+llvm::Expected<std::unique_ptr<Kernel>> Kernel::compile(gpu::GPUModuleOp from,
+                                                        StringRef name) {
+  auto fail = [&](const llvm::Twine &why) {
+    return llvm::createStringError("kernel '" + name + "': " + why);
+  };
+  auto function = from.lookupSymbol<LLVM::LLVMFuncOp>(name);
+  if (!function || function.isExternal())
+    return fail("there is no such function in LLVM dialect in gpu.module '" +
+                from.getName() + "'");
+  OwningOpRef<ModuleOp> module = ModuleOp::create(function.getLoc());
+  if (failed(Extractor(from, *module).take(name)))
+    return fail("it refers to what the module does not have");
+
+  std::unique_ptr<Kernel> kernel(new Kernel(function.getLoc()));
+  kernel->name = name.str();
+  kernel->parameterCount = function.getNumArguments();
+  for (Type type : function.getArgumentTypes())
+    if (!type.isIntOrIndexOrFloat() && !isa<LLVM::LLVMPointerType>(type))
+      return fail("it has a parameter that is neither number nor pointer");
+  auto offsets = layOutShared(*module, *kernel);
+  if (failed(instrument(*module, offsets, kernel->sites)))
+    return fail("it has instructions that the emulator does not know");
+  std::vector<std::pair<std::string, uint64_t>> constants;
+  DataLayout layout(*module);
+  for (auto global : module->getOps<LLVM::GlobalOp>()) {
+    global.setLinkage(LLVM::Linkage::External);
+    constants.emplace_back(
+        global.getSymName(),
+        layout.getTypeSize(global.getGlobalType()).getFixedValue());
+  }
+
+  static const bool initialized = [] {
+    llvm::InitializeNativeTarget();
+    llvm::InitializeNativeTargetAsmPrinter();
+    return true;
+  }();
+  (void)initialized;
+  ExecutionEngineOptions options;
+  // A kernel runs a few times on small data: quick code is worth less than
+  // quick compilation.
+  options.jitCodeGenOptLevel = llvm::CodeGenOptLevel::Less;
+  options.enableGDBNotificationListener = false;
+  options.enablePerfNotificationListener = false;
+  auto engine = ExecutionEngine::create(*module, options);
+  if (!engine)
+    return engine.takeError();
+  kernel->engine = std::move(*engine);
+  kernel->engine->registerSymbols(makeSymbols);
+  auto entry = kernel->engine->lookupPacked(name);
+  if (!entry)
+    return entry.takeError();
+  kernel->entry = *entry;
+  for (auto &[symbol, size] : constants) {
+    auto address = kernel->engine->lookup(symbol);
+    if (!address)
+      return address.takeError();
+    kernel->constants.push_back({static_cast<const char *>(*address), size});
+  }
+  return kernel;
+}

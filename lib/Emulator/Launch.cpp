@@ -1,0 +1,67 @@
+//===- Launch.cpp - A launch over the cores -------------------------------===//
+
+#include "Launch.h"
+#include "Machine.h"
+#include <thread>
+
+using namespace quantmlir::emulator;
+
+Buffer *Launch::findBuffer(uint64_t pointer) const {
+  uint64_t number = (pointer & ~address::globalTag) >> address::bufferShift;
+  uint64_t offset = pointer & ((uint64_t(1) << address::bufferShift) - 1);
+  // An address before a buffer's start is in the window before it.
+  bool before = offset >> (address::bufferShift - 1);
+  if (before)
+    ++number;
+  if (number == 0 || number > buffers.size() ||
+      !buffers[number - 1]->registered)
+    return nullptr;
+  return buffers[number - 1].get();
+}
+
+void Launch::report(uint64_t order, uint32_t site, Finding finding) {
+  std::lock_guard<std::mutex> lock(mutex);
+  for (Ordered &other : found)
+    if (other.site == site && other.finding.kind == finding.kind) {
+      uint64_t count = other.finding.count + 1;
+      // What is told does not depend on which OS thread was quicker.
+      if (order < other.order) {
+        other.order = order;
+        other.finding = std::move(finding);
+      }
+      other.finding.count = count;
+      return;
+    }
+  found.push_back({order, site, std::move(finding)});
+  if (found.size() >= options.maxFindings)
+    abort();
+}
+
+Report Launch::run() {
+  uint64_t count = clusterCount();
+  std::atomic<uint64_t> next{0};
+  auto work = [&] {
+    Cluster cluster(*this);
+    for (uint64_t index; !isAborted() && (index = next++) < count;)
+      cluster.run(index);
+  };
+  unsigned workers =
+      options.workers ? options.workers : std::thread::hardware_concurrency();
+  workers = std::min<uint64_t>(std::max(workers, 1u), count);
+  // A stack of an emulated thread belongs to the OS thread that runs it: the
+  // caller's does its share as well.
+  std::vector<std::thread> others;
+  for (unsigned i = 1; i < workers; ++i)
+    others.emplace_back(work);
+  work();
+  for (std::thread &thread : others)
+    thread.join();
+
+  llvm::stable_sort(found, [](const Ordered &a, const Ordered &b) {
+    return a.order < b.order;
+  });
+  Report report;
+  for (Ordered &ordered : found)
+    report.findings.push_back(std::move(ordered.finding));
+  return report;
+}

@@ -1,0 +1,101 @@
+//===- Launch.h - What the clusters of one launch share -------------------===//
+
+#ifndef QUANTMLIR_LIB_EMULATOR_LAUNCH_H
+#define QUANTMLIR_LIB_EMULATOR_LAUNCH_H
+
+#include "Kernel.h"
+#include "quantmlir/Emulator/Emulator.h"
+#include <atomic>
+#include <mutex>
+
+namespace quantmlir::emulator {
+
+/// Device addresses: bit 62 marks global memory, whose buffers lie 1 TiB apart;
+/// bit 61 marks shared memory seen through a generic pointer, with the block's
+/// rank in its cluster and the offset. Anything else is a host address: a local
+/// variable or a constant.
+namespace address {
+constexpr uint64_t globalTag = uint64_t(1) << 62;
+constexpr uint64_t sharedTag = uint64_t(1) << 61;
+constexpr unsigned bufferShift = 40;
+constexpr unsigned rankShift = 32;
+/// A pointer to the shared memory of a cluster (address space 7) has the rank
+/// above its 24 bits of offset, as the hardware's has.
+constexpr unsigned clusterShift = 24;
+} // namespace address
+
+/// Registered global memory.
+struct Buffer {
+  /// Which clusters of the present launch touched a byte.
+  struct Sharing {
+    uint32_t writer = 0, writeSite = 0; ///< cluster + 1, or 0
+    uint32_t reader = 0, readSite = 0;
+    bool atomic = false;
+  };
+
+  std::string name;
+  char *data;
+  uint64_t size;
+  BufferRole role;
+  bool registered = true;
+  /// Per byte, whether it holds a value; empty where all do from the start.
+  std::vector<uint8_t> written;
+  std::vector<Sharing> sharing;
+  std::mutex mutex;
+};
+
+/// A launch under way.
+class Launch {
+public:
+  Launch(Kernel &kernel, const LaunchShape &shape,
+         llvm::ArrayRef<uint64_t> arguments,
+         llvm::ArrayRef<std::unique_ptr<Buffer>> buffers,
+         const EmulatorOptions &options)
+      : kernel(kernel), shape(shape), arguments(arguments), buffers(buffers),
+        options(options) {}
+
+  Kernel &kernel;
+  const LaunchShape &shape;
+  llvm::ArrayRef<uint64_t> arguments;
+  llvm::ArrayRef<std::unique_ptr<Buffer>> buffers;
+  const EmulatorOptions &options;
+
+  uint64_t clusterCount() const {
+    uint64_t count = 1;
+    for (unsigned d = 0; d < 3; ++d)
+      count *= shape.grid[d] / shape.cluster[d];
+    return count;
+  }
+  uint32_t blocksPerCluster() const {
+    return shape.cluster[0] * shape.cluster[1] * shape.cluster[2];
+  }
+  uint32_t threadsPerBlock() const {
+    return shape.block[0] * shape.block[1] * shape.block[2];
+  }
+
+  /// The buffer that a device address lies in or near, or null.
+  Buffer *findBuffer(uint64_t pointer) const;
+
+  /// Runs everything, on `options.workers` OS threads.
+  Report run();
+
+  /// Adds a finding of cluster `order`, or counts it with its like.
+  void report(uint64_t order, uint32_t site, Finding finding);
+  /// True once the launch has gone wrong beyond what is worth running.
+  bool isAborted() const { return aborted.load(std::memory_order_relaxed); }
+  void abort() { aborted.store(true, std::memory_order_relaxed); }
+
+private:
+  struct Ordered {
+    uint64_t order;
+    uint32_t site;
+    Finding finding;
+  };
+  std::mutex mutex;
+  std::vector<Ordered> found;
+  std::atomic<bool> aborted{false};
+};
+
+} // namespace quantmlir::emulator
+
+#endif // QUANTMLIR_LIB_EMULATOR_LAUNCH_H

@@ -1,0 +1,188 @@
+//===- Machine.cpp - The threads of a cluster -----------------------------===//
+
+#include "Machine.h"
+#include <boost/context/detail/fcontext.hpp>
+#include <sys/mman.h>
+#include <unistd.h>
+
+using namespace quantmlir::emulator;
+namespace context = boost::context::detail;
+
+const LaunchShape &Thread::shape() const { return cluster->launch.shape; }
+Launch &Thread::launch() const { return cluster->launch; }
+
+//===----------------------------------------------------------------------===//
+// Fibers
+//===----------------------------------------------------------------------===//
+
+namespace quantmlir::emulator {
+/// The switch between the scheduler and a thread's stack. Fibers are never
+/// unwound: one that is given up is forgotten with its stack, so nothing on a
+/// stack that can wait may own memory.
+struct Fiber {
+  static void main(context::transfer_t transfer) {
+    auto *thread = static_cast<Thread *>(transfer.data);
+    thread->cluster->scheduler = transfer.fctx;
+    Cluster::runKernel(*thread);
+    thread->cluster->finishThread(*thread);
+    context::jump_fcontext(thread->cluster->scheduler, nullptr);
+    llvm_unreachable("an ended thread was resumed");
+  }
+};
+} // namespace quantmlir::emulator
+
+void Cluster::runKernel(Thread &thread) {
+  Kernel &kernel = thread.launch().kernel;
+  unsigned count = kernel.parameterCount;
+  auto **arguments =
+      static_cast<void **>(__builtin_alloca(sizeof(void *) * (count + 1)));
+  Thread *self = &thread;
+  arguments[0] = &self;
+  for (unsigned i = 0; i < count; ++i)
+    arguments[i + 1] = const_cast<uint64_t *>(&thread.launch().arguments[i]);
+  kernel.entry(arguments);
+}
+
+void Cluster::resume(Thread &thread) {
+  thread.context = context::jump_fcontext(thread.context, &thread).fctx;
+}
+
+void Thread::wait(const char *reason) {
+  state = State::Waiting;
+  waitingFor = reason;
+  cluster->scheduler = context::jump_fcontext(cluster->scheduler, nullptr).fctx;
+}
+
+void Thread::yield() {
+  cluster->makeReady(*this);
+  cluster->scheduler = context::jump_fcontext(cluster->scheduler, nullptr).fctx;
+}
+
+void Cluster::makeReady(Thread &thread) {
+  thread.state = Thread::State::Ready;
+  ready.push_back(&thread);
+}
+
+//===----------------------------------------------------------------------===//
+// Running a cluster
+//===----------------------------------------------------------------------===//
+
+Cluster::Cluster(Launch &launch) : launch(launch), rules(clocks) {
+  unsigned perBlock = launch.threadsPerBlock();
+  blocks.resize(launch.blocksPerCluster());
+  threads.resize(size_t(perBlock) * blocks.size());
+  // The page below each stack is kept out of reach, so that an overflow is a
+  // fault of this process and not silent corruption.
+  size_t page = sysconf(_SC_PAGESIZE);
+  stackStride = llvm::alignTo(launch.options.stackSize, page) + page;
+  void *mapped =
+      mmap(nullptr, stackStride * threads.size(), PROT_READ | PROT_WRITE,
+           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (mapped == MAP_FAILED)
+    llvm::report_fatal_error("no memory for the stacks of a block");
+  stacks = static_cast<char *>(mapped);
+  for (size_t i = 0; i < threads.size(); ++i) {
+    mprotect(stacks + i * stackStride, page, PROT_NONE);
+    threads[i].stackBottom = stacks + i * stackStride + page;
+  }
+}
+
+Cluster::~Cluster() { munmap(stacks, stackStride * threads.size()); }
+
+static std::array<uint32_t, 3> unflatten(uint64_t index,
+                                         std::array<uint32_t, 3> extent) {
+  return {uint32_t(index % extent[0]), uint32_t(index / extent[0] % extent[1]),
+          uint32_t(index / extent[0] / extent[1])};
+}
+
+void Cluster::prepare() {
+  const LaunchShape &shape = launch.shape;
+  unsigned perBlock = launch.threadsPerBlock();
+  std::array<uint32_t, 3> clusters;
+  for (unsigned d = 0; d < 3; ++d)
+    clusters[d] = shape.grid[d] / shape.cluster[d];
+  auto clusterId = unflatten(index, clusters);
+  uint32_t sharedSize = launch.kernel.dynamicOffset + shape.dynamicSharedMemory;
+  clocks.reset(threads.size());
+  rules.reset();
+  pages.clear();
+  lastPageKey = ~uint64_t(0);
+  ready.clear();
+  running = threads.size();
+
+  for (uint32_t rank = 0; rank < blocks.size(); ++rank) {
+    Block &block = blocks[rank];
+    auto inCluster = unflatten(rank, shape.cluster);
+    block.rank = rank;
+    for (unsigned d = 0; d < 3; ++d)
+      block.id[d] = clusterId[d] * shape.cluster[d] + inCluster[d];
+    // What shared memory holds at the start is anything: a pattern that is
+    // neither a small integer nor a plausible float.
+    block.shared.assign(sharedSize, char(0xcd));
+    block.sharedCells.assign(sharedSize, Cell());
+    block.barriers = {};
+    block.threads.clear();
+    block.warps.clear();
+    block.warps.resize(llvm::divideCeil(perBlock, 32));
+    for (uint32_t i = 0; i < perBlock; ++i) {
+      Thread &thread = threads[size_t(rank) * perBlock + i];
+      thread.cluster = this;
+      thread.block = &block;
+      thread.warp = &block.warps[i / 32];
+      thread.indexInCluster = rank * perBlock + i;
+      thread.indexInBlock = i;
+      thread.id = unflatten(i, shape.block);
+      thread.site = 0;
+      thread.openCopies.clear();
+      thread.copyGroups.clear();
+      size_t size = launch.options.stackSize;
+      thread.context = context::make_fcontext(
+          thread.stackBottom + llvm::alignTo(size, sysconf(_SC_PAGESIZE)), size,
+          &Fiber::main);
+      thread.warp->lanes.push_back(&thread);
+      block.threads.push_back(&thread);
+      makeReady(thread);
+    }
+  }
+}
+
+void Cluster::run(uint64_t clusterIndex) {
+  index = clusterIndex;
+  prepare();
+  while (running && !launch.isAborted()) {
+    if (ready.empty()) {
+      reportStall();
+      break;
+    }
+    Thread *thread = ready.front();
+    ready.pop_front();
+    resume(*thread);
+  }
+  mergeGlobal();
+}
+
+void Cluster::finishThread(Thread &thread) {
+  thread.state = Thread::State::Exited;
+  --running;
+  // Those that wait for all live lanes of its warp wait for one less.
+  tryComplete(*thread.warp);
+}
+
+//===----------------------------------------------------------------------===//
+// Findings
+//===----------------------------------------------------------------------===//
+
+void Thread::report(FindingKind kind, const llvm::Twine &message) {
+  launch().report(cluster->index, site,
+                  Finding{kind, launch().kernel.sites[site].location,
+                          message.str(), block->id, id});
+}
+
+void Thread::report(FindingKind kind, const llvm::Twine &message,
+                    uint32_t otherSite, const llvm::Twine &note) {
+  Finding finding{kind, launch().kernel.sites[site].location, message.str(),
+                  block->id, id};
+  finding.notes.emplace_back(launch().kernel.sites[otherSite].location,
+                             note.str());
+  launch().report(cluster->index, site, std::move(finding));
+}

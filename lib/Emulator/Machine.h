@@ -1,0 +1,187 @@
+//===- Machine.h - The threads of a cluster -------------------------------===//
+//
+// One cluster (most often a single block) runs on one OS thread. Its threads
+// are fibers that run until they wait for something or end.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUANTMLIR_LIB_EMULATOR_MACHINE_H
+#define QUANTMLIR_LIB_EMULATOR_MACHINE_H
+
+#include "Launch.h"
+#include "Shadow.h"
+#include <deque>
+
+namespace quantmlir::emulator {
+
+class Cluster;
+class Thread;
+struct Block;
+struct Warp;
+
+/// A copy that cp.async asked for.
+struct AsyncCopy {
+  uint64_t destination; ///< offset in the block's shared memory
+  uint32_t size;        ///< bytes written
+  std::array<char, 16> data;
+  uint32_t site;
+};
+
+/// One emulated thread.
+class Thread {
+public:
+  enum class State { Ready, Waiting, Exited };
+
+  Cluster *cluster;
+  Block *block;
+  Warp *warp;
+  uint32_t indexInCluster, indexInBlock;
+  std::array<uint32_t, 3> id;
+  State state = State::Ready;
+  /// The last access or instruction it came to.
+  uint32_t site = 0;
+  /// What it waits for, for people.
+  const char *waitingFor = "";
+
+  /// Copies asked for and not committed, and committed groups, oldest first.
+  std::vector<AsyncCopy> openCopies;
+  std::deque<std::vector<AsyncCopy>> copyGroups;
+
+  unsigned lane() const { return indexInBlock % 32; }
+  const LaunchShape &shape() const;
+  Launch &launch() const;
+
+  /// Checks an access and returns where its bytes are; after a fault, a
+  /// harmless place. `pointer` is an offset where `space` is Shared.
+  char *access(uint64_t pointer, Space space, uint64_t size, uint32_t alignment,
+               AccessKind kind);
+
+  /// Waits at named barrier `barrier` until `count` threads have come, or all
+  /// of the block if absent; `arriveOnly` does not wait.
+  void barrier(uint32_t barrier, std::optional<uint32_t> count,
+               bool arriveOnly = false);
+
+  /// cp.async: `copied` bytes from global memory and zeros up to `size`.
+  void copyAsync(uint64_t sharedOffset, uint64_t globalPointer, uint32_t size,
+                 uint32_t copied);
+  void commitCopies();
+  /// Waits until at most `pending` of the latest groups are under way.
+  void waitCopies(unsigned pending);
+
+  /// Lets the others run.
+  void yield();
+  /// Stops until someone makes it ready again.
+  void wait(const char *reason);
+
+  void report(FindingKind kind, const llvm::Twine &message);
+  void report(FindingKind kind, const llvm::Twine &message, uint32_t otherSite,
+              const llvm::Twine &note);
+
+private:
+  friend class Cluster;
+  char *accessShared(Block &owner, uint64_t offset, uint64_t size,
+                     uint32_t alignment, AccessKind kind);
+  char *accessGlobal(uint64_t pointer, uint64_t size, uint32_t alignment,
+                     AccessKind kind);
+  char *accessHost(uint64_t pointer, uint64_t size);
+  void reportFault(const AccessFault &fault, AccessKind kind, uint64_t size,
+                   const llvm::Twine &where);
+  /// Whether [offset, offset + size) lies in one shared variable of `owner`,
+  /// and reports it if not.
+  bool checkShared(Block &owner, uint64_t offset, uint64_t size,
+                   uint32_t alignment, AccessKind kind);
+
+  void *context = nullptr; ///< where the fiber stands
+  char *stackBottom = nullptr;
+  uint64_t parameterSlot = 0;
+};
+
+/// Lanes that have come to one warp-wide op.
+struct Rendezvous {
+  uint32_t site;
+  uint32_t wanted; ///< mask of lanes named
+  bool allLanes;   ///< every lane of the warp must come, exited or not
+  WarpLanes present;
+};
+
+struct Warp {
+  std::vector<Thread *> lanes; ///< of this block; the last warp may have fewer
+  std::vector<std::unique_ptr<Rendezvous>> open;
+};
+
+/// State of a named barrier of a block.
+struct Barrier {
+  std::vector<Thread *> arrived, waiting;
+  std::vector<uint32_t> seen; ///< clock of all that arrived
+  uint32_t expected = 0;
+};
+
+/// One block of a cluster.
+struct Block {
+  std::array<uint32_t, 3> id;
+  uint32_t rank;
+  std::vector<char> shared;
+  std::vector<Cell> sharedCells;
+  std::vector<Thread *> threads;
+  std::vector<Warp> warps;
+  std::array<Barrier, 16> barriers;
+};
+
+/// Runs clusters one after another on one OS thread, keeping the stacks.
+class Cluster {
+public:
+  explicit Cluster(Launch &launch);
+  ~Cluster();
+
+  /// Runs cluster number `index` of the launch to its end.
+  void run(uint64_t index);
+
+  Launch &launch;
+  uint64_t index = 0;
+  std::vector<Block> blocks;
+  std::vector<Thread> threads;
+  Clocks clocks;
+  ShadowRules rules;
+
+  void makeReady(Thread &thread);
+  /// Executes a warp-wide instruction for one lane: returns when all have come.
+  void meet(Thread &thread, const Site &site, uint32_t mask, bool allLanes,
+            const Lane &lane);
+  void completeBarrier(Block &block, Barrier &barrier);
+  /// Cells of global bytes [offset, offset + size) of buffer `buffer`, within
+  /// one page.
+  llvm::MutableArrayRef<Cell> globalCells(uint64_t buffer, uint64_t offset,
+                                          uint64_t size);
+  static constexpr unsigned pageSize = 256;
+
+private:
+  friend class Thread;
+  void prepare();
+  void resume(Thread &thread);
+  void finishThread(Thread &thread);
+  /// The body of every fiber: one run of the kernel.
+  static void runKernel(Thread &thread);
+  friend struct Fiber;
+  /// Executes the warp-wide instructions that all lanes have now come to.
+  /// `caller`, the thread that runs, is among them or nowhere.
+  void tryComplete(Warp &warp, Thread *caller = nullptr);
+  void reportStall();
+  void mergeGlobal();
+
+  std::deque<Thread *> ready;
+  void *scheduler = nullptr;
+  char *stacks = nullptr;
+  size_t stackStride = 0;
+  using Page = std::array<Cell, pageSize>;
+  llvm::DenseMap<uint64_t, std::unique_ptr<Page>> pages;
+  uint64_t lastPageKey = ~uint64_t(0);
+  Page *lastPage = nullptr;
+  unsigned running = 0;
+};
+
+/// `pointer` as a thread sees it in another space.
+uint64_t castPointer(Thread &thread, uint64_t pointer, Space from, Space to);
+
+} // namespace quantmlir::emulator
+
+#endif // QUANTMLIR_LIB_EMULATOR_MACHINE_H

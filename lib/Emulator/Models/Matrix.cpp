@@ -1,0 +1,156 @@
+//===- Matrix.cpp - ldmatrix, stmatrix, mma.sync --------------------------===//
+
+#include "Matrix.h"
+#include "Models.h"
+
+using namespace mlir;
+using namespace quantmlir::emulator;
+
+//===----------------------------------------------------------------------===//
+// ldmatrix and stmatrix: 8 x 8 matrices of 16-bit elements
+//===----------------------------------------------------------------------===//
+
+/// The (row, column) that lane `lane` holds as element `half` of its register.
+static std::pair<unsigned, unsigned> getElement(unsigned lane, unsigned half,
+                                                bool transposed) {
+  unsigned major = lane / 4, minor = 2 * (lane % 4) + half;
+  return transposed ? std::pair(minor, major) : std::pair(major, minor);
+}
+
+template <typename OpT> static LogicalResult checkMatrixForm(OpT op) {
+  if (op.getShape().getM() == 8 && op.getShape().getN() == 8 &&
+      op.getEltType() == NVVM::LdStMatrixEltType::B16)
+    return success();
+  return op.emitOpError("of this shape and element is not known to the "
+                        "emulator; m8n8 of b16 is");
+}
+
+static llvm::FailureOr<Semantics> describeLdMatrix(NVVM::LdMatrixOp op) {
+  if (failed(checkMatrixForm(op)))
+    return failure();
+  bool transposed = op.getLayout() == NVVM::MMALayout::col;
+  return perWarp([count = op.getNum(), transposed](WarpLanes &warp) {
+    for (unsigned matrix = 0; matrix < count; ++matrix) {
+      uint16_t elements[8][8];
+      // Lane 8 * matrix + row holds the address of that row.
+      for (unsigned row = 0; row < 8; ++row) {
+        const Lane &owner = warp.lanes[8 * matrix + row];
+        if (!owner.thread) {
+          std::memset(elements[row], 0, sizeof(elements[row]));
+          continue;
+        }
+        std::memcpy(elements[row],
+                    owner.thread->access(owner.operands.get<uint64_t>(0),
+                                         Space::Shared, 16, 16,
+                                         AccessKind::Read),
+                    16);
+      }
+      for (auto [index, lane] : llvm::enumerate(warp.lanes)) {
+        if (!lane.thread)
+          continue;
+        for (unsigned half = 0; half < 2; ++half) {
+          auto [row, column] = getElement(index, half, transposed);
+          lane.results.set(0, elements[row][column], 2 * matrix + half);
+        }
+      }
+    }
+  });
+}
+
+static llvm::FailureOr<Semantics> describeStMatrix(NVVM::StMatrixOp op) {
+  if (failed(checkMatrixForm(op)))
+    return failure();
+  bool transposed = op.getLayout() == NVVM::MMALayout::col;
+  unsigned count = op.getSources().size();
+  return perWarp([count, transposed](WarpLanes &warp) {
+    for (unsigned matrix = 0; matrix < count; ++matrix) {
+      uint16_t elements[8][8] = {};
+      for (auto [index, lane] : llvm::enumerate(warp.lanes))
+        for (unsigned half = 0; lane.thread && half < 2; ++half) {
+          auto [row, column] = getElement(index, half, transposed);
+          elements[row][column] = lane.operands.get<uint16_t>(1 + matrix, half);
+        }
+      for (unsigned row = 0; row < 8; ++row) {
+        const Lane &owner = warp.lanes[8 * matrix + row];
+        if (owner.thread)
+          std::memcpy(owner.thread->access(owner.operands.get<uint64_t>(0),
+                                           Space::Shared, 16, 16,
+                                           AccessKind::Write),
+                      elements[row], 16);
+      }
+    }
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// mma.sync
+//===----------------------------------------------------------------------===//
+
+static std::optional<MatrixElement> getMatrixElement(NVVM::MMATypes type) {
+  switch (type) {
+  case NVVM::MMATypes::f16:
+    return MatrixElement::F16;
+  case NVVM::MMATypes::bf16:
+    return MatrixElement::BF16;
+  case NVVM::MMATypes::tf32:
+    return MatrixElement::TF32;
+  case NVVM::MMATypes::s8:
+    return MatrixElement::S8;
+  case NVVM::MMATypes::u8:
+    return MatrixElement::U8;
+  case NVVM::MMATypes::s4:
+    return MatrixElement::S4;
+  case NVVM::MMATypes::u4:
+    return MatrixElement::U4;
+  case NVVM::MMATypes::e4m3:
+    return MatrixElement::E4M3;
+  case NVVM::MMATypes::e5m2:
+    return MatrixElement::E5M2;
+  default:
+    return std::nullopt;
+  }
+}
+
+static llvm::FailureOr<Semantics> describeMma(NVVM::MmaOp op) {
+  auto infer = [](std::optional<NVVM::MMATypes> stated,
+                  ValueRange values) -> std::optional<MatrixElement> {
+    if (stated)
+      return getMatrixElement(*stated);
+    auto vector = dyn_cast<VectorType>(values.front().getType());
+    if (vector && vector.getElementType().isF16())
+      return MatrixElement::F16;
+    return std::nullopt;
+  };
+  MmaForm form;
+  auto a = infer(op.getMultiplicandAPtxType(), op.getOperandA());
+  auto b = infer(op.getMultiplicandBPtxType(), op.getOperandB());
+  auto shape = op.getShape();
+  form.m = shape.getM();
+  form.n = shape.getN();
+  form.k = shape.getK();
+  if (a && b) {
+    form.a = *a;
+    form.b = *b;
+  }
+  Type c = op.getOperandC().front().getType();
+  form.halfAccumulator = isa<VectorType>(c);
+  form.saturate =
+      op.getIntOverflowBehavior() == NVVM::MMAIntOverflow::satfinite;
+  bool known = a && b && isKnownForm(form) && !c.isF64() &&
+               op.getLayoutA() == NVVM::MMALayout::row &&
+               op.getLayoutB() == NVVM::MMALayout::col && !op.getB1Op();
+  if (!known)
+    return op.emitOpError(
+        "of this shape and type is not known to the emulator");
+  unsigned aCount = op.getOperandA().size(), bCount = op.getOperandB().size(),
+           cCount = op.getOperandC().size();
+  return perWarp([form, aCount, bCount, cCount](WarpLanes &warp) {
+    executeMma(warp, form, aCount, bCount, cCount);
+  });
+}
+
+void quantmlir::emulator::attachMatrixModels(MLIRContext *context) {
+  attach<NVVM::LdMatrixOp, describeLdMatrix>(context);
+  attach<NVVM::StMatrixOp, describeStMatrix>(context);
+  attach<NVVM::MmaOp, describeMma>(context);
+}

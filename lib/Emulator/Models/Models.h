@@ -1,0 +1,51 @@
+//===- Models.h - Attaching semantics to instructions ---------------------===//
+
+#ifndef QUANTMLIR_LIB_EMULATOR_MODELS_MODELS_H
+#define QUANTMLIR_LIB_EMULATOR_MODELS_MODELS_H
+
+#include "../Machine.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "quantmlir/Emulator/EmulatableOpInterface.h"
+
+namespace quantmlir::emulator {
+
+/// An external model whose `getSemantics` is the function `describe`.
+template <typename OpT, llvm::FailureOr<Semantics> (*describe)(OpT)>
+struct FunctionModel
+    : EmulatableOpInterface::ExternalModel<FunctionModel<OpT, describe>, OpT> {
+  llvm::FailureOr<Semantics> getSemantics(mlir::Operation *op) const {
+    return describe(llvm::cast<OpT>(op));
+  }
+};
+
+template <typename OpT, llvm::FailureOr<Semantics> (*describe)(OpT)>
+void attach(mlir::MLIRContext *context) {
+  OpT::template attachInterface<FunctionModel<OpT, describe>>(*context);
+}
+
+/// An instruction of one thread.
+template <typename Function> Semantics perThread(Function function) {
+  Semantics semantics;
+  semantics.perThread = std::move(function);
+  return semantics;
+}
+
+/// An instruction of a warp; `maskOperand` as in Semantics.
+template <typename Function>
+Semantics perWarp(Function function,
+                  std::optional<unsigned> maskOperand = std::nullopt) {
+  Semantics semantics;
+  semantics.perWarp = std::move(function);
+  semantics.maskOperand = maskOperand;
+  return semantics;
+}
+
+void attachRegisterModels(mlir::MLIRContext *context);
+void attachSyncModels(mlir::MLIRContext *context);
+void attachWarpExchangeModels(mlir::MLIRContext *context);
+void attachMatrixModels(mlir::MLIRContext *context);
+void attachAsyncCopyModels(mlir::MLIRContext *context);
+
+} // namespace quantmlir::emulator
+
+#endif // QUANTMLIR_LIB_EMULATOR_MODELS_MODELS_H

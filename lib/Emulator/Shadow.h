@@ -1,0 +1,112 @@
+//===- Shadow.h - Who touched each byte last ------------------------------===//
+//
+// The state of each byte of shared memory, and of the global bytes a cluster
+// touches: enough to tell every pair of conflicting accesses that no barrier
+// orders, whatever order the emulator happened to run them in.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUANTMLIR_LIB_EMULATOR_SHADOW_H
+#define QUANTMLIR_LIB_EMULATOR_SHADOW_H
+
+#include "Clocks.h"
+#include "Site.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/SmallVector.h"
+
+namespace quantmlir::emulator {
+
+/// What is known of one byte.
+struct Cell {
+  enum Flag : uint16_t {
+    Written = 1,       ///< holds a value
+    AtomicWrite = 2,   ///< the last write was atomic
+    Pending = 4,       ///< target of an asynchronous copy nobody waited for
+    TouchedRead = 8,   ///< read by this cluster at some time
+    TouchedWrite = 16, ///< written by it
+    TouchedAtomic = 32 ///< updated by it atomically
+  };
+  uint32_t writeClock = 0;
+  uint32_t writeSite = 0;
+  /// The set of reads since the last write, as an index into the interned
+  /// sets; 0 is the empty one.
+  uint32_t readers = 0;
+  uint32_t readSite = 0;
+  /// Accesses of an earlier epoch are ordered before all of this one's.
+  uint32_t epoch = 0;
+  uint16_t writer = 0;
+  uint16_t flags = 0;
+};
+
+/// The last reads of bytes, as sets that equal histories share.
+class ReadSets {
+public:
+  struct Read {
+    uint32_t clock;
+    uint32_t site;
+    uint16_t thread;
+  };
+
+  ReadSets() { clear(); }
+  void clear() {
+    sets.assign(1, {});
+    next.clear();
+  }
+  llvm::ArrayRef<Read> get(uint32_t set) const { return sets[set]; }
+  /// The set after `thread` reads too: earlier reads that are ordered before
+  /// this one need no keeping, since what comes after it comes after them.
+  uint32_t add(uint32_t set, unsigned thread, uint32_t site, Clocks &clocks);
+
+private:
+  std::vector<llvm::SmallVector<Read, 1>> sets;
+  llvm::DenseMap<std::pair<uint64_t, uint32_t>, uint32_t> next;
+};
+
+/// What was wrong with an access.
+struct AccessFault {
+  enum Kind { Uninitialized, Race, Pending } kind;
+  /// Which byte of the access.
+  uint32_t byte = 0;
+  /// The other access, unless Uninitialized.
+  unsigned otherThread = 0;
+  uint32_t otherSite = 0;
+  bool otherIsWrite = false;
+};
+
+/// The rules that accesses of one cluster obey.
+class ShadowRules {
+public:
+  ShadowRules(Clocks &clocks) : clocks(clocks) {}
+
+  /// Records an access of `cells` by `thread`. At most one fault is told.
+  std::optional<AccessFault> access(llvm::MutableArrayRef<Cell> cells,
+                                    unsigned thread, AccessKind kind,
+                                    uint32_t site);
+  /// Records that an asynchronous write of `cells` was asked for.
+  std::optional<AccessFault> beginCopy(llvm::MutableArrayRef<Cell> cells,
+                                       unsigned thread, uint32_t site);
+  /// Records that `thread` has waited for that write.
+  void endCopy(llvm::MutableArrayRef<Cell> cells, unsigned thread,
+               uint32_t site);
+  /// Says that every access so far is ordered before every later one.
+  void advanceEpoch() {
+    ++epoch;
+    reads.clear();
+  }
+  void reset() {
+    epoch = 1;
+    reads.clear();
+  }
+
+private:
+  std::optional<AccessFault> check(const Cell &cell, unsigned thread,
+                                   AccessKind kind) const;
+
+  Clocks &clocks;
+  ReadSets reads;
+  uint32_t epoch = 1;
+};
+
+} // namespace quantmlir::emulator
+
+#endif // QUANTMLIR_LIB_EMULATOR_SHADOW_H

@@ -1,0 +1,173 @@
+//===- Sync.cpp - Barriers, warp-wide instructions, stalls ----------------===//
+
+#include "Machine.h"
+#include "llvm/ADT/MapVector.h"
+
+using namespace quantmlir::emulator;
+using llvm::Twine;
+
+//===----------------------------------------------------------------------===//
+// Barriers
+//===----------------------------------------------------------------------===//
+
+void Thread::barrier(uint32_t number, std::optional<uint32_t> count,
+                     bool arriveOnly) {
+  uint32_t all = block->threads.size();
+  uint32_t expected = count.value_or(llvm::alignTo(all, 32));
+  if (number >= block->barriers.size() || expected == 0 || expected % 32) {
+    report(FindingKind::InvalidOperand,
+           "barrier " + Twine(number) + " for " + Twine(expected) +
+               " threads: there are 16, each for a multiple of 32 threads");
+    return;
+  }
+  // A last warp that is not full counts as one that is.
+  expected = std::min(expected, all);
+  Barrier &barrier = block->barriers[number];
+  if (barrier.arrived.empty()) {
+    barrier.expected = expected;
+  } else if (barrier.expected != expected) {
+    report(FindingKind::InvalidOperand,
+           "barrier " + Twine(number) + " is for " + Twine(expected) +
+               " threads here and for " + Twine(barrier.expected) +
+               " where others wait",
+           barrier.arrived.front()->site, "one that waits");
+  }
+  cluster->clocks.release(indexInCluster, barrier.seen);
+  barrier.arrived.push_back(this);
+  if (!arriveOnly)
+    barrier.waiting.push_back(this);
+  if (barrier.arrived.size() >= barrier.expected)
+    cluster->completeBarrier(*block, barrier);
+  else if (!arriveOnly)
+    wait("at a barrier");
+}
+
+void Cluster::completeBarrier(Block &block, Barrier &barrier) {
+  // These are `.aligned` instructions: the lanes of a warp come together, by
+  // the same instruction.
+  for (Thread *thread : barrier.arrived) {
+    Thread *first = thread->warp->lanes.front();
+    if (thread->site == first->site)
+      continue;
+    thread->report(FindingKind::Divergence,
+                   "threads of one warp reach the barrier by different "
+                   "instructions",
+                   first->site, "where the first thread of the warp stands");
+    break;
+  }
+  Thread *last = barrier.arrived.back();
+  // A barrier of the whole cluster's only block orders everything before it
+  // before everything after it.
+  bool everyone = blocks.size() == 1 && barrier.waiting.size() == running;
+  for (Thread *thread : barrier.waiting) {
+    clocks.acquire(thread->indexInCluster, barrier.seen);
+    if (thread != last)
+      makeReady(*thread);
+  }
+  if (everyone)
+    rules.advanceEpoch();
+  barrier = Barrier();
+}
+
+//===----------------------------------------------------------------------===//
+// Warp-wide instructions
+//===----------------------------------------------------------------------===//
+
+void Cluster::meet(Thread &thread, const Site &site, uint32_t mask,
+                   bool allLanes, const Lane &lane) {
+  Warp &warp = *thread.warp;
+  uint32_t bit = 1u << thread.lane();
+  if (!(mask & bit)) {
+    thread.report(FindingKind::Divergence,
+                  llvm::formatv("'{0}' executed by lane {1}, which is not in "
+                                "its mask {2:x}",
+                                site.name.getStringRef(), thread.lane(), mask));
+    return;
+  }
+  Rendezvous *place = nullptr;
+  for (auto &open : warp.open)
+    if (open->site == site.id && open->wanted == mask &&
+        !(open->present.mask & bit))
+      place = open.get();
+  if (!place) {
+    warp.open.push_back(std::make_unique<Rendezvous>());
+    place = warp.open.back().get();
+    place->site = site.id;
+    place->wanted = mask;
+    place->allLanes = allLanes;
+  }
+  place->present.mask |= bit;
+  place->present.lanes[thread.lane()] = lane;
+  thread.state = Thread::State::Waiting;
+  tryComplete(warp, &thread);
+  if (thread.state == Thread::State::Waiting)
+    thread.wait("for the other lanes of its warp");
+}
+
+void Cluster::tryComplete(Warp &warp, Thread *caller) {
+  uint32_t existing = 0, alive = 0;
+  for (Thread *lane : warp.lanes) {
+    existing |= 1u << lane->lane();
+    if (lane->state != Thread::State::Exited)
+      alive |= 1u << lane->lane();
+  }
+  for (size_t i = 0; i < warp.open.size();) {
+    Rendezvous &place = *warp.open[i];
+    uint32_t wanted = place.wanted & (place.allLanes ? existing : alive);
+    if (place.present.mask != wanted || !wanted) {
+      ++i;
+      continue;
+    }
+    std::unique_ptr<Rendezvous> done = std::move(warp.open[i]);
+    warp.open.erase(warp.open.begin() + i);
+    launch.kernel.sites[done->site].semantics.perWarp(done->present);
+    for (Thread *lane : warp.lanes) {
+      if (lane == caller)
+        lane->state = Thread::State::Ready;
+      else if (done->present.contains(lane->lane()))
+        makeReady(*lane);
+    }
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Stalls
+//===----------------------------------------------------------------------===//
+
+void Cluster::reportStall() {
+  // Threads that stand at the same place are told of together.
+  llvm::MapVector<std::pair<uint32_t, const char *>, std::vector<Thread *>>
+      standing;
+  Thread *first = nullptr;
+  for (Thread &thread : threads) {
+    bool exited = thread.state == Thread::State::Exited;
+    if (!exited && !first)
+      first = &thread;
+    standing[{exited ? 0 : thread.site, exited ? "ended" : thread.waitingFor}]
+        .push_back(&thread);
+  }
+  const Site &site = launch.kernel.sites[first->site];
+  Finding finding{FindingKind::Divergence, site.location,
+                  llvm::formatv("'{0}' is not reached by all threads it waits "
+                                "for: the block can never go on",
+                                site.name.getStringRef()),
+                  first->block->id, first->id};
+  if (standing.size() == 1)
+    finding.kind = FindingKind::Deadlock;
+  for (auto &[place, group] : standing) {
+    std::string who = llvm::formatv(
+        "{0} thread{1}, the first of them ({2}, {3}, {4}) of block ({5}, {6}, "
+        "{7})",
+        group.size(), group.size() == 1 ? "" : "s", group[0]->id[0],
+        group[0]->id[1], group[0]->id[2], group[0]->block->id[0],
+        group[0]->block->id[1], group[0]->block->id[2]);
+    bool exited = group[0]->state == Thread::State::Exited;
+    finding.notes.emplace_back(
+        exited ? launch.kernel.location
+               : launch.kernel.sites[place.first].location,
+        exited ? "ended: " + who
+               : "waiting " + std::string(place.second) + ": " + who);
+  }
+  launch.report(index, first->site, std::move(finding));
+  launch.abort();
+}

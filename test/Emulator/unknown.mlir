@@ -1,0 +1,18 @@
+// RUN: quant-emulate %s -split-input-file -verify-diagnostics
+
+// What the emulator does not know is refused by name before anything runs.
+
+gpu.module @kernels {
+  llvm.func @helper(%x: i32) -> i32
+  // expected-error @below {{kernel 'k': it has instructions that the emulator does not know}}
+  llvm.func @k(%p: !llvm.ptr<1>) attributes {gpu.kernel, emulate.launch = {arguments = ["inout i32 1"]}} {
+    // expected-error @below {{'nvvm.pmevent' op is not known to the emulator}}
+    nvvm.pmevent id = 1
+    // expected-error @below {{'llvm.inline_asm' op is not known to the emulator}}
+    llvm.inline_asm has_side_effects "trap;", "" : () -> ()
+    %x = llvm.load %p : !llvm.ptr<1> -> i32
+    // expected-error @below {{'llvm.call' op calls 'helper', which the emulator does not know}}
+    %y = llvm.call @helper(%x) : (i32) -> i32
+    llvm.return
+  }
+}

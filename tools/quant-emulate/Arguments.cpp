@@ -1,0 +1,156 @@
+//===- Arguments.cpp - Kernel arguments from text -------------------------===//
+
+#include "Arguments.h"
+#include "llvm/ADT/APFloat.h"
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/Support/MemoryBuffer.h"
+
+using namespace quantmlir::emulator;
+using llvm::APFloat;
+using llvm::StringRef;
+
+static llvm::Error makeError(StringRef text, const llvm::Twine &why) {
+  return llvm::createStringError("argument '" + text + "': " + why);
+}
+
+static unsigned getByteWidth(StringRef type) {
+  return llvm::StringSwitch<unsigned>(type)
+      .Case("i8", 1)
+      .Cases({"i16", "f16", "bf16"}, 2)
+      .Cases({"i32", "f32"}, 4)
+      .Case("i64", 8)
+      .Default(0);
+}
+
+static const llvm::fltSemantics *getFloat(StringRef type) {
+  if (type == "f16")
+    return &APFloat::IEEEhalf();
+  if (type == "bf16")
+    return &APFloat::BFloat();
+  if (type == "f32")
+    return &APFloat::IEEEsingle();
+  return nullptr;
+}
+
+static uint64_t encode(StringRef type, uint64_t value) {
+  if (const llvm::fltSemantics *semantics = getFloat(type)) {
+    APFloat number(*semantics);
+    number.convertFromAPInt(llvm::APInt(64, value), false,
+                            APFloat::rmNearestTiesToEven);
+    return number.bitcastToAPInt().getZExtValue();
+  }
+  return value;
+}
+
+llvm::Error Arguments::add(StringRef text, Emulator &emulator) {
+  llvm::SmallVector<StringRef> words;
+  text.split(words, ' ', -1, /*KeepEmpty=*/false);
+  if (words.size() == 2 && words[0] == "i64") {
+    int64_t value;
+    if (words[1].getAsInteger(0, value))
+      return makeError(text, "not an integer");
+    bits.push_back(value);
+    return llvm::Error::success();
+  }
+  bool isMemref = !words.empty() && words[0] == "memref";
+  if (isMemref)
+    words.erase(words.begin());
+  if (words.size() < 3 || words.size() > 4)
+    return makeError(text, "expected 'i64 VALUE' or '[memref] ROLE TYPE SHAPE "
+                           "[CONTENTS]'");
+  auto role = llvm::StringSwitch<std::optional<BufferRole>>(words[0])
+                  .Case("in", BufferRole::Input)
+                  .Case("inout", BufferRole::InOut)
+                  .Case("out", BufferRole::Output)
+                  .Case("tmp", BufferRole::Temporary)
+                  .Default(std::nullopt);
+  unsigned width = getByteWidth(words[1]);
+  if (!role || !width)
+    return makeError(text, "unknown role or type");
+  llvm::SmallVector<int64_t> shape;
+  llvm::SmallVector<StringRef> extents;
+  words[2].split(extents, 'x');
+  int64_t count = 1;
+  for (StringRef extent : extents) {
+    int64_t size;
+    if (extent.getAsInteger(10, size) || size < 0)
+      return makeError(text, "the shape is not like 4x64");
+    shape.push_back(size);
+    count *= size;
+  }
+
+  auto storage = std::make_unique<Storage>();
+  storage->name = "arg" + std::to_string(storages.size());
+  storage->type = words[1].str();
+  storage->role = *role;
+  storage->bytes.assign(count * width, 0);
+  StringRef contents = words.size() == 4 ? words[3] : "zeros";
+  if (contents.consume_front("file=")) {
+    storage->file = contents.str();
+    if (*role == BufferRole::Input || *role == BufferRole::InOut) {
+      auto file = llvm::MemoryBuffer::getFile(contents);
+      if (!file)
+        return makeError(text, file.getError().message());
+      if ((*file)->getBufferSize() != storage->bytes.size())
+        return makeError(text, "the file has another size");
+      llvm::copy((*file)->getBuffer(), storage->bytes.begin());
+    }
+  } else if (contents == "iota" || contents == "ones") {
+    for (int64_t i = 0; i < count; ++i) {
+      uint64_t value = encode(words[1], contents == "iota" ? i : 1);
+      std::memcpy(storage->bytes.data() + i * width, &value, width);
+    }
+  } else if (contents != "zeros") {
+    return makeError(text, "unknown contents");
+  }
+
+  uint64_t address =
+      emulator.registerBuffer(storage->name, storage->bytes, *role);
+  bits.push_back(address);
+  if (isMemref) {
+    bits.append({address, 0});
+    bits.append(shape.begin(), shape.end());
+    llvm::SmallVector<uint64_t> strides(shape.size(), 1);
+    for (size_t d = shape.size(); d-- > 1;)
+      strides[d - 1] = strides[d] * shape[d];
+    bits.append(strides.begin(), strides.end());
+  }
+  storages.push_back(std::move(storage));
+  return llvm::Error::success();
+}
+
+void Arguments::print(llvm::raw_ostream &os) const {
+  for (const auto &storage : storages) {
+    if (storage->role == BufferRole::Input)
+      continue;
+    os << storage->name << ":";
+    unsigned width = getByteWidth(storage->type);
+    const llvm::fltSemantics *semantics = getFloat(storage->type);
+    for (size_t at = 0; at < storage->bytes.size(); at += width) {
+      uint64_t value = 0;
+      std::memcpy(&value, storage->bytes.data() + at, width);
+      os << ' ';
+      if (semantics) {
+        llvm::SmallString<16> digits;
+        APFloat(*semantics, llvm::APInt(8 * width, value)).toString(digits);
+        os << digits;
+      } else {
+        os << llvm::SignExtend64(value, 8 * width);
+      }
+    }
+    os << '\n';
+  }
+}
+
+llvm::Error Arguments::writeFiles() const {
+  for (const auto &storage : storages) {
+    if (storage->file.empty() || storage->role == BufferRole::Input)
+      continue;
+    std::error_code error;
+    llvm::raw_fd_ostream os(storage->file, error);
+    if (error)
+      return makeError(storage->file, error.message());
+    os.write(storage->bytes.data(), storage->bytes.size());
+  }
+  return llvm::Error::success();
+}

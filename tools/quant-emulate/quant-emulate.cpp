@@ -1,0 +1,182 @@
+//===- quant-emulate.cpp - Run one kernel on the CPU, checked -------------===//
+//
+// Runs kernels of a file of MLIR in the emulator and prints what they do wrong.
+// A launch is told on the command line or, in tests, by an attribute of the
+// kernel:
+//
+//   llvm.func @k(...) attributes {emulate.launch = {
+//     grid = array<i64: 2, 1, 1>, block = array<i64: 64, 1, 1>,
+//     arguments = ["in f32 128 iota", "out f32 128"]}}
+//
+// with `cluster` and `dynamic_shared_memory` where needed.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Arguments.h"
+#include "mlir/InitAllDialects.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Support/FileUtilities.h"
+#include "mlir/Support/ToolUtilities.h"
+#include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
+#include "quantmlir/Emulator/EmulatableOpInterface.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/SourceMgr.h"
+
+using namespace mlir;
+using namespace quantmlir::emulator;
+
+namespace cl = llvm::cl;
+
+static cl::opt<std::string> inputFile(cl::Positional, cl::desc("<input>"),
+                                      cl::init("-"));
+static cl::opt<std::string> kernelName("kernel", cl::desc("Kernel to launch"));
+static cl::list<int64_t> gridShape("grid", cl::CommaSeparated,
+                                   cl::desc("Blocks: x,y,z"));
+static cl::list<int64_t> blockShape("block", cl::CommaSeparated,
+                                    cl::desc("Threads of a block: x,y,z"));
+static cl::opt<int64_t> dynamicShared("dynamic-shared-memory",
+                                      cl::desc("Bytes of it"), cl::init(0));
+static cl::list<std::string> argumentTexts("arg", cl::desc("An argument"));
+static cl::opt<unsigned> workers("workers", cl::init(0),
+                                 cl::desc("OS threads; 0: one per core"));
+static cl::opt<bool> printBuffers("print-buffers",
+                                  cl::desc("Print what was written"));
+static cl::opt<bool> splitInput("split-input-file",
+                                cl::desc("Run each part between // -----"));
+static cl::opt<bool> verifyDiagnostics("verify-diagnostics",
+                                       cl::desc("Findings are expected-error"));
+
+static LogicalResult setShape(std::array<uint32_t, 3> &shape,
+                              ArrayRef<int64_t> values) {
+  if (values.size() > 3)
+    return failure();
+  for (auto [index, value] : llvm::enumerate(values)) {
+    if (value < 0 || value > INT32_MAX)
+      return failure();
+    shape[index] = value;
+  }
+  return success();
+}
+
+/// Runs one launch and prints its findings.
+static LogicalResult run(gpu::GPUModuleOp module, Location location,
+                         StringRef kernel, const LaunchShape &shape,
+                         ArrayRef<std::string> texts, llvm::raw_ostream &os) {
+  auto fail = [&](llvm::Error error) -> LogicalResult {
+    return emitError(location) << llvm::toString(std::move(error));
+  };
+  EmulatorOptions options;
+  options.workers = workers;
+  auto emulator = Emulator::create(module, options);
+  if (!emulator)
+    return fail(emulator.takeError());
+  Arguments arguments;
+  for (const std::string &text : texts)
+    if (llvm::Error error = arguments.add(text, **emulator))
+      return fail(std::move(error));
+  auto report = (*emulator)->launch(kernel, shape, arguments.getBits());
+  if (!report)
+    return fail(report.takeError());
+  // A launch that was given up has not written all, which is no second fault.
+  if (report->isClean())
+    *report = (*emulator)->checkOutputs();
+  report->emit();
+  if (printBuffers)
+    arguments.print(os);
+  if (llvm::Error error = arguments.writeFiles())
+    return fail(std::move(error));
+  return success(report->isClean());
+}
+
+/// Runs what the attribute of `kernel` says.
+static LogicalResult runAttribute(gpu::GPUModuleOp module,
+                                  FunctionOpInterface kernel,
+                                  DictionaryAttr launch,
+                                  llvm::raw_ostream &os) {
+  LaunchShape shape;
+  auto set = [&](StringRef name, std::array<uint32_t, 3> &values) {
+    auto array = launch.getAs<DenseI64ArrayAttr>(name);
+    return !array || succeeded(setShape(values, array.asArrayRef()));
+  };
+  auto texts = launch.getAs<ArrayAttr>("arguments");
+  if (!set("grid", shape.grid) || !set("block", shape.block) ||
+      !set("cluster", shape.cluster) || !texts)
+    return kernel.emitError("emulate.launch wants up to three sizes in each "
+                            "of grid, block and cluster, and arguments");
+  if (auto bytes = launch.getAs<IntegerAttr>("dynamic_shared_memory"))
+    shape.dynamicSharedMemory = bytes.getInt();
+  std::vector<std::string> arguments;
+  for (auto text : texts.getAsRange<StringAttr>())
+    arguments.push_back(text.str());
+  return run(module, kernel.getLoc(), kernel.getName(), shape, arguments, os);
+}
+
+static LogicalResult runFile(llvm::SourceMgr &sources, MLIRContext &context,
+                             llvm::raw_ostream &os) {
+  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sources, &context);
+  if (!module)
+    return failure();
+  LogicalResult result = success();
+  bool ran = false;
+  for (auto gpuModule : module->getOps<gpu::GPUModuleOp>()) {
+    if (!kernelName.empty()) {
+      LaunchShape shape;
+      if (failed(setShape(shape.grid, gridShape)) ||
+          failed(setShape(shape.block, blockShape)))
+        return emitError(gpuModule.getLoc(), "grid and block have up to three "
+                                             "sizes");
+      shape.dynamicSharedMemory = dynamicShared;
+      return run(gpuModule, gpuModule.getLoc(), kernelName, shape,
+                 argumentTexts, os);
+    }
+    for (auto function : gpuModule.getOps<FunctionOpInterface>()) {
+      auto launch = function->getAttrOfType<DictionaryAttr>("emulate.launch");
+      if (!launch)
+        continue;
+      ran = true;
+      if (failed(runAttribute(gpuModule, function, launch, os)))
+        result = failure();
+    }
+  }
+  if (!ran)
+    return emitError(module->getLoc(),
+                     "no kernel to launch: give --kernel or emulate.launch");
+  return result;
+}
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  cl::ParseCommandLineOptions(argc, argv, "run a GPU kernel on the CPU\n");
+  DialectRegistry registry;
+  registerAllDialects(registry);
+  registry.insert<quantmlir::quant_tile::QuantTileDialect>();
+  registerEmulationModels(registry);
+
+  std::string error;
+  auto input = openInputFile(inputFile, &error);
+  if (!input) {
+    llvm::errs() << error << "\n";
+    return 1;
+  }
+  auto process = [&](std::unique_ptr<llvm::MemoryBuffer> chunk,
+                     llvm::raw_ostream &os) -> LogicalResult {
+    MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+    context.allowUnregisteredDialects();
+    context.printOpOnDiagnostic(!verifyDiagnostics);
+    llvm::SourceMgr sources;
+    sources.AddNewSourceBuffer(std::move(chunk), llvm::SMLoc());
+    if (verifyDiagnostics) {
+      SourceMgrDiagnosticVerifierHandler handler(sources, &context);
+      // What went wrong is what was to be expected, or the handler says so.
+      (void)runFile(sources, context, os);
+      return handler.verify();
+    }
+    SourceMgrDiagnosticHandler handler(sources, &context);
+    return runFile(sources, context, os);
+  };
+  if (!splitInput)
+    return failed(process(std::move(input), llvm::outs()));
+  return failed(splitAndProcessBuffer(std::move(input), process, llvm::outs(),
+                                      kDefaultSplitMarker, ""));
+}
