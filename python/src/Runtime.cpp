@@ -226,6 +226,20 @@ struct Memory {
   }
 };
 
+/// The memory as an array that consumers take by DLPack; it keeps `memory`
+/// alive.
+nb::ndarray<nb::array_api> exportDLPack(nb::handle memory,
+                                        const std::vector<size_t> &shape,
+                                        uint8_t code, uint8_t bits,
+                                        int ordinal) {
+  auto &self = nb::cast<Memory &>(memory);
+  return nb::ndarray<nb::array_api>(
+      reinterpret_cast<void *>(self.buffer.address), shape.size(), shape.data(),
+      memory,
+      /*strides=*/nullptr, nb::dlpack::dtype{code, bits, 1},
+      nb::device::cuda::value, ordinal);
+}
+
 using Span = std::tuple<uint64_t, size_t>;
 
 void launch(const Executable &executable, const Plan &plan,
@@ -323,5 +337,7 @@ NB_MODULE(_runtime, m) {
         nb::arg("artifact"));
   m.def("launch", &launch, nb::arg("executable"), nb::arg("plan"),
         nb::arg("buffers"), nb::arg("workspace"), nb::arg("stream") = 0);
+  m.def("export_dlpack", &exportDLPack, nb::arg("memory"), nb::arg("shape"),
+        nb::arg("code"), nb::arg("bits"), nb::arg("ordinal"));
   m.def("inspect_dlpack", &inspectDLPack, nb::arg("array"));
 }

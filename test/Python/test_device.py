@@ -1,0 +1,180 @@
+"""The GPU side of the package, on a driver that takes notes.
+
+The runtime opens the test driver of test/Unit/Runtime, whose device memory is
+host memory: what reaches a kernel can be read back, nothing is computed. Runs in
+a process of its own, because a driver is opened once.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import zlib
+
+import pytest
+
+PTX = """\
+.version 8.0
+.target sm_90a
+.address_size 64
+.visible .entry main(.param .u64 a, .param .u64 b, .param .u64 c, .param .s64 d)
+{ ret; }
+.visible .entry repack(.param .u64 a, .param .u64 b) { ret; }
+"""
+
+MANIFEST = {
+    "format": "quantmlir-artifact", "version": 1, "chip": "sm_90a",
+    "kernels": [
+        {"name": "main", "block": [128, 1, 1],
+         "parameters": ["pointer", "pointer", "pointer", "i64"]},
+        {"name": "repack", "block": [32, 1, 1],
+         "parameters": ["pointer", "pointer"]}],
+    "functions": [
+        {"name": "linear", "prepare": "linear.prepare",
+         "dims": [{"name": "d0", "argument": 0, "axis": 0}],
+         "buffers": [
+             {"name": "x", "role": "input", "element": "bf16",
+              "shape": ["d0", 4]},
+             {"name": "w.codes", "role": "prepared", "from": 0,
+              "element": "i32", "shape": [2]},
+             {"name": "y", "role": "output", "element": "f32",
+              "shape": ["d0", 2]}],
+         "steps": [{"launch": "main", "grid": ["d0", 1, 1],
+                    "arguments": [{"buffer": 0}, {"buffer": 1}, {"buffer": 2},
+                                  {"i64": "d0"}]}]},
+        {"name": "linear.prepare",
+         "buffers": [
+             {"name": "w.codes", "role": "input", "element": "i8",
+              "shape": [2, 4]},
+             {"name": "packed", "role": "output", "element": "i32",
+              "shape": [2]}],
+         "steps": [{"launch": "repack", "grid": [1, 1, 1],
+                    "arguments": [{"buffer": 0}, {"buffer": 1}]}]}],
+}
+
+
+@pytest.fixture
+def artifact(tmp_path):
+    data = PTX.encode()
+    (tmp_path / "module.ptx").write_bytes(data)
+    image = {"kind": "ptx", "file": "module.ptx", "bytes": len(data),
+             "crc32": f"{zlib.crc32(data):08x}"}
+    (tmp_path / "manifest.json").write_text(
+        json.dumps(MANIFEST | {"images": [image]}))
+    return tmp_path
+
+
+@pytest.fixture
+def run(build_dir, artifact):
+    """run(script): its output; `artifact`, `np`, `calls()` are there for it."""
+    driver = build_dir / "test" / "Unit" / "libquantmlir_fakecuda.so"
+    assert driver.exists(), f"{driver} is not built"
+    prelude = f"""\
+import ctypes
+import ml_dtypes
+import numpy as np
+import quantmlir
+driver = ctypes.CDLL({str(driver)!r})
+driver.fakeCudaTakeLog.restype = ctypes.c_char_p
+calls = lambda: driver.fakeCudaTakeLog().decode().splitlines()
+artifact = quantmlir.load({str(artifact)!r})
+x = np.arange(12, dtype=np.float32).reshape(3, 4).astype(ml_dtypes.bfloat16)
+codes = np.arange(8, dtype=np.int8).reshape(2, 4)
+"""
+
+    def call(script):
+        environment = os.environ | {
+            "QUANTMLIR_LIBCUDA": str(driver),
+            "PYTHONPATH": str(build_dir / "python")}
+        result = subprocess.run(
+            [sys.executable, "-c", prelude + textwrap.dedent(script)],
+            capture_output=True, text=True, env=environment, timeout=60)
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    return call
+
+
+def test_prepares_once_and_launches(run):
+    out = run("""
+        f = artifact.bind("linear", **{"w.codes": codes})
+        log = [c for c in calls() if c.startswith("cuLaunchKernel")]
+        assert len(log) == 1 and "repack" in log[0], log
+        for _ in range(2):
+            y = f(x=x)["y"]
+        log = [c for c in calls() if c.startswith("cuLaunchKernel")]
+        assert len(log) == 2 and all("main" in c for c in log), log
+        assert y.shape == (3, 2) and y.numpy().dtype == np.float32
+    """)
+    assert out == ""
+
+
+def test_launches_of_a_plan(run):
+    run("""
+        assert artifact.launches("linear", d0=5) == [("main", (5, 1, 1))]
+        assert artifact.launches("linear", d0=0) == []
+    """)
+
+
+def test_device_arrays_are_read_in_place(run):
+    run("""
+        from quantmlir.device import Device, DeviceArray
+        device = Device()
+        on_device = DeviceArray.upload(device.context, 0, "x", x, "bf16", [3, 4])
+        assert (on_device.numpy() == x).all()
+        address = on_device.span[0]
+
+        class Interface:  # as CuPy says it
+            __cuda_array_interface__ = {
+                "shape": (3, 4), "typestr": "<f4", "data": (address, False),
+                "version": 3}
+        class DLPack:  # as PyTorch says it
+            def __dlpack__(self, **options): return on_device.__dlpack__(**options)
+            def __dlpack_device__(self): return on_device.__dlpack_device__()
+
+        f = artifact.bind("linear", **{"w.codes": codes})
+        for array in (on_device, DLPack()):
+            calls()
+            f(x=array)
+            launch, = [c for c in calls() if c.startswith("cuLaunchKernel")]
+            assert hex(address) in launch, (hex(address), launch)
+        try:
+            f(x=Interface())
+        except TypeError as error:
+            assert "expected bf16" in str(error)
+        else:
+            raise AssertionError("a float32 array was taken for bf16")
+    """)
+
+
+@pytest.mark.parametrize("call, error, words", [
+    ("f()", "TypeError", "missing: x"),
+    ("f(x=x, z=x)", "TypeError", "unknown: z"),
+    ("f(x=x.astype(np.float32))", "TypeError", "expected bfloat16"),
+    ("f(x=x[:, :3])", "ValueError", "expected ?x4, got 3x3"),
+    ("f(x=3)", "TypeError", "neither"),
+    ("artifact.bind('linear')", "TypeError", "missing: w.codes"),
+    ("artifact.bind('nothing')", "TypeError", "no function 'nothing'"),
+])
+def test_wrong_arguments_are_refused_before_a_launch(run, call, error, words):
+    out = run(f"""
+        f = artifact.bind("linear", **{{"w.codes": codes}})
+        calls()
+        try:
+            {call}
+        except Exception as error:
+            print(type(error).__name__, error)
+        assert not [c for c in calls() if c.startswith("cuLaunchKernel")]
+    """)
+    assert out.startswith(error) and words in out, out
+
+
+def test_a_damaged_artifact_is_refused(artifact):
+    import quantmlir
+
+    (artifact / "module.ptx").write_text(PTX + " ")
+    with pytest.raises(ValueError, match="module.ptx"):
+        quantmlir.load(artifact)
+    with pytest.raises(FileNotFoundError):
+        quantmlir.load(artifact / "nothing")
