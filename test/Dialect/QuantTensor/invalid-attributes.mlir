@@ -414,7 +414,7 @@
 // -----
 
 // encoding C8
-// expected-error @below {{a fragment tile must fill whole 32-bit words, got 3x5 codes of 4 bits}}
+// expected-error @below {{the tile of a fragment layout has 16 rows and a multiple of 32 columns}}
 #e = #quant_tensor.encoding<{storage = i4, block = [1, 0], scale = f32, layout = <fragment, tile = [3, 5]>}>
 
 // -----
@@ -523,3 +523,9 @@ func.func private @f(tensor<?x64xf32, #e>)
 #e = #quant_tensor.encoding<{storage = i4, block = [1, 0], scale = f32, layout = <packed, word = 8, axis = 1, order = [0, 1], halves = true>}>
 // expected-error @below {{with halves, dimension #1 must be a multiple of the 2 codes of a word, got 7}}
 func.func private @f(tensor<8x7xf32, #e>)
+
+// -----
+
+// encoding C8
+// expected-error @below {{a fragment layout holds codes of 2, 4 or 8 bits, got 3}}
+#e = #quant_tensor.encoding<{storage = i3, block = [1, 0], scale = f32, layout = <fragment, tile = [16, 64]>}>

@@ -1201,3 +1201,13 @@ func.func private @f(tensor<8x8xf32> {quant_tensor.pinned_encoding = #token})
 #token = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
 // expected-error @below {{'func.func' op result #0 must have the pinned encoding 1 : i64, got type}}
 func.func private @f() -> (tensor<8x8xf32, #token> {quant_tensor.pinned_encoding = 1})
+
+// -----
+
+// choose_params syntax
+#token = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @f(%x: tensor<8x64xf32>) {
+  // expected-error @below {{unknown method 'median', expected absmax, minmax, percentile, mse or kl}}
+  %0 = quant_tensor.choose_params %x method(median) encoding(#token) : tensor<8x64xf32> -> tensor<8x1xf32>
+  return
+}

@@ -108,9 +108,6 @@ LogicalResult IntMatmulOp::verify() {
                           getRhsUnsigned() || getRhsZeroPoints());
 }
 
-void IntMatmulOp::getCanonicalizationPatterns(RewritePatternSet &,
-                                              MLIRContext *) {}
-
 //===----------------------------------------------------------------------===//
 // ScaledMatmulOp
 //===----------------------------------------------------------------------===//
@@ -251,6 +248,3 @@ LogicalResult ScaledMatmulOp::verifyRegions() {
            << ", got (" << yield.getValues().getTypes() << ")";
   return success();
 }
-
-void ScaledMatmulOp::getCanonicalizationPatterns(RewritePatternSet &,
-                                                 MLIRContext *) {}

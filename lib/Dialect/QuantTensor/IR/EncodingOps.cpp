@@ -47,27 +47,10 @@ LogicalResult AssembleOp::verify() {
                       getTypeOrNull(getZeroPoints()));
 }
 
-OpFoldResult AssembleOp::fold(FoldAdaptor) { return {}; }
-
-void DisassembleOp::build(OpBuilder &, OperationState &state, Value source) {
-  auto type = cast<RankedTensorType>(source.getType());
-  EncodingAttr encoding = getEncoding(type);
-  state.addOperands(source);
-  state.addTypes({encoding.getCodesType(type.getShape()),
-                  encoding.getScalesType(type.getShape())});
-  if (RankedTensorType zeroPoints = encoding.getZeroPointsType(type.getShape()))
-    state.addTypes(zeroPoints);
-}
-
 LogicalResult DisassembleOp::verify() {
   return verifyBundle(*this, getSource().getType(), "source",
                       getCodes().getType(), getScales().getType(),
                       getTypeOrNull(getZeroPoints()));
-}
-
-LogicalResult DisassembleOp::fold(FoldAdaptor,
-                                  SmallVectorImpl<OpFoldResult> &) {
-  return failure();
 }
 
 //===----------------------------------------------------------------------===//
@@ -170,17 +153,12 @@ template <typename Op> static LogicalResult verifyQuantization(Op op) {
 }
 
 LogicalResult QuantizeOp::verify() { return verifyQuantization(*this); }
-OpFoldResult QuantizeOp::fold(FoldAdaptor) { return {}; }
-void QuantizeOp::getCanonicalizationPatterns(RewritePatternSet &,
-                                             MLIRContext *) {}
 
 LogicalResult RequantizeOp::verify() {
   if (failed(verifyEncodedType(*this, "source", getSource().getType())))
     return failure();
   return verifyQuantization(*this);
 }
-void RequantizeOp::getCanonicalizationPatterns(RewritePatternSet &,
-                                               MLIRContext *) {}
 
 LogicalResult DequantizeOp::verify() {
   RankedTensorType source = getSource().getType();
@@ -217,8 +195,6 @@ LogicalResult RepackOp::verify() {
                          << from << " and " << to;
   return success();
 }
-
-OpFoldResult RepackOp::fold(FoldAdaptor) { return {}; }
 
 //===----------------------------------------------------------------------===//
 // ObserveOp

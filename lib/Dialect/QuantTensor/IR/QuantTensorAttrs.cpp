@@ -1,5 +1,6 @@
 //===- QuantTensorAttrs.cpp - Encoding, layout, codebook ------------------===//
 
+#include "quantmlir/Dialect/QuantTensor/IR/FragmentLayout.h"
 #include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
 
 #include "mlir/IR/Builders.h"
@@ -312,6 +313,14 @@ static constexpr StringRef encodingKeys[] = {
     "storage",  "block",    "scale",    "zero_point", "range",
     "rounding", "overflow", "codebook", "layout"};
 
+/// Smallest and largest code that integer storage of up to 8 bits holds.
+static std::pair<int64_t, int64_t> getAllCodes(IntegerType storage) {
+  unsigned bits = storage.getWidth();
+  if (storage.isUnsigned())
+    return {0, static_cast<int64_t>(llvm::maxUIntN(bits))};
+  return {llvm::minIntN(bits), llvm::maxIntN(bits)};
+}
+
 Attribute EncodingAttr::parse(AsmParser &parser, Type) {
   Type storage, scale, zeroPoint;
   SmallVector<int64_t> block, range;
@@ -356,7 +365,12 @@ Attribute EncodingAttr::parse(AsmParser &parser, Type) {
     parser.emitError(loc) << "an encoding needs storage, block and scale";
     return {};
   }
-  // Row major is the absence of a layout, so that equal encodings are equal.
+  // Row major is the absence of a layout, and all codes that of a range, so
+  // that equal encodings are equal.
+  if (auto integer = dyn_cast<IntegerType>(storage);
+      integer && range.size() == 2 && integer.getWidth() <= 8 && !codebook &&
+      std::pair(range[0], range[1]) == getAllCodes(integer))
+    range.clear();
   if (layout && layout.getKind() == LayoutKind::RowMajor)
     layout = {};
   return getChecked([&] { return parser.emitError(loc); }, parser.getContext(),
@@ -443,11 +457,7 @@ LogicalResult EncodingAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (!range.empty()) {
     if (!integer || codebook)
       return emitError() << "range needs an integer storage without codebook";
-    int64_t bits = integer.getWidth();
-    int64_t low = integer.isUnsigned() ? 0 : llvm::minIntN(bits);
-    int64_t high = integer.isUnsigned()
-                       ? static_cast<int64_t>(llvm::maxUIntN(bits))
-                       : llvm::maxIntN(bits);
+    auto [low, high] = getAllCodes(integer);
     if (range.size() != 2 || range[0] >= range[1] || range[0] < low ||
         range[1] > high)
       return emitError() << "range must be [low, high] within [" << low << ", "
@@ -491,13 +501,12 @@ LogicalResult EncodingAttr::verify(function_ref<InFlightDiagnostic()> emitError,
         return emitError() << "permutation needs " << rank
                            << " entries, one per dimension, got "
                            << layout.getPermutation().size();
-    } else if (layout.getKind() == LayoutKind::Fragment && rank != 2) {
-      return emitError() << "a fragment layout needs rank 2, got rank " << rank;
-    } else if (layout.getKind() == LayoutKind::Fragment &&
-               layout.getTile()[0] * layout.getTile()[1] * bits % 32) {
-      return emitError() << "a fragment tile must fill whole 32-bit words, got "
-                         << layout.getTile()[0] << "x" << layout.getTile()[1]
-                         << " codes of " << bits << " bits";
+    } else if (layout.getKind() == LayoutKind::Fragment) {
+      if (rank != 2)
+        return emitError() << "a fragment layout needs rank 2, got rank "
+                           << rank;
+      if (failed(FragmentLayout::verify(emitError, bits, layout.getTile())))
+        return failure();
     }
   }
   return success();
@@ -573,10 +582,7 @@ std::pair<int64_t, int64_t> EncodingAttr::getCodeRange() const {
   assert(!isFloatStorage() && "float codes have no integer range");
   if (!getRange().empty())
     return {getRange()[0], getRange()[1]};
-  unsigned bits = getStorageBits();
-  if (!isSignedStorage())
-    return {0, static_cast<int64_t>(llvm::maxUIntN(bits))};
-  return {llvm::minIntN(bits), llvm::maxIntN(bits)};
+  return getAllCodes(cast<IntegerType>(getStorage()));
 }
 
 double EncodingAttr::getMaxMagnitude() const {

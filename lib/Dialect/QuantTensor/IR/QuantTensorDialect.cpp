@@ -29,6 +29,23 @@ struct QuantTensorInlinerInterface : DialectInlinerInterface {
   }
 };
 
+/// Long encodings print once, under a name that says what they store:
+/// `#q_i4`, `#q_nf4`, `#q_f8E4M3FN`; MLIR numbers different ones apart.
+struct QuantTensorAsmInterface : OpAsmDialectInterface {
+  using OpAsmDialectInterface::OpAsmDialectInterface;
+  AliasResult getAlias(Attribute attribute, raw_ostream &os) const final {
+    auto encoding = dyn_cast<EncodingAttr>(attribute);
+    if (!encoding)
+      return AliasResult::NoAlias;
+    os << "q_";
+    if (encoding.getCodebook() && encoding.getCodebook().isNF4())
+      os << "nf4";
+    else
+      os << encoding.getStorage();
+    return AliasResult::OverridableAlias;
+  }
+};
+
 /// A cast changes no value, so dropping the encoding means: the logical values.
 struct CastToDequantize : OpRewritePattern<tensor::CastOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -129,7 +146,8 @@ void QuantTensorDialect::initialize() {
 #define GET_OP_LIST
 #include "quantmlir/Dialect/QuantTensor/IR/QuantTensorOps.cpp.inc"
       >();
-  addInterfaces<QuantTensorInlinerInterface, QuantTensorFoldInterface>();
+  addInterfaces<QuantTensorInlinerInterface, QuantTensorFoldInterface,
+                QuantTensorAsmInterface>();
 }
 
 EncodingAttr quantmlir::quant_tensor::getEncoding(Type type) {

@@ -8,6 +8,26 @@
 using namespace mlir;
 using namespace quantmlir::quant_tensor;
 
+static ParseResult parseParamMethod(OpAsmParser &parser,
+                                    ParamMethodAttr &method) {
+  StringRef keyword;
+  SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseKeyword(&keyword))
+    return failure();
+  std::optional<ParamMethod> value = symbolizeParamMethod(keyword);
+  if (!value)
+    return parser.emitError(loc)
+           << "unknown method '" << keyword
+           << "', expected absmax, minmax, percentile, mse or kl";
+  method = ParamMethodAttr::get(parser.getContext(), *value);
+  return success();
+}
+
+static void printParamMethod(OpAsmPrinter &printer, Operation *,
+                             ParamMethodAttr method) {
+  printer << stringifyParamMethod(method.getValue());
+}
+
 static ParseResult parseObserveKinds(OpAsmParser &parser, ArrayAttr &kinds) {
   SmallVector<Attribute> parsed;
   if (parser.parseCommaSeparatedList(

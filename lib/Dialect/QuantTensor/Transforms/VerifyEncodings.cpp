@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "quantmlir/Dialect/QuantTensor/IR/EncodedSlices.h"
 #include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
-#include "quantmlir/Dialect/QuantTensor/Transforms/EncodedSlices.h"
 #include "quantmlir/Dialect/QuantTensor/Transforms/Passes.h"
 
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"

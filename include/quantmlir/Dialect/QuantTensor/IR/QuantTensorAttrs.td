@@ -205,7 +205,8 @@ def QuantTensor_EncodingAttr : QuantTensor_Attr<"Encoding", "encoding",
     - (C7) `overflow = wrap` goes with an integer storage without codebook.
     - (C8) The layout fits storage and rank: a packed word holds whole codes and
       `order` has one entry for each, `axis` and `permutation` fit the number of
-      dimensions; a fragment tile is of rank 2 and fills whole 32-bit words.
+      dimensions; a fragment tile is of rank 2 and one that `FragmentLayout`
+      defines for the width of the codes.
 
     Constraints on the tensor type (refused where the type is written; a type
     that a pass builds is checked by `quant-tensor-verify-encodings`):

@@ -6,6 +6,7 @@
 include "mlir/Interfaces/DestinationStyleOpInterface.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
+include "mlir/Interfaces/TilingInterface.td"
 include "quantmlir/Dialect/QuantTensor/IR/QuantTensorAttrs.td"
 
 // Constraints are numbered per op; the verifier and invalid.mlir quote the
@@ -31,7 +32,9 @@ def QuantTensor_DenseTensor : Type<
 // Bundling
 //===----------------------------------------------------------------------===//
 
-def QuantTensor_AssembleOp : QuantTensor_Op<"assemble", [Pure]> {
+def QuantTensor_AssembleOp : QuantTensor_Op<"assemble",
+    [Pure, DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
+         ["reifyResultShapes"]>]> {
   let summary = "bundle codes, scales and zero points into an encoded tensor";
   let description = [{
     The operands are what the result's encoding says an encoded tensor is made
@@ -61,7 +64,10 @@ def QuantTensor_AssembleOp : QuantTensor_Op<"assemble", [Pure]> {
   let hasFolder = 1;
 }
 
-def QuantTensor_DisassembleOp : QuantTensor_Op<"disassemble", [Pure]> {
+def QuantTensor_DisassembleOp : QuantTensor_Op<"disassemble",
+    [Pure, DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
+         ["reifyResultShapes"]>,
+     InferTypeOpAdaptorWithIsCompatible]> {
   let summary = "take an encoded tensor apart";
   let description = [{
     The inverse of `assemble`; results in the same order.
@@ -85,8 +91,8 @@ def QuantTensor_DisassembleOp : QuantTensor_Op<"disassemble", [Pure]> {
     $source attr-dict `:` type($source) `->`
     type($codes) `,` type($scales) (`,` type($zero_points)^)?
   }];
-  let builders = [OpBuilder<(ins "::mlir::Value":$source)>];
   let hasVerifier = 1;
+  let hasCanonicalizer = 1;
   let hasFolder = 1;
 }
 
@@ -94,7 +100,10 @@ def QuantTensor_DisassembleOp : QuantTensor_Op<"disassemble", [Pure]> {
 // Parameters, quantize, dequantize
 //===----------------------------------------------------------------------===//
 
-def QuantTensor_ChooseParamsOp : QuantTensor_Op<"choose_params", [Pure]> {
+def QuantTensor_ChooseParamsOp : QuantTensor_Op<"choose_params",
+    [Pure, DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
+         ["reifyResultShapes"]>,
+     InferTypeOpAdaptorWithIsCompatible]> {
   let summary = "choose scales and zero points from data";
   let description = [{
     One scale (and zero point, where `encoding` has one) per block of `source`.
@@ -134,14 +143,16 @@ def QuantTensor_ChooseParamsOp : QuantTensor_Op<"choose_params", [Pure]> {
   let results = (outs QuantTensor_DenseTensor:$scales,
                       Optional<QuantTensor_DenseTensor>:$zero_points);
   let assemblyFormat = [{
-    $source `method` `(` $method `)` `encoding` `(` $encoding `)` attr-dict `:`
+    $source `method` `(` custom<ParamMethod>($method) `)` `encoding` `(` $encoding `)` attr-dict `:`
     type($source) `->` type($scales) (`,` type($zero_points)^)?
   }];
   let hasVerifier = 1;
 }
 
 def QuantTensor_QuantizeOp : QuantTensor_Op<"quantize",
-    [Pure, AttrSizedOperandSegments]> {
+    [Pure, AttrSizedOperandSegments,
+     DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
+         ["reifyResultShapes"]>]> {
   let summary = "dense to encoded";
   let description = [{
     Integer storage: `code = clamp(round(x / scale) + zero_point, qmin, qmax)`,
@@ -177,14 +188,15 @@ def QuantTensor_QuantizeOp : QuantTensor_Op<"quantize",
   let assemblyFormat = [{
     $source (`scales` `(` $scales^ `:` type($scales) `)`)?
     (`zero_points` `(` $zero_points^ `:` type($zero_points) `)`)?
-    (`method` `(` $method^ `)`)? attr-dict `:` type($source) `->` type($result)
+    (`method` `(` custom<ParamMethod>($method)^ `)`)? attr-dict `:` type($source) `->` type($result)
   }];
   let hasVerifier = 1;
   let hasFolder = 1;
-  let hasCanonicalizer = 1;
 }
 
-def QuantTensor_DequantizeOp : QuantTensor_Op<"dequantize", [Pure]> {
+def QuantTensor_DequantizeOp : QuantTensor_Op<"dequantize",
+    [Pure, DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
+         ["reifyResultShapes"]>]> {
   let summary = "encoded to dense";
   let description = [{
     Each element's exact value `(code - zero_point) * scale`, rounded once to
@@ -202,10 +214,13 @@ def QuantTensor_DequantizeOp : QuantTensor_Op<"dequantize", [Pure]> {
   let results = (outs QuantTensor_DenseTensor:$result);
   let assemblyFormat = "$source attr-dict `:` type($source) `->` type($result)";
   let hasVerifier = 1;
+  let hasFolder = 1;
 }
 
 def QuantTensor_RequantizeOp : QuantTensor_Op<"requantize",
-    [Pure, AttrSizedOperandSegments]> {
+    [Pure, AttrSizedOperandSegments,
+     DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
+         ["reifyResultShapes"]>]> {
   let summary = "encoded to encoded with another meaning";
   let description = [{
     `quantize(dequantize(source))` with the result's encoding, without the
@@ -232,13 +247,16 @@ def QuantTensor_RequantizeOp : QuantTensor_Op<"requantize",
   let assemblyFormat = [{
     $source (`scales` `(` $scales^ `:` type($scales) `)`)?
     (`zero_points` `(` $zero_points^ `:` type($zero_points) `)`)?
-    (`method` `(` $method^ `)`)? attr-dict `:` type($source) `->` type($result)
+    (`method` `(` custom<ParamMethod>($method)^ `)`)? attr-dict `:` type($source) `->` type($result)
   }];
   let hasVerifier = 1;
+  let hasFolder = 1;
   let hasCanonicalizer = 1;
 }
 
-def QuantTensor_RepackOp : QuantTensor_Op<"repack", [Pure]> {
+def QuantTensor_RepackOp : QuantTensor_Op<"repack",
+    [Pure, DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
+         ["reifyResultShapes"]>]> {
   let summary = "the same values in another layout";
   let description = [{
     Source and result differ in `layout` only. Scales and zero points pass
@@ -265,7 +283,9 @@ def QuantTensor_Statistics : Resource<"::quantmlir::quant_tensor::StatisticsReso
 
 def QuantTensor_ObserveOp : QuantTensor_Op<"observe",
     [AllTypesMatch<["source", "result"]>,
-     MemoryEffects<[MemWrite<QuantTensor_Statistics>]>]> {
+     MemoryEffects<[MemWrite<QuantTensor_Statistics>]>,
+     DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
+         ["reifyResultShapes"]>]> {
   let summary = "identity on data that records a statistic under a name";
   let description = [{
     Calibration reads the statistics by name; everywhere else the op is the
@@ -295,7 +315,14 @@ def QuantTensor_ObserveOp : QuantTensor_Op<"observe",
 //===----------------------------------------------------------------------===//
 
 def QuantTensor_IntMatmulOp : QuantTensor_Op<"int_matmul",
-    [Pure, AttrSizedOperandSegments, DestinationStyleOpInterface]> {
+    [Pure, AttrSizedOperandSegments, DestinationStyleOpInterface,
+     DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
+         ["reifyResultShapes"]>,
+     DeclareOpInterfaceMethods<TilingInterface,
+         ["getLoopIteratorTypes", "getIterationDomain",
+          "getTiledImplementation", "getResultTilePosition",
+          "generateResultTileValue",
+          "getIterationDomainTileFromResultTile"]>]> {
   let summary = "integer contraction with explicit zero points";
   let description = [{
     `out[.., m, n] = init + sum_k (lhs[.., m, k] - lhs_zp[.., m]) * (rhs[n, k] - rhs_zp[n])`
@@ -345,6 +372,13 @@ def QuantTensor_IntMatmulOp : QuantTensor_Op<"int_matmul",
 
 def QuantTensor_ScaledMatmulOp : QuantTensor_Op<"scaled_matmul",
     [Pure, DestinationStyleOpInterface, IsolatedFromAbove,
+     DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
+         ["reifyResultShapes"]>,
+     DeclareOpInterfaceMethods<TilingInterface,
+         ["getLoopIteratorTypes", "getIterationDomain",
+          "getTiledImplementation", "getResultTilePosition",
+          "generateResultTileValue",
+          "getIterationDomainTileFromResultTile"]>,
      SingleBlockImplicitTerminator<"::quantmlir::quant_tensor::YieldOp">]> {
   let summary = "contraction with a fused epilogue";
   let description = [{

@@ -1,6 +1,6 @@
 //===- EncodedSlices.cpp - Which slices respect an encoding ---------------===//
 
-#include "quantmlir/Dialect/QuantTensor/Transforms/EncodedSlices.h"
+#include "quantmlir/Dialect/QuantTensor/IR/EncodedSlices.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -238,6 +238,41 @@ static bool endsOnGranule(OpFoldResult offset, OpFoldResult size,
   });
 }
 
+LogicalResult
+quant_tensor::verifySliceDim(Value source, int64_t dim, OpFoldResult offset,
+                             OpFoldResult size, OpFoldResult stride,
+                             function_ref<InFlightDiagnostic()> emitError) {
+  auto type = cast<RankedTensorType>(source.getType());
+  int64_t granule = getSliceGranule(getEncoding(type), dim);
+  if (granule == 1)
+    return success();
+  if (granule == 0) {
+    if (isConstantIntValue(offset, 0) && isExtentOf(size, source, dim) &&
+        isConstantIntValue(stride, 1))
+      return success();
+    return emitError() << "cuts dimension #" << dim
+                       << ", which is one block or packed as a whole, of "
+                       << type;
+  }
+  auto isNot = [](OpFoldResult value) {
+    return getConstantIntValue(value) ? " is not" : " is not provably";
+  };
+  if (!isConstantIntValue(stride, 1))
+    return emitError() << "strides along dimension #" << dim
+                       << ", whose elements share blocks or words of "
+                       << granule;
+  if (!isKnownMultiple(offset, granule))
+    return emitError() << "offset of dimension #" << dim << isNot(offset)
+                       << " a multiple of " << granule
+                       << ", so that the slice cuts through a block or word";
+  if (!endsOnGranule(offset, size, granule, source, dim))
+    return emitError() << "size of dimension #" << dim << isNot(size)
+                       << " a multiple of " << granule
+                       << " and does not reach the dimension's end, so that "
+                          "the slice cuts through a block or word";
+  return success();
+}
+
 LogicalResult quant_tensor::verifyEncodedSlice(tensor::ExtractSliceOp op) {
   EncodingAttr source = getEncoding(op.getSourceType());
   EncodingAttr result = getEncoding(op.getResult().getType());
@@ -258,39 +293,9 @@ LogicalResult quant_tensor::verifyEncodedSlice(tensor::ExtractSliceOp op) {
   SmallVector<OpFoldResult> offsets = op.getMixedOffsets();
   SmallVector<OpFoldResult> sizes = op.getMixedSizes();
   SmallVector<OpFoldResult> strides = op.getMixedStrides();
-  for (int64_t dim = 0, rank = offsets.size(); dim < rank; ++dim) {
-    int64_t granule = getSliceGranule(source, dim);
-    if (granule == 1)
-      continue;
-    if (granule == 0) {
-      if (isConstantIntValue(offsets[dim], 0) &&
-          isExtentOf(sizes[dim], op.getSource(), dim) &&
-          isConstantIntValue(strides[dim], 1))
-        continue;
-      return op.emitOpError()
-             << "cuts dimension #" << dim
-             << ", which is one block or packed as a whole, of "
-             << op.getSourceType();
-    }
-    if (!isConstantIntValue(strides[dim], 1))
-      return op.emitOpError()
-             << "strides along dimension #" << dim
-             << ", whose elements share blocks or words of " << granule;
-    if (!isKnownMultiple(offsets[dim], granule))
-      return op.emitOpError()
-             << "offset of dimension #" << dim
-             << (getConstantIntValue(offsets[dim]) ? " is not"
-                                                   : " is not provably")
-             << " a multiple of " << granule
-             << ", so that the slice cuts through a block or word";
-    if (!endsOnGranule(offsets[dim], sizes[dim], granule, op.getSource(), dim))
-      return op.emitOpError()
-             << "size of dimension #" << dim
-             << (getConstantIntValue(sizes[dim]) ? " is not"
-                                                 : " is not provably")
-             << " a multiple of " << granule
-             << " and does not reach the dimension's end, so that the slice "
-                "cuts through a block or word";
-  }
+  for (int64_t dim = 0, rank = offsets.size(); dim < rank; ++dim)
+    if (failed(verifySliceDim(op.getSource(), dim, offsets[dim], sizes[dim],
+                              strides[dim], [&] { return op.emitOpError(); })))
+      return failure();
   return success();
 }

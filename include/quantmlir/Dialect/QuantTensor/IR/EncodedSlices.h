@@ -1,7 +1,7 @@
 //===- EncodedSlices.h - Which slices respect an encoding -------*- C++ -*-===//
 
-#ifndef QUANTMLIR_DIALECT_QUANTTENSOR_TRANSFORMS_ENCODEDSLICES_H
-#define QUANTMLIR_DIALECT_QUANTTENSOR_TRANSFORMS_ENCODEDSLICES_H
+#ifndef QUANTMLIR_DIALECT_QUANTTENSOR_IR_ENCODEDSLICES_H
+#define QUANTMLIR_DIALECT_QUANTTENSOR_IR_ENCODEDSLICES_H
 
 #include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
 
@@ -22,12 +22,20 @@ bool isKnownMultiple(::mlir::OpFoldResult value, int64_t divisor);
 /// dimension. 1 where any slice does, 0 where only the whole dimension does.
 int64_t getSliceGranule(EncodingAttr encoding, unsigned dim);
 
+/// Checks that a slice of the encoded `source` keeps to granules along `dim`:
+/// unit stride wherever elements share a block or a word, offset on a granule,
+/// end on a granule or at the end of the dimension. What cannot be proven is an
+/// error.
+::mlir::LogicalResult
+verifySliceDim(::mlir::Value source, int64_t dim, ::mlir::OpFoldResult offset,
+               ::mlir::OpFoldResult size, ::mlir::OpFoldResult stride,
+               ::llvm::function_ref<::mlir::InFlightDiagnostic()> emitError);
+
 /// Checks that slicing an encoded source gives what the result's encoding
-/// says: same rank and encoding, unit strides wherever elements share a block
-/// or a word, offsets and sizes on granules. Errors go to `op`. `op` must have
-/// an encoded source or result.
+/// says: same rank and encoding, and `verifySliceDim` for each dimension.
+/// Errors go to `op`, which must have an encoded source or result.
 ::mlir::LogicalResult verifyEncodedSlice(::mlir::tensor::ExtractSliceOp op);
 
 } // namespace quantmlir::quant_tensor
 
-#endif // QUANTMLIR_DIALECT_QUANTTENSOR_TRANSFORMS_ENCODEDSLICES_H
+#endif // QUANTMLIR_DIALECT_QUANTTENSOR_IR_ENCODEDSLICES_H
