@@ -1,0 +1,19 @@
+//===- quant-lsp-server.cpp - Language server for editors -----------------===//
+//
+// Hover, definitions, completion and diagnostics for .mlir files that use our
+// dialects beside upstream's, over the Language Server Protocol on stdin.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "mlir/Tools/mlir-lsp-server/MlirLspServerMain.h"
+#include "quantmlir/InitAll.h"
+
+int main(int argc, char **argv) {
+  mlir::DialectRegistry registry;
+  mlir::registerAllDialects(registry);
+  mlir::registerAllExtensions(registry);
+  quantmlir::registerAllDialects(registry);
+  return mlir::failed(mlir::MlirLspServerMain(argc, argv, registry));
+}
