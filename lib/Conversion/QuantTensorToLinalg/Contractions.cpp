@@ -68,12 +68,16 @@ Value multiplyAddF64(ImplicitLocOpBuilder &b, Value lhs, Value rhs, Value sum) {
   return arith::AddFOp::create(b, sum, product, reassociate);
 }
 
-/// Value type in which an encoded operand is handed to a contraction: exact for
-/// the codes and scales that f32 can hold.
-FloatType getExactType(EncodingAttr encoding, Type elementType) {
-  if (elementType.isF64())
-    return cast<FloatType>(elementType);
-  return getValueType(encoding);
+/// Type that holds every value of an encoded operand exactly: f32 for a product
+/// of at most 9 bits of code and 11 bits of scale, else f64.
+FloatType getExactType(EncodingAttr encoding) {
+  Builder b(encoding.getContext());
+  auto zeroPoint = dyn_cast_or_null<IntegerType>(encoding.getZeroPoint());
+  bool isNarrow = encoding.getScale().getIntOrFloatBitWidth() <= 16 &&
+                  !encoding.getCodebook() &&
+                  (!encoding.hasZeroPoint() ||
+                   (zeroPoint && zeroPoint.getWidth() <= 8));
+  return isNarrow ? FloatType(b.getF32Type()) : FloatType(b.getF64Type());
 }
 
 //===----------------------------------------------------------------------===//
@@ -162,11 +166,9 @@ struct ConvertScaledMatmul : OpRewritePattern<ScaledMatmulOp> {
     SmallVector<OpFoldResult> sizes =
         tensor::getMixedSizes(b, loc, op.getInit());
     Value rhs = op.getRhs();
-    if (EncodingAttr encoding = op.getRhsEncoding()) {
-      Type element = cast<RankedTensorType>(rhs.getType()).getElementType();
+    if (EncodingAttr encoding = op.getRhsEncoding())
       rhs = buildDequantize(b, loc, EncodedParts::get(b, loc, rhs),
-                            getExactType(encoding, element));
-    }
+                            getExactType(encoding));
 
     bool isInteger = op.getAccumulatorType().isInteger();
     Type sumType = isInteger ? Type(b.getI32Type()) : Type(b.getF64Type());
@@ -245,11 +247,9 @@ LogicalResult rewriteContraction(linalg::LinalgOp op,
   ImplicitLocOpBuilder b(loc, rewriter);
   SmallVector<Value> inputs;
   for (Value input : op.getDpsInputs()) {
-    EncodingAttr encoding = getEncoding(input.getType());
-    if (encoding)
-      input = buildDequantize(
-          b, loc, EncodedParts::get(b, loc, input),
-          getExactType(encoding, getElementTypeOrSelf(input.getType())));
+    if (EncodingAttr encoding = getEncoding(input.getType()))
+      input = buildDequantize(b, loc, EncodedParts::get(b, loc, input),
+                              getExactType(encoding));
     inputs.push_back(input);
   }
   Value init = op.getDpsInits()[0];
@@ -280,30 +280,29 @@ LogicalResult rewriteContraction(linalg::LinalgOp op,
   return success();
 }
 
-/// Any other op: a linalg.generic reads an encoded operand as f32 (f64 where
-/// the op widens that far), so that a body that widens its argument sees the
-/// exact value and one that does not sees it rounded to the element type.
+/// Any other op: a linalg.generic reads an encoded operand narrower than f32 as
+/// f32, so that a body that widens its argument sees the value rounded to f32
+/// only and one that does not sees it rounded to the element type.
 LogicalResult rewriteElementwise(linalg::LinalgOp op,
                                  PatternRewriter &rewriter) {
   Location loc = op->getLoc();
   auto generic = dyn_cast<linalg::GenericOp>(op.getOperation());
   for (OpOperand *operand : op.getDpsInputOperands()) {
-    EncodingAttr encoding = getEncoding(operand->get().getType());
-    if (!encoding)
+    if (!getEncoding(operand->get().getType()))
       continue;
     auto elementType =
         cast<FloatType>(getElementTypeOrSelf(operand->get().getType()));
-    FloatType exact = getExactType(encoding, elementType);
+    FloatType wide = rewriter.getF32Type();
     EncodedParts parts = EncodedParts::get(rewriter, loc, operand->get());
-    bool widen = generic && exact.getWidth() > elementType.getWidth();
+    bool widen = generic && elementType.getWidth() < wide.getWidth();
     Value dense =
-        buildDequantize(rewriter, loc, parts, widen ? exact : elementType);
+        buildDequantize(rewriter, loc, parts, widen ? wide : elementType);
     rewriter.modifyOpInPlace(op, [&] { operand->set(dense); });
     if (!widen)
       continue;
     Block *body = generic.getBody();
     BlockArgument argument = body->getArgument(operand->getOperandNumber());
-    rewriter.modifyOpInPlace(op, [&] { argument.setType(exact); });
+    rewriter.modifyOpInPlace(op, [&] { argument.setType(wide); });
     OpBuilder::InsertionGuard guard(rewriter);
     rewriter.setInsertionPointToStart(body);
     Value rounded =
@@ -313,7 +312,7 @@ LogicalResult rewriteElementwise(linalg::LinalgOp op,
       if (user == rounded.getDefiningOp())
         continue;
       auto extension = dyn_cast<arith::ExtFOp>(user);
-      if (extension && extension.getType() == exact) {
+      if (extension && extension.getType() == wide) {
         rewriter.replaceOp(extension, argument);
         continue;
       }
