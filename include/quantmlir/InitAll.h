@@ -8,12 +8,21 @@
 #ifndef QUANTMLIR_INITALL_H
 #define QUANTMLIR_INITALL_H
 
+<<<<<<< HEAD
 #include "quantmlir/Conversion/QuantTensorToLinalg/QuantTensorToLinalg.h"
 #include "quantmlir/Conversion/QuantTensorToQuantTile/Passes.h"
+=======
+#include "quantmlir/Conversion/KernelsToNVVM/Passes.h"
+#include "quantmlir/Conversion/QuantTensorToQuantTile/Passes.h"
+#include "quantmlir/Conversion/QuantTensorToLinalg/QuantTensorToLinalg.h"
+#include "quantmlir/Conversion/QuantTileToGPU/Passes.h"
+>>>>>>> f9e9737 (Bufferize, lower and translate kernels to PTX; launch plan from host functions)
 #include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
 #include "quantmlir/Dialect/QuantTensor/Transforms/Passes.h"
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 #include "quantmlir/Execution/Passes.h"
+#include "quantmlir/Dialect/QuantTile/Transforms/Passes.h"
+#include "quantmlir/Target/PTX/Passes.h"
 
 namespace quantmlir {
 
@@ -32,6 +41,10 @@ inline void registerAllPasses() {
   registerQuantTensorToLinalgPasses();
   registerExecutionPasses();
   registerReferencePipeline();
+  quant_tile::registerQuantTilePasses();
+  registerQuantTileToGPUPasses();
+  registerKernelsToNVVMPasses();
+  registerTargetPTXPasses();
 }
 
 } // namespace quantmlir

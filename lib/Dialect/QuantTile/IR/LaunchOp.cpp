@@ -133,19 +133,36 @@ LogicalResult LaunchOp::bufferize(RewriterBase &rewriter,
                                   const BufferizationOptions &options,
                                   BufferizationState &state) {
   rewriter.setInsertionPoint(*this);
-  auto toBuffers = [&](ValueRange tensors,
-                       SmallVectorImpl<Value> &buffers) -> LogicalResult {
-    for (Value tensor : tensors) {
-      FailureOr<Value> buffer = getBuffer(rewriter, tensor, options, state);
-      if (failed(buffer))
-        return failure();
-      buffers.push_back(*buffer);
-    }
-    return success();
-  };
   SmallVector<Value> ins, outs;
-  if (failed(toBuffers(getIns(), ins)) || failed(toBuffers(getOuts(), outs)))
-    return failure();
+  for (Value tensor : getIns()) {
+    FailureOr<Value> buffer = getBuffer(rewriter, tensor, options, state);
+    if (failed(buffer))
+      return failure();
+    auto type = cast<MemRefType>(buffer->getType());
+    // A kernel's vector loads rely on rows that follow each other: a slice
+    // is made contiguous first.
+    if (!type.getLayout().isIdentity()) {
+      SmallVector<Value> sizes;
+      for (int64_t axis = 0; axis < type.getRank(); ++axis)
+        if (type.isDynamicDim(axis))
+          sizes.push_back(
+              memref::DimOp::create(rewriter, getLoc(), *buffer, axis));
+      FailureOr<Value> packed = options.createAlloc(
+          rewriter, getLoc(),
+          MemRefType::get(type.getShape(), type.getElementType()), sizes);
+      if (failed(packed) ||
+          failed(options.createMemCpy(rewriter, getLoc(), *buffer, *packed)))
+        return failure();
+      buffer = packed;
+    }
+    ins.push_back(*buffer);
+  }
+  for (Value tensor : getOuts()) {
+    FailureOr<Value> buffer = getBuffer(rewriter, tensor, options, state);
+    if (failed(buffer))
+      return failure();
+    outs.push_back(*buffer);
+  }
   LaunchOp::create(rewriter, getLoc(), TypeRange(), getKernelAttr(), getGridX(),
                    getGridY(), getGridZ(), ins, getScalars(), outs,
                    getBlockAttr(), getClusterAttr(),

@@ -1,0 +1,127 @@
+//===- Passes.td - Passes on quant_tile -----------------------*- tablegen -*-===//
+
+#ifndef QUANTMLIR_QUANTTILE_PASSES_TD
+#define QUANTMLIR_QUANTTILE_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def QuantTileShareDestinations
+    : Pass<"quant-tile-share-destinations", "::mlir::func::FuncOp"> {
+  let summary = "let both branches of an scf.if compute in one destination";
+  let description = [{
+    A dispatch on a dynamic dimension gives an `scf.if` whose branches launch
+    different kernels, each into a `tensor.empty` of its own. After
+    bufferization the result would be one of two allocations, which no static
+    plan can name. This pass gives both branches one `tensor.empty` in front of
+    the `scf.if`:
+
+    ```mlir
+    %r = scf.if %small -> tensor<?x64xf32> {
+      %e = tensor.empty(%m) : tensor<?x64xf32>
+      %0 = quant_tile.launch @kernels::@a ... outs(%e : tensor<?x64xf32>) -> ...
+      scf.yield %0 : tensor<?x64xf32>
+    } else { ... }
+    ```
+
+    becomes
+
+    ```mlir
+    %e = tensor.empty(%m) : tensor<?x64xf32>
+    %r = scf.if %small -> tensor<?x64xf32> {
+      %0 = quant_tile.launch @kernels::@a ... outs(%e : tensor<?x64xf32>) -> ...
+      scf.yield %0 : tensor<?x64xf32>
+    } else { ... }
+    ```
+
+    Branches whose result does not come from a destination stay as they are.
+  }];
+  let dependentDialects = ["::mlir::tensor::TensorDialect"];
+}
+
+def QuantTileBufferize : Pass<"quant-tile-bufferize", "::mlir::ModuleOp"> {
+  let summary = "turn the host functions' tensors into memrefs";
+  let description = [{
+    One-shot bufferization of the functions outside of `gpu.module`, with
+    identity layouts at function boundaries. Arguments are never written to: a
+    runtime may keep weights and inputs. Every result is an allocation of its
+    own; a result that is an argument, or that is returned twice, is copied.
+
+    ```mlir
+    func.func @f(%x: tensor<64xf32>) -> tensor<64xf32> {
+      %e = tensor.empty() : tensor<64xf32>
+      %0 = quant_tile.launch @kernels::@k grid(%c1, %c1, %c1) block [64, 1, 1]
+          ins(%x : tensor<64xf32>) outs(%e : tensor<64xf32>) -> tensor<64xf32>
+      return %0 : tensor<64xf32>
+    }
+    ```
+
+    becomes
+
+    ```mlir
+    func.func @f(%x: memref<64xf32>) -> memref<64xf32> {
+      %alloc = memref.alloc() {alignment = 256 : i64} : memref<64xf32>
+      quant_tile.launch @kernels::@k grid(%c1, %c1, %c1) block [64, 1, 1]
+          ins(%x : memref<64xf32>) outs(%alloc : memref<64xf32>)
+      return %alloc : memref<64xf32>
+    }
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::bufferization::BufferizationDialect",
+    "::mlir::memref::MemRefDialect"
+  ];
+}
+
+def QuantTileExpandMath
+    : Pass<"quant-tile-expand-math", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "lower math ops in kernels without a device library";
+  let description = [{
+    NVPTX has instructions for a few functions only; upstream's lowering calls
+    libdevice for the others, which leaves undefined functions in the PTX where
+    no CUDA toolkit is found. Here
+
+    - `exp` and `exp2` use the hardware's `ex2.approx`, `exp` with the part of
+      the product that f32 loses added back (2 ulp),
+    - other functions become upstream's f32 polynomials,
+    - f16 and bf16 go through f32,
+    - what has an instruction stays for the lowering to LLVM.
+
+    ```mlir
+    %y = math.exp %x : f32
+    ```
+
+    becomes arithmetic around
+
+    ```mlir
+    %e = llvm.intr.exp2(%hi) : (f32) -> f32
+    ```
+
+    A function that is left over (in f64, say) is an error at its location.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+    "::mlir::vector::VectorDialect", "::mlir::LLVM::LLVMDialect"
+  ];
+}
+
+def QuantTileAnnotateKernels
+    : Pass<"quant-tile-annotate-kernels", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "tell LLVM what launches guarantee about kernels";
+  let description = [{
+    Runs on kernels that are `llvm.func`. Their pointers get `llvm.noalias`:
+    bufferization never gives a kernel an out that overlaps another operand. It
+    lets loads of what the kernel does not write become `ld.global.nc`.
+
+    ```mlir
+    llvm.func @k(%x: !llvm.ptr) attributes {gpu.kernel, nvvm.kernel}
+    ```
+
+    becomes
+
+    ```mlir
+    llvm.func @k(%x: !llvm.ptr {llvm.noalias}) attributes {gpu.kernel, nvvm.kernel}
+    ```
+  }];
+}
+
+#endif // QUANTMLIR_QUANTTILE_PASSES_TD

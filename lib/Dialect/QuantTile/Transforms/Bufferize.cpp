@@ -1,0 +1,112 @@
+//===- Bufferize.cpp - Host functions on memrefs --------------------------===//
+
+#include "quantmlir/Dialect/QuantTile/Transforms/Passes.h"
+
+#include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
+#include "mlir/Dialect/Bufferization/Transforms/OneShotModuleBufferize.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
+
+namespace quantmlir::quant_tile {
+#define GEN_PASS_DEF_QUANTTILEBUFFERIZE
+#include "quantmlir/Dialect/QuantTile/Transforms/Passes.h.inc"
+} // namespace quantmlir::quant_tile
+
+using namespace mlir;
+using namespace mlir::bufferization;
+
+/// Bytes: what the widest vector load, a TMA box and a 128-byte swizzle need.
+static constexpr int64_t kAlignment = 256;
+
+/// The buffer that `value` is a view of, whichever branch a dispatch takes.
+static Value getRoot(Value value) {
+  while (Operation *op = value.getDefiningOp()) {
+    if (auto view = dyn_cast<ViewLikeOpInterface>(op)) {
+      value = view.getViewSource();
+      continue;
+    }
+    auto ifOp = dyn_cast<scf::IfOp>(op);
+    if (!ifOp)
+      break;
+    unsigned index = cast<OpResult>(value).getResultNumber();
+    Value then = getRoot(ifOp.thenYield().getOperand(index));
+    if (then != getRoot(ifOp.elseYield().getOperand(index)))
+      break;
+    value = then;
+  }
+  return value;
+}
+
+/// Gives every result of `func` an allocation that is nobody else's, so that a
+/// plan can put it where the caller wants it.
+static void isolateResults(func::FuncOp func) {
+  Operation *end = func.getBody().back().getTerminator();
+  OpBuilder builder(end);
+  llvm::SmallDenseSet<Value> taken;
+  for (OpOperand &operand : end->getOpOperands()) {
+    auto type = dyn_cast<MemRefType>(operand.get().getType());
+    if (!type)
+      continue;
+    Value root = getRoot(operand.get());
+    if (root.getDefiningOp<memref::AllocOp>() && taken.insert(root).second)
+      continue;
+    Location loc = func.getLoc();
+    SmallVector<Value> sizes;
+    for (int64_t axis = 0; axis < type.getRank(); ++axis)
+      if (type.isDynamicDim(axis))
+        sizes.push_back(
+            memref::DimOp::create(builder, loc, operand.get(), axis));
+    Value copy = memref::AllocOp::create(
+        builder, loc, MemRefType::get(type.getShape(), type.getElementType()),
+        sizes, builder.getI64IntegerAttr(kAlignment));
+    memref::CopyOp::create(builder, loc, operand.get(), copy);
+    operand.set(copy);
+    taken.insert(copy);
+  }
+}
+
+namespace {
+
+struct Bufferize
+    : quantmlir::quant_tile::impl::QuantTileBufferizeBase<Bufferize> {
+
+  void runOnOperation() override {
+    OpBuilder builder(&getContext());
+    for (auto func : getOperation().getOps<func::FuncOp>()) {
+      if (!func.isExternal() && !func.getBody().hasOneBlock()) {
+        func.emitError() << "has control flow between blocks; only structured "
+                            "control flow can become a launch plan";
+        return signalPassFailure();
+      }
+      for (BlockArgument argument : func.getArguments())
+        if (isa<TensorType>(argument.getType()))
+          func.setArgAttr(argument.getArgNumber(),
+                          BufferizationDialect::kWritableAttrName,
+                          builder.getBoolAttr(false));
+    }
+
+    OneShotBufferizationOptions options;
+    options.bufferizeFunctionBoundaries = true;
+    options.setFunctionBoundaryTypeConversion(
+        LayoutMapOption::IdentityLayoutMap);
+    options.bufferAlignment = kAlignment;
+    options.opFilter.denyOperation([](Operation *op) {
+      return isa<gpu::GPUModuleOp>(op) ||
+             op->getParentOfType<gpu::GPUModuleOp>();
+    });
+    BufferizationState state;
+    if (failed(runOneShotModuleBufferize(getOperation(), options, state)))
+      return signalPassFailure();
+    removeBufferizationAttributesInModule(getOperation());
+    for (auto func : getOperation().getOps<func::FuncOp>())
+      if (!func.isExternal())
+        isolateResults(func);
+  }
+};
+
+} // namespace

@@ -1,0 +1,123 @@
+//===- EmitPTX.cpp - Kernels to PTX text ----------------------------------===//
+
+#include "quantmlir/Target/PTX/EmitPTX.h"
+
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/GPU/GPUToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "quantmlir/Target/PTX/Chip.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+#include <mutex>
+
+using namespace mlir;
+using namespace quantmlir;
+
+static constexpr llvm::StringLiteral kTriple = "nvptx64-nvidia-cuda";
+
+/// The backend's target, initialized once per process.
+static const llvm::Target *getTarget(std::string &error) {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    LLVMInitializeNVPTXTargetInfo();
+    LLVMInitializeNVPTXTarget();
+    LLVMInitializeNVPTXTargetMC();
+    LLVMInitializeNVPTXAsmPrinter();
+  });
+  return llvm::TargetRegistry::lookupTarget(llvm::Triple(kTriple), error);
+}
+
+/// LLVM's default pipeline at `level`.
+static void optimize(llvm::Module &module, llvm::TargetMachine &machine,
+                     int level) {
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager callGraphs;
+  llvm::ModuleAnalysisManager modules;
+  llvm::PipelineTuningOptions tuning;
+  llvm::PassBuilder builder(&machine, tuning);
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(callGraphs);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, callGraphs, modules);
+  static const llvm::OptimizationLevel levels[] = {
+      llvm::OptimizationLevel::O0, llvm::OptimizationLevel::O1,
+      llvm::OptimizationLevel::O2, llvm::OptimizationLevel::O3};
+  llvm::ModulePassManager passes =
+      level == 0 ? builder.buildO0DefaultPipeline(levels[0])
+                 : builder.buildPerModuleDefaultPipeline(levels[level]);
+  passes.run(module, modules);
+}
+
+/// Functions that `module` calls but does not define. Intrinsics that the
+/// backend turns into library calls show up in its output only, hence the text.
+static LogicalResult checkSelfContained(gpu::GPUModuleOp module,
+                                        StringRef ptx) {
+  size_t at = ptx.find(".extern .func");
+  if (at == StringRef::npos)
+    return success();
+  StringRef declaration = ptx.substr(at).split(';').first;
+  StringRef name = declaration.rtrim(" \t\n()").rsplit('\n').second;
+  // ".extern .func  (.param .b32 func_retval0) name\n(\n..." : the name is the
+  // last word before the parameter list.
+  StringRef head = declaration.substr(0, declaration.rfind('('));
+  if (!head.trim().empty())
+    name = head.trim().rsplit(' ').second;
+  return module.emitError() << "calls function '" << name.trim()
+                            << "', which is not defined; the PTX would not "
+                               "load";
+}
+
+FailureOr<std::string> quantmlir::emitPTX(gpu::GPUModuleOp module,
+                                          const PTXOptions &options) {
+  FailureOr<Chip> chip =
+      lookupChip(options.chip, [&] { return module.emitError(); });
+  if (failed(chip))
+    return failure();
+  if (options.optLevel < 0 || options.optLevel > 3)
+    return module.emitError()
+           << "optimization level " << options.optLevel << " is not in [0, 3]";
+
+  std::string message;
+  const llvm::Target *target = getTarget(message);
+  if (!target)
+    return module.emitError() << "no NVPTX backend: " << message;
+  std::unique_ptr<llvm::TargetMachine> machine(target->createTargetMachine(
+      llvm::Triple(kTriple), chip->name, chip->features, llvm::TargetOptions(),
+      std::nullopt, std::nullopt,
+      static_cast<llvm::CodeGenOptLevel>(options.optLevel)));
+
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::Module> llvmModule =
+      translateModuleToLLVMIR(module, context, module.getName());
+  if (!llvmModule)
+    return module.emitError() << "cannot be translated to LLVM IR";
+  llvmModule->setTargetTriple(llvm::Triple(kTriple));
+  llvmModule->setDataLayout(machine->createDataLayout());
+  optimize(*llvmModule, *machine, options.optLevel);
+
+  llvm::SmallString<0> text;
+  llvm::raw_svector_ostream stream(text);
+  llvm::legacy::PassManager codegen;
+  if (machine->addPassesToEmitFile(codegen, stream, nullptr,
+                                   llvm::CodeGenFileType::AssemblyFile))
+    return module.emitError() << "the NVPTX backend cannot emit text";
+  codegen.run(*llvmModule);
+  if (failed(checkSelfContained(module, text)))
+    return failure();
+  return text.str().str();
+}
+
+void quantmlir::registerPTXTranslations(DialectRegistry &registry) {
+  registerBuiltinDialectTranslation(registry);
+  registerGPUDialectTranslation(registry);
+  registerLLVMDialectTranslation(registry);
+  registerNVVMDialectTranslation(registry);
+}

@@ -1,0 +1,325 @@
+//===- HostFunction.cpp - Buffers and launches of a host function ---------===//
+
+#include "HostFunction.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
+
+using namespace mlir;
+using namespace quantmlir;
+
+/// Attributes of arguments and functions that earlier stages leave for us; see
+/// "function form" in the documentation of the pipeline.
+static constexpr StringLiteral kName = "quant_tensor.name";
+static constexpr StringLiteral kWeight = "quant_tensor.weight";
+static constexpr StringLiteral kPrepared = "quant_tensor.prepared";
+static constexpr StringLiteral kPrepare = "quant_tensor.prepare";
+static constexpr StringLiteral kContract = "quant_tile.contract";
+static constexpr StringLiteral kDependentLaunch = "quant_tile.dependent_launch";
+
+//===----------------------------------------------------------------------===//
+// Buffers
+//===----------------------------------------------------------------------===//
+
+/// MLIR's spelling of `type`, which is also the manifest's.
+static std::string spell(Type type) {
+  std::string text;
+  llvm::raw_string_ostream(text) << type;
+  return text;
+}
+
+int64_t HostFunction::addBuffer(StringRef name, StringRef role, MemRefType type,
+                                ArrayRef<Expression> shape) {
+  buffers.push_back(llvm::json::Object{
+      {"name", name},
+      {"role", role},
+      {"element", spell(type.getElementType())},
+      {"shape", llvm::json::Array(shape)},
+  });
+  return buffers.size() - 1;
+}
+
+LogicalResult HostFunction::addArgument(BlockArgument argument) {
+  auto type = dyn_cast<MemRefType>(argument.getType());
+  // Scalars matter only where something depends on them.
+  if (!type)
+    return success();
+  unsigned number = argument.getArgNumber();
+  if (!type.getLayout().isIdentity())
+    return func.emitError() << "argument #" << number << " of type " << type
+                            << " is not contiguous";
+  Descriptor descriptor;
+  descriptor.buffer = buffers.size();
+  for (auto [axis, size] : llvm::enumerate(type.getShape())) {
+    if (!ShapedType::isDynamic(size)) {
+      descriptor.sizes.push_back(size);
+      continue;
+    }
+    std::string name = "d" + std::to_string(dims.size());
+    dims.push_back(llvm::json::Object{{"name", name},
+                                      {"argument", descriptor.buffer},
+                                      {"axis", static_cast<int64_t>(axis)},
+                                      {"min", 0}});
+    descriptor.sizes.push_back(name);
+  }
+  descriptor.strides = getRowMajorStrides(descriptor.sizes);
+
+  auto name = func.getArgAttrOfType<StringAttr>(number, kName);
+  auto prepared = func.getArgAttrOfType<IntegerAttr>(number, kPrepared);
+  StringRef role = prepared                           ? "prepared"
+                   : func.getArgAttr(number, kWeight) ? "weight"
+                                                      : "input";
+  addBuffer(name ? name.getValue().str() : "arg" + std::to_string(number), role,
+            type, descriptor.sizes);
+  if (prepared)
+    (*buffers.back().getAsObject())["from"] = prepared.getInt();
+  descriptors[argument] = std::move(descriptor);
+  return success();
+}
+
+LogicalResult HostFunction::addAllocation(Operation *op, Value value) {
+  auto type = cast<MemRefType>(value.getType());
+  auto sizes = op->getOperands().begin();
+  Descriptor descriptor;
+  for (int64_t size : type.getShape()) {
+    if (!ShapedType::isDynamic(size)) {
+      descriptor.sizes.push_back(size);
+      continue;
+    }
+    FailureOr<Expression> dynamic = evaluate(*sizes++);
+    if (failed(dynamic))
+      return failure();
+    descriptor.sizes.push_back(*dynamic);
+  }
+  descriptor.strides = getRowMajorStrides(descriptor.sizes);
+  auto output = outputs.find(value);
+  if (output != outputs.end()) {
+    descriptor.buffer = output->second;
+  } else {
+    descriptor.buffer = addBuffer("tmp" + std::to_string(buffers.size()),
+                                  "temporary", type, descriptor.sizes);
+    if (auto alignment = op->getAttrOfType<IntegerAttr>("alignment"))
+      (*buffers.back().getAsObject())["alignment"] = alignment.getInt();
+  }
+  descriptors[value] = std::move(descriptor);
+  return success();
+}
+
+LogicalResult HostFunction::addOutputs(func::ReturnOp op) {
+  for (auto [index, value] : llvm::enumerate(op.getOperands())) {
+    auto type = dyn_cast<MemRefType>(value.getType());
+    if (!type)
+      return op.emitOpError() << "result #" << index << " of type "
+                              << value.getType() << " is no buffer";
+    Value root = value;
+    while (auto view = root.getDefiningOp<ViewLikeOpInterface>())
+      root = view.getViewSource();
+    if (!root.getDefiningOp<memref::AllocOp>() ||
+        !type.getLayout().isIdentity() ||
+        !outputs.try_emplace(root, buffers.size()).second)
+      return op.emitOpError()
+             << "result #" << index << " is not an allocation of its own";
+    auto name = func.getResultAttrOfType<StringAttr>(index, kName);
+    addBuffer(name ? name.getValue().str() : "result" + std::to_string(index),
+              "output", type, {});
+  }
+  return success();
+}
+
+LogicalResult HostFunction::addOutputShapes(func::ReturnOp op) {
+  for (Value value : op.getOperands()) {
+    FailureOr<Descriptor> result = describe(value);
+    if (failed(result))
+      return failure();
+    // The caller sees the result's shape, which may be a reshape of what the
+    // kernel writes.
+    (*buffers[result->buffer].getAsObject())["shape"] =
+        llvm::json::Array(result->sizes);
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Launches
+//===----------------------------------------------------------------------===//
+
+/// The constant that `value` is, or an error at `op`.
+static FailureOr<int64_t> getConstant(Operation *op, Value value,
+                                      StringRef what) {
+  APInt constant;
+  if (!matchPattern(value, m_ConstantInt(&constant)))
+    return op->emitOpError() << what << " is not a constant";
+  return constant.getSExtValue();
+}
+
+LogicalResult HostFunction::addKernel(gpu::LaunchFuncOp op,
+                                      llvm::json::Array parameters) {
+  llvm::json::Array block, cluster;
+  gpu::KernelDim3 threads = op.getBlockSizeOperandValues();
+  for (Value value : {threads.x, threads.y, threads.z}) {
+    FailureOr<int64_t> size = getConstant(op, value, "block size");
+    if (failed(size))
+      return failure();
+    block.push_back(*size);
+  }
+  SmallVector<Value> clusterSizes;
+  if (op.hasClusterSize()) {
+    gpu::KernelDim3 sizes = op.getClusterSizeOperandValues();
+    clusterSizes = {sizes.x, sizes.y, sizes.z};
+  }
+  for (Value value : clusterSizes) {
+    FailureOr<int64_t> size = getConstant(op, value, "cluster size");
+    if (failed(size))
+      return failure();
+    cluster.push_back(*size);
+  }
+  if (cluster.empty())
+    cluster = llvm::json::Array{1, 1, 1};
+  int64_t sharedMemory = 0;
+  if (Value bytes = op.getDynamicSharedMemorySize()) {
+    FailureOr<int64_t> size = getConstant(op, bytes, "dynamic shared memory");
+    if (failed(size))
+      return failure();
+    sharedMemory = *size;
+  }
+
+  // Plain arithmetic in f32 unless the kernel says otherwise.
+  llvm::json::Object contract{
+      {"u_acc", 0x1p-24}, {"u_decode", 0.0}, {"offset", 0.0}};
+  StringRef name = op.getKernelName().getValue();
+  Operation *kernel =
+      SymbolTable::lookupNearestSymbolFrom(op, op.getKernelAttr());
+  if (!kernel)
+    return op.emitOpError()
+           << "launches kernel '" << name << "', which is not in this module";
+  if (auto declared = kernel->getAttrOfType<DictionaryAttr>(kContract))
+    for (NamedAttribute entry : declared)
+      if (auto number = dyn_cast<FloatAttr>(entry.getValue()))
+        contract[entry.getName().getValue()] = number.getValueAsDouble();
+
+  llvm::json::Object entry{
+      {"name", name},
+      {"block", std::move(block)},
+      {"cluster", std::move(cluster)},
+      {"dynamic_shared_memory", sharedMemory},
+      {"dependent_launch", op->hasAttr(kDependentLaunch)},
+      {"parameters", std::move(parameters)},
+      {"contract", std::move(contract)},
+  };
+  auto [it, inserted] = kernels.insert({name, entry});
+  if (!inserted && it->second != entry)
+    return op.emitOpError() << "launches kernel '" << name
+                            << "' in another way than an earlier launch";
+  return success();
+}
+
+LogicalResult HostFunction::addLaunch(gpu::LaunchFuncOp op,
+                                      const std::optional<Expression> &when) {
+  llvm::json::Array grid, parameters, arguments;
+  gpu::KernelDim3 blocks = op.getGridSizeOperandValues();
+  for (Value value : {blocks.x, blocks.y, blocks.z}) {
+    FailureOr<Expression> size = evaluate(value);
+    if (failed(size))
+      return failure();
+    grid.push_back(*size);
+  }
+  auto pass = [&](StringRef kind, StringRef field, Expression value) {
+    parameters.push_back(kind);
+    arguments.push_back(llvm::json::Object{{field, std::move(value)}});
+  };
+  for (Value operand : op.getKernelOperands()) {
+    Type type = operand.getType();
+    if (isa<MemRefType>(type)) {
+      // MLIR's memref descriptor, flattened.
+      FailureOr<Descriptor> memref = describe(operand);
+      if (failed(memref))
+        return failure();
+      pass("pointer", "buffer", memref->buffer);
+      pass("pointer", "buffer", memref->buffer);
+      pass("i64", "i64", memref->offset);
+      for (const Expression &size : memref->sizes)
+        pass("i64", "i64", size);
+      for (const Expression &stride : memref->strides)
+        pass("i64", "i64", stride);
+      continue;
+    }
+    if (!type.isIndex() && !type.isInteger(64) && !type.isInteger(32))
+      return op.emitOpError()
+             << "passes a " << type << ", which a launch plan cannot express";
+    FailureOr<Expression> value = evaluate(operand);
+    if (failed(value))
+      return failure();
+    StringRef kind = type.isInteger(32) ? "i32" : "i64";
+    pass(kind, kind, *value);
+  }
+  if (failed(addKernel(op, std::move(parameters))))
+    return failure();
+  llvm::json::Object step{{"launch", op.getKernelName().getValue()},
+                          {"grid", std::move(grid)},
+                          {"arguments", std::move(arguments)}};
+  if (when)
+    step["when"] = *when;
+  steps.push_back(std::move(step));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Functions
+//===----------------------------------------------------------------------===//
+
+LogicalResult HostFunction::addBody(Block &block,
+                                    std::optional<Expression> when) {
+  for (Operation &op : block) {
+    if (isa<memref::AllocOp, memref::AllocaOp>(op)) {
+      if (failed(addAllocation(&op, op.getResult(0))))
+        return failure();
+    } else if (auto launch = dyn_cast<gpu::LaunchFuncOp>(op)) {
+      if (failed(addLaunch(launch, when)))
+        return failure();
+    } else if (auto ifOp = dyn_cast<scf::IfOp>(op)) {
+      if (ifOp.getNumResults() > 0)
+        return ifOp.emitOpError()
+               << "chooses between buffers, which a launch plan cannot express";
+      FailureOr<Expression> condition = evaluate(ifOp.getCondition());
+      if (failed(condition))
+        return failure();
+      auto both = [&](Expression inner) {
+        return when ? makeExpression("and", *when, inner) : inner;
+      };
+      if (failed(addBody(*ifOp.thenBlock(), both(*condition))))
+        return failure();
+      if (ifOp.elseBlock() &&
+          failed(addBody(*ifOp.elseBlock(),
+                         both(llvm::json::Array{"not", *condition}))))
+        return failure();
+    } else if (!isa<memref::DeallocOp, scf::YieldOp, func::ReturnOp>(op) &&
+               !isMemoryEffectFree(&op)) {
+      return op.emitOpError() << "cannot be part of a launch plan";
+    }
+    // Arithmetic and views are read where they are used.
+  }
+  return success();
+}
+
+FailureOr<llvm::json::Value> HostFunction::emit() {
+  if (!func.getBody().hasOneBlock())
+    return func.emitError() << "has control flow between blocks";
+  for (BlockArgument argument : func.getArguments())
+    if (failed(addArgument(argument)))
+      return failure();
+  // Outputs stand in the order of the results, whatever the order in which they
+  // are computed: a prepared buffer refers to the n-th of them.
+  auto end = cast<func::ReturnOp>(func.getBody().front().getTerminator());
+  if (failed(addOutputs(end)) ||
+      failed(addBody(func.getBody().front(), std::nullopt)) ||
+      failed(addOutputShapes(end)))
+    return failure();
+  llvm::json::Object result{{"name", func.getName()},
+                            {"dims", std::move(dims)},
+                            {"buffers", std::move(buffers)},
+                            {"steps", std::move(steps)}};
+  if (auto prepare = func->getAttrOfType<FlatSymbolRefAttr>(kPrepare))
+    result["prepare"] = prepare.getValue();
+  return llvm::json::Value(std::move(result));
+}

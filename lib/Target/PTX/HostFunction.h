@@ -1,0 +1,85 @@
+//===- HostFunction.h - A host function as a launch plan --------*- C++ -*-===//
+//
+// HostExpression.cpp reads index arithmetic and views; HostFunction.cpp reads
+// functions, allocations and launches. Manifest.cpp puts the file together.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUANTMLIR_TARGET_PTX_HOSTFUNCTION_H
+#define QUANTMLIR_TARGET_PTX_HOSTFUNCTION_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/Support/JSON.h"
+
+namespace quantmlir {
+
+/// An expression of the manifest: an integer, a dimension's name or
+/// [op, a, b].
+using Expression = llvm::json::Value;
+
+/// What a memref value is at run time: a window of one buffer.
+struct Descriptor {
+  int64_t buffer = 0;
+  Expression offset = 0;
+  llvm::SmallVector<Expression> sizes, strides;
+};
+
+/// The kernels that functions launch, as manifest entries by name.
+using KernelEntries = llvm::MapVector<llvm::StringRef, llvm::json::Object>;
+
+/// Reads one host function.
+class HostFunction {
+public:
+  HostFunction(mlir::func::FuncOp func, KernelEntries &kernels)
+      : func(func), kernels(kernels) {}
+
+  /// The function's manifest entry, or an error at the op that it cannot hold.
+  mlir::FailureOr<llvm::json::Value> emit();
+
+private:
+  // Buffers, steps: HostFunction.cpp.
+  mlir::LogicalResult addArgument(mlir::BlockArgument argument);
+  mlir::LogicalResult addAllocation(mlir::Operation *op, mlir::Value value);
+  mlir::LogicalResult addBody(mlir::Block &block,
+                              std::optional<Expression> when);
+  mlir::LogicalResult addLaunch(mlir::gpu::LaunchFuncOp op,
+                                const std::optional<Expression> &when);
+  mlir::LogicalResult addKernel(mlir::gpu::LaunchFuncOp op,
+                                llvm::json::Array parameters);
+  mlir::LogicalResult addOutputs(mlir::func::ReturnOp op);
+  mlir::LogicalResult addOutputShapes(mlir::func::ReturnOp op);
+  int64_t addBuffer(llvm::StringRef name, llvm::StringRef role,
+                    mlir::MemRefType type, llvm::ArrayRef<Expression> shape);
+
+  // Arithmetic, views: HostExpression.cpp.
+  mlir::FailureOr<Expression> evaluate(mlir::Value value);
+  mlir::FailureOr<Expression> evaluate(mlir::Operation *op,
+                                       llvm::StringRef name);
+  mlir::FailureOr<Expression> evaluate(mlir::AffineExpr expr,
+                                       mlir::ValueRange dims,
+                                       mlir::ValueRange symbols);
+  mlir::FailureOr<Expression> evaluate(mlir::OpFoldResult value);
+  mlir::FailureOr<Descriptor> describe(mlir::Value memref);
+  mlir::FailureOr<Descriptor> describeView(mlir::Operation *op);
+
+  mlir::func::FuncOp func;
+  KernelEntries &kernels;
+  llvm::DenseMap<mlir::Value, Descriptor> descriptors;
+  /// Buffer index of each allocation that is returned.
+  llvm::DenseMap<mlir::Value, int64_t> outputs;
+  llvm::json::Array dims, buffers, steps;
+};
+
+/// `name` applied to `lhs` and `rhs`, computed where both are integers.
+Expression makeExpression(llvm::StringRef name, Expression lhs, Expression rhs);
+
+/// Row-major strides of `sizes`.
+llvm::SmallVector<Expression>
+getRowMajorStrides(llvm::ArrayRef<Expression> sizes);
+
+} // namespace quantmlir
+
+#endif // QUANTMLIR_TARGET_PTX_HOSTFUNCTION_H
