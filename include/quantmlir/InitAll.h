@@ -13,15 +13,16 @@
 #include "quantmlir/Conversion/QuantTensorToQuantTile/Passes.h"
 =======
 #include "quantmlir/Conversion/KernelsToNVVM/Passes.h"
-#include "quantmlir/Conversion/QuantTensorToQuantTile/Passes.h"
 #include "quantmlir/Conversion/QuantTensorToLinalg/QuantTensorToLinalg.h"
+#include "quantmlir/Conversion/QuantTensorToQuantTile/Passes.h"
 #include "quantmlir/Conversion/QuantTileToGPU/Passes.h"
 >>>>>>> f9e9737 (Bufferize, lower and translate kernels to PTX; launch plan from host functions)
 #include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
 #include "quantmlir/Dialect/QuantTensor/Transforms/Passes.h"
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
-#include "quantmlir/Execution/Passes.h"
 #include "quantmlir/Dialect/QuantTile/Transforms/Passes.h"
+#include "quantmlir/Execution/Passes.h"
+#include "quantmlir/Pipelines/Pipelines.h"
 #include "quantmlir/Target/PTX/Passes.h"
 
 namespace quantmlir {
@@ -45,6 +46,7 @@ inline void registerAllPasses() {
   registerQuantTileToGPUPasses();
   registerKernelsToNVVMPasses();
   registerTargetPTXPasses();
+  registerPipelines();
 }
 
 } // namespace quantmlir

@@ -1,0 +1,170 @@
+//===- Compile.cpp - From a module to an artifact -------------------------===//
+
+#include "quantmlir/Pipelines/Compile.h"
+
+#include "mlir/Bytecode/BytecodeWriter.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Transforms/BufferizableOpInterfaceImpl.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Bufferization/Transforms/FuncBufferizableOpInterfaceImpl.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/Func/Extensions/InlinerExtension.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
+#include "mlir/Dialect/Quant/IR/Quant.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/SCF/Transforms/BufferizableOpInterfaceImpl.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Tensor/Transforms/BufferizableOpInterfaceImpl.h"
+#include "mlir/Dialect/UB/IR/UBOps.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
+#include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
+#include "quantmlir/Target/PTX/Chip.h"
+#include "quantmlir/Target/PTX/EmitPTX.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Program.h"
+
+using namespace mlir;
+using namespace quantmlir;
+
+void quantmlir::registerCompilerDialects(DialectRegistry &registry) {
+  registry.insert<affine::AffineDialect, arith::ArithDialect,
+                  bufferization::BufferizationDialect, cf::ControlFlowDialect,
+                  func::FuncDialect, gpu::GPUDialect, linalg::LinalgDialect,
+                  LLVM::LLVMDialect, math::MathDialect, memref::MemRefDialect,
+                  nvgpu::NVGPUDialect, NVVM::NVVMDialect, quant::QuantDialect,
+                  scf::SCFDialect, tensor::TensorDialect, ub::UBDialect,
+                  vector::VectorDialect, quant_tensor::QuantTensorDialect,
+                  quant_tile::QuantTileDialect>();
+  arith::registerBufferizableOpInterfaceExternalModels(registry);
+  bufferization::func_ext::registerBufferizableOpInterfaceExternalModels(
+      registry);
+  scf::registerBufferizableOpInterfaceExternalModels(registry);
+  tensor::registerBufferizableOpInterfaceExternalModels(registry);
+  func::registerInlinerExtension(registry);
+  registerPTXTranslations(registry);
+}
+
+/// Runs the passes that `build` adds on `module`.
+static LogicalResult
+runStage(ModuleOp module, const CompileOptions &options, TimingScope &timing,
+         function_ref<void(OpPassManager &, const PipelineOptions &)> build) {
+  PassManager pm(module->getName());
+  if (options.configure && failed(options.configure(pm)))
+    return failure();
+  pm.enableTiming(timing);
+  build(pm, options);
+  return pm.run(module);
+}
+
+/// Assembles `ptx`; what ptxas says goes into an error at `module`.
+static FailureOr<std::string> assemble(ModuleOp module, StringRef ptx,
+                                       const CompileOptions &options) {
+  SmallString<64> paths[3];
+  const char *suffixes[3] = {"ptx", "cubin", "log"};
+  llvm::scope_exit remove([&] {
+    for (StringRef path : paths)
+      llvm::sys::fs::remove(path);
+  });
+  for (auto [path, suffix] : llvm::zip_equal(paths, suffixes))
+    if (std::error_code error =
+            llvm::sys::fs::createTemporaryFile("quantmlir", suffix, path))
+      return module.emitError()
+             << "cannot make a temporary file: " << error.message();
+  std::error_code error;
+  llvm::raw_fd_ostream file(paths[0], error);
+  file << ptx;
+  file.close();
+  if (error || file.has_error())
+    return module.emitError() << "cannot write " << paths[0];
+
+  std::string arch = "-arch=" + options.chip;
+  StringRef arguments[] = {options.ptxas, arch, "-O3",
+                           paths[0],      "-o", paths[1]};
+  std::optional<StringRef> redirects[] = {std::nullopt, StringRef(paths[2]),
+                                          StringRef(paths[2])};
+  std::string message;
+  int status = llvm::sys::ExecuteAndWait(options.ptxas, arguments, std::nullopt,
+                                         redirects, 0, 0, &message);
+  if (status != 0) {
+    auto log = llvm::MemoryBuffer::getFile(paths[2]);
+    return module.emitError() << options.ptxas << " failed: " << message
+                              << (log ? (*log)->getBuffer() : StringRef());
+  }
+  auto cubin = llvm::MemoryBuffer::getFile(paths[1]);
+  if (!cubin)
+    return module.emitError() << "cannot read " << paths[1];
+  return (*cubin)->getBuffer().str();
+}
+
+FailureOr<Artifact> quantmlir::compileModule(ModuleOp module,
+                                             const CompileOptions &options,
+                                             TimingScope &timing) {
+  if (failed(lookupChip(options.chip, [&] { return module.emitError(); })))
+    return failure();
+
+  // The program as the user wrote it is the reference for what comes out.
+  ArtifactFile reference{"", "reference.mlirbc", ""};
+  llvm::raw_string_ostream bytecode(reference.contents);
+  if (failed(writeBytecodeToFile(module, bytecode)))
+    return module.emitError() << "cannot be written as bytecode";
+
+  if (failed(runStage(module, options, timing,
+                      [](OpPassManager &pm, const PipelineOptions &options) {
+                        buildAlgebraPipeline(pm, options);
+                        buildSchedulePipeline(pm, options);
+                        buildKernelPipeline(pm, options);
+                        buildNVVMPipeline(pm, options);
+                      })))
+    return failure();
+
+  Artifact artifact;
+  SmallVector<ArtifactFile, 2> images;
+  {
+    TimingScope scope = timing.nest("PTX");
+    PTXOptions ptxOptions;
+    ptxOptions.chip = options.chip;
+    for (auto kernels : module.getOps<gpu::GPUModuleOp>()) {
+      if (!images.empty())
+        return kernels.emitError() << "is a second gpu.module; an artifact has "
+                                      "one";
+      FailureOr<std::string> ptx = emitPTX(kernels, ptxOptions);
+      if (failed(ptx))
+        return failure();
+      images.push_back({"ptx", "module.ptx", *ptx});
+    }
+  }
+  if (images.empty())
+    return module.emitError() << "has nothing to compute on the GPU";
+  if (!options.ptxas.empty()) {
+    TimingScope scope = timing.nest("ptxas");
+    FailureOr<std::string> cubin =
+        assemble(module, images.front().contents, options);
+    if (failed(cubin))
+      return failure();
+    images.push_back({"cubin", "module.cubin", *cubin});
+  }
+
+  ManifestOptions manifestOptions;
+  manifestOptions.chip = options.chip;
+  manifestOptions.images = images;
+  manifestOptions.reference = &reference;
+  FailureOr<llvm::json::Value> manifest =
+      buildManifest(module, manifestOptions);
+  if (failed(manifest))
+    return failure();
+  artifact.files.push_back(
+      {"", "manifest.json", llvm::formatv("{0:2}\n", *manifest).str()});
+  llvm::append_range(artifact.files, images);
+  artifact.files.push_back(std::move(reference));
+  return artifact;
+}

@@ -1,0 +1,129 @@
+//===- Pipelines.cpp - The stages of the compiler, in order ---------------===//
+
+#include "quantmlir/Pipelines/Pipelines.h"
+
+#include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
+#include "mlir/Conversion/NVGPUToNVVM/NVGPUToNVVM.h"
+#include "mlir/Conversion/NVVMToLLVM/NVVMToLLVM.h"
+#include "mlir/Conversion/ReconcileUnrealizedCasts/ReconcileUnrealizedCasts.h"
+#include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+#include "quantmlir/Conversion/KernelsToNVVM/Passes.h"
+#include "quantmlir/Conversion/QuantTensorToLinalg/QuantTensorToLinalg.h"
+#include "quantmlir/Conversion/QuantTensorToQuantTile/Passes.h"
+#include "quantmlir/Conversion/QuantTileToGPU/Passes.h"
+#include "quantmlir/Dialect/QuantTensor/Transforms/Passes.h"
+#include "quantmlir/Dialect/QuantTile/Transforms/Passes.h"
+#include "quantmlir/Target/PTX/Passes.h"
+
+using namespace mlir;
+using namespace quantmlir;
+
+void quantmlir::buildAlgebraPipeline(OpPassManager &pm,
+                                     const PipelineOptions &) {
+  // A launch plan has no calls: whole programs are one function each.
+  pm.addPass(createInlinerPass());
+  pm.addPass(createSymbolDCEPass());
+  pm.addPass(quant_tensor::createQuantTensorVerifyEncodings());
+  pm.addPass(quant_tensor::createQuantTensorPullDequantize());
+  pm.addPass(quant_tensor::createQuantTensorDecomposeContractions());
+  pm.addPass(quant_tensor::createQuantTensorFuseEpilogue());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addPass(quant_tensor::createQuantTensorVerifyEncodings());
+}
+
+void quantmlir::buildSchedulePipeline(OpPassManager &pm,
+                                      const PipelineOptions &options) {
+  ConvertQuantTensorToLinalgOptions linalgOptions;
+  linalgOptions.keepScheduled = true;
+  pm.addPass(createConvertQuantTensorToLinalg(linalgOptions));
+  pm.addPass(quant_tensor::createQuantTensorLowerEncodings());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  OpPassManager &func = pm.nest<func::FuncOp>();
+  func.addPass(createConvertElementwiseToLinalgPass());
+  func.addPass(createLinalgElementwiseOpFusionPass());
+  func.addPass(createCanonicalizerPass());
+  func.addPass(createCSEPass());
+}
+
+void quantmlir::buildKernelPipeline(OpPassManager &pm,
+                                    const PipelineOptions &) {
+  pm.addPass(createConvertQuantTensorToQuantTile());
+  pm.addNestedPass<func::FuncOp>(
+      quant_tile::createQuantTileShareDestinations());
+  pm.addPass(quant_tile::createQuantTileBufferize());
+  pm.addNestedPass<func::FuncOp>(createCanonicalizerPass());
+  pm.addNestedPass<func::FuncOp>(createCSEPass());
+  pm.addPass(createQuantTileCopiesToLaunches());
+  pm.addPass(createQuantTileLowerLaunch());
+  pm.addNestedPass<func::FuncOp>(createCanonicalizerPass());
+  pm.addNestedPass<func::FuncOp>(createCSEPass());
+}
+
+void quantmlir::buildNVVMPipeline(OpPassManager &pm, const PipelineOptions &) {
+  OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
+  kernels.addPass(createCanonicalizerPass());
+  kernels.addPass(createCSEPass());
+  kernels.addPass(quant_tile::createQuantTileExpandMath());
+  kernels.addPass(memref::createExpandStridedMetadataPass());
+  kernels.addPass(createLowerAffinePass());
+  kernels.addPass(arith::createArithExpandOpsPass());
+  kernels.addPass(createConvertNVGPUToNVVMPass());
+  kernels.addPass(createSCFToControlFlowPass());
+  kernels.addPass(createConvertKernelsToNVVM());
+  kernels.addPass(createConvertNVVMToLLVMPass());
+  kernels.addPass(createReconcileUnrealizedCastsPass());
+  kernels.addPass(quant_tile::createQuantTileAnnotateKernels());
+}
+
+void quantmlir::buildQuantToPTXPipeline(OpPassManager &pm,
+                                        const PipelineOptions &options) {
+  buildAlgebraPipeline(pm, options);
+  buildSchedulePipeline(pm, options);
+  buildKernelPipeline(pm, options);
+  buildNVVMPipeline(pm, options);
+  QuantEmitPTXOptions emit;
+  emit.chip = options.chip;
+  pm.addPass(createQuantEmitPTX(emit));
+}
+
+namespace {
+
+/// PipelineOptions as text: `quant-to-ptx{chip=sm_80}`.
+struct TextOptions : PassPipelineOptions<TextOptions> {
+  Option<std::string> chip{*this, "chip",
+                           llvm::cl::desc("sm_80, sm_89 or sm_90a"),
+                           llvm::cl::init("sm_90a")};
+};
+
+} // namespace
+
+void quantmlir::registerPipelines() {
+  using Builder = void (*)(OpPassManager &, const PipelineOptions &);
+  auto add = [](StringRef name, StringRef summary, Builder build) {
+    PassPipelineRegistration<TextOptions>(
+        name, summary, [build](OpPassManager &pm, const TextOptions &text) {
+          PipelineOptions options;
+          options.chip = text.chip;
+          build(pm, options);
+        });
+  };
+  add("quant-algebra", "contractions of encoded tensors, epilogues fused",
+      buildAlgebraPipeline);
+  add("quant-schedule", "schedules, layouts, and linalg for what has no kernel",
+      buildSchedulePipeline);
+  add("quant-kernels", "a kernel for each op, launched on memrefs",
+      buildKernelPipeline);
+  add("quant-nvvm", "kernels in the LLVM and NVVM dialects", buildNVVMPipeline);
+  add("quant-to-ptx", "the whole way from linalg to PTX",
+      buildQuantToPTXPipeline);
+}

@@ -1,0 +1,159 @@
+//===- quant-compile.cpp - MLIR in, artifact out --------------------------===//
+
+#include "mlir/IR/AsmState.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Support/FileUtilities.h"
+#include "mlir/Support/Timing.h"
+#include "mlir/Tools/ParseUtilities.h"
+#include "quantmlir/Pipelines/Compile.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/ToolOutputFile.h"
+#include "llvm/Support/WithColor.h"
+
+using namespace mlir;
+using namespace quantmlir;
+namespace cl = llvm::cl;
+
+namespace {
+
+/// What comes out.
+enum class Emit { Artifact, PTX, Manifest, Algebra, Schedule, Kernels, NVVM };
+
+cl::OptionCategory category("quant-compile options");
+
+cl::opt<std::string> inputName(cl::Positional, cl::desc("<input.mlir>"),
+                               cl::init("-"), cl::cat(category));
+cl::opt<std::string>
+    outputName("o", cl::desc("The artifact's directory, or the file to write"),
+               cl::value_desc("path"), cl::cat(category));
+cl::opt<std::string> chip("chip", cl::desc("sm_80, sm_89 or sm_90a"),
+                          cl::init("sm_90a"), cl::cat(category));
+cl::opt<bool> cubin("cubin",
+                    cl::desc("Assemble the PTX with ptxas and add the cubin"),
+                    cl::cat(category));
+cl::opt<Emit> emit(
+    "emit", cl::desc("What to write:"), cl::init(Emit::Artifact),
+    cl::values(
+        clEnumValN(Emit::Artifact, "artifact", "a directory (the default)"),
+        clEnumValN(Emit::PTX, "ptx", "the kernels"),
+        clEnumValN(Emit::Manifest, "manifest", "the launch plan"),
+        clEnumValN(Emit::Algebra, "algebra", "MLIR with epilogues fused"),
+        clEnumValN(Emit::Schedule, "schedule", "MLIR with schedules chosen"),
+        clEnumValN(Emit::Kernels, "kernels", "MLIR with a kernel for each op"),
+        clEnumValN(Emit::NVVM, "nvvm", "MLIR with kernels in NVVM")),
+    cl::cat(category));
+
+int fail(const llvm::Twine &message) {
+  llvm::WithColor::error(llvm::errs(), "quant-compile") << message << "\n";
+  return EXIT_FAILURE;
+}
+
+/// Writes `text` where -o says, the standard output by default.
+int writeText(llvm::StringRef text) {
+  std::string message;
+  auto file = openOutputFile(outputName.empty() ? "-" : outputName, &message);
+  if (!file)
+    return fail(message);
+  file->os() << text;
+  file->keep();
+  return EXIT_SUCCESS;
+}
+
+LogicalResult configure(PassManager &pm) {
+  return applyPassManagerCLOptions(pm);
+}
+
+/// Runs the stages up to the one that `--emit` names and prints the module.
+int emitStage(ModuleOp module, TimingScope &timing) {
+  PassManager pm(module->getName());
+  if (failed(configure(pm)))
+    return EXIT_FAILURE;
+  pm.enableTiming(timing);
+  PipelineOptions options;
+  options.chip = chip;
+  buildAlgebraPipeline(pm, options);
+  if (emit >= Emit::Schedule)
+    buildSchedulePipeline(pm, options);
+  if (emit >= Emit::Kernels)
+    buildKernelPipeline(pm, options);
+  if (emit >= Emit::NVVM)
+    buildNVVMPipeline(pm, options);
+  if (failed(pm.run(module)))
+    return EXIT_FAILURE;
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  module.print(stream);
+  stream << "\n";
+  return writeText(text);
+}
+
+int compile(ModuleOp module, TimingScope &timing) {
+  if (emit == Emit::Artifact && outputName.empty())
+    return fail("an artifact is a directory: say where with -o");
+  CompileOptions options;
+  options.chip = chip;
+  options.configure = configure;
+  if (cubin) {
+    options.ptxas = findPTXAssembler();
+    if (options.ptxas.empty())
+      return fail("--cubin needs ptxas, which is not in $QUANTMLIR_PTXAS, "
+                  "$CUDA_HOME/bin, PATH or /usr/local/cuda/bin");
+  }
+  FailureOr<Artifact> artifact = compileModule(module, options, timing);
+  if (failed(artifact))
+    return EXIT_FAILURE;
+  if (emit == Emit::Artifact) {
+    if (llvm::Error error = writeArtifact(*artifact, outputName))
+      return fail(llvm::toString(std::move(error)));
+    return EXIT_SUCCESS;
+  }
+  llvm::StringRef name = emit == Emit::PTX ? "module.ptx" : "manifest.json";
+  for (const ArtifactFile &file : artifact->files)
+    if (file.name == name)
+      return writeText(file.contents);
+  return fail("the artifact has no " + name);
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  registerAsmPrinterCLOptions();
+  registerMLIRContextCLOptions();
+  registerPassManagerCLOptions();
+  registerDefaultTimingManagerCLOptions();
+  cl::ParseCommandLineOptions(
+      argc, argv,
+      "quant-mlir's compiler: linalg with quantized encodings to PTX\n\n"
+      "  quant-compile model.mlir -o model.qmlir\n"
+      "  quant-compile model.mlir --emit=ptx --chip=sm_80\n");
+
+  DefaultTimingManager timingManager;
+  applyDefaultTimingManagerCLOptions(timingManager);
+  TimingScope timing = timingManager.getRootScope();
+
+  DialectRegistry registry;
+  registerCompilerDialects(registry);
+  MLIRContext context(registry);
+
+  std::string message;
+  auto input = openInputFile(inputName, &message);
+  if (!input)
+    return fail(message);
+  auto sources = std::make_shared<llvm::SourceMgr>();
+  sources->AddNewSourceBuffer(std::move(input), llvm::SMLoc());
+  SourceMgrDiagnosticHandler diagnostics(*sources, &context);
+  TimingScope parsing = timing.nest("Parser");
+  OwningOpRef<ModuleOp> module =
+      parseSourceFile<ModuleOp>(sources, ParserConfig(&context));
+  parsing.stop();
+  if (!module)
+    return EXIT_FAILURE;
+  if (emit >= Emit::Algebra)
+    return emitStage(*module, timing);
+  return compile(*module, timing);
+}
