@@ -8,16 +8,11 @@
 #ifndef QUANTMLIR_INITALL_H
 #define QUANTMLIR_INITALL_H
 
-<<<<<<< HEAD
-#include "quantmlir/Conversion/QuantTensorToLinalg/QuantTensorToLinalg.h"
-#include "quantmlir/Conversion/QuantTensorToQuantTile/Passes.h"
-=======
 #include "quantmlir/Conversion/KernelsToNVVM/Passes.h"
 #include "quantmlir/Conversion/QuantTensorToLinalg/QuantTensorToLinalg.h"
 #include "quantmlir/Conversion/QuantTensorToQuantTile/Passes.h"
 #include "quantmlir/Conversion/QuantTileToGPU/Passes.h"
->>>>>>> f9e9737 (Bufferize, lower and translate kernels to PTX; launch plan from host functions)
-#include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
+    #include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
 #include "quantmlir/Dialect/QuantTensor/Transforms/Passes.h"
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 #include "quantmlir/Dialect/QuantTile/Transforms/Passes.h"
@@ -25,29 +20,29 @@
 #include "quantmlir/Pipelines/Pipelines.h"
 #include "quantmlir/Target/PTX/Passes.h"
 
-namespace quantmlir {
+    namespace quantmlir {
 
-/// Adds our dialects, and the upstream interfaces our ops implement from
-/// outside, to `registry`. Upstream dialects are the caller's to add.
-inline void registerAllDialects(mlir::DialectRegistry &registry) {
-  registry
-      .insert<quant_tensor::QuantTensorDialect, quant_tile::QuantTileDialect>();
-}
+  /// Adds our dialects, and the upstream interfaces our ops implement from
+  /// outside, to `registry`. Upstream dialects are the caller's to add.
+  inline void registerAllDialects(mlir::DialectRegistry & registry) {
+    registry.insert<quant_tensor::QuantTensorDialect,
+                    quant_tile::QuantTileDialect>();
+  }
 
-/// Makes our passes and pipelines known to the global pass registry under the
-/// names that `quant-opt --help` lists. Call it once per process.
-inline void registerAllPasses() {
-  quant_tensor::registerQuantTensorPasses();
-  registerQuantTensorToQuantTilePasses();
-  registerQuantTensorToLinalgPasses();
-  registerExecutionPasses();
-  registerReferencePipeline();
-  quant_tile::registerQuantTilePasses();
-  registerQuantTileToGPUPasses();
-  registerKernelsToNVVMPasses();
-  registerTargetPTXPasses();
-  registerPipelines();
-}
+  /// Makes our passes and pipelines known to the global pass registry under the
+  /// names that `quant-opt --help` lists. Call it once per process.
+  inline void registerAllPasses() {
+    quant_tensor::registerQuantTensorPasses();
+    registerQuantTensorToQuantTilePasses();
+    registerQuantTensorToLinalgPasses();
+    registerExecutionPasses();
+    registerReferencePipeline();
+    quant_tile::registerQuantTilePasses();
+    registerQuantTileToGPUPasses();
+    registerKernelsToNVVMPasses();
+    registerTargetPTXPasses();
+    registerPipelines();
+  }
 
 } // namespace quantmlir
 

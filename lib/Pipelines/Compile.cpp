@@ -29,6 +29,7 @@
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 #include "quantmlir/Target/PTX/Chip.h"
 #include "quantmlir/Target/PTX/EmitPTX.h"
+#include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Program.h"
@@ -71,7 +72,7 @@ static FailureOr<std::string> assemble(ModuleOp module, StringRef ptx,
                                        const CompileOptions &options) {
   SmallString<64> paths[3];
   const char *suffixes[3] = {"ptx", "cubin", "log"};
-  llvm::scope_exit remove([&] {
+  auto remove = llvm::make_scope_exit([&] {
     for (StringRef path : paths)
       llvm::sys::fs::remove(path);
   });

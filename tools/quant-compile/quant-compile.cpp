@@ -55,7 +55,8 @@ int fail(const llvm::Twine &message) {
 /// Writes `text` where -o says, the standard output by default.
 int writeText(llvm::StringRef text) {
   std::string message;
-  auto file = openOutputFile(outputName.empty() ? "-" : outputName, &message);
+  auto file = openOutputFile(outputName.empty() ? "-" : outputName.getValue(),
+                             &message);
   if (!file)
     return fail(message);
   file->os() << text;
