@@ -32,8 +32,8 @@ static std::string spell(Type type) {
 int64_t HostFunction::addBuffer(StringRef name, StringRef role, MemRefType type,
                                 ArrayRef<Expression> shape) {
   buffers.push_back(llvm::json::Object{
-      {"name", name},
-      {"role", role},
+      {"name", name.str()},
+      {"role", role.str()},
       {"element", spell(type.getElementType())},
       {"shape", llvm::json::Array(shape)},
   });
@@ -199,7 +199,7 @@ LogicalResult HostFunction::addKernel(gpu::LaunchFuncOp op,
         contract[entry.getName().getValue()] = number.getValueAsDouble();
 
   llvm::json::Object entry{
-      {"name", name},
+      {"name", name.str()},
       {"block", std::move(block)},
       {"cluster", std::move(cluster)},
       {"dynamic_shared_memory", sharedMemory},
