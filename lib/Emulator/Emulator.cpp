@@ -8,38 +8,36 @@
 using namespace mlir;
 using namespace quantmlir::emulator;
 
-Emulator::Emulator(gpu::GPUModuleOp module, const EmulatorOptions &options)
-    : module(cast<gpu::GPUModuleOp>(module->clone())), options(options) {}
+Emulator::Emulator(gpu::GPUModuleOp module, const EmulatorOptions &options,
+                   std::shared_ptr<GlobalMemory> memory)
+    : module(cast<gpu::GPUModuleOp>(module->clone())), options(options),
+      memory(memory ? std::move(memory) : std::make_shared<GlobalMemory>()) {}
 
 Emulator::~Emulator() = default;
 
 llvm::Expected<std::unique_ptr<Emulator>>
-Emulator::create(gpu::GPUModuleOp module, const EmulatorOptions &options) {
+Emulator::create(gpu::GPUModuleOp module, const EmulatorOptions &options,
+                 std::shared_ptr<GlobalMemory> memory) {
   registerBuiltinDialectTranslation(*module.getContext());
   registerLLVMDialectTranslation(*module.getContext());
-  return std::unique_ptr<Emulator>(new Emulator(module, options));
+  return std::unique_ptr<Emulator>(
+      new Emulator(module, options, std::move(memory)));
 }
 
-uint64_t Emulator::registerBuffer(llvm::StringRef name,
-                                  llvm::MutableArrayRef<char> data,
-                                  BufferRole role) {
-  auto buffer = std::make_unique<Buffer>();
-  buffer->name = name.str();
-  buffer->data = data.data();
-  buffer->size = data.size();
-  buffer->role = role;
-  if (role == BufferRole::Output || role == BufferRole::Temporary)
-    buffer->written.assign(data.size(), 0);
-  buffers.push_back(std::move(buffer));
-  return address::globalTag | uint64_t(buffers.size()) << address::bufferShift;
+bool Emulator::hasKernel(llvm::StringRef name) {
+  auto function = module->lookupSymbol<LLVM::LLVMFuncOp>(name);
+  return function && !function.isExternal();
 }
 
-void Emulator::unregisterBuffer(uint64_t address) {
-  uint64_t number = (address & ~address::globalTag) >> address::bufferShift;
-  assert(number > 0 && number <= buffers.size() && "not a registered buffer");
-  Buffer &buffer = *buffers[number - 1];
-  buffer.registered = false;
-  buffer.written = {};
+llvm::SmallVector<uint32_t> Emulator::getParameterSizes(llvm::StringRef name) {
+  llvm::SmallVector<uint32_t> sizes;
+  auto function = module->lookupSymbol<LLVM::LLVMFuncOp>(name);
+  if (!function)
+    return sizes;
+  DataLayout layout = DataLayout::closest(function);
+  for (Type type : function.getArgumentTypes())
+    sizes.push_back(layout.getTypeSize(type).getFixedValue());
+  return sizes;
 }
 
 template <typename... Args>
@@ -90,27 +88,8 @@ llvm::Expected<Report> Emulator::launch(llvm::StringRef name,
     return makeError(
         "launch of '{0}' with {1} arguments; it has {2} parameters", name,
         arguments.size(), kernel->parameterCount);
-  for (auto &buffer : buffers)
+  for (const auto &buffer : memory->getBuffers())
     buffer->sharing.clear();
-  Launch launch(*kernel, shape, arguments, buffers, options);
+  Launch launch(*kernel, shape, arguments, memory->getBuffers(), options);
   return launch.run();
-}
-
-Report Emulator::checkOutputs() const {
-  Report report;
-  for (const auto &buffer : buffers) {
-    if (!buffer->registered || buffer->role != BufferRole::Output)
-      continue;
-    uint64_t missing = llvm::count(buffer->written, 0);
-    if (!missing)
-      continue;
-    uint64_t first = llvm::find(buffer->written, 0) - buffer->written.begin();
-    report.findings.push_back(Finding{
-        FindingKind::UnwrittenOutput, module.get()->getLoc(),
-        llvm::formatv("{0} of {1} bytes of output buffer '{2}' were never "
-                      "written, the first is byte {3}",
-                      missing, buffer->size, buffer->name, first),
-        std::nullopt, std::nullopt});
-  }
-  return report;
 }

@@ -105,7 +105,7 @@ llvm::Error Arguments::add(StringRef text, Emulator &emulator) {
   }
 
   uint64_t address =
-      emulator.registerBuffer(storage->name, storage->bytes, *role);
+      emulator.getMemory().registerBuffer(storage->name, storage->bytes, *role);
   bits.push_back(address);
   if (isMemref) {
     bits.append({address, 0});

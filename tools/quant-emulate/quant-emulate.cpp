@@ -80,7 +80,7 @@ static LogicalResult run(gpu::GPUModuleOp module, Location location,
     return fail(report.takeError());
   // A launch that was given up has not written all, which is no second fault.
   if (report->isClean())
-    *report = (*emulator)->checkOutputs();
+    *report = (*emulator)->getMemory().checkOutputs(module.getLoc());
   report->emit();
   if (printBuffers)
     arguments.print(os);

@@ -10,7 +10,7 @@
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/IR/OwningOpRef.h"
-#include "quantmlir/Emulator/Report.h"
+#include "quantmlir/Emulator/GlobalMemory.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/Error.h"
 #include <memory>
@@ -18,7 +18,6 @@
 namespace quantmlir::emulator {
 
 class Kernel;
-struct Buffer;
 
 /// How an emulator runs.
 struct EmulatorOptions {
@@ -28,14 +27,6 @@ struct EmulatorOptions {
   size_t stackSize = 256 * 1024;
   /// Findings after which a launch stops looking for more.
   unsigned maxFindings = 100;
-};
-
-/// What a kernel may do with a registered buffer.
-enum class BufferRole {
-  Input,     ///< holds data; writing is a fault
-  InOut,     ///< holds data; may be written
-  Output,    ///< holds nothing yet; every byte must be written
-  Temporary, ///< holds nothing yet; reading before writing is a fault
 };
 
 /// The shape of a launch, as the CUDA driver takes it.
@@ -49,18 +40,19 @@ struct LaunchShape {
 class Emulator {
 public:
   /// Takes a copy of `module`. The context must have had
-  /// `registerEmulationModels` applied.
+  /// `registerEmulationModels` applied. Emulators may share a memory; without
+  /// one, a new one is made.
   static llvm::Expected<std::unique_ptr<Emulator>>
-  create(mlir::gpu::GPUModuleOp module, const EmulatorOptions &options = {});
+  create(mlir::gpu::GPUModuleOp module, const EmulatorOptions &options = {},
+         std::shared_ptr<GlobalMemory> memory = nullptr);
   ~Emulator();
 
-  /// Makes `data` global memory and returns its device address. Addresses of
-  /// different buffers are far apart, so any overrun is seen and blamed on the
-  /// right buffer. `data` must outlive the emulator's launches.
-  uint64_t registerBuffer(llvm::StringRef name,
-                          llvm::MutableArrayRef<char> data, BufferRole role);
-  /// Forgets a buffer, given its device address.
-  void unregisterBuffer(uint64_t address);
+  GlobalMemory &getMemory() { return *memory; }
+
+  bool hasKernel(llvm::StringRef name);
+  /// Bytes of each parameter of kernel `name`; empty if there is no such
+  /// kernel.
+  llvm::SmallVector<uint32_t> getParameterSizes(llvm::StringRef name);
 
   /// Runs kernel `name`. `arguments` holds the bits of each parameter: device
   /// addresses and integers, zero-extended. An error says that the launch could
@@ -69,16 +61,14 @@ public:
   llvm::Expected<Report> launch(llvm::StringRef name, const LaunchShape &shape,
                                 llvm::ArrayRef<uint64_t> arguments);
 
-  /// One finding for each Output buffer with bytes that no launch has written.
-  Report checkOutputs() const;
-
 private:
-  Emulator(mlir::gpu::GPUModuleOp module, const EmulatorOptions &options);
+  Emulator(mlir::gpu::GPUModuleOp module, const EmulatorOptions &options,
+           std::shared_ptr<GlobalMemory> memory);
 
   mlir::OwningOpRef<mlir::gpu::GPUModuleOp> module;
   EmulatorOptions options;
   llvm::StringMap<std::unique_ptr<Kernel>> kernels;
-  std::vector<std::unique_ptr<Buffer>> buffers;
+  std::shared_ptr<GlobalMemory> memory;
 };
 
 } // namespace quantmlir::emulator

@@ -1,0 +1,149 @@
+//===- Device.cpp - An emulated device ------------------------------------===//
+
+#include "Device.h"
+#include "mlir/Dialect/DLTI/DLTI.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Support/FileUtilities.h"
+#include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
+#include "quantmlir/Emulator/EmulatableOpInterface.h"
+
+using namespace mlir;
+using namespace quantmlir::emulator;
+
+static DialectRegistry makeRegistry() {
+  DialectRegistry registry;
+  registry.insert<gpu::GPUDialect, LLVM::LLVMDialect, NVVM::NVVMDialect,
+                  DLTIDialect, quantmlir::quant_tile::QuantTileDialect>();
+  registerEmulationModels(registry);
+  return registry;
+}
+
+Device::Device() : context(makeRegistry(), MLIRContext::Threading::DISABLED) {}
+
+Device &Device::get() {
+  // Never destroyed: the runtime never closes its driver either.
+  static Device *device = new Device();
+  return *device;
+}
+
+//===----------------------------------------------------------------------===//
+// Modules
+//===----------------------------------------------------------------------===//
+
+Module *Device::load(std::string &log) {
+  std::lock_guard<std::mutex> lock(mutex);
+  const char *path = std::getenv("QUANTMLIR_EMULATOR_KERNELS");
+  if (!path) {
+    log = "QUANTMLIR_EMULATOR_KERNELS does not name the kernels' MLIR";
+    return nullptr;
+  }
+  auto file = openInputFile(path, &log);
+  if (!file)
+    return nullptr;
+  auto loaded = std::make_unique<Module>();
+  loaded->sources.AddNewSourceBuffer(std::move(file), llvm::SMLoc());
+  ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+    log += diagnostic.str() + "\n";
+    return success();
+  });
+  loaded->operation = parseSourceFile<ModuleOp>(loaded->sources, &context);
+  if (!loaded->operation)
+    return nullptr;
+  auto kernels = loaded->operation->getOps<gpu::GPUModuleOp>();
+  if (kernels.empty()) {
+    log = std::string(path) + " holds no gpu.module";
+    return nullptr;
+  }
+  auto emulator = Emulator::create(*kernels.begin(), EmulatorOptions(), memory);
+  if (!emulator) {
+    log = llvm::toString(emulator.takeError());
+    return nullptr;
+  }
+  loaded->emulator = std::move(*emulator);
+  modules.push_back(std::move(loaded));
+  return modules.back().get();
+}
+
+void Device::unload(Module *module) {
+  std::lock_guard<std::mutex> lock(mutex);
+  llvm::erase_if(modules, [&](auto &other) { return other.get() == module; });
+}
+
+Function *Module::getFunction(llvm::StringRef name) {
+  if (!emulator->hasKernel(name))
+    return nullptr;
+  std::unique_ptr<Function> &function = functions[name];
+  if (!function)
+    function = std::make_unique<Function>(Function{this, name.str()});
+  return function.get();
+}
+
+//===----------------------------------------------------------------------===//
+// Memory
+//===----------------------------------------------------------------------===//
+
+uint64_t Device::allocate(size_t bytes) {
+  std::lock_guard<std::mutex> lock(mutex);
+  std::vector<char> storage(bytes);
+  std::string name = "allocation " + std::to_string(allocations.size());
+  // It holds nothing until a kernel or a copy writes it.
+  uint64_t address =
+      memory->registerBuffer(name, storage, BufferRole::Temporary);
+  allocations[address] = std::move(storage);
+  return address;
+}
+
+bool Device::free(uint64_t address) {
+  std::lock_guard<std::mutex> lock(mutex);
+  if (!allocations.erase(address))
+    return address == 0;
+  memory->unregisterBuffer(address);
+  return true;
+}
+
+bool Device::write(uint64_t address, const void *from, size_t bytes) {
+  std::lock_guard<std::mutex> lock(mutex);
+  return tell(memory->write(address, from, bytes));
+}
+
+bool Device::read(void *to, uint64_t address, size_t bytes) {
+  std::lock_guard<std::mutex> lock(mutex);
+  return tell(memory->read(to, address, bytes, UnknownLoc::get(&context)));
+}
+
+//===----------------------------------------------------------------------===//
+// Launches
+//===----------------------------------------------------------------------===//
+
+bool Device::tell(llvm::Expected<Report> report) {
+  if (!report) {
+    clean = false;
+    llvm::errs() << "emulator: " << llvm::toString(report.takeError()) << "\n";
+    return false;
+  }
+  if (report->isClean())
+    return true;
+  clean = false;
+  report->emit();
+  return true; // told by the next synchronisation, as a device would
+}
+
+bool Device::launch(Function &function, const LaunchShape &shape,
+                    void **parameters) {
+  std::lock_guard<std::mutex> lock(mutex);
+  Emulator &emulator = *function.module->emulator;
+  llvm::SmallVector<uint64_t> arguments;
+  for (auto [index, size] :
+       llvm::enumerate(emulator.getParameterSizes(function.name))) {
+    uint64_t bits = 0;
+    std::memcpy(&bits, parameters[index], std::min<size_t>(size, sizeof(bits)));
+    arguments.push_back(bits);
+  }
+  return tell(emulator.launch(function.name, shape, arguments));
+}
+
+bool Device::isClean() {
+  std::lock_guard<std::mutex> lock(mutex);
+  return clean;
+}

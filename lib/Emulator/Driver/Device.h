@@ -1,0 +1,67 @@
+//===- Device.h - An emulated device --------------------------------------===//
+
+#ifndef QUANTMLIR_LIB_EMULATOR_DRIVER_DEVICE_H
+#define QUANTMLIR_LIB_EMULATOR_DRIVER_DEVICE_H
+
+#include "mlir/IR/MLIRContext.h"
+#include "quantmlir/Emulator/Emulator.h"
+#include "llvm/Support/SourceMgr.h"
+#include <map>
+#include <mutex>
+
+namespace quantmlir::emulator {
+
+struct Module;
+
+/// A kernel of a loaded module.
+struct Function {
+  Module *module;
+  std::string name;
+};
+
+/// Kernels read from one file.
+struct Module {
+  llvm::SourceMgr sources;
+  mlir::OwningOpRef<mlir::ModuleOp> operation;
+  std::unique_ptr<Emulator> emulator;
+  llvm::StringMap<std::unique_ptr<Function>> functions;
+
+  /// Null if there is no kernel of this name.
+  Function *getFunction(llvm::StringRef name);
+};
+
+/// The process's device: its memory and its modules.
+class Device {
+public:
+  static Device &get();
+
+  /// Reads the MLIR that QUANTMLIR_EMULATOR_KERNELS names; null with the reason
+  /// in `log` if it cannot.
+  Module *load(std::string &log);
+  void unload(Module *module);
+
+  uint64_t allocate(size_t bytes);
+  bool free(uint64_t address);
+  bool write(uint64_t address, const void *from, size_t bytes);
+  bool read(void *to, uint64_t address, size_t bytes);
+
+  /// Runs a kernel to its end and prints its findings to standard error.
+  bool launch(Function &function, const LaunchShape &shape, void **parameters);
+  /// Whether every launch and copy so far was clean.
+  bool isClean();
+
+private:
+  Device();
+  bool tell(llvm::Expected<Report> report);
+
+  std::mutex mutex;
+  mlir::MLIRContext context;
+  std::shared_ptr<GlobalMemory> memory = std::make_shared<GlobalMemory>();
+  std::map<uint64_t, std::vector<char>> allocations;
+  std::vector<std::unique_ptr<Module>> modules;
+  bool clean = true;
+};
+
+} // namespace quantmlir::emulator
+
+#endif // QUANTMLIR_LIB_EMULATOR_DRIVER_DEVICE_H
