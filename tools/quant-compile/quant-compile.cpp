@@ -140,6 +140,9 @@ int main(int argc, char **argv) {
   DialectRegistry registry;
   registerCompilerDialects(registry);
   MLIRContext context(registry);
+  // Messages point into the user's file; the op as we see it by then would not
+  // tell them more.
+  context.printOpOnDiagnostic(false);
 
   std::string message;
   auto input = openInputFile(inputName, &message);

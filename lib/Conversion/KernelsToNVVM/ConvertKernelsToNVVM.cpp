@@ -63,12 +63,13 @@ struct ConvertKernelsToNVVM
                                       std::move(patterns))))
       return signalPassFailure();
 
-    WalkResult left = getOperation()->walk([&](Operation *op) {
-      if (isa<LLVM::LLVMDialect, NVVM::NVVMDialect>(op->getDialect()) ||
-          isa<gpu::GPUModuleOp, UnrealizedConversionCastOp>(op))
-        return WalkResult::advance();
-      return WalkResult(op->emitOpError() << "cannot be lowered to NVVM");
-    });
+    WalkResult left =
+        getOperation()->walk<WalkOrder::PreOrder>([&](Operation *op) {
+          if (isa<LLVM::LLVMDialect, NVVM::NVVMDialect>(op->getDialect()) ||
+              isa<gpu::GPUModuleOp, UnrealizedConversionCastOp>(op))
+            return WalkResult::advance();
+          return WalkResult(op->emitOpError() << "cannot be lowered to NVVM");
+        });
     if (left.wasInterrupted())
       signalPassFailure();
   }

@@ -42,6 +42,43 @@ struct ConvertQuantTensorToQuantTile
         return op->emitOpError() << "cannot be decomposed into simple ops";
       rewriter.replaceOp(op, *values);
     }
+    return lowerTensorOps(func, rewriter);
+  }
+
+  /// Tensor ops that compute something become linalg; those that only view
+  /// something are bufferization's.
+  LogicalResult lowerTensorOps(func::FuncOp func, IRRewriter &rewriter) {
+    SmallVector<Operation *> ops;
+    func.walk([&](Operation *op) {
+      if (isa<tensor::PadOp, tensor::GenerateOp, tensor::ConcatOp,
+              tensor::FromElementsOp>(op))
+        ops.push_back(op);
+    });
+    for (Operation *op : ops) {
+      rewriter.setInsertionPoint(op);
+      LogicalResult result = failure();
+      if (auto pad = dyn_cast<tensor::PadOp>(op)) {
+        result = linalg::rewriteInDestinationPassingStyle(rewriter, pad);
+      } else if (auto generate = dyn_cast<tensor::GenerateOp>(op)) {
+        result = linalg::rewriteInDestinationPassingStyle(rewriter, generate);
+      } else if (auto concat = dyn_cast<tensor::ConcatOp>(op)) {
+        FailureOr<SmallVector<Value>> values =
+            concat.decomposeOperation(rewriter);
+        if (succeeded(values))
+          rewriter.replaceOp(concat, *values);
+        result = values;
+      } else if (auto elements = cast<tensor::FromElementsOp>(op);
+                 elements.getElements().size() == 1) {
+        Value empty = tensor::EmptyOp::create(
+            rewriter, op->getLoc(), elements.getType().getShape(),
+            elements.getType().getElementType());
+        rewriter.replaceOpWithNewOp<linalg::FillOp>(
+            elements, elements.getElements(), empty);
+        result = success();
+      }
+      if (failed(result))
+        return op->emitOpError() << "has no kernel";
+    }
     return success();
   }
 

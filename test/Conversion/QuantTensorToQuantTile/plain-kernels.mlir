@@ -178,3 +178,24 @@ func.func @gather(%t: tensor<?x384xf32>, %ids: tensor<?xi64>, %scale: tensor<f32
   } -> tensor<?x384xf32>
   return %0 : tensor<?x384xf32>
 }
+
+// -----
+
+// What computes a tensor is a kernel as well; a concatenation is two copies.
+// CHECK-LABEL: func.func @tensor_ops
+// CHECK: quant_tile.launch
+// CHECK: %[[A:.*]] = tensor.insert_slice
+// CHECK: tensor.insert_slice %{{.*}} into %[[A]]
+// CHECK-NOT: tensor.pad
+// CHECK-NOT: tensor.concat
+func.func @tensor_ops(%x: tensor<4x7xf32>, %s: tensor<f32>) -> (tensor<8x8xf32>, tensor<1xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %p = tensor.pad %x low[0, 0] high[0, 1] {
+  ^bb0(%i: index, %j: index):
+    tensor.yield %zero : f32
+  } : tensor<4x7xf32> to tensor<4x8xf32>
+  %c = tensor.concat dim(0) %p, %p : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<8x8xf32>
+  %e = tensor.extract %s[] : tensor<f32>
+  %f = tensor.from_elements %e : tensor<1xf32>
+  return %c, %f : tensor<8x8xf32>, tensor<1xf32>
+}

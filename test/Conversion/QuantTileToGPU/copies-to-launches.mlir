@@ -1,0 +1,14 @@
+// RUN: quant-opt %s --quant-tile-copies-to-launches | FileCheck %s
+
+// The kernel reads through the source's strides.
+// CHECK: gpu.func @elementwise_0(%[[IN:.*]]: memref<4x8xf32, strided<[16, 1], offset: 36>>, %[[OUT:.*]]: memref<4x8xf32>) kernel
+// CHECK: memref.load %[[IN]]
+// CHECK: memref.store %{{.*}}, %[[OUT]]
+// CHECK-LABEL: func.func @copy
+// CHECK-NOT: memref.copy
+// CHECK: quant_tile.launch @kernels::@elementwise_0 {{.*}} block [256, 1, 1] ins(%{{.*}} : memref<4x8xf32, strided<[16, 1], offset: 36>>) outs(%{{.*}} : memref<4x8xf32>)
+func.func @copy(%x: memref<8x16xf32>, %y: memref<4x8xf32>) {
+  %s = memref.subview %x[2, 4] [4, 8] [1, 1] : memref<8x16xf32> to memref<4x8xf32, strided<[16, 1], offset: 36>>
+  memref.copy %s, %y : memref<4x8xf32, strided<[16, 1], offset: 36>> to memref<4x8xf32>
+  return
+}

@@ -1,0 +1,72 @@
+// RUN: quant-opt %s --quant-tile-bufferize --split-input-file --verify-diagnostics | FileCheck %s
+
+gpu.module @kernels {
+  gpu.func @k(%in: memref<64xf32>, %out: memref<64xf32>) kernel { gpu.return }
+}
+
+// CHECK-LABEL: func.func @chain
+// CHECK-SAME: (%[[X:.*]]: memref<64xf32>) -> memref<64xf32>
+// CHECK: %[[A:.*]] = memref.alloc() {alignment = 256 : i64}
+// CHECK: quant_tile.launch {{.*}} ins(%[[X]] : memref<64xf32>) outs(%[[A]] : memref<64xf32>)
+// CHECK: %[[B:.*]] = memref.alloc() {alignment = 256 : i64}
+// CHECK: quant_tile.launch {{.*}} ins(%[[A]] : memref<64xf32>) outs(%[[B]] : memref<64xf32>)
+// CHECK-NOT: memref.copy
+// CHECK: return %[[B]]
+func.func @chain(%x: tensor<64xf32>) -> tensor<64xf32> {
+  %c1 = arith.constant 1 : index
+  %e = tensor.empty() : tensor<64xf32>
+  %0 = quant_tile.launch @kernels::@k grid(%c1, %c1, %c1) block [64, 1, 1]
+      ins(%x : tensor<64xf32>) outs(%e : tensor<64xf32>) -> tensor<64xf32>
+  %f = tensor.empty() : tensor<64xf32>
+  %1 = quant_tile.launch @kernels::@k grid(%c1, %c1, %c1) block [64, 1, 1]
+      ins(%0 : tensor<64xf32>) outs(%f : tensor<64xf32>) -> tensor<64xf32>
+  return %1 : tensor<64xf32>
+}
+
+// The caller's init is not written to: the result has a place of its own.
+// CHECK-LABEL: func.func @argument_as_destination
+// CHECK-SAME: (%[[X:.*]]: memref<64xf32>, %[[INIT:.*]]: memref<64xf32>)
+// CHECK: %[[A:.*]] = memref.alloc()
+// CHECK-NOT: memref.copy
+// CHECK: quant_tile.launch {{.*}} outs(%[[A]] :
+func.func @argument_as_destination(%x: tensor<64xf32>, %init: tensor<64xf32>) -> tensor<64xf32> {
+  %c1 = arith.constant 1 : index
+  %0 = quant_tile.launch @kernels::@k grid(%c1, %c1, %c1) block [64, 1, 1]
+      ins(%x : tensor<64xf32>) outs(%init : tensor<64xf32>) -> tensor<64xf32>
+  return %0 : tensor<64xf32>
+}
+
+// Results never share memory with arguments or with each other.
+// CHECK-LABEL: func.func @returned_argument
+// CHECK-SAME: (%[[X:.*]]: memref<64xf32>)
+// CHECK: %[[A:.*]] = memref.alloc()
+// CHECK: memref.copy %[[X]], %[[A]]
+// CHECK: %[[B:.*]] = memref.alloc()
+// CHECK: memref.copy %[[X]], %[[B]]
+// CHECK: return %[[A]], %[[B]]
+func.func @returned_argument(%x: tensor<64xf32>) -> (tensor<64xf32>, tensor<64xf32>) {
+  return %x, %x : tensor<64xf32>, tensor<64xf32>
+}
+
+// Kernels take rows that follow each other: a slice is made contiguous.
+// CHECK-LABEL: func.func @slice
+// CHECK: %[[VIEW:.*]] = memref.subview
+// CHECK: memref.copy %[[VIEW]], %[[PACKED:[a-z0-9_]+]]
+// CHECK: quant_tile.launch {{.*}} ins(%[[PACKED]] : memref<64xf32>)
+func.func @slice(%x: tensor<64x2xf32>) -> tensor<64xf32> {
+  %c1 = arith.constant 1 : index
+  %s = tensor.extract_slice %x[0, 1] [64, 1] [1, 1] : tensor<64x2xf32> to tensor<64xf32>
+  %e = tensor.empty() : tensor<64xf32>
+  %0 = quant_tile.launch @kernels::@k grid(%c1, %c1, %c1) block [64, 1, 1]
+      ins(%s : tensor<64xf32>) outs(%e : tensor<64xf32>) -> tensor<64xf32>
+  return %0 : tensor<64xf32>
+}
+
+// -----
+
+// expected-error @below {{has control flow between blocks; only structured control flow can become a launch plan}}
+func.func @blocks(%x: tensor<64xf32>) -> tensor<64xf32> {
+  cf.br ^bb1
+^bb1:
+  return %x : tensor<64xf32>
+}
