@@ -22,9 +22,10 @@
 //
 // CHECK-SAME: "images": [{"bytes": {{[0-9]+}}, "crc32": "{{[0-9a-f]+}}", "file": "module.ptx", "kind": "ptx"}],
 // CHECK-SAME: "kernels": [
-// CHECK-SAME: {"block": [256, 1, 1], "cluster": [1, 1, 1], "contract": {"offset": 0{{.*}}, "u_acc": 5.96{{.*}}e-08, "u_decode": 0{{.*}}},
+// CHECK-SAME: {"block": [256, 1, 1], "cluster": [1, 1, 1], "contract": {"offset": 0, "u_acc": 5.960464477539063e-08, "u_decode": 0},
 // CHECK-SAME: "dependent_launch": false, "dynamic_shared_memory": 0, "name": "reduce_0",
 // CHECK-SAME: "parameters": ["pointer", "pointer", "i64", "i64", "i64", "i64", "i64", "pointer", "pointer", "i64", "i64", "i64"]},
+// CHECK-SAME: "name": "elementwise_1",
 // CHECK-SAME: "producer": "quant-mlir {{[0-9.]+}}"
 // CHECK-SAME: "reference": {"bytes": {{[0-9]+}}, "crc32": "{{[0-9a-f]+}}", "file": "reference.mlirbc"}, "version": 1}
 
