@@ -1,0 +1,100 @@
+//===- QuantRun.h - Parts of the quant-run tool -----------------*- C++ -*-===//
+
+#ifndef QUANTMLIR_TOOLS_QUANT_RUN_QUANTRUN_H
+#define QUANTMLIR_TOOLS_QUANT_RUN_QUANTRUN_H
+
+#include "quantmlir/Runtime/ArrayIO.h"
+#include "quantmlir/Runtime/Runtime.h"
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/Twine.h"
+#include "llvm/Support/Error.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace quantmlir::run {
+
+/// What the command line says.
+struct Options {
+  std::string artifact;
+  /// Empty: the only one that prepares nothing.
+  std::string function;
+  /// NAME=FILE.npy each.
+  std::vector<std::string> inputs;
+  /// .npz or .safetensors files.
+  std::vector<std::string> inputFiles;
+  std::string output;
+  int ordinal = 0;
+  QuantmlirRtImage image = QUANTMLIR_RT_IMAGE_AUTO;
+  /// Timed runs after the first; 0 for none.
+  unsigned bench = 0;
+  /// Convert arrays whose element type differs from the argument's.
+  bool convert = false;
+  /// Take integers for the bits of a float argument of the same width, and
+  /// write such results as integers where the file format lacks their type.
+  bool bits = false;
+};
+
+template <auto destroy> struct Destroyer {
+  template <typename T> void operator()(T *handle) const { destroy(handle); }
+};
+using ArtifactHandle =
+    std::unique_ptr<QuantmlirRtArtifact, Destroyer<quantmlirRtArtifactDestroy>>;
+
+llvm::Error makeError(const llvm::Twine &message);
+/// Turns a status of the runtime into an error with its message.
+llvm::Error check(QuantmlirRtStatus status);
+
+/// An argument as both the manifest and the reference describe it. Sizes that
+/// are not constant are -1.
+struct Argument {
+  std::string name;
+  std::string element;
+  std::vector<int64_t> shape;
+};
+
+/// The arrays that the user named, by name.
+class Inputs {
+public:
+  static llvm::Expected<Inputs> read(const Options &options);
+
+  /// The array for `argument`, converted where the options allow it; or an
+  /// error that says what is missing or does not fit.
+  llvm::Expected<io::Array> get(const Argument &argument);
+
+  /// Fails if an array given by --input was never asked for: a misspelt name.
+  llvm::Error checkAllUsed() const;
+
+private:
+  explicit Inputs(const Options &options) : options(options) {}
+
+  const Options &options;
+  io::ArrayMap arrays;
+  /// Names given by --input that nobody has asked for yet.
+  std::vector<std::string> unused;
+};
+
+/// Results in the function's order, and the time of a run if measured.
+struct Outcome {
+  std::vector<std::pair<std::string, io::Array>> results;
+  double microseconds = 0;
+};
+
+/// Prints functions, kernels and buffers of an artifact as a table.
+llvm::Error list(const QuantmlirRtArtifact *artifact);
+
+/// Runs the artifact's reference on this machine.
+llvm::Expected<Outcome> runOnCpu(const QuantmlirRtArtifact *artifact,
+                                 const std::string &function, Inputs &inputs,
+                                 const Options &options);
+
+/// Runs the artifact's kernels on a CUDA device.
+llvm::Expected<Outcome> runOnCuda(const QuantmlirRtArtifact *artifact,
+                                  size_t function, Inputs &inputs,
+                                  const Options &options);
+
+} // namespace quantmlir::run
+
+#endif // QUANTMLIR_TOOLS_QUANT_RUN_QUANTRUN_H
