@@ -1,0 +1,106 @@
+"""Compiles every case into one folder, with an index.json that describes them.
+
+Runs where the compiler is; the folder then goes to the machine with the GPU.
+    python benchmarks/build_artifacts.py --out artifacts [--set check|bench|all]
+"""
+
+import argparse
+import concurrent.futures
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import cases  # noqa: E402
+from artifact import find_library  # noqa: E402
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
+
+
+def compile_case(case, out, compiler, chip):
+    """Returns the index entry of one case; its error if it does not compile."""
+    source = os.path.join(out, case.name + ".mlir")
+    folder = os.path.join(out, case.name)
+    with open(source, "w") as file:
+        file.write(case.mlir())
+    start = time.monotonic()
+    done = subprocess.run(
+        [compiler, source, f"--chip={chip}", "-o", folder],
+        capture_output=True,
+        text=True,
+    )
+    entry = case.describe()
+    entry["seconds"] = round(time.monotonic() - start, 3)
+    if done.returncode != 0:
+        entry["error"] = done.stderr.strip() or f"exit {done.returncode}"
+    else:
+        entry["artifact"] = case.name
+    return entry
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", required=True, help="folder to fill")
+    parser.add_argument(
+        "--set", choices=["check", "bench", "all"], default="all"
+    )
+    parser.add_argument("--chip", default="sm_90a")
+    parser.add_argument(
+        "--quant-compile",
+        default=os.path.join(ROOT, "build", "bin", "quant-compile"),
+    )
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--only", default="", help="names that contain this")
+    options = parser.parse_args()
+
+    chosen = {}
+    if options.set in ("check", "all"):
+        for case in cases.check_cases():
+            chosen[case.name] = case
+    lines = []
+    if options.set in ("bench", "all"):
+        for case, rows in cases.bench_cases():
+            chosen[case.name] = case
+            lines.append(dict(case=case.name, m=rows))
+    chosen = {n: c for n, c in chosen.items() if options.only in n}
+    lines = [line for line in lines if line["case"] in chosen]
+
+    os.makedirs(options.out, exist_ok=True)
+    commit = subprocess.run(
+        ["git", "-C", ROOT, "rev-parse", "HEAD"], capture_output=True, text=True
+    ).stdout.strip()
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        entries = list(
+            pool.map(
+                lambda case: compile_case(
+                    case, options.out, options.quant_compile, options.chip
+                ),
+                chosen.values(),
+            )
+        )
+    failed = [entry for entry in entries if "error" in entry]
+    for entry in failed:
+        print(f"{entry['name']}: {entry['error']}", file=sys.stderr)
+    checked = {case.name for case in cases.check_cases()}
+    index = dict(
+        commit=commit,
+        chip=options.chip,
+        cases=entries,
+        check=[e["name"] for e in entries if e["name"] in checked],
+        bench=lines,
+    )
+    # The library travels with the artifacts: the other machine builds nothing.
+    shutil.copy(
+        find_library(), os.path.join(options.out, "libquantmlir_runtime.so")
+    )
+    with open(os.path.join(options.out, "index.json"), "w") as file:
+        json.dump(index, file, indent=1)
+    print(f"{len(entries) - len(failed)} of {len(entries)} cases compiled")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

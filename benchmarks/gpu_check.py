@@ -1,0 +1,268 @@
+"""Runs every artifact of a folder on random inputs and compares the results
+with float64 within the numeric contract of the kernels.
+
+    python benchmarks/gpu_check.py ARTIFACTS [--json report.json]
+
+Outputs and workspace are poisoned before each run, and guard bytes around the
+output show writes outside it. Each run is repeated: the bits must be the same.
+"""
+
+import argparse
+import concurrent.futures
+import concurrent.futures.process
+import datetime
+import json
+import multiprocessing
+import os
+import sys
+
+import numpy as np
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import artifact as rt  # noqa: E402
+import cases  # noqa: E402
+
+GUARD = 4096
+POISON = 0xFF
+
+
+class Failure(Exception):
+    """A wrong result; the text says what and where."""
+
+
+class ContextLost(Exception):
+    """The driver failed; nothing more can be learned in this process."""
+
+
+def upload(context, array):
+    memory = context.allocate(array.nbytes)
+    if array.nbytes:
+        memory.write(np.ascontiguousarray(array).tobytes())
+    return memory
+
+
+class Runner:
+    """One artifact on the device, its weights prepared."""
+
+    def __init__(self, context, folder, case):
+        self.context, self.case = context, case
+        self.artifact = rt.Artifact(context.library, folder)
+        self.executable = rt.Executable(context, self.artifact)
+        self.function = self.artifact.main()
+
+    def prepare(self, inputs):
+        """Runs the prepare function; the memory of each prepared buffer."""
+        function = self.function.prepare
+        if function is None:
+            return {}
+        plan = rt.Plan(function)
+        memory = {}
+        for buffer in function.by_role(rt.INPUT, rt.WEIGHT):
+            memory[buffer.name] = upload(self.context, inputs[buffer.name])
+        outputs = []
+        for buffer in function.by_role(rt.OUTPUT):
+            memory[buffer.name] = self.context.allocate(plan.bytes(buffer))
+            outputs.append(memory[buffer.name])
+        space = self.context.allocate(plan.workspace_bytes)
+        self.executable.launch(
+            plan,
+            {name: m.address for name, m in memory.items()},
+            (space.address, space.size),
+        )
+        self.context.synchronize()
+        return {
+            buffer.name: outputs[buffer.prepared_from]
+            for buffer in self.function.by_role(rt.PREPARED)
+        }
+
+    def run(self, inputs, prepared, rows):
+        """The output's bits, and the largest contract of the kernels run."""
+        function = self.function
+        dims = []
+        for _, index, axis in function.dims:
+            name = function.buffers[index].name
+            dims.append(inputs[name].shape[axis])
+        plan = rt.Plan(function, dims)
+        memory = dict(prepared)
+        for buffer in function.by_role(rt.INPUT, rt.WEIGHT):
+            memory[buffer.name] = upload(self.context, inputs[buffer.name])
+        addresses = {name: m.address for name, m in memory.items()}
+        (output,) = function.by_role(rt.OUTPUT)
+        size = plan.bytes(output)
+        guarded = self.context.allocate(size + 2 * GUARD)
+        guarded.write(bytes([POISON]) * guarded.size)
+        addresses[output.name] = guarded.address + GUARD
+        space = self.context.allocate(plan.workspace_bytes)
+        if space.size:
+            space.write(bytes([POISON]) * space.size)
+        self.executable.launch(plan, addresses, (space.address, space.size))
+        self.context.synchronize()
+        data = np.frombuffer(guarded.read(), np.uint8)
+        before, result, after = np.split(data, [GUARD, GUARD + size])
+        if (before != POISON).any() or (after != POISON).any():
+            raise Failure("wrote outside the output")
+        if plan.shape(output) != (rows, self.case.n):
+            raise Failure(f"the output has shape {plan.shape(output)}")
+        if output.element != "bf16":
+            raise Failure(f"the output has elements of {output.element}")
+        contract = [0.0, 0.0, 0.0]
+        for kernel, _ in plan.launches():
+            found = (kernel.u_acc, kernel.u_decode, kernel.offset)
+            contract = [max(a, abs(b)) for a, b in zip(contract, found)]
+        bits = result.view(np.uint16).reshape(rows, self.case.n)
+        return bits, contract, [k.name.decode() for k, _ in plan.launches()]
+
+
+def compare(case, inputs, bits, contract):
+    """The largest error as a fraction of its bound; raises beyond 1."""
+    exact, bound = case.reference(inputs, contract)
+    if bits.size == 0:
+        return 0.0
+    if (bits == 0xFFFF).any():
+        missing = int((bits == 0xFFFF).sum())
+        raise Failure(f"{missing} of {bits.size} elements were never written")
+    got = cases.from_bf16(bits).astype(np.float64)
+    error = np.abs(got - exact)
+    ratio = np.where(np.isfinite(got), error / bound, np.inf)
+    worst = np.unravel_index(np.argmax(ratio), ratio.shape)
+    if not ratio[worst] <= 1:
+        wrong = int((~(ratio <= 1)).sum())
+        raise Failure(
+            f"{wrong} of {ratio.size} elements off, worst y{list(map(int, worst))}"
+            f" = {got[worst]}, exact {exact[worst]}, bound {bound[worst]}"
+        )
+    return float(ratio[worst])
+
+
+def check_case(context, folder, case, seed):
+    """Yields a record of each run."""
+    runner = Runner(context, folder, case)
+    rng = np.random.default_rng(seed)
+    weights = case.make_inputs(rng, 1)
+    prepared = runner.prepare(weights)
+    for rows in [case.m] if case.m is not None else cases.CHECK_ROWS:
+        inputs = case.make_inputs(rng, rows)
+        inputs.update({n: a for n, a in weights.items() if n[0] == "w"})
+        record = dict(case=case.name, m=rows)
+        try:
+            bits, contract, kernels = runner.run(inputs, prepared, rows)
+            record["kernels"] = kernels
+            record["worst"] = compare(case, inputs, bits, contract)
+            again, _, _ = runner.run(inputs, prepared, rows)
+            if not np.array_equal(bits, again):
+                raise Failure("two runs gave different bits")
+        except Failure as error:
+            record["error"] = str(error)
+        except rt.RuntimeFailure as error:
+            record["error"] = str(error)
+            if error.status == rt.DRIVER_ERROR:
+                yield record
+                raise ContextLost from error
+        yield record
+
+
+_context = None
+
+
+def check_entry(folder, entry, seed):
+    """All records of one case and the device's name, in a worker process.
+
+    The last says whether the process can go on.
+    """
+    global _context
+    records = []
+    try:
+        _context = _context or rt.Context(rt.Library())
+        case = cases.Case.from_description(entry)
+        path = os.path.join(folder, entry["artifact"])
+        for record in check_case(_context, path, case, seed):
+            records.append(record)
+    except ContextLost:
+        return records, _context.name, False
+    except rt.RuntimeFailure as error:
+        records.append(dict(case=entry["name"], error=str(error)))
+        healthy = error.status != rt.DRIVER_ERROR
+        return records, _context.name if _context else "no device", healthy
+    return records, _context.name, True
+
+
+class Worker:
+    """A process that checks cases; replaced after a kernel took its context."""
+
+    def __init__(self):
+        self.pool = None
+
+    def check(self, folder, entry, seed):
+        if self.pool is None:
+            self.pool = concurrent.futures.ProcessPoolExecutor(
+                1, mp_context=multiprocessing.get_context("spawn")
+            )
+        try:
+            future = self.pool.submit(check_entry, folder, entry, seed)
+            records, device, healthy = future.result()
+        except concurrent.futures.process.BrokenProcessPool:
+            error = "the process died"
+            records, device, healthy = [], "unknown", False
+            records.append(dict(case=entry["name"], error=error))
+        if not healthy:
+            self.close()
+        return records, device
+
+    def close(self):
+        if self.pool is not None:
+            self.pool.shutdown()
+            self.pool = None
+
+
+def print_case(name, records):
+    failed = [record for record in records if "error" in record]
+    worst = max((record.get("worst", 0) for record in records), default=0)
+    print(
+        f"{'FAIL' if failed else 'ok':4} {name}: {len(records)} runs, "
+        f"{len(failed)} failed, worst error {worst:.2f} of its bound",
+        flush=True,
+    )
+    for record in failed[:3]:
+        print(f"     M={record.get('m')}: {record['error']}", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("artifacts", help="folder made by build_artifacts.py")
+    parser.add_argument("--json", help="where to write all records")
+    parser.add_argument("--only", default="", help="names that contain this")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+
+    with open(os.path.join(options.artifacts, "index.json")) as file:
+        index = json.load(file)
+    worker = Worker()
+    records, device = [], "no device"
+    for entry in index["cases"]:
+        name = entry["name"]
+        if name not in index["check"] or options.only not in name:
+            continue
+        if "artifact" in entry:
+            found, device = worker.check(options.artifacts, entry, options.seed)
+        else:
+            found = [dict(case=name, error="did not compile")]
+        records += found
+        print_case(name, found)
+    worker.close()
+    failures = sum("error" in record for record in records)
+    print(f"{len(records) - failures} runs passed, {failures} failed on {device}")
+    if options.json:
+        report = dict(
+            date=datetime.datetime.now(datetime.timezone.utc).isoformat(),
+            gpu=device,
+            commit=index["commit"],
+            chip=index["chip"],
+            records=records,
+        )
+        with open(options.json, "w") as file:
+            json.dump(report, file, indent=1)
+    return 1 if failures or not records else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,163 @@
+"""The benchmark harness without a GPU: its programs mean what its reference
+computes, and its checker notices kernels that do nothing."""
+
+import json
+import os
+import subprocess
+import sys
+import zlib
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "benchmarks"))
+import cases  # noqa: E402
+
+
+@pytest.mark.parametrize("kind", cases.KINDS)
+@pytest.mark.parametrize("shape", [(7, 64, None), (5, 131, 1), (3, 300, 4)])
+def test_programs_mean_what_the_reference_computes(tool, tmp_path, kind, shape):
+    n, k, m = shape
+    case = cases.Case(kind, n, k, m)
+    rows = 9 if m is None else m
+    inputs = case.make_inputs(np.random.default_rng(n), rows)
+    (tmp_path / "case.mlir").write_text(case.mlir())
+    np.savez(tmp_path / "in.npz", **inputs)
+    tool(
+        "quant-reference", tmp_path / "case.mlir", "linear",
+        tmp_path / "in.npz", tmp_path / "out.npz",
+    )
+    got = cases.from_bf16(np.load(tmp_path / "out.npz")["y"]).astype(np.float64)
+    # The reference accumulates in f32 like the kernels.
+    exact, bound = case.reference(inputs, (2.0**-24, 0, 0))
+    assert got.shape == exact.shape
+    assert (np.abs(got - exact) <= bound).all()
+    # The bound is tight enough to notice codes in the wrong order.
+    wrong = dict(inputs)
+    wrong["w.codes"] = np.roll(inputs["w.codes"], 1, axis=1)
+    other, _ = case.reference(wrong, (2.0**-24, 0, 0))
+    assert not (np.abs(got - other) <= bound).all()
+
+
+def test_check_shapes_cover_what_they_should():
+    shapes = cases.CHECK_SHAPES
+    assert any(n % 2 and k % 2 for n, k in shapes)
+    assert any(k % 32 for _, k in shapes) and any(k % 128 == 0 for _, k in shapes)
+    assert {0, 1, 300} <= set(cases.CHECK_ROWS)
+    names = [case.name for case in cases.check_cases()]
+    assert len(names) == len(set(names))
+
+
+def test_bf16_rounding():
+    values = np.float32([1.0, 1.00390625, 1.01171875, -3.3e38, 1e-40])
+    bits = cases.to_bf16(values)
+    assert list(bits[:3]) == [0x3F80, 0x3F80, 0x3F82]
+    assert (np.abs(cases.from_bf16(bits[:3]) - values[:3])
+            <= cases.half_ulp_bf16(np.abs(values[:3]))).all()
+
+
+@pytest.mark.parametrize("bits,k", [(4, 7), (4, 8), (8, 5)])
+def test_packing(bits, k):
+    limit = 1 << (bits - 1)
+    codes = np.random.default_rng(0).integers(-limit, limit, (6, k), dtype=np.int8)
+    assert (cases.unpack(cases.pack(codes, bits), bits, k) == codes).all()
+
+
+def make_artifact(folder, case):
+    """An artifact by hand: one kernel that takes pointers to everything."""
+    ptx = (
+        ".version 8.0\n.target sm_90a\n.address_size 64\n"
+        ".visible .entry k(.param .u64 a, .param .u64 b, .param .u64 c, "
+        ".param .u64 d) { ret; }\n"
+    )
+    folder.mkdir()
+    (folder / "module.ptx").write_text(ptx)
+    n, k = case.n, case.k
+    buffers = [
+        ("x", "input", "bf16", ["d0", k]),
+        ("w.codes", "weight", "i8", [n, k]),
+        ("w.scales", "weight", "f32", [n, 1]),
+        ("y", "output", "bf16", ["d0", n]),
+    ]
+    manifest = {
+        "format": "quantmlir-artifact",
+        "version": 1,
+        "chip": "sm_90a",
+        "images": [
+            {
+                "kind": "ptx",
+                "file": "module.ptx",
+                "bytes": len(ptx),
+                "crc32": f"{zlib.crc32(ptx.encode()):08x}",
+            }
+        ],
+        "kernels": [{"name": "k", "block": [64, 1, 1],
+                     "parameters": ["pointer"] * 4,
+                     "contract": {"u_acc": 2.0**-24, "u_decode": 0, "offset": 0}}],
+        "functions": [
+            {
+                "name": "linear",
+                "dims": [{"name": "d0", "argument": 0, "axis": 0}],
+                "buffers": [
+                    dict(name=name, role=role, element=element, shape=shape)
+                    for name, role, element, shape in buffers
+                ],
+                "steps": [{"launch": "k", "grid": ["d0", 1, 1],
+                           "arguments": [{"buffer": i} for i in range(4)]}],
+            }
+        ],
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_checker_notices_kernels_that_do_nothing(tmp_path, build_dir):
+    """On the fake driver memory works and kernels do not run: every run with
+    rows must fail, and the one with none pass."""
+    case = cases.Case("int8_weight", 5, 16)
+    make_artifact(tmp_path / case.name, case)
+    missing = dict(cases.Case("int4_g32", 5, 64).describe(), error="no such luck")
+    index = {
+        "commit": "none",
+        "chip": "sm_90a",
+        "cases": [dict(case.describe(), artifact=case.name), missing],
+        "check": [case.name, missing["name"]],
+        "bench": [],
+    }
+    (tmp_path / "index.json").write_text(json.dumps(index))
+    environment = dict(
+        os.environ,
+        QUANTMLIR_RUNTIME=str(build_dir / "lib" / "libquantmlir_runtime.so"),
+        QUANTMLIR_LIBCUDA=str(
+            build_dir / "test" / "Unit" / "libquantmlir_fakecuda.so"
+        ),
+    )
+    result = subprocess.run(
+        [sys.executable, ROOT / "benchmarks" / "gpu_check.py", tmp_path,
+         "--json", tmp_path / "report.json"],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 1, result.stderr
+    records = json.loads((tmp_path / "report.json").read_text())["records"]
+    by_rows = {r.get("m"): r.get("error") for r in records}
+    assert by_rows.pop(0) is None
+    assert by_rows.pop(None) == "did not compile"
+    assert set(by_rows) == set(cases.CHECK_ROWS) - {0}
+    for rows, error in by_rows.items():
+        assert error == f"{rows * 5} of {rows * 5} elements were never written"
+
+
+def test_checker_notices_wrong_numbers():
+    """An error of one unit in the last place of bf16 is out of bounds."""
+    import gpu_check
+
+    case = cases.Case("int8_scaled", 5, 64)
+    inputs = case.make_inputs(np.random.default_rng(0), 3)
+    exact, _ = case.reference(inputs, (0, 0, 0))
+    bits = cases.to_bf16(exact.astype(np.float32))
+    assert gpu_check.compare(case, inputs, bits, (0, 0, 0)) <= 1
+    bits[1, 2] += 2
+    with pytest.raises(gpu_check.Failure, match=r"1 of 15 elements off, worst y\[1, 2\]"):
+        gpu_check.compare(case, inputs, bits, (0, 0, 0))
