@@ -2,6 +2,7 @@
 
 #include "quantmlir/Execution/ReferenceExecutor.h"
 
+#include "Asserts.h"
 #include "SoftFloat.h"
 #include "quantmlir/Conversion/QuantTensorToLinalg/QuantTensorToLinalg.h"
 #include "quantmlir/Dialect/QuantTensor/Transforms/Passes.h"
@@ -119,6 +120,8 @@ struct ReferenceExecutor::Implementation {
   /// Only where the executor parsed the module itself.
   std::unique_ptr<MLIRContext> context;
   std::vector<Function> functions;
+  /// Of the checks in the compiled code, by number.
+  std::vector<std::string> messages;
   std::unique_ptr<ExecutionEngine> engine;
 };
 
@@ -195,6 +198,10 @@ ReferenceExecutor::create(ModuleOp module) {
   if (failed(pm.run(*lowered)))
     return diagnostics.takeError("the reference does not lower");
 
+  if (auto messages = (*lowered)->getAttrOfType<ArrayAttr>(kAssertMessagesAttr))
+    for (auto message : messages.getAsRange<StringAttr>())
+      implementation->messages.push_back(message.str());
+
   auto targetBuilder = llvm::orc::JITTargetMachineBuilder::detectHost();
   if (!targetBuilder)
     return targetBuilder.takeError();
@@ -218,6 +225,9 @@ ReferenceExecutor::create(ModuleOp module) {
     for (auto [name, address] : getSoftFloatSymbols())
       symbols[interner(name)] = {llvm::orc::ExecutorAddr::fromPtr(address),
                                  llvm::JITSymbolFlags::Exported};
+    symbols[interner(kAssertHandler)] = {
+        llvm::orc::ExecutorAddr::fromPtr(getAssertHandlerAddress()),
+        llvm::JITSymbolFlags::Exported};
     return symbols;
   });
   implementation->engine = std::move(*engine);
@@ -390,9 +400,12 @@ ReferenceExecutor::invoke(StringRef name, ArrayRef<ArrayView> inputs) {
   SmallVector<void *> packed;
   for (void *&pointer : pointers)
     packed.push_back(&pointer);
-  if (llvm::Error error = implementation->engine->invokePacked(
-          ("_mlir_ciface_" + name).str(), packed))
-    return std::move(error);
+  auto compiled =
+      implementation->engine->lookupPacked(("_mlir_ciface_" + name).str());
+  if (!compiled)
+    return compiled.takeError();
+  if (std::optional<int64_t> failed = callWithAsserts(*compiled, packed.data()))
+    return makeError("@" + name + ": " + implementation->messages[*failed]);
 
   std::vector<Array> arrays;
   llvm::SmallPtrSet<void *, 4> owned;

@@ -271,6 +271,59 @@ func.func @{name}(%w: {rows} {{quant_tensor.name = "w"}}) -> ({words}, {rows}, t
         np.testing.assert_array_equal(output["result2"], meaning, err_msg=name)
 
 
+def fragment_words(codes, bits, columns):
+    """The picture in FragmentLayout.h, one code at a time: lane 4g + t owns rows
+    g and g + 8 and eight columns of each segment of 32."""
+    n, k = codes.shape
+    vector = min(4, columns // 32 * bits // 2)
+    tiles = (-(-n // 16), -(-k // columns))
+    words = np.zeros((*tiles, 16 * columns * bits // 32), np.uint32)
+    for row in range(n):
+        for column in range(k):
+            r, c = row % 16, column % columns
+            g, h = r % 8, r // 8
+            segment, t, step, e = c // 32, c % 32 // 8, c % 8 // 4, c % 4
+            if bits == 8:
+                word, bit = 2 * step + h, 8 * e
+            else:
+                pair, per_word = 4 * step + 2 * (e // 2) + h, 16 // bits
+                word, bit = pair // per_word, bits * (pair % per_word) + 16 * (e % 2)
+            own = segment * (bits // 2) + word
+            index = ((own // vector) * 32 + 4 * g + t) * vector + own % vector
+            code = int(codes[row, column]) & ((1 << bits) - 1)
+            words[row // 16, column // columns, index] |= np.uint32(code << bit)
+    return words
+
+
+@pytest.mark.parametrize("bits,columns", [(2, 32), (2, 128), (4, 32), (4, 64), (8, 32), (8, 64)])
+def test_repack_to_fragments(tmp_path, bits, columns):
+    """Whole tiles and padded ones, there and back."""
+    rng = np.random.default_rng(bits)
+    base = f"storage = ui{bits}, block = [1, 0], scale = f32"
+    text = f"""
+#rows = #quant_tensor.encoding<{{{base}}}>
+#words = #quant_tensor.encoding<{{{base}, layout = <fragment, tile = [16, {columns}]>}}>
+"""
+    calls, expected = [], []
+    for n, k in [(32, 2 * columns), (19, columns + 7)]:
+        codes = rng.integers(0, 1 << bits, (n, k))
+        rows, words = f"tensor<{n}x{k}xf32, #rows>", f"tensor<{n}x{k}xf32, #words>"
+        text += f"""
+func.func @f{n}(%w: {rows} {{quant_tensor.name = "w"}}) -> ({words}, {rows}, tensor<{n}x{k}xf32>) {{
+  %0 = quant_tensor.repack %w : {rows} -> {words}
+  %1 = quant_tensor.repack %0 : {words} -> {rows}
+  %2 = quant_tensor.dequantize %0 : {words} -> tensor<{n}x{k}xf32>
+  return %0, %1, %2 : {words}, {rows}, tensor<{n}x{k}xf32>
+}}
+"""
+        calls.append((f"f{n}", {"w.codes": pack(codes, bits), "w.scales": np.ones((n, 1), np.float32)}))
+        expected.append((fragment_words(codes, bits, columns), pack(codes, bits), codes))
+    for output, (words, rows, codes) in zip(run(tmp_path, text, calls), expected):
+        np.testing.assert_array_equal(output["result0.codes"].view(np.uint32), words)
+        np.testing.assert_array_equal(output["result1.codes"].view(np.uint8), rows)
+        np.testing.assert_array_equal(output["result2"], codes)
+
+
 NF4 = np.array(
     [-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453]
     + [-0.28444138169288635, -0.18477343022823334, -0.09105003625154495, 0.0]

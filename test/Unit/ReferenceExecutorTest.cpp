@@ -63,10 +63,9 @@ TEST(ReferenceExecutor, RunsAndLeavesInputsAlone) {
     std::vector<float> x = {1, 2, 3, 4};
     std::vector<int8_t> codes = {1, 0, 0, 1, -128, 127};
     std::vector<float> scales = {1, 2, 0.5};
-    auto results = (*executor)->invoke(
-        "f", {{x.data(), {rows, 2}, "f32"},
-              {codes.data(), {3, 2}, "i8"},
-              {scales.data(), {3, 1}, "f32"}});
+    auto results = (*executor)->invoke("f", {{x.data(), {rows, 2}, "f32"},
+                                             {codes.data(), {3, 2}, "i8"},
+                                             {scales.data(), {3, 1}, "f32"}});
     ASSERT_TRUE(bool(results)) << messageOf(results.takeError());
     EXPECT_EQ((*results)[0].shape, (std::vector<int64_t>{rows, 3}));
     const float *y = reinterpret_cast<const float *>((*results)[0].data.data());
@@ -108,6 +107,31 @@ TEST(ReferenceExecutor, RefusesWrongInputs) {
   negative.shape = {-1, 2};
   EXPECT_EQ(message("f", {negative, codes, scales}),
             "'x' has shape [?, 2], got [?, 2]");
+}
+
+TEST(ReferenceExecutor, ReportsShapesThatDisagree) {
+  auto executor = compile(R"(
+func.func @add(%x: tensor<?x4xf32>, %y: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  %z = arith.addf %x, %y : tensor<?x4xf32>
+  return %z : tensor<?x4xf32>
+}
+)");
+  ASSERT_TRUE(bool(executor)) << messageOf(executor.takeError());
+  std::vector<float> data(64, 1.0f);
+  for (int round = 0; round < 2; ++round) {
+    auto wrong = (*executor)->invoke(
+        "add", {{data.data(), {8, 4}, "f32"}, {data.data(), {3, 4}, "f32"}});
+    ASSERT_FALSE(bool(wrong));
+    std::string message = messageOf(wrong.takeError());
+    EXPECT_NE(message.find("dimension #0 of input/output operand #1 is "
+                           "incompatible"),
+              std::string::npos)
+        << message;
+    auto right = (*executor)->invoke(
+        "add", {{data.data(), {3, 4}, "f32"}, {data.data(), {3, 4}, "f32"}});
+    ASSERT_TRUE(bool(right)) << messageOf(right.takeError());
+    EXPECT_EQ((*right)[0].data.size(), 48u);
+  }
 }
 
 TEST(ReferenceExecutor, ReportsWhatDoesNotCompile) {

@@ -133,10 +133,10 @@ func.func @{0}(%q: tensor<{1}xf32, #{0}>) -> tensor<{1}xf32> {{
         EXPECT_TRUE(std::isnan(decoded[code])) << format.name << ' ' << code;
         continue;
       }
-      float expected = exact.isInfinity()
-                           ? std::copysign(INFINITY, exact.isNegative() ? -1.f
-                                                                        : 1.f)
-                           : static_cast<float>(exact.convertToDouble());
+      float expected =
+          exact.isInfinity()
+              ? std::copysign(INFINITY, exact.isNegative() ? -1.f : 1.f)
+              : static_cast<float>(exact.convertToDouble());
       EXPECT_EQ(llvm::bit_cast<uint32_t>(decoded[code]),
                 llvm::bit_cast<uint32_t>(expected))
           << format.name << ' ' << code;
@@ -164,20 +164,18 @@ func.func @{0}_{1}(%x: tensor<{2}xf32>, %s: tensor<1xf32>) -> tensor<{2}xf32, #{
   for (const Format &format : formats)
     for (const Mode &mode : modes) {
       std::string name = std::string(format.name) + "_" + mode.name;
-      auto bytes =
-          invoke<uint8_t>(*executor, name.c_str(),
-                          {view(inputs, {count}), view(scale, {1})});
+      auto bytes = invoke<uint8_t>(*executor, name.c_str(),
+                                   {view(inputs, {count}), view(scale, {1})});
       ASSERT_EQ(bytes.size(), static_cast<size_t>(count * format.bits / 8));
       int failures = 0;
       for (int64_t i = 0; i < count && failures < 10; ++i) {
-        unsigned code = format.bits == 8
-                            ? bytes[i]
-                            : bytes[i / 2] >> (i % 2 * 4) & 15;
+        unsigned code =
+            format.bits == 8 ? bytes[i] : bytes[i / 2] >> (i % 2 * 4) & 15;
         APFloat expected =
             roundSaturating(inputs[i], format.semantics(), mode.mode);
         APFloat got(format.semantics(), APInt(format.bits, code));
-        bool same = expected.isNaN() ? got.isNaN()
-                                     : got.bitwiseIsEqual(expected);
+        bool same =
+            expected.isNaN() ? got.isNaN() : got.bitwiseIsEqual(expected);
         failures += !same;
         EXPECT_TRUE(same) << name << " of "
                           << llvm::bit_cast<uint32_t>(inputs[i]) << " gives "
@@ -198,8 +196,8 @@ func.func @f(%q: tensor<256xf32, #e>) -> tensor<256xf32> {
   std::vector<uint8_t> codes(256, 1), scales(256);
   for (unsigned i = 0; i < 256; ++i)
     scales[i] = i;
-  auto decoded = invoke<float>(*executor, "f",
-                               {view(codes, {256}), view(scales, {256})});
+  auto decoded =
+      invoke<float>(*executor, "f", {view(codes, {256}), view(scales, {256})});
   ASSERT_EQ(decoded.size(), 256u);
   for (unsigned i = 0; i < 256; ++i) {
     APFloat exact(APFloat::Float8E8M0FNU(), APInt(8, i));
@@ -208,6 +206,63 @@ func.func @f(%q: tensor<256xf32, #e>) -> tensor<256xf32> {
     else
       EXPECT_EQ(decoded[i], static_cast<float>(exact.convertToDouble())) << i;
   }
+}
+
+/// arith.truncf, which does not saturate, from f32 and through f64.
+TEST(SmallFloat, TruncFIsWhatAPFloatSays) {
+  std::vector<float> inputs = makeInputs();
+  int64_t count = inputs.size();
+  std::string text;
+  for (const Format &format : formats)
+    text += llvm::formatv(R"(
+func.func @{0}(%x: tensor<{1}xf32>) -> (tensor<{1}xf32>, tensor<{1}xf32>) {{
+  %e = tensor.empty() : tensor<{1}xf32>
+  %y:2 = linalg.generic {{indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
+      ins(%x : tensor<{1}xf32>) outs(%e, %e : tensor<{1}xf32>, tensor<{1}xf32>) {{
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %0 = arith.truncf %a : f32 to {0}
+    %1 = arith.extf %0 : {0} to f32
+    // A sliver away from zero: lost in f32, but it decides a tie.
+    %sliver = arith.constant 1.000000000001 : f64
+    %2 = arith.extf %a : f32 to f64
+    %3 = arith.mulf %2, %sliver : f64
+    %4 = arith.truncf %3 : f64 to {0}
+    %5 = arith.extf %4 : {0} to f32
+    linalg.yield %1, %5 : f32, f32
+  } -> (tensor<{1}xf32>, tensor<{1}xf32>)
+  return %y#0, %y#1 : tensor<{1}xf32>, tensor<{1}xf32>
+}
+)",
+                          format.name, count);
+  auto executor = compile(text);
+  ASSERT_TRUE(executor);
+  for (const Format &format : formats)
+    for (size_t result : {0, 1}) {
+      auto values = invoke<float>(*executor, format.name,
+                                  {view(inputs, {count})}, result);
+      ASSERT_EQ(values.size(), static_cast<size_t>(count));
+      int failures = 0;
+      for (int64_t i = 0; i < count && failures < 10; ++i) {
+        // What stands for infinity and NaN in a type of numbers alone is ours to
+        // say.
+        if (!std::isfinite(inputs[i]) &&
+            !APFloat::semanticsHasNaN(format.semantics()))
+          continue;
+        APFloat expected(result ? double(inputs[i]) * 1.000000000001
+                                : double(inputs[i]));
+        bool losesInfo;
+        expected.convert(format.semantics(), APFloat::rmNearestTiesToEven,
+                         &losesInfo);
+        expected.convert(APFloat::IEEEsingle(), APFloat::rmNearestTiesToEven,
+                         &losesInfo);
+        bool same = expected.isNaN()
+                        ? std::isnan(values[i])
+                        : expected.bitwiseIsEqual(APFloat(values[i]));
+        failures += !same;
+        EXPECT_TRUE(same) << format.name << " of " << inputs[i] << " gives "
+                          << values[i] << ", result " << result;
+      }
+    }
 }
 
 /// A codebook whose largest entry is 1 makes absmax the scale itself.
@@ -230,9 +285,8 @@ func.func @f(%x: tensor<{0}xf32>) -> tensor<{0}xf8E8M0FNU> {{
   ASSERT_EQ(scales.size(), static_cast<size_t>(count));
   int failures = 0;
   for (int64_t i = 0; i < count && failures < 10; ++i) {
-    double expected =
-        std::exp2(std::clamp(std::ceil(std::log2(double(inputs[i]))), -127.0,
-                             127.0));
+    double expected = std::exp2(
+        std::clamp(std::ceil(std::log2(double(inputs[i]))), -127.0, 127.0));
     double got = APFloat(APFloat::Float8E8M0FNU(), APInt(8, scales[i]))
                      .convertToDouble();
     failures += got != expected;

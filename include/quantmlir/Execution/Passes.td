@@ -20,6 +20,23 @@ def PrepareReference : Pass<"quant-prepare-reference", "::mlir::ModuleOp"> {
   }];
 }
 
+def LowerAsserts : Pass<"quant-lower-asserts", "::mlir::ModuleOp"> {
+  let summary = "report failed checks to the caller of compiled code";
+  let description = [{
+    `cf.assert` would end the process. Here it calls the executor's handler with
+    the number of the check; the messages become an attribute of the module.
+
+    ```mlir
+    scf.if %fails {
+      func.call @quantmlirCheckFailed(%number) : (i64) -> ()
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::func::FuncDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
 def LowerReductionsToLoops : Pass<"quant-lower-reductions-to-loops"> {
   let summary = "linalg reductions as loops that accumulate in registers";
   let description = [{

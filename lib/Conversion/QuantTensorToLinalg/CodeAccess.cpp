@@ -2,6 +2,9 @@
 
 #include "quantmlir/Conversion/QuantTensorToLinalg/CodeAccess.h"
 
+#include "quantmlir/Dialect/QuantTensor/IR/FragmentLayout.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -184,6 +187,30 @@ static Value readPacked(ImplicitLocOpBuilder &b, const EncodedParts &parts,
   return maskBits(b, arith::ShRUIOp::create(b, word, shift), bits);
 }
 
+/// The results of `map` at `dims`.
+static SmallVector<Value> applyMap(ImplicitLocOpBuilder &b, AffineMap map,
+                                   ValueRange dims) {
+  SmallVector<Value> results;
+  for (unsigned i = 0; i < map.getNumResults(); ++i)
+    results.push_back(affine::AffineApplyOp::create(b, map.getSubMap(i), dims));
+  return results;
+}
+
+static FragmentLayout getFragmentLayout(EncodingAttr encoding) {
+  return FragmentLayout(encoding.getStorageBits(),
+                        encoding.getLayout().getTile()[1]);
+}
+
+static Value readFragment(ImplicitLocOpBuilder &b, const EncodedParts &parts,
+                          unsigned bits, ValueRange indices) {
+  SmallVector<Value> position = applyMap(
+      b, getFragmentLayout(parts.getEncoding()).getPositionMap(b.getContext()),
+      indices);
+  Value shift = toI32(b, position.pop_back_val());
+  Value word = tensor::ExtractOp::create(b, parts.codes, position);
+  return maskBits(b, arith::ShRUIOp::create(b, word, shift), bits);
+}
+
 Value quantmlir::quant_tensor::buildReadCode(ImplicitLocOpBuilder &b,
                                              const EncodedParts &parts,
                                              ArrayRef<OpFoldResult> sizes,
@@ -199,9 +226,9 @@ Value quantmlir::quant_tensor::buildReadCode(ImplicitLocOpBuilder &b,
   case LayoutKind::Packed:
     return readPacked(b, parts, sizes, bits, indices);
   case LayoutKind::Fragment:
-    break;
+    return readFragment(b, parts, bits, indices);
   }
-  llvm_unreachable("layout was checked before");
+  llvm_unreachable("all kinds handled");
 }
 
 //===----------------------------------------------------------------------===//
@@ -314,6 +341,28 @@ struct WordBuilder {
     return word;
   }
 
+  /// Word of a fragment layout at `position`; its tiles are padded.
+  Value fragmentWord(ValueRange position) {
+    FragmentLayout layout = getFragmentLayout(encoding);
+    SmallVector<unsigned> guards;
+    for (unsigned dim : {0, 1}) {
+      int64_t extent = type.getDimSize(dim);
+      if (ShapedType::isDynamic(extent) ||
+          extent % encoding.getLayout().getTile()[dim])
+        guards.push_back(dim);
+    }
+    Value word;
+    for (int64_t slot = 0; slot < layout.getSlots(); ++slot) {
+      Value code = guardedCode(
+          applyMap(b, layout.getSlotMap(slot, b.getContext()), position),
+          guards);
+      if (int64_t bit = layout.getSlotBit(slot))
+        code = arith::ShLIOp::create(b, code, constI32(b, bit));
+      word = word ? Value(arith::OrIOp::create(b, word, code)) : code;
+    }
+    return word;
+  }
+
   Value word(ValueRange position) {
     switch (encoding.getLayoutOrDefault().getKind()) {
     case LayoutKind::RowMajor:
@@ -322,9 +371,9 @@ struct WordBuilder {
     case LayoutKind::Packed:
       return packedWord(position);
     case LayoutKind::Fragment:
-      break;
+      return fragmentWord(position);
     }
-    llvm_unreachable("layout was checked before");
+    llvm_unreachable("all kinds handled");
   }
 };
 } // namespace

@@ -73,10 +73,10 @@ Value multiplyAddF64(ImplicitLocOpBuilder &b, Value lhs, Value rhs, Value sum) {
 FloatType getExactType(EncodingAttr encoding) {
   Builder b(encoding.getContext());
   auto zeroPoint = dyn_cast_or_null<IntegerType>(encoding.getZeroPoint());
-  bool isNarrow = encoding.getScale().getIntOrFloatBitWidth() <= 16 &&
-                  !encoding.getCodebook() &&
-                  (!encoding.hasZeroPoint() ||
-                   (zeroPoint && zeroPoint.getWidth() <= 8));
+  bool isNarrow =
+      encoding.getScale().getIntOrFloatBitWidth() <= 16 &&
+      !encoding.getCodebook() &&
+      (!encoding.hasZeroPoint() || (zeroPoint && zeroPoint.getWidth() <= 8));
   return isNarrow ? FloatType(b.getF32Type()) : FloatType(b.getF64Type());
 }
 

@@ -32,8 +32,6 @@ static std::string findSourceObstacle(Type type) {
   EncodingAttr encoding = getEncoding(type);
   if (!encoding)
     return "";
-  if (encoding.getLayoutOrDefault().getKind() == LayoutKind::Fragment)
-    return "reads a fragment layout, which only kernels do";
   if (std::optional<unsigned> dim =
           findUnrecoverableDim(cast<RankedTensorType>(type)))
     return llvm::formatv("reads codes that are packed along dimension #{0}, "
@@ -66,8 +64,6 @@ std::string quantmlir::quant_tensor::findLinalgObstacle(Operation *op) {
       return obstacle;
   auto findQuantizeObstacle = [&](auto op) -> std::string {
     EncodingAttr encoding = getEncoding(op.getResult().getType());
-    if (encoding.getLayoutOrDefault().getKind() == LayoutKind::Fragment)
-      return "makes a fragment layout, which only repack does";
     if (op.getScales())
       return "";
     return findChoiceObstacle(encoding, getMethod(encoding, op.getMethod()));

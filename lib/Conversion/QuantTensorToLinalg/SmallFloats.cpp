@@ -78,6 +78,11 @@ Value buildE8M0FromF32(ImplicitLocOpBuilder &b, Value value) {
 
 } // namespace
 
+bool quantmlir::quant_tensor::isSmallFloat(Type type) {
+  return isa<Float8E4M3FNType, Float8E5M2Type, Float4E2M1FNType,
+             Float8E8M0FNUType>(type);
+}
+
 Value quantmlir::quant_tensor::buildF32FromBits(ImplicitLocOpBuilder &b,
                                                 Value bits, FloatType type) {
   if (isa<Float8E8M0FNUType>(type))
@@ -113,7 +118,8 @@ Value quantmlir::quant_tensor::buildF32FromBits(ImplicitLocOpBuilder &b,
 
 Value quantmlir::quant_tensor::buildBitsFromF32(ImplicitLocOpBuilder &b,
                                                 Value value, FloatType type,
-                                                Rounding rounding) {
+                                                Rounding rounding,
+                                                bool saturate) {
   if (isa<Float8E8M0FNUType>(type))
     return buildE8M0FromF32(b, value);
   Format format = getFormat(type);
@@ -186,7 +192,11 @@ Value quantmlir::quant_tensor::buildBitsFromF32(ImplicitLocOpBuilder &b,
       b, arith::SubIOp::create(b, exponent, constI32(b, 128 - format.bias)),
       zero);
   Value code = arith::AddIOp::create(b, shl(b, biased, m), quotient);
-  code = arith::MinUIOp::create(b, code, constI32(b, format.largest));
+  int64_t last = saturate               ? format.largest
+                 : format.infinity >= 0 ? format.infinity
+                 : format.nan >= 0      ? format.nan
+                                        : format.largest;
+  code = arith::MinUIOp::create(b, code, constI32(b, last));
   Value signBit = shl(b, sign, format.getMagnitudeBits());
   code = arith::OrIOp::create(b, code, signBit);
   Value isNaN =

@@ -53,4 +53,23 @@ def ConvertQuantTensorToLinalg : Pass<"convert-quant-tensor-to-linalg"> {
   ];
 }
 
+def ExpandSmallFloats : Pass<"expand-small-floats"> {
+  let summary = "conversions of 4- and 8-bit floats in integer arithmetic";
+  let description = [{
+    `arith.extf` from and `arith.truncf` to scalars of f8E4M3FN, f8E5M2 and
+    f4E2M1FN, and `arith.extf` from f8E8M0FNU, become integer and f32 ops, exact
+    and under every rounding mode, which any backend lowers. As `arith.truncf`
+    says, what exceeds the largest finite value becomes infinity, or NaN where
+    the type has no infinity.
+
+    ```mlir
+    // Before
+    %y = arith.truncf %x : f32 to f8E4M3FN
+    // After
+    %y = arith.bitcast %bits : i8 to f8E4M3FN
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 #endif // QUANTMLIR_QUANTTENSORTOLINALG_PASSES_TD

@@ -37,6 +37,10 @@ std::string findLinalgObstacle(mlir::Operation *op);
 void populateQuantTensorToLinalgPatterns(mlir::RewritePatternSet &patterns,
                                          bool keepScheduled = false);
 
+/// Patterns that replace arith.extf from, and arith.truncf to, scalars of 4-
+/// and 8-bit float types by integer and f32 arithmetic.
+void populateExpandSmallFloatPatterns(mlir::RewritePatternSet &patterns);
+
 /// The pieces, for those who build a value rather than rewrite an op.
 
 /// Dequantizes to `elementType` (f16, bf16, f32 or f64), rounding once.

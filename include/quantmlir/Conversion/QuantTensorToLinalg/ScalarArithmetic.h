@@ -19,6 +19,9 @@ namespace quantmlir::quant_tensor {
 // Small floats: f8E4M3FN, f8E5M2, f4E2M1FN, f8E8M0FNU
 //===----------------------------------------------------------------------===//
 
+/// Whether `type` is one of these types: a scalar, not a vector or tensor.
+bool isSmallFloat(mlir::Type type);
+
 /// The exact f32 value of the small float whose bits are the low bits of the
 /// i32 `bits`. Bits above the type's width must be zero.
 mlir::Value buildF32FromBits(mlir::ImplicitLocOpBuilder &b, mlir::Value bits,
@@ -29,8 +32,11 @@ mlir::Value buildF32FromBits(mlir::ImplicitLocOpBuilder &b, mlir::Value bits,
 /// its sign. NaN becomes NaN where the type has one and code 0 where it has
 /// none. f8E8M0FNU rounds up to the power of two not below `value`, whatever
 /// `rounding` says, so that a scale never makes a code saturate.
+/// Without `saturate`, what exceeds the largest finite value becomes infinity,
+/// or NaN in a type without infinity (f4E2M1FN has neither and saturates).
 mlir::Value buildBitsFromF32(mlir::ImplicitLocOpBuilder &b, mlir::Value value,
-                             mlir::FloatType type, Rounding rounding);
+                             mlir::FloatType type, Rounding rounding,
+                             bool saturate = true);
 
 /// A float scalar of any type as f32: exact for f16, bf16 and the small floats,
 /// rounded to nearest even from f64.

@@ -104,3 +104,31 @@ AffineMap FragmentLayout::getSlotMap(int64_t slot, MLIRContext *context) const {
                              t * runColumns + column},
                         context);
 }
+
+AffineMap FragmentLayout::getPositionMap(MLIRContext *context) const {
+  AffineExpr row, column;
+  bindDims(context, row, column);
+  AffineExpr r = row % rows, c = column % columns;
+  AffineExpr g = r % 8, h = r.floorDiv(8);
+  AffineExpr segment = c.floorDiv(segmentColumns);
+  AffineExpr t = (c % segmentColumns).floorDiv(runColumns);
+  AffineExpr step = (c % runColumns).floorDiv(4), k = c % 4;
+  AffineExpr word, bit;
+  if (width == 8) {
+    word = step * 2 + h;
+    bit = k * 8;
+  } else {
+    int64_t pairsPerWord = 16 / width;
+    AffineExpr pair = step * 4 + k.floorDiv(2) * 2 + h;
+    word = pair.floorDiv(pairsPerWord);
+    bit = (pair % pairsPerWord) * width + (k % 2) * 16;
+  }
+  int64_t vector = getVectorWords();
+  AffineExpr laneWord = segment * getWordsPerSegment() + word;
+  AffineExpr lane = g * 4 + t;
+  AffineExpr index = (laneWord.floorDiv(vector) * lanes + lane) * vector +
+                     laneWord % vector;
+  return AffineMap::get(
+      2, 0, {row.floorDiv(rows), column.floorDiv(columns), index, bit},
+      context);
+}

@@ -105,6 +105,10 @@ public:
   ::mlir::AffineMap getSlotMap(int64_t slot,
                                ::mlir::MLIRContext *context) const;
 
+  /// (row, column) -> (tileRow, tileColumn, word, bit): `getPosition` for
+  /// positions that are known at run time.
+  ::mlir::AffineMap getPositionMap(::mlir::MLIRContext *context) const;
+
 private:
   unsigned width;
   int64_t columns;
