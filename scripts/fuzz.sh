@@ -15,16 +15,29 @@ if [ ${#targets[@]} = 0 ]; then
   done
 fi
 
+# The seeds of the quant_tensor fuzzers are the dialect's own tests.
+if [[ " ${targets[*]} " == *" quant-tensor-"* ]]; then
+  build_targets quant-opt
+  python3 "$root/test/Fuzz/make-seeds.py" "$root" "$build/bin/quant-opt" \
+    "$folder/quant-tensor-text/seeds" "$folder/quant-tensor-bytecode/seeds"
+fi
+
 status=0
 for name in "${targets[@]}"; do
   work=$folder/$name
   log=$work/log
   mkdir -p "$work/corpus" "$work/crashes"
-  seeds=("$root/test/Fuzz/Seeds/$name")
-  [ -d "${seeds[0]}" ] || die "no seeds in ${seeds[0]}"
+  seeds=$root/test/Fuzz/Seeds/$name
+  [ -d "$seeds" ] || seeds=$work/seeds
+  [ -d "$seeds" ] || die "no seeds in $seeds"
+  options=()
+  if [[ $name == quant-tensor-* ]]; then
+    # libMLIR is not instrumented and keeps its contexts to the end.
+    options+=(-detect_leaks=0 -dict="$root/test/Fuzz/quant-tensor.dict")
+  fi
   if ! "$folder/$name-fuzzer" -max_total_time="$seconds" -timeout=10 \
     -rss_limit_mb=2560 -print_final_stats=1 \
-    -artifact_prefix="$work/crashes/" "$work/corpus" "${seeds[@]}" \
+    -artifact_prefix="$work/crashes/" "${options[@]}" "$work/corpus" "$seeds" \
     >"$log" 2>&1; then
     tail -40 "$log" >&2
     echo "$name: FAILED; the input is in $work/crashes"
