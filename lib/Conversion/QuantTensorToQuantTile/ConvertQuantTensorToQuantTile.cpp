@@ -109,18 +109,25 @@ struct ConvertQuantTensorToQuantTile
 
     SmallVector<linalg::LinalgOp> ops;
     SmallVector<linalg::FillOp> fills;
+    SmallVector<quant_tensor::ScaledMatmulOp> matmuls;
     WalkResult walk = func.walk([&](Operation *op) {
       if (auto fill = dyn_cast<linalg::FillOp>(op))
         fills.push_back(fill);
       else if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
         ops.push_back(linalgOp);
-      else if (isa<quant_tensor::ScaledMatmulOp>(op))
-        return WalkResult(op->emitOpError()
-                          << "has no kernel builder for its schedule");
+      else if (auto matmul = dyn_cast<quant_tensor::ScaledMatmulOp>(op))
+        matmuls.push_back(matmul);
       return WalkResult::advance();
     });
     if (walk.wasInterrupted())
       return failure();
+    for (quant_tensor::ScaledMatmulOp op : matmuls) {
+      rewriter.setInsertionPoint(op);
+      FailureOr<KernelCall> call = buildMatmulKernel(op, table, rewriter);
+      if (failed(call))
+        return failure();
+      replaceWithLaunch(rewriter, op, *call);
+    }
     for (linalg::LinalgOp op : ops)
       if (failed(convertLinalg(op, table, rewriter)))
         return failure();

@@ -11,6 +11,7 @@
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/PatternMatch.h"
+#include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
 #include "llvm/ADT/StringMap.h"
 
 namespace quantmlir {
@@ -79,6 +80,12 @@ private:
 mlir::FailureOr<KernelCall> buildPlainKernel(mlir::linalg::GenericOp op,
                                              KernelTable &table,
                                              mlir::RewriterBase &rewriter);
+
+/// Makes the kernel that `op`'s `quant_tile.schedule` describes. Encoded weights
+/// are already in the layout that it names. Errors are emitted at the op.
+mlir::FailureOr<KernelCall> buildMatmulKernel(quant_tensor::ScaledMatmulOp op,
+                                              KernelTable &table,
+                                              mlir::RewriterBase &rewriter);
 
 /// Replaces `op` by the launch that `call` describes.
 void replaceWithLaunch(mlir::RewriterBase &rewriter, mlir::Operation *op,

@@ -77,6 +77,16 @@ FragmentPosition FragmentLayout::getPosition(int64_t row,
   return {row / rows, column / columns, getWordIndex(4 * g + t, laneWord), bit};
 }
 
+std::pair<int64_t, int64_t>
+FragmentLayout::getRegister(int64_t segment, int64_t step, int64_t p) const {
+  int64_t first = segment * getWordsPerSegment();
+  if (width == 8)
+    return {first + 2 * step + p % 2, p / 2};
+  int64_t pairsPerWord = 16 / width;
+  int64_t pair = 4 * step + p;
+  return {first + pair / pairsPerWord, pair % pairsPerWord};
+}
+
 AffineMap FragmentLayout::getSlotMap(int64_t slot, MLIRContext *context) const {
   AffineExpr tileRow, tileColumn, word;
   bindDims(context, tileRow, tileColumn, word);

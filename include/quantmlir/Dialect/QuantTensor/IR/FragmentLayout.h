@@ -13,6 +13,8 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 
+#include <utility>
+
 namespace quantmlir::quant_tensor {
 
 /// Where one code of an N×K weight sits: `codes[tileRow, tileColumn, word]`,
@@ -95,6 +97,13 @@ public:
 
   /// Where the code of (row, column) of the whole weight sits.
   FragmentPosition getPosition(int64_t row, int64_t column) const;
+
+  /// Which word of a lane, and which pair of that word (as `quant_tile.decode`
+  /// numbers them), is register `p` of step `step` of segment `segment`:
+  /// row `g + 8 (p % 2)`, columns `4 step + 2 (p / 2)` and the one after of the
+  /// lane's run.
+  std::pair<int64_t, int64_t> getRegister(int64_t segment, int64_t step,
+                                          int64_t p) const;
 
   /// First bit of slot `slot` of a word.
   int64_t getSlotBit(int64_t slot) const { return slot * width; }

@@ -245,4 +245,36 @@ def QuantTensorHoistPrepare
                            "::quantmlir::quant_tensor::QuantTensorDialect"];
 }
 
+def QuantTensorApplyLayout : Pass<"quant-tensor-apply-layout"> {
+  let summary = "give scheduled contractions the weights and the tests of M they need";
+  let description = [{
+    Obeys `quant_tile.schedule`: where it names a layout of the weights that
+    they do not have, a `repack` is inserted before the op. An op with
+    `quant_tile.schedules`, one for each range of M, becomes a chain of tests
+    of M with a copy of the op, scheduled, in each branch. All kernel families
+    read encoded weights in one fragment layout, so the branches share one
+    repack and no weight is stored twice. An op scheduled `plain` loses its
+    schedule: the reference lowering takes it.
+
+    ```mlir
+    %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<?x64xbf16>, tensor<32x64xbf16, #w4>) ...
+        attributes {quant_tile.schedules = [#reduce_up_to_1, #mma_sync]}
+    // becomes
+    %p = quant_tensor.repack %w : tensor<32x64xbf16, #w4> -> tensor<32x64xbf16, #w4fragment>
+    %few = arith.cmpi ule, %m, %c1 : index
+    %y = scf.if %few -> (tensor<?x32xf32>) {
+      %0 = quant_tensor.scaled_matmul ins(%x, %p : ...) attributes {quant_tile.schedule = #reduce_up_to_1}
+      scf.yield %0
+    } else {
+      %1 = quant_tensor.scaled_matmul ins(%x, %p : ...) attributes {quant_tile.schedule = #mma_sync}
+      scf.yield %1
+    }
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
+    "::mlir::tensor::TensorDialect", "::quantmlir::quant_tile::QuantTileDialect"
+  ];
+}
+
 #endif // QUANTMLIR_QUANTTENSOR_PASSES_TD

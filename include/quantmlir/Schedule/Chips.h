@@ -1,0 +1,38 @@
+//===- Chips.h - The targets and what they have ---------------------------===//
+//
+// Hardware numbers stand here and in the schedules of the kernel families, and
+// nowhere else.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUANTMLIR_SCHEDULE_CHIPS_H
+#define QUANTMLIR_SCHEDULE_CHIPS_H
+
+#include "mlir/IR/Diagnostics.h"
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
+
+namespace quantmlir::schedule {
+
+/// A target.
+struct Chip {
+  llvm::StringLiteral name;
+  /// Streaming multiprocessors of the common product with this chip: what a
+  /// grid should fill. A kernel is right on any number.
+  int64_t multiprocessors;
+  /// Largest shared memory of one block, in bytes, with the opt-in.
+  int64_t sharedMemory;
+};
+
+/// Every chip that schedules are made for.
+llvm::ArrayRef<Chip> getChips();
+
+/// The chip of that name; null, after an error that lists the known ones,
+/// where there is none.
+const Chip *
+lookupChip(llvm::StringRef name,
+           llvm::function_ref<mlir::InFlightDiagnostic()> emitError);
+
+} // namespace quantmlir::schedule
+
+#endif // QUANTMLIR_SCHEDULE_CHIPS_H

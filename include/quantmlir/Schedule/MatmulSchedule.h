@@ -1,0 +1,66 @@
+//===- MatmulSchedule.h - How a contraction is computed -------------------===//
+//
+// One function per kernel family says whether the family can compute a
+// contraction, and one chooses its numbers. Nothing here changes IR.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUANTMLIR_SCHEDULE_MATMULSCHEDULE_H
+#define QUANTMLIR_SCHEDULE_MATMULSCHEDULE_H
+
+#include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
+#include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
+#include "quantmlir/Schedule/Chips.h"
+
+namespace quantmlir::schedule {
+
+/// A contraction, as a schedule sees it.
+struct Contraction {
+  /// Rows of activations (all leading dimensions together; kDynamic where
+  /// unknown), rows of weights, columns of both.
+  int64_t m, n, k;
+  mlir::Type lhsElement, rhsElement;
+  /// Encoding of the weights, null where they are plain.
+  quant_tensor::EncodingAttr encoding;
+
+  /// Reads a contraction off `op`. Weights of dynamic shape, and empty ones,
+  /// are an error at the op.
+  static mlir::FailureOr<Contraction> get(quant_tensor::ScaledMatmulOp op);
+
+  /// Columns that share a scale, `k` where all of a row do.
+  int64_t getGroup() const;
+  bool hasOneGroup() const { return getGroup() >= k; }
+  /// Bytes of one activation.
+  int64_t getLhsBytes() const;
+  /// The largest copy, up to 16 bytes, that every row of activations is
+  /// aligned to.
+  int64_t getCopyBytes() const;
+  /// The layout in which kernels read encoded weights, null for plain ones.
+  quant_tensor::LayoutAttr getWeightLayout() const;
+};
+
+/// Why a family cannot compute a contraction; empty where it can.
+std::string whyNotReduce(const Contraction &contraction);
+std::string whyNotMmaSync(const Contraction &contraction);
+
+/// Chooses the numbers of a family that can compute `contraction`, for up to
+/// `maxM` rows of activations (0: no bound known).
+quant_tile::ScheduleAttr chooseReduce(const Contraction &contraction,
+                                      const Chip &chip, int64_t maxM);
+quant_tile::ScheduleAttr chooseMmaSync(const Contraction &contraction,
+                                       const Chip &chip, int64_t maxM);
+
+/// Bytes of shared memory that a block of `schedule` uses.
+int64_t getSharedMemory(const Contraction &contraction,
+                        quant_tile::ScheduleAttr schedule);
+
+/// Checks that `schedule`, which may be handwritten, can be obeyed for
+/// `contraction` on `chip`.
+mlir::LogicalResult
+verifySchedule(const Contraction &contraction, const Chip &chip,
+               quant_tile::ScheduleAttr schedule,
+               llvm::function_ref<mlir::InFlightDiagnostic()> emitError);
+
+} // namespace quantmlir::schedule
+
+#endif // QUANTMLIR_SCHEDULE_MATMULSCHEDULE_H

@@ -1,0 +1,46 @@
+//===- Passes.td - Deciding how things are computed -----------*- tablegen -*-===//
+
+#ifndef QUANTMLIR_SCHEDULE_PASSES_TD
+#define QUANTMLIR_SCHEDULE_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def SelectSchedule : Pass<"select-schedule"> {
+  let summary = "decide how each contraction is computed";
+  let description = [{
+    Writes `quant_tile.schedule` on every `quant_tensor.scaled_matmul` (or,
+    where the number of rows is known at run time only,
+    `quant_tile.schedules`, one for each range of M) and changes nothing else.
+    A schedule that is there already, from a tuner or a human, stays; it is
+    checked against the op and the chip.
+
+    - one row of activations on encoded weights: `reduce`;
+    - more rows, f16 or bf16, in groups of a multiple of 32 columns:
+      `mma_sync`; other rows: `reduce`, a row at a time;
+    - two operands of i8, f16 or bf16: `mma_sync`;
+    - other plain operands: `plain`, the reference lowering.
+
+    Encoded weights that no kernel can read are an error at the op, or, with
+    `allow-plain`, scheduled `plain` with a remark.
+
+    ```mlir
+    %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x4096xbf16>, tensor<4096x4096xbf16, #w4g128>) ...
+    ```
+
+    with `chip=sm_90a` gets
+
+    ```mlir
+    quant_tile.schedule = #quant_tile.schedule<reduce, chip = "sm_90a", tile = [1, 16, 512],
+        warps = [1, 1, 8], stages = 4, weights = <fragment, tile = [16, 64]>, contract = <...>>
+    ```
+  }];
+  let options = [
+    Option<"chip", "chip", "std::string", "\"sm_90a\"",
+           "the target: sm_80, sm_89 or sm_90a">,
+    Option<"allowPlain", "allow-plain", "bool", "false",
+           "schedule what no kernel can compute for the reference lowering">
+  ];
+  let dependentDialects = ["::quantmlir::quant_tile::QuantTileDialect"];
+}
+
+#endif // QUANTMLIR_SCHEDULE_PASSES_TD

@@ -1,0 +1,300 @@
+//===- MatmulEmitter.cpp - What every matmul kernel is made of ------------===//
+
+#include "MatmulEmitter.h"
+
+#include "mlir/Dialect/Affine/Utils.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/IRMapping.h"
+
+using namespace mlir;
+using namespace quantmlir;
+using quant_tensor::FragmentLayout;
+using quant_tensor::ScaledMatmulOp;
+
+int64_t MatmulProblem::getGroup() const {
+  return encoding ? encoding.getBlockExtent(1, k) : k;
+}
+
+int64_t MatmulProblem::getRowGroup() const {
+  return encoding ? encoding.getBlockExtent(0, n) : n;
+}
+
+/// `memref`, which is contiguous, as one dimension of `size` elements.
+static Value flatten(ImplicitLocOpBuilder &b, Value memref, Value size) {
+  auto type = cast<MemRefType>(memref.getType());
+  auto flat = MemRefType::get({ShapedType::kDynamic}, type.getElementType());
+  return memref::ReinterpretCastOp::create(
+      b, b.getLoc(), flat, memref, OpFoldResult(b.getIndexAttr(0)),
+      ArrayRef<OpFoldResult>{size}, ArrayRef<OpFoldResult>{b.getIndexAttr(1)});
+}
+
+MatmulEmitter::MatmulEmitter(OpBuilder &builder, Location loc,
+                             const MatmulProblem &problem,
+                             gpu::GPUFuncOp kernel)
+    : ImplicitLocOpBuilder(loc, builder), problem(problem), kernel(kernel) {
+  unsigned next = 0;
+  Value lhsMemref = kernel.getArgument(next++);
+  codes = kernel.getArgument(next++);
+  if (problem.encoding) {
+    scales = kernel.getArgument(next++);
+    if (problem.encoding.hasZeroPoint())
+      zeroPoints = kernel.getArgument(next++);
+    layout.emplace(problem.encoding.getStorageBits(),
+                   problem.schedule.getWeights().getTile()[1]);
+  }
+  ScaledMatmulOp op = problem.op;
+  for (size_t i = 0, e = op.getEpilogueArgs().size(); i < e; ++i)
+    epilogueArgs.push_back(kernel.getArgument(next++));
+  out = kernel.getArgument(next++);
+
+  auto type = cast<MemRefType>(lhsMemref.getType());
+  rows = index(1);
+  for (int64_t dim = 0; dim + 1 < type.getRank(); ++dim)
+    rows = createOrFold<arith::MulIOp>(
+        rows, type.isDynamicDim(dim)
+                  ? memref::DimOp::create(*this, lhsMemref, dim).getResult()
+                  : index(type.getDimSize(dim)));
+  lhs = flatten(*this, lhsMemref, mul(rows, problem.k));
+
+  thread = gpu::ThreadIdOp::create(*this, gpu::Dimension::x);
+  lane = rem(thread, 32);
+  warp = div(thread, 32);
+  g = div(lane, 4);
+  t = rem(lane, 4);
+}
+
+//===----------------------------------------------------------------------===//
+// Arithmetic
+//===----------------------------------------------------------------------===//
+
+Value MatmulEmitter::index(int64_t value) {
+  return arith::ConstantIndexOp::create(*this, value);
+}
+
+Value MatmulEmitter::add(Value a, Value b) {
+  return createOrFold<arith::AddIOp>(a, b);
+}
+
+Value MatmulEmitter::mul(Value a, int64_t b) {
+  return createOrFold<arith::MulIOp>(a, index(b));
+}
+
+Value MatmulEmitter::div(Value a, int64_t b) {
+  if (b == 1)
+    return a;
+  return createOrFold<arith::DivUIOp>(a, index(b));
+}
+
+Value MatmulEmitter::rem(Value a, int64_t b) {
+  if (b == 1)
+    return index(0);
+  return createOrFold<arith::RemUIOp>(a, index(b));
+}
+
+Value MatmulEmitter::min(Value a, Value b) {
+  return createOrFold<arith::MinUIOp>(a, b);
+}
+
+Value MatmulEmitter::less(Value a, Value b) {
+  return createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult, a, b);
+}
+
+Value MatmulEmitter::select(Value c, Value a, Value b) {
+  return createOrFold<arith::SelectOp>(c, a, b);
+}
+
+Value MatmulEmitter::floatConstant(Type type, double value) {
+  auto element = getFloatAttr(getElementTypeOrSelf(type), value);
+  if (auto vector = dyn_cast<VectorType>(type))
+    return arith::ConstantOp::create(
+        *this, DenseElementsAttr::get(vector, element.getValue()));
+  return arith::ConstantOp::create(*this, element);
+}
+
+Value MatmulEmitter::wordConstant(uint32_t value) {
+  return arith::ConstantOp::create(
+      *this, getI32IntegerAttr(static_cast<int32_t>(value)));
+}
+
+Value MatmulEmitter::fma(Value a, Value b, Value c) {
+  return LLVM::FMAOp::create(*this, a, b, c);
+}
+
+void MatmulEmitter::ifThen(Value condition, function_ref<void()> body) {
+  auto op = scf::IfOp::create(*this, condition, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(*this);
+  setInsertionPoint(op.thenBlock()->getTerminator());
+  body();
+}
+
+SmallVector<Value>
+MatmulEmitter::loop(Value first, Value end, Value step, ValueRange carried,
+                    function_ref<SmallVector<Value>(Value, ValueRange)> body) {
+  auto op = scf::ForOp::create(*this, first, end, step, carried);
+  OpBuilder::InsertionGuard guard(*this);
+  setInsertionPointToStart(op.getBody());
+  SmallVector<Value> next = body(op.getInductionVar(), op.getRegionIterArgs());
+  if (carried.empty())
+    return {};
+  scf::YieldOp::create(*this, next);
+  return SmallVector<Value>(op.getResults());
+}
+
+Value MatmulEmitter::element(Value vector, int64_t position) {
+  return vector::ExtractOp::create(*this, vector, position);
+}
+
+Value MatmulEmitter::bitcast(Type type, Value value) {
+  if (type == value.getType())
+    return value;
+  return LLVM::BitcastOp::create(*this, type, value);
+}
+
+Value MatmulEmitter::load(Type type, Value memref, ValueRange indices,
+                          int64_t alignment) {
+  if (!alignment) {
+    int64_t bits = getElementTypeOrSelf(type).getIntOrFloatBitWidth();
+    if (auto vector = dyn_cast<VectorType>(type))
+      bits *= vector.getNumElements();
+    alignment = std::clamp<int64_t>(bits / 8, 1, 16);
+  }
+  return quant_tile::LoadOp::create(*this, type, memref, indices, alignment);
+}
+
+//===----------------------------------------------------------------------===//
+// Weights
+//===----------------------------------------------------------------------===//
+
+Value MatmulEmitter::flatCodes() {
+  return flatten(*this, codes, index(problem.n * problem.k));
+}
+
+SmallVector<Value> MatmulEmitter::loadWeights(Value tileRow, Value tileColumn) {
+  auto type = cast<MemRefType>(codes.getType());
+  Value row = min(tileRow, index(type.getDimSize(0) - 1));
+  Value column = min(tileColumn, index(type.getDimSize(1) - 1));
+  int64_t width = layout->getVectorWords();
+  auto vector = VectorType::get({width}, getI32Type());
+  Value first = mul(lane, width);
+  SmallVector<Value> words;
+  for (int64_t i = 0; i < layout->getWordsPerLane(); i += width)
+    words.push_back(load(vector, codes,
+                         {row, column, add(first, i * FragmentLayout::lanes)}));
+  return words;
+}
+
+Value MatmulEmitter::decode(ArrayRef<Value> words, int64_t segment,
+                            int64_t step, int64_t p, Type type) {
+  auto [word, pair] = layout->getRegister(segment, step, p);
+  int64_t width = layout->getVectorWords();
+  return quant_tile::DecodeOp::create(
+      *this, VectorType::get({2}, type),
+      element(words[word / width], word % width), static_cast<uint32_t>(pair),
+      problem.encoding.getStorage());
+}
+
+Value MatmulEmitter::loadScale(Value row, Value group) {
+  auto type = cast<MemRefType>(scales.getType());
+  return load(type.getElementType(), scales,
+              {div(row, problem.getRowGroup()), group});
+}
+
+Value MatmulEmitter::loadZeroPoint(Value row, Value group) {
+  auto type = cast<MemRefType>(zeroPoints.getType());
+  return load(type.getElementType(), zeroPoints,
+              {div(row, problem.getRowGroup()), group});
+}
+
+Value MatmulEmitter::scaleToF32(Value scale) {
+  Type f32 = getF32Type();
+  Type type = scale.getType();
+  if (type == f32)
+    return scale;
+  if (type.isBF16() || type.isF16())
+    return arith::ExtFOp::create(*this, f32, scale);
+  // 8-bit floats: no target converts them alone, so their bits are moved.
+  Value bits = arith::ExtUIOp::create(
+      *this, getI32Type(), arith::BitcastOp::create(*this, getI8Type(), scale));
+  auto word = [&](uint32_t value) { return wordConstant(value); };
+  if (isa<Float8E8M0FNUType>(type)) {
+    // The exponent of f32, except 2^-127, which is subnormal there. 255 is
+    // NaN and becomes infinity: a non-finite result either way.
+    Value shifted = arith::ShLIOp::create(*this, bits, word(23));
+    Value zero =
+        arith::CmpIOp::create(*this, arith::CmpIPredicate::eq, bits, word(0));
+    return arith::BitcastOp::create(
+        *this, f32,
+        arith::SelectOp::create(*this, zero, word(0x00400000), shifted));
+  }
+  // f8E4M3FN: fields moved into place mean the value times 2^-120.
+  Value fields = arith::AndIOp::create(*this, bits, word(0x7f));
+  Value sign = arith::ShLIOp::create(
+      *this, arith::AndIOp::create(*this, bits, word(0x80)), word(24));
+  Value moved = arith::OrIOp::create(
+      *this, arith::ShLIOp::create(*this, fields, word(20)), sign);
+  Value value =
+      arith::MulFOp::create(*this, arith::BitcastOp::create(*this, f32, moved),
+                            floatConstant(f32, std::ldexp(1.0, 120)));
+  Value nan = arith::CmpIOp::create(*this, arith::CmpIPredicate::eq, fields,
+                                    word(0x7f));
+  return arith::SelectOp::create(
+      *this, nan, arith::BitcastOp::create(*this, f32, word(0x7fc00000)),
+      value);
+}
+
+Value MatmulEmitter::zeroPointToF32(Value zeroPoint) {
+  Type f32 = getF32Type();
+  if (zeroPoint.getType() == f32)
+    return zeroPoint;
+  if (isa<FloatType>(zeroPoint.getType()))
+    return arith::ExtFOp::create(*this, f32, zeroPoint);
+  if (problem.encoding.getZeroPoint().isUnsignedInteger())
+    return arith::UIToFPOp::create(*this, f32, zeroPoint);
+  return arith::SIToFPOp::create(*this, f32, zeroPoint);
+}
+
+//===----------------------------------------------------------------------===//
+// Epilogue
+//===----------------------------------------------------------------------===//
+
+SmallVector<Value> MatmulEmitter::outputPosition(Value row, Value column) {
+  auto type = cast<MemRefType>(out.getType());
+  int64_t rank = type.getRank();
+  SmallVector<Value> position(rank);
+  position[rank - 1] = column;
+  for (int64_t dim = rank - 2; dim > 0; --dim) {
+    Value size = type.isDynamicDim(dim)
+                     ? memref::DimOp::create(*this, out, dim).getResult()
+                     : index(type.getDimSize(dim));
+    position[dim] = createOrFold<arith::RemUIOp>(row, size);
+    row = createOrFold<arith::DivUIOp>(row, size);
+  }
+  position[0] = row;
+  return position;
+}
+
+Value MatmulEmitter::epilogue(Value accumulator, Value row, Value column) {
+  ScaledMatmulOp op = problem.op;
+  Block &body = op.getEpilogue().front();
+  IRMapping mapping;
+  mapping.map(body.getArgument(0), accumulator);
+  if (!epilogueArgs.empty()) {
+    SmallVector<Value> position = outputPosition(row, column);
+    for (auto [i, memref] : llvm::enumerate(epilogueArgs)) {
+      SmallVector<Value, 8> indices = *affine::expandAffineMap(
+          *this, getLoc(), op.getEpilogueMap(i), position);
+      Type type = cast<MemRefType>(memref.getType()).getElementType();
+      mapping.map(body.getArgument(i + 1), load(type, memref, indices));
+    }
+  }
+  for (Operation &inner : body.without_terminator())
+    clone(inner, mapping);
+  return mapping.lookupOrDefault(body.getTerminator()->getOperand(0));
+}
+
+void MatmulEmitter::store(Value value, Value row, Value column) {
+  memref::StoreOp::create(*this, value, out, outputPosition(row, column));
+}

@@ -1,0 +1,143 @@
+//===- MatmulEmitter.h - What every matmul kernel is made of --------------===//
+//
+// A kernel is one decode, one main loop and one epilogue. This holds what the
+// main loops share: the operands, index arithmetic, decoded weights, scales
+// and the epilogue.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUANTMLIR_LIB_CONVERSION_QUANTTENSORTOQUANTTILE_MATMULEMITTER_H
+#define QUANTMLIR_LIB_CONVERSION_QUANTTENSORTOQUANTTILE_MATMULEMITTER_H
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "quantmlir/Dialect/QuantTensor/IR/FragmentLayout.h"
+#include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
+#include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
+
+namespace quantmlir {
+
+/// A scheduled contraction, as its kernel sees it.
+struct MatmulProblem {
+  quant_tensor::ScaledMatmulOp op;
+  quant_tile::ScheduleAttr schedule;
+  /// Encoding of the weights, null where rhs is plain.
+  quant_tensor::EncodingAttr encoding;
+  /// Rows and columns of the weights.
+  int64_t n, k;
+  mlir::Type lhsElement, accumulator;
+
+  /// Columns that share a scale; `k` or more where all of a row do.
+  int64_t getGroup() const;
+  /// Rows that share a scale.
+  int64_t getRowGroup() const;
+  /// Number of groups along K.
+  int64_t getGroups() const { return llvm::divideCeil(k, getGroup()); }
+  /// Whether one scale (and zero point) serves all columns of a row.
+  bool hasOneGroup() const { return getGroup() >= k; }
+};
+
+/// Emits into the body of one kernel. Index values are `index`, offsets count
+/// elements.
+class MatmulEmitter : public mlir::ImplicitLocOpBuilder {
+public:
+  MatmulEmitter(mlir::OpBuilder &builder, mlir::Location loc,
+                const MatmulProblem &problem, mlir::gpu::GPUFuncOp kernel);
+
+  const MatmulProblem &problem;
+  mlir::gpu::GPUFuncOp kernel;
+  /// Memrefs: activations [rows * K] flattened, codes as they are.
+  mlir::Value lhs, codes;
+  /// Rows of activations, all leading dimensions together.
+  mlir::Value rows;
+  /// Thread in the block, lane in the warp, and the lane's place in the
+  /// fragment layout: row `g`, column run `t`.
+  mlir::Value thread, lane, warp, g, t;
+
+  // Index arithmetic that folds.
+  mlir::Value index(int64_t value);
+  mlir::Value add(mlir::Value a, mlir::Value b);
+  mlir::Value add(mlir::Value a, int64_t b) { return add(a, index(b)); }
+  mlir::Value mul(mlir::Value a, int64_t b);
+  mlir::Value div(mlir::Value a, int64_t b);
+  mlir::Value rem(mlir::Value a, int64_t b);
+  mlir::Value min(mlir::Value a, mlir::Value b);
+  mlir::Value less(mlir::Value a, mlir::Value b);
+  mlir::Value select(mlir::Value c, mlir::Value a, mlir::Value b);
+  mlir::Value floatConstant(mlir::Type type, double value);
+  mlir::Value wordConstant(uint32_t value);
+  /// a * b + c in f32, rounded once.
+  mlir::Value fma(mlir::Value a, mlir::Value b, mlir::Value c);
+
+  /// `if (condition) body()`.
+  void ifThen(mlir::Value condition, llvm::function_ref<void()> body);
+  /// A loop from `first` by `step` while below `end`; `body` gets the
+  /// induction variable and the carried values and returns the next ones.
+  llvm::SmallVector<mlir::Value>
+  loop(mlir::Value first, mlir::Value end, mlir::Value step,
+       mlir::ValueRange carried,
+       llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value,
+                                                         mlir::ValueRange)>
+           body);
+
+  /// Element `position` of a vector.
+  mlir::Value element(mlir::Value vector, int64_t position);
+  /// The same bits as another scalar or vector type.
+  mlir::Value bitcast(mlir::Type type, mlir::Value value);
+
+  /// A read of constant memory, aligned to `alignment` bytes or, by default,
+  /// to the size of what is read.
+  mlir::Value load(mlir::Type type, mlir::Value memref,
+                   mlir::ValueRange indices, int64_t alignment = 0);
+
+  /// Plain weights as [n * k] elements.
+  mlir::Value flatCodes();
+
+  /// Words of the weights' tile (tileRow, tileColumn) that this lane owns, as
+  /// vectors of `FragmentLayout::getVectorWords()` words. Tiles past the end
+  /// read the last one.
+  llvm::SmallVector<mlir::Value> loadWeights(mlir::Value tileRow,
+                                             mlir::Value tileColumn);
+  /// The pair of codes at `register` p of step `step` of segment `segment` of
+  /// a lane's words, as floats of `element`.
+  mlir::Value decode(llvm::ArrayRef<mlir::Value> words, int64_t segment,
+                     int64_t step, int64_t p, mlir::Type element);
+
+  /// The stored scale (zero point) of weight `row` and column group `group`.
+  mlir::Value loadScale(mlir::Value row, mlir::Value group);
+  mlir::Value loadZeroPoint(mlir::Value row, mlir::Value group);
+  /// A stored scale or zero point as f32.
+  mlir::Value scaleToF32(mlir::Value scale);
+  mlir::Value zeroPointToF32(mlir::Value zeroPoint);
+  bool hasZeroPoint() const {
+    return problem.encoding && problem.encoding.hasZeroPoint();
+  }
+
+  /// The epilogue's result for `accumulator` at output (row, column), both
+  /// within bounds.
+  mlir::Value epilogue(mlir::Value accumulator, mlir::Value row,
+                       mlir::Value column);
+  /// Writes one element of the result.
+  void store(mlir::Value value, mlir::Value row, mlir::Value column);
+
+private:
+  /// Output position [.., m, n] of flattened `row` and `column`.
+  llvm::SmallVector<mlir::Value> outputPosition(mlir::Value row,
+                                                mlir::Value column);
+
+  std::optional<quant_tensor::FragmentLayout> layout;
+  mlir::Value scales, zeroPoints, out;
+  llvm::SmallVector<mlir::Value> epilogueArgs;
+};
+
+/// The main loops. They fill the kernel's body.
+void emitReduceKernel(MatmulEmitter &emitter);
+void emitMmaSyncKernel(MatmulEmitter &emitter);
+
+/// Bytes of dynamic shared memory that `emitMmaSyncKernel` uses.
+int64_t getMmaSyncSharedMemory(const MatmulProblem &problem);
+
+} // namespace quantmlir
+
+#endif // QUANTMLIR_LIB_CONVERSION_QUANTTENSORTOQUANTTILE_MATMULEMITTER_H

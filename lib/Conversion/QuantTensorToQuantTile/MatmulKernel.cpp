@@ -1,0 +1,184 @@
+//===- MatmulKernel.cpp - A scheduled contraction to its kernel -----------===//
+
+#include "MatmulEmitter.h"
+
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "quantmlir/Conversion/QuantTensorToQuantTile/KernelBuilder.h"
+
+using namespace mlir;
+using namespace quantmlir;
+using namespace quantmlir::quant_tile;
+using quant_tensor::AssembleOp;
+using quant_tensor::DisassembleOp;
+using quant_tensor::FragmentLayout;
+using quant_tensor::ScaledMatmulOp;
+
+/// Reads what a kernel must know off `op`; errors say what its schedule asks
+/// for that the op does not have.
+static FailureOr<MatmulProblem> analyze(ScaledMatmulOp op) {
+  auto schedule = op->getAttrOfType<ScheduleAttr>(ScheduleAttr::getAttrName());
+  if (!schedule)
+    return op.emitOpError() << "has no " << ScheduleAttr::getAttrName()
+                            << ": run select-schedule first";
+  if (schedule.getFamily() == KernelFamily::Plain)
+    return op.emitOpError()
+           << "is scheduled plain, which convert-quant-tensor-to-linalg lowers";
+  MatmulProblem problem;
+  problem.op = op;
+  problem.schedule = schedule;
+  problem.encoding = op.getRhsEncoding();
+  auto rhs = cast<RankedTensorType>(op.getRhs().getType());
+  if (!rhs.hasStaticShape() || rhs.getRank() != 2)
+    return op.emitOpError() << "needs weights of static rank 2 for a kernel, "
+                            << "got " << rhs;
+  problem.n = rhs.getDimSize(0);
+  problem.k = rhs.getDimSize(1);
+  problem.lhsElement = op.getLhs().getType().getElementType();
+  problem.accumulator = op.getAccumulatorType();
+  if (!problem.n || !problem.k)
+    return op.emitOpError() << "has no elements to contract";
+
+  Type element = problem.lhsElement;
+  bool isMma = schedule.getFamily() == KernelFamily::MmaSync;
+  if (problem.encoding) {
+    if (problem.encoding.getLayout() != schedule.getWeights())
+      return op.emitOpError()
+             << "reads weights in another layout than its schedule says: run "
+                "quant-tensor-apply-layout first";
+    if (!schedule.getWeights())
+      return op.emitOpError() << "has encoded weights, which kernels read in "
+                                 "fragment layout only";
+    Type decoded = isMma ? element : Type(Builder(op).getBF16Type());
+    if (problem.encoding.getCodebook() ||
+        !DecodeOp::isSupported(problem.encoding.getStorage(), decoded))
+      return op.emitOpError()
+             << "has no decode of " << problem.encoding.getStorage() << " to "
+             << decoded;
+    if (isMma && !problem.hasOneGroup() &&
+        problem.getGroup() % FragmentLayout::segmentColumns)
+      return op.emitOpError() << "mma_sync needs groups of a multiple of "
+                              << FragmentLayout::segmentColumns
+                              << " columns, got " << problem.getGroup();
+  } else {
+    if (!isMma)
+      return op.emitOpError() << "has plain weights, which reduce cannot read";
+    Type codes = rhs.getElementType();
+    if (codes != element ||
+        !(element.isBF16() || element.isF16() || element.isInteger(8)))
+      return op.emitOpError()
+             << "mma_sync multiplies bf16, f16 or i8 operands "
+             << "of one type, got " << element << " and " << codes;
+  }
+  if (isMma && !(element.isBF16() || element.isF16() || element.isInteger(8)))
+    return op.emitOpError()
+           << "mma_sync has no path for activations of " << element;
+  if (!isMma && !(element.isF32() || element.isBF16() || element.isF16()))
+    return op.emitOpError()
+           << "reduce has no path for activations of " << element;
+  return problem;
+}
+
+/// The operands of the kernel, apart from the result.
+static SmallVector<Value> getInputs(ScaledMatmulOp op, RewriterBase &rewriter) {
+  SmallVector<Value> inputs = {op.getLhs()};
+  if (!op.getRhsEncoding()) {
+    inputs.push_back(op.getRhs());
+  } else if (auto assemble = op.getRhs().getDefiningOp<AssembleOp>()) {
+    llvm::append_range(inputs, assemble->getOperands());
+  } else {
+    auto disassemble =
+        DisassembleOp::create(rewriter, op.getLoc(), op.getRhs());
+    llvm::append_range(inputs, disassemble->getResults());
+  }
+  llvm::append_range(inputs, op.getEpilogueArgs());
+  return inputs;
+}
+
+/// Blocks needed for the rows of `lhs`, all leading dimensions together.
+static Value getRowBlocks(RewriterBase &rewriter, Location loc, Value lhs,
+                          int64_t tileM) {
+  auto type = cast<RankedTensorType>(lhs.getType());
+  int64_t fixed = 1;
+  Value rows;
+  for (int64_t dim = 0; dim + 1 < type.getRank(); ++dim) {
+    if (!type.isDynamicDim(dim)) {
+      fixed *= type.getDimSize(dim);
+      continue;
+    }
+    Value size = tensor::DimOp::create(rewriter, loc, lhs, dim);
+    rows = rows ? arith::MulIOp::create(rewriter, loc, rows, size).getResult()
+                : size;
+  }
+  if (!rows)
+    return arith::ConstantIndexOp::create(rewriter, loc,
+                                          llvm::divideCeil(fixed, tileM));
+  if (fixed != 1)
+    rows = arith::MulIOp::create(
+        rewriter, loc, rows,
+        arith::ConstantIndexOp::create(rewriter, loc, fixed));
+  if (tileM == 1)
+    return rows;
+  return arith::CeilDivUIOp::create(
+      rewriter, loc, rows,
+      arith::ConstantIndexOp::create(rewriter, loc, tileM));
+}
+
+FailureOr<KernelCall> quantmlir::buildMatmulKernel(ScaledMatmulOp op,
+                                                   KernelTable &table,
+                                                   RewriterBase &rewriter) {
+  FailureOr<MatmulProblem> problem = analyze(op);
+  if (failed(problem))
+    return failure();
+  ScheduleAttr schedule = problem->schedule;
+  bool isMma = schedule.getFamily() == KernelFamily::MmaSync;
+
+  KernelCall call;
+  call.ins = getInputs(op, rewriter);
+  call.outs = {op.getInit()};
+  SmallVector<Type> parameters;
+  for (ValueRange values : {ValueRange(call.ins), ValueRange(call.outs)})
+    for (Value value : values) {
+      auto type = cast<RankedTensorType>(value.getType());
+      parameters.push_back(
+          MemRefType::get(type.getShape(), type.getElementType()));
+    }
+
+  // With operands outside of its scope, the op's text is all that its kernel
+  // depends on: types, encoding, schedule, maps and epilogue.
+  std::string signature;
+  llvm::raw_string_ostream os(signature);
+  op->print(os, OpPrintingFlags().useLocalScope());
+  FailureOr<gpu::GPUFuncOp> kernel = table.getOrBuild(
+      op.getLoc(), isMma ? "matmul_mma_sync" : "matmul_reduce", signature,
+      parameters, [&](OpBuilder &builder, gpu::GPUFuncOp func) {
+        func.setKnownBlockSizeAttr(builder.getDenseI32ArrayAttr(
+            {static_cast<int32_t>(schedule.getThreads()), 1, 1}));
+        // One block per SM is enough: without this, ptxas spills accumulators
+        // to make room for a second one.
+        if (isMma)
+          func->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
+                        builder.getI32IntegerAttr(1));
+        MatmulEmitter emitter(builder, op.getLoc(), *problem, func);
+        if (isMma)
+          emitMmaSyncKernel(emitter);
+        else
+          emitReduceKernel(emitter);
+        return success();
+      });
+  if (failed(kernel))
+    return failure();
+  call.kernel = *kernel;
+  (*kernel)->setAttr("quant_tile.contract", schedule.getContractOrExact());
+
+  Location loc = op.getLoc();
+  call.grid = {
+      arith::ConstantIndexOp::create(
+          rewriter, loc, llvm::divideCeil(problem->n, schedule.getTileN())),
+      getRowBlocks(rewriter, loc, op.getLhs(), schedule.getTileM()),
+      arith::ConstantIndexOp::create(rewriter, loc, 1)};
+  call.block = {schedule.getThreads(), 1, 1};
+  if (isMma)
+    call.dynamicSharedMemory = getMmaSyncSharedMemory(*problem);
+  return call;
+}

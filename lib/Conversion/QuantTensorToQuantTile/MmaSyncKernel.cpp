@@ -1,0 +1,475 @@
+//===- MmaSyncKernel.cpp - Tensor cores through mma.sync ------------------===//
+//
+// Yᵀ = W·Xᵀ: weights are the A operand, activations the B operand.
+// Activations go through a ring of shared-memory stages filled by cp.async.
+// Encoded weights come from global memory in fragment order, straight into
+// the registers of the lane that decodes them, one stage ahead; plain weights
+// go through the ring too. Decoded codes are exact, and each group's sum is
+// scaled on the f32 accumulator. Warps along k sum their own columns of each
+// stage and are added up at the end in a fixed order.
+//
+//===----------------------------------------------------------------------===//
+
+#include "SharedTile.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+#include <numeric>
+
+using namespace mlir;
+using namespace quantmlir;
+using namespace quantmlir::quant_tile;
+using quant_tensor::FragmentLayout;
+
+namespace {
+
+constexpr int64_t kSegment = FragmentLayout::segmentColumns;
+
+/// Bytes of one stage of the ring.
+int64_t getStageBytes(const MatmulProblem &problem) {
+  ScheduleAttr schedule = problem.schedule;
+  int64_t rows =
+      schedule.getTileM() + (problem.encoding ? 0 : schedule.getTileN());
+  return SharedTile::getBytes(rows, schedule.getTileK(), problem.lhsElement);
+}
+
+class MmaSyncKernel {
+public:
+  explicit MmaSyncKernel(MatmulEmitter &b);
+  void emit();
+
+private:
+  /// The part of a stage's weights that a warp keeps in registers: for each of
+  /// its row tiles, words of each column tile, then scales and zero points of
+  /// each group, both halves.
+  struct Weights {
+    SmallVector<SmallVector<SmallVector<Value>>> words; // [row][column]
+    SmallVector<SmallVector<Value>> scales, zeroPoints; // [row][2*unit + half]
+    SmallVector<Value> flatten() const;
+    void unflatten(ValueRange values);
+  };
+
+  Weights loadWeights(Value step);
+  Value lane(Value value, int64_t half, int64_t rowTile);
+  SmallVector<Value> decodeStep(const Weights &weights, int64_t rowTile,
+                                int64_t segment, int64_t step);
+  void compute(const Weights &weights, Value stage,
+               SmallVector<Value> &accumulators);
+  Value zeroPointPair(Value zeroPoint);
+  Value mma(ArrayRef<Value> a, ArrayRef<Value> bRegisters, ArrayRef<Value> c);
+  void reduceWarps(SmallVector<Value> &accumulators, Value shared);
+  void finish(ArrayRef<Value> accumulators);
+
+  Value operand(Value word);
+
+  MatmulEmitter &b;
+  const MatmulProblem &problem;
+  ScheduleAttr schedule;
+  bool isInteger;
+  /// Row tiles (16 weights) and column tiles (8 activations) of a warp,
+  /// columns of a stage that a warp sums, and columns between two changes of
+  /// the scale.
+  int64_t rowTiles, columnTiles, warpK, unit;
+  Type accumulatorType, resultType;
+  Value warpM, warpN, warpAlongK, firstM, firstN;
+  SharedTile *lhsTile = nullptr, *rhsTile = nullptr;
+};
+
+MmaSyncKernel::MmaSyncKernel(MatmulEmitter &b)
+    : b(b), problem(b.problem), schedule(problem.schedule),
+      isInteger(problem.lhsElement.isInteger()),
+      rowTiles(schedule.getTileN() / schedule.getWarpsN() / 16),
+      columnTiles(schedule.getTileM() / schedule.getWarpsM() / 8),
+      warpK(schedule.getTileK() / schedule.getWarpsK()),
+      unit(problem.hasOneGroup() ? warpK : std::gcd(problem.getGroup(), warpK)),
+      accumulatorType(problem.accumulator),
+      resultType(LLVM::LLVMStructType::getLiteral(
+          b.getContext(), SmallVector<Type>(4, problem.accumulator))) {}
+
+//===----------------------------------------------------------------------===//
+// Weights in registers
+//===----------------------------------------------------------------------===//
+
+SmallVector<Value> MmaSyncKernel::Weights::flatten() const {
+  SmallVector<Value> values;
+  for (const auto &row : words)
+    for (const auto &column : row)
+      llvm::append_range(values, column);
+  for (const auto &row : scales)
+    llvm::append_range(values, row);
+  for (const auto &row : zeroPoints)
+    llvm::append_range(values, row);
+  return values;
+}
+
+void MmaSyncKernel::Weights::unflatten(ValueRange values) {
+  size_t next = 0;
+  for (auto &row : words)
+    for (auto &column : row)
+      for (Value &value : column)
+        value = values[next++];
+  for (auto *list : {&scales, &zeroPoints})
+    for (auto &row : *list)
+      for (Value &value : row)
+        value = values[next++];
+}
+
+MmaSyncKernel::Weights MmaSyncKernel::loadWeights(Value step) {
+  Weights weights;
+  if (!problem.encoding)
+    return weights;
+  int64_t columns = schedule.getWeights().getTile()[1];
+  Value firstColumn =
+      b.add(b.mul(step, schedule.getTileK()), b.mul(warpAlongK, warpK));
+  Value firstTile = b.div(firstColumn, columns);
+  Value firstRow = b.add(firstN, b.mul(warpN, rowTiles * 16));
+  Value lastRow = b.index(problem.n - 1);
+  for (int64_t r = 0; r < rowTiles; ++r) {
+    Value row = b.add(firstRow, r * 16);
+    auto &words = weights.words.emplace_back();
+    for (int64_t c = 0; c < warpK / columns; ++c)
+      words.push_back(b.loadWeights(b.div(row, 16), b.add(firstTile, c)));
+    if (problem.hasOneGroup() && !b.hasZeroPoint())
+      continue;
+    auto &scales = weights.scales.emplace_back();
+    auto &zeroPoints = weights.zeroPoints.emplace_back();
+    for (int64_t u = 0; u < warpK / unit; ++u) {
+      Value group = b.index(0);
+      if (!problem.hasOneGroup())
+        group = b.min(b.div(b.add(firstColumn, u * unit), problem.getGroup()),
+                      b.index(problem.getGroups() - 1));
+      for (int64_t half = 0; half < 2; ++half) {
+        Value weight = b.min(b.add(row, b.add(b.g, 8 * half)), lastRow);
+        if (!problem.hasOneGroup())
+          scales.push_back(b.loadScale(weight, group));
+        if (b.hasZeroPoint())
+          zeroPoints.push_back(b.loadZeroPoint(weight, group));
+      }
+    }
+  }
+  return weights;
+}
+
+/// A zero point as a pair of floats of the activations' type.
+Value MmaSyncKernel::zeroPointPair(Value zeroPoint) {
+  Value value = b.zeroPointToF32(zeroPoint);
+  if (!isa<IntegerType>(zeroPoint.getType()) ||
+      zeroPoint.getType().getIntOrFloatBitWidth() > 8)
+    return vector::BroadcastOp::create(b, VectorType::get({2}, b.getF32Type()),
+                                       value);
+  return vector::BroadcastOp::create(
+      b, VectorType::get({2}, problem.lhsElement),
+      arith::TruncFOp::create(b, problem.lhsElement, value));
+}
+
+/// A register as the type that mma.sync takes: pairs of f16, words otherwise.
+Value MmaSyncKernel::operand(Value word) {
+  if (problem.lhsElement.isF16())
+    return b.bitcast(VectorType::get({2}, b.getF16Type()), word);
+  return b.bitcast(b.getI32Type(), word);
+}
+
+SmallVector<Value> MmaSyncKernel::decodeStep(const Weights &weights,
+                                             int64_t rowTile, int64_t segment,
+                                             int64_t step) {
+  int64_t columns = schedule.getWeights().getTile()[1];
+  int64_t perTile = columns / kSegment;
+  auto pair = VectorType::get({2}, problem.lhsElement);
+  SmallVector<Value> registers;
+  for (int64_t p = 0; p < 4; ++p) {
+    Value value = b.decode(weights.words[rowTile][segment / perTile],
+                           segment % perTile, step, p, problem.lhsElement);
+    if (b.hasZeroPoint()) {
+      int64_t u = segment * kSegment / unit;
+      Value zero = zeroPointPair(weights.zeroPoints[rowTile][2 * u + p % 2]);
+      if (zero.getType() == value.getType()) {
+        // Codes and zero points of up to 8 bits: the difference is exact.
+        value = arith::SubFOp::create(b, value, zero);
+      } else {
+        value = arith::ExtFOp::create(b, zero.getType(), value);
+        value = arith::SubFOp::create(b, value, zero);
+        value = arith::TruncFOp::create(b, pair, value);
+      }
+    }
+    registers.push_back(operand(value));
+  }
+  return registers;
+}
+
+//===----------------------------------------------------------------------===//
+// Main loop
+//===----------------------------------------------------------------------===//
+
+Value MmaSyncKernel::mma(ArrayRef<Value> a, ArrayRef<Value> bRegisters,
+                         ArrayRef<Value> c) {
+  using NVVM::MMATypes;
+  std::optional<std::array<MMATypes, 2>> types;
+  std::optional<NVVM::MMAIntOverflow> overflow;
+  if (isInteger) {
+    auto type = [](bool isUnsigned) {
+      return isUnsigned ? MMATypes::u8 : MMATypes::s8;
+    };
+    quant_tensor::ScaledMatmulOp op = problem.op;
+    types = {type(op.getRhsUnsigned()), type(op.getLhsUnsigned())};
+    overflow = NVVM::MMAIntOverflow::wrapped;
+  } else {
+    MMATypes type = problem.lhsElement.isF16() ? MMATypes::f16 : MMATypes::bf16;
+    types = {type, type};
+  }
+  return NVVM::MmaOp::create(b, resultType, a, bRegisters, c,
+                             {16, 8, isInteger ? 32 : 16},
+                             /*b1Op=*/std::nullopt, overflow, types,
+                             std::array<NVVM::MMALayout, 2>{
+                                 NVVM::MMALayout::row, NVVM::MMALayout::col});
+}
+
+void MmaSyncKernel::compute(const Weights &weights, Value stage,
+                            SmallVector<Value> &accumulators) {
+  int64_t panel =
+      SharedTile::panelBytes / (problem.lhsElement.getIntOrFloatBitWidth() / 8);
+  Value firstPanel = b.mul(warpAlongK, warpK / panel);
+  lhsTile->beginReads(stage, b.add(b.mul(warpM, columnTiles * 8), b.g),
+                      firstPanel);
+  if (rhsTile)
+    rhsTile->beginReads(stage, b.add(b.mul(warpN, rowTiles * 16), b.g),
+                        firstPanel);
+  // Sums of the current group, or the accumulators themselves.
+  bool scales = problem.encoding && !problem.hasOneGroup();
+  Value zero = scales ? b.floatConstant(accumulatorType, 0.0) : Value();
+  SmallVector<Value> sums = accumulators;
+  int64_t steps = isInteger ? 1 : 2;
+  for (int64_t s = 0; s < warpK / kSegment; ++s) {
+    if (scales && s * kSegment % unit == 0)
+      sums.assign(accumulators.size(), zero);
+    SmallVector<SmallVector<SmallVector<Value>>> a(rowTiles);
+    for (int64_t r = 0; r < rowTiles; ++r) {
+      SmallVector<Value> low, high;
+      if (rhsTile) {
+        low = rhsTile->read(s, r * 16);
+        high = rhsTile->read(s, r * 16 + 8);
+      }
+      for (int64_t i = 0; i < steps; ++i) {
+        if (!rhsTile)
+          a[r].push_back(decodeStep(weights, r, s, i));
+        else
+          a[r].push_back({operand(low[2 * i]), operand(high[2 * i]),
+                          operand(low[2 * i + 1]), operand(high[2 * i + 1])});
+      }
+    }
+    for (int64_t c = 0; c < columnTiles; ++c) {
+      SmallVector<Value> words = lhsTile->read(s, c * 8);
+      for (int64_t i = 0; i < steps; ++i)
+        for (int64_t r = 0; r < rowTiles; ++r) {
+          auto sum = MutableArrayRef(sums).slice((r * columnTiles + c) * 4, 4);
+          Value result = mma(
+              a[r][i], {operand(words[2 * i]), operand(words[2 * i + 1])}, sum);
+          for (int64_t e = 0; e < 4; ++e)
+            sum[e] = LLVM::ExtractValueOp::create(b, result, e);
+        }
+    }
+    if (!scales || (s + 1) * kSegment % unit)
+      continue;
+    // Registers 0, 1 of a tile are row g, registers 2, 3 row g + 8.
+    int64_t u = s * kSegment / unit;
+    for (int64_t r = 0; r < rowTiles; ++r)
+      for (int64_t half = 0; half < 2; ++half) {
+        Value scale = b.scaleToF32(weights.scales[r][2 * u + half]);
+        for (int64_t c = 0; c < columnTiles; ++c)
+          for (int64_t e = 2 * half; e < 2 * half + 2; ++e) {
+            int64_t at = (r * columnTiles + c) * 4 + e;
+            accumulators[at] = b.fma(sums[at], scale, accumulators[at]);
+          }
+      }
+  }
+  if (!scales)
+    accumulators = sums;
+}
+
+//===----------------------------------------------------------------------===//
+// After the main loop
+//===----------------------------------------------------------------------===//
+
+void MmaSyncKernel::reduceWarps(SmallVector<Value> &accumulators,
+                                Value shared) {
+  int64_t warpsK = schedule.getWarpsK();
+  if (warpsK == 1)
+    return;
+  // The ring is free now. Each lane's values lie a warp's width apart.
+  int64_t count = accumulators.size();
+  int64_t others = schedule.getWarpsM() * schedule.getWarpsN();
+  auto type = cast<MemRefType>(shared.getType());
+  Value partials = memref::ViewOp::create(
+      b,
+      MemRefType::get({(warpsK - 1) * others * count * 32}, accumulatorType,
+                      MemRefLayoutAttrInterface(), type.getMemorySpace()),
+      shared, b.index(0), ValueRange());
+  Value place =
+      b.add(b.mul(b.add(b.mul(warpM, schedule.getWarpsN()), warpN), count * 32),
+            b.lane);
+  gpu::BarrierOp::create(b);
+  b.ifThen(b.less(b.index(0), warpAlongK), [&] {
+    Value first = b.add(
+        place, b.mul(b.createOrFold<arith::SubIOp>(warpAlongK, b.index(1)),
+                     others * count * 32));
+    for (auto [i, value] : llvm::enumerate(accumulators))
+      memref::StoreOp::create(b, value, partials,
+                              ValueRange{b.add(first, i * 32)});
+  });
+  gpu::BarrierOp::create(b);
+  // Other warps add too, in vain: they write nothing.
+  for (int64_t w = 0; w + 1 < warpsK; ++w)
+    for (auto [i, value] : llvm::enumerate(accumulators)) {
+      Value part = memref::LoadOp::create(
+          b, partials, ValueRange{b.add(place, (w * others * count + i) * 32)});
+      value = isInteger ? arith::AddIOp::create(b, value, part).getResult()
+                        : arith::AddFOp::create(b, value, part).getResult();
+    }
+}
+
+void MmaSyncKernel::finish(ArrayRef<Value> accumulators) {
+  Value writes = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, warpAlongK,
+                                       b.index(0));
+  bool scaleLast = problem.encoding && problem.hasOneGroup();
+  b.ifThen(writes, [&] {
+    Value lastM = b.createOrFold<arith::SubIOp>(b.rows, b.index(1));
+    Value lastN = b.index(problem.n - 1);
+    bool guardN = problem.n % schedule.getTileN();
+    for (int64_t c = 0; c < columnTiles; ++c)
+      for (int64_t odd = 0; odd < 2; ++odd) {
+        Value m = b.add(b.add(firstM, b.mul(warpM, columnTiles * 8)),
+                        b.add(b.mul(b.t, 2), c * 8 + odd));
+        // Reads are clamped so that they need no guard and equal ones merge.
+        Value mRead = b.min(m, lastM);
+        SmallVector<std::pair<Value, Value>> results; // column, value
+        for (int64_t r = 0; r < rowTiles; ++r)
+          for (int64_t half = 0; half < 2; ++half) {
+            Value n = b.add(b.add(firstN, b.mul(warpN, rowTiles * 16)),
+                            b.add(b.g, r * 16 + half * 8));
+            Value nRead = guardN ? b.min(n, lastN) : n;
+            Value value =
+                accumulators[(r * columnTiles + c) * 4 + half * 2 + odd];
+            if (scaleLast)
+              value = arith::MulFOp::create(
+                  b, value, b.scaleToF32(b.loadScale(nRead, b.index(0))));
+            results.push_back({n, b.epilogue(value, mRead, nRead)});
+          }
+        b.ifThen(b.less(m, b.rows), [&] {
+          for (auto [n, value] : results) {
+            if (!guardN)
+              b.store(value, m, n);
+            else
+              b.ifThen(b.less(n, b.index(problem.n)),
+                       [&, n = n, value = value] { b.store(value, m, n); });
+          }
+        });
+      }
+  });
+}
+
+void MmaSyncKernel::emit() {
+  int64_t warpsM = schedule.getWarpsM(), warpsN = schedule.getWarpsN();
+  int64_t stages = schedule.getStages(), tileK = schedule.getTileK();
+  warpM = b.rem(b.warp, warpsM);
+  warpN = b.rem(b.div(b.warp, warpsM), warpsN);
+  warpAlongK = b.div(b.warp, warpsM * warpsN);
+  firstN =
+      b.mul(gpu::BlockIdOp::create(b, gpu::Dimension::x), schedule.getTileN());
+  firstM =
+      b.mul(gpu::BlockIdOp::create(b, gpu::Dimension::y), schedule.getTileM());
+
+  auto space =
+      gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup);
+  auto dynamic = MemRefType::get({ShapedType::kDynamic}, b.getI8Type(),
+                                 MemRefLayoutAttrInterface(), space);
+  int64_t stageBytes = getStageBytes(problem);
+  int64_t ringBytes = stageBytes * stages;
+  Value base = gpu::DynamicSharedMemoryOp::create(b, dynamic);
+  Value ring = memref::ViewOp::create(
+      b,
+      MemRefType::get({ringBytes}, b.getI8Type(), MemRefLayoutAttrInterface(),
+                      space),
+      base, b.index(0), ValueRange());
+  SharedTile lhs(b, b.lhs, b.rows, firstM, schedule.getTileM(), tileK, ring,
+                 stageBytes, /*offset=*/0);
+  lhsTile = &lhs;
+  std::optional<SharedTile> rhs;
+  if (!problem.encoding) {
+    rhs.emplace(
+        b, b.flatCodes(), b.index(problem.n), firstN, schedule.getTileN(),
+        tileK, ring, stageBytes,
+        SharedTile::getBytes(schedule.getTileM(), tileK, problem.lhsElement));
+    rhsTile = &*rhs;
+  }
+
+  int64_t steps = llvm::divideCeil(problem.k, tileK);
+  Type token = nvgpu::DeviceAsyncTokenType::get(b.getContext());
+  auto copyStep = [&](Value step, Value stage) {
+    Value firstColumn = b.mul(step, tileK);
+    lhs.copy(firstColumn, stage);
+    if (rhs)
+      rhs->copy(firstColumn, stage);
+  };
+  Value group;
+  for (int64_t s = 0; s + 1 < stages; ++s) {
+    if (s < steps)
+      copyStep(b.index(s), b.index(s));
+    group = nvgpu::DeviceAsyncCreateGroupOp::create(b, token, ValueRange());
+  }
+
+  Value zero = arith::ConstantOp::create(b, b.getZeroAttr(accumulatorType));
+  SmallVector<Value> carried(rowTiles * columnTiles * 4, zero);
+  size_t count = carried.size();
+  Weights weights = loadWeights(b.index(0));
+  llvm::append_range(carried, weights.flatten());
+  // Stage to read, and stage to fill.
+  carried.push_back(b.index(0));
+  carried.push_back(b.index(stages - 1));
+  auto advance = [&](Value stage) {
+    Value next = b.add(stage, 1);
+    return b.select(b.less(next, b.index(stages)), next, b.index(0));
+  };
+  carried = b.loop(
+      b.index(0), b.index(steps), b.index(1), carried,
+      [&](Value step, ValueRange state) {
+        Value readStage = state[state.size() - 2], fillStage = state.back();
+        nvgpu::DeviceAsyncWaitOp::create(b, group,
+                                         b.getI32IntegerAttr(stages - 2));
+        // Everyone's copies are in, and everyone is done with the stage that
+        // is filled next.
+        gpu::BarrierOp::create(b);
+        Value fillStep = b.add(step, stages - 1);
+        b.ifThen(b.less(fillStep, b.index(steps)),
+                 [&] { copyStep(fillStep, fillStage); });
+        nvgpu::DeviceAsyncCreateGroupOp::create(b, token, ValueRange());
+        Weights next = loadWeights(b.min(b.add(step, 1), b.index(steps - 1)));
+        Weights current = next;
+        current.unflatten(state.slice(count, next.flatten().size()));
+        SmallVector<Value> sums(state.take_front(count));
+        compute(current, readStage, sums);
+        llvm::append_range(sums, next.flatten());
+        sums.push_back(advance(readStage));
+        sums.push_back(advance(fillStage));
+        return sums;
+      });
+  carried.truncate(count);
+  reduceWarps(carried, base);
+  finish(carried);
+}
+
+} // namespace
+
+int64_t quantmlir::getMmaSyncSharedMemory(const MatmulProblem &problem) {
+  ScheduleAttr schedule = problem.schedule;
+  int64_t ring = getStageBytes(problem) * schedule.getStages();
+  int64_t partials = (schedule.getWarpsK() - 1) * schedule.getTileM() *
+                     schedule.getTileN() * 4;
+  return std::max(ring, partials);
+}
+
+void quantmlir::emitMmaSyncKernel(MatmulEmitter &emitter) {
+  MmaSyncKernel(emitter).emit();
+}

@@ -1,0 +1,274 @@
+//===- ReduceKernel.cpp - One row of activations on CUDA cores ------------===//
+//
+// A warp owns 16 rows of the weights and reads them in fragment order, 16
+// bytes a lane; warps along k take every so-manieth tile of columns. Each lane
+// multiplies and adds in f32; lanes, then warps, are summed at the end, in a
+// fixed order.
+//
+//===----------------------------------------------------------------------===//
+
+#include "MatmulEmitter.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+#include <numeric>
+
+using namespace mlir;
+using namespace quantmlir;
+using quant_tensor::FragmentLayout;
+
+namespace {
+
+constexpr int64_t kRun = FragmentLayout::runColumns;
+
+class ReduceKernel {
+public:
+  explicit ReduceKernel(MatmulEmitter &b)
+      : b(b), problem(b.problem), schedule(problem.schedule),
+        columns(schedule.getWeights().getTile()[1]),
+        tiles(llvm::divideCeil(problem.k, columns)),
+        fullTiles(problem.k / columns), f32(b.getF32Type()) {}
+
+  void emit();
+
+private:
+  /// Weights and activations of one tile of columns, read ahead of their use.
+  struct Tile {
+    Value column;
+    SmallVector<Value> words;
+    /// Eight activations per segment, f32.
+    SmallVector<Value> x;
+  };
+
+  Tile loadTile(Value column, bool guarded);
+  Value loadActivations(Value firstColumn, bool guarded);
+  void accumulate(const Tile &tile, std::array<Value, 2> &sums);
+  /// Sum of weight * activation over columns [first, last) of a lane's run.
+  Value dot(const Tile &tile, int64_t segment, int64_t half, int64_t first,
+            int64_t last, Value zeroPoint, Value sum);
+  Value groupOf(Value column);
+  void scaled(Value partial, int64_t half, Value group,
+              std::array<Value, 2> &sums);
+  Value zeroPoint(int64_t half, Value group);
+  void finish(std::array<Value, 2> sums);
+
+  MatmulEmitter &b;
+  const MatmulProblem &problem;
+  quant_tile::ScheduleAttr schedule;
+  int64_t columns, tiles, fullTiles;
+  Type f32;
+  /// This warp's tile row, its place along k, the row of activations, and the
+  /// lane's two rows of weights.
+  Value tileRow, warpN, warpK, rowM;
+  std::array<Value, 2> weightRow;
+};
+
+Value ReduceKernel::groupOf(Value column) {
+  if (problem.hasOneGroup())
+    return b.index(0);
+  // Padding columns belong to the last group; their activations are zero.
+  return b.min(b.div(column, problem.getGroup()),
+               b.index(problem.getGroups() - 1));
+}
+
+Value ReduceKernel::loadActivations(Value firstColumn, bool guarded) {
+  Type element = problem.lhsElement;
+  auto vector = VectorType::get({kRun}, element);
+  Value row = b.mul(rowM, problem.k);
+  auto toF32 = [&](Value values) -> Value {
+    auto type = VectorType::get({kRun}, f32);
+    if (element == f32)
+      return values;
+    return arith::ExtFOp::create(b, type, values);
+  };
+  int64_t bytes = std::max<int64_t>(schedule.getCopy(),
+                                    element.getIntOrFloatBitWidth() / 8);
+  if (!guarded)
+    return toF32(b.load(vector, b.lhs, b.add(row, firstColumn), bytes));
+  Value zero = b.floatConstant(element, 0.0);
+  if (problem.k % kRun == 0) {
+    Value inside = b.less(firstColumn, b.index(problem.k));
+    Value column = b.select(inside, firstColumn, b.index(0));
+    Value values = b.load(vector, b.lhs, b.add(row, column), bytes);
+    return toF32(b.select(inside, values, b.floatConstant(vector, 0.0)));
+  }
+  Value values = b.floatConstant(vector, 0.0);
+  for (int64_t i = 0; i < kRun; ++i) {
+    Value column = b.add(firstColumn, i);
+    Value inside = b.less(column, b.index(problem.k));
+    Value safe = b.select(inside, column, b.index(0));
+    Value value = b.load(element, b.lhs, b.add(row, safe));
+    values =
+        vector::InsertOp::create(b, b.select(inside, value, zero), values, i);
+  }
+  return toF32(values);
+}
+
+ReduceKernel::Tile ReduceKernel::loadTile(Value column, bool guarded) {
+  Tile tile;
+  tile.column = b.mul(column, columns);
+  tile.words = b.loadWeights(tileRow, column);
+  Value first = b.add(tile.column, b.mul(b.t, kRun));
+  for (int64_t s = 0; s < columns; s += FragmentLayout::segmentColumns)
+    tile.x.push_back(loadActivations(b.add(first, s), guarded));
+  return tile;
+}
+
+Value ReduceKernel::dot(const Tile &tile, int64_t segment, int64_t half,
+                        int64_t first, int64_t last, Value zeroPoint,
+                        Value sum) {
+  auto pair = VectorType::get({2}, f32);
+  for (int64_t column = first; column < last; ++column) {
+    int64_t step = column / 4, p = 2 * (column % 4 / 2) + half;
+    // bf16 holds every code exactly; equal decodes are merged later.
+    Value values = arith::ExtFOp::create(
+        b, pair, b.decode(tile.words, segment, step, p, b.getBF16Type()));
+    Value weight = b.element(values, column % 2);
+    if (zeroPoint)
+      weight = arith::SubFOp::create(b, weight, zeroPoint);
+    Value x = b.element(tile.x[segment], column);
+    sum = sum ? b.fma(weight, x, sum)
+              : arith::MulFOp::create(b, weight, x).getResult();
+  }
+  return sum;
+}
+
+Value ReduceKernel::zeroPoint(int64_t half, Value group) {
+  if (!b.hasZeroPoint())
+    return {};
+  return b.zeroPointToF32(b.loadZeroPoint(weightRow[half], group));
+}
+
+void ReduceKernel::scaled(Value partial, int64_t half, Value group,
+                          std::array<Value, 2> &sums) {
+  Value scale = b.scaleToF32(b.loadScale(weightRow[half], group));
+  sums[half] = b.fma(partial, scale, sums[half]);
+}
+
+void ReduceKernel::accumulate(const Tile &tile, std::array<Value, 2> &sums) {
+  int64_t segments = columns / FragmentLayout::segmentColumns;
+  int64_t group = problem.getGroup();
+  Value firstColumn = b.add(tile.column, b.mul(b.t, kRun));
+  for (int64_t half = 0; half < 2; ++half) {
+    // The whole tile in one group (or the scale left for the end).
+    if (problem.hasOneGroup() || group % columns == 0) {
+      Value index = groupOf(tile.column);
+      Value zero = zeroPoint(half, index);
+      Value partial;
+      for (int64_t s = 0; s < segments; ++s)
+        partial = dot(tile, s, half, 0, kRun, zero, partial);
+      if (problem.hasOneGroup())
+        sums[half] = arith::AddFOp::create(b, sums[half], partial);
+      else
+        scaled(partial, half, index, sums);
+      continue;
+    }
+    // Runs of columns that no group boundary cuts.
+    int64_t run = std::gcd(group, kRun);
+    for (int64_t s = 0; s < segments; ++s)
+      for (int64_t first = 0; first < kRun; first += run) {
+        Value index = groupOf(
+            b.add(firstColumn, s * FragmentLayout::segmentColumns + first));
+        Value partial = dot(tile, s, half, first, first + run,
+                            zeroPoint(half, index), Value());
+        scaled(partial, half, index, sums);
+      }
+  }
+}
+
+void ReduceKernel::finish(std::array<Value, 2> sums) {
+  // The four lanes of a row, then the warps along k.
+  Value width = b.wordConstant(32);
+  for (Value &sum : sums)
+    for (int32_t distance : {1, 2}) {
+      Value other = gpu::ShuffleOp::create(b, sum, b.wordConstant(distance),
+                                           width, gpu::ShuffleMode::XOR)
+                        .getShuffleResult();
+      sum = arith::AddFOp::create(b, sum, other);
+    }
+  int64_t warpsK = schedule.getWarpsK(), tileN = schedule.getTileN();
+  auto space =
+      gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup);
+  Value partials = b.kernel.addWorkgroupAttribution(
+      MemRefType::get({warpsK, tileN}, f32, MemRefLayoutAttrInterface(), space),
+      b.getLoc());
+  Value isFirst =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::eq, b.t, b.index(0));
+  b.ifThen(isFirst, [&] {
+    Value row = b.add(b.mul(warpN, FragmentLayout::rows), b.g);
+    for (int64_t half = 0; half < 2; ++half)
+      memref::StoreOp::create(b, sums[half], partials,
+                              ValueRange{warpK, b.add(row, 8 * half)});
+  });
+  gpu::BarrierOp::create(b);
+  Value column = b.add(
+      b.mul(gpu::BlockIdOp::create(b, gpu::Dimension::x), tileN), b.thread);
+  Value writes = arith::AndIOp::create(b, b.less(b.thread, b.index(tileN)),
+                                       b.less(column, b.index(problem.n)));
+  b.ifThen(writes, [&] {
+    Value sum;
+    for (int64_t i = 0; i < warpsK; ++i) {
+      Value part =
+          memref::LoadOp::create(b, partials, ValueRange{b.index(i), b.thread});
+      sum = sum ? arith::AddFOp::create(b, sum, part).getResult() : part;
+    }
+    if (problem.hasOneGroup())
+      sum = arith::MulFOp::create(
+          b, sum, b.scaleToF32(b.loadScale(column, b.index(0))));
+    b.store(b.epilogue(sum, rowM, column), rowM, column);
+  });
+}
+
+void ReduceKernel::emit() {
+  int64_t warpsK = schedule.getWarpsK(), warpsN = schedule.getWarpsN();
+  warpK = b.rem(b.warp, warpsK);
+  warpN = b.div(b.warp, warpsK);
+  tileRow =
+      b.add(b.mul(gpu::BlockIdOp::create(b, gpu::Dimension::x), warpsN), warpN);
+  rowM = gpu::BlockIdOp::create(b, gpu::Dimension::y);
+  Value lastRow = b.index(problem.n - 1);
+  for (int64_t half = 0; half < 2; ++half)
+    weightRow[half] =
+        b.min(b.add(b.mul(tileRow, FragmentLayout::rows), b.add(b.g, 8 * half)),
+              lastRow);
+
+  Value zero = b.floatConstant(f32, 0.0);
+  SmallVector<Value> sums = {zero, zero};
+  // Rounds in which every warp has `stages` full tiles need no guard; their
+  // loads all stand before their uses.
+  int64_t perRound = warpsK * schedule.getStages();
+  int64_t rounds = fullTiles / perRound;
+  auto body = [&](ArrayRef<Value> columnsOfRound, bool guarded,
+                  ValueRange carried) {
+    std::array<Value, 2> partial = {carried[0], carried[1]};
+    SmallVector<Tile> loaded;
+    for (Value column : columnsOfRound)
+      loaded.push_back(loadTile(column, guarded));
+    for (const Tile &tile : loaded)
+      accumulate(tile, partial);
+    return SmallVector<Value>{partial[0], partial[1]};
+  };
+  if (rounds)
+    sums = b.loop(b.index(0), b.index(rounds), b.index(1), sums,
+                  [&](Value round, ValueRange carried) {
+                    Value first = b.add(b.mul(round, perRound), warpK);
+                    SmallVector<Value> list;
+                    for (int64_t i = 0; i < schedule.getStages(); ++i)
+                      list.push_back(b.add(first, i * warpsK));
+                    return body(list, /*guarded=*/false, carried);
+                  });
+  if (rounds * perRound < tiles)
+    sums =
+        b.loop(b.add(warpK, rounds * perRound), b.index(tiles), b.index(warpsK),
+               sums, [&](Value column, ValueRange carried) {
+                 return body(column, /*guarded=*/fullTiles != tiles, carried);
+               });
+  finish({sums[0], sums[1]});
+}
+
+} // namespace
+
+void quantmlir::emitReduceKernel(MatmulEmitter &emitter) {
+  ReduceKernel(emitter).emit();
+}

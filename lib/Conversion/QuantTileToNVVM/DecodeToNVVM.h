@@ -1,0 +1,23 @@
+//===- DecodeToNVVM.h - Codes to 16-bit floats ----------------------------===//
+
+#ifndef QUANTMLIR_LIB_CONVERSION_QUANTTILETONVVM_DECODETONVVM_H
+#define QUANTMLIR_LIB_CONVERSION_QUANTTILETONVVM_DECODETONVVM_H
+
+#include "mlir/IR/Builders.h"
+
+namespace quantmlir {
+
+/// The instruction `lop3.b32` with truth table `table`.
+mlir::Value emitLop3(mlir::OpBuilder &builder, mlir::Location loc,
+                     mlir::Value a, mlir::Value b, mlir::Value c,
+                     unsigned table);
+
+/// Emits the instructions of `quant_tile.decode`: pair `pair` of `word`, whose
+/// codes are `storage`, as a vector of type `type`.
+mlir::Value emitDecode(mlir::OpBuilder &builder, mlir::Location loc,
+                       mlir::Value word, unsigned pair, mlir::Type storage,
+                       mlir::VectorType type);
+
+} // namespace quantmlir
+
+#endif // QUANTMLIR_LIB_CONVERSION_QUANTTILETONVVM_DECODETONVVM_H

@@ -1,0 +1,104 @@
+//===- QuantTileToNVVM.cpp - quant_tile instructions to LLVM and NVVM -----===//
+
+#include "quantmlir/Conversion/QuantTileToNVVM/QuantTileToNVVM.h"
+
+#include "DecodeToNVVM.h"
+#include "mlir/Conversion/ConvertToLLVM/ToLLVMInterface.h"
+#include "mlir/Conversion/LLVMCommon/Pattern.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
+
+using namespace mlir;
+using namespace quantmlir;
+using namespace quantmlir::quant_tile;
+
+Value quantmlir::emitLop3(OpBuilder &builder, Location loc, Value a, Value b,
+                          Value c, unsigned table) {
+  std::string code = llvm::formatv("lop3.b32 $0, $1, $2, $3, {0};", table);
+  return LLVM::InlineAsmOp::create(
+             builder, loc, builder.getI32Type(), ValueRange{a, b, c}, code,
+             "=r,r,r,r", /*has_side_effects=*/false,
+             /*is_align_stack=*/false, LLVM::tailcallkind::TailCallKind::None,
+             LLVM::AsmDialectAttr::get(builder.getContext(),
+                                       LLVM::AsmDialect::AD_ATT),
+             /*operand_attrs=*/ArrayAttr())
+      .getRes();
+}
+
+namespace {
+
+struct Lop3Lowering : ConvertOpToLLVMPattern<Lop3Op> {
+  using ConvertOpToLLVMPattern::ConvertOpToLLVMPattern;
+
+  LogicalResult
+  matchAndRewrite(Lop3Op op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    rewriter.replaceOp(op,
+                       emitLop3(rewriter, op.getLoc(), adaptor.getA(),
+                                adaptor.getB(), adaptor.getC(), op.getTable()));
+    return success();
+  }
+};
+
+struct DecodeLowering : ConvertOpToLLVMPattern<DecodeOp> {
+  using ConvertOpToLLVMPattern::ConvertOpToLLVMPattern;
+
+  LogicalResult
+  matchAndRewrite(DecodeOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    rewriter.replaceOp(op,
+                       emitDecode(rewriter, op.getLoc(), adaptor.getWord(),
+                                  op.getPair(), op.getStorage(), op.getType()));
+    return success();
+  }
+};
+
+struct LoadLowering : ConvertOpToLLVMPattern<LoadOp> {
+  using ConvertOpToLLVMPattern::ConvertOpToLLVMPattern;
+
+  LogicalResult
+  matchAndRewrite(LoadOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Type type = getTypeConverter()->convertType(op.getType());
+    if (!type)
+      return rewriter.notifyMatchFailure(op, "no LLVM type for the result");
+    Value address = getStridedElementPtr(
+        rewriter, op.getLoc(), cast<MemRefType>(op.getBase().getType()),
+        adaptor.getBase(), adaptor.getIndices());
+    rewriter.replaceOpWithNewOp<LLVM::LoadOp>(
+        op, type, address, op.getAlignment(), /*isVolatile=*/false,
+        /*isNonTemporal=*/false, /*isInvariant=*/true);
+    return success();
+  }
+};
+
+struct QuantTileToLLVMInterface : ConvertToLLVMPatternInterface {
+  QuantTileToLLVMInterface(Dialect *dialect)
+      : ConvertToLLVMPatternInterface(dialect) {}
+
+  void loadDependentDialects(MLIRContext *context) const final {
+    context->loadDialect<NVVM::NVVMDialect>();
+  }
+
+  void populateConvertToLLVMConversionPatterns(
+      ConversionTarget &target, LLVMTypeConverter &converter,
+      RewritePatternSet &patterns) const final {
+    populateQuantTileToNVVMPatterns(converter, patterns);
+    target.addIllegalOp<Lop3Op, DecodeOp, LoadOp>();
+  }
+};
+
+} // namespace
+
+void quantmlir::populateQuantTileToNVVMPatterns(LLVMTypeConverter &converter,
+                                                RewritePatternSet &patterns) {
+  patterns.add<Lop3Lowering, DecodeLowering, LoadLowering>(converter);
+}
+
+void quantmlir::registerConvertQuantTileToNVVMInterface(
+    DialectRegistry &registry) {
+  registry.addExtension(+[](MLIRContext *, QuantTileDialect *dialect) {
+    dialect->addInterfaces<QuantTileToLLVMInterface>();
+  });
+}

@@ -1,0 +1,32 @@
+//===- Chips.cpp - The targets and what they have -------------------------===//
+
+#include "quantmlir/Schedule/Chips.h"
+
+#include "llvm/ADT/STLExtras.h"
+
+using namespace mlir;
+
+namespace quantmlir::schedule {
+
+// A100, L40S, H100/H200 SXM. Shared memory is the limit of one block in the
+// CUDA programming guide's table of compute capabilities.
+static constexpr Chip kChips[] = {{"sm_80", 108, 163 * 1024},
+                                  {"sm_89", 142, 99 * 1024},
+                                  {"sm_90a", 132, 227 * 1024}};
+
+ArrayRef<Chip> getChips() { return kChips; }
+
+const Chip *lookupChip(StringRef name,
+                       function_ref<InFlightDiagnostic()> emitError) {
+  const Chip *chip = llvm::find_if(
+      kChips, [&](const Chip &known) { return known.name == name; });
+  if (chip != std::end(kChips))
+    return chip;
+  InFlightDiagnostic diag = emitError();
+  diag << "unknown chip '" << name << "', expected one of: ";
+  llvm::interleaveComma(kChips, diag,
+                        [&](const Chip &known) { diag << known.name; });
+  return nullptr;
+}
+
+} // namespace quantmlir::schedule

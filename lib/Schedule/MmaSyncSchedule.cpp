@@ -1,0 +1,109 @@
+//===- MmaSyncSchedule.cpp - Tensor cores through mma.sync ----------------===//
+
+#include "quantmlir/Dialect/QuantTensor/IR/FragmentLayout.h"
+#include "quantmlir/Schedule/MatmulSchedule.h"
+
+using namespace mlir;
+using namespace quantmlir::quant_tile;
+using quantmlir::quant_tensor::FragmentLayout;
+
+namespace quantmlir::schedule {
+
+/// Bytes of a panel row: what the 32 banks of shared memory deliver at once.
+static constexpr int64_t kPanelBytes = 128;
+static constexpr int64_t kMaxWarps = 8;
+static constexpr int64_t kMaxStages = 4;
+
+std::string whyNotMmaSync(const Contraction &c) {
+  Type element = c.lhsElement;
+  if (!c.encoding) {
+    if (element != c.rhsElement)
+      return llvm::formatv("operands are {0} and {1}, expected one type",
+                           element, c.rhsElement);
+    if (!element.isInteger(8) && !element.isF16() && !element.isBF16())
+      return llvm::formatv("operands are {0}, expected i8, f16 or bf16",
+                           element);
+    return "";
+  }
+  if (!element.isF16() && !element.isBF16())
+    return llvm::formatv("activations are {0}, expected f16 or bf16", element);
+  if (c.encoding.getCodebook())
+    return "a codebook has no decode";
+  if (!DecodeOp::isSupported(c.encoding.getStorage(), element))
+    return llvm::formatv("storage {0} has no decode, expected i2, i4, i8, ui2, "
+                         "ui4, ui8 or f4E2M1FN",
+                         c.encoding.getStorage());
+  if (!c.hasOneGroup() && c.getGroup() % FragmentLayout::segmentColumns)
+    return llvm::formatv("groups of {0} columns are no multiple of {1}",
+                         c.getGroup(), FragmentLayout::segmentColumns);
+  return "";
+}
+
+static int64_t getStageBytes(const Contraction &c, ArrayRef<int64_t> tile) {
+  return (tile[0] + (c.encoding ? 0 : tile[1])) * tile[2] * c.getLhsBytes();
+}
+
+int64_t getSharedMemory(const Contraction &c, ScheduleAttr schedule) {
+  if (schedule.getFamily() == KernelFamily::Reduce)
+    return schedule.getWarpsK() * schedule.getTileN() * 4;
+  if (schedule.getFamily() == KernelFamily::Plain)
+    return 0;
+  return std::max(getStageBytes(c, schedule.getTile()) * schedule.getStages(),
+                  (schedule.getWarpsK() - 1) * schedule.getTileM() *
+                      schedule.getTileN() * 4);
+}
+
+/// What the decode and the accumulation promise.
+static ContractAttr getContract(const Contraction &c) {
+  MLIRContext *context = c.lhsElement.getContext();
+  if (c.lhsElement.isInteger())
+    return ContractAttr::get(context, 0.0, 0.0, 0.0);
+  // The tensor core truncates where f32 arithmetic rounds. Differences of
+  // codes and integer zero points of up to 8 bits are exact; others are
+  // rounded to the type of the activations.
+  double decode = 0.0;
+  if (c.encoding && c.encoding.hasZeroPoint()) {
+    Type zeroPoint = c.encoding.getZeroPoint();
+    if (isa<FloatType>(zeroPoint) || zeroPoint.getIntOrFloatBitWidth() > 8)
+      decode = std::ldexp(1.0, c.lhsElement.isF16() ? -11 : -8);
+  }
+  return ContractAttr::get(context, std::ldexp(1.0, -23), decode, 0.0);
+}
+
+ScheduleAttr chooseMmaSync(const Contraction &c, const Chip &chip,
+                           int64_t maxM) {
+  MLIRContext *context = c.lhsElement.getContext();
+  quant_tensor::LayoutAttr layout = c.getWeightLayout();
+  int64_t bound = !ShapedType::isDynamic(c.m) ? c.m : maxM;
+  // The smallest tile that holds all rows; 128 where there are many.
+  int64_t tileM = 128;
+  while (bound && tileM > 8 && tileM / 2 >= bound)
+    tileM /= 2;
+  // Narrower tiles of weights until every SM has a block.
+  int64_t tileN = 128;
+  int64_t rowBlocks = bound ? llvm::divideCeil(bound, tileM) : 1;
+  auto blocks = [&] { return llvm::divideCeil(c.n, tileN) * rowBlocks; };
+  int64_t smallest = tileM >= 64 ? 64 : 16;
+  // With rows unbounded the grid fills along M.
+  while (bound && tileN > smallest && blocks() < chip.multiprocessors)
+    tileN /= 2;
+  int64_t warpsM = tileM >= 64 ? 2 : 1;
+  int64_t warpsN = std::clamp<int64_t>(tileN / 32, 1, kMaxWarps / warpsM);
+  // The warps left over divide K within the block.
+  int64_t panel = kPanelBytes / c.getLhsBytes();
+  if (layout)
+    panel = std::max(panel, layout.getTile()[1]);
+  int64_t warpsK = kMaxWarps / (warpsM * warpsN);
+  while (warpsK > 1 && panel * warpsK > llvm::alignTo(c.k, panel))
+    warpsK /= 2;
+  SmallVector<int64_t> tile = {tileM, tileN, panel * warpsK};
+  int64_t stages = kMaxStages;
+  while (stages > 2 && getStageBytes(c, tile) * stages > chip.sharedMemory)
+    --stages;
+  return ScheduleAttr::get(context, KernelFamily::MmaSync,
+                           StringAttr::get(context, chip.name), tile,
+                           {warpsM, warpsN, warpsK}, stages, c.getCopyBytes(),
+                           /*splitK=*/1, layout, maxM, getContract(c));
+}
+
+} // namespace quantmlir::schedule

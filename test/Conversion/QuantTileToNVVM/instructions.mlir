@@ -1,0 +1,54 @@
+// RUN: quant-opt %s -convert-gpu-to-nvvm | FileCheck %s
+
+gpu.module @m {
+  // CHECK-LABEL: llvm.func @lop3
+  // CHECK: llvm.inline_asm asm_dialect = att "lop3.b32 $0, $1, $2, $3, 234;", "=r,r,r,r"
+  func.func @lop3(%a: i32, %b: i32, %c: i32) -> i32 {
+    %r = quant_tile.lop3 %a, %b, %c table 234
+    return %r : i32
+  }
+
+  // The pair is shifted down, one lop3 makes 136 + code of each, exactly.
+  // CHECK-LABEL: llvm.func @int4
+  // CHECK: llvm.lshr
+  // CHECK: "lop3.b32 $0, $1, $2, $3, 106;"
+  // CHECK: llvm.mlir.constant(dense<1.360000e+02> : vector<2xbf16>)
+  // CHECK: llvm.fsub %{{.*}} : vector<2xbf16>
+  func.func @int4(%w: i32) -> vector<2xbf16> {
+    %v = quant_tile.decode %w[1] storage(i4) : vector<2xbf16>
+    return %v : vector<2xbf16>
+  }
+
+  // Unsigned codes start from 2^10 in f16.
+  // CHECK-LABEL: llvm.func @uint2
+  // CHECK: llvm.mlir.constant(dense<1.024000e+03> : vector<2xf16>)
+  // CHECK: llvm.fsub %{{.*}} : vector<2xf16>
+  func.func @uint2(%w: i32) -> vector<2xf16> {
+    %v = quant_tile.decode %w[7] storage(ui2) : vector<2xf16>
+    return %v : vector<2xf16>
+  }
+
+  // CHECK-LABEL: llvm.func @int8
+  // CHECK: nvvm.prmt
+  // CHECK-COUNT-2: "lop3.b32 $0, $1, $2, $3, 234;"
+  // CHECK: llvm.fsub %{{.*}} : vector<2xbf16>
+  func.func @int8(%w: i32) -> vector<2xbf16> {
+    %v = quant_tile.decode %w[1] storage(i8) : vector<2xbf16>
+    return %v : vector<2xbf16>
+  }
+
+  // CHECK-LABEL: llvm.func @fp4
+  // CHECK: llvm.shl
+  // CHECK: llvm.fmul %{{.*}} : vector<2xbf16>
+  func.func @fp4(%w: i32) -> vector<2xbf16> {
+    %v = quant_tile.decode %w[0] storage(f4E2M1FN) : vector<2xbf16>
+    return %v : vector<2xbf16>
+  }
+
+  // CHECK-LABEL: llvm.func @load
+  // CHECK: llvm.load %{{.*}} invariant {alignment = 16 : i64} : !llvm.ptr -> vector<4xi32>
+  func.func @load(%m: memref<8x128xi32>, %i: index) -> vector<4xi32> {
+    %v = quant_tile.load %m[%i, %i] align 16 : memref<8x128xi32>, vector<4xi32>
+    return %v : vector<4xi32>
+  }
+}

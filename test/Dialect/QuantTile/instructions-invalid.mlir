@@ -1,0 +1,63 @@
+// RUN: quant-opt %s -split-input-file -verify-diagnostics
+
+func.func @f(%a: i32) -> i32 {
+  // expected-error @below {{table has 8 bits, got 256}}
+  %r = quant_tile.lop3 %a, %a, %a table 256
+  return %r : i32
+}
+
+// -----
+
+func.func @f(%a: i32) -> vector<2xbf16> {
+  // expected-error @below {{cannot decode storage 'i3' to 'bf16'}}
+  %r = quant_tile.decode %a[0] storage(i3) : vector<2xbf16>
+  return %r : vector<2xbf16>
+}
+
+// -----
+
+func.func @f(%a: i32) -> vector<2xbf16> {
+  // expected-error @below {{a word of 'i4' has 4 pairs, got pair 4}}
+  %r = quant_tile.decode %a[4] storage(i4) : vector<2xbf16>
+  return %r : vector<2xbf16>
+}
+
+// -----
+
+func.func @f(%m: memref<8xi32>) -> i32 {
+  // expected-error @below {{needs 1 indices, got 0}}
+  %r = quant_tile.load %m[] align 4 : memref<8xi32>, i32
+  return %r : i32
+}
+
+// -----
+
+func.func @f(%m: memref<8xi32>, %i: index) -> f32 {
+  // expected-error @below {{reads elements of 'i32', got 'f32'}}
+  %r = quant_tile.load %m[%i] align 4 : memref<8xi32>, f32
+  return %r : f32
+}
+
+// -----
+
+func.func @f(%m: memref<8xi32>, %i: index) -> i32 {
+  // expected-error @below {{alignment must be a power of two, got 3}}
+  %r = quant_tile.load %m[%i] align 3 : memref<8xi32>, i32
+  return %r : i32
+}
+
+// -----
+
+func.func @f(%m: memref<8xi32, strided<[2]>>, %i: index) -> i32 {
+  // expected-error @below {{reads memory of identity layout}}
+  %r = quant_tile.load %m[%i] align 4 : memref<8xi32, strided<[2]>>, i32
+  return %r : i32
+}
+
+// -----
+
+func.func @f(%m: memref<8xi32>, %i: index) -> vector<2x2xi32> {
+  // expected-error @below {{reads an element or a vector of rank 1}}
+  %r = quant_tile.load %m[%i] align 4 : memref<8xi32>, vector<2x2xi32>
+  return %r : vector<2x2xi32>
+}

@@ -1,0 +1,106 @@
+// RUN: quant-opt %s -select-schedule=chip=sm_90a -split-input-file -verify-diagnostics
+
+#w3 = #quant_tensor.encoding<{storage = i3, block = [1, 0], scale = f32}>
+func.func @f(%x: tensor<4x64xbf16>, %w: tensor<7x64xbf16, #w3>, %init: tensor<4x7xf32>) -> tensor<4x7xf32> {
+  // expected-error @below {{has no kernel: storage i3 has no decode, expected i2, i4, i8, ui2, ui4, ui8 or f4E2M1FN}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4x64xbf16>, tensor<7x64xbf16, #w3>) maps [] outs(%init : tensor<4x7xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<4x7xf32>
+  return %y : tensor<4x7xf32>
+}
+
+// -----
+
+#nf4 = #quant_tensor.encoding<{storage = ui4, block = [1, 0], scale = f32, codebook = nf4}>
+func.func @f(%x: tensor<4x64xbf16>, %w: tensor<7x64xbf16, #nf4>, %init: tensor<4x7xf32>) -> tensor<4x7xf32> {
+  // expected-error @below {{has no kernel: a codebook has no decode}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4x64xbf16>, tensor<7x64xbf16, #nf4>) maps [] outs(%init : tensor<4x7xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<4x7xf32>
+  return %y : tensor<4x7xf32>
+}
+
+// -----
+
+#w8 = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @f(%x: tensor<1x64xf32>, %w: tensor<?x64xf32, #w8>, %init: tensor<1x?xf32>) -> tensor<1x?xf32> {
+  // expected-error @below {{has weights of dynamic shape, for which there is no kernel}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x64xf32>, tensor<?x64xf32, #w8>) maps [] outs(%init : tensor<1x?xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<1x?xf32>
+  return %y : tensor<1x?xf32>
+}
+
+// -----
+
+#w8 = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @f(%x: tensor<1x64xf32>, %w: tensor<7x64xf32, #w8>, %init: tensor<1x7xf32>) -> tensor<1x7xf32> {
+  // expected-error @below {{schedule is for chip "sm_80", but the target is "sm_90a"}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x64xf32>, tensor<7x64xf32, #w8>) maps [] outs(%init : tensor<1x7xf32>) attributes {quant_tile.schedule = #quant_tile.schedule<reduce, chip = "sm_80", tile = [1, 16, 32], warps = [1, 1, 1], stages = 2, weights = <fragment, tile = [16, 32]>>} {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<1x7xf32>
+  return %y : tensor<1x7xf32>
+}
+
+// -----
+
+#w8 = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @f(%x: tensor<1x64xf32>, %w: tensor<7x64xf32, #w8>, %init: tensor<1x7xf32>) -> tensor<1x7xf32> {
+  // expected-error @below {{mma_sync cannot compute this: activations are f32, expected f16 or bf16}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x64xf32>, tensor<7x64xf32, #w8>) maps [] outs(%init : tensor<1x7xf32>) attributes {quant_tile.schedule = #quant_tile.schedule<mma_sync, chip = "sm_90a", tile = [8, 16, 64], warps = [1, 1, 1], stages = 2, weights = <fragment, tile = [16, 32]>>} {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<1x7xf32>
+  return %y : tensor<1x7xf32>
+}
+
+// -----
+
+#w8 = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @f(%x: tensor<4x64xbf16>, %w: tensor<7x64xbf16, #w8>, %init: tensor<4x7xf32>) -> tensor<4x7xf32> {
+  // expected-error @below {{mma_sync reads encoded weights in fragment layout}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4x64xbf16>, tensor<7x64xbf16, #w8>) maps [] outs(%init : tensor<4x7xf32>) attributes {quant_tile.schedule = #quant_tile.schedule<mma_sync, chip = "sm_90a", tile = [8, 16, 64], warps = [1, 1, 1], stages = 2>} {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<4x7xf32>
+  return %y : tensor<4x7xf32>
+}
+
+// -----
+
+#w8 = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @f(%x: tensor<4x66xbf16>, %w: tensor<7x66xbf16, #w8>, %init: tensor<4x7xf32>) -> tensor<4x7xf32> {
+  // expected-error @below {{copies of 16 bytes need rows aligned to them, but rows of 66 x 'bf16' are aligned to 4}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4x66xbf16>, tensor<7x66xbf16, #w8>) maps [] outs(%init : tensor<4x7xf32>) attributes {quant_tile.schedule = #quant_tile.schedule<mma_sync, chip = "sm_90a", tile = [8, 16, 64], warps = [1, 1, 1], stages = 2, weights = <fragment, tile = [16, 32]>>} {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<4x7xf32>
+  return %y : tensor<4x7xf32>
+}
+
+// -----
+
+#w8 = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @f(%x: tensor<4x64xbf16>, %w: tensor<7x64xbf16, #w8>, %init: tensor<4x7xf32>) -> tensor<4x7xf32> {
+  // expected-error @below {{tile k = 32 does not give each warp along k a multiple of 64 columns (128 bytes)}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4x64xbf16>, tensor<7x64xbf16, #w8>) maps [] outs(%init : tensor<4x7xf32>) attributes {quant_tile.schedule = #quant_tile.schedule<mma_sync, chip = "sm_90a", tile = [8, 16, 32], warps = [1, 1, 1], stages = 2, weights = <fragment, tile = [16, 32]>>} {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<4x7xf32>
+  return %y : tensor<4x7xf32>
+}
+
+// -----
+
+func.func @f(%x: tensor<4x64xi8>, %w: tensor<7x64xi8>, %init: tensor<4x7xi32>) -> tensor<4x7xi32> {
+  // expected-error @below {{schedule needs 262144 bytes of shared memory, sm_90a has 232448}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4x64xi8>, tensor<7x64xi8>) maps [] outs(%init : tensor<4x7xi32>) attributes {quant_tile.schedule = #quant_tile.schedule<mma_sync, chip = "sm_90a", tile = [128, 128, 128], warps = [2, 4, 1], stages = 8>} {
+  ^bb0(%acc: i32):
+    quant_tensor.yield %acc : i32
+  } -> tensor<4x7xi32>
+  return %y : tensor<4x7xi32>
+}

@@ -1,0 +1,87 @@
+// RUN: quant-opt %s -select-schedule=chip=sm_90a | FileCheck %s --check-prefixes=CHECK,H100
+// RUN: quant-opt %s -select-schedule=chip=sm_89 | FileCheck %s --check-prefixes=CHECK,L40
+
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 128], scale = bf16}>
+#w8 = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+#w4g48 = #quant_tensor.encoding<{storage = ui4, block = [1, 48], scale = f16, zero_point = f16}>
+
+// One row: every warp takes a slice of K.
+// CHECK-LABEL: @batch1
+// H100: quant_tile.schedule = #quant_tile.schedule<reduce, chip = "sm_90a", tile = [1, 16, 512], warps = [1, 1, 8], stages = 4, weights = <fragment, tile = [16, 64]>, contract = <u_acc = {{5.96.*}}, u_decode = 0.000000e+00, offset = 0.000000e+00>>
+// L40: #quant_tile.schedule<reduce, chip = "sm_89"
+func.func @batch1(%x: tensor<1x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>, %init: tensor<1x4096xf32>) -> tensor<1x4096xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x4096xbf16>, tensor<4096x4096xbf16, #w4>) maps [] outs(%init : tensor<1x4096xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<1x4096xf32>
+  return %y : tensor<1x4096xf32>
+}
+
+// A short K leaves fewer warps and fewer loads in flight.
+// CHECK-LABEL: @short_k
+// CHECK: <reduce, {{.*}}tile = [1, 16, 128], warps = [1, 1, 4], stages = 1, weights = <fragment, tile = [16, 32]>
+func.func @short_k(%x: tensor<1x150xf32>, %w: tensor<7x150xf32, #w8>, %init: tensor<1x7xf32>) -> tensor<1x7xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x150xf32>, tensor<7x150xf32, #w8>) maps [] outs(%init : tensor<1x7xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<1x7xf32>
+  return %y : tensor<1x7xf32>
+}
+
+// Rows known at run time only: a schedule for each range.
+// CHECK-LABEL: @dynamic
+// CHECK: quant_tile.schedules = [#quant_tile.schedule<reduce, {{.*}}max_m = 1, {{.*}}>, #quant_tile.schedule<mma_sync, {{.*}}tile = [32, 16, 512], warps = [1, 1, 8], {{.*}}max_m = 32, {{.*}}>, #quant_tile.schedule<mma_sync, {{.*}}tile = [128, 128, 64], warps = [2, 4, 1], stages = 4, weights
+func.func @dynamic(%x: tensor<?x4096xbf16>, %w: tensor<2048x4096xbf16, #w4>, %init: tensor<?x2048xf32>) -> tensor<?x2048xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<?x4096xbf16>, tensor<2048x4096xbf16, #w4>) maps [] outs(%init : tensor<?x2048xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<?x2048xf32>
+  return %y : tensor<?x2048xf32>
+}
+
+// A batch counts as rows. Rows of K = 4100 bf16 are aligned to 8 bytes.
+// CHECK-LABEL: @batch
+// CHECK: <mma_sync, {{.*}}tile = [64, {{[0-9]+}}, {{[0-9]+}}], {{.*}}copy = 8, weights
+func.func @batch(%x: tensor<3x16x4100xbf16>, %w: tensor<2048x4100xbf16, #w4>, %init: tensor<3x16x2048xf32>) -> tensor<3x16x2048xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<3x16x4100xbf16>, tensor<2048x4100xbf16, #w4>) maps [] outs(%init : tensor<3x16x2048xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<3x16x2048xf32>
+  return %y : tensor<3x16x2048xf32>
+}
+
+// Groups of 48 cut the instruction's columns, so rows go one at a time; a float
+// zero point costs half an ulp of f32 of each weight.
+// CHECK-LABEL: @group48
+// CHECK: <reduce, {{.*}}u_decode = 5.96
+func.func @group48(%x: tensor<8x480xf16>, %w: tensor<64x480xf16, #w4g48>, %init: tensor<8x64xf32>) -> tensor<8x64xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<8x480xf16>, tensor<64x480xf16, #w4g48>) maps [] outs(%init : tensor<8x64xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<8x64xf32>
+  return %y : tensor<8x64xf32>
+}
+
+// Two operands through shared memory; the smaller chip has room for 3 stages.
+// Integers are exact.
+// CHECK-LABEL: @int8
+// H100: <mma_sync, chip = "sm_90a", tile = [128, 128, 128], warps = [2, 4, 1], stages = 4, contract = <u_acc = 0.000000e+00, u_decode = 0.000000e+00, offset = 0.000000e+00>>
+// L40: <mma_sync, chip = "sm_89", tile = [128, 128, 128], warps = [2, 4, 1], stages = 3, contract
+func.func @int8(%x: tensor<4096x4096xi8>, %w: tensor<4096x4096xi8>, %init: tensor<4096x4096xi32>) -> tensor<4096x4096xi32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4096x4096xi8>, tensor<4096x4096xi8>) maps [] outs(%init : tensor<4096x4096xi32>) {
+  ^bb0(%acc: i32):
+    quant_tensor.yield %acc : i32
+  } -> tensor<4096x4096xi32>
+  return %y : tensor<4096x4096xi32>
+}
+
+// No family multiplies plain f32.
+// CHECK-LABEL: @plain
+// CHECK: #quant_tile.schedule<plain, chip
+func.func @plain(%x: tensor<8x64xf32>, %w: tensor<32x64xf32>, %init: tensor<8x32xf32>) -> tensor<8x32xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<8x64xf32>, tensor<32x64xf32>) maps [] outs(%init : tensor<8x32xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<8x32xf32>
+  return %y : tensor<8x32xf32>
+}
