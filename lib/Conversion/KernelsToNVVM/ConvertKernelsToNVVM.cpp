@@ -20,6 +20,8 @@
 #include "mlir/Dialect/Vector/Transforms/LoweringPatterns.h"
 #include "mlir/Dialect/Vector/Transforms/VectorRewritePatterns.h"
 #include "mlir/Transforms/DialectConversion.h"
+#include "quantmlir/Conversion/QuantTileToNVVM/QuantTileToNVVM.h"
+#include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 
 namespace quantmlir {
 #define GEN_PASS_DEF_CONVERTKERNELSTONVVM
@@ -27,6 +29,7 @@ namespace quantmlir {
 } // namespace quantmlir
 
 using namespace mlir;
+using namespace quantmlir;
 
 namespace {
 
@@ -51,9 +54,11 @@ struct ConvertKernelsToNVVM
     populateVectorToLLVMConversionPatterns(converter, patterns);
     ub::populateUBToLLVMConversionPatterns(converter, patterns);
     populateGpuToNVVMConversionPatterns(converter, patterns);
+    populateQuantTileToNVVMPatterns(converter, patterns);
 
     ConversionTarget target(*context);
     configureGpuToNVVMConversionLegality(target);
+    target.addIllegalDialect<quant_tile::QuantTileDialect>();
     // Instruction selection knows these; upstream forbids them in favour of
     // libdevice.
     target.addLegalOp<LLVM::Exp2Op, LLVM::FAbsOp, LLVM::FCeilOp, LLVM::FFloorOp,

@@ -7,8 +7,10 @@
 #ints = #quant_tile.schedule<mma_sync, chip = "sm_80", tile = [8, 16, 128], warps = [1, 1, 1], stages = 2>
 #plain = #quant_tile.schedule<plain, chip = "sm_80">
 
+// CHECK: #[[PACKED:.*]] = #quant_tensor.encoding<{storage = i4, block = [1, 32], scale = bf16, layout = <fragment, tile = [16, 64]>}>
+
 // CHECK-LABEL: func @static
-// CHECK: %[[P:.*]] = quant_tensor.repack %{{.*}} : tensor<32x64xbf16, {{.*}}> -> tensor<32x64xbf16, {{.*}}layout = <fragment, tile = [16, 64]>
+// CHECK: %[[P:.*]] = quant_tensor.repack %{{.*}} : tensor<32x64xbf16, #{{.*}}> -> tensor<32x64xbf16, #[[PACKED]]>
 // CHECK: quant_tensor.scaled_matmul ins(%{{.*}}, %[[P]] : {{.*}}schedule<mma_sync
 func.func @static(%x: tensor<4x64xbf16>, %w: tensor<32x64xbf16, #w4>, %init: tensor<4x32xf32>) -> tensor<4x32xf32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4x64xbf16>, tensor<32x64xbf16, #w4>) maps [] outs(%init : tensor<4x32xf32>) attributes {quant_tile.schedule = #many} {
