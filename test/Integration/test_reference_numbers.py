@@ -88,6 +88,35 @@ func.func @{name}(%x: tensor<{n}xf32>, %s: tensor<1xf32>) -> tensor<{n}xf32, #{n
         np.testing.assert_array_equal(codes, expected, err_msg=name)
 
 
+def test_nan_is_zero(tmp_path):
+    """The code of zero, which is the zero point, within the range."""
+    text = ""
+    for name, extra in [
+        ("plain", ""),
+        ("shifted", ", zero_point = i8"),
+        ("ranged", ", zero_point = i8, range = [-3, 3]"),
+        ("wrapped", ", zero_point = i8, overflow = wrap"),
+    ]:
+        point = "" if name == "plain" else ", %z: tensor<1xi8>"
+        operand = "" if name == "plain" else " zero_points(%z : tensor<1xi8>)"
+        text += f"""
+#{name} = #quant_tensor.encoding<{{storage = i8, block = [0], scale = f32{extra}}}>
+func.func @{name}(%x: tensor<1xf32>, %s: tensor<1xf32>{point}) -> tensor<1xf32, #{name}> {{
+  %q = quant_tensor.quantize %x scales(%s : tensor<1xf32>){operand} : tensor<1xf32> -> tensor<1xf32, #{name}>
+  return %q : tensor<1xf32, #{name}>
+}}
+"""
+    x, s = np.full(1, np.nan, np.float32), np.ones(1, np.float32)
+    arrays = {"arg0": x, "arg1": s}
+    shifted = {**arrays, "arg2": np.full(1, 5, np.int8)}
+    outputs = run(
+        tmp_path,
+        text,
+        [("plain", arrays), ("shifted", shifted), ("ranged", shifted), ("wrapped", shifted)],
+    )
+    assert [int(o["result0.codes"][0]) for o in outputs] == [0, 5, 3, 5]
+
+
 def test_scale_of_zero_saturates(tmp_path):
     text = """
 #q = #quant_tensor.encoding<{storage = i8, block = [1], scale = f32}>
@@ -348,7 +377,8 @@ func.func @own(%x: tensor<1x7xf32>, %s: tensor<1x1xf32>) -> tensor<1x7xf32, #own
 """
     rng = np.random.default_rng(9)
     x = rng.standard_normal((3, 130)).astype(np.float32)
-    # Ties between neighbours go to the lower code, infinities to the ends.
+    # Ties between neighbours go to the lower code, infinities to the ends, NaN
+    # where zero goes.
     ties = np.array([[-0.625, 0.0, 0.625, np.inf, -np.inf, 0.6250001, np.nan]], np.float32)
     nf4, own = run(
         tmp_path,
@@ -361,7 +391,7 @@ func.func @own(%x: tensor<1x7xf32>, %s: tensor<1x1xf32>) -> tensor<1x7xf32, #own
     chosen = np.take_along_axis(distance, codes[..., None], -1)[..., 0]
     np.testing.assert_array_equal(chosen, distance.min(-1))
     np.testing.assert_array_equal(nf4["result1"], (NF4[codes] * s.astype(np.float64)).astype(np.float32))
-    assert unpack(own["result0.codes"], 2, 7, False).tolist() == [[0, 1, 2, 3, 0, 3, 0]]
+    assert unpack(own["result0.codes"], 2, 7, False).tolist() == [[0, 1, 2, 3, 0, 3, 1]]
 
 
 def test_requantize(tmp_path):

@@ -111,13 +111,6 @@ Value quantmlir::quant_tensor::buildDecode(ImplicitLocOpBuilder &b,
     difference = widen(b, lookUp(b, codebook, bits), type);
   } else if (auto storage = dyn_cast<FloatType>(encoding.getStorage())) {
     difference = widen(b, buildF32FromBits(b, bits, storage), type);
-    if (zeroPoint)
-      difference = arith::SubFOp::create(
-          b, difference,
-          type.isF64()
-              ? zeroPointToF64(b, encoding, zeroPoint)
-              : Value(arith::SIToFPOp::create(
-                    b, type, extendZeroPoint(b, encoding, zeroPoint))));
   } else {
     Value code = extendCode(b, encoding, bits);
     if (zeroPoint && type.isF32())
@@ -168,23 +161,20 @@ Value quantmlir::quant_tensor::buildEncode(ImplicitLocOpBuilder &b,
                                            Value scale, Value zeroPoint) {
   Value quotient =
       arith::DivFOp::create(b, buildToF32(b, value), buildToF32(b, scale));
+  // Zero points go with integer codes only.
+  if (auto storage = dyn_cast<FloatType>(encoding.getStorage()))
+    return buildBitsFromF32(b, quotient, storage, encoding.getRounding());
+  // Elsewhere NaN is taken for zero.
+  Value isNaN =
+      arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, quotient, quotient);
+  quotient = arith::SelectOp::create(
+      b, isNaN, constFloat(b, b.getF32Type(), 0.0), quotient);
   if (CodebookAttr codebook = encoding.getCodebook())
     return encodeCodebook(b, codebook, quotient);
-  if (auto storage = dyn_cast<FloatType>(encoding.getStorage())) {
-    if (zeroPoint) {
-      Value sum = arith::AddFOp::create(
-          b, arith::ExtFOp::create(b, b.getF64Type(), quotient),
-          zeroPointToF64(b, encoding, zeroPoint));
-      quotient = arith::TruncFOp::create(b, b.getF32Type(), sum);
-    }
-    return buildBitsFromF32(b, quotient, storage, encoding.getRounding());
-  }
 
   auto [low, high] = encoding.getCodeRange();
   FloatType type = getValueType(encoding);
   bool floatZeroPoint = zeroPoint && isa<FloatType>(encoding.getZeroPoint());
-  Value isNaN =
-      arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, quotient, quotient);
   quotient = widen(b, quotient, type);
   // An integer zero point moves whole codes; a float one moves the value that
   // is rounded.
@@ -192,9 +182,9 @@ Value quantmlir::quant_tensor::buildEncode(ImplicitLocOpBuilder &b,
     quotient = arith::AddFOp::create(b, quotient,
                                      zeroPointToF64(b, encoding, zeroPoint));
   Value rounded = buildRound(b, quotient, encoding.getRounding());
-  Value zero = constFloat(b, type, 0.0);
 
   if (encoding.getOverflow() == Overflow::Wrap) {
+    Value zero = constFloat(b, type, 0.0);
     // Floats from 2^31 up are multiples of 2^8 in f32, and 0 in any storage;
     // with f64 the quotient is still one of f32.
     Value magnitude = math::AbsFOp::create(b, rounded);
@@ -213,7 +203,6 @@ Value quantmlir::quant_tensor::buildEncode(ImplicitLocOpBuilder &b,
     Value end = arith::SelectOp::create(b, positive, constI32(b, high),
                                         constI32(b, low));
     integer = arith::SelectOp::create(b, isInfinite, end, integer);
-    integer = arith::SelectOp::create(b, isNaN, constI32(b, 0), integer);
     return maskCode(b, encoding, integer);
   }
 
@@ -224,7 +213,6 @@ Value quantmlir::quant_tensor::buildEncode(ImplicitLocOpBuilder &b,
         type.isF64() ? zeroPointToF64(b, encoding, zeroPoint)
                      : Value(arith::SIToFPOp::create(
                            b, type, extendZeroPoint(b, encoding, zeroPoint))));
-  rounded = arith::SelectOp::create(b, isNaN, zero, rounded);
   rounded = arith::MaxNumFOp::create(b, rounded, constFloat(b, type, low));
   rounded = arith::MinNumFOp::create(b, rounded, constFloat(b, type, high));
   return maskCode(b, encoding,

@@ -40,42 +40,11 @@ static std::string findSourceObstacle(Type type) {
   return "";
 }
 
-/// Parameters that an op chooses by itself or on request.
-static std::string findChoiceObstacle(EncodingAttr encoding,
-                                      ParamMethod method) {
-  bool integer = !encoding.isFloatStorage() && !encoding.getCodebook();
-  if (method == ParamMethod::MinMax && !encoding.hasZeroPoint())
-    return "minmax chooses a zero point, but the encoding has none";
-  if (encoding.hasZeroPoint() && method != ParamMethod::AbsMax && !integer)
-    return "a zero point is chosen for integer codes only";
-  return "";
-}
-
-/// The method by which an op without parameters chooses them.
-static ParamMethod getMethod(EncodingAttr encoding,
-                             std::optional<ParamMethod> method) {
-  return method.value_or(encoding.hasZeroPoint() ? ParamMethod::MinMax
-                                                 : ParamMethod::AbsMax);
-}
-
 std::string quantmlir::quant_tensor::findLinalgObstacle(Operation *op) {
   for (Type type : op->getOperandTypes())
     if (std::string obstacle = findSourceObstacle(type); !obstacle.empty())
       return obstacle;
-  auto findQuantizeObstacle = [&](auto op) -> std::string {
-    EncodingAttr encoding = getEncoding(op.getResult().getType());
-    if (op.getScales())
-      return "";
-    return findChoiceObstacle(encoding, getMethod(encoding, op.getMethod()));
-  };
   return TypeSwitch<Operation *, std::string>(op)
-      .Case<QuantizeOp, RequantizeOp>(findQuantizeObstacle)
-      .Case([&](ChooseParamsOp op) {
-        return findChoiceObstacle(op.getEncoding(), op.getMethod());
-      })
-      .Case([&](RepackOp op) {
-        return findSourceObstacle(op.getResult().getType());
-      })
       .Case([&](linalg::LinalgOp op) -> std::string {
         for (Value init : op.getDpsInits())
           if (getEncoding(init.getType()))

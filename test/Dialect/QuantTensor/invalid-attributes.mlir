@@ -378,6 +378,12 @@
 // -----
 
 // encoding C7
+// expected-error @below {{overflow = wrap uses all codes of the storage: it goes with no range}}
+#e = #quant_tensor.encoding<{storage = i8, block = [0], scale = f32, range = [-127, 127], overflow = wrap}>
+
+// -----
+
+// encoding C7
 // expected-error @below {{overflow = wrap needs an integer storage}}
 #e = #quant_tensor.encoding<{storage = ui4, block = [0], scale = f32, codebook = nf4, overflow = wrap}>
 

@@ -480,6 +480,9 @@ LogicalResult EncodingAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   // (C7)
   if (overflow == Overflow::Wrap && (!integer || codebook))
     return emitError() << "overflow = wrap needs an integer storage";
+  if (overflow == Overflow::Wrap && !range.empty())
+    return emitError() << "overflow = wrap uses all codes of the storage: it "
+                          "goes with no range";
   // (C8)
   if (layout) {
     unsigned bits = storage.getIntOrFloatBitWidth();

@@ -202,7 +202,8 @@ def QuantTensor_EncodingAttr : QuantTensor_Attr<"Encoding", "encoding",
     - (C5) `range` is [low, high] with low < high, within the storage, high at
       least 1, and goes with an integer storage without codebook.
     - (C6) `codebook` has as many values as its unsigned storage has codes.
-    - (C7) `overflow = wrap` goes with an integer storage without codebook.
+    - (C7) `overflow = wrap` goes with an integer storage without codebook and
+      without `range`.
     - (C8) The layout fits storage and rank: a packed word holds whole codes and
       `order` has one entry for each, `axis` and `permutation` fit the number of
       dimensions; a fragment tile is of rank 2 and one that `FragmentLayout`

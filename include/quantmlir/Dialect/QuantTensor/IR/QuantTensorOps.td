@@ -117,10 +117,15 @@ def QuantTensor_ChooseParamsOp : QuantTensor_Op<"choose_params",
     - `mse`: the scale among `candidates` fractions of absmax's (or minmax's
       range) that minimises the squared error after quantization.
     - `kl`: the clip that minimises the Kullback-Leibler divergence between
-      the histogram of `|x|` and its quantized form.
+      the histogram of `|x|` and its quantized form. The histogram has
+      `candidates` bins for each magnitude that a code can have; clip `c` of
+      `candidates` keeps `c` bins for each and adds the rest to the last.
 
-    A block of zeros gets scale 1. The arithmetic is in f32; the scale is
-    rounded to the scale type (`f8E8M0FNU`: to the power of two not below it).
+    A block of zeros gets scale 1, NaN counts for nothing, and of equally good
+    clips the widest is taken. The arithmetic is in f32; the scale is rounded to
+    the scale type (`f8E8M0FNU`: to the power of two not below it), saturating,
+    before a zero point is derived from it. A float zero point is not rounded to
+    an integer.
 
     Constraints:
     - (C1) `encoding` may encode a tensor of `source`'s shape and element type.
@@ -157,8 +162,10 @@ def QuantTensor_QuantizeOp : QuantTensor_Op<"quantize",
   let description = [{
     Integer storage: `code = clamp(round(x / scale) + zero_point, qmin, qmax)`,
     the division in f32, rounding and overflow as the encoding says; NaN gives
-    the code of zero (the zero point, clamped). Float storage: `x / scale` rounded to the storage
-    type, saturating. Codebook: the nearest entry, ties to the lower code. A
+    the code of zero (the zero point, clamped); a float zero point is added before rounding. Float
+    storage: `x / scale` rounded to the storage type, saturating, NaN kept where
+    the type has one. Codebook: the nearest entry (entries are f32), ties to the
+    lower code, NaN as zero. A
     scale of 0 or a non-finite quotient saturates.
 
     Without `scales`, parameters are chosen from `source` itself (dynamic
@@ -390,7 +397,13 @@ def QuantTensor_ScaledMatmulOp : QuantTensor_Op<"scaled_matmul",
     part of its elements' values; those of plain codes come in as epilogue
     operands. Each further block argument is one element of an epilogue
     operand, read at the position that its map gives; maps take the output's
-    dimensions [.., m, n]. The region holds `arith` and `math` ops and yields
+    dimensions [.., m, n].
+
+    By definition an i32 sum is exact, and an f32 sum is the sum of the exact
+    products of the elements' values, in f64 and in any order, rounded to f32
+    once. The reference computes just that; a kernel that accumulates in f32 or
+    rounds weights on the way is held to the error bound that its family
+    declares. The region holds `arith` and `math` ops and yields
     one element of the result. It sees nothing from outside, so that a kernel
     can be cut out with it as it stands. The init says shape and type only; its
     contents are not read.
