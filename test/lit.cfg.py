@@ -19,6 +19,8 @@ config.environment["PATH"] = os.pathsep.join(
 # Tests that need Python or ptxas fail without them; they are never skipped.
 config.substitutions.append(("%python", config.python or "python-not-found"))
 config.substitutions.append(("%ptxas", config.ptxas or "ptxas-not-found"))
+# quant-compile --cubin looks here first.
+config.environment["QUANTMLIR_PTXAS"] = config.ptxas
 config.substitutions.append(("%build_dir", config.quantmlir_obj_root))
 config.substitutions.append(("%source_dir", config.quantmlir_src_root))
 # What the caller says about devices and sanitizers reaches the tests.

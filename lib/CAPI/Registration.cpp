@@ -8,6 +8,7 @@
 #include "mlir/InitAllPasses.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "quantmlir/InitAll.h"
+#include "quantmlir/Pipelines/Compile.h"
 
 const char *quantmlirGetVersion(void) { return QUANTMLIR_VERSION; }
 
@@ -17,6 +18,7 @@ void quantmlirRegisterAllDialects(MlirDialectRegistry registry) {
   mlir::registerAllExtensions(all);
   mlir::registerAllToLLVMIRTranslations(all);
   quantmlir::registerAllDialects(all);
+  quantmlir::registerCompilerDialects(all);
 }
 
 void quantmlirRegisterAllPasses(void) {

@@ -2,7 +2,7 @@
 
     import quantmlir
 
-    artifact = quantmlir.load("linear.qmlir")
+    artifact = quantmlir.compile(mlir_text, chip="sm_90a")
     outputs = artifact.run(x=x, w=quantmlir.Encoded(codes, scales))
 
 `run` takes NumPy arrays and runs the program's reference on the CPU; with
@@ -16,6 +16,7 @@ from ._compiler import CompileFailure as CompileError
 from ._compiler import version as _version
 from .arrays import Encoded
 from .artifact import Artifact, load
+from .compiler import compile
 from .device import Device, DeviceArray
 from .reference import Reference
 from .transform import optimize
@@ -23,4 +24,4 @@ from .transform import optimize
 __version__ = _version()
 
 __all__ = ["Artifact", "CompileError", "Device", "DeviceArray", "Encoded",
-           "Reference", "load", "optimize"]
+           "Reference", "compile", "load", "optimize"]

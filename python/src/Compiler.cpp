@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "quantmlir-c/Compiler.h"
 #include "mlir-c/Diagnostics.h"
 #include "mlir-c/IR.h"
 #include "mlir-c/Pass.h"
@@ -137,6 +138,27 @@ std::pair<std::string, std::string> optimize(const std::string &text,
   return {session.print(), session.said};
 }
 
+/// Compiles text or bytecode to an artifact in `directory`; returns what the
+/// compiler had to say.
+std::string compile(nb::bytes module, const std::string &chip,
+                    const std::string &ptxas, const std::string &directory) {
+  std::string text(module.c_str(), module.size());
+  nb::gil_scoped_release release;
+  Session session;
+  session.parse(text);
+  QuantmlirArtifact artifact =
+      quantmlirCompile(session.module, {toRef(chip), toRef(ptxas)});
+  if (!artifact.ptr)
+    session.fail("the module does not compile");
+  std::string error;
+  bool written = mlirLogicalResultIsSuccess(
+      quantmlirArtifactWrite(artifact, toRef(directory), append, &error));
+  quantmlirArtifactDestroy(artifact);
+  if (!written)
+    throw std::runtime_error(error);
+  return session.said;
+}
+
 /// The reference program of a module, compiled for this machine.
 class Reference {
 public:
@@ -241,6 +263,8 @@ NB_MODULE(_compiler, m) {
   nb::exception<CompileFailure>(m, "CompileFailure", PyExc_RuntimeError);
   m.def("version", [] { return quantmlirGetVersion(); });
   m.def("optimize", &optimize, nb::arg("text"), nb::arg("pipeline"));
+  m.def("compile", &compile, nb::arg("module"), nb::arg("chip"),
+        nb::arg("ptxas"), nb::arg("directory"));
   nb::class_<Reference>(m, "Reference")
       .def(nb::init<nb::bytes>(), nb::arg("module"))
       .def_prop_ro("functions", &Reference::functions)

@@ -51,6 +51,13 @@ def test_cpp_and_c_hosts_agree(example, tmp_path):
     assert run(example / "tiny-compiler-c", source, verify) == text
 
 
+def test_its_own_linalg_becomes_ptx(example):
+    out = run(example / "tiny-compiler", "--m=1", "--n=24", "--k=300",
+              "--pipeline=quant-to-ptx{chip=sm_80}")
+    assert "gpu.binary" in out and ".visible .entry" in out
+    assert "gpu.launch_func" in out
+
+
 def test_no_path_of_the_build_is_installed(example):
     """An install tree that points back at the build works only here."""
     prefix = example.parent / "prefix"

@@ -20,26 +20,38 @@ Value PlainKernelBody::combine(unsigned out, Value lhs, Value rhs) {
   return clone->getResult(0);
 }
 
-/// The value of the lane whose number differs in bit `distance`.
+/// The value of the lane whose number differs in bit `distance`. The hardware
+/// moves 32 bits: narrower values ride in the low half, wider ones go in two.
 Value PlainKernelBody::shuffle(Value value, int64_t distance) {
   Type type = value.getType();
   unsigned bits = type.getIntOrFloatBitWidth();
-  Type word = builder.getIntegerType(bits <= 32 ? 32 : 64);
-  // The hardware moves 32 bits (the lowering splits 64): narrower values ride
-  // in the low half.
+  Type integer = builder.getIntegerType(bits);
+  Type word = builder.getI32Type();
+  auto shuffleWord = [&](Value moved) -> Value {
+    return gpu::ShuffleOp::create(builder, loc, moved,
+                                  static_cast<int32_t>(distance), kWarp,
+                                  gpu::ShuffleMode::XOR)
+        .getShuffleResult();
+  };
   Value moved = value;
   if (isa<FloatType>(type))
-    moved = arith::BitcastOp::create(builder, loc, builder.getIntegerType(bits),
-                                     moved);
-  if (moved.getType() != word)
-    moved = arith::ExtUIOp::create(builder, loc, word, moved);
-  moved = gpu::ShuffleOp::create(builder, loc, moved,
-                                 static_cast<int32_t>(distance), kWarp,
-                                 gpu::ShuffleMode::XOR)
-              .getShuffleResult();
-  if (bits != 32 && bits != 64)
-    moved = arith::TruncIOp::create(builder, loc, builder.getIntegerType(bits),
-                                    moved);
+    moved = arith::BitcastOp::create(builder, loc, integer, moved);
+  if (bits == 64) {
+    Value half = arith::ConstantIntOp::create(builder, loc, integer, 32);
+    Value high = arith::ShRUIOp::create(builder, loc, moved, half);
+    Value low = shuffleWord(arith::TruncIOp::create(builder, loc, word, moved));
+    high = shuffleWord(arith::TruncIOp::create(builder, loc, word, high));
+    low = arith::ExtUIOp::create(builder, loc, integer, low);
+    high = arith::ExtUIOp::create(builder, loc, integer, high);
+    high = arith::ShLIOp::create(builder, loc, high, half);
+    moved = arith::OrIOp::create(builder, loc, low, high);
+  } else {
+    if (bits < 32)
+      moved = arith::ExtUIOp::create(builder, loc, word, moved);
+    moved = shuffleWord(moved);
+    if (bits < 32)
+      moved = arith::TruncIOp::create(builder, loc, integer, moved);
+  }
   if (isa<FloatType>(type))
     moved = arith::BitcastOp::create(builder, loc, type, moved);
   return moved;

@@ -199,3 +199,19 @@ func.func @tensor_ops(%x: tensor<4x7xf32>, %s: tensor<f32>) -> (tensor<8x8xf32>,
   %f = tensor.from_elements %e : tensor<1xf32>
   return %c, %f : tensor<8x8xf32>, tensor<1xf32>
 }
+
+// -----
+
+// The hardware shuffles 32 bits: a sum in f64 crosses lanes in two words.
+// CHECK: gpu.func @reduce_0
+// CHECK-NOT: gpu.shuffle {{.*}} : i64
+// CHECK: gpu.shuffle xor %{{.*}} : i32
+// CHECK: arith.trunci
+// CHECK: gpu.shuffle xor %{{.*}} : i32
+// CHECK-NOT: gpu.shuffle {{.*}} : i64
+// CHECK-LABEL: func.func @sum64
+func.func @sum64(%x: tensor<8x512xf64>, %init: tensor<8xf64>) -> tensor<8xf64> {
+  %0 = linalg.reduce { arith.addf } ins(%x : tensor<8x512xf64>)
+      outs(%init : tensor<8xf64>) dimensions = [1]
+  return %0 : tensor<8xf64>
+}

@@ -1,0 +1,89 @@
+"""quantmlir.compile: text to an artifact that holds all it needs."""
+
+import subprocess
+
+import numpy as np
+import pytest
+
+import quantmlir
+
+MODULE = """\
+#token = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+#mk = affine_map<(m, n, k) -> (m, k)>
+#nk = affine_map<(m, n, k) -> (n, k)>
+#mn = affine_map<(m, n, k) -> (m, n)>
+func.func @linear(%x: tensor<?x96xf32> {quant_tensor.name = "x"},
+                  %w: tensor<40x96xf32, #token> {quant_tensor.name = "w"})
+    -> (tensor<?x40xf32> {quant_tensor.name = "y"}) {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : f32
+  %m = tensor.dim %x, %c0 : tensor<?x96xf32>
+  %q = quant_tensor.quantize %x : tensor<?x96xf32> -> tensor<?x96xf32, #token>
+  %e = tensor.empty(%m) : tensor<?x40xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%e : tensor<?x40xf32>) -> tensor<?x40xf32>
+  %y = linalg.matmul indexing_maps = [#mk, #nk, #mn]
+      ins(%q, %w : tensor<?x96xf32, #token>, tensor<40x96xf32, #token>)
+      outs(%init : tensor<?x40xf32>) -> tensor<?x40xf32>
+  return %y : tensor<?x40xf32>
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def artifact():
+    return quantmlir.compile(MODULE, chip="sm_80")
+
+
+def test_the_cpu_runs_what_the_program_says(artifact):
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal((5, 96), dtype=np.float32)
+    codes = rng.integers(-127, 128, (40, 96), dtype=np.int8)
+    scales = rng.uniform(0.01, 0.1, (40, 1)).astype(np.float32)
+    y = artifact.run(x=x, w=quantmlir.Encoded(codes, scales))["y"]
+
+    row = np.abs(x).max(axis=1, keepdims=True) / np.float32(127)
+    exact = ((np.rint(x / row).astype(np.int64) @ codes.T.astype(np.int64))
+             * row.astype(np.float64) * scales.T.astype(np.float64))
+    assert y.shape == (5, 40) and y.dtype == np.float32
+    np.testing.assert_allclose(y, exact, rtol=4 * 2.0**-24)
+
+
+def test_the_artifact_says_what_it_launches(artifact):
+    assert artifact.chip == "sm_80"
+    names = {kernel["name"] for kernel in artifact.manifest["kernels"]}
+    launches = artifact.launches("linear", **{
+        dim["name"]: 33 for f in artifact.functions if f["name"] == "linear"
+        for dim in f["dims"]})
+    assert launches and {kernel for kernel, _ in launches} <= names
+    for name in names:
+        assert f".entry {name}" in artifact.ptx
+
+
+def test_ptxas_takes_the_ptx(artifact, ptxas, tmp_path):
+    result = subprocess.run(
+        [ptxas, "-arch=sm_80", "-v", artifact.directory / "module.ptx",
+         "-o", tmp_path / "module.cubin"], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert ".extern" not in artifact.ptx
+
+
+def test_a_cubin_on_request(ptxas, tmp_path):
+    artifact = quantmlir.compile(MODULE, chip="sm_80", ptxas=ptxas,
+                                 directory=tmp_path / "linear.qmlir")
+    kinds = [image["kind"] for image in artifact.manifest["images"]]
+    assert sorted(kinds) == ["cubin", "ptx"]
+
+
+def test_an_unknown_chip_names_the_known_ones():
+    with pytest.raises(quantmlir.CompileError, match="sm_12.*sm_90a"):
+        quantmlir.compile(MODULE, chip="sm_12")
+
+
+def test_it_replaces_an_artifact_but_nothing_else(tmp_path):
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "thesis.txt").write_text("x")
+    with pytest.raises(RuntimeError):
+        quantmlir.compile(MODULE, chip="sm_80", directory=tmp_path / "precious")
+    assert (tmp_path / "precious" / "thesis.txt").read_text() == "x"
+    for _ in range(2):
+        quantmlir.compile(MODULE, chip="sm_80", directory=tmp_path / "mine")
