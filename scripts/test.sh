@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up, builds, and runs every test: lit (with the unit tests in it), then
-# pytest. Closes with 'N passed, N failed' over both; fails if anything failed,
-# or if a suite found no test to run.
+# pytest, then about a minute of fuzzing. Closes with 'N passed, N failed' over
+# lit and pytest; fails if anything failed, or if a suite found no test to run.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 "$root/scripts/setup.sh"
@@ -19,6 +19,10 @@ say "lit"
 say "pytest"
 (cd "$root" && QUANTMLIR_BUILD_DIR=$build "$python" -m pytest -q \
   --junitxml "$reports/pytest.xml") || status=1
+
+# About a minute over all targets; longer by hand with scripts/fuzz.sh.
+say "fuzz"
+"$root/scripts/fuzz.sh" "${QUANTMLIR_FUZZ_SECONDS:-9}" || status=1
 
 "$python" "$root/scripts/summarize_tests.py" "$reports/lit.xml" \
   "$reports/pytest.xml" || status=1

@@ -111,42 +111,70 @@ def make_artifact(folder, case):
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
-def test_checker_notices_kernels_that_do_nothing(tmp_path, build_dir):
+@pytest.fixture
+def check(tmp_path, build_dir):
+    """check(cases, **environment) runs gpu_check.py on hand-made artifacts of
+    int8_weight cases; any other case is one that did not compile."""
+
+    def run(chosen, **environment):
+        entries = []
+        for case in chosen:
+            entry = case.describe()
+            if case.kind == "int8_weight":
+                make_artifact(tmp_path / case.name, case)
+                entry["artifact"] = case.name
+            else:
+                entry["error"] = "no such luck"
+            entries.append(entry)
+        index = dict(
+            commit="none", chip="sm_90a", cases=entries,
+            check=[case.name for case in chosen], bench=[],
+        )
+        (tmp_path / "index.json").write_text(json.dumps(index))
+        result = subprocess.run(
+            [sys.executable, ROOT / "benchmarks" / "gpu_check.py", tmp_path,
+             "--json", tmp_path / "report.json"],
+            env=dict(
+                os.environ,
+                QUANTMLIR_RUNTIME=str(build_dir / "lib/libquantmlir_runtime.so"),
+                QUANTMLIR_LIBCUDA=str(
+                    build_dir / "test/Unit/libquantmlir_fakecuda.so"
+                ),
+                **environment,
+            ),
+            capture_output=True,
+            text=True,
+        )
+        assert result.returncode == 1, result.stderr
+        return json.loads((tmp_path / "report.json").read_text())["records"]
+
+    return run
+
+
+def test_checker_notices_kernels_that_do_nothing(check):
     """On the fake driver memory works and kernels do not run: every run with
     rows must fail, and the one with none pass."""
-    case = cases.Case("int8_weight", 5, 16)
-    make_artifact(tmp_path / case.name, case)
-    missing = dict(cases.Case("int4_g32", 5, 64).describe(), error="no such luck")
-    index = {
-        "commit": "none",
-        "chip": "sm_90a",
-        "cases": [dict(case.describe(), artifact=case.name), missing],
-        "check": [case.name, missing["name"]],
-        "bench": [],
-    }
-    (tmp_path / "index.json").write_text(json.dumps(index))
-    environment = dict(
-        os.environ,
-        QUANTMLIR_RUNTIME=str(build_dir / "lib" / "libquantmlir_runtime.so"),
-        QUANTMLIR_LIBCUDA=str(
-            build_dir / "test" / "Unit" / "libquantmlir_fakecuda.so"
-        ),
+    records = check(
+        [cases.Case("int8_weight", 5, 16), cases.Case("int4_g32", 5, 64)]
     )
-    result = subprocess.run(
-        [sys.executable, ROOT / "benchmarks" / "gpu_check.py", tmp_path,
-         "--json", tmp_path / "report.json"],
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    assert result.returncode == 1, result.stderr
-    records = json.loads((tmp_path / "report.json").read_text())["records"]
     by_rows = {r.get("m"): r.get("error") for r in records}
     assert by_rows.pop(0) is None
     assert by_rows.pop(None) == "did not compile"
     assert set(by_rows) == set(cases.CHECK_ROWS) - {0}
     for rows, error in by_rows.items():
         assert error == f"{rows * 5} of {rows * 5} elements were never written"
+
+
+def test_checker_goes_on_after_a_lost_context(check):
+    """A driver's error ends its case, not the cases after it."""
+    chosen = [cases.Case("int8_weight", n, 16) for n in (5, 6)]
+    records = check(chosen, QUANTMLIR_FAKE_CUDA_FAIL="cuLaunchKernelEx:700")
+    assert [(r["case"], r["m"]) for r in records] == [
+        (case.name, rows) for case in chosen for rows in (0, 1)
+    ]
+    for record in records:
+        lost = "launch of kernel 'k': CUDA_ERROR_FAKE (700)"
+        assert (lost in record.get("error", "")) == (record["m"] == 1)
 
 
 def test_checker_notices_wrong_numbers():

@@ -30,8 +30,18 @@ struct State {
   int major = 9, minor = 0, sharedMemory = 232448;
 };
 
+/// QUANTMLIR_FAKE_CUDA_FAIL=function:code makes a function fail from the start,
+/// for tests that run in another process.
+State *makeState() {
+  auto *state = new State;
+  const char *failure = std::getenv("QUANTMLIR_FAKE_CUDA_FAIL");
+  if (const char *colon = failure ? std::strchr(failure, ':') : nullptr)
+    state->failures[std::string(failure, colon)] = std::atoi(colon + 1);
+  return state;
+}
+
 State &state() {
-  static State *instance = new State;
+  static State *instance = makeState();
   return *instance;
 }
 
