@@ -25,7 +25,10 @@ static const char *verb(AccessKind kind) {
 }
 
 /// "thread (1, 0, 0)", for notes.
-static std::string describe(const Thread &thread) {
+static std::string describe(const Cluster &cluster, unsigned index) {
+  if (index == cluster.threads.size())
+    return "an asynchronous copy";
+  const Thread &thread = cluster.threads[index];
   return llvm::formatv("thread ({0}, {1}, {2})", thread.id[0], thread.id[1],
                        thread.id[2]);
 }
@@ -169,18 +172,18 @@ void Thread::reportFault(const AccessFault &fault, AccessKind kind,
     return report(FindingKind::UninitializedRead,
                   Twine(verb(kind)) + " of " + Twine(size) +
                       " bytes: " + where + " was never written");
-  const Thread &other = cluster->threads[fault.otherThread];
+  std::string other = describe(*cluster, fault.otherThread);
   if (fault.kind == AccessFault::Pending)
     return report(FindingKind::PendingCopy,
                   Twine(verb(kind)) + " of " + Twine(size) +
                       " bytes: " + where +
                       " belongs to an asynchronous copy that was not "
                       "waited for",
-                  fault.otherSite, "copy started by " + describe(other));
+                  fault.otherSite, "copy started by " + other);
   report(FindingKind::Race,
          Twine(verb(kind)) + " of " + Twine(size) + " bytes: " + where +
              " is also " + (fault.otherIsWrite ? "written" : "read") + " by " +
-             describe(other) + " and nothing orders the two",
+             other + " and nothing orders the two",
          fault.otherSite, "the other access");
 }
 

@@ -14,5 +14,6 @@ void quantmlir::emulator::registerEmulationModels(
         attachWarpExchangeModels(context);
         attachMatrixModels(context);
         attachAsyncCopyModels(context);
+        attachMBarrierModels(context);
       });
 }

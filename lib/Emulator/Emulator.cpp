@@ -34,9 +34,11 @@ llvm::SmallVector<uint32_t> Emulator::getParameterSizes(llvm::StringRef name) {
   auto function = module->lookupSymbol<LLVM::LLVMFuncOp>(name);
   if (!function)
     return sizes;
-  DataLayout layout = DataLayout::closest(function);
+  // A kernel's parameters are numbers and pointers (Kernel::compile).
   for (Type type : function.getArgumentTypes())
-    sizes.push_back(layout.getTypeSize(type).getFixedValue());
+    sizes.push_back(type.isIntOrFloat()
+                        ? llvm::divideCeil(type.getIntOrFloatBitWidth(), 8)
+                        : sizeof(uint64_t));
   return sizes;
 }
 

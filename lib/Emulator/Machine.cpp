@@ -103,7 +103,9 @@ void Cluster::prepare() {
     clusters[d] = shape.grid[d] / shape.cluster[d];
   auto clusterId = unflatten(index, clusters);
   uint32_t sharedSize = launch.kernel.dynamicOffset + shape.dynamicSharedMemory;
-  clocks.reset(threads.size());
+  // One more than there are threads: what asynchronous copies write.
+  clocks.reset(threads.size() + 1);
+  bulkCopies.clear();
   rules.reset();
   pages.clear();
   lastPageKey = ~uint64_t(0);
@@ -121,6 +123,7 @@ void Cluster::prepare() {
     block.shared.assign(sharedSize, char(0xcd));
     block.sharedCells.assign(sharedSize, Cell());
     block.barriers = {};
+    block.mbarriers.clear();
     block.threads.clear();
     block.warps.clear();
     block.warps.resize(llvm::divideCeil(perBlock, 32));
@@ -151,6 +154,9 @@ void Cluster::run(uint64_t clusterIndex) {
   prepare();
   while (running && !launch.isAborted()) {
     if (ready.empty()) {
+      // Copies arrive as late as they can: when nobody can go on without.
+      if (completeBulkCopy())
+        continue;
       reportStall();
       break;
     }

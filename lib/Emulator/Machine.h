@@ -11,6 +11,7 @@
 #include "Launch.h"
 #include "Shadow.h"
 #include <deque>
+#include <map>
 
 namespace quantmlir::emulator {
 
@@ -24,6 +25,30 @@ struct AsyncCopy {
   uint64_t destination; ///< offset in the block's shared memory
   uint32_t size;        ///< bytes written
   std::array<char, 16> data;
+  uint32_t site;
+};
+
+/// An mbarrier object in shared memory.
+struct MBarrier {
+  uint32_t expected = 0; ///< arrivals that complete a phase
+  uint32_t pending = 0;  ///< those still missing
+  int64_t transactions = 0;
+  uint64_t phase = 0;
+  /// Who initialised it, and when.
+  unsigned initThread = 0;
+  uint32_t initClock = 0, initSite = 0;
+  unsigned copies = 0; ///< under way, with this barrier to tell
+  /// Clocks of the arrivals of this phase, and of the last complete one.
+  std::vector<uint32_t> seen, completed;
+  std::vector<Thread *> waiting;
+};
+
+/// A bulk copy into shared memory that is under way.
+struct BulkCopy {
+  MBarrier *barrier;
+  Block *owner;
+  uint32_t offset;
+  std::vector<char> data;
   uint32_t site;
 };
 
@@ -68,6 +93,21 @@ public:
   /// Waits until at most `pending` of the latest groups are under way.
   void waitCopies(unsigned pending);
 
+  // mbarrier objects; `space` is that of `pointer`.
+  void initMBarrier(uint64_t pointer, Space space, uint32_t count);
+  void invalidateMBarrier(uint64_t pointer, Space space);
+  /// Expects `transactionBytes` more, then counts `count` arrivals (0: none).
+  /// Returns the phase it arrived in.
+  uint64_t arriveMBarrier(uint64_t pointer, Space space, uint32_t count,
+                          uint32_t transactionBytes);
+  /// Waits until the phase of `parity` is complete and returns true; without
+  /// `mayWait`, only says whether it is.
+  bool waitMBarrier(uint64_t pointer, Space space, unsigned parity,
+                    bool mayWait);
+  /// cp.async.bulk from global to shared memory; `mbarrier` is an offset.
+  void copyBulk(uint64_t destination, Space space, uint64_t source,
+                uint64_t mbarrier, uint32_t size);
+
   /// Lets the others run.
   void yield();
   /// Stops until someone makes it ready again.
@@ -84,6 +124,9 @@ private:
   char *accessGlobal(uint64_t pointer, uint64_t size, uint32_t alignment,
                      AccessKind kind);
   char *accessHost(uint64_t pointer, uint64_t size);
+  /// The object at `pointer` and the block it is in, or null after a report.
+  MBarrier *findMBarrier(uint64_t pointer, Space space, Block *&owner,
+                         AccessKind kind);
   void reportFault(const AccessFault &fault, AccessKind kind, uint64_t size,
                    const llvm::Twine &where);
   /// Whether [offset, offset + size) lies in one shared variable of `owner`,
@@ -125,6 +168,7 @@ struct Block {
   std::vector<Thread *> threads;
   std::vector<Warp> warps;
   std::array<Barrier, 16> barriers;
+  std::map<uint32_t, MBarrier> mbarriers; ///< by offset
 };
 
 /// Runs clusters one after another on one OS thread, keeping the stacks.
@@ -148,6 +192,11 @@ public:
   void meet(Thread &thread, const Site &site, uint32_t mask, bool allLanes,
             const Lane &lane);
   void completeBarrier(Block &block, Barrier &barrier);
+  /// Ends the phase of `barrier` if nothing is missing.
+  void tryComplete(MBarrier &barrier);
+  /// Lets one bulk copy arrive; false if none is under way.
+  bool completeBulkCopy();
+  std::deque<BulkCopy> bulkCopies;
   /// Cells of global bytes [offset, offset + size) of buffer `buffer`, within
   /// one page.
   llvm::MutableArrayRef<Cell> globalCells(uint64_t buffer, uint64_t offset,

@@ -88,6 +88,17 @@ ShadowRules::access(llvm::MutableArrayRef<Cell> cells, unsigned thread,
       cell.readSite = site;
       cell.flags |= Cell::TouchedRead;
     } else {
+      // An atomic update right after the same thread's plain write must not
+      // hide that write from the others' atomics.
+      bool hides = kind == AccessKind::Atomic && cell.writer == thread &&
+                   cell.writeClock == clocks.now(thread) &&
+                   !(cell.flags & Cell::AtomicWrite);
+      if (hides) {
+        cell.flags |= Cell::TouchedAtomic;
+        after = cell;
+        known = true;
+        continue;
+      }
       cell.writer = thread;
       cell.writeClock = clocks.now(thread);
       cell.writeSite = site;

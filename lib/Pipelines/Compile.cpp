@@ -107,6 +107,17 @@ static FailureOr<std::string> assemble(ModuleOp module, StringRef ptx,
   return (*cubin)->getBuffer().str();
 }
 
+/// Appends the kernels of `module`, without the host's functions, as bytecode.
+static LogicalResult writeKernels(ModuleOp module, std::string &contents) {
+  OwningOpRef<ModuleOp> kernels = ModuleOp::create(module.getLoc());
+  for (auto gpuModule : module.getOps<gpu::GPUModuleOp>())
+    kernels->push_back(gpuModule->clone());
+  llvm::raw_string_ostream stream(contents);
+  if (failed(writeBytecodeToFile(*kernels, stream)))
+    return module.emitError() << "kernels cannot be written as bytecode";
+  return success();
+}
+
 FailureOr<Artifact> quantmlir::compileModule(ModuleOp module,
                                              const CompileOptions &options,
                                              TimingScope &timing) {
@@ -126,6 +137,11 @@ FailureOr<Artifact> quantmlir::compileModule(ModuleOp module,
                         buildKernelPipeline(pm, options);
                         buildNVVMPipeline(pm, options);
                       })))
+    return failure();
+
+  ArtifactFile kernelsIR{"", "kernels.mlirbc", ""};
+  if (failed(writeKernels(module, kernelsIR.contents)) ||
+      failed(runStage(module, options, timing, buildInstructionPipeline)))
     return failure();
 
   Artifact artifact;
@@ -159,6 +175,7 @@ FailureOr<Artifact> quantmlir::compileModule(ModuleOp module,
   manifestOptions.chip = options.chip;
   manifestOptions.images = images;
   manifestOptions.reference = &reference;
+  manifestOptions.kernelsIR = &kernelsIR;
   FailureOr<llvm::json::Value> manifest =
       buildManifest(module, manifestOptions);
   if (failed(manifest))
@@ -166,6 +183,7 @@ FailureOr<Artifact> quantmlir::compileModule(ModuleOp module,
   artifact.files.push_back(
       {"", "manifest.json", llvm::formatv("{0:2}\n", *manifest).str()});
   llvm::append_range(artifact.files, images);
+  artifact.files.push_back(std::move(kernelsIR));
   artifact.files.push_back(std::move(reference));
   return artifact;
 }

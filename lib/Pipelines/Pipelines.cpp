@@ -80,9 +80,15 @@ void quantmlir::buildNVVMPipeline(OpPassManager &pm, const PipelineOptions &) {
   kernels.addPass(createConvertNVGPUToNVVMPass());
   kernels.addPass(createSCFToControlFlowPass());
   kernels.addPass(createConvertKernelsToNVVM());
-  kernels.addPass(createConvertNVVMToLLVMPass());
   kernels.addPass(createReconcileUnrealizedCastsPass());
   kernels.addPass(quant_tile::createQuantTileAnnotateKernels());
+}
+
+void quantmlir::buildInstructionPipeline(OpPassManager &pm,
+                                         const PipelineOptions &) {
+  OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
+  kernels.addPass(createConvertNVVMToLLVMPass());
+  kernels.addPass(createReconcileUnrealizedCastsPass());
 }
 
 void quantmlir::buildQuantToPTXPipeline(OpPassManager &pm,
@@ -91,6 +97,7 @@ void quantmlir::buildQuantToPTXPipeline(OpPassManager &pm,
   buildSchedulePipeline(pm, options);
   buildKernelPipeline(pm, options);
   buildNVVMPipeline(pm, options);
+  buildInstructionPipeline(pm, options);
   QuantEmitPTXOptions emit;
   emit.chip = options.chip;
   pm.addPass(createQuantEmitPTX(emit));

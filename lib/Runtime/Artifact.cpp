@@ -106,26 +106,30 @@ Status Artifact::load(const std::string &directory,
     }
     images.push_back(std::move(contents));
   }
-  std::string referencePath;
-  if (manifest.reference) {
+  // Files for others to read: checked here, not kept.
+  std::string referencePath, kernelsIRPath;
+  for (auto [entry, path] : {std::pair(&manifest.reference, &referencePath),
+                             std::pair(&manifest.kernelsIR, &kernelsIRPath)}) {
+    if (!*entry)
+      continue;
     std::string contents;
-    if (Status status = readEntry(directory, *manifest.reference, contents);
-        !status.ok())
+    if (Status status = readEntry(directory, **entry, contents); !status.ok())
       return status;
-    referencePath = concat(directory, "/", manifest.reference->file);
+    *path = concat(directory, "/", (*entry)->file);
   }
-  result =
-      create(std::move(manifest), std::move(images), std::move(referencePath));
+  result = create(std::move(manifest), std::move(images),
+                  std::move(referencePath), std::move(kernelsIRPath));
   return Status();
 }
 
 std::shared_ptr<const Artifact>
 Artifact::create(Manifest manifest, std::vector<std::string> images,
-                 std::string referencePath) {
+                 std::string referencePath, std::string kernelsIRPath) {
   auto artifact = std::make_shared<Artifact>();
   artifact->manifest = std::move(manifest);
   artifact->images = std::move(images);
   artifact->referencePath = std::move(referencePath);
+  artifact->kernelsIRPath = std::move(kernelsIRPath);
   return artifact;
 }
 

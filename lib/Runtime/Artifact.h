@@ -17,19 +17,23 @@ public:
   /// From parts that have been checked; `images` in the manifest's order.
   static std::shared_ptr<const Artifact> create(Manifest manifest,
                                                 std::vector<std::string> images,
-                                                std::string referencePath = "");
+                                                std::string referencePath = "",
+                                                std::string kernelsIRPath = "");
 
   const Manifest &getManifest() const { return manifest; }
   /// The bytes of the image of this kind, or null.
   const std::string *getImage(ImageKind kind) const;
   /// Empty if the artifact has no reference.
   const std::string &getReferencePath() const { return referencePath; }
+  /// Empty if the artifact has no kernels as MLIR.
+  const std::string &getKernelsIRPath() const { return kernelsIRPath; }
 
 private:
   Manifest manifest;
   /// In the order of Manifest::images.
   std::vector<std::string> images;
   std::string referencePath;
+  std::string kernelsIRPath;
 };
 
 /// Checks that the PTX holds every kernel of the manifest, for its chip, with

@@ -129,6 +129,8 @@ struct Manifest {
   std::string chip;
   std::vector<Image> images;
   std::optional<FileEntry> reference;
+  /// The kernels as MLIR, which an emulator runs.
+  std::optional<FileEntry> kernelsIR;
   std::vector<Kernel> kernels;
   std::vector<Function> functions;
 };

@@ -79,7 +79,7 @@ bool ManifestParser::parseHeader(const Json &root, const Path &path) {
                            "; this runtime reads version 1");
   if (!object(root, path,
               {"format", "version", "chip", "images", "kernels", "functions"},
-              {"producer", "reference"}) ||
+              {"producer", "reference", "kernels_ir"}) ||
       !name(root["chip"], Path(path, "chip"), manifest.chip))
     return false;
   if (root.contains("producer") &&
@@ -95,13 +95,16 @@ bool ManifestParser::parseHeader(const Json &root, const Path &path) {
   if (!isChip)
     return fail(Path(path, "chip"), "expected a chip such as sm_90a, got '",
                 chip, "'");
-  if (!root.contains("reference"))
-    return true;
-  manifest.reference.emplace();
-  const Json &reference = root["reference"];
-  Path referencePath(path, "reference");
-  return object(reference, referencePath, {"file", "bytes", "crc32"}) &&
-         parseFile(reference, referencePath, *manifest.reference);
+  auto optionalFile = [&](const char *field, std::optional<FileEntry> &entry) {
+    if (!root.contains(field))
+      return true;
+    entry.emplace();
+    Path filePath(path, field);
+    return object(root[field], filePath, {"file", "bytes", "crc32"}) &&
+           parseFile(root[field], filePath, *entry);
+  };
+  return optionalFile("reference", manifest.reference) &&
+         optionalFile("kernels_ir", manifest.kernelsIR);
 }
 
 bool ManifestParser::parseFile(const Json &json, const Path &path,

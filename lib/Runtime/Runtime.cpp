@@ -109,6 +109,13 @@ quantmlirRtArtifactGetReferencePath(const QuantmlirRtArtifact *artifact) {
   return artifact->object->getReferencePath().c_str();
 }
 
+const char *
+quantmlirRtArtifactGetKernelsIRPath(const QuantmlirRtArtifact *artifact) {
+  if (!artifact || artifact->object->getKernelsIRPath().empty())
+    return nullptr;
+  return artifact->object->getKernelsIRPath().c_str();
+}
+
 size_t quantmlirRtArtifactGetNumFunctions(const QuantmlirRtArtifact *artifact) {
   return artifact ? artifact->object->getManifest().functions.size() : 0;
 }

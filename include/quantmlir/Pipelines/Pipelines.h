@@ -37,6 +37,10 @@ void buildKernelPipeline(mlir::OpPassManager &pm, const PipelineOptions &);
 /// Lowers the kernels to the LLVM and NVVM dialects.
 void buildNVVMPipeline(mlir::OpPassManager &pm, const PipelineOptions &);
 
+/// Writes the instructions that are assembly text to LLVM as such. Until then
+/// each is an op whose meaning is known, which is what the emulator runs.
+void buildInstructionPipeline(mlir::OpPassManager &pm, const PipelineOptions &);
+
 /// All of the above, then PTX: `gpu.binary` and host functions on memrefs.
 void buildQuantToPTXPipeline(mlir::OpPassManager &pm, const PipelineOptions &);
 

@@ -161,6 +161,10 @@ quantmlirRtArtifactGetProducer(const QuantmlirRtArtifact *artifact);
 /// Path of the reference program (MLIR bytecode), or NULL if there is none.
 QUANTMLIR_RT_EXPORT const char *
 quantmlirRtArtifactGetReferencePath(const QuantmlirRtArtifact *artifact);
+/// Path of the kernels as MLIR bytecode, which the emulator runs, or NULL if
+/// there are none.
+QUANTMLIR_RT_EXPORT const char *
+quantmlirRtArtifactGetKernelsIRPath(const QuantmlirRtArtifact *artifact);
 QUANTMLIR_RT_EXPORT size_t
 quantmlirRtArtifactGetNumFunctions(const QuantmlirRtArtifact *artifact);
 QUANTMLIR_RT_EXPORT size_t

@@ -45,6 +45,7 @@ void attachSyncModels(mlir::MLIRContext *context);
 void attachWarpExchangeModels(mlir::MLIRContext *context);
 void attachMatrixModels(mlir::MLIRContext *context);
 void attachAsyncCopyModels(mlir::MLIRContext *context);
+void attachMBarrierModels(mlir::MLIRContext *context);
 
 } // namespace quantmlir::emulator
 

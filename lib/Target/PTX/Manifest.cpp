@@ -49,5 +49,7 @@ quantmlir::buildManifest(ModuleOp module, const ManifestOptions &options) {
   };
   if (options.reference)
     manifest["reference"] = describeFile(*options.reference);
+  if (options.kernelsIR)
+    manifest["kernels_ir"] = describeFile(*options.kernelsIR);
   return llvm::json::Value(std::move(manifest));
 }

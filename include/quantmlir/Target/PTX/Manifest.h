@@ -23,6 +23,8 @@ struct ManifestOptions {
   llvm::ArrayRef<ArtifactFile> images;
   /// Bytecode of the program before kernels were chosen, or null.
   const ArtifactFile *reference = nullptr;
+  /// Bytecode of the kernels before their translation, or null.
+  const ArtifactFile *kernelsIR = nullptr;
 };
 
 /// The manifest of `module`: the kernels that its functions launch, and for

@@ -1,0 +1,202 @@
+//===- Transactions.cpp - mbarrier objects and bulk copies ----------------===//
+
+#include "Machine.h"
+
+using namespace quantmlir::emulator;
+using llvm::Twine;
+
+/// An mbarrier object is 8 bytes, aligned to 8.
+static constexpr unsigned mbarrierSize = 8;
+
+MBarrier *Thread::findMBarrier(uint64_t pointer, Space space, Block *&owner,
+                               AccessKind kind) {
+  uint64_t generic = pointer;
+  if (space != Space::Generic)
+    generic = castPointer(*this, pointer, space, Space::Generic);
+  if (!(generic & address::sharedTag)) {
+    report(FindingKind::InvalidPointer,
+           "an mbarrier that is not in shared memory");
+    return nullptr;
+  }
+  uint64_t rank = (generic & ~address::sharedTag) >> address::rankShift;
+  uint32_t offset = generic;
+  if (rank >= cluster->blocks.size()) {
+    report(FindingKind::InvalidPointer, "an mbarrier of block " + Twine(rank) +
+                                            " of a cluster of " +
+                                            Twine(cluster->blocks.size()));
+    return nullptr;
+  }
+  owner = &cluster->blocks[rank];
+  // Its use before the initialisation, or not ordered after it, is found as
+  // with any other memory: initialising writes, everything else is atomic.
+  access(generic, Space::Generic, mbarrierSize, mbarrierSize, kind);
+  if (kind == AccessKind::Write)
+    return &(owner->mbarriers[offset] = MBarrier());
+  auto found = owner->mbarriers.find(offset);
+  if (found != owner->mbarriers.end()) {
+    // Later updates by the thread that initialised it hide that from the
+    // bytes' own history.
+    MBarrier &barrier = found->second;
+    if (!cluster->clocks.isOrdered(indexInCluster, barrier.initThread,
+                                   barrier.initClock))
+      report(FindingKind::Race,
+             "nothing orders this use of an mbarrier after its initialisation",
+             barrier.initSite, "initialised here");
+    return &barrier;
+  }
+  report(FindingKind::InvalidOperand,
+         "no mbarrier was initialised at shared offset " + Twine(offset));
+  return nullptr;
+}
+
+void Thread::initMBarrier(uint64_t pointer, Space space, uint32_t count) {
+  constexpr uint32_t maximum = (1 << 20) - 1;
+  if (count == 0 || count > maximum) {
+    report(FindingKind::InvalidOperand, "an mbarrier for " + Twine(count) +
+                                            " arrivals; 1 to " +
+                                            Twine(maximum) + " are possible");
+    return;
+  }
+  Block *owner;
+  if (MBarrier *barrier =
+          findMBarrier(pointer, space, owner, AccessKind::Write)) {
+    barrier->expected = barrier->pending = count;
+    barrier->initThread = indexInCluster;
+    barrier->initClock = cluster->clocks.now(indexInCluster);
+    barrier->initSite = site;
+  }
+}
+
+void Thread::invalidateMBarrier(uint64_t pointer, Space space) {
+  Block *owner;
+  MBarrier *barrier = findMBarrier(pointer, space, owner, AccessKind::Atomic);
+  if (!barrier)
+    return;
+  if (!barrier->waiting.empty() || barrier->copies)
+    report(FindingKind::InvalidOperand,
+           "an mbarrier is invalidated while threads wait or copies are under "
+           "way");
+  for (auto &[offset, other] : owner->mbarriers)
+    if (&other == barrier) {
+      owner->mbarriers.erase(offset);
+      return;
+    }
+}
+
+uint64_t Thread::arriveMBarrier(uint64_t pointer, Space space, uint32_t count,
+                                uint32_t transactionBytes) {
+  Block *owner;
+  MBarrier *barrier = findMBarrier(pointer, space, owner, AccessKind::Atomic);
+  if (!barrier)
+    return 0;
+  uint64_t phase = barrier->phase;
+  barrier->transactions += transactionBytes;
+  if (count) {
+    cluster->clocks.release(indexInCluster, barrier->seen);
+    if (count > barrier->pending)
+      report(FindingKind::InvalidOperand,
+             "an mbarrier for " + Twine(barrier->expected) +
+                 " arrivals gets more than that in one phase");
+    barrier->pending -= std::min(count, barrier->pending);
+  }
+  cluster->tryComplete(*barrier);
+  return phase;
+}
+
+bool Thread::waitMBarrier(uint64_t pointer, Space space, unsigned parity,
+                          bool mayWait) {
+  Block *owner;
+  MBarrier *barrier = findMBarrier(pointer, space, owner, AccessKind::Atomic);
+  if (!barrier)
+    return true;
+  if (owner != block)
+    report(FindingKind::InvalidPointer,
+           "a wait for an mbarrier of another block");
+  // The phase of this parity is complete when the present one has the other.
+  while ((barrier->phase & 1) == parity) {
+    if (!mayWait)
+      return false;
+    barrier->waiting.push_back(this);
+    wait("for an mbarrier");
+  }
+  cluster->clocks.acquire(indexInCluster, barrier->completed);
+  return true;
+}
+
+void Cluster::tryComplete(MBarrier &barrier) {
+  if (barrier.pending || barrier.transactions)
+    return;
+  ++barrier.phase;
+  barrier.pending = barrier.expected;
+  barrier.completed = std::move(barrier.seen);
+  barrier.seen.clear();
+  for (Thread *thread : barrier.waiting)
+    makeReady(*thread);
+  barrier.waiting.clear();
+}
+
+//===----------------------------------------------------------------------===//
+// Bulk copies
+//===----------------------------------------------------------------------===//
+
+void Thread::copyBulk(uint64_t destination, Space space, uint64_t source,
+                      uint64_t mbarrier, uint32_t size) {
+  if (size % 16) {
+    report(FindingKind::InvalidOperand,
+           "a bulk copy of " + Twine(size) + " bytes: they go by 16");
+    return;
+  }
+  Block *owner = block, *barrierOwner;
+  uint64_t offset = destination & 0xffffffff;
+  if (space == Space::Cluster) {
+    uint64_t rank = destination >> address::clusterShift & 0xff;
+    offset = destination & ((1u << address::clusterShift) - 1);
+    if (rank >= cluster->blocks.size()) {
+      report(FindingKind::InvalidPointer,
+             "a bulk copy to block " + Twine(rank) + " of a cluster of " +
+                 Twine(cluster->blocks.size()));
+      return;
+    }
+    owner = &cluster->blocks[rank];
+    // The barrier lies at the same place in the block that gets the data.
+    mbarrier = rank << address::clusterShift | mbarrier;
+  } else {
+    mbarrier = uint64_t(block->rank) << address::clusterShift | mbarrier;
+  }
+  MBarrier *barrier =
+      findMBarrier(mbarrier, Space::Cluster, barrierOwner, AccessKind::Atomic);
+  if (!barrier || !checkShared(*owner, offset, size, 16, AccessKind::Write))
+    return;
+  BulkCopy copy;
+  copy.barrier = barrier;
+  copy.owner = owner;
+  copy.offset = offset;
+  copy.site = site;
+  const char *data = access(source, Space::Global, size, 16, AccessKind::Read);
+  copy.data.assign(data, data + size);
+  llvm::MutableArrayRef<Cell> cells(owner->sharedCells.data() + offset, size);
+  if (auto fault = cluster->rules.beginCopy(cells, indexInCluster, site))
+    reportFault(*fault, AccessKind::Write, size,
+                "shared byte " + Twine(offset + fault->byte));
+  ++barrier->copies;
+  cluster->bulkCopies.push_back(std::move(copy));
+}
+
+bool Cluster::completeBulkCopy() {
+  if (bulkCopies.empty())
+    return false;
+  BulkCopy copy = std::move(bulkCopies.front());
+  bulkCopies.pop_front();
+  llvm::MutableArrayRef<Cell> cells(
+      copy.owner->sharedCells.data() + copy.offset, copy.data.size());
+  // The bytes are written by no thread: who waits for the barrier is ordered
+  // after them, and nobody else.
+  unsigned agent = threads.size();
+  rules.endCopy(cells, agent, copy.site);
+  llvm::copy(copy.data, copy.owner->shared.begin() + copy.offset);
+  clocks.release(agent, copy.barrier->seen);
+  copy.barrier->transactions -= copy.data.size();
+  --copy.barrier->copies;
+  tryComplete(*copy.barrier);
+  return true;
+}
