@@ -95,6 +95,11 @@ llvm::Expected<Outcome> runOnCuda(const QuantmlirRtArtifact *artifact,
                                   size_t function, Inputs &inputs,
                                   const Options &options);
 
+/// Runs them in the emulator, which prints their faults and then fails.
+llvm::Expected<Outcome> runOnEmulator(const QuantmlirRtArtifact *artifact,
+                                      size_t function, Inputs &inputs,
+                                      const Options &options);
+
 } // namespace quantmlir::run
 
 #endif // QUANTMLIR_TOOLS_QUANT_RUN_QUANTRUN_H

@@ -26,7 +26,7 @@ using namespace quantmlir::run;
 namespace cl = llvm::cl;
 
 namespace {
-enum class Device { Cpu, Cuda };
+enum class Device { Cpu, Cuda, Emulator };
 
 /// The options as the command line knows them; they live in main() only.
 struct CommandLine {
@@ -50,7 +50,9 @@ struct CommandLine {
   cl::opt<Device> device{
       "device", cl::desc("Where to run"), cl::init(Device::Cpu),
       cl::values(clEnumValN(Device::Cpu, "cpu", "the reference, on this CPU"),
-                 clEnumValN(Device::Cuda, "cuda", "the kernels, on a GPU")),
+                 clEnumValN(Device::Cuda, "cuda", "the kernels, on a GPU"),
+                 clEnumValN(Device::Emulator, "emulator",
+                            "the kernels, checked, on this CPU")),
       cl::cat(category)};
   cl::opt<int> ordinal{"ordinal", cl::desc("Which CUDA device"), cl::init(0),
                        cl::cat(category)};
@@ -199,9 +201,18 @@ static llvm::Error execute(const CommandLine &line) {
   auto inputs = Inputs::read(options);
   if (!inputs)
     return inputs.takeError();
-  auto outcome = line.device == Device::Cuda
-                     ? runOnCuda(artifact.get(), *function, *inputs, options)
-                     : runOnCpu(artifact.get(), info.name, *inputs, options);
+  auto run = [&]() -> llvm::Expected<Outcome> {
+    switch (line.device) {
+    case Device::Cpu:
+      return runOnCpu(artifact.get(), info.name, *inputs, options);
+    case Device::Cuda:
+      return runOnCuda(artifact.get(), *function, *inputs, options);
+    case Device::Emulator:
+      return runOnEmulator(artifact.get(), *function, *inputs, options);
+    }
+    llvm_unreachable("unknown device");
+  };
+  auto outcome = run();
   if (!outcome)
     return outcome.takeError();
   for (const auto &[name, array] : outcome->results) {
