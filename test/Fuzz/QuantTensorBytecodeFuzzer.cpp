@@ -16,6 +16,8 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 
+#include <algorithm>
+#include <cctype>
 #include <random>
 
 static bool isText(uint8_t byte) { return byte >= 0x20 && byte < 0x7f; }
@@ -25,14 +27,16 @@ extern "C" size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t maxSize);
 extern "C" size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t,
                                           unsigned seed) {
   std::minstd_rand random(seed);
-  // Runs of at least eight bytes of text: shorter ones are mostly numbers that
-  // happen to be printable.
+  // Runs of at least eight bytes of text, half of it letters and digits: others
+  // are mostly numbers that happen to be printable.
   llvm::SmallVector<std::pair<size_t, size_t>> runs;
   for (size_t begin = 0; begin < size;) {
     size_t end = begin;
     while (end < size && isText(data[end]))
       ++end;
-    if (end - begin >= 8)
+    size_t letters = std::count_if(data + begin, data + end,
+                                   [](uint8_t c) { return std::isalnum(c); });
+    if (end - begin >= 8 && 2 * letters >= end - begin)
       runs.push_back({begin, end});
     begin = end + 1;
   }

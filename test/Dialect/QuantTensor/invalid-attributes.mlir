@@ -535,3 +535,10 @@ func.func private @f(tensor<8x7xf32, #e>)
 // encoding C8
 // expected-error @below {{a fragment layout holds codes of 2, 4 or 8 bits, got 3}}
 #e = #quant_tensor.encoding<{storage = i3, block = [1, 0], scale = f32, layout = <fragment, tile = [16, 64]>}>
+
+// -----
+
+// A missing element type: the parser reports it, and asks the encoding even so.
+#e = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+// expected-error @below {{expected non-function type}}
+func.func private @f(tensor<8x8x, #e>)

@@ -518,6 +518,9 @@ LogicalResult EncodingAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 LogicalResult EncodingAttr::verifyEncoding(
     ArrayRef<int64_t> shape, Type elementType,
     function_ref<InFlightDiagnostic()> emitError) const {
+  // The parser asks with a null type after it has reported a missing one.
+  if (!elementType)
+    return failure();
   // (C9)
   if (shape.size() != getBlock().size())
     return emitError() << "block has " << getBlock().size()
