@@ -18,6 +18,7 @@
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 #include "quantmlir/Dialect/QuantTile/Transforms/Passes.h"
 #include "quantmlir/Execution/Passes.h"
+#include "quantmlir/Import/Passes.h"
 #include "quantmlir/Pipelines/Pipelines.h"
 #include "quantmlir/Schedule/Passes.h"
 #include "quantmlir/Target/PTX/Passes.h"
@@ -40,6 +41,7 @@ inline void registerAllPasses() {
   registerSchedulePasses();
   registerQuantTensorToLinalgPasses();
   registerExecutionPasses();
+  registerQuantMLIRImportPasses();
   registerReferencePipeline();
   quant_tile::registerQuantTilePasses();
   registerQuantTileToGPUPasses();

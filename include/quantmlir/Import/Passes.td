@@ -1,0 +1,94 @@
+//===- Passes.td - From what other compilers write ------------*- tablegen -*-===//
+
+#ifndef QUANTMLIR_IMPORT_PASSES_TD
+#define QUANTMLIR_IMPORT_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def ImportDequantize : Pass<"import-dequantize"> {
+  let summary = "dequantization written out in linalg to quant_tensor.dequantize";
+  let description = [{
+    Recognises `(code - zero_point) * scale` in elementwise `linalg` (named ops,
+    `linalg.generic`, arithmetic on tensors; one op or several), where the codes
+    are an i8 tensor, or 4-bit codes packed in the bytes of one: the nibbles
+    `w & 15` and `w >> 4` put beside each other along one dimension, as
+    neighbours or as its halves, low or high nibble first, by `tensor.concat` or
+    `tensor.insert_slice`. It becomes `assemble`, whose layout says how the
+    codes are packed, and `dequantize`. Scales and zero points may be constants,
+    per row or column, or per group: read through `k floordiv G`, or on a tensor
+    split into groups and collapsed afterwards.
+
+    ```mlir
+    %lo = arith.andi %packed, %fifteen : tensor<32x32xi8>
+    %hi = arith.shrui %packed, %four : tensor<32x32xi8>
+    %u = tensor.concat dim(1) %lo, %hi : (tensor<32x32xi8>, tensor<32x32xi8>) -> tensor<32x64xi8>
+    %c = arith.subi %u, %eight : tensor<32x64xi8>
+    %d = arith.sitofp %c : tensor<32x64xi8> to tensor<32x64xf32>
+    // becomes
+    #w = #quant_tensor.encoding<{storage = ui4, block = [0, 0], scale = f32, zero_point = ui4,
+        layout = <packed, word = 8, axis = 1, order = [0, 1], halves = true>}>
+    %e = quant_tensor.assemble %packed, %one, %eight : tensor<32x32xi8>, tensor<1x1xf32>, tensor<1x1xi8> -> tensor<32x64xf32, #w>
+    %d = quant_tensor.dequantize %e : tensor<32x64xf32, #w> -> tensor<32x64xf32>
+    ```
+
+    Arithmetic that is nearly of this form is left, and a missed remark says
+    why.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::tensor::TensorDialect",
+    "::quantmlir::quant_tensor::QuantTensorDialect"
+  ];
+}
+
+def ConvertQuantToQuantTensor
+    : Pass<"convert-quant-to-quant-tensor", "::mlir::ModuleOp"> {
+  let summary = "upstream quant types and casts to encodings";
+  let description = [{
+    Tensors of `!quant.uniform` types (per tensor, per axis, sub-channel) become
+    encoded tensors, `quant.qcast`, `dcast` and `scast` become `quantize`,
+    `dequantize`, `assemble` and `disassemble`, with the type's scales (as f32)
+    and zero points (as i32) as constants. `qcast` rounds to nearest even and
+    saturates, which upstream leaves open.
+
+    A function that takes or returns a quantized tensor takes or returns its
+    codes (`getCodesType`: narrow codes packed in bytes), so that the scales
+    stay those of the type. Quantized values may pass through calls, branches
+    and structured control flow; any other op on one is an error, as are
+    storages of other than 2 to 8 bits.
+
+    ```mlir
+    %q = quant.qcast %x : tensor<8x64xf32> to tensor<8x64x!quant.uniform<i8:f32, 0.5:3>>
+    // becomes
+    %s = arith.constant dense<0.5> : tensor<1x1xf32>
+    %z = arith.constant dense<3> : tensor<1x1xi32>
+    %q = quant_tensor.quantize %x scales(%s : tensor<1x1xf32>) zero_points(%z : tensor<1x1xi32>)
+        : tensor<8x64xf32> -> tensor<8x64xf32, #quant_tensor.encoding<{storage = i8, block = [0, 0], scale = f32, zero_point = i32}>>
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::quantmlir::quant_tensor::QuantTensorDialect"];
+}
+
+def ConvertQuantTensorToQuant
+    : Pass<"convert-quant-tensor-to-quant", "::mlir::ModuleOp"> {
+  let summary = "encodings to upstream quant types and casts";
+  let description = [{
+    The way back: `quantize`, `dequantize`, `assemble` and `disassemble` become
+    `quant.qcast`, `dcast` and `scast`. Upstream's types hold literals, integers
+    and whole blocks, so everything else is an error at the op that has it:
+    scales that are not constant or arrive with an argument, float codes,
+    codebooks, packed layouts, short blocks, float zero points, wrapping,
+    roundings other than the default, and ops that compute on encoded tensors.
+
+    ```mlir
+    %s = arith.constant dense<0.5> : tensor<1x1xf32>
+    %q = quant_tensor.quantize %x scales(%s : tensor<1x1xf32>) : tensor<8x64xf32> -> tensor<8x64xf32, #i8_per_tensor>
+    // becomes
+    %q = quant.qcast %x : tensor<8x64xf32> to tensor<8x64x!quant.uniform<i8:f32, 0.5>>
+    ```
+  }];
+  let dependentDialects = ["::mlir::quant::QuantDialect"];
+}
+
+#endif // QUANTMLIR_IMPORT_PASSES_TD

@@ -1,0 +1,518 @@
+//===- ImportDequantize.cpp - Written-out dequantization ------------------===//
+
+#include "PackedNibbles.h"
+#include "quantmlir/Import/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace quantmlir {
+#define GEN_PASS_DEF_IMPORTDEQUANTIZE
+#include "quantmlir/Import/Passes.h.inc"
+} // namespace quantmlir
+
+using namespace mlir;
+using namespace quantmlir;
+using namespace quantmlir::quant_tensor;
+
+static constexpr StringRef passName = "import-dequantize";
+
+//===----------------------------------------------------------------------===//
+// Matching
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// A scale or zero point: a constant, or an operand with one element per block.
+struct Parameter {
+  double constant = 0.0;
+  /// Null for a constant.
+  Value operand;
+  /// Extent of a block in each dimension of the codes.
+  SmallVector<int64_t> block;
+  /// For each dimension of the operand, the dimension of the codes.
+  SmallVector<unsigned> dims;
+};
+
+/// Everything that `assemble` needs to know.
+struct EncodedTensor {
+  Value codes;
+  RankedTensorType type;
+  LayoutAttr layout;
+  unsigned bits = 8;
+  bool isSigned = true;
+  Parameter scale, zeroPoint;
+  bool hasZeroPoint = false;
+  bool zeroPointIsUnsigned = false;
+  /// The last two dimensions are [groups, group] of one.
+  bool isGrouped = false;
+};
+
+} // namespace
+
+static bool mayBeCodes(Value value) {
+  if (getElementTypeOrSelf(value.getType()).isSignlessInteger(8))
+    return true;
+  if (auto expand = value.getDefiningOp<tensor::ExpandShapeOp>())
+    value = expand.getSrc();
+  return isJoined(value);
+}
+
+/// Reads how an operand is indexed: by whole dimensions of the codes, or by
+/// their quotients.
+static LogicalResult matchParameter(linalg::LinalgOp op, unsigned operand,
+                                    AffineMap codesMap, Parameter &parameter,
+                                    StringRef what, WhyNot &whyNot) {
+  parameter.operand = op->getOperand(operand);
+  parameter.block.assign(codesMap.getNumResults(), 0);
+  if (!isa<RankedTensorType>(parameter.operand.getType()))
+    return success();
+  AffineMap toCodes = inversePermutation(codesMap);
+  AffineMap map = op.getMatchingIndexingMap(&op->getOpOperand(operand));
+  for (AffineExpr expr : map.getResults()) {
+    int64_t extent = 1;
+    if (auto quotient = dyn_cast<AffineBinaryOpExpr>(expr);
+        quotient && quotient.getKind() == AffineExprKind::FloorDiv &&
+        isa<AffineConstantExpr>(quotient.getRHS())) {
+      extent = cast<AffineConstantExpr>(quotient.getRHS()).getValue();
+      expr = quotient.getLHS();
+    }
+    auto loop = dyn_cast<AffineDimExpr>(expr);
+    if (!loop)
+      return whyNot("the {0} is not indexed by dimensions of the codes", what);
+    unsigned dim = toCodes.getDimPosition(loop.getPosition());
+    if (llvm::is_contained(parameter.dims, dim))
+      return whyNot("the {0} has two axes along one of the codes", what);
+    parameter.dims.push_back(dim);
+    parameter.block[dim] = extent;
+  }
+  return success();
+}
+
+static bool isEncodableFloat(Type type) {
+  return isa<Float32Type, Float16Type, BFloat16Type>(type);
+}
+
+/// Fills in codes, width and layout from what the codes operand is.
+static LogicalResult matchCodes(Value codes, const DecodeBody &body,
+                                EncodedTensor &result, WhyNot &whyNot) {
+  auto type = cast<RankedTensorType>(codes.getType());
+  result.codes = codes;
+  result.zeroPoint.constant = body.zeroPoint;
+  result.isSigned = body.isSigned.value_or(true);
+  if (body.nibble != Nibble::Whole)
+    return whyNot("only the {0} nibble of each byte is used",
+                  body.nibble == Nibble::Low ? "low" : "high");
+  auto expand = codes.getDefiningOp<tensor::ExpandShapeOp>();
+  Value joined = expand ? expand.getSrc() : codes;
+  if (!isJoined(joined)) {
+    if (!type.getElementType().isSignlessInteger(8))
+      return failure();
+    return success();
+  }
+  FailureOr<PackedNibbles> nibbles = matchPackedNibbles(joined, whyNot);
+  if (failed(nibbles))
+    // A join of something else is a tensor like any other.
+    return type.getElementType().isSignlessInteger(8) && !whyNot.isNearMiss()
+               ? success()
+               : failure();
+  result.bits = 4;
+  result.codes = nibbles->bytes;
+  result.layout = nibbles->layout;
+  result.isSigned = nibbles->isSigned;
+  result.zeroPoint.constant += nibbles->zeroPoint;
+  return success();
+}
+
+/// [n, groups, group] with one scale per group is [n, k] with blocks.
+static LogicalResult matchGroups(Value codes, EncodedTensor &result,
+                                 WhyNot &whyNot) {
+  unsigned rank = result.type.getRank();
+  auto isGrouped = [&](const Parameter &parameter) {
+    return parameter.operand && parameter.block[rank - 1] == 0 &&
+           parameter.block[rank - 2] == 1;
+  };
+  auto expand = codes.getDefiningOp<tensor::ExpandShapeOp>();
+  bool needed = expand && result.bits == 4;
+  if (rank < 3 || (!needed && !isGrouped(result.scale)))
+    return success();
+  if (!result.type.hasStaticShape())
+    return whyNot("the groups have no known extents");
+  for (Parameter *parameter : {&result.scale, &result.zeroPoint}) {
+    if (!parameter->operand)
+      continue;
+    if (!isGrouped(*parameter))
+      return whyNot("scales and zero points have different blocks");
+    parameter->block.pop_back();
+    parameter->block.back() = result.type.getShape().back();
+  }
+  if (needed) {
+    SmallVector<ReassociationIndices> groups = expand.getReassociationIndices();
+    if (groups.back() != ReassociationIndices{rank - 2, rank - 1} ||
+        groups.size() != rank - 1)
+      return whyNot("the codes are split otherwise than into groups");
+  } else if (result.layout) {
+    return whyNot("the nibbles are packed within each group");
+  }
+  result.isGrouped = true;
+  SmallVector<int64_t> shape(result.type.getShape());
+  int64_t group = shape.pop_back_val();
+  shape.back() *= group;
+  result.type = RankedTensorType::get(shape, result.type.getElementType());
+  return success();
+}
+
+/// Scale and zero point must be per the same blocks, unless one is constant.
+static LogicalResult reconcileBlocks(EncodedTensor &result, WhyNot &whyNot) {
+  Parameter &scale = result.scale, &zeroPoint = result.zeroPoint;
+  SmallVector<int64_t> whole(result.type.getRank(), 0);
+  if (!scale.operand)
+    scale.block = zeroPoint.operand ? zeroPoint.block : whole;
+  if (!zeroPoint.operand)
+    zeroPoint.block = scale.block;
+  if (scale.block != zeroPoint.block)
+    return whyNot("scales and zero points have different blocks");
+  for (auto [dim, extent] : llvm::enumerate(scale.block))
+    if (extent > 1 && !result.type.isDynamicDim(dim) &&
+        extent > result.type.getDimSize(dim))
+      return whyNot("a group of {0} exceeds dimension {1} of extent {2}",
+                    extent, dim, result.type.getDimSize(dim));
+  bool isConstant =
+      !scale.operand || (result.hasZeroPoint && !zeroPoint.operand);
+  if (isConstant && !result.type.hasStaticShape() &&
+      llvm::any_of(scale.block, [](int64_t extent) { return extent != 0; }))
+    return whyNot("a constant parameter would need a dynamic number of blocks");
+  return success();
+}
+
+static FailureOr<EncodedTensor> matchDequantize(linalg::LinalgOp op,
+                                                WhyNot &whyNot) {
+  if (op->getNumResults() != 1 || !op.hasPureTensorSemantics() ||
+      !llvm::any_of(op.getDpsInputs(), mayBeCodes))
+    return failure();
+  auto type = cast<RankedTensorType>(op->getResult(0).getType());
+  if (!isEncodableFloat(type.getElementType()))
+    return failure();
+  FailureOr<DecodeBody> body = matchDecodeBody(op, mayBeCodes, whyNot);
+  if (failed(body))
+    return failure();
+  Value codes = op->getOperand(body->codes);
+  if (!mayBeCodes(codes))
+    return failure();
+  AffineMap codesMap =
+      op.getMatchingIndexingMap(&op->getOpOperand(body->codes));
+  if (!codesMap.isPermutation() ||
+      op.getMatchingIndexingMap(op.getDpsInitOperand(0)) != codesMap)
+    return whyNot("the codes are not read in the order of the result");
+
+  EncodedTensor result;
+  result.type = type;
+  if (failed(matchCodes(codes, *body, result, whyNot)))
+    return failure();
+  result.scale.constant = body->scale;
+  if (body->scaleOperand) {
+    if (failed(matchParameter(op, *body->scaleOperand, codesMap, result.scale,
+                              "scale", whyNot)))
+      return failure();
+    Type scaleType = getElementTypeOrSelf(result.scale.operand.getType());
+    if (!isEncodableFloat(scaleType))
+      return whyNot("the scale is neither f32, f16 nor bf16");
+  }
+  result.zeroPointIsUnsigned = body->zeroPointIsUnsigned;
+  if (body->zeroPointOperand) {
+    if (result.zeroPoint.constant != 0.0)
+      return whyNot("it has a constant zero point and another");
+    if (failed(matchParameter(op, *body->zeroPointOperand, codesMap,
+                              result.zeroPoint, "zero point", whyNot)))
+      return failure();
+    Type zeroType = getElementTypeOrSelf(result.zeroPoint.operand.getType());
+    if (!isEncodableFloat(zeroType) && !zeroType.isSignlessInteger(8) &&
+        !zeroType.isSignlessInteger(16) && !zeroType.isSignlessInteger(32))
+      return whyNot("the zero point is neither a float nor i8, i16 or i32");
+  }
+  result.hasZeroPoint =
+      body->zeroPointOperand || result.zeroPoint.constant != 0.0;
+  if (failed(matchGroups(codes, result, whyNot)) ||
+      failed(reconcileBlocks(result, whyNot)))
+    return failure();
+  return result;
+}
+
+//===----------------------------------------------------------------------===//
+// Rewriting
+//===----------------------------------------------------------------------===//
+
+/// The type of the zero point in the encoding.
+static Type getZeroPointType(OpBuilder &builder, const EncodedTensor &encoded) {
+  const Parameter &zeroPoint = encoded.zeroPoint;
+  if (zeroPoint.operand) {
+    Type type = getElementTypeOrSelf(zeroPoint.operand.getType());
+    if (isa<FloatType>(type) || !encoded.zeroPointIsUnsigned)
+      return type;
+    return builder.getIntegerType(type.getIntOrFloatBitWidth(),
+                                  /*isSigned=*/false);
+  }
+  double value = zeroPoint.constant;
+  if (value != std::floor(value) || std::abs(value) > double(1 << 30))
+    return builder.getF32Type();
+  int64_t high = int64_t(1) << (encoded.bits - (encoded.isSigned ? 1 : 0));
+  int64_t low = encoded.isSigned ? -high : 0;
+  if (value < low || value >= high)
+    return builder.getI32Type();
+  return encoded.isSigned ? builder.getIntegerType(encoded.bits)
+                          : builder.getIntegerType(encoded.bits, false);
+}
+
+/// A tensor of `type` that holds `parameter`.
+static Value createParameter(OpBuilder &builder, Location loc,
+                             const Parameter &parameter,
+                             RankedTensorType type) {
+  Type elementType = type.getElementType();
+  if (!parameter.operand) {
+    Attribute value =
+        isa<FloatType>(elementType)
+            ? Attribute(builder.getFloatAttr(elementType, parameter.constant))
+            : Attribute(builder.getIntegerAttr(
+                  elementType, static_cast<int64_t>(parameter.constant)));
+    return arith::ConstantOp::create(builder, loc,
+                                     DenseElementsAttr::get(type, value));
+  }
+  Value value = parameter.operand;
+  auto operandType = dyn_cast<RankedTensorType>(value.getType());
+  if (!operandType)
+    return tensor::FromElementsOp::create(builder, loc, type, value);
+  // In the order of the codes' dimensions, then with those that it lacks.
+  SmallVector<int64_t> order =
+      llvm::to_vector(llvm::seq<int64_t>(0, operandType.getRank()));
+  llvm::sort(order, [&](int64_t a, int64_t b) {
+    return parameter.dims[a] < parameter.dims[b];
+  });
+  if (!llvm::is_sorted(order)) {
+    SmallVector<OpFoldResult> sizes =
+        tensor::getMixedSizes(builder, loc, value);
+    SmallVector<OpFoldResult> permuted =
+        llvm::map_to_vector(order, [&](int64_t dim) { return sizes[dim]; });
+    Value empty = tensor::EmptyOp::create(builder, loc, permuted, elementType);
+    value = linalg::TransposeOp::create(builder, loc, value, empty, order)
+                ->getResult(0);
+  }
+  if (operandType.getRank() == type.getRank())
+    return value;
+  SmallVector<ReassociationIndices> groups;
+  SmallVector<unsigned> dims(parameter.dims);
+  llvm::sort(dims);
+  unsigned next = 0;
+  for (auto [index, dim] : llvm::enumerate(dims)) {
+    ReassociationIndices &group = groups.emplace_back();
+    unsigned end = index + 1 == dims.size() ? type.getRank() : dim + 1;
+    for (; next != end; ++next)
+      group.push_back(next);
+  }
+  return tensor::ExpandShapeOp::create(builder, loc, type, value, groups);
+}
+
+static Value createDequantize(OpBuilder &builder, Location loc,
+                              const EncodedTensor &encoded) {
+  MLIRContext *context = builder.getContext();
+  Type storage = encoded.isSigned
+                     ? builder.getIntegerType(encoded.bits)
+                     : builder.getIntegerType(encoded.bits, /*isSigned=*/false);
+  Type scale = encoded.scale.operand
+                   ? getElementTypeOrSelf(encoded.scale.operand.getType())
+                   : builder.getF32Type();
+  Type zeroPoint =
+      encoded.hasZeroPoint ? getZeroPointType(builder, encoded) : Type();
+  auto encoding =
+      EncodingAttr::get(context, storage, encoded.scale.block, scale, zeroPoint,
+                        /*range=*/{}, Rounding::NearestEven, Overflow::Saturate,
+                        /*codebook=*/{}, encoded.layout);
+  ArrayRef<int64_t> shape = encoded.type.getShape();
+  Value codes = encoded.codes;
+  RankedTensorType codesType = encoding.getCodesType(shape);
+  if (codes.getType() != codesType) {
+    unsigned rank = cast<RankedTensorType>(codes.getType()).getRank();
+    SmallVector<ReassociationIndices> groups;
+    for (unsigned dim = 0; dim + 2 < rank; ++dim)
+      groups.push_back({dim});
+    groups.push_back({rank - 2, rank - 1});
+    codes =
+        tensor::CollapseShapeOp::create(builder, loc, codesType, codes, groups);
+  }
+  Value scales = createParameter(builder, loc, encoded.scale,
+                                 encoding.getScalesType(shape));
+  Value zeroPoints;
+  if (encoded.hasZeroPoint)
+    zeroPoints = createParameter(builder, loc, encoded.zeroPoint,
+                                 encoding.getZeroPointsType(shape));
+  auto type =
+      RankedTensorType::get(shape, encoded.type.getElementType(), encoding);
+  Value tensor =
+      AssembleOp::create(builder, loc, type, codes, scales, zeroPoints);
+  return DequantizeOp::create(builder, loc, encoded.type, tensor);
+}
+
+namespace {
+
+/// One elementwise op that decodes, scales or both.
+struct ImportElementwise : OpInterfaceRewritePattern<linalg::LinalgOp> {
+  using OpInterfaceRewritePattern::OpInterfaceRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::LinalgOp op,
+                                PatternRewriter &rewriter) const override {
+    WhyNot whyNot;
+    FailureOr<EncodedTensor> encoded = matchDequantize(op, whyNot);
+    if (failed(encoded))
+      return rewriter.notifyMatchFailure(op, whyNot.str());
+    remarkPassed(op, passName, "recognised a dequantization");
+    Location loc = op.getLoc();
+    Value result = createDequantize(rewriter, loc, *encoded);
+    if (encoded->isGrouped) {
+      auto type = cast<RankedTensorType>(op->getResult(0).getType());
+      unsigned rank = type.getRank();
+      SmallVector<ReassociationIndices> groups;
+      for (unsigned dim = 0; dim + 2 < rank; ++dim)
+        groups.push_back({dim});
+      groups.push_back({rank - 2, rank - 1});
+      result =
+          tensor::ExpandShapeOp::create(rewriter, loc, type, result, groups);
+    }
+    rewriter.replaceOp(op, result);
+    return success();
+  }
+};
+
+/// Nibbles joined as floats that nothing scales.
+template <typename OpTy> struct ImportJoined : OpRewritePattern<OpTy> {
+  using OpRewritePattern<OpTy>::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(OpTy op,
+                                PatternRewriter &rewriter) const override {
+    Value value = op.getResult();
+    auto type = cast<RankedTensorType>(value.getType());
+    if (!isEncodableFloat(type.getElementType()))
+      return failure();
+    // What scales them takes them along (ImportElementwise).
+    for (Operation *user : value.getUsers()) {
+      auto consumer = dyn_cast<linalg::LinalgOp>(user);
+      if (isa<tensor::ExpandShapeOp>(user) ||
+          (consumer && !isa<linalg::TransposeOp>(user) &&
+           consumer.getNumParallelLoops() == consumer.getNumLoops()))
+        return failure();
+    }
+    WhyNot whyNot;
+    FailureOr<PackedNibbles> nibbles = matchPackedNibbles(value, whyNot);
+    if (failed(nibbles))
+      return rewriter.notifyMatchFailure(op, whyNot.str());
+    EncodedTensor encoded;
+    encoded.codes = nibbles->bytes;
+    encoded.type = type;
+    encoded.layout = nibbles->layout;
+    encoded.bits = 4;
+    encoded.isSigned = nibbles->isSigned;
+    encoded.scale.constant = 1.0;
+    encoded.zeroPoint.constant = nibbles->zeroPoint;
+    encoded.hasZeroPoint = nibbles->zeroPoint != 0.0;
+    encoded.scale.block.assign(type.getRank(), 0);
+    encoded.zeroPoint.block = encoded.scale.block;
+    remarkPassed(op, passName, "recognised packed 4-bit codes");
+    rewriter.replaceOp(op, createDequantize(rewriter, op.getLoc(), encoded));
+    return success();
+  }
+};
+
+} // namespace
+
+void quantmlir::populateImportDequantizePatterns(RewritePatternSet &patterns) {
+  patterns.add<ImportElementwise, ImportJoined<tensor::ConcatOp>,
+               ImportJoined<tensor::CollapseShapeOp>,
+               ImportJoined<tensor::InsertSliceOp>>(patterns.getContext());
+}
+
+//===----------------------------------------------------------------------===//
+// The pass
+//===----------------------------------------------------------------------===//
+
+/// How many elementwise ops a written-out decoding may be spread over.
+static constexpr unsigned maxChainLength = 16;
+
+static bool isElementwise(Operation *op) {
+  auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+  if (!linalgOp)
+    return OpTrait::hasElementwiseMappableTraits(op);
+  return linalgOp.getNumParallelLoops() == linalgOp.getNumLoops() &&
+         op->getNumResults() == 1;
+}
+
+/// Whether `value` is computed from bytes by elementwise ops.
+static bool comesFromBytes(Value value, unsigned depth = 0) {
+  if (getElementTypeOrSelf(value.getType()).isSignlessInteger(8) ||
+      isJoined(value))
+    return true;
+  Operation *op = value.getDefiningOp();
+  if (!op || depth > maxChainLength || !isElementwise(op))
+    return false;
+  return llvm::any_of(op->getOperands(), [&](Value operand) {
+    return isa<RankedTensorType>(operand.getType()) &&
+           comesFromBytes(operand, depth + 1);
+  });
+}
+
+namespace {
+
+/// Named elementwise ops on what comes from bytes, so that they fuse.
+struct GeneralizeDecoding : OpInterfaceRewritePattern<linalg::LinalgOp> {
+  using OpInterfaceRewritePattern::OpInterfaceRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::LinalgOp op,
+                                PatternRewriter &rewriter) const override {
+    if (isa<linalg::GenericOp, linalg::FillOp, linalg::TransposeOp>(op) ||
+        !isElementwise(op) || !op.hasPureTensorSemantics())
+      return failure();
+    auto feedsDecoding = [](Operation *user) {
+      return isElementwise(user) && user->getNumResults() == 1 &&
+             comesFromBytes(user->getResult(0));
+    };
+    if (!comesFromBytes(op->getResult(0)) &&
+        llvm::none_of(op->getUsers(), feedsDecoding))
+      return failure();
+    return linalg::generalizeNamedOp(rewriter, op);
+  }
+};
+
+struct ImportDequantize
+    : quantmlir::impl::ImportDequantizeBase<ImportDequantize> {
+  void runOnOperation() override {
+    // One op per decoding first.
+    RewritePatternSet prepare(&getContext());
+    prepare.add<GeneralizeDecoding>(&getContext());
+    linalg::populateElementwiseToLinalgConversionPatterns(prepare);
+    linalg::populateElementwiseOpsFusionPatterns(
+        prepare, [](OpOperand *operand) {
+          Operation *producer = operand->get().getDefiningOp();
+          return producer && isElementwise(producer) && producer->hasOneUse() &&
+                 isElementwise(operand->getOwner()) &&
+                 comesFromBytes(operand->getOwner()->getResult(0));
+        });
+    if (failed(applyPatternsGreedily(getOperation(), std::move(prepare))))
+      return signalPassFailure();
+    RewritePatternSet patterns(&getContext());
+    populateImportDequantizePatterns(patterns);
+    tensor::CollapseShapeOp::getCanonicalizationPatterns(patterns,
+                                                         &getContext());
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      return signalPassFailure();
+    getOperation()->walk([](Operation *op) {
+      WhyNot whyNot;
+      if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
+        (void)matchDequantize(linalgOp, whyNot);
+      else if (op->getNumResults() == 1 &&
+               isEncodableFloat(getElementTypeOrSelf(op->getResult(0))))
+        (void)matchPackedNibbles(op->getResult(0), whyNot);
+      remarkMissed(op, passName, "not a dequantization", whyNot);
+    });
+  }
+};
+
+} // namespace

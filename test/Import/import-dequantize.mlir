@@ -1,0 +1,168 @@
+// RUN: quant-opt %s --import-dequantize --split-input-file | FileCheck %s
+
+// The four packings of 4-bit codes in bytes. Neighbours along K, low nibble
+// first: row major. Joined by strided inserts.
+// CHECK-LABEL: func @neighbours_low_first
+// CHECK-SAME: %[[B:[a-z0-9]+]]: tensor<32x32xi8>
+// CHECK-DAG: %[[ONE:.+]] = arith.constant dense<1.000000e+00> : tensor<1x1xf32>
+// CHECK-DAG: %[[Z:.+]] = arith.constant dense<8> : tensor<1x1xi8>
+// CHECK: %[[E:.+]] = quant_tensor.assemble %[[B]], %[[ONE]], %[[Z]]
+// CHECK-SAME: -> tensor<32x64xf32, #quant_tensor.encoding<{storage = ui4, block = [0, 0], scale = f32, zero_point = ui4}>>
+// CHECK: %[[D:.+]] = quant_tensor.dequantize %[[E]]
+// CHECK: return %[[D]]
+func.func @neighbours_low_first(%w: tensor<32x32xi8>) -> tensor<32x64xf32> {
+  %f = arith.constant dense<15> : tensor<32x32xi8>
+  %four = arith.constant dense<4> : tensor<32x32xi8>
+  %eight = arith.constant dense<8> : tensor<32x32xi8>
+  %0 = arith.andi %w, %f : tensor<32x32xi8>
+  %1 = arith.subi %0, %eight : tensor<32x32xi8>
+  %lo = arith.sitofp %1 : tensor<32x32xi8> to tensor<32x32xf32>
+  %2 = arith.shrui %w, %four : tensor<32x32xi8>
+  %3 = arith.subi %2, %eight : tensor<32x32xi8>
+  %hi = arith.sitofp %3 : tensor<32x32xi8> to tensor<32x32xf32>
+  %e = tensor.empty() : tensor<32x64xf32>
+  %a = tensor.insert_slice %lo into %e[0, 0] [32, 32] [1, 2] : tensor<32x32xf32> into tensor<32x64xf32>
+  %b = tensor.insert_slice %hi into %a[0, 1] [32, 32] [1, 2] : tensor<32x32xf32> into tensor<32x64xf32>
+  return %b : tensor<32x64xf32>
+}
+
+// -----
+
+// High nibble first, one generic each, stacked and collapsed; a scale per row.
+#mn = affine_map<(m, n) -> (m, n)>
+#m = affine_map<(m, n) -> (m)>
+// CHECK-LABEL: func @neighbours_high_first
+// CHECK-SAME: %[[B:[a-z0-9]+]]: tensor<32x32xi8>, %[[S:[a-z0-9]+]]: tensor<32xbf16>
+// CHECK: %[[SE:.+]] = tensor.expand_shape %[[S]] {{.*}} into tensor<32x1xbf16>
+// CHECK: quant_tensor.assemble %[[B]], %[[SE]], %{{.+}} : tensor<32x32xi8>, tensor<32x1xbf16>, tensor<32x1xi8>
+// CHECK-SAME: storage = ui4, block = [1, 0], scale = bf16, zero_point = ui4, layout = <packed, word = 8, axis = 1, order = [1, 0]>
+// CHECK: quant_tensor.dequantize
+func.func @neighbours_high_first(%w: tensor<32x32xi8>, %s: tensor<32xbf16>) -> tensor<32x64xbf16> {
+  %f = arith.constant 15 : i8
+  %four = arith.constant 4 : i8
+  %eight = arith.constant 8.0 : bf16
+  %e8 = tensor.empty() : tensor<32x32xi8>
+  %lo = linalg.generic {indexing_maps = [#mn, #mn], iterator_types = ["parallel", "parallel"]} ins(%w : tensor<32x32xi8>) outs(%e8 : tensor<32x32xi8>) {
+  ^bb0(%a: i8, %o: i8):
+    %0 = arith.andi %a, %f : i8
+    linalg.yield %0 : i8
+  } -> tensor<32x32xi8>
+  %hi = linalg.generic {indexing_maps = [#mn, #mn], iterator_types = ["parallel", "parallel"]} ins(%w : tensor<32x32xi8>) outs(%e8 : tensor<32x32xi8>) {
+  ^bb0(%a: i8, %o: i8):
+    %0 = arith.shrui %a, %four : i8
+    linalg.yield %0 : i8
+  } -> tensor<32x32xi8>
+  %hi3 = tensor.expand_shape %hi [[0], [1, 2]] output_shape [32, 32, 1] : tensor<32x32xi8> into tensor<32x32x1xi8>
+  %lo3 = tensor.expand_shape %lo [[0], [1, 2]] output_shape [32, 32, 1] : tensor<32x32xi8> into tensor<32x32x1xi8>
+  %c3 = tensor.concat dim(2) %hi3, %lo3 : (tensor<32x32x1xi8>, tensor<32x32x1xi8>) -> tensor<32x32x2xi8>
+  %c = tensor.collapse_shape %c3 [[0], [1, 2]] : tensor<32x32x2xi8> into tensor<32x64xi8>
+  %e = tensor.empty() : tensor<32x64xbf16>
+  %d = linalg.generic {indexing_maps = [#mn, #m, #mn], iterator_types = ["parallel", "parallel"]} ins(%c, %s : tensor<32x64xi8>, tensor<32xbf16>) outs(%e : tensor<32x64xbf16>) {
+  ^bb0(%a: i8, %b: bf16, %o: bf16):
+    %0 = arith.uitofp %a : i8 to bf16
+    %1 = arith.subf %0, %eight : bf16
+    %2 = arith.mulf %1, %b : bf16
+    linalg.yield %2 : bf16
+  } -> tensor<32x64xbf16>
+  return %d : tensor<32x64xbf16>
+}
+
+// -----
+
+// Halves of K; groups of 16 along K, read through a quotient.
+#mn = affine_map<(m, n) -> (m, n)>
+#g = affine_map<(m, n) -> (m, n floordiv 16)>
+// CHECK-LABEL: func @halves
+// CHECK-SAME: %[[B:[a-z0-9]+]]: tensor<32x32xi8>, %[[S:[a-z0-9]+]]: tensor<32x4xf16>
+// CHECK: quant_tensor.assemble %[[B]], %[[S]], %{{.+}} : tensor<32x32xi8>, tensor<32x4xf16>, tensor<32x4xi8>
+// CHECK-SAME: storage = ui4, block = [1, 16], scale = f16, zero_point = ui4, layout = <packed, word = 8, axis = 1, order = [0, 1], halves = true>
+func.func @halves(%w: tensor<32x32xi8>, %s: tensor<32x4xf16>) -> tensor<32x64xf16> {
+  %f = arith.constant dense<15> : tensor<32x32xi8>
+  %four = arith.constant dense<4> : tensor<32x32xi8>
+  %eight = arith.constant dense<8> : tensor<32x32xi8>
+  %0 = arith.andi %w, %f : tensor<32x32xi8>
+  %lo = arith.subi %0, %eight : tensor<32x32xi8>
+  %2 = arith.shrui %w, %four : tensor<32x32xi8>
+  %hi = arith.subi %2, %eight : tensor<32x32xi8>
+  %c = tensor.concat dim(1) %lo, %hi : (tensor<32x32xi8>, tensor<32x32xi8>) -> tensor<32x64xi8>
+  %x = arith.sitofp %c : tensor<32x64xi8> to tensor<32x64xf16>
+  %e = tensor.empty() : tensor<32x64xf16>
+  %d = linalg.generic {indexing_maps = [#mn, #g, #mn], iterator_types = ["parallel", "parallel"]} ins(%x, %s : tensor<32x64xf16>, tensor<32x4xf16>) outs(%e : tensor<32x64xf16>) {
+  ^bb0(%a: f16, %b: f16, %o: f16):
+    %3 = arith.mulf %a, %b : f16
+    linalg.yield %3 : f16
+  } -> tensor<32x64xf16>
+  return %d : tensor<32x64xf16>
+}
+
+// -----
+
+// Along N, signed nibbles (no zero point): two's complement 4-bit codes.
+// CHECK-LABEL: func @along_n
+// CHECK: quant_tensor.assemble %{{.+}}, %{{.+}} : tensor<16x64xi8>, tensor<1x1xf32> -> tensor<32x64xf32
+// CHECK-SAME: storage = i4, block = [0, 0], scale = f32, layout = <packed, word = 8, axis = 0, order = [0, 1]>
+func.func @along_n(%w: tensor<16x64xi8>) -> tensor<32x64xf32> {
+  %four = arith.constant dense<4> : tensor<16x64xi8>
+  %scale = arith.constant dense<0.5> : tensor<32x64xf32>
+  %0 = arith.shli %w, %four : tensor<16x64xi8>
+  %lo = arith.shrsi %0, %four : tensor<16x64xi8>
+  %hi = arith.shrsi %w, %four : tensor<16x64xi8>
+  %e = tensor.empty() : tensor<32x64xi8>
+  %a = tensor.insert_slice %hi into %e[1, 0] [16, 64] [2, 1] : tensor<16x64xi8> into tensor<32x64xi8>
+  %b = tensor.insert_slice %lo into %a[0, 0] [16, 64] [2, 1] : tensor<16x64xi8> into tensor<32x64xi8>
+  %x = arith.sitofp %b : tensor<32x64xi8> to tensor<32x64xf32>
+  %d = arith.mulf %x, %scale : tensor<32x64xf32>
+  return %d : tensor<32x64xf32>
+}
+
+// -----
+
+// 8-bit codes with an operand for scale and zero point, feeding a matmul; a
+// scale stored [K / G, N] is turned round.
+#mn = affine_map<(m, n) -> (m, n)>
+#g = affine_map<(m, n) -> (n floordiv 32, m)>
+// CHECK-LABEL: func @bytes
+// CHECK-SAME: %[[W:[a-z0-9]+]]: tensor<32x64xi8>, %[[S:[a-z0-9]+]]: tensor<2x32xf32>, %[[Z:[a-z0-9]+]]: tensor<2x32xi8>
+// CHECK: %[[ST:.+]] = linalg.transpose ins(%[[S]] : tensor<2x32xf32>) outs(%{{.+}} : tensor<32x2xf32>) permutation = [1, 0]
+// CHECK: %[[ZT:.+]] = linalg.transpose ins(%[[Z]] : tensor<2x32xi8>)
+// CHECK: quant_tensor.assemble %[[W]], %[[ST]], %[[ZT]]
+// CHECK-SAME: storage = ui8, block = [1, 32], scale = f32, zero_point = ui8}
+func.func @bytes(%w: tensor<32x64xi8>, %s: tensor<2x32xf32>, %z: tensor<2x32xi8>) -> tensor<32x64xf32> {
+  %e = tensor.empty() : tensor<32x64xf32>
+  %d = linalg.generic {indexing_maps = [#mn, #g, #g, #mn], iterator_types = ["parallel", "parallel"]}
+      ins(%w, %s, %z : tensor<32x64xi8>, tensor<2x32xf32>, tensor<2x32xi8>) outs(%e : tensor<32x64xf32>) {
+  ^bb0(%a: i8, %b: f32, %c: i8, %o: f32):
+    %0 = arith.extui %a : i8 to i32
+    %1 = arith.extui %c : i8 to i32
+    %2 = arith.subi %0, %1 : i32
+    %3 = arith.sitofp %2 : i32 to f32
+    %4 = arith.mulf %b, %3 : f32
+    linalg.yield %4 : f32
+  } -> tensor<32x64xf32>
+  return %d : tensor<32x64xf32>
+}
+
+// -----
+
+// Split into groups, scaled, and collapsed again.
+#nkg = affine_map<(n, k, g) -> (n, k, g)>
+#nk = affine_map<(n, k, g) -> (n, k)>
+// CHECK-LABEL: func @groups
+// CHECK-SAME: %[[W:[a-z0-9]+]]: tensor<32x4x16xi8>, %[[S:[a-z0-9]+]]: tensor<32x4xf32>
+// CHECK: %[[C:.+]] = tensor.collapse_shape %[[W]] {{.*}} into tensor<32x64xi8>
+// CHECK: %[[E:.+]] = quant_tensor.assemble %[[C]], %[[S]]
+// CHECK-SAME: storage = i8, block = [1, 16], scale = f32}
+// CHECK: %[[D:.+]] = quant_tensor.dequantize %[[E]]
+// CHECK: return %[[D]]
+func.func @groups(%w: tensor<32x4x16xi8>, %s: tensor<32x4xf32>) -> tensor<32x64xf32> {
+  %e = tensor.empty() : tensor<32x4x16xf32>
+  %d = linalg.generic {indexing_maps = [#nkg, #nk, #nkg], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%w, %s : tensor<32x4x16xi8>, tensor<32x4xf32>) outs(%e : tensor<32x4x16xf32>) {
+  ^bb0(%a: i8, %b: f32, %o: f32):
+    %0 = arith.sitofp %a : i8 to f32
+    %1 = arith.mulf %0, %b : f32
+    linalg.yield %1 : f32
+  } -> tensor<32x4x16xf32>
+  %c = tensor.collapse_shape %d [[0], [1, 2]] : tensor<32x4x16xf32> into tensor<32x64xf32>
+  return %c : tensor<32x64xf32>
+}
