@@ -2,12 +2,12 @@
 
 // The four packings of 4-bit codes in bytes. Neighbours along K, low nibble
 // first: row major. Joined by strided inserts.
+// CHECK: storage = ui4, block = [0, 0], scale = f32, zero_point = ui4
 // CHECK-LABEL: func @neighbours_low_first
 // CHECK-SAME: %[[B:[a-z0-9]+]]: tensor<32x32xi8>
 // CHECK-DAG: %[[ONE:.+]] = arith.constant dense<1.000000e+00> : tensor<1x1xf32>
 // CHECK-DAG: %[[Z:.+]] = arith.constant dense<8> : tensor<1x1xi8>
 // CHECK: %[[E:.+]] = quant_tensor.assemble %[[B]], %[[ONE]], %[[Z]]
-// CHECK-SAME: -> tensor<32x64xf32, #quant_tensor.encoding<{storage = ui4, block = [0, 0], scale = f32, zero_point = ui4}>>
 // CHECK: %[[D:.+]] = quant_tensor.dequantize %[[E]]
 // CHECK: return %[[D]]
 func.func @neighbours_low_first(%w: tensor<32x32xi8>) -> tensor<32x64xf32> {
@@ -31,11 +31,11 @@ func.func @neighbours_low_first(%w: tensor<32x32xi8>) -> tensor<32x64xf32> {
 // High nibble first, one generic each, stacked and collapsed; a scale per row.
 #mn = affine_map<(m, n) -> (m, n)>
 #m = affine_map<(m, n) -> (m)>
+// CHECK: storage = ui4, block = [1, 0], scale = bf16, zero_point = ui4, layout = <packed, word = 8, axis = 1, order = [1, 0]>
 // CHECK-LABEL: func @neighbours_high_first
 // CHECK-SAME: %[[B:[a-z0-9]+]]: tensor<32x32xi8>, %[[S:[a-z0-9]+]]: tensor<32xbf16>
 // CHECK: %[[SE:.+]] = tensor.expand_shape %[[S]] {{.*}} into tensor<32x1xbf16>
 // CHECK: quant_tensor.assemble %[[B]], %[[SE]], %{{.+}} : tensor<32x32xi8>, tensor<32x1xbf16>, tensor<32x1xi8>
-// CHECK-SAME: storage = ui4, block = [1, 0], scale = bf16, zero_point = ui4, layout = <packed, word = 8, axis = 1, order = [1, 0]>
 // CHECK: quant_tensor.dequantize
 func.func @neighbours_high_first(%w: tensor<32x32xi8>, %s: tensor<32xbf16>) -> tensor<32x64xbf16> {
   %f = arith.constant 15 : i8
@@ -72,10 +72,10 @@ func.func @neighbours_high_first(%w: tensor<32x32xi8>, %s: tensor<32xbf16>) -> t
 // Halves of K; groups of 16 along K, read through a quotient.
 #mn = affine_map<(m, n) -> (m, n)>
 #g = affine_map<(m, n) -> (m, n floordiv 16)>
+// CHECK: storage = ui4, block = [1, 16], scale = f16, zero_point = ui4, layout = <packed, word = 8, axis = 1, order = [0, 1], halves = true>
 // CHECK-LABEL: func @halves
 // CHECK-SAME: %[[B:[a-z0-9]+]]: tensor<32x32xi8>, %[[S:[a-z0-9]+]]: tensor<32x4xf16>
 // CHECK: quant_tensor.assemble %[[B]], %[[S]], %{{.+}} : tensor<32x32xi8>, tensor<32x4xf16>, tensor<32x4xi8>
-// CHECK-SAME: storage = ui4, block = [1, 16], scale = f16, zero_point = ui4, layout = <packed, word = 8, axis = 1, order = [0, 1], halves = true>
 func.func @halves(%w: tensor<32x32xi8>, %s: tensor<32x4xf16>) -> tensor<32x64xf16> {
   %f = arith.constant dense<15> : tensor<32x32xi8>
   %four = arith.constant dense<4> : tensor<32x32xi8>
@@ -98,9 +98,9 @@ func.func @halves(%w: tensor<32x32xi8>, %s: tensor<32x4xf16>) -> tensor<32x64xf1
 // -----
 
 // Along N, signed nibbles (no zero point): two's complement 4-bit codes.
+// CHECK: storage = i4, block = [0, 0], scale = f32, layout = <packed, word = 8, axis = 0, order = [0, 1]>
 // CHECK-LABEL: func @along_n
-// CHECK: quant_tensor.assemble %{{.+}}, %{{.+}} : tensor<16x64xi8>, tensor<1x1xf32> -> tensor<32x64xf32
-// CHECK-SAME: storage = i4, block = [0, 0], scale = f32, layout = <packed, word = 8, axis = 0, order = [0, 1]>
+// CHECK: quant_tensor.assemble %{{.+}}, %{{.+}} : tensor<16x64xi8>, tensor<1x1xf32> -> tensor<32x64xf32, #
 func.func @along_n(%w: tensor<16x64xi8>) -> tensor<32x64xf32> {
   %four = arith.constant dense<4> : tensor<16x64xi8>
   %scale = arith.constant dense<0.5> : tensor<32x64xf32>
@@ -121,12 +121,12 @@ func.func @along_n(%w: tensor<16x64xi8>) -> tensor<32x64xf32> {
 // scale stored [K / G, N] is turned round.
 #mn = affine_map<(m, n) -> (m, n)>
 #g = affine_map<(m, n) -> (n floordiv 32, m)>
+// CHECK: storage = ui8, block = [1, 32], scale = f32, zero_point = ui8
 // CHECK-LABEL: func @bytes
 // CHECK-SAME: %[[W:[a-z0-9]+]]: tensor<32x64xi8>, %[[S:[a-z0-9]+]]: tensor<2x32xf32>, %[[Z:[a-z0-9]+]]: tensor<2x32xi8>
 // CHECK: %[[ST:.+]] = linalg.transpose ins(%[[S]] : tensor<2x32xf32>) outs(%{{.+}} : tensor<32x2xf32>) permutation = [1, 0]
 // CHECK: %[[ZT:.+]] = linalg.transpose ins(%[[Z]] : tensor<2x32xi8>)
 // CHECK: quant_tensor.assemble %[[W]], %[[ST]], %[[ZT]]
-// CHECK-SAME: storage = ui8, block = [1, 32], scale = f32, zero_point = ui8}
 func.func @bytes(%w: tensor<32x64xi8>, %s: tensor<2x32xf32>, %z: tensor<2x32xi8>) -> tensor<32x64xf32> {
   %e = tensor.empty() : tensor<32x64xf32>
   %d = linalg.generic {indexing_maps = [#mn, #g, #g, #mn], iterator_types = ["parallel", "parallel"]}
@@ -147,11 +147,11 @@ func.func @bytes(%w: tensor<32x64xi8>, %s: tensor<2x32xf32>, %z: tensor<2x32xi8>
 // Split into groups, scaled, and collapsed again.
 #nkg = affine_map<(n, k, g) -> (n, k, g)>
 #nk = affine_map<(n, k, g) -> (n, k)>
+// CHECK: storage = i8, block = [1, 16], scale = f32
 // CHECK-LABEL: func @groups
 // CHECK-SAME: %[[W:[a-z0-9]+]]: tensor<32x4x16xi8>, %[[S:[a-z0-9]+]]: tensor<32x4xf32>
 // CHECK: %[[C:.+]] = tensor.collapse_shape %[[W]] {{.*}} into tensor<32x64xi8>
 // CHECK: %[[E:.+]] = quant_tensor.assemble %[[C]], %[[S]]
-// CHECK-SAME: storage = i8, block = [1, 16], scale = f32}
 // CHECK: %[[D:.+]] = quant_tensor.dequantize %[[E]]
 // CHECK: return %[[D]]
 func.func @groups(%w: tensor<32x4x16xi8>, %s: tensor<32x4xf32>) -> tensor<32x64xf32> {

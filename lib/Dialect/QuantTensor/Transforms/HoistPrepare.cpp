@@ -154,6 +154,8 @@ private:
   /// Ops that make them, and the weights that those read.
   llvm::SetVector<Operation *> slice;
   llvm::SetVector<Value> weights;
+  /// Free ops that the main function reads and so keeps.
+  DenseSet<Operation *> kept;
   /// Of each boundary value: the results that carry it and their names.
   llvm::MapVector<Value, SmallVector<std::pair<Type, std::string>>> parts;
   llvm::StringSet<> names;
@@ -186,9 +188,11 @@ void PrepareHoister::collectBoundary() {
         worklist.push_back(producer);
     };
     llvm::for_each(op->getOperands(), use);
-    if (candidates.contains(op))
+    if (candidates.contains(op)) {
+      kept.insert(op);
       op->walk(
           [&](Operation *inner) { llvm::for_each(inner->getOperands(), use); });
+    }
   }
   // The order of the program, which does not depend on the walk above.
   llvm::SetVector<Value> ordered;
@@ -376,7 +380,9 @@ func::FuncOp PrepareHoister::run() {
   // A weight that goes away leaves its name to what is made from it.
   for (Value weight : weights)
     if (llvm::all_of(weight.getUsers(),
-                     [&](Operation *user) { return slice.contains(user); }))
+                     [&](Operation *user) {
+                       return slice.contains(user) && !kept.contains(user);
+                     }))
       names.erase(function
                       .getArgAttrOfType<StringAttr>(
                           cast<BlockArgument>(weight).getArgNumber(),
