@@ -75,14 +75,18 @@ ScheduleAttr chooseMmaSync(const Contraction &c, const Chip &chip,
   MLIRContext *context = c.lhsElement.getContext();
   quant_tensor::LayoutAttr layout = c.getWeightLayout();
   int64_t bound = !ShapedType::isDynamic(c.m) ? c.m : maxM;
-  // The smallest tile that holds all rows; 128 where there are many.
-  int64_t tileM = 128;
+  // The smallest tile that holds all rows; 128 where there are many. Zero
+  // points that are subtracted in f32 take the registers of half a tile.
+  ContractAttr contract = getContract(c);
+  int64_t tileM = contract.getUDecode() != 0.0 ? 64 : 128;
   while (bound && tileM > 8 && tileM / 2 >= bound)
     tileM /= 2;
   // Narrower tiles of weights until every SM has a block.
   int64_t tileN = 128;
   int64_t rowBlocks = bound ? llvm::divideCeil(bound, tileM) : 1;
-  auto blocks = [&] { return llvm::divideCeil(c.n, tileN) * rowBlocks; };
+  auto blocks = [&]() -> int64_t {
+    return llvm::divideCeil(c.n, tileN) * rowBlocks;
+  };
   int64_t smallest = tileM >= 64 ? 64 : 16;
   // With rows unbounded the grid fills along M.
   while (bound && tileN > smallest && blocks() < chip.multiprocessors)
@@ -94,7 +98,8 @@ ScheduleAttr chooseMmaSync(const Contraction &c, const Chip &chip,
   if (layout)
     panel = std::max(panel, layout.getTile()[1]);
   int64_t warpsK = kMaxWarps / (warpsM * warpsN);
-  while (warpsK > 1 && panel * warpsK > llvm::alignTo(c.k, panel))
+  int64_t paddedK = llvm::divideCeil(c.k, panel) * panel;
+  while (warpsK > 1 && panel * warpsK > paddedK)
     warpsK /= 2;
   SmallVector<int64_t> tile = {tileM, tileN, panel * warpsK};
   int64_t stages = kMaxStages;
@@ -103,7 +108,7 @@ ScheduleAttr chooseMmaSync(const Contraction &c, const Chip &chip,
   return ScheduleAttr::get(context, KernelFamily::MmaSync,
                            StringAttr::get(context, chip.name), tile,
                            {warpsM, warpsN, warpsK}, stages, c.getCopyBytes(),
-                           /*splitK=*/1, layout, maxM, getContract(c));
+                           /*splitK=*/1, layout, maxM, contract);
 }
 
 } // namespace quantmlir::schedule
