@@ -21,8 +21,9 @@ def ImportDequantize : Pass<"import-dequantize"> {
     ```mlir
     %lo = arith.andi %packed, %fifteen : tensor<32x32xi8>
     %hi = arith.shrui %packed, %four : tensor<32x32xi8>
-    %u = tensor.concat dim(1) %lo, %hi : (tensor<32x32xi8>, tensor<32x32xi8>) -> tensor<32x64xi8>
-    %c = arith.subi %u, %eight : tensor<32x64xi8>
+    %l = arith.subi %lo, %eight : tensor<32x32xi8>
+    %h = arith.subi %hi, %eight : tensor<32x32xi8>
+    %c = tensor.concat dim(1) %l, %h : (tensor<32x32xi8>, tensor<32x32xi8>) -> tensor<32x64xi8>
     %d = arith.sitofp %c : tensor<32x64xi8> to tensor<32x64xf32>
     // becomes
     #w = #quant_tensor.encoding<{storage = ui4, block = [0, 0], scale = f32, zero_point = ui4,
