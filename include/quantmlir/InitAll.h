@@ -37,8 +37,8 @@ inline void registerAllDialects(mlir::DialectRegistry &registry) {
 /// names that `quant-opt --help` lists. Call it once per process.
 inline void registerAllPasses() {
   quant_tensor::registerQuantTensorPasses();
-  registerQuantTensorToQuantTilePasses();
   registerSchedulePasses();
+  registerQuantTensorToQuantTilePasses();
   registerQuantTensorToLinalgPasses();
   registerExecutionPasses();
   registerQuantMLIRImportPasses();

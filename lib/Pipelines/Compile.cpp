@@ -27,7 +27,7 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
-#include "quantmlir/Target/PTX/Chip.h"
+#include "quantmlir/Schedule/Chips.h"
 #include "quantmlir/Target/PTX/EmitPTX.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/FileSystem.h"
@@ -121,7 +121,8 @@ static LogicalResult writeKernels(ModuleOp module, std::string &contents) {
 FailureOr<Artifact> quantmlir::compileModule(ModuleOp module,
                                              const CompileOptions &options,
                                              TimingScope &timing) {
-  if (failed(lookupChip(options.chip, [&] { return module.emitError(); })))
+  if (!schedule::lookupChip(options.chip,
+                            [&] { return emitError(module.getLoc()); }))
     return failure();
 
   // The program as the user wrote it is the reference for what comes out.
@@ -161,7 +162,8 @@ FailureOr<Artifact> quantmlir::compileModule(ModuleOp module,
     }
   }
   if (images.empty())
-    return module.emitError() << "has nothing to compute on the GPU";
+    return emitError(module.getLoc())
+           << "the module has nothing to compute on the GPU";
   if (!options.ptxas.empty()) {
     TimingScope scope = timing.nest("ptxas");
     FailureOr<std::string> cubin =

@@ -21,6 +21,7 @@
 #include "quantmlir/Conversion/QuantTileToGPU/Passes.h"
 #include "quantmlir/Dialect/QuantTensor/Transforms/Passes.h"
 #include "quantmlir/Dialect/QuantTile/Transforms/Passes.h"
+#include "quantmlir/Schedule/Passes.h"
 #include "quantmlir/Target/PTX/Passes.h"
 
 using namespace mlir;
@@ -42,6 +43,13 @@ void quantmlir::buildAlgebraPipeline(OpPassManager &pm,
 
 void quantmlir::buildSchedulePipeline(OpPassManager &pm,
                                       const PipelineOptions &options) {
+  // Decide, then obey.
+  SelectScheduleOptions select;
+  select.chip = options.chip;
+  pm.addPass(createSelectSchedule(select));
+  pm.addPass(quant_tensor::createQuantTensorApplyLayout());
+  pm.addPass(quant_tensor::createQuantTensorHoistPrepare());
+
   ConvertQuantTensorToLinalgOptions linalgOptions;
   linalgOptions.keepScheduled = true;
   pm.addPass(createConvertQuantTensorToLinalg(linalgOptions));

@@ -16,7 +16,7 @@ namespace quantmlir {
 
 /// What the stages need to know.
 struct PipelineOptions {
-  /// One of getKnownChips().
+  /// One of schedule::getChips().
   std::string chip = "sm_90a";
 };
 

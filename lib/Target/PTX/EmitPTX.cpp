@@ -7,7 +7,7 @@
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
-#include "quantmlir/Target/PTX/Chip.h"
+#include "quantmlir/Schedule/Chips.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
@@ -20,6 +20,8 @@ using namespace mlir;
 using namespace quantmlir;
 
 static constexpr llvm::StringLiteral kTriple = "nvptx64-nvidia-cuda";
+/// What drivers since CUDA 12.0 read.
+static constexpr llvm::StringLiteral kPTXVersion = "+ptx80";
 
 /// The backend's target, initialized once per process.
 static const llvm::Target *getTarget(std::string &error) {
@@ -77,9 +79,9 @@ static LogicalResult checkSelfContained(gpu::GPUModuleOp module,
 
 FailureOr<std::string> quantmlir::emitPTX(gpu::GPUModuleOp module,
                                           const PTXOptions &options) {
-  FailureOr<Chip> chip =
-      lookupChip(options.chip, [&] { return module.emitError(); });
-  if (failed(chip))
+  const schedule::Chip *chip =
+      schedule::lookupChip(options.chip, [&] { return module.emitError(); });
+  if (!chip)
     return failure();
   if (options.optLevel < 0 || options.optLevel > 3)
     return module.emitError()
@@ -90,7 +92,7 @@ FailureOr<std::string> quantmlir::emitPTX(gpu::GPUModuleOp module,
   if (!target)
     return module.emitError() << "no NVPTX backend: " << message;
   std::unique_ptr<llvm::TargetMachine> machine(target->createTargetMachine(
-      llvm::Triple(kTriple), chip->name, chip->features, llvm::TargetOptions(),
+      llvm::Triple(kTriple), chip->name, kPTXVersion, llvm::TargetOptions(),
       std::nullopt, std::nullopt,
       static_cast<llvm::CodeGenOptLevel>(options.optLevel)));
 

@@ -7,7 +7,7 @@
 // RUN: quant-compile %s --emit=ptx --chip=sm_90a | FileCheck %s --check-prefixes=PTX,SM90
 // RUN: not quant-compile %s --emit=ptx --chip=sm_70 2>&1 | FileCheck %s --check-prefix=UNKNOWN
 
-// UNKNOWN: error: unknown chip 'sm_70', expected one of sm_80, sm_89, sm_90a
+// UNKNOWN: error: unknown chip 'sm_70', expected one of: sm_80, sm_89, sm_90a
 
 // BINARY: gpu.binary @kernels
 // BINARY-SAME: #gpu.object<#nvvm.target<O = 3, chip = "sm_80">, assembly = "

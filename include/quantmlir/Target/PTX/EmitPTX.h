@@ -10,7 +10,7 @@ namespace quantmlir {
 
 /// How kernels become PTX.
 struct PTXOptions {
-  /// One of getKnownChips().
+  /// One of schedule::getChips().
   std::string chip = "sm_90a";
   /// LLVM's optimization level, 0 to 3.
   int optLevel = 3;
