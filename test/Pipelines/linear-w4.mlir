@@ -9,6 +9,7 @@
 // CHECK-DAG: "name": "linear.prepare"
 // CHECK-DAG: "prepare": "linear.prepare"
 // CHECK-DAG: "role": "prepared"
+// CHECK-DAG: "name": "arg1.codes.prepared"
 // CHECK-DAG: "when"
 // PTX: lop3.b32
 // PTX-NOT: .extern .func

@@ -5,6 +5,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
+#include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 
 using namespace mlir;
 using namespace quantmlir;
@@ -120,9 +121,15 @@ LogicalResult HostFunction::addOutputs(func::ReturnOp op) {
         !outputs.try_emplace(root, buffers.size()).second)
       return op.emitOpError()
              << "result #" << index << " is not an allocation of its own";
-    auto name = func.getResultAttrOfType<StringAttr>(index, kName);
-    addBuffer(name ? name.getValue().str() : "result" + std::to_string(index),
-              "output", type, {});
+    auto given = func.getResultAttrOfType<StringAttr>(index, kName);
+    std::string name =
+        given ? given.getValue().str() : "result" + std::to_string(index);
+    // A prepare function names what it prepares after what it was.
+    while (llvm::any_of(buffers, [&](const llvm::json::Value &buffer) {
+      return buffer.getAsObject()->getString("name") == StringRef(name);
+    }))
+      name += ".prepared";
+    addBuffer(name, "output", type, {});
   }
   return success();
 }
@@ -193,10 +200,11 @@ LogicalResult HostFunction::addKernel(gpu::LaunchFuncOp op,
   if (!kernel)
     return op.emitOpError()
            << "launches kernel '" << name << "', which is not in this module";
-  if (auto declared = kernel->getAttrOfType<DictionaryAttr>(kContract))
-    for (NamedAttribute entry : declared)
-      if (auto number = dyn_cast<FloatAttr>(entry.getValue()))
-        contract[entry.getName().getValue()] = number.getValueAsDouble();
+  if (auto declared =
+          kernel->getAttrOfType<quant_tile::ContractAttr>(kContract))
+    contract = llvm::json::Object{{"u_acc", declared.getUAcc()},
+                                  {"u_decode", declared.getUDecode()},
+                                  {"offset", declared.getOffset()}};
 
   llvm::json::Object entry{
       {"name", name.str()},
