@@ -21,6 +21,7 @@
 #include "quantmlir/Conversion/QuantTileToGPU/Passes.h"
 #include "quantmlir/Dialect/QuantTensor/Transforms/Passes.h"
 #include "quantmlir/Dialect/QuantTile/Transforms/Passes.h"
+#include "quantmlir/Import/Passes.h"
 #include "quantmlir/Schedule/Passes.h"
 #include "quantmlir/Target/PTX/Passes.h"
 
@@ -32,6 +33,8 @@ void quantmlir::buildAlgebraPipeline(OpPassManager &pm,
   // A launch plan has no calls: whole programs are one function each.
   pm.addPass(createInlinerPass());
   pm.addPass(createSymbolDCEPass());
+  pm.addPass(createConvertQuantToQuantTensor());
+  pm.addPass(createImportDequantize());
   pm.addPass(quant_tensor::createQuantTensorVerifyEncodings());
   pm.addPass(quant_tensor::createQuantTensorPullDequantize());
   pm.addPass(quant_tensor::createQuantTensorDecomposeContractions());
