@@ -7,12 +7,13 @@
 #   QUANTMLIR_VENV   where the Python environment lives (default: .venv)
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
+# python3-psutil: lit needs it to time a test out.
 packages=(
   llvm-22-dev llvm-22-tools libmlir-22-dev mlir-22-tools
   clang-22 lld-22 clang-tidy-22 clang-format-22 libclang-rt-22-dev
   cmake ninja-build nlohmann-json3-dev libgtest-dev zlib1g-dev libzstd-dev
   libboost-context-dev libeigen3-dev
-  python3 python3-dev python3-venv
+  python3 python3-dev python3-venv python3-psutil
 )
 
 as_root() {
