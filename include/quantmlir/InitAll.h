@@ -31,6 +31,7 @@ inline void registerAllDialects(mlir::DialectRegistry &registry) {
   registry
       .insert<quant_tensor::QuantTensorDialect, quant_tile::QuantTileDialect>();
   registerConvertQuantTileToNVVMInterface(registry);
+  registerQuantTileTranslation(registry);
 }
 
 /// Makes our passes and pipelines known to the global pass registry under the

@@ -2,6 +2,7 @@
 
 #include "quantmlir/Emulator/EmulatableOpInterface.h"
 #include "Models/Models.h"
+#include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 
 #include "quantmlir/Emulator/EmulatableOpInterface.cpp.inc"
 
@@ -15,5 +16,9 @@ void quantmlir::emulator::registerEmulationModels(
         attachMatrixModels(context);
         attachAsyncCopyModels(context);
         attachMBarrierModels(context);
+      });
+  registry.addExtension(
+      +[](mlir::MLIRContext *context, quant_tile::QuantTileDialect *) {
+        attachQuantTileModels(context);
       });
 }

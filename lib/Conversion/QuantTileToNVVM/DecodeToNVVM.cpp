@@ -9,6 +9,7 @@
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 
 using namespace mlir;
 using namespace quantmlir;
@@ -108,7 +109,8 @@ private:
     return LLVM::FSubOp::create(builder, loc, a, splat(value));
   }
   Value lop3(Value a, Value b, Value c, unsigned table) {
-    return emitLop3(builder, loc, a, b, c, table);
+    return quant_tile::Lop3Op::create(builder, loc, builder.getI32Type(), a, b,
+                                      c, builder.getI32IntegerAttr(table));
   }
   template <typename Op> Value binary(Value a, Value b) {
     return Op::create(builder, loc, a, b);

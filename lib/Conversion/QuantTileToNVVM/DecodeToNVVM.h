@@ -7,11 +7,6 @@
 
 namespace quantmlir {
 
-/// The instruction `lop3.b32` with truth table `table`.
-mlir::Value emitLop3(mlir::OpBuilder &builder, mlir::Location loc,
-                     mlir::Value a, mlir::Value b, mlir::Value c,
-                     unsigned table);
-
 /// Emits the instructions of `quant_tile.decode`: pair `pair` of `word`, whose
 /// codes are `storage`, as a vector of type `type`.
 mlir::Value emitDecode(mlir::OpBuilder &builder, mlir::Location loc,

@@ -13,33 +13,7 @@ using namespace mlir;
 using namespace quantmlir;
 using namespace quantmlir::quant_tile;
 
-Value quantmlir::emitLop3(OpBuilder &builder, Location loc, Value a, Value b,
-                          Value c, unsigned table) {
-  std::string code = llvm::formatv("lop3.b32 $0, $1, $2, $3, {0};", table);
-  return LLVM::InlineAsmOp::create(
-             builder, loc, builder.getI32Type(), ValueRange{a, b, c}, code,
-             "=r,r,r,r", /*has_side_effects=*/false,
-             /*is_align_stack=*/false, LLVM::tailcallkind::TailCallKind::None,
-             LLVM::AsmDialectAttr::get(builder.getContext(),
-                                       LLVM::AsmDialect::AD_ATT),
-             /*operand_attrs=*/ArrayAttr())
-      .getRes();
-}
-
 namespace {
-
-struct Lop3Lowering : ConvertOpToLLVMPattern<Lop3Op> {
-  using ConvertOpToLLVMPattern::ConvertOpToLLVMPattern;
-
-  LogicalResult
-  matchAndRewrite(Lop3Op op, OpAdaptor adaptor,
-                  ConversionPatternRewriter &rewriter) const override {
-    rewriter.replaceOp(op,
-                       emitLop3(rewriter, op.getLoc(), adaptor.getA(),
-                                adaptor.getB(), adaptor.getC(), op.getTable()));
-    return success();
-  }
-};
 
 struct DecodeLowering : ConvertOpToLLVMPattern<DecodeOp> {
   using ConvertOpToLLVMPattern::ConvertOpToLLVMPattern;
@@ -85,7 +59,9 @@ struct QuantTileToLLVMInterface : ConvertToLLVMPatternInterface {
       ConversionTarget &target, LLVMTypeConverter &converter,
       RewritePatternSet &patterns) const final {
     populateQuantTileToNVVMPatterns(converter, patterns);
-    target.addIllegalOp<Lop3Op, DecodeOp, LoadOp>();
+    target.addIllegalOp<DecodeOp, LoadOp>();
+    // Its meaning is known until it is translated.
+    target.addLegalOp<Lop3Op>();
   }
 };
 
@@ -93,7 +69,7 @@ struct QuantTileToLLVMInterface : ConvertToLLVMPatternInterface {
 
 void quantmlir::populateQuantTileToNVVMPatterns(LLVMTypeConverter &converter,
                                                 RewritePatternSet &patterns) {
-  patterns.add<Lop3Lowering, DecodeLowering, LoadLowering>(converter);
+  patterns.add<DecodeLowering, LoadLowering>(converter);
 }
 
 void quantmlir::registerConvertQuantTileToNVVMInterface(

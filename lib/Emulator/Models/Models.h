@@ -46,6 +46,7 @@ void attachWarpExchangeModels(mlir::MLIRContext *context);
 void attachMatrixModels(mlir::MLIRContext *context);
 void attachAsyncCopyModels(mlir::MLIRContext *context);
 void attachMBarrierModels(mlir::MLIRContext *context);
+void attachQuantTileModels(mlir::MLIRContext *context);
 
 } // namespace quantmlir::emulator
 

@@ -2,7 +2,7 @@
 
 gpu.module @m {
   // CHECK-LABEL: llvm.func @lop3
-  // CHECK: llvm.inline_asm asm_dialect = att "lop3.b32 $0, $1, $2, $3, 234;", "=r,r,r,r"
+  // CHECK: quant_tile.lop3 %{{.*}}, %{{.*}}, %{{.*}} table 234
   func.func @lop3(%a: i32, %b: i32, %c: i32) -> i32 {
     %r = quant_tile.lop3 %a, %b, %c table 234
     return %r : i32
@@ -11,7 +11,7 @@ gpu.module @m {
   // The pair is shifted down, one lop3 makes 136 + code of each, exactly.
   // CHECK-LABEL: llvm.func @int4
   // CHECK: llvm.lshr
-  // CHECK: "lop3.b32 $0, $1, $2, $3, 106;"
+  // CHECK: quant_tile.lop3 {{.*}} table 106
   // CHECK: llvm.mlir.constant(dense<1.360000e+02> : vector<2xbf16>)
   // CHECK: llvm.fsub %{{.*}} : vector<2xbf16>
   func.func @int4(%w: i32) -> vector<2xbf16> {
@@ -30,7 +30,7 @@ gpu.module @m {
 
   // CHECK-LABEL: llvm.func @int8
   // CHECK: nvvm.prmt
-  // CHECK-COUNT-2: "lop3.b32 $0, $1, $2, $3, 234;"
+  // CHECK-COUNT-2: quant_tile.lop3 {{.*}} table 234
   // CHECK: llvm.fsub %{{.*}} : vector<2xbf16>
   func.func @int8(%w: i32) -> vector<2xbf16> {
     %v = quant_tile.decode %w[1] storage(i8) : vector<2xbf16>

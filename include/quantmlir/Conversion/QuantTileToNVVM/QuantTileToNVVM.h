@@ -16,14 +16,17 @@ class RewritePatternSet;
 
 namespace quantmlir {
 
-/// Adds the patterns that lower `quant_tile.lop3`, `.decode` and `.load` to
-/// LLVM and NVVM ops, for a conversion whose target makes them illegal.
+/// Adds the patterns that lower `quant_tile.decode` and `.load` to LLVM,
+/// NVVM and `quant_tile.lop3` ops, for a conversion whose target makes them illegal.
 void populateQuantTileToNVVMPatterns(mlir::LLVMTypeConverter &converter,
                                      mlir::RewritePatternSet &patterns);
 
 /// Makes `convert-gpu-to-nvvm` and `convert-to-llvm` use these patterns
 /// wherever the quant_tile dialect is loaded.
 void registerConvertQuantTileToNVVMInterface(mlir::DialectRegistry &registry);
+
+/// Lets `quant_tile.lop3` be translated to LLVM IR.
+void registerQuantTileTranslation(mlir::DialectRegistry &registry);
 
 } // namespace quantmlir
 
