@@ -139,13 +139,20 @@ class Case:
         if self.group:
             scales = np.repeat(scales, self.group, axis=1)[:, : self.k]
         weight = codes * scales
-        if self.x == "codes":
-            x = inputs["x.codes"].astype(np.float64) * inputs["x.scales"]
-        else:
+        if self.x == "float":
             x = from_bf16(inputs["x"]).astype(np.float64)
-        if self.x == "quantized":
-            x = quantize_rows(from_bf16(inputs["x"]))
-        exact = x @ weight.T
+            exact = x @ weight.T
+        else:
+            # Integers first: their sum is exact, and so are two scales of 24
+            # bits on it, but for one rounding each.
+            if self.x == "codes":
+                x_codes, x_scales = inputs["x.codes"], inputs["x.scales"]
+            else:
+                x_codes, x_scales = quantize_rows(from_bf16(inputs["x"]))
+            x_codes = x_codes.astype(np.float64)
+            x_scales = x_scales.astype(np.float64)
+            exact = (x_codes @ codes.T) * x_scales * scales.T
+            x = x_codes * x_scales
         magnitude = np.abs(x) @ np.abs(weight).T
         bound = 4 * 2.0**-24 * np.abs(exact)
         if self.x == "float":
@@ -160,16 +167,16 @@ class Case:
 
 def quantize_rows(x):
     """Symmetric 8-bit quantization of each row, as the definition does it: f32
-    scale = absmax / 127, nearest even; the exact value of what is stored."""
+    scale = absmax / 127, nearest even; codes and scales."""
     x = x.astype(np.float32)
     if x.size == 0:
-        return x.astype(np.float64)
+        return x, np.ones((x.shape[0], 1), np.float32)
     scale = (np.abs(x).max(axis=1, keepdims=True) / np.float32(127)).astype(
         np.float32
     )
     safe = np.where(scale == 0, np.float32(1), scale)
     codes = np.clip(np.rint((x / safe).astype(np.float32)), -128, 127)
-    return codes.astype(np.float64) * scale.astype(np.float64)
+    return codes, safe
 
 
 def to_bf16(values):

@@ -49,7 +49,10 @@ int64_t Contraction::getLhsBytes() const {
 }
 
 int64_t Contraction::getCopyBytes() const {
-  return m == 1 ? 16 : std::gcd<int64_t>(16, k * getLhsBytes());
+  // A single row is aligned as its buffer is; encoded weights come in whole
+  // tiles, but plain ones are rows of the same width as the activations'.
+  bool hasRows = m != 1 || (!encoding && n != 1);
+  return hasRows ? std::gcd<int64_t>(16, k * getLhsBytes()) : 16;
 }
 
 LayoutAttr Contraction::getWeightLayout() const {

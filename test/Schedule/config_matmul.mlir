@@ -85,3 +85,14 @@ func.func @plain(%x: tensor<8x64xf32>, %w: tensor<32x64xf32>, %init: tensor<8x32
   } -> tensor<8x32xf32>
   return %y : tensor<8x32xf32>
 }
+
+// One row of activations is aligned, but the rows of plain weights are not.
+// CHECK-LABEL: @int8_odd
+// CHECK: <mma_sync, {{.*}}copy = 1, contract
+func.func @int8_odd(%x: tensor<1x1021xi8>, %w: tensor<509x1021xi8>, %init: tensor<1x509xi32>) -> tensor<1x509xi32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x1021xi8>, tensor<509x1021xi8>) maps [] outs(%init : tensor<1x509xi32>) {
+  ^bb0(%acc: i32):
+    quant_tensor.yield %acc : i32
+  } -> tensor<1x509xi32>
+  return %y : tensor<1x509xi32>
+}

@@ -32,8 +32,8 @@ struct Contraction {
   bool hasOneGroup() const { return getGroup() >= k; }
   /// Bytes of one activation.
   int64_t getLhsBytes() const;
-  /// The largest copy, up to 16 bytes, that every row of activations is
-  /// aligned to.
+  /// The largest copy, up to 16 bytes, that every row of activations, and of
+  /// plain weights, is aligned to.
   int64_t getCopyBytes() const;
   /// The layout in which kernels read encoded weights, null for plain ones.
   quant_tensor::LayoutAttr getWeightLayout() const;
