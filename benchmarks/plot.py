@@ -51,7 +51,9 @@ def draw(axis, kind, records):
             both = isinstance(time, float) and isinstance(base, float)
             heights.append(base / time if both else 0)
         positions = [p + i * width for p in range(len(records))]
-        axis.bar(positions, heights, width, label=name)
+        # A label that begins with an underscore is left out of the legend.
+        label = name if i == 0 else f"PyTorch {name.lstrip('_')}"
+        axis.bar(positions, heights, width, label=label)
     axis.axhline(1, color="black", linewidth=0.8)
     axis.set_title(kind, loc="left")
     axis.set_ylabel("bf16 time / time")

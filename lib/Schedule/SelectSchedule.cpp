@@ -20,9 +20,10 @@ using quant_tensor::ScaledMatmulOp;
 
 namespace {
 
-/// Where M is dynamic: up to this many rows have a schedule of their own,
-/// because a block of 128 rows would mostly multiply padding.
-constexpr int64_t kFewRows = 32;
+/// Where M is dynamic: up to these many rows have schedules of their own,
+/// because blocks of 128 rows would mostly multiply padding, and too few of
+/// them leave SMs idle.
+constexpr int64_t kRowBounds[] = {32, 64, 128};
 
 remark::RemarkOpts remarkOptions(Operation *op) {
   auto options = remark::RemarkOpts::name("Schedule").category("schedule");
@@ -107,7 +108,8 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
       if (isDynamic && batchOne)
         schedules.push_back(chooseReduce(*contraction, target, 1));
       if (isDynamic)
-        schedules.push_back(chooseMmaSync(*contraction, target, kFewRows));
+        for (int64_t bound : kRowBounds)
+          schedules.push_back(chooseMmaSync(*contraction, target, bound));
       schedules.push_back(contraction->m == 1 && batchOne
                               ? chooseReduce(*contraction, target, 0)
                               : chooseMmaSync(*contraction, target, 0));

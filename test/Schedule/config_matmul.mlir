@@ -30,7 +30,7 @@ func.func @short_k(%x: tensor<1x150xf32>, %w: tensor<7x150xf32, #w8>, %init: ten
 
 // Rows known at run time only: a schedule for each range.
 // CHECK-LABEL: @dynamic
-// CHECK: quant_tile.schedules = [#quant_tile.schedule<reduce, {{.*}}max_m = 1, {{.*}}>, #quant_tile.schedule<mma_sync, {{.*}}tile = [32, 16, 512], warps = [1, 1, 8], {{.*}}max_m = 32, {{.*}}>, #quant_tile.schedule<mma_sync, {{.*}}tile = [128, 128, 64], warps = [2, 4, 1], stages = 4, weights
+// CHECK: quant_tile.schedules = [#quant_tile.schedule<reduce, {{.*}}max_m = 1, {{.*}}>, #quant_tile.schedule<mma_sync, {{.*}}tile = [32, 16, 512], warps = [1, 1, 8], {{.*}}max_m = 32, {{.*}}>, #quant_tile.schedule<mma_sync, {{.*}}tile = [64, 64, 128], warps = [2, 2, 2], {{.*}}max_m = 64, {{.*}}>, #quant_tile.schedule<mma_sync, {{.*}}tile = [128, 64, 128], warps = [2, 2, 2], {{.*}}max_m = 128, {{.*}}>, #quant_tile.schedule<mma_sync, {{.*}}tile = [128, 128, 64], warps = [2, 4, 1], stages = 4, weights
 func.func @dynamic(%x: tensor<?x4096xbf16>, %w: tensor<2048x4096xbf16, #w4>, %init: tensor<?x2048xf32>) -> tensor<?x2048xf32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<?x4096xbf16>, tensor<2048x4096xbf16, #w4>) maps [] outs(%init : tensor<?x2048xf32>) {
   ^bb0(%acc: f32):
