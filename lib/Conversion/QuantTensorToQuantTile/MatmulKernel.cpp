@@ -5,6 +5,7 @@
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "quantmlir/Conversion/QuantTensorToQuantTile/KernelBuilder.h"
+#include "quantmlir/Schedule/MatmulSchedule.h"
 
 using namespace mlir;
 using namespace quantmlir;
@@ -76,6 +77,16 @@ static FailureOr<MatmulProblem> analyze(ScaledMatmulOp op) {
   if (!isMma && !(element.isF32() || element.isBF16() || element.isF16()))
     return op.emitOpError()
            << "reduce has no path for activations of " << element;
+  // The pass may run on schedules that select-schedule has not seen.
+  FailureOr<quantmlir::schedule::Contraction> contraction =
+      quantmlir::schedule::Contraction::get(op);
+  auto emitError = [&] { return op.emitOpError(); };
+  const quantmlir::schedule::Chip *chip =
+      quantmlir::schedule::lookupChip(schedule.getChip().getValue(), emitError);
+  if (failed(contraction) || !chip ||
+      failed(quantmlir::schedule::verifySchedule(*contraction, *chip, schedule,
+                                                 emitError)))
+    return failure();
   return problem;
 }
 

@@ -58,3 +58,42 @@ func.func @big_table(%init: tensor<8192xf32>) -> tensor<8192xf32> {
 }
 
 {-# dialect_resources: { builtin: { weights: "0x0400000000000000" } } #-}
+
+// -----
+
+// Panels of shared memory hold 128 columns of i8: a warp with 32 would read
+// another one's.
+func.func @narrow_share(%x: tensor<16x512xi8>, %w: tensor<32x512xi8>, %init: tensor<16x32xi32>) -> tensor<16x32xi32> {
+  // expected-error @below {{tile k = 128 does not give each warp along k a multiple of 128 columns (128 bytes)}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x512xi8>, tensor<32x512xi8>) maps []
+      outs(%init : tensor<16x32xi32>) attributes {quant_tile.schedule = #quant_tile.schedule<mma_sync, chip = "sm_90a", tile = [16, 32, 128], warps = [1, 1, 4], stages = 2>} {
+  ^bb0(%acc: i32):
+    quant_tensor.yield %acc : i32
+  } -> tensor<16x32xi32>
+  return %y : tensor<16x32xi32>
+}
+
+// -----
+
+func.func @half_panel(%x: tensor<16x512xi8>, %w: tensor<32x512xi8>, %init: tensor<16x32xi32>) -> tensor<16x32xi32> {
+  // expected-error @below {{tile k = 64 does not give each warp along k a multiple of 128 columns (128 bytes)}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x512xi8>, tensor<32x512xi8>) maps []
+      outs(%init : tensor<16x32xi32>) attributes {quant_tile.schedule = #quant_tile.schedule<mma_sync, chip = "sm_90a", tile = [16, 32, 64], warps = [1, 1, 1], stages = 2>} {
+  ^bb0(%acc: i32):
+    quant_tensor.yield %acc : i32
+  } -> tensor<16x32xi32>
+  return %y : tensor<16x32xi32>
+}
+
+// -----
+
+#w8 = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32, layout = <fragment, tile = [16, 32]>}>
+func.func @half_panel_bf16(%x: tensor<16x512xbf16>, %w: tensor<32x512xbf16, #w8>, %init: tensor<16x32xf32>) -> tensor<16x32xf32> {
+  // expected-error @below {{tile k = 64 does not give each warp along k a multiple of 64 columns (128 bytes)}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x512xbf16>, tensor<32x512xbf16, #w8>) maps []
+      outs(%init : tensor<16x32xf32>) attributes {quant_tile.schedule = #quant_tile.schedule<mma_sync, chip = "sm_90a", tile = [16, 32, 64], warps = [1, 1, 2], stages = 2, weights = <fragment, tile = [16, 32]>>} {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<16x32xf32>
+  return %y : tensor<16x32xf32>
+}
