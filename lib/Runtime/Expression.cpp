@@ -114,6 +114,12 @@ static const char *apply(Expression::Op op, int64_t a, int64_t b,
   return "not a binary operator";
 }
 
+bool Expression::uses(size_t dim) const {
+  return std::any_of(nodes.begin(), nodes.end(), [&](const Node &node) {
+    return node.op == Op::Dim && node.value == static_cast<int64_t>(dim);
+  });
+}
+
 const char *Expression::evaluate(const int64_t *dims, int64_t &result) const {
   int64_t stack[maxDepth + 2];
   size_t depth = 0;

@@ -69,6 +69,8 @@ public:
   /// The dimension if this is nothing but a dimension's name.
   std::optional<size_t> getDim() const;
   bool operator==(const Expression &other) const;
+  /// Whether the value may depend on dimension `dim`.
+  bool uses(size_t dim) const;
 
   /// Computes the value. Returns null on success, otherwise why there is none.
   const char *evaluate(const int64_t *dims, int64_t &result) const;

@@ -9,6 +9,7 @@ using namespace quantmlir::runtime;
 
 static constexpr size_t maxFunctions = 1 << 16;
 static constexpr size_t maxDims = 256;
+static constexpr size_t maxRequirements = 1 << 12;
 static constexpr size_t maxBuffers = 1 << 16;
 static constexpr size_t maxSteps = 1 << 16;
 static constexpr size_t maxRank = 16;
@@ -34,13 +35,18 @@ bool ManifestParser::parseFunctions(const Json &json, const Path &path) {
 bool ManifestParser::parseFunction(const Json &json, const Path &path,
                                    Function &function) {
   FunctionScope scope;
-  if (!object(json, path, {"name", "buffers", "steps"}, {"prepare", "dims"}) ||
+  if (!object(json, path, {"name", "buffers", "steps"},
+              {"prepare", "dims", "requires"}) ||
       !name(json["name"], Path(path, "name"), function.name))
     return false;
   // Dimensions first: shapes use them. Their binding to buffers is checked once
   // the buffers are known.
   if (json.contains("dims") &&
       !parseDims(json["dims"], Path(path, "dims"), scope, function))
+    return false;
+  if (json.contains("requires") &&
+      !parseRequirements(json["requires"], Path(path, "requires"), scope,
+                         function))
     return false;
   if (!parseBuffers(json["buffers"], Path(path, "buffers"), scope, function) ||
       !checkDimBindings(Path(path, "dims"), function))
@@ -85,6 +91,24 @@ bool ManifestParser::parseDims(const Json &json, const Path &path,
     if (!scope.dims.insert(dim.name))
       return fail(entryPath, "a second dimension named '", dim.name, "'");
     function.dims.push_back(std::move(dim));
+  }
+  return true;
+}
+
+bool ManifestParser::parseRequirements(const Json &json, const Path &path,
+                                       const FunctionScope &scope,
+                                       Function &function) {
+  if (!array(json, path, maxRequirements))
+    return false;
+  for (size_t i = 0; i < json.size(); ++i) {
+    Path entryPath(path, i);
+    Requirement requirement;
+    if (!parseExpression(json[i], entryPath, scope.dims, requirement.condition))
+      return false;
+    if (requirement.condition.getConstant() == 0)
+      return fail(entryPath, "a requirement that no dimensions meet");
+    requirement.text = json[i].dump();
+    function.requirements.push_back(std::move(requirement));
   }
   return true;
 }

@@ -116,10 +116,19 @@ struct Step {
   std::optional<Expression> when;
 };
 
+/// What must hold of a function's dimensions, because its kernels read several
+/// buffers at the same places and check none of them.
+struct Requirement {
+  Expression condition;
+  /// The condition as the manifest spells it, for messages.
+  std::string text;
+};
+
 struct Function {
   std::string name;
   std::optional<uint32_t> prepare;
   std::vector<Dim> dims;
+  std::vector<Requirement> requirements;
   std::vector<Buffer> buffers;
   std::vector<Step> steps;
 };

@@ -61,6 +61,8 @@ private:
   bool parseFunction(const Json &json, const Path &path, Function &function);
   bool parseDims(const Json &json, const Path &path, FunctionScope &scope,
                  Function &function);
+  bool parseRequirements(const Json &json, const Path &path,
+                         const FunctionScope &scope, Function &function);
   bool parseBuffers(const Json &json, const Path &path, FunctionScope &scope,
                     Function &function);
   bool parseBuffer(const Json &json, const Path &path,

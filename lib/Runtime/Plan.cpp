@@ -8,6 +8,29 @@
 
 using namespace quantmlir::runtime;
 
+/// Checks that dimensions which kernels take for related are.
+static Status checkRequirements(const Function &function, const int64_t *dims) {
+  for (const Requirement &requirement : function.requirements) {
+    int64_t holds = 0;
+    if (const char *why = requirement.condition.evaluate(dims, holds))
+      return invalidArgument("function '", function.name, "' requires ",
+                             requirement.text, ": ", why);
+    if (holds)
+      continue;
+    std::string values;
+    for (size_t i = 0; i < function.dims.size(); ++i) {
+      const Dim &dim = function.dims[i];
+      if (requirement.condition.uses(i))
+        values += concat(values.empty() ? ", but " : ", ", dim.name, " (size ",
+                         dim.axis, " of '", function.buffers[dim.buffer].name,
+                         "') is ", dims[i]);
+    }
+    return invalidArgument("function '", function.name, "' requires ",
+                           requirement.text, values);
+  }
+  return Status();
+}
+
 Status Plan::create(std::shared_ptr<const Artifact> artifact, size_t function,
                     const int64_t *dims, size_t numDims,
                     std::shared_ptr<const Plan> &result) {
@@ -26,6 +49,8 @@ Status Plan::create(std::shared_ptr<const Artifact> artifact, size_t function,
                              info.name, "' is ", dims[i], ", not from ",
                              dim.min, " to ", dim.max);
   }
+  if (Status status = checkRequirements(info, dims); !status.ok())
+    return status;
   auto plan = std::make_shared<Plan>();
   plan->artifact = std::move(artifact);
   plan->function = function;

@@ -3,6 +3,7 @@
 #include "quantmlir/Conversion/QuantTensorToQuantTile/KernelBuilder.h"
 #include "quantmlir/Conversion/QuantTensorToQuantTile/Passes.h"
 
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -106,6 +107,7 @@ struct ConvertQuantTensorToQuantTile
     IRRewriter rewriter(&getContext());
     if (failed(decompose(func, rewriter)))
       return failure();
+    assertExtents(func, rewriter);
 
     SmallVector<linalg::LinalgOp> ops;
     SmallVector<linalg::FillOp> fills;

@@ -29,6 +29,8 @@ static std::optional<int64_t> fold(StringRef name, int64_t lhs, int64_t rhs) {
   if (name == "mul")
     return llvm::MulOverflow(lhs, rhs, result) ? std::nullopt
                                                : std::optional(result);
+  if (name == "eq")
+    return lhs == rhs;
   if (name == "min")
     return std::min(lhs, rhs);
   if (name == "max")
@@ -51,11 +53,23 @@ Expression quantmlir::makeExpression(StringRef name, Expression lhs,
   if (left && right)
     if (std::optional<int64_t> result = fold(name, *left, *right))
       return *result;
+  if (name == "eq" && lhs == rhs)
+    return 1;
+  if (name == "or" && (left == 0 || right == 0))
+    return left == 0 ? rhs : lhs;
   if (name == "mul" && (left == 1 || right == 1))
     return left == 1 ? rhs : lhs;
   if (name == "add" && (left == 0 || right == 0))
     return left == 0 ? rhs : lhs;
   return llvm::json::Array{name, std::move(lhs), std::move(rhs)};
+}
+
+Expression quantmlir::makeNegation(Expression operand) {
+  // Anything but 0 is true, so twice not changes no condition.
+  if (const llvm::json::Array *list = operand.getAsArray();
+      list && list->size() == 2 && (*list)[0] == "not")
+    return (*list)[1];
+  return llvm::json::Array{"not", std::move(operand)};
 }
 
 SmallVector<Expression>
@@ -183,7 +197,7 @@ FailureOr<Expression> HostFunction::evaluate(Value value) {
     FailureOr<Expression> operand = evaluate(negation.getLhs());
     if (failed(operand))
       return failure();
-    return Expression(llvm::json::Array{"not", *operand});
+    return makeNegation(*operand);
   }
   StringRef name = getBinaryName(op);
   if (name.empty())

@@ -273,6 +273,44 @@ LogicalResult HostFunction::addLaunch(gpu::LaunchFuncOp op,
 }
 
 //===----------------------------------------------------------------------===//
+// Requirements
+//===----------------------------------------------------------------------===//
+
+void HostFunction::addRequirement(Expression condition) {
+  // What is known to hold needs no check.
+  if (condition != Expression(1) &&
+      !llvm::is_contained(requirements, condition))
+    requirements.push_back(std::move(condition));
+}
+
+LogicalResult HostFunction::addAssertion(cf::AssertOp op) {
+  FailureOr<Expression> condition = evaluate(op.getArg());
+  if (failed(condition))
+    return failure();
+  if (*condition == Expression(0))
+    return op.emitOpError() << "never holds: " << op.getMsg();
+  addRequirement(*condition);
+  return success();
+}
+
+void HostFunction::joinRequirements(const Expression &condition,
+                                    ArrayRef<Expression> inThen,
+                                    ArrayRef<Expression> inElse) {
+  // What both branches require holds always.
+  for (const Expression &requirement : inThen) {
+    if (llvm::is_contained(inElse, requirement))
+      addRequirement(requirement);
+    else if (requirement != condition)
+      addRequirement(
+          makeExpression("or", makeNegation(condition), requirement));
+  }
+  for (const Expression &requirement : inElse)
+    if (!llvm::is_contained(inThen, requirement) &&
+        requirement != makeNegation(condition))
+      addRequirement(makeExpression("or", condition, requirement));
+}
+
+//===----------------------------------------------------------------------===//
 // Functions
 //===----------------------------------------------------------------------===//
 
@@ -285,6 +323,9 @@ LogicalResult HostFunction::addBody(Block &block,
     } else if (auto launch = dyn_cast<gpu::LaunchFuncOp>(op)) {
       if (failed(addLaunch(launch, when)))
         return failure();
+    } else if (auto assertion = dyn_cast<cf::AssertOp>(op)) {
+      if (failed(addAssertion(assertion)))
+        return failure();
     } else if (auto ifOp = dyn_cast<scf::IfOp>(op)) {
       if (ifOp.getNumResults() > 0)
         return ifOp.emitOpError()
@@ -295,12 +336,16 @@ LogicalResult HostFunction::addBody(Block &block,
       auto both = [&](Expression inner) {
         return when ? makeExpression("and", *when, inner) : inner;
       };
+      SmallVector<Expression> outside = std::exchange(requirements, {});
       if (failed(addBody(*ifOp.thenBlock(), both(*condition))))
         return failure();
+      SmallVector<Expression> inThen = std::exchange(requirements, {});
       if (ifOp.elseBlock() &&
-          failed(addBody(*ifOp.elseBlock(),
-                         both(llvm::json::Array{"not", *condition}))))
+          failed(addBody(*ifOp.elseBlock(), both(makeNegation(*condition)))))
         return failure();
+      SmallVector<Expression> inElse =
+          std::exchange(requirements, std::move(outside));
+      joinRequirements(*condition, inThen, inElse);
     } else if (!isa<memref::DeallocOp, scf::YieldOp, func::ReturnOp>(op) &&
                !isMemoryEffectFree(&op)) {
       return op.emitOpError() << "cannot be part of a launch plan";
@@ -327,6 +372,8 @@ FailureOr<llvm::json::Value> HostFunction::emit() {
                             {"dims", std::move(dims)},
                             {"buffers", std::move(buffers)},
                             {"steps", std::move(steps)}};
+  if (!requirements.empty())
+    result["requires"] = llvm::json::Array(requirements);
   if (auto prepare = func->getAttrOfType<FlatSymbolRefAttr>(kPrepare))
     result["prepare"] = prepare.getValue();
   return llvm::json::Value(std::move(result));

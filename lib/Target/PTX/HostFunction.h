@@ -8,6 +8,7 @@
 #ifndef QUANTMLIR_TARGET_PTX_HOSTFUNCTION_H
 #define QUANTMLIR_TARGET_PTX_HOSTFUNCTION_H
 
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -45,6 +46,11 @@ private:
   mlir::LogicalResult addAllocation(mlir::Operation *op, mlir::Value value);
   mlir::LogicalResult addBody(mlir::Block &block,
                               std::optional<Expression> when);
+  void addRequirement(Expression condition);
+  mlir::LogicalResult addAssertion(mlir::cf::AssertOp op);
+  void joinRequirements(const Expression &condition,
+                        llvm::ArrayRef<Expression> inThen,
+                        llvm::ArrayRef<Expression> inElse);
   mlir::LogicalResult addLaunch(mlir::gpu::LaunchFuncOp op,
                                 const std::optional<Expression> &when);
   mlir::LogicalResult addKernel(mlir::gpu::LaunchFuncOp op,
@@ -70,11 +76,16 @@ private:
   llvm::DenseMap<mlir::Value, Descriptor> descriptors;
   /// Buffer index of each allocation that is returned.
   llvm::DenseMap<mlir::Value, int64_t> outputs;
+  /// What must hold wherever the block that is being read is executed.
+  llvm::SmallVector<Expression> requirements;
   llvm::json::Array dims, buffers, steps;
 };
 
 /// `name` applied to `lhs` and `rhs`, computed where both are integers.
 Expression makeExpression(llvm::StringRef name, Expression lhs, Expression rhs);
+
+/// Not `operand`.
+Expression makeNegation(Expression operand);
 
 /// Row-major strides of `sizes`.
 llvm::SmallVector<Expression>

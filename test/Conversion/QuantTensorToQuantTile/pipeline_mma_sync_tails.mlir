@@ -17,7 +17,8 @@
 // CHECK: scf.if
 
 // CHECK-LABEL: func private @mz
-// CHECK: %[[M:.*]] = tensor.dim %{{.*}}, %c1
+// CHECK: %[[M:.*]] = tensor.dim %arg0, %c1
+// CHECK: cf.assert
 // CHECK: %[[ROWS:.*]] = arith.muli %[[M]], %c3
 // CHECK: %[[BLOCKS:.*]] = arith.ceildivui %[[ROWS]], %c16
 // CHECK: quant_tile.launch @kernels::@matmul_mma_sync_0 grid(%c17, %[[BLOCKS]], %c1) block [128, 1, 1]

@@ -20,6 +20,7 @@
 // The init is only a place: the kernel does not read it.
 // CHECK-LABEL: func.func @broadcast_add
 // CHECK-SAME: (%[[A:.*]]: tensor<?x64xf32>, %[[BIAS:.*]]: tensor<64xbf16>, %[[INIT:.*]]: tensor<?x64xbf16>)
+// CHECK: cf.assert
 // CHECK: %[[M:.*]] = tensor.dim %[[INIT]]
 // CHECK: %[[N:.*]] = arith.muli %[[M]], %c64
 // CHECK: %[[GRID:.*]] = arith.ceildivui %[[N]], %c256

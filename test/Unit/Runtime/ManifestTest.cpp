@@ -190,6 +190,15 @@ const Refusal refusals[] = {
      "expected 2 strides, got 1"},
     {"/functions/0/steps/1/arguments/0/tensor_map/strides", "[64, 2]",
      "the innermost stride must be 1"},
+    // Requirements.
+    {"/functions/0/requires", R"("d0")",
+     "functions[0].requires: expected an array, got string"},
+    {"/functions/0/requires", R"([["eq", "d0", "d1"]])",
+     "functions[0].requires[0][2]: "},
+    {"/functions/0/requires", R"([1, ["is", "d0", 3]])",
+     "functions[0].requires[1]"},
+    {"/functions/0/requires", "[0]",
+     "functions[0].requires[0]: a requirement that no dimensions meet"},
 };
 
 TEST(Manifest, Refuses) {

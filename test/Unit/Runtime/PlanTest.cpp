@@ -194,6 +194,30 @@ TEST(Artifact, PTXMustMatchTheManifest) {
   expectRefused("ret;", std::string("\0", 1), "contains a zero byte");
 }
 
+TEST(Plan, RequirementsOfDimensions) {
+  Json manifest = makeManifest();
+  Json &function = manifest["functions"][0];
+  function["dims"].push_back({{"name", "d1"}, {"argument", 1}, {"axis", 0}});
+  function["buffers"][1]["shape"] = {"d1"};
+  function["requires"] = {{"eq", "d0", "d1"}, {"lt", "d0", 50}};
+  auto artifact = load(manifest);
+  ASSERT_TRUE(artifact) << quantmlirRtGetLastErrorMessage();
+  EXPECT_TRUE(plan(artifact, 0, {40, 40})) << quantmlirRtGetLastErrorMessage();
+  EXPECT_FALSE(plan(artifact, 0, {40, 39}));
+  expectError("function 'linear' requires [\"eq\",\"d0\",\"d1\"], but d0 (size "
+              "0 of 'x') is 40, d1 (size 0 of 'bias') is 39");
+  EXPECT_FALSE(plan(artifact, 0, {50, 50}));
+  expectError("requires [\"lt\",\"d0\",50], but d0 (size 0 of 'x') is 50");
+
+  // A condition that has no value is not met.
+  function["requires"] = {{"mod", 7, "d1"}};
+  artifact = load(manifest);
+  ASSERT_TRUE(artifact) << quantmlirRtGetLastErrorMessage();
+  EXPECT_TRUE(plan(artifact, 0, {1, 2}));
+  EXPECT_FALSE(plan(artifact, 0, {1, 0}));
+  expectError("function 'linear' requires [\"mod\",7,\"d1\"]: ");
+}
+
 TEST(Plan, ShapesAndGrids) {
   auto artifact = load(makeManifest());
   ASSERT_TRUE(artifact) << quantmlirRtGetLastErrorMessage();

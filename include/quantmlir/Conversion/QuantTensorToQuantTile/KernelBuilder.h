@@ -11,6 +11,7 @@
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/PatternMatch.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
 #include "llvm/ADT/StringMap.h"
 
@@ -86,6 +87,13 @@ mlir::FailureOr<KernelCall> buildPlainKernel(mlir::linalg::GenericOp op,
 mlir::FailureOr<KernelCall> buildMatmulKernel(quant_tensor::ScaledMatmulOp op,
                                               KernelTable &table,
                                               mlir::RewriterBase &rewriter);
+
+/// Asserts, in front of each linalg op, scaled_matmul and cast of `func`, that
+/// dynamic extents are what the op takes for granted: dimensions that one loop
+/// indexes are equally long, and a cast's source has the static sizes of its
+/// result. What follows from the IR alone is not asserted.
+void assertExtents(mlir::FunctionOpInterface func,
+                   mlir::RewriterBase &rewriter);
 
 /// Replaces `op` by the launch that `call` describes.
 void replaceWithLaunch(mlir::RewriterBase &rewriter, mlir::Operation *op,

@@ -38,9 +38,13 @@ def ConvertQuantTensorToQuantTile
     ```
 
     An op that has no kernel is an error at its location.
+
+    Kernels do not check sizes. Where an op takes dynamic extents of several
+    operands for equal, a `cf.assert` in front of it says so.
   }];
   let dependentDialects = [
-    "::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect",
+    "::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",
+    "::mlir::gpu::GPUDialect",
     "::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect",
     "::mlir::nvgpu::NVGPUDialect", "::mlir::vector::VectorDialect",
     "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",

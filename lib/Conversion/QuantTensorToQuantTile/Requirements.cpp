@@ -1,0 +1,149 @@
+//===- Requirements.cpp - Extents that an op takes for equal --------------===//
+//
+// Two dynamic dimensions of a function are independent as far as types go, but
+// a kernel that indexes both with one loop reads past the shorter one. The
+// assertions made here become conditions of the launch plan.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Interfaces/DestinationStyleOpInterface.h"
+#include "quantmlir/Conversion/QuantTensorToQuantTile/KernelBuilder.h"
+
+using namespace mlir;
+using namespace quantmlir;
+
+namespace {
+
+/// A size: dimension `dim` of the tensor `value`, the index `value` where `dim`
+/// is negative, or the constant `dim` where there is no value.
+struct Extent {
+  Value value;
+  int64_t dim = 0;
+
+  bool operator==(const Extent &other) const {
+    return value == other.value && dim == other.dim;
+  }
+  bool operator!=(const Extent &other) const { return !(*this == other); }
+
+  Value materialize(OpBuilder &builder, Location loc) const {
+    if (!value)
+      return arith::ConstantIndexOp::create(builder, loc, dim);
+    if (dim < 0)
+      return value;
+    return tensor::DimOp::create(builder, loc, value, dim);
+  }
+};
+
+} // namespace
+
+/// The extent of dimension `dim` of `tensor`, followed to where it comes from,
+/// so that equal extents compare equal and no op is kept alive for its shape.
+static Extent getExtent(Value tensor, int64_t dim) {
+  while (true) {
+    auto type = cast<RankedTensorType>(tensor.getType());
+    if (!type.isDynamicDim(dim))
+      return {Value(), type.getDimSize(dim)};
+    Operation *op = tensor.getDefiningOp();
+    if (auto style = dyn_cast_or_null<DestinationStyleOpInterface>(op)) {
+      tensor = style.getTiedOpOperand(cast<OpResult>(tensor))->get();
+    } else if (auto castOp = dyn_cast_or_null<tensor::CastOp>(op);
+               castOp && isa<RankedTensorType>(castOp.getSource().getType())) {
+      tensor = castOp.getSource();
+    } else if (auto empty = dyn_cast_or_null<tensor::EmptyOp>(op)) {
+      Value size = empty.getDynamicSize(dim);
+      auto dimOp = size.getDefiningOp<tensor::DimOp>();
+      std::optional<int64_t> index =
+          dimOp ? dimOp.getConstantIndex() : std::nullopt;
+      if (!index || !isa<RankedTensorType>(dimOp.getSource().getType()))
+        return {size, -1};
+      tensor = dimOp.getSource();
+      dim = *index;
+    } else {
+      return {tensor, dim};
+    }
+  }
+}
+
+/// Each operand of `op` with the map from loops to its dimensions.
+static SmallVector<std::pair<Value, AffineMap>> getAccesses(Operation *op) {
+  SmallVector<std::pair<Value, AffineMap>> accesses;
+  if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op)) {
+    for (OpOperand &operand : op->getOpOperands())
+      accesses.push_back(
+          {operand.get(), linalgOp.getMatchingIndexingMap(&operand)});
+    return accesses;
+  }
+  auto matmul = cast<quant_tensor::ScaledMatmulOp>(op);
+  // Loops: those of the output [.., m, n], then k.
+  MLIRContext *context = op->getContext();
+  int64_t rank = matmul.getInit().getType().getRank();
+  SmallVector<AffineExpr> out;
+  for (int64_t i = 0; i < rank; ++i)
+    out.push_back(getAffineDimExpr(i, context));
+  SmallVector<AffineExpr> lhs(out);
+  AffineExpr n = out.back(), k = getAffineDimExpr(rank, context);
+  lhs.back() = k;
+  accesses = {
+      {matmul.getInit(), AffineMap::get(rank + 1, 0, out, context)},
+      {matmul.getLhs(), AffineMap::get(rank + 1, 0, lhs, context)},
+      {matmul.getRhs(), AffineMap::get(rank + 1, 0, {n, k}, context)},
+  };
+  for (auto [value, map] :
+       llvm::zip_equal(matmul.getEpilogueArgs(),
+                       matmul.getMaps().getAsValueRange<AffineMapAttr>()))
+    accesses.push_back({value, map});
+  return accesses;
+}
+
+static void assertEqual(RewriterBase &rewriter, Operation *op, Extent a,
+                        Extent b, StringRef message) {
+  if (a == b)
+    return;
+  Location loc = op->getLoc();
+  rewriter.setInsertionPoint(op);
+  Value equal = arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::eq,
+                                      a.materialize(rewriter, loc),
+                                      b.materialize(rewriter, loc));
+  cf::AssertOp::create(rewriter, loc, equal, message);
+}
+
+void quantmlir::assertExtents(FunctionOpInterface func,
+                              RewriterBase &rewriter) {
+  SmallVector<Operation *> ops;
+  func->walk([&](Operation *op) {
+    if (isa<linalg::LinalgOp, quant_tensor::ScaledMatmulOp, tensor::CastOp>(op))
+      ops.push_back(op);
+  });
+  for (Operation *op : ops) {
+    if (auto castOp = dyn_cast<tensor::CastOp>(op)) {
+      auto source = dyn_cast<RankedTensorType>(castOp.getSource().getType());
+      auto result = dyn_cast<RankedTensorType>(castOp.getType());
+      if (!source || !result)
+        continue;
+      for (int64_t dim = 0; dim < source.getRank(); ++dim)
+        if (source.isDynamicDim(dim) && !result.isDynamicDim(dim))
+          assertEqual(rewriter, op, getExtent(castOp.getSource(), dim),
+                      getExtent(castOp.getResult(), dim),
+                      "a size is not what it is cast to");
+      continue;
+    }
+    llvm::SmallMapVector<unsigned, Extent, 4> loops;
+    for (auto [value, map] : getAccesses(op)) {
+      if (!isa<RankedTensorType>(value.getType()))
+        continue;
+      for (auto [dim, expr] : llvm::enumerate(map.getResults())) {
+        auto loop = dyn_cast<AffineDimExpr>(expr);
+        if (!loop)
+          continue;
+        Extent extent = getExtent(value, dim);
+        auto [it, isFirst] = loops.insert({loop.getPosition(), extent});
+        if (!isFirst)
+          assertEqual(rewriter, op, it->second, extent,
+                      "operands of one op have different sizes");
+      }
+    }
+  }
+}
