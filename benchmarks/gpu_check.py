@@ -121,7 +121,11 @@ def compare(case, inputs, bits, contract):
     if (bits == 0xFFFF).any():
         missing = int((bits == 0xFFFF).sum())
         raise Failure(f"{missing} of {bits.size} elements were never written")
-    got = cases.from_bf16(bits).astype(np.float64)
+    return check_bound(cases.from_bf16(bits).astype(np.float64), exact, bound)
+
+
+def check_bound(got, exact, bound):
+    """The largest error as a fraction of its bound; raises beyond 1."""
     error = np.abs(got - exact)
     ratio = np.where(np.isfinite(got), error / bound, np.inf)
     worst = np.unravel_index(np.argmax(ratio), ratio.shape)
@@ -134,16 +138,39 @@ def compare(case, inputs, bits, contract):
     return float(ratio[worst])
 
 
+def model_layers(folder, case):
+    """(name, float32 weight) of a model's layers that `case` can run: those of
+    its shape in the model.npz that build_artifacts.py --model wrote."""
+    path = os.path.join(folder, os.pardir, "model.npz")
+    if case.m is None and os.path.exists(path):
+        with np.load(path) as model:
+            for name in model.files:
+                if model[name].shape == (case.n, case.k):
+                    yield name, cases.from_bf16(model[name])
+
+
 def check_case(context, folder, case, seed):
-    """Yields a record of each run."""
+    """Yields a record of each run: random weights, then a real model's."""
     runner = Runner(context, folder, case)
     rng = np.random.default_rng(seed)
     weights = case.make_inputs(rng, 1)
+    weights = {n: a for n, a in weights.items() if n[0] == "w"}
+    sizes = [case.m] if case.m is not None else cases.CHECK_ROWS
+    yield from check_weights(runner, rng, weights, sizes, {})
+    for name, weight in model_layers(folder, case):
+        weights = case.quantize_weight(weight)
+        layer = dict(layer=name)
+        yield from check_weights(runner, rng, weights, cases.MODEL_ROWS, layer)
+
+
+def check_weights(runner, rng, weights, sizes, about):
+    """Yields a record of the runs of each number of rows."""
+    case = runner.case
     prepared = runner.prepare(weights)
-    for rows in [case.m] if case.m is not None else cases.CHECK_ROWS:
+    for rows in sizes:
         inputs = case.make_inputs(rng, rows)
-        inputs.update({n: a for n, a in weights.items() if n[0] == "w"})
-        record = dict(case=case.name, m=rows)
+        inputs.update(weights)
+        record = dict(case=case.name, m=rows, **about)
         try:
             bits, contract, kernels = runner.run(inputs, prepared, rows)
             record["kernels"] = kernels

@@ -165,11 +165,11 @@ FailureOr<KernelCall> quantmlir::buildMatmulKernel(ScaledMatmulOp op,
       parameters, [&](OpBuilder &builder, gpu::GPUFuncOp func) {
         func.setKnownBlockSizeAttr(builder.getDenseI32ArrayAttr(
             {static_cast<int32_t>(schedule.getThreads()), 1, 1}));
-        // One block per SM is enough: without this, ptxas spills accumulators
-        // to make room for a second one.
-        if (isMma)
-          func->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
-                        builder.getI32IntegerAttr(1));
+        // One block per SM is enough. Without this, ptxas makes room for eight:
+        // it spills accumulators, or moves loads that should be in flight
+        // together down to their uses.
+        func->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
+                      builder.getI32IntegerAttr(1));
         MatmulEmitter emitter(builder, op.getLoc(), *problem, func);
         if (isMma)
           emitMmaSyncKernel(emitter);
