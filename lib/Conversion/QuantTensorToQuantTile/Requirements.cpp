@@ -110,6 +110,73 @@ static void assertEqual(RewriterBase &rewriter, Operation *op, Extent a,
   cf::AssertOp::create(rewriter, loc, equal, message);
 }
 
+using LoopExtents = llvm::SmallMapVector<unsigned, Extent, 4>;
+
+/// Whether `expr` has no operator but those that never fall as a loop goes on.
+static bool isMonotone(AffineExpr expr) {
+  auto isConstant = [](AffineExpr expr) {
+    auto constant = dyn_cast<AffineConstantExpr>(expr);
+    return constant && constant.getValue() >= 0;
+  };
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (!binary)
+    return isa<AffineDimExpr, AffineConstantExpr>(expr);
+  if (expr.getKind() == AffineExprKind::Add)
+    return isMonotone(binary.getLHS()) && isMonotone(binary.getRHS());
+  return expr.getKind() != AffineExprKind::Mod && isMonotone(binary.getLHS()) &&
+         isConstant(binary.getRHS());
+}
+
+/// `expr` in the last iteration of each loop.
+static Value emitLast(OpBuilder &builder, Location loc, AffineExpr expr,
+                      const LoopExtents &loops) {
+  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+    return arith::ConstantIndexOp::create(builder, loc, constant.getValue());
+  if (auto loop = dyn_cast<AffineDimExpr>(expr))
+    return arith::SubIOp::create(
+        builder, loc,
+        loops.find(loop.getPosition())->second.materialize(builder, loc),
+        arith::ConstantIndexOp::create(builder, loc, 1));
+  auto binary = cast<AffineBinaryOpExpr>(expr);
+  Value lhs = emitLast(builder, loc, binary.getLHS(), loops);
+  Value rhs = emitLast(builder, loc, binary.getRHS(), loops);
+  switch (expr.getKind()) {
+  case AffineExprKind::Add:
+    return arith::AddIOp::create(builder, loc, lhs, rhs);
+  case AffineExprKind::Mul:
+    return arith::MulIOp::create(builder, loc, lhs, rhs);
+  case AffineExprKind::FloorDiv:
+    return arith::FloorDivSIOp::create(builder, loc, lhs, rhs);
+  case AffineExprKind::CeilDiv:
+    return arith::CeilDivSIOp::create(builder, loc, lhs, rhs);
+  default:
+    llvm_unreachable("not monotone");
+  }
+}
+
+/// Asserts that `expr`, an index such as a group's `k floordiv 32`, stays
+/// within `extent`. Without iterations it is at most what it is at first.
+static void assertWithin(RewriterBase &rewriter, Operation *op, AffineExpr expr,
+                         Extent extent, const LoopExtents &loops) {
+  bool isStatic = !extent.value, isKnown = isMonotone(expr);
+  expr.walk([&](AffineExpr part) {
+    if (auto loop = dyn_cast<AffineDimExpr>(part)) {
+      const auto *it = loops.find(loop.getPosition());
+      isKnown &= it != loops.end();
+      isStatic &= it != loops.end() && !it->second.value;
+    }
+  });
+  if (isStatic || !isKnown)
+    return;
+  Location loc = op->getLoc();
+  rewriter.setInsertionPoint(op);
+  Value within = arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::slt,
+                                       emitLast(rewriter, loc, expr, loops),
+                                       extent.materialize(rewriter, loc));
+  cf::AssertOp::create(rewriter, loc, within,
+                       "an operand is smaller than its op reads");
+}
+
 void quantmlir::assertExtents(FunctionOpInterface func,
                               RewriterBase &rewriter) {
   SmallVector<Operation *> ops;
@@ -130,8 +197,9 @@ void quantmlir::assertExtents(FunctionOpInterface func,
                       "a size is not what it is cast to");
       continue;
     }
-    llvm::SmallMapVector<unsigned, Extent, 4> loops;
-    for (auto [value, map] : getAccesses(op)) {
+    LoopExtents loops;
+    SmallVector<std::pair<Value, AffineMap>> accesses = getAccesses(op);
+    for (auto [value, map] : accesses) {
       if (!isa<RankedTensorType>(value.getType()))
         continue;
       for (auto [dim, expr] : llvm::enumerate(map.getResults())) {
@@ -144,6 +212,13 @@ void quantmlir::assertExtents(FunctionOpInterface func,
           assertEqual(rewriter, op, it->second, extent,
                       "operands of one op have different sizes");
       }
+    }
+    for (auto [value, map] : accesses) {
+      if (!isa<RankedTensorType>(value.getType()))
+        continue;
+      for (auto [dim, expr] : llvm::enumerate(map.getResults()))
+        if (!isa<AffineDimExpr>(expr))
+          assertWithin(rewriter, op, expr, getExtent(value, dim), loops);
     }
   }
 }

@@ -88,3 +88,27 @@ func.func @matmul(%x: tensor<?x256xi8>, %w: tensor<512x256xi8>, %s: tensor<?xf32
   } -> tensor<?x512xf32>
   return %y : tensor<?x512xf32>
 }
+
+// A group's index stays within the scales.
+// CHECK-LABEL: func.func @groups(
+// CHECK-SAME: %[[X:[^:]*]]: tensor<?xf32>, %[[S:[^:]*]]: tensor<?xf32>
+// CHECK: %[[DX:.*]] = tensor.dim %[[X]], %c0
+// CHECK: %[[LAST:.*]] = arith.subi %[[DX]], %c1
+// CHECK: %[[GROUP:.*]] = arith.floordivsi %[[LAST]], %c32
+// CHECK: %[[DS:.*]] = tensor.dim %[[S]], %c0
+// CHECK: %[[WITHIN:.*]] = arith.cmpi slt, %[[GROUP]], %[[DS]]
+// CHECK-NEXT: cf.assert %[[WITHIN]], "an operand is smaller than its op reads"
+// CHECK-NOT: cf.assert
+// CHECK: quant_tile.launch
+func.func @groups(%x: tensor<?xf32>, %s: tensor<?xf32>) -> tensor<?xf32> {
+  %c0 = arith.constant 0 : index
+  %n = tensor.dim %x, %c0 : tensor<?xf32>
+  %e = tensor.empty(%n) : tensor<?xf32>
+  %0 = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i floordiv 32)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
+      ins(%x, %s : tensor<?xf32>, tensor<?xf32>) outs(%e : tensor<?xf32>) {
+  ^bb0(%a: f32, %b: f32, %out: f32):
+    %1 = arith.mulf %a, %b : f32
+    linalg.yield %1 : f32
+  } -> tensor<?xf32>
+  return %0 : tensor<?xf32>
+}

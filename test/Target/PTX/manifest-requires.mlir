@@ -58,3 +58,14 @@ func.func @own(%x: tensor<?xf32>) -> tensor<?xf32> {
   %y = arith.addf %x, %x : tensor<?xf32>
   return %y : tensor<?xf32>
 }
+
+#group = #quant_tensor.encoding<{storage = i8, block = [1, 32], scale = f32}>
+
+// Codes (d0 x d1) have a scale (d2 x d3) for each group of 32 columns.
+// An encoded argument is a weight: preparing it is what reads it.
+// CHECK-NEXT: groups null
+// CHECK-NEXT: groups.prepare {{\[\[}}"eq", "d0", "d2"], ["lt", ["floordiv", ["sub", "d1", 1], 32], "d3"{{\]\]}}
+func.func @groups(%q: tensor<?x?xf32, #group>) -> tensor<?x?xf32> {
+  %y = quant_tensor.dequantize %q : tensor<?x?xf32, #group> -> tensor<?x?xf32>
+  return %y : tensor<?x?xf32>
+}

@@ -90,8 +90,10 @@ mlir::FailureOr<KernelCall> buildMatmulKernel(quant_tensor::ScaledMatmulOp op,
 
 /// Asserts, in front of each linalg op, scaled_matmul and cast of `func`, that
 /// dynamic extents are what the op takes for granted: dimensions that one loop
-/// indexes are equally long, and a cast's source has the static sizes of its
-/// result. What follows from the IR alone is not asserted.
+/// indexes are equally long, other indices of loops (`k floordiv 32`) stay
+/// within their dimension, and a cast's source has the static sizes of its
+/// result. What follows from the IR alone is not asserted, nor are indices with
+/// a `mod`.
 void assertExtents(mlir::FunctionOpInterface func,
                    mlir::RewriterBase &rewriter);
 
