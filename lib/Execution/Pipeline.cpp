@@ -81,6 +81,7 @@ void quantmlir::buildReferencePipeline(OpPassManager &pm) {
   bufferization::buildBufferDeallocationPipeline(pm);
   pm.addPass(createConvertBufferizationToMemRefPass());
 
+  pm.addPass(createLowerCopies());
   pm.addPass(createLowerReductionsToLoops());
   pm.addPass(createConvertLinalgToLoopsPass());
   pm.addPass(memref::createExpandStridedMetadataPass());

@@ -172,6 +172,10 @@ private:
   }
 
   DenseMap<Type, Translated> types;
+  /// Quantized operands of calls and returns, which become codes. By the time
+  /// they do, their types no longer tell them from tensors that were encoded
+  /// from the start and stay so.
+  llvm::SmallPtrSet<OpOperand *, 8> crossings;
 };
 
 } // namespace
@@ -285,7 +289,7 @@ void ConvertQuantToQuantTensor::convertOp(Operation *op) {
   }
   if (isa<func::ReturnOp, func::CallOp>(op))
     for (OpOperand &operand : op->getOpOperands())
-      if (getEncoding(operand.get().getType()))
+      if (crossings.contains(&operand))
         operand.set(
             DisassembleOp::create(builder, loc, operand.get()).getCodes());
   builder.setInsertionPointAfter(op);
@@ -310,11 +314,16 @@ void ConvertQuantToQuantTensor::convertOp(Operation *op) {
 
 void ConvertQuantToQuantTensor::runOnOperation() {
   types.clear();
+  crossings.clear();
   SmallVector<Operation *> ops;
   WalkResult result =
       getOperation()->walk<WalkOrder::PreOrder>([&](Operation *op) {
         if (failed(check(op)))
           return WalkResult::interrupt();
+        if (isa<func::ReturnOp, func::CallOp>(op))
+          for (OpOperand &operand : op->getOpOperands())
+            if (getQuantized(operand.get().getType()))
+              crossings.insert(&operand);
         ops.push_back(op);
         return WalkResult::advance();
       });

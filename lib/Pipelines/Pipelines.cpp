@@ -30,6 +30,8 @@ using namespace quantmlir;
 
 void quantmlir::buildAlgebraPipeline(OpPassManager &pm,
                                      const PipelineOptions &) {
+  // Before canonicalization, which would explain away what upstream lost.
+  pm.addPass(quant_tensor::createQuantTensorVerifyEncodings());
   // A launch plan has no calls: whole programs are one function each.
   pm.addPass(createInlinerPass());
   pm.addPass(createSymbolDCEPass());
@@ -61,6 +63,7 @@ void quantmlir::buildSchedulePipeline(OpPassManager &pm,
   pm.addPass(createCSEPass());
   OpPassManager &func = pm.nest<func::FuncOp>();
   func.addPass(createConvertElementwiseToLinalgPass());
+  func.addPass(quant_tile::createQuantTileFillConstants());
   func.addPass(createLinalgElementwiseOpFusionPass());
   func.addPass(createCanonicalizerPass());
   func.addPass(createCSEPass());

@@ -14,6 +14,11 @@
 // RUN: echo "func.func @f(" | not quant-compile - --emit=ptx 2>&1 | FileCheck %s --check-prefix=SYNTAX
 // RUN: quant-compile %s -o %t/a.qmlir --mlir-timing 2>&1 | FileCheck %s --check-prefix=TIMING
 
+// Help is about this tool, not about every target that LLVM has.
+// RUN: quant-compile --help | FileCheck %s --check-prefix=HELP --implicit-check-not=amdgpu
+
+// HELP: --mlir-timing
+// HELP: --chip=<string>
 // FILES: manifest.json
 // FILES-NEXT: module.cubin
 // FILES-NEXT: module.ptx

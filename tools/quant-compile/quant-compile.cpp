@@ -60,6 +60,13 @@ int writeText(llvm::StringRef text) {
   if (!file)
     return fail(message);
   file->os() << text;
+  file->os().close();
+  if (std::error_code error = file->os().error()) {
+    // Unless cleared, the stream's destructor ends the process.
+    file->os().clear_error();
+    return fail("cannot write '" + file->getFilename() +
+                "': " + error.message());
+  }
   file->keep();
   return EXIT_SUCCESS;
 }
@@ -119,6 +126,18 @@ int compile(ModuleOp module, TimingScope &timing) {
   return fail("the artifact has no " + name);
 }
 
+/// Leaves our own options and MLIR's in --help. The others come with LLVM's
+/// library, for every target it has; --help-hidden lists them.
+void hideLibraryOptions() {
+  for (auto &[name, option] : cl::getRegisteredOptions()) {
+    bool ours = llvm::any_of(option->Categories, [](cl::OptionCategory *its) {
+      return its == &category || its->getName() == "Generic Options";
+    });
+    if (!ours && !name.starts_with("mlir-"))
+      option->setHiddenFlag(cl::Hidden);
+  }
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
@@ -127,6 +146,7 @@ int main(int argc, char **argv) {
   registerMLIRContextCLOptions();
   registerPassManagerCLOptions();
   registerDefaultTimingManagerCLOptions();
+  hideLibraryOptions();
   cl::ParseCommandLineOptions(
       argc, argv,
       "quant-mlir's compiler: linalg with quantized encodings to PTX\n\n"

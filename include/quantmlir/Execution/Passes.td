@@ -37,6 +37,23 @@ def LowerAsserts : Pass<"quant-lower-asserts", "::mlir::ModuleOp"> {
                            "::mlir::scf::SCFDialect"];
 }
 
+def LowerCopies : Pass<"quant-lower-copies"> {
+  let summary = "copies to or from strided buffers as linalg";
+  let description = [{
+    Upstream lowers a `memref.copy` with strides to a call of a runtime library
+    that compiled references are not linked with. Here it becomes a
+    `linalg.generic`, and loops with the others.
+
+    ```mlir
+    func.func @f(%x: memref<2x2xf32>, %y: memref<2x2xf32, strided<[4, 1]>>) {
+      memref.copy %x, %y : memref<2x2xf32> to memref<2x2xf32, strided<[4, 1]>>
+      return
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect"];
+}
+
 def LowerReductionsToLoops : Pass<"quant-lower-reductions-to-loops"> {
   let summary = "linalg reductions as loops that accumulate in registers";
   let description = [{

@@ -235,44 +235,42 @@ void PlainKernelBody::emitElement(Value linear, Value lane) {
     }
   }
 
-  SmallVector<Value> initial, results;
-  for (OpOperand &init : op.getDpsInitsMutable()) {
-    bool read = !op.getMatchingBlockArgument(&init).use_empty();
-    initial.push_back(read ? load(init) : Value());
-  }
-  if (plan.reductions.empty()) {
-    results = emitStep(initial);
-  } else {
-    // An init that the region ignores still needs a value to carry.
-    for (auto [index, value] : llvm::enumerate(initial))
-      if (!value)
-        value = load(*op.getDpsInitOperand(index));
-    if (lane) {
-      SmallVector<Value> neutral;
-      for (Operation *combiner : plan.combiners)
-        neutral.push_back(arith::ConstantOp::create(
-            builder, loc, *arith::getNeutralElement(combiner)));
-      SmallVector<Value> shared = emitCombine(emitLoops(0, lane, neutral));
-      for (auto [index, value] : llvm::enumerate(shared))
-        results.push_back(combine(index, initial[index], value));
-    } else {
-      results = emitLoops(0, lane, initial);
+  auto loadInitial = [&]() {
+    SmallVector<Value> initial;
+    for (OpOperand &init : op.getDpsInitsMutable()) {
+      // An init that the region ignores still gives a reduction a value to
+      // carry.
+      bool read = !plan.reductions.empty() ||
+                  !op.getMatchingBlockArgument(&init).use_empty();
+      initial.push_back(read ? load(init) : Value());
     }
-  }
-
-  auto store = [&]() {
+    return initial;
+  };
+  auto store = [&](ValueRange results) {
     for (auto [index, value] : llvm::enumerate(results))
       memref::StoreOp::create(builder, loc, value, buffer(plan.outs[index]),
                               indicesOf(*op.getDpsInitOperand(index)));
   };
   if (!lane)
-    return store();
+    return store(plan.reductions.empty() ? emitStep(loadInitial())
+                                         : emitLoops(0, lane, loadInitial()));
+
+  SmallVector<Value> neutral;
+  for (Operation *combiner : plan.combiners)
+    neutral.push_back(arith::ConstantOp::create(
+        builder, loc, *arith::getNeutralElement(combiner)));
+  SmallVector<Value> results = emitCombine(emitLoops(0, lane, neutral));
   Value first = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
                                       lane, constant(0));
   auto ifFirst = scf::IfOp::create(builder, loc, first, /*withElse=*/false);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(ifFirst.thenBlock());
-  store();
+  // The lane that writes the element is the only one to read it: a shuffle
+  // orders no memory.
+  SmallVector<Value> initial = loadInitial();
+  for (auto [index, value] : llvm::enumerate(results))
+    value = combine(index, initial[index], value);
+  store(results);
 }
 
 LogicalResult PlainKernelBody::emit() {

@@ -87,6 +87,19 @@ void QuantTensorDialect::getCanonicalizationPatterns(
 // Attributes of function arguments and results
 //===----------------------------------------------------------------------===//
 
+/// Refuses an argument's or result's name that one in front of it has: callers
+/// bind arrays by it. An argument and a result may share one; a prepare
+/// function's do.
+static LogicalResult verifyUniqueName(Operation *op, const Twine &kind,
+                                      unsigned index, Attribute name,
+                                      function_ref<Attribute(unsigned)> get) {
+  for (unsigned other = 0; other < index; ++other)
+    if (get(other) == name)
+      return op->emitOpError() << kind << " #" << index << " has the name "
+                               << name << " of " << kind << " #" << other;
+  return success();
+}
+
 /// Verifies `attribute` on an argument or result (`what`) of type `type`.
 static LogicalResult verifySignatureAttribute(Operation *op, const Twine &what,
                                               Type type,
@@ -124,6 +137,12 @@ LogicalResult QuantTensorDialect::verifyRegionArgAttribute(
   auto function = dyn_cast<FunctionOpInterface>(op);
   if (!function)
     return success();
+  if (attribute.getName() == getNameAttrName() &&
+      failed(verifyUniqueName(
+          op, "argument", argIndex, attribute.getValue(), [&](unsigned other) {
+            return function.getArgAttr(other, getNameAttrName());
+          })))
+    return failure();
   return verifySignatureAttribute(op, "argument #" + Twine(argIndex),
                                   function.getArgumentTypes()[argIndex],
                                   attribute);
@@ -135,6 +154,12 @@ LogicalResult QuantTensorDialect::verifyRegionResultAttribute(
   auto function = dyn_cast<FunctionOpInterface>(op);
   if (!function)
     return success();
+  if (attribute.getName() == getNameAttrName() &&
+      failed(verifyUniqueName(
+          op, "result", resultIndex, attribute.getValue(), [&](unsigned other) {
+            return function.getResultAttr(other, getNameAttrName());
+          })))
+    return failure();
   return verifySignatureAttribute(op, "result #" + Twine(resultIndex),
                                   function.getResultTypes()[resultIndex],
                                   attribute);

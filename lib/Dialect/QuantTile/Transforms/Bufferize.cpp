@@ -70,6 +70,11 @@ static void isolateResults(func::FuncOp func) {
   }
 }
 
+static bool hasLaunch(func::FuncOp func) {
+  return func.walk([](gpu::LaunchFuncOp) { return WalkResult::interrupt(); })
+      .wasInterrupted();
+}
+
 namespace {
 
 struct Bufferize
@@ -83,11 +88,22 @@ struct Bufferize
                             "control flow can become a launch plan";
         return signalPassFailure();
       }
-      for (BlockArgument argument : func.getArguments())
+      for (BlockArgument argument : func.getArguments()) {
+        // Memrefs are what launches written by hand take. Without any, nothing
+        // would tell which of them the function writes.
+        if (isa<UnrankedTensorType>(argument.getType()) ||
+            (isa<BaseMemRefType>(argument.getType()) && !hasLaunch(func))) {
+          emitError(argument.getLoc())
+              << "argument #" << argument.getArgNumber() << " of @"
+              << func.getName() << " has type " << argument.getType()
+              << "; a program takes and returns ranked tensors";
+          return signalPassFailure();
+        }
         if (isa<TensorType>(argument.getType()))
           func.setArgAttr(argument.getArgNumber(),
                           BufferizationDialect::kWritableAttrName,
                           builder.getBoolAttr(false));
+      }
     }
 
     OneShotBufferizationOptions options;

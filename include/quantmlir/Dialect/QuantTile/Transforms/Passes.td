@@ -38,6 +38,35 @@ def QuantTileShareDestinations
   let dependentDialects = ["::mlir::tensor::TensorDialect"];
 }
 
+def QuantTileFillConstants
+    : Pass<"quant-tile-fill-constants", "::mlir::func::FuncOp"> {
+  let summary = "compute constants that are returned or written into";
+  let description = [{
+    A kernel holds the constants that it reads. A constant that is an init, a
+    result or a part of a slice has to be in a buffer instead, where a launch
+    plan has no step that puts it: it becomes a `linalg.fill`, or where its
+    elements differ a `linalg.generic` that copies it. So does `tensor.splat`.
+
+    ```mlir
+    func.func @f(%a: tensor<4x8xi8>, %b: tensor<8x4xi8>) -> tensor<4x4xi32> {
+      %zero = arith.constant dense<0> : tensor<4x4xi32>
+      %y = linalg.matmul ins(%a, %b : tensor<4x8xi8>, tensor<8x4xi8>)
+          outs(%zero : tensor<4x4xi32>) -> tensor<4x4xi32>
+      return %y : tensor<4x4xi32>
+    }
+    ```
+
+    becomes a matmul into
+
+    ```mlir
+    %e = tensor.empty() : tensor<4x4xi32>
+    %init = linalg.fill ins(%c0_i32 : i32) outs(%e : tensor<4x4xi32>) -> tensor<4x4xi32>
+    ```
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def QuantTileBufferize : Pass<"quant-tile-bufferize", "::mlir::ModuleOp"> {
   let summary = "turn the host functions' tensors into memrefs";
   let description = [{

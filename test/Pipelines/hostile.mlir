@@ -1,0 +1,57 @@
+// RUN: split-file %s %t
+// RUN: not quant-compile %t/cast.mlir --emit=manifest 2>&1 | FileCheck %s --check-prefix=CAST
+// RUN: not quant-compile %t/memref.mlir --emit=manifest 2>&1 | FileCheck %s --check-prefix=MEMREF
+// RUN: not quant-compile %t/unranked.mlir --emit=manifest 2>&1 | FileCheck %s --check-prefix=UNRANKED
+// RUN: not quant-compile %t/names.mlir --emit=manifest 2>&1 | FileCheck %s --check-prefix=NAMES
+// RUN: not quant-compile %t/constant.mlir --emit=manifest -o /dev/full 2>&1 | FileCheck %s --check-prefix=FULL
+// RUN: quant-compile %t/constant.mlir --emit=manifest | FileCheck %s --check-prefix=CONSTANT
+// RUN: quant-compile %t/encoded.mlir --emit=manifest | FileCheck %s --check-prefix=ENCODED
+
+// Programs at the border of what compiles.
+
+//--- cast.mlir
+// CAST: cast.mlir:4:8: error: 'tensor.cast' op drops the encoding
+#q = #quant_tensor.encoding<{storage = i4, block = [1, 32], scale = f32}>
+func.func @f(%x: tensor<8x64xf32, #q>) -> tensor<8x64xf32> {
+  %0 = tensor.cast %x : tensor<8x64xf32, #q> to tensor<8x64xf32>
+  return %0 : tensor<8x64xf32>
+}
+
+//--- memref.mlir
+// MEMREF: memref.mlir:2:14: error: argument #0 of @f has type 'memref<4xf32>'; a program takes and returns ranked tensors
+func.func @f(%x: memref<4xf32>, %y: memref<4xf32>) {
+  linalg.exp ins(%x : memref<4xf32>) outs(%y : memref<4xf32>)
+  return
+}
+
+//--- unranked.mlir
+// UNRANKED: unranked.mlir:2:14: error: argument #0 of @f has type 'tensor<*xf32>'; a program takes and returns ranked tensors
+func.func @f(%x: tensor<*xf32>) -> tensor<4xf32> {
+  %0 = tensor.cast %x : tensor<*xf32> to tensor<4xf32>
+  %1 = arith.addf %0, %0 : tensor<4xf32>
+  return %1 : tensor<4xf32>
+}
+
+//--- names.mlir
+// NAMES: names.mlir:2:1: error: 'func.func' op argument #1 has the name "a" of argument #0
+func.func @f(%x: tensor<4xf32> {quant_tensor.name = "a"}, %y: tensor<4xf32> {quant_tensor.name = "a"}) -> tensor<4xf32> {
+  %0 = arith.addf %x, %y : tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+//--- constant.mlir
+// FULL: quant-compile: error: cannot write '/dev/full': No space left on device
+// CONSTANT: "role": "output"
+func.func @f() -> tensor<4xf32> {
+  %0 = arith.constant dense<1.0> : tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+//--- encoded.mlir
+// ENCODED-DAG: "name": "result0.codes"
+// ENCODED-DAG: "name": "result0.scales"
+#q = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x64xf32, #q> {
+  %0 = quant_tensor.quantize %x : tensor<?x64xf32> -> tensor<?x64xf32, #q>
+  return %0 : tensor<?x64xf32, #q>
+}
