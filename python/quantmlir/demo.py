@@ -109,7 +109,7 @@ def run_layer(layer, path, artifact, quantizer, device, seed):
 
 def layer_table(layers, outcomes):
     table = Table(title="Error of each layer against float64, and its bytes")
-    table.add_column("layer")
+    table.add_column("layer", overflow="fold")
     table.add_column("N×K", justify="right")
     table.add_column("f32 KiB", justify="right")
     for path in PATHS:
@@ -120,8 +120,8 @@ def layer_table(layers, outcomes):
         for path in PATHS:
             outcome = by_layer[layer.name, path.name]
             mark = "" if outcome.ok else " [red]wrong[/red]"
-            cells.append(f"{outcome.error:.2%}  {outcome.bytes_after >> 10:,} "
-                         f"KiB{mark}")
+            cells.append(f"{outcome.error:.2%}{mark}\n"
+                         f"{outcome.bytes_after >> 10:,} KiB")
         table.add_row(layer.name, "×".join(map(str, layer.shape)),
                       f"{layer.weight.nbytes >> 10:,}", *cells)
     return table
@@ -130,7 +130,7 @@ def layer_table(layers, outcomes):
 def kernel_table(outcomes, compile_seconds):
     table = Table(title="Kernels chosen")
     for column in ("path", "N×K", "kernels, in order"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     table.add_column("compile", justify="right")
     table.add_column("CPU: share of\nallowed error", justify="right")
     table.add_column("GPU", justify="right")
@@ -158,7 +158,9 @@ def main(arguments=None):
     parser.add_argument("--layers", type=int, help="only the first N layers")
     options = parser.parse_args(arguments)
 
-    console = Console()
+    # A file or a pipe has no width of its own; 80 would cut names and numbers.
+    known_width = sys.stdout.isatty() or "COLUMNS" in os.environ
+    console = Console(width=None if known_width else 160)
     layers = load_layers()[:options.layers]
     shapes = sorted({layer.shape for layer in layers})
     device, why = find_device()
