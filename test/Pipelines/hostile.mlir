@@ -3,6 +3,7 @@
 // RUN: not quant-compile %t/memref.mlir --emit=manifest 2>&1 | FileCheck %s --check-prefix=MEMREF
 // RUN: not quant-compile %t/unranked.mlir --emit=manifest 2>&1 | FileCheck %s --check-prefix=UNRANKED
 // RUN: not quant-compile %t/names.mlir --emit=manifest 2>&1 | FileCheck %s --check-prefix=NAMES
+// RUN: not quant-compile %t/element.mlir --emit=manifest 2>&1 | FileCheck %s --check-prefix=ELEMENT
 // RUN: not quant-compile %t/constant.mlir --emit=manifest -o /dev/full 2>&1 | FileCheck %s --check-prefix=FULL
 // RUN: quant-compile %t/constant.mlir --emit=manifest | FileCheck %s --check-prefix=CONSTANT
 // RUN: quant-compile %t/encoded.mlir --emit=manifest | FileCheck %s --check-prefix=ENCODED
@@ -37,6 +38,13 @@ func.func @f(%x: tensor<*xf32>) -> tensor<4xf32> {
 func.func @f(%x: tensor<4xf32> {quant_tensor.name = "a"}, %y: tensor<4xf32> {quant_tensor.name = "a"}) -> tensor<4xf32> {
   %0 = arith.addf %x, %y : tensor<4xf32>
   return %0 : tensor<4xf32>
+}
+
+//--- element.mlir
+// ELEMENT: element.mlir:2:14: error: an artifact cannot have a buffer of 'i4'
+func.func @f(%x: tensor<4xi4>) -> tensor<4xi4> {
+  %0 = arith.addi %x, %x : tensor<4xi4>
+  return %0 : tensor<4xi4>
 }
 
 //--- constant.mlir

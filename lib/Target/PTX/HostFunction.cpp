@@ -30,6 +30,21 @@ static std::string spell(Type type) {
   return text;
 }
 
+/// Refuses elements that the manifest has no name for: those without a size in
+/// bytes that a caller could know.
+static LogicalResult verifyElement(Location loc, MemRefType type) {
+  Type element = type.getElementType();
+  if (isa<Float8E4M3FNType, Float8E5M2Type, Float8E8M0FNUType, Float16Type,
+          BFloat16Type, Float32Type, Float64Type>(element))
+    return success();
+  if (isa<IntegerType>(element) &&
+      llvm::is_contained({1, 8, 16, 32, 64}, element.getIntOrFloatBitWidth()))
+    return success();
+  return emitError(loc) << "an artifact cannot have a buffer of " << element
+                        << "; use i1, i8, i16, i32, i64 or a float type of 8, "
+                           "16, 32 or 64 bits";
+}
+
 int64_t HostFunction::addBuffer(StringRef name, StringRef role, MemRefType type,
                                 ArrayRef<Expression> shape) {
   buffers.push_back(llvm::json::Object{
@@ -50,6 +65,8 @@ LogicalResult HostFunction::addArgument(BlockArgument argument) {
   if (!type.getLayout().isIdentity())
     return func.emitError() << "argument #" << number << " of type " << type
                             << " is not contiguous";
+  if (failed(verifyElement(argument.getLoc(), type)))
+    return failure();
   Descriptor descriptor;
   descriptor.buffer = buffers.size();
   for (auto [axis, size] : llvm::enumerate(type.getShape())) {
@@ -81,6 +98,8 @@ LogicalResult HostFunction::addArgument(BlockArgument argument) {
 
 LogicalResult HostFunction::addAllocation(Operation *op, Value value) {
   auto type = cast<MemRefType>(value.getType());
+  if (failed(verifyElement(op->getLoc(), type)))
+    return failure();
   auto sizes = op->getOperands().begin();
   Descriptor descriptor;
   for (int64_t size : type.getShape()) {
