@@ -3,6 +3,7 @@
 gpu.module @kernels {
   gpu.func @one(%out: memref<1x64xf32>) kernel { gpu.return }
   gpu.func @many(%out: memref<?x64xf32>) kernel { gpu.return }
+  gpu.func @static(%out: memref<64xf32>) kernel { gpu.return }
 }
 
 // The destination's size is computed inside a branch and moves out with it; a
@@ -46,4 +47,44 @@ func.func @not_a_destination(%x: tensor<64xf32>, %y: tensor<64xf32>, %c: i1) -> 
     scf.yield %y : tensor<64xf32>
   }
   return %r : tensor<64xf32>
+}
+
+// One destination outside, as CSE leaves it, of two dispatches: each gets its
+// own, and so does the nest within the second.
+// CHECK-LABEL: func.func @chain
+// CHECK: %[[FIRST:.*]] = tensor.empty() : tensor<64xf32>
+// CHECK-NEXT: %[[Y:.*]] = scf.if
+// CHECK-COUNT-2: outs(%[[FIRST]] : tensor<64xf32>)
+// CHECK: %[[SECOND:.*]] = tensor.empty() : tensor<64xf32>
+// CHECK-NEXT: scf.if
+// CHECK-COUNT-3: outs(%[[SECOND]] : tensor<64xf32>)
+func.func @chain(%a: i1, %b: i1, %c: i1) -> (tensor<64xf32>, tensor<64xf32>) {
+  %c1 = arith.constant 1 : index
+  %e = tensor.empty() : tensor<64xf32>
+  %y = scf.if %a -> tensor<64xf32> {
+    %l = quant_tile.launch @kernels::@static grid(%c1, %c1, %c1) block [64, 1, 1]
+        outs(%e : tensor<64xf32>) -> tensor<64xf32>
+    scf.yield %l : tensor<64xf32>
+  } else {
+    %l = quant_tile.launch @kernels::@static grid(%c1, %c1, %c1) block [64, 1, 1]
+        outs(%e : tensor<64xf32>) -> tensor<64xf32>
+    scf.yield %l : tensor<64xf32>
+  }
+  %z = scf.if %b -> tensor<64xf32> {
+    %l = quant_tile.launch @kernels::@static grid(%c1, %c1, %c1) block [64, 1, 1]
+        outs(%e : tensor<64xf32>) -> tensor<64xf32>
+    scf.yield %l : tensor<64xf32>
+  } else {
+    %n = scf.if %c -> tensor<64xf32> {
+      %l = quant_tile.launch @kernels::@static grid(%c1, %c1, %c1) block [64, 1, 1]
+          outs(%e : tensor<64xf32>) -> tensor<64xf32>
+      scf.yield %l : tensor<64xf32>
+    } else {
+      %l = quant_tile.launch @kernels::@static grid(%c1, %c1, %c1) block [64, 1, 1]
+          outs(%e : tensor<64xf32>) -> tensor<64xf32>
+      scf.yield %l : tensor<64xf32>
+    }
+    scf.yield %n : tensor<64xf32>
+  }
+  return %y, %z : tensor<64xf32>, tensor<64xf32>
 }

@@ -21,6 +21,15 @@ static tensor::EmptyOp findDestination(Value value, Region &region) {
       return {};
     if (auto empty = dyn_cast<tensor::EmptyOp>(op))
       return empty;
+    if (auto ifOp = dyn_cast<scf::IfOp>(op)) {
+      // An inner dispatch, whose branches share one by now.
+      unsigned index = cast<OpResult>(value).getResultNumber();
+      tensor::EmptyOp then =
+          findDestination(ifOp.thenYield().getOperand(index), region);
+      tensor::EmptyOp other =
+          findDestination(ifOp.elseYield().getOperand(index), region);
+      return then == other ? then : tensor::EmptyOp();
+    }
     if (auto cast = dyn_cast<tensor::CastOp>(op))
       value = cast.getSource();
     else if (auto destination = dyn_cast<DestinationStyleOpInterface>(op))
@@ -66,12 +75,28 @@ static bool getSizes(RankedTensorType type, ArrayRef<tensor::EmptyOp> empties,
   return true;
 }
 
+/// Gives each use of a tensor.empty one of its own, in front of it. They are
+/// all alike, so CSE makes them one outside of the branches, where no branch
+/// could be told which of its uses is its destination.
+static void splitEmpties(Operation *root) {
+  SmallVector<tensor::EmptyOp> empties;
+  root->walk([&](tensor::EmptyOp empty) { empties.push_back(empty); });
+  for (tensor::EmptyOp empty : empties) {
+    for (OpOperand &use : llvm::make_early_inc_range(empty->getUses())) {
+      OpBuilder builder(use.getOwner());
+      use.set(builder.clone(*empty)->getResult(0));
+    }
+    empty.erase();
+  }
+}
+
 namespace {
 
 struct ShareDestinations
     : quantmlir::quant_tile::impl::QuantTileShareDestinationsBase<
           ShareDestinations> {
   void runOnOperation() override {
+    splitEmpties(getOperation());
     // Inner dispatches first: their shared destination is then what the outer
     // one sees.
     getOperation().walk<WalkOrder::PostOrder>([](scf::IfOp ifOp) {
