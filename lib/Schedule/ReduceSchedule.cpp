@@ -21,7 +21,7 @@ std::string whyNotReduce(const Contraction &c) {
     return "a codebook has no decode";
   if (!DecodeOp::isSupported(c.encoding.getStorage(), bf16))
     return llvm::formatv("storage {0} has no decode, expected i2, i4, i8, ui2, "
-                         "ui4, ui8 or f4E2M1FN",
+                         "ui4, ui8, f8E4M3FN, f8E5M2 or f4E2M1FN",
                          c.encoding.getStorage());
   return "";
 }

@@ -2,7 +2,7 @@
 
 #w3 = #quant_tensor.encoding<{storage = i3, block = [1, 0], scale = f32}>
 func.func @f(%x: tensor<4x64xbf16>, %w: tensor<7x64xbf16, #w3>, %init: tensor<4x7xf32>) -> tensor<4x7xf32> {
-  // expected-error @below {{has no kernel: storage i3 has no decode, expected i2, i4, i8, ui2, ui4, ui8 or f4E2M1FN}}
+  // expected-error @below {{has no kernel: storage i3 has no decode, expected i2, i4, i8, ui2, ui4, ui8, f8E4M3FN, f8E5M2 or f4E2M1FN}}
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4x64xbf16>, tensor<7x64xbf16, #w3>) maps [] outs(%init : tensor<4x7xf32>) {
   ^bb0(%acc: f32):
     quant_tensor.yield %acc : f32

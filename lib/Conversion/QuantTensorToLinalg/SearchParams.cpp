@@ -230,7 +230,9 @@ static BlockParams buildPercentile(ImplicitLocOpBuilder &b,
 static BlockParams buildMSE(ImplicitLocOpBuilder &b, const BlockSearch &search,
                             Value source, ValueRange position) {
   EncodingAttr encoding = search.encoding;
-  auto [low, high] = buildRange(b, search, source, position);
+  // Structured bindings cannot be captured in C++17.
+  auto range = buildRange(b, search, source, position);
+  Value low = range.first, high = range.second;
   BlockParams whole = buildParams(b, encoding, low, high);
   SmallVector<Value> state = {
       constF64(b, std::numeric_limits<double>::infinity()), whole.scale};

@@ -183,11 +183,15 @@ FailureOr<KernelCall> quantmlir::buildMatmulKernel(ScaledMatmulOp op,
   (*kernel)->setAttr("quant_tile.contract", schedule.getContractOrExact());
 
   Location loc = op.getLoc();
-  call.grid = {
-      arith::ConstantIndexOp::create(
-          rewriter, loc, llvm::divideCeil(problem->n, schedule.getTileN())),
-      getRowBlocks(rewriter, loc, op.getLhs(), schedule.getTileM()),
-      arith::ConstantIndexOp::create(rewriter, loc, 1)};
+  Value weightBlocks = arith::ConstantIndexOp::create(
+      rewriter, loc, llvm::divideCeil(problem->n, schedule.getTileN()));
+  Value rowBlocks =
+      getRowBlocks(rewriter, loc, op.getLhs(), schedule.getTileM());
+  call.grid = {weightBlocks, rowBlocks,
+               arith::ConstantIndexOp::create(rewriter, loc, 1)};
+  // A block a row: only the first dimension of a grid exceeds 65535.
+  if (!isMma)
+    std::swap(call.grid[0], call.grid[1]);
   call.block = {schedule.getThreads(), 1, 1};
   if (isMma)
     call.dynamicSharedMemory = getMmaSyncSharedMemory(*problem);

@@ -203,7 +203,7 @@ void ReduceKernel::finish(std::array<Value, 2> sums) {
   });
   gpu::BarrierOp::create(b);
   Value column = b.add(
-      b.mul(gpu::BlockIdOp::create(b, gpu::Dimension::x), tileN), b.thread);
+      b.mul(gpu::BlockIdOp::create(b, gpu::Dimension::y), tileN), b.thread);
   Value writes = arith::AndIOp::create(b, b.less(b.thread, b.index(tileN)),
                                        b.less(column, b.index(problem.n)));
   b.ifThen(writes, [&] {
@@ -225,8 +225,8 @@ void ReduceKernel::emit() {
   warpK = b.rem(b.warp, warpsK);
   warpN = b.div(b.warp, warpsK);
   tileRow =
-      b.add(b.mul(gpu::BlockIdOp::create(b, gpu::Dimension::x), warpsN), warpN);
-  rowM = gpu::BlockIdOp::create(b, gpu::Dimension::y);
+      b.add(b.mul(gpu::BlockIdOp::create(b, gpu::Dimension::y), warpsN), warpN);
+  rowM = gpu::BlockIdOp::create(b, gpu::Dimension::x);
   Value lastRow = b.index(problem.n - 1);
   for (int64_t half = 0; half < 2; ++half)
     weightRow[half] =

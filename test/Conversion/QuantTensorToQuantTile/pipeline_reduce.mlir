@@ -18,7 +18,7 @@
 // CHECK: memref.store
 
 // CHECK-LABEL: func private @r1
-// CHECK: quant_tile.launch @kernels::@matmul_reduce_0 grid(%c256, %c1, %c1) block [256, 1, 1]
+// CHECK: quant_tile.launch @kernels::@matmul_reduce_0 grid(%c1, %c256, %c1) block [256, 1, 1]
 
 // PTX: .entry matmul_reduce_0
 // PTX-COUNT-4: ld.global.nc.v4.b32
