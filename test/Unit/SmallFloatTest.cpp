@@ -243,8 +243,8 @@ func.func @{0}(%x: tensor<{1}xf32>) -> (tensor<{1}xf32>, tensor<{1}xf32>) {{
       ASSERT_EQ(values.size(), static_cast<size_t>(count));
       int failures = 0;
       for (int64_t i = 0; i < count && failures < 10; ++i) {
-        // What stands for infinity and NaN in a type of numbers alone is ours to
-        // say.
+        // What stands for infinity and NaN in a type of numbers alone is ours
+        // to say.
         if (!std::isfinite(inputs[i]) &&
             !APFloat::semanticsHasNaN(format.semantics()))
           continue;

@@ -82,8 +82,9 @@ mlir::FailureOr<KernelCall> buildPlainKernel(mlir::linalg::GenericOp op,
                                              KernelTable &table,
                                              mlir::RewriterBase &rewriter);
 
-/// Makes the kernel that `op`'s `quant_tile.schedule` describes. Encoded weights
-/// are already in the layout that it names. Errors are emitted at the op.
+/// Makes the kernel that `op`'s `quant_tile.schedule` describes. Encoded
+/// weights are already in the layout that it names. Errors are emitted at the
+/// op.
 mlir::FailureOr<KernelCall> buildMatmulKernel(quant_tensor::ScaledMatmulOp op,
                                               KernelTable &table,
                                               mlir::RewriterBase &rewriter);

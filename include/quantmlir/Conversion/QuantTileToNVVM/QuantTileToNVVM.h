@@ -17,7 +17,8 @@ class RewritePatternSet;
 namespace quantmlir {
 
 /// Adds the patterns that lower `quant_tile.decode` and `.load` to LLVM,
-/// NVVM and `quant_tile.lop3` ops, for a conversion whose target makes them illegal.
+/// NVVM and `quant_tile.lop3` ops, for a conversion whose target makes them
+/// illegal.
 void populateQuantTileToNVVMPatterns(mlir::LLVMTypeConverter &converter,
                                      mlir::RewritePatternSet &patterns);
 

@@ -136,8 +136,8 @@ AffineMap FragmentLayout::getPositionMap(MLIRContext *context) const {
   int64_t vector = getVectorWords();
   AffineExpr laneWord = segment * getWordsPerSegment() + word;
   AffineExpr lane = g * 4 + t;
-  AffineExpr index = (laneWord.floorDiv(vector) * lanes + lane) * vector +
-                     laneWord % vector;
+  AffineExpr index =
+      (laneWord.floorDiv(vector) * lanes + lane) * vector + laneWord % vector;
   return AffineMap::get(
       2, 0, {row.floorDiv(rows), column.floorDiv(columns), index, bit},
       context);

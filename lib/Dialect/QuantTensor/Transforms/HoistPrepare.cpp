@@ -379,10 +379,9 @@ func::FuncOp PrepareHoister::run() {
   nameArguments();
   // A weight that goes away leaves its name to what is made from it.
   for (Value weight : weights)
-    if (llvm::all_of(weight.getUsers(),
-                     [&](Operation *user) {
-                       return slice.contains(user) && !kept.contains(user);
-                     }))
+    if (llvm::all_of(weight.getUsers(), [&](Operation *user) {
+          return slice.contains(user) && !kept.contains(user);
+        }))
       names.erase(function
                       .getArgAttrOfType<StringAttr>(
                           cast<BlockArgument>(weight).getArgNumber(),
