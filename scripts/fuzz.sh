@@ -30,7 +30,8 @@ for name in "${targets[@]}"; do
   seeds=$root/test/Fuzz/Seeds/$name
   [ -d "$seeds" ] || seeds=$work/seeds
   [ -d "$seeds" ] || die "no seeds in $seeds"
-  options=()
+  # 0: another seed each time.
+  options=(-seed="${QUANTMLIR_FUZZ_SEED:-0}")
   if [[ $name == quant-tensor-* ]]; then
     # libMLIR is not instrumented and keeps its contexts to the end.
     options+=(-detect_leaks=0 -dict="$root/test/Fuzz/quant-tensor.dict")
