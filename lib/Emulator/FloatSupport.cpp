@@ -12,33 +12,16 @@ using llvm::APFloat;
 using llvm::APInt;
 
 static float fromHalf(_Float16 value) { return value; }
-static _Float16 toHalf(float value) {
-  // Spelled out, since the conversion itself may be compiled to this call.
+/// Rounds to a 16-bit float through APFloat: the conversion itself may be
+/// compiled to the call that this implements.
+template <typename To, typename From> static To narrow(From value) {
   APFloat wide(value);
   bool lost;
-  wide.convert(APFloat::IEEEhalf(), APFloat::rmNearestTiesToEven, &lost);
+  wide.convert(std::is_same_v<To, _Float16> ? APFloat::IEEEhalf()
+                                            : APFloat::BFloat(),
+               APFloat::rmNearestTiesToEven, &lost);
   uint16_t bits = wide.bitcastToAPInt().getZExtValue();
-  _Float16 result;
-  memcpy(&result, &bits, sizeof(result));
-  return result;
-}
-
-template <typename From> static __bf16 toBrain(From value) {
-  APFloat wide(value);
-  bool lost;
-  wide.convert(APFloat::BFloat(), APFloat::rmNearestTiesToEven, &lost);
-  uint16_t bits = wide.bitcastToAPInt().getZExtValue();
-  __bf16 result;
-  memcpy(&result, &bits, sizeof(result));
-  return result;
-}
-
-static _Float16 toHalfFromDouble(double value) {
-  APFloat wide(value);
-  bool lost;
-  wide.convert(APFloat::IEEEhalf(), APFloat::rmNearestTiesToEven, &lost);
-  uint16_t bits = wide.bitcastToAPInt().getZExtValue();
-  _Float16 result;
+  To result;
   memcpy(&result, &bits, sizeof(result));
   return result;
 }
@@ -46,8 +29,8 @@ static _Float16 toHalfFromDouble(double value) {
 void quantmlir::emulator::addFloatSupport(
     llvm::function_ref<void(llvm::StringRef, void *)> add) {
   add("__extendhfsf2", reinterpret_cast<void *>(&fromHalf));
-  add("__truncsfhf2", reinterpret_cast<void *>(&toHalf));
-  add("__truncdfhf2", reinterpret_cast<void *>(&toHalfFromDouble));
-  add("__truncsfbf2", reinterpret_cast<void *>(&toBrain<float>));
-  add("__truncdfbf2", reinterpret_cast<void *>(&toBrain<double>));
+  add("__truncsfhf2", reinterpret_cast<void *>(&narrow<_Float16, float>));
+  add("__truncdfhf2", reinterpret_cast<void *>(&narrow<_Float16, double>));
+  add("__truncsfbf2", reinterpret_cast<void *>(&narrow<__bf16, float>));
+  add("__truncdfbf2", reinterpret_cast<void *>(&narrow<__bf16, double>));
 }

@@ -66,6 +66,19 @@ LayoutAttr Contraction::getWeightLayout() const {
                          {FragmentLayout::rows, columns});
 }
 
+std::string whyNoDecode(const Contraction &c) {
+  if (c.encoding.getCodebook())
+    return "a codebook has no decode";
+  // Decodes to bf16, through which `reduce` reads all codes exactly, are
+  // those to f16 too.
+  Type bf16 = BFloat16Type::get(c.encoding.getContext());
+  if (!DecodeOp::isSupported(c.encoding.getStorage(), bf16))
+    return llvm::formatv("storage {0} has no decode, expected i2, i4, i8, ui2, "
+                         "ui4, ui8, f8E4M3FN, f8E5M2 or f4E2M1FN",
+                         c.encoding.getStorage());
+  return "";
+}
+
 LogicalResult verifySchedule(const Contraction &contraction, const Chip &chip,
                              ScheduleAttr schedule,
                              function_ref<InFlightDiagnostic()> emitError) {

@@ -25,14 +25,9 @@ std::string whyNotMmaSync(const Contraction &c) {
                            element);
     return "";
   }
-  if (c.encoding.getCodebook())
-    return "a codebook has no decode";
-  // What no activations help comes first. Decodes to bf16 are those to f16.
-  Type bf16 = BFloat16Type::get(c.encoding.getContext());
-  if (!DecodeOp::isSupported(c.encoding.getStorage(), bf16))
-    return llvm::formatv("storage {0} has no decode, expected i2, i4, i8, ui2, "
-                         "ui4, ui8, f8E4M3FN, f8E5M2 or f4E2M1FN",
-                         c.encoding.getStorage());
+  // What no activations help comes first.
+  if (std::string why = whyNoDecode(c); !why.empty())
+    return why;
   if (!element.isF16() && !element.isBF16())
     return llvm::formatv("activations are {0}, expected f16 or bf16", element);
   if (!c.hasOneGroup() && c.getGroup() % FragmentLayout::segmentColumns)

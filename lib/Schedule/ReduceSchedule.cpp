@@ -15,15 +15,7 @@ std::string whyNotReduce(const Contraction &c) {
   if (!c.lhsElement.isF32() && !c.lhsElement.isF16() && !c.lhsElement.isBF16())
     return llvm::formatv("activations are {0}, expected f32, f16 or bf16",
                          c.lhsElement);
-  // Codes pass through bf16, which holds all of them exactly.
-  Type bf16 = BFloat16Type::get(c.encoding.getContext());
-  if (c.encoding.getCodebook())
-    return "a codebook has no decode";
-  if (!DecodeOp::isSupported(c.encoding.getStorage(), bf16))
-    return llvm::formatv("storage {0} has no decode, expected i2, i4, i8, ui2, "
-                         "ui4, ui8, f8E4M3FN, f8E5M2 or f4E2M1FN",
-                         c.encoding.getStorage());
-  return "";
+  return whyNoDecode(c);
 }
 
 ScheduleAttr chooseReduce(const Contraction &c, const Chip &chip,

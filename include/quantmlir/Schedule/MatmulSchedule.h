@@ -39,6 +39,9 @@ struct Contraction {
   quant_tensor::LayoutAttr getWeightLayout() const;
 };
 
+/// Why no kernel decodes the encoded weights; empty where one does.
+std::string whyNoDecode(const Contraction &contraction);
+
 /// Why a family cannot compute a contraction; empty where it can.
 std::string whyNotReduce(const Contraction &contraction);
 std::string whyNotMmaSync(const Contraction &contraction);

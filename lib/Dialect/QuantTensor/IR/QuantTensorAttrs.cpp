@@ -2,6 +2,7 @@
 
 #include "quantmlir/Dialect/QuantTensor/IR/FragmentLayout.h"
 #include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
+#include "quantmlir/Support/AttrParsing.h"
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
@@ -13,6 +14,7 @@
 #include <cmath>
 
 using namespace mlir;
+using namespace quantmlir;
 using namespace quantmlir::quant_tensor;
 
 #include "quantmlir/Dialect/QuantTensor/IR/QuantTensorEnums.cpp.inc"
@@ -25,68 +27,6 @@ void QuantTensorDialect::registerAttributes() {
 #define GET_ATTRDEF_LIST
 #include "quantmlir/Dialect/QuantTensor/IR/QuantTensorAttrs.cpp.inc"
       >();
-}
-
-//===----------------------------------------------------------------------===//
-// Parsing helpers
-//===----------------------------------------------------------------------===//
-
-/// Parses `[1, 2, ...]`.
-static ParseResult parseIntegers(AsmParser &parser,
-                                 SmallVectorImpl<int64_t> &values) {
-  return parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&] {
-    return parser.parseInteger(values.emplace_back());
-  });
-}
-
-static void printIntegers(AsmPrinter &printer, ArrayRef<int64_t> values) {
-  printer << '[';
-  llvm::interleaveComma(values, printer);
-  printer << ']';
-}
-
-/// Parses a keyword that names a case of an enum.
-template <typename Enum>
-static ParseResult parseEnum(AsmParser &parser, Enum &value, StringRef what,
-                             std::optional<Enum> (*symbolize)(StringRef)) {
-  StringRef keyword;
-  SMLoc loc = parser.getCurrentLocation();
-  if (parser.parseKeyword(&keyword))
-    return failure();
-  std::optional<Enum> parsed = symbolize(keyword);
-  if (!parsed)
-    return parser.emitError(loc)
-           << "unknown " << what << " '" << keyword << "'";
-  value = *parsed;
-  return success();
-}
-
-/// Parses `key = value` pairs up to `close`, each key at most once.
-/// `parseValue` returns std::nullopt for a key that it does not know.
-static ParseResult
-parseFields(AsmParser &parser, StringRef what, ArrayRef<StringRef> keys,
-            function_ref<ParseResult(StringRef)> parseValue) {
-  llvm::SmallBitVector seen(keys.size());
-  return parser.parseCommaSeparatedList([&]() -> ParseResult {
-    StringRef key;
-    SMLoc loc = parser.getCurrentLocation();
-    if (parser.parseKeyword(&key))
-      return failure();
-    const auto *it = llvm::find(keys, key);
-    if (it == keys.end()) {
-      InFlightDiagnostic diag = parser.emitError(loc)
-                                << "unknown " << what << " field '" << key
-                                << "', expected one of: ";
-      llvm::interleaveComma(keys, diag);
-      return diag;
-    }
-    if (seen.test(it - keys.begin()))
-      return parser.emitError(loc) << "field '" << key << "' is given twice";
-    seen.set(it - keys.begin());
-    if (parser.parseEqual())
-      return failure();
-    return parseValue(key);
-  });
 }
 
 //===----------------------------------------------------------------------===//

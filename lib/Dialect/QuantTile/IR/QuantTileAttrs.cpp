@@ -1,6 +1,7 @@
 //===- QuantTileAttrs.cpp - Schedule and contract ------------------------===//
 
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
+#include "quantmlir/Support/AttrParsing.h"
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
@@ -9,6 +10,7 @@
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
+using namespace quantmlir;
 using namespace quantmlir;
 using namespace quantmlir::quant_tile;
 using quant_tensor::FragmentLayout;
@@ -25,45 +27,6 @@ void QuantTileDialect::registerAttributes() {
 #define GET_ATTRDEF_LIST
 #include "quantmlir/Dialect/QuantTile/IR/QuantTileAttrs.cpp.inc"
       >();
-}
-
-//===----------------------------------------------------------------------===//
-// Parsing helpers
-//===----------------------------------------------------------------------===//
-
-/// Parses `key = value` pairs, each key at most once, up to what follows the
-/// last pair.
-static ParseResult
-parseFields(AsmParser &parser, StringRef what, ArrayRef<StringRef> keys,
-            function_ref<ParseResult(StringRef)> parseValue) {
-  llvm::SmallBitVector seen(keys.size());
-  return parser.parseCommaSeparatedList([&]() -> ParseResult {
-    StringRef key;
-    SMLoc loc = parser.getCurrentLocation();
-    if (parser.parseKeyword(&key))
-      return failure();
-    const auto *it = llvm::find(keys, key);
-    if (it == keys.end()) {
-      InFlightDiagnostic diag = parser.emitError(loc)
-                                << "unknown " << what << " field '" << key
-                                << "', expected one of: ";
-      llvm::interleaveComma(keys, diag);
-      return diag;
-    }
-    if (seen.test(it - keys.begin()))
-      return parser.emitError(loc) << "field '" << key << "' is given twice";
-    seen.set(it - keys.begin());
-    if (parser.parseEqual())
-      return failure();
-    return parseValue(key);
-  });
-}
-
-static ParseResult parseIntegers(AsmParser &parser,
-                                 SmallVectorImpl<int64_t> &values) {
-  return parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&] {
-    return parser.parseInteger(values.emplace_back());
-  });
 }
 
 //===----------------------------------------------------------------------===//
