@@ -22,6 +22,9 @@ struct Chip {
   int64_t multiprocessors;
   /// Largest shared memory of one block, in bytes, with the opt-in.
   int64_t sharedMemory;
+  /// LLVM's name of the PTX version to write: the first that has the chip's
+  /// matrix instructions.
+  llvm::StringLiteral ptxFeature;
 };
 
 /// Every chip that schedules are made for.

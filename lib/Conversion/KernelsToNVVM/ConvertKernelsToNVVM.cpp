@@ -58,9 +58,9 @@ struct ConvertKernelsToNVVM
 
     ConversionTarget target(*context);
     configureGpuToNVVMConversionLegality(target);
-    target.addIllegalDialect<quant_tile::QuantTileDialect>();
-    // An instruction, which stays an op until it is translated.
-    target.addLegalOp<quant_tile::Lop3Op>();
+    // Instructions stay ops until they are translated.
+    target.addDynamicallyLegalDialect<quant_tile::QuantTileDialect>(
+        quant_tile::isInstruction);
     // Instruction selection knows these; upstream forbids them in favour of
     // libdevice.
     target.addLegalOp<LLVM::Exp2Op, LLVM::FAbsOp, LLVM::FCeilOp, LLVM::FFloorOp,
@@ -73,8 +73,8 @@ struct ConvertKernelsToNVVM
     WalkResult left =
         getOperation()->walk<WalkOrder::PreOrder>([&](Operation *op) {
           if (isa<LLVM::LLVMDialect, NVVM::NVVMDialect>(op->getDialect()) ||
-              isa<gpu::GPUModuleOp, UnrealizedConversionCastOp,
-                  quant_tile::Lop3Op>(op))
+              isa<gpu::GPUModuleOp, UnrealizedConversionCastOp>(op) ||
+              quant_tile::isInstruction(op))
             return WalkResult::advance();
           return WalkResult(op->emitOpError() << "cannot be lowered to NVVM");
         });

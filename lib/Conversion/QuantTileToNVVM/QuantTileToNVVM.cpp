@@ -59,9 +59,9 @@ struct QuantTileToLLVMInterface : ConvertToLLVMPatternInterface {
       ConversionTarget &target, LLVMTypeConverter &converter,
       RewritePatternSet &patterns) const final {
     populateQuantTileToNVVMPatterns(converter, patterns);
-    target.addIllegalOp<DecodeOp, LoadOp>();
-    // Its meaning is known until it is translated.
-    target.addLegalOp<Lop3Op>();
+    // The meaning of an instruction is known until it is translated.
+    target.addDynamicallyLegalDialect<QuantTileDialect>(
+        [](Operation *op) { return !isa<DecodeOp, LoadOp>(op); });
   }
 };
 

@@ -21,8 +21,6 @@ using namespace mlir;
 using namespace quantmlir;
 
 static constexpr llvm::StringLiteral kTriple = "nvptx64-nvidia-cuda";
-/// What drivers since CUDA 12.0 read.
-static constexpr llvm::StringLiteral kPTXVersion = "+ptx80";
 
 /// The backend's target, initialized once per process.
 static const llvm::Target *getTarget(std::string &error) {
@@ -93,7 +91,7 @@ FailureOr<std::string> quantmlir::emitPTX(gpu::GPUModuleOp module,
   if (!target)
     return module.emitError() << "no NVPTX backend: " << message;
   std::unique_ptr<llvm::TargetMachine> machine(target->createTargetMachine(
-      llvm::Triple(kTriple), chip->name, kPTXVersion, llvm::TargetOptions(),
+      llvm::Triple(kTriple), chip->name, chip->ptxFeature, llvm::TargetOptions(),
       std::nullopt, std::nullopt,
       static_cast<llvm::CodeGenOptLevel>(options.optLevel)));
 

@@ -61,3 +61,43 @@ func.func @f(%m: memref<8xi32>, %i: index) -> vector<2x2xi32> {
   %r = quant_tile.load %m[%i] align 4 : memref<8xi32>, vector<2x2xi32>
   return %r : vector<2x2xi32>
 }
+
+// -----
+
+func.func @f(%a: i64, %f: i1, %c: !llvm.struct<(i32, i32, i32, i32, i32, i32, i32, i32)>) {
+  // expected-error @below {{operand a is one i64 descriptor or four i32 registers, got 'i64', 'i64'}}
+  %r = quant_tile.wgmma a(%a, %a : i64, i64) b(%a) into %c accumulate(%f) n = 16 types(i8, i8) : !llvm.struct<(i32, i32, i32, i32, i32, i32, i32, i32)>
+  return
+}
+
+// -----
+
+func.func @f(%a: i64, %f: i1, %c: !llvm.struct<(i32, i32, i32, i32, i32, i32, i32, i32)>) {
+  // expected-error @below {{cannot multiply 'i8' by 'bf16'}}
+  %r = quant_tile.wgmma a(%a : i64) b(%a) into %c accumulate(%f) n = 16 types(i8, bf16) : !llvm.struct<(i32, i32, i32, i32, i32, i32, i32, i32)>
+  return
+}
+
+// -----
+
+func.func @f(%a: i64, %f: i1, %c: !llvm.struct<(i32, i32, i32, i32, i32, i32, i32, i32)>) {
+  // expected-error @below {{n is a multiple of 8 from 8 to 256, for integers of 16 from 32 on, got 40}}
+  %r = quant_tile.wgmma a(%a : i64) b(%a) into %c accumulate(%f) n = 40 types(i8, i8) : !llvm.struct<(i32, i32, i32, i32, i32, i32, i32, i32)>
+  return
+}
+
+// -----
+
+func.func @f(%a: i64, %f: i1, %c: !llvm.struct<(i32, i32, i32, i32, i32, i32, i32, i32)>) {
+  // expected-error @below {{a thread has 8 accumulators of f32 for n = 16, got 8 of 'i32'}}
+  %r = quant_tile.wgmma a(%a : i64) b(%a) into %c accumulate(%f) n = 16 types(f16, f16) : !llvm.struct<(i32, i32, i32, i32, i32, i32, i32, i32)>
+  return
+}
+
+// -----
+
+func.func @f(%c: !llvm.struct<(i32, i32, i32, i32, i32, i32, i32, i32)>) {
+  // expected-error @below {{pending is 0 to 7, got 8}}
+  %r = quant_tile.wgmma_wait 8, %c : !llvm.struct<(i32, i32, i32, i32, i32, i32, i32, i32)>
+  return
+}

@@ -7,6 +7,10 @@
 using namespace mlir;
 using namespace quantmlir::quant_tile;
 
+bool quantmlir::quant_tile::isInstruction(Operation *op) {
+  return isa<Lop3Op, WgmmaOp, WgmmaWaitOp>(op);
+}
+
 LogicalResult Lop3Op::verify() {
   if (!llvm::isUInt<8>(static_cast<uint32_t>(getTable())))
     return emitOpError() << "table has 8 bits, got " << getTable();

@@ -23,6 +23,15 @@
 #define GET_ATTRDEF_CLASSES
 #include "quantmlir/Dialect/QuantTile/IR/QuantTileAttrs.h.inc"
 
+namespace quantmlir::quant_tile {
+/// Whether `type` holds a thread's part of a warpgroup's accumulators: an LLVM
+/// struct of 4 to 128 i32 or f32, all equal.
+bool isAccumulatorStruct(mlir::Type type);
+/// Whether `op` is an instruction: it stays as it is until translation to
+/// LLVM IR makes assembly of it, so that the emulator knows its meaning.
+bool isInstruction(mlir::Operation *op);
+} // namespace quantmlir::quant_tile
+
 #define GET_OP_CLASSES
 #include "quantmlir/Dialect/QuantTile/IR/QuantTileOps.h.inc"
 

@@ -6,6 +6,7 @@
 include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.td"
 include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/DestinationStyleOpInterface.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 include "quantmlir/Dialect/QuantTile/IR/QuantTileAttrs.td"
 
@@ -146,6 +147,86 @@ def QuantTile_LoadOp : QuantTile_Op<"load", [
   let assemblyFormat = [{
     $base `[` $indices `]` `align` $alignment attr-dict `:` type($base) `,`
     type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Warpgroup matrix multiplication
+//===----------------------------------------------------------------------===//
+
+/// Accumulators of a warpgroup: a struct of n / 2 equal i32 or f32.
+def QuantTile_Accumulators : Type<
+    CPred<"::quantmlir::quant_tile::isAccumulatorStruct($_self)">,
+    "a struct of 4 to 128 i32 or f32, all equal">;
+
+def QuantTile_WgmmaOp : QuantTile_Op<"wgmma", [
+    AllTypesMatch<["accumulators", "result"]>]> {
+  let summary = "asynchronous matrix multiplication by a warpgroup (sm_90a)";
+  let description = [{
+    `D = A * B + C` where A is 64 x K, B is K x n, and K is 32 bytes of
+    elements; C is zero where `accumulate` is false. The 128 threads of a
+    warpgroup execute it together. `a` is either a matrix descriptor of shared
+    memory (one i64), or this thread's fragment of A (four i32: PTX ISA,
+    "Register Fragments for wgmma"); `b` is a matrix descriptor. Both lie
+    K-major in shared memory.
+
+    The element types are `i8` (signed), `ui8`, `f16`, `bf16`, `f8E4M3FN` or
+    `f8E5M2`; the accumulators of integers are i32, of floats f32.
+    `accumulators` are the n / 2 that this thread owns.
+
+    The result is not there yet: `quant_tile.wgmma_wait` gives it. Between the
+    two nothing may touch it, except another `wgmma` of the same shape that
+    accumulates into it. `nvvm.wgmma.fence.aligned` comes before the first
+    one after registers were written, `nvvm.wgmma.commit.group.sync.aligned`
+    ends a group.
+
+    Upstream's `nvvm.wgmma.mma_async` has no form with A in registers, and its
+    wait leaves the accumulators to themselves.
+
+    ```mlir
+    %d = quant_tile.wgmma a(%desc : i64) b(%b) into %c accumulate(%true)
+        n = 16 types(i8, i8)
+        : !llvm.struct<(i32, i32, i32, i32, i32, i32, i32, i32)>
+    ```
+  }];
+  let arguments = (ins QuantTile_Accumulators:$accumulators, I1:$accumulate,
+                       I64:$b, Variadic<AnyTypeOf<[I32, I64]>>:$a, I64Attr:$n,
+                       TypeAttr:$a_type, TypeAttr:$b_type);
+  let results = (outs QuantTile_Accumulators:$result);
+  let assemblyFormat = [{
+    `a` `(` $a `:` type($a) `)` `b` `(` $b `)` `into` $accumulators
+    `accumulate` `(` $accumulate `)` `n` `=` $n
+    `types` `(` $a_type `,` $b_type `)` attr-dict `:` type($result)
+  }];
+  let extraClassDeclaration = [{
+    /// Whether A is this thread's fragment, and not a descriptor.
+    bool hasRegisterA() { return getA().size() == 4; }
+    /// Columns of A that one instruction multiplies: 32 bytes of them.
+    int64_t getK();
+  }];
+  let hasVerifier = 1;
+}
+
+def QuantTile_WgmmaWaitOp : QuantTile_Op<"wgmma_wait", [
+    DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+  let summary = "wait for the multiplications of a warpgroup";
+  let description = [{
+    Waits until at most `pending` of the groups that this warpgroup has
+    committed are under way, and returns the accumulators of those that are
+    done. Since it returns them, no read of them can move in front of it; a
+    read that did would make ptxas wait after each instruction instead.
+
+    ```mlir
+    %done = quant_tile.wgmma_wait 0, %d
+        : !llvm.struct<(i32, i32, i32, i32, i32, i32, i32, i32)>
+    ```
+  }];
+  let arguments = (ins I64Attr:$pending,
+                       Variadic<QuantTile_Accumulators>:$accumulators);
+  let results = (outs Variadic<QuantTile_Accumulators>:$results);
+  let assemblyFormat = [{
+    $pending (`,` $accumulators^ `:` type($accumulators))? attr-dict
   }];
   let hasVerifier = 1;
 }
