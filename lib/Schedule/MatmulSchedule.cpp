@@ -3,6 +3,7 @@
 #include "quantmlir/Schedule/MatmulSchedule.h"
 
 #include "quantmlir/Dialect/QuantTensor/IR/FragmentLayout.h"
+#include "quantmlir/Schedule/Families.h"
 
 #include <numeric>
 
@@ -66,6 +67,18 @@ LayoutAttr Contraction::getWeightLayout() const {
                          {FragmentLayout::rows, columns});
 }
 
+std::string whyNotWeights(const Contraction &c, ScheduleAttr schedule) {
+  if (static_cast<bool>(schedule.getWeights()) != static_cast<bool>(c.encoding))
+    return llvm::formatv("{0} reads {1}",
+                         stringifyKernelFamily(schedule.getFamily()),
+                         c.encoding ? "encoded weights in fragment layout"
+                                    : "plain weights row major");
+  if (!c.encoding)
+    return "";
+  return FragmentLayout::whyNot(c.encoding.getStorageBits(),
+                                schedule.getWeights().getTile());
+}
+
 std::string whyNoDecode(const Contraction &c) {
   if (c.encoding.getCodebook())
     return "a codebook has no decode";
@@ -79,48 +92,44 @@ std::string whyNoDecode(const Contraction &c) {
   return "";
 }
 
+int64_t getSharedMemory(const Contraction &c, ScheduleAttr schedule) {
+  const Family *family = lookupFamily(schedule.getFamily());
+  return family ? family->getSharedMemory(c, schedule) : 0;
+}
+
+std::string whyNotSchedule(const Contraction &c, const Chip &chip,
+                           ScheduleAttr schedule) {
+  if (schedule.getChip().getValue() != chip.name)
+    return llvm::formatv(
+        "schedule is for chip \"{0}\", but the target is \"{1}\"",
+        schedule.getChip().getValue(), chip.name);
+  const Family *family = lookupFamily(schedule.getFamily());
+  if (!family)
+    return "";
+  StringRef name = stringifyKernelFamily(schedule.getFamily());
+  if (std::string why = family->whyNot(c, chip); !why.empty())
+    return llvm::formatv("{0} cannot compute this: {1}", name, why);
+  if (std::string why = family->whyNotSchedule(c, chip, schedule); !why.empty())
+    return why;
+  if (schedule.getCopy() > c.getCopyBytes())
+    return llvm::formatv("copies of {0} bytes need rows aligned to them, but "
+                         "rows of {1} x '{2}' are aligned to {3}",
+                         schedule.getCopy(), c.k, c.lhsElement,
+                         c.getCopyBytes());
+  int64_t bytes = family->getSharedMemory(c, schedule);
+  if (bytes > chip.sharedMemory)
+    return llvm::formatv("schedule needs {0} bytes of shared memory, {1} has "
+                         "{2}",
+                         bytes, chip.name, chip.sharedMemory);
+  return "";
+}
+
 LogicalResult verifySchedule(const Contraction &contraction, const Chip &chip,
                              ScheduleAttr schedule,
                              function_ref<InFlightDiagnostic()> emitError) {
-  if (schedule.getChip().getValue() != chip.name)
-    return emitError() << "schedule is for chip " << schedule.getChip()
-                       << ", but the target is \"" << chip.name << '"';
-  if (schedule.getFamily() == KernelFamily::Plain)
-    return success();
-  std::string why = schedule.getFamily() == KernelFamily::Reduce
-                        ? whyNotReduce(contraction)
-                        : whyNotMmaSync(contraction);
-  StringRef family = stringifyKernelFamily(schedule.getFamily());
-  if (!why.empty())
-    return emitError() << family << " cannot compute this: " << why;
-  if (static_cast<bool>(schedule.getWeights()) !=
-      static_cast<bool>(contraction.encoding))
-    return emitError() << family << " reads "
-                       << (contraction.encoding
-                               ? "encoded weights in fragment layout"
-                               : "plain weights row major");
-  if (contraction.encoding &&
-      failed(FragmentLayout::verify(emitError,
-                                    contraction.encoding.getStorageBits(),
-                                    schedule.getWeights().getTile())))
-    return failure();
-  if (schedule.getCopy() > contraction.getCopyBytes())
-    return emitError() << "copies of " << schedule.getCopy()
-                       << " bytes need rows aligned to them, but rows of "
-                       << contraction.k << " x " << contraction.lhsElement
-                       << " are aligned to " << contraction.getCopyBytes();
-  if (schedule.getFamily() == KernelFamily::MmaSync) {
-    int64_t panel = 128 / contraction.getLhsBytes();
-    if (schedule.getTileK() % (panel * schedule.getWarpsK()))
-      return emitError() << "tile k = " << schedule.getTileK()
-                         << " does not give each warp along k a multiple of "
-                         << panel << " columns (128 bytes)";
-  }
-  int64_t bytes = getSharedMemory(contraction, schedule);
-  if (bytes > chip.sharedMemory)
-    return emitError() << "schedule needs " << bytes
-                       << " bytes of shared memory, " << chip.name << " has "
-                       << chip.sharedMemory;
+  if (std::string why = whyNotSchedule(contraction, chip, schedule);
+      !why.empty())
+    return emitError() << why;
   return success();
 }
 

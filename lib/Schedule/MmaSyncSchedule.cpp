@@ -40,14 +40,18 @@ static int64_t getStageBytes(const Contraction &c, ArrayRef<int64_t> tile) {
   return (tile[0] + (c.encoding ? 0 : tile[1])) * tile[2] * c.getLhsBytes();
 }
 
-int64_t getSharedMemory(const Contraction &c, ScheduleAttr schedule) {
-  if (schedule.getFamily() == KernelFamily::Reduce)
-    return schedule.getWarpsK() * schedule.getTileN() * 4;
-  if (schedule.getFamily() == KernelFamily::Plain)
-    return 0;
+int64_t getMmaSyncSharedMemory(const Contraction &c, ScheduleAttr schedule) {
   return std::max(getStageBytes(c, schedule.getTile()) * schedule.getStages(),
                   (schedule.getWarpsK() - 1) * schedule.getTileM() *
                       schedule.getTileN() * 4);
+}
+
+/// Columns of a stage that one warp takes at least.
+static int64_t getPanelColumns(const Contraction &c) {
+  int64_t panel = kPanelBytes / c.getLhsBytes();
+  if (quant_tensor::LayoutAttr layout = c.getWeightLayout())
+    panel = std::max(panel, layout.getTile()[1]);
+  return panel;
 }
 
 /// What the decode and the accumulation promise.
@@ -91,9 +95,7 @@ ScheduleAttr chooseMmaSync(const Contraction &c, const Chip &chip,
   int64_t warpsM = tileM >= 64 ? 2 : 1;
   int64_t warpsN = std::clamp<int64_t>(tileN / 32, 1, kMaxWarps / warpsM);
   // The warps left over divide K within the block.
-  int64_t panel = kPanelBytes / c.getLhsBytes();
-  if (layout)
-    panel = std::max(panel, layout.getTile()[1]);
+  int64_t panel = getPanelColumns(c);
   int64_t warpsK = kMaxWarps / (warpsM * warpsN);
   int64_t paddedK = llvm::divideCeil(c.k, panel) * panel;
   while (warpsK > 1 && panel * warpsK > paddedK)
@@ -106,6 +108,70 @@ ScheduleAttr chooseMmaSync(const Contraction &c, const Chip &chip,
                            StringAttr::get(context, chip.name), tile,
                            {warpsM, warpsN, warpsK}, stages, c.getCopyBytes(),
                            /*splitK=*/1, layout, maxM, contract);
+}
+
+void enumerateMmaSync(const Contraction &c, const Chip &chip, int64_t maxM,
+                      SmallVectorImpl<ScheduleAttr> &schedules) {
+  MLIRContext *context = c.lhsElement.getContext();
+  quant_tensor::LayoutAttr layout = c.getWeightLayout();
+  auto name = StringAttr::get(context, chip.name);
+  ContractAttr contract = getContract(c);
+  int64_t bound = !ShapedType::isDynamic(c.m) ? c.m : maxM;
+  int64_t panel = getPanelColumns(c);
+  int64_t panels = llvm::divideCeil(c.k, panel);
+  // Where rows are plenty, small tiles only read the weights more often.
+  int64_t leastM = !bound || bound > 128 ? 32 : 8;
+  auto each = [&](int64_t tileM, int64_t tileN, int64_t warpsM, int64_t warpsN,
+                  int64_t warpsK) {
+    for (int64_t panelsPerWarp : {1, 2}) {
+      // The second panel, and warps along K, need columns of their own.
+      if (panelsPerWarp * warpsK > 1 && panelsPerWarp * warpsK / 2 >= panels)
+        continue;
+      int64_t tileK = panel * warpsK * panelsPerWarp;
+      for (int64_t stages : {2, 3, 4, 5, 6, 8}) {
+        // More stages than steps hold nothing.
+        if (stages > 2 && (stages - 2) * tileK >= c.k)
+          break;
+        schedules.push_back(ScheduleAttr::get(
+            context, KernelFamily::MmaSync, name, {tileM, tileN, tileK},
+            {warpsM, warpsN, warpsK}, stages, c.getCopyBytes(), /*splitK=*/1,
+            layout, maxM, contract));
+      }
+    }
+  };
+  for (int64_t tileM : {8, 16, 32, 64, 128, 256}) {
+    if (tileM < leastM)
+      continue;
+    // One tile that holds all rows is enough.
+    if (bound && tileM > 8 && tileM / 2 >= bound)
+      break;
+    for (int64_t tileN : {16, 32, 64, 128, 256}) {
+      if (tileN > 16 && tileN / 2 >= c.n)
+        break;
+      for (int64_t warpsM : {1, 2, 4})
+        for (int64_t warpsN : {1, 2, 4, 8})
+          for (int64_t warpsK : {1, 2, 4, 8}) {
+            int64_t warps = warpsM * warpsN * warpsK;
+            // Four warps feed the four tensor cores of an SM.
+            if (warps < 4 || warps > kMaxWarps || tileM % (8 * warpsM) ||
+                tileN % (16 * warpsN))
+              continue;
+            each(tileM, tileN, warpsM, warpsN, warpsK);
+          }
+    }
+  }
+}
+
+std::string whyNotMmaSyncSchedule(const Contraction &c, const Chip &,
+                                  ScheduleAttr schedule) {
+  if (std::string why = whyNotWeights(c, schedule); !why.empty())
+    return why;
+  int64_t panel = kPanelBytes / c.getLhsBytes();
+  if (schedule.getTileK() % (panel * schedule.getWarpsK()))
+    return llvm::formatv("tile k = {0} does not give each warp along k a "
+                         "multiple of {1} columns ({2} bytes)",
+                         schedule.getTileK(), panel, kPanelBytes);
+  return "";
 }
 
 } // namespace quantmlir::schedule

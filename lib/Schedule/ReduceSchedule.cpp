@@ -18,27 +18,69 @@ std::string whyNotReduce(const Contraction &c) {
   return whyNoDecode(c);
 }
 
-ScheduleAttr chooseReduce(const Contraction &c, const Chip &chip,
-                          int64_t maxM) {
+/// A schedule of `warpsN` x `warpsK` warps, whose numbers are the caller's.
+static ScheduleAttr makeReduce(const Contraction &c, const Chip &chip,
+                               int64_t maxM, int64_t warpsN, int64_t warpsK,
+                               int64_t stages) {
   MLIRContext *context = c.encoding.getContext();
-  // Eight warps share a row of weights along K, each with up to four 16-byte
-  // loads in flight: 64 KiB per SM with four blocks resident, which covers
-  // the latency of device memory.
   quant_tensor::LayoutAttr layout = c.getWeightLayout();
-  int64_t columns = layout.getTile()[1];
-  int64_t tiles = llvm::divideCeil(c.k, columns);
-  int64_t warps = llvm::bit_floor<uint64_t>(std::min<int64_t>(8, tiles));
-  int64_t stages =
-      llvm::bit_floor<uint64_t>(std::clamp<int64_t>(tiles / warps, 1, 4));
   bool rounds =
       c.encoding.hasZeroPoint() && isa<FloatType>(c.encoding.getZeroPoint());
   auto contract = ContractAttr::get(context, std::ldexp(1.0, -24),
                                     rounds ? std::ldexp(1.0, -24) : 0.0, 0.0);
-  return ScheduleAttr::get(context, KernelFamily::Reduce,
-                           StringAttr::get(context, chip.name),
-                           {1, FragmentLayout::rows, columns * warps},
-                           {1, 1, warps}, stages, c.getCopyBytes(),
-                           /*splitK=*/1, layout, maxM, contract);
+  return ScheduleAttr::get(
+      context, KernelFamily::Reduce, StringAttr::get(context, chip.name),
+      {1, FragmentLayout::rows * warpsN, layout.getTile()[1] * warpsK},
+      {1, warpsN, warpsK}, stages, c.getCopyBytes(), /*splitK=*/1, layout, maxM,
+      contract);
+}
+
+/// Tiles of columns that a row of weights has.
+static int64_t countTiles(const Contraction &c) {
+  return llvm::divideCeil(c.k, c.getWeightLayout().getTile()[1]);
+}
+
+ScheduleAttr chooseReduce(const Contraction &c, const Chip &chip,
+                          int64_t maxM) {
+  // Eight warps share a row of weights along K, each with up to four 16-byte
+  // loads in flight: 64 KiB per SM with four blocks resident, which covers
+  // the latency of device memory.
+  int64_t tiles = countTiles(c);
+  int64_t warps = llvm::bit_floor<uint64_t>(std::min<int64_t>(8, tiles));
+  int64_t stages =
+      llvm::bit_floor<uint64_t>(std::clamp<int64_t>(tiles / warps, 1, 4));
+  return makeReduce(c, chip, maxM, /*warpsN=*/1, warps, stages);
+}
+
+void enumerateReduce(const Contraction &c, const Chip &chip, int64_t maxM,
+                     SmallVectorImpl<ScheduleAttr> &schedules) {
+  int64_t tiles = countTiles(c);
+  for (int64_t warpsN : {1, 2, 4, 8}) {
+    // Warps beyond the weights' rows would compute nothing.
+    if (warpsN > 1 && FragmentLayout::rows * warpsN / 2 >= c.n)
+      break;
+    for (int64_t warpsK : {1, 2, 4, 8, 16}) {
+      // Nor would those beyond the columns, nor stages that none has.
+      if (warpsK > 1 && warpsK / 2 >= tiles)
+        break;
+      if (warpsN * warpsK > 16)
+        break;
+      for (int64_t stages : {1, 2, 3, 4, 6, 8})
+        if (stages == 1 || stages * warpsK <= tiles)
+          schedules.push_back(
+              makeReduce(c, chip, maxM, warpsN, warpsK, stages));
+    }
+  }
+}
+
+std::string whyNotReduceSchedule(const Contraction &c, const Chip &,
+                                 ScheduleAttr schedule) {
+  return whyNotWeights(c, schedule);
+}
+
+int64_t getReduceSharedMemory(const Contraction &, ScheduleAttr schedule) {
+  // A sum of each warp along k for each output.
+  return schedule.getWarpsK() * schedule.getTileN() * 4;
 }
 
 } // namespace quantmlir::schedule

@@ -42,6 +42,11 @@ struct Contraction {
 /// Why no kernel decodes the encoded weights; empty where one does.
 std::string whyNoDecode(const Contraction &contraction);
 
+/// Why the layout in which `schedule` reads the weights is not one of theirs:
+/// fragment for encoded weights, row major for plain ones. Empty where it is.
+std::string whyNotWeights(const Contraction &contraction,
+                          quant_tile::ScheduleAttr schedule);
+
 /// Why a family cannot compute a contraction; empty where it can.
 std::string whyNotReduce(const Contraction &contraction);
 std::string whyNotMmaSync(const Contraction &contraction);
@@ -53,12 +58,39 @@ quant_tile::ScheduleAttr chooseReduce(const Contraction &contraction,
 quant_tile::ScheduleAttr chooseMmaSync(const Contraction &contraction,
                                        const Chip &chip, int64_t maxM);
 
+/// Appends the schedules of a family that a tuner should try.
+void enumerateReduce(
+    const Contraction &contraction, const Chip &chip, int64_t maxM,
+    llvm::SmallVectorImpl<quant_tile::ScheduleAttr> &schedules);
+void enumerateMmaSync(
+    const Contraction &contraction, const Chip &chip, int64_t maxM,
+    llvm::SmallVectorImpl<quant_tile::ScheduleAttr> &schedules);
+
+/// Why a family cannot obey `schedule`, for what only it wants; empty where it
+/// can.
+std::string whyNotReduceSchedule(const Contraction &contraction,
+                                 const Chip &chip,
+                                 quant_tile::ScheduleAttr schedule);
+std::string whyNotMmaSyncSchedule(const Contraction &contraction,
+                                  const Chip &chip,
+                                  quant_tile::ScheduleAttr schedule);
+
+/// Bytes of shared memory that a block of a family's `schedule` uses.
+int64_t getReduceSharedMemory(const Contraction &contraction,
+                              quant_tile::ScheduleAttr schedule);
+int64_t getMmaSyncSharedMemory(const Contraction &contraction,
+                               quant_tile::ScheduleAttr schedule);
+
 /// Bytes of shared memory that a block of `schedule` uses.
 int64_t getSharedMemory(const Contraction &contraction,
                         quant_tile::ScheduleAttr schedule);
 
-/// Checks that `schedule`, which may be handwritten, can be obeyed for
-/// `contraction` on `chip`.
+/// Why `schedule`, which may be handwritten, cannot be obeyed for `contraction`
+/// on `chip`; empty where it can.
+std::string whyNotSchedule(const Contraction &contraction, const Chip &chip,
+                           quant_tile::ScheduleAttr schedule);
+
+/// Checks that `schedule` can be obeyed, and says why where it cannot.
 mlir::LogicalResult
 verifySchedule(const Contraction &contraction, const Chip &chip,
                quant_tile::ScheduleAttr schedule,

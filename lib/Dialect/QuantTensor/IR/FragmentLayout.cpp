@@ -3,6 +3,7 @@
 #include "quantmlir/Dialect/QuantTensor/IR/FragmentLayout.h"
 
 #include "mlir/IR/AffineExpr.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -17,27 +18,33 @@ int64_t FragmentLayout::getPreferredColumns(unsigned width) {
   return segmentColumns * std::max<int64_t>(1, 8 / width);
 }
 
+std::string FragmentLayout::whyNot(unsigned width, ArrayRef<int64_t> tile) {
+  if (!isSupportedWidth(width))
+    return llvm::formatv(
+        "a fragment layout holds codes of 2, 4 or 8 bits, got {0}", width);
+  if (tile.size() != 2 || tile[0] != rows || tile[1] <= 0 ||
+      tile[1] % segmentColumns)
+    return llvm::formatv("the tile of a fragment layout has {0} rows and a "
+                         "multiple of {1} columns",
+                         rows, segmentColumns);
+  int64_t words = tile[1] / segmentColumns * (width / 2);
+  if (words > 4 && words % 4)
+    return llvm::formatv(
+        "a fragment tile of {0} columns gives each lane {1} words, which is no "
+        "whole number of 16-byte loads",
+        tile[1], words);
+  if (words == 3)
+    return llvm::formatv("a fragment tile of {0} columns gives each lane 3 "
+                         "words, expected 1, 2 or a multiple of 4",
+                         tile[1]);
+  return "";
+}
+
 LogicalResult
 FragmentLayout::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
                        unsigned width, ArrayRef<int64_t> tile) {
-  if (!isSupportedWidth(width))
-    return emitError() << "a fragment layout holds codes of 2, 4 or 8 bits, "
-                          "got "
-                       << width;
-  if (tile.size() != 2 || tile[0] != rows || tile[1] <= 0 ||
-      tile[1] % segmentColumns)
-    return emitError() << "the tile of a fragment layout has " << rows
-                       << " rows and a multiple of " << segmentColumns
-                       << " columns";
-  int64_t words = tile[1] / segmentColumns * (width / 2);
-  if (words > 4 && words % 4)
-    return emitError() << "a fragment tile of " << tile[1]
-                       << " columns gives each lane " << words
-                       << " words, which is no whole number of 16-byte loads";
-  if (words == 3)
-    return emitError() << "a fragment tile of " << tile[1]
-                       << " columns gives each lane 3 words, expected 1, 2 or "
-                          "a multiple of 4";
+  if (std::string why = whyNot(width, tile); !why.empty())
+    return emitError() << why;
   return success();
 }
 

@@ -13,6 +13,7 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 
+#include <string>
 #include <utility>
 
 namespace quantmlir::quant_tensor {
@@ -63,6 +64,10 @@ public:
   static constexpr int64_t lanes = 32;
   /// Consecutive columns of a segment that one lane owns.
   static constexpr int64_t runColumns = 8;
+
+  /// Why codes of `width` bits cannot be laid out in tiles of `tile` ([rows,
+  /// columns]): what is expected. Empty where they can.
+  static std::string whyNot(unsigned width, llvm::ArrayRef<int64_t> tile);
 
   /// Checks that codes of `width` bits can be laid out in tiles of `tile`
   /// ([rows, columns]) and says what is expected otherwise.

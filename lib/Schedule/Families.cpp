@@ -1,0 +1,47 @@
+//===- Families.cpp - The kernel families and their schedules -------------===//
+
+#include "quantmlir/Schedule/Families.h"
+
+#include "llvm/ADT/SetVector.h"
+
+using namespace mlir;
+using namespace quantmlir::quant_tile;
+
+namespace quantmlir::schedule {
+
+static constexpr Family kFamilies[] = {
+    {KernelFamily::Reduce,
+     [](const Contraction &c, const Chip &) { return whyNotReduce(c); },
+     chooseReduce, enumerateReduce, whyNotReduceSchedule,
+     getReduceSharedMemory},
+    {KernelFamily::MmaSync,
+     [](const Contraction &c, const Chip &) { return whyNotMmaSync(c); },
+     chooseMmaSync, enumerateMmaSync, whyNotMmaSyncSchedule,
+     getMmaSyncSharedMemory},
+};
+
+ArrayRef<Family> getFamilies() { return kFamilies; }
+
+const Family *lookupFamily(KernelFamily kind) {
+  const Family *family = llvm::find_if(
+      kFamilies, [&](const Family &known) { return known.kind == kind; });
+  return family == std::end(kFamilies) ? nullptr : family;
+}
+
+SmallVector<ScheduleAttr> enumerateSchedules(const Contraction &contraction,
+                                             const Chip &chip, int64_t maxM) {
+  llvm::SetVector<ScheduleAttr> result;
+  for (const Family &family : kFamilies) {
+    if (!family.whyNot(contraction, chip).empty())
+      continue;
+    SmallVector<ScheduleAttr> candidates = {
+        family.choose(contraction, chip, maxM)};
+    family.enumerate(contraction, chip, maxM, candidates);
+    for (ScheduleAttr schedule : candidates)
+      if (whyNotSchedule(contraction, chip, schedule).empty())
+        result.insert(schedule);
+  }
+  return result.takeVector();
+}
+
+} // namespace quantmlir::schedule
