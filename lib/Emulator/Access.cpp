@@ -5,14 +5,15 @@
 using namespace quantmlir::emulator;
 using llvm::Twine;
 
-/// Where the bytes of a faulty access are: read as zeros, written to no end.
-static char *getScratch(uint64_t size) {
+char *quantmlir::emulator::getScratch(uint64_t size) {
+  if (size > (1 << 20))
+    return nullptr;
   static thread_local std::vector<char> scratch;
   scratch.assign(std::max<uint64_t>(size, 64), 0);
   return scratch.data();
 }
 
-static const char *verb(AccessKind kind) {
+const char *quantmlir::emulator::verb(AccessKind kind) {
   switch (kind) {
   case AccessKind::Read:
     return "read";
@@ -60,7 +61,15 @@ char *Thread::access(uint64_t pointer, Space space, uint64_t size,
       return accessShared(cluster->blocks[rank], pointer & 0xffffffff, size,
                           alignment, kind);
   }
-  return accessHost(pointer, size);
+  if (pointer & address::localTag)
+    return accessLocal(pointer, size, alignment, kind);
+  if (pointer & address::constantTag)
+    return accessConstant(pointer, size, alignment, kind);
+  report(FindingKind::InvalidPointer,
+         llvm::formatv("{0} of {1} bytes through {2:x}, which points to no "
+                       "buffer, shared or local memory",
+                       verb(kind), size, pointer));
+  return getScratch(size);
 }
 
 uint64_t quantmlir::emulator::castPointer(Thread &thread, uint64_t pointer,
@@ -89,26 +98,6 @@ uint64_t quantmlir::emulator::castPointer(Thread &thread, uint64_t pointer,
   default:
     return address::sharedTag | rank << address::rankShift | offset;
   }
-}
-
-//===----------------------------------------------------------------------===//
-// Host memory: local variables and constants
-//===----------------------------------------------------------------------===//
-
-char *Thread::accessHost(uint64_t pointer, uint64_t size) {
-  uint64_t bottom = reinterpret_cast<uint64_t>(stackBottom);
-  if (pointer >= bottom && pointer + size <= bottom + cluster->stackStride)
-    return reinterpret_cast<char *>(pointer);
-  for (const ConstantRange &range : launch().kernel.constants) {
-    uint64_t begin = reinterpret_cast<uint64_t>(range.begin);
-    if (pointer >= begin && pointer + size <= begin + range.size)
-      return reinterpret_cast<char *>(pointer);
-  }
-  report(FindingKind::InvalidPointer,
-         llvm::formatv("access of {0} bytes through {1:x}, which points to no "
-                       "buffer, shared or local memory",
-                       size, pointer));
-  return getScratch(size);
 }
 
 //===----------------------------------------------------------------------===//

@@ -17,16 +17,29 @@ static uint64_t getOffset(uint64_t address) {
 
 uint64_t GlobalMemory::registerBuffer(llvm::StringRef name,
                                       llvm::MutableArrayRef<char> data,
-                                      BufferRole role) {
+                                      BufferRole role, unsigned elementBytes) {
   auto buffer = std::make_unique<Buffer>();
   buffer->name = name.str();
   buffer->data = data.data();
   buffer->size = data.size();
   buffer->role = role;
+  buffer->elementBytes = elementBytes;
   if (role == BufferRole::Output || role == BufferRole::Temporary)
     buffer->written.assign(data.size(), 0);
   buffers.push_back(std::move(buffer));
   return address::globalTag | uint64_t(buffers.size()) << address::bufferShift;
+}
+
+llvm::Error GlobalMemory::describeBuffer(uint64_t address, llvm::StringRef name,
+                                         BufferRole role,
+                                         unsigned elementBytes) {
+  auto buffer = find(address, 0);
+  if (!buffer)
+    return buffer.takeError();
+  (*buffer)->name = name.str();
+  (*buffer)->role = role;
+  (*buffer)->elementBytes = elementBytes;
+  return llvm::Error::success();
 }
 
 void GlobalMemory::unregisterBuffer(uint64_t address) {
@@ -72,13 +85,15 @@ static std::optional<Finding> checkWritten(const Buffer &buffer,
   uint64_t missing = llvm::count(range, 0);
   if (!missing)
     return std::nullopt;
-  return Finding{
-      FindingKind::UnwrittenOutput, location,
+  uint64_t first = offset + (llvm::find(range, 0) - range.begin());
+  std::string message =
       llvm::formatv("{0} of {1} bytes of output buffer '{2}' were never "
                     "written, the first is byte {3}",
-                    missing, size, buffer.name,
-                    offset + (llvm::find(range, 0) - range.begin())),
-      std::nullopt, std::nullopt};
+                    missing, size, buffer.name, first);
+  if (buffer.elementBytes > 1)
+    message += llvm::formatv(" (element {0})", first / buffer.elementBytes);
+  return Finding{FindingKind::UnwrittenOutput, location, message, std::nullopt,
+                 std::nullopt};
 }
 
 llvm::Expected<Report> GlobalMemory::read(void *to, uint64_t address,

@@ -4,6 +4,7 @@
 #include "Machine.h"
 #include "mlir/Interfaces/DataLayoutInterfaces.h"
 #include "quantmlir/Emulator/EmulatableOpInterface.h"
+#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 using namespace quantmlir::emulator;
@@ -15,10 +16,10 @@ enum : unsigned { Generic = 0, Global = 1, SharedCta = 3, SharedCluster = 7 };
 
 class Instrumenter {
 public:
-  Instrumenter(ModuleOp module, const llvm::StringMap<uint32_t> &sharedOffsets,
+  Instrumenter(ModuleOp module, const llvm::StringMap<uint64_t> &addresses,
                std::vector<Site> &sites)
-      : module(module), layout(module), sharedOffsets(sharedOffsets),
-        sites(sites), context(module.getContext()),
+      : module(module), layout(module), addresses(addresses), sites(sites),
+        context(module.getContext()),
         pointer(LLVM::LLVMPointerType::get(context)),
         i32(IntegerType::get(context, 32)), i64(IntegerType::get(context, 64)) {
   }
@@ -33,6 +34,15 @@ private:
   LogicalResult rewriteAddressCast(LLVM::AddrSpaceCastOp op);
   LogicalResult rewriteInstruction(EmulatableOpInterface op);
   LogicalResult rewriteCopy(Operation *op);
+  LogicalResult rewriteAlloca(LLVM::AllocaOp op);
+  LogicalResult rewriteLifetime(Operation *op);
+  /// Lets the emulator see a divisor first: one that the host traps on is a
+  /// finding, and the program goes on with another.
+  LogicalResult rewriteDivision(Operation *op, bool isSigned);
+  /// Counts a step before `op`.
+  void addStep(Operation *op, OpBuilder builder);
+  void addSteps(LLVM::LLVMFuncOp function);
+  void endLocals(LLVM::LLVMFuncOp function);
   /// Sends the address operand of `op` through the emulator.
   LogicalResult rewriteAccess(Operation *op, OpOperand &address, Type accessed,
                               std::optional<uint64_t> alignment,
@@ -52,7 +62,7 @@ private:
 
   ModuleOp module;
   DataLayout layout;
-  const llvm::StringMap<uint32_t> &sharedOffsets;
+  const llvm::StringMap<uint64_t> &addresses;
   std::vector<Site> &sites;
   MLIRContext *context;
   LLVM::LLVMPointerType pointer;
@@ -81,29 +91,26 @@ Space getSpace(Value pointer) {
   }
 }
 
-/// Whether `address` is plainly inside a local variable of the function.
-bool isLocal(Value address) {
-  while (Operation *op = address.getDefiningOp()) {
-    if (isa<LLVM::AllocaOp>(op))
-      return true;
-    if (!isa<LLVM::GEPOp, LLVM::BitcastOp, LLVM::AddrSpaceCastOp>(op))
-      return false;
-    address = op->getOperand(0);
-  }
-  return false;
-}
-
 /// The alignment NVPTX wants of an access that does not say one.
 uint64_t getNaturalAlignment(Type type, const DataLayout &layout) {
-  if (auto vector = dyn_cast<VectorType>(type))
-    return llvm::PowerOf2Ceil(layout.getTypeSize(vector));
-  return layout.getTypeABIAlignment(type);
+  if (auto array = dyn_cast<LLVM::LLVMArrayType>(type))
+    return getNaturalAlignment(array.getElementType(), layout);
+  if (auto record = dyn_cast<LLVM::LLVMStructType>(type)) {
+    uint64_t alignment = 1;
+    for (Type member : record.getBody())
+      alignment =
+          std::max(alignment,
+                   record.isPacked() ? 1 : getNaturalAlignment(member, layout));
+    return alignment;
+  }
+  // Not the layout's ABI alignment: a module that says nothing has i64 aligned
+  // to 4 bytes there.
+  return llvm::PowerOf2Ceil(layout.getTypeSize(type).getFixedValue());
 }
 
 /// Ops of the LLVM dialect that have an effect and yet need no rewriting.
 bool isHarmless(Operation *op) {
-  return isa<LLVM::AllocaOp, LLVM::LifetimeStartOp, LLVM::LifetimeEndOp,
-             LLVM::AssumeOp, LLVM::UnreachableOp, LLVM::DbgValueOp,
+  return isa<LLVM::AssumeOp, LLVM::UnreachableOp, LLVM::DbgValueOp,
              LLVM::DbgDeclareOp, LLVM::NoAliasScopeDeclOp>(op) ||
          op->hasTrait<OpTrait::IsTerminator>();
 }
@@ -137,6 +144,12 @@ LogicalResult Instrumenter::run() {
   declare(accessSymbol, pointer, {pointer, i32, i64});
   declare(rangeSymbol, pointer, {pointer, i32, i64, i64});
   declare(executeSymbol, nothing, {pointer, i32, pointer, pointer});
+  declare(stepSymbol, nothing, {pointer, i32});
+  declare(divisorSymbol, i64, {pointer, i32, i64, i64});
+  declare(localSymbol, i64, {pointer, i32, i64});
+  declare(countLocalsSymbol, i64, {pointer});
+  declare(endLocalsSymbol, nothing, {pointer, i64});
+  declare(clearLocalSymbol, nothing, {pointer, i64});
   return success();
 }
 
@@ -147,6 +160,9 @@ LogicalResult Instrumenter::rewriteFunction(LLVM::LLVMFuncOp function) {
   SmallVector<Operation *> ops;
   function.getBody().walk([&](Operation *op) { ops.push_back(op); });
   LogicalResult result = success();
+  addSteps(function);
+  if (llvm::any_of(ops, [](Operation *op) { return isa<LLVM::AllocaOp>(op); }))
+    endLocals(function);
   // All unknown ops are told, not only the first.
   for (Operation *op : ops)
     if (failed(rewrite(op)))
@@ -183,7 +199,15 @@ LogicalResult Instrumenter::rewrite(Operation *op) {
                              exchange.getAlignment(), AccessKind::Atomic, true);
       })
       .Case([&](LLVM::MemcpyOp copy) { return rewriteCopy(copy); })
+      .Case([&](LLVM::MemmoveOp move) { return rewriteCopy(move); })
       .Case([&](LLVM::MemsetOp set) { return rewriteCopy(set); })
+      .Case([&](LLVM::AllocaOp alloca) { return rewriteAlloca(alloca); })
+      .Case<LLVM::LifetimeStartOp, LLVM::LifetimeEndOp>(
+          [&](Operation *op) { return rewriteLifetime(op); })
+      .Case<LLVM::SDivOp, LLVM::SRemOp>(
+          [&](Operation *op) { return rewriteDivision(op, true); })
+      .Case<LLVM::UDivOp, LLVM::URemOp>(
+          [&](Operation *op) { return rewriteDivision(op, false); })
       .Case([&](LLVM::CallOp call) { return rewriteCall(call); })
       .Case([&](LLVM::AddressOfOp op) { return rewriteAddressOf(op); })
       .Case([&](LLVM::AddrSpaceCastOp op) { return rewriteAddressCast(op); })
@@ -202,8 +226,6 @@ LogicalResult Instrumenter::rewriteAccess(Operation *op, OpOperand &address,
                                           Type accessed,
                                           std::optional<uint64_t> alignment,
                                           AccessKind kind, bool mayPoll) {
-  if (isLocal(address.get()))
-    return success();
   Site &site = addSite(op);
   site.space = getSpace(address.get());
   site.kind = kind;
@@ -231,13 +253,16 @@ LogicalResult Instrumenter::rewriteCopy(Operation *op) {
   if (length.getType() != i64)
     length = LLVM::ZExtOp::create(builder, loc, i64, length);
   unsigned pointers = isa<LLVM::MemsetOp>(op) ? 1 : 2;
+  auto argAttrs = op->getAttrOfType<ArrayAttr>("arg_attrs");
   for (unsigned i = 0; i < pointers; ++i) {
     Value address = op->getOperand(i);
-    if (isLocal(address))
-      continue;
     Site &site = addSite(op);
     site.space = getSpace(address);
     site.kind = i == 0 ? AccessKind::Write : AccessKind::Read;
+    if (argAttrs)
+      if (auto attrs = dyn_cast<DictionaryAttr>(argAttrs[i]))
+        if (auto alignment = attrs.getAs<IntegerAttr>("llvm.align"))
+          site.alignment = alignment.getInt();
     Value bits = LLVM::PtrToIntOp::create(builder, loc, i64, address);
     auto call = LLVM::CallOp::create(
         builder, loc, pointer, rangeSymbol,
@@ -249,9 +274,9 @@ LogicalResult Instrumenter::rewriteCopy(Operation *op) {
 }
 
 LogicalResult Instrumenter::rewriteAddressOf(LLVM::AddressOfOp op) {
-  auto offset = sharedOffsets.find(op.getGlobalName());
-  if (offset == sharedOffsets.end())
-    return success(); // a constant, which stays where the JIT puts it
+  auto offset = addresses.find(op.getGlobalName());
+  if (offset == addresses.end())
+    return op.emitOpError("is not known to the emulator");
   OpBuilder builder(op);
   Value value = constant(builder, op.getLoc(), i64, offset->second);
   Value address =
@@ -297,6 +322,127 @@ LogicalResult Instrumenter::rewriteAddressCast(LLVM::AddrSpaceCastOp op) {
   op.replaceAllUsesWith(address);
   op.erase();
   return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Local variables
+//===----------------------------------------------------------------------===//
+
+LogicalResult Instrumenter::rewriteAlloca(LLVM::AllocaOp op) {
+  OpBuilder builder(op);
+  Location loc = op.getLoc();
+  Site &site = addSite(op);
+  site.size = layout.getTypeSize(op.getElemType());
+  site.alignment =
+      std::max<uint64_t>(op.getAlignment().value_or(0),
+                         getNaturalAlignment(op.getElemType(), layout));
+  Value count = op.getArraySize();
+  if (count.getType() != i64)
+    count = LLVM::ZExtOp::create(builder, loc, i64, count);
+  auto call = LLVM::CallOp::create(
+      builder, loc, i64, localSymbol,
+      ValueRange{thread, constant(builder, loc, i32, site.id), count});
+  Value address =
+      LLVM::IntToPtrOp::create(builder, loc, op.getType(), call.getResult());
+  op.replaceAllUsesWith(address);
+  op.erase();
+  return success();
+}
+
+LogicalResult Instrumenter::rewriteLifetime(Operation *op) {
+  OpBuilder builder(op);
+  Value variable = op->getOperand(op->getNumOperands() - 1);
+  Value bits = LLVM::PtrToIntOp::create(builder, op->getLoc(), i64, variable);
+  LLVM::CallOp::create(builder, op->getLoc(), TypeRange(), clearLocalSymbol,
+                       ValueRange{thread, bits});
+  op->erase();
+  return success();
+}
+
+void Instrumenter::endLocals(LLVM::LLVMFuncOp function) {
+  OpBuilder builder = OpBuilder::atBlockBegin(&function.getBody().front());
+  Value count = LLVM::CallOp::create(builder, function.getLoc(), i64,
+                                     countLocalsSymbol, ValueRange{thread})
+                    .getResult();
+  function.walk([&](LLVM::ReturnOp op) {
+    builder.setInsertionPoint(op);
+    LLVM::CallOp::create(builder, op.getLoc(), TypeRange(), endLocalsSymbol,
+                         ValueRange{thread, count});
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// What the host must not meet: divisions by zero, loops without end
+//===----------------------------------------------------------------------===//
+
+LogicalResult Instrumenter::rewriteDivision(Operation *op, bool isSigned) {
+  auto type = dyn_cast<IntegerType>(op->getResult(0).getType());
+  APInt known;
+  if (matchPattern(op->getOperand(1), m_ConstantInt(&known)) &&
+      !known.isZero() && !(isSigned && known.isAllOnes()))
+    return success();
+  if (!type || type.getWidth() > 64)
+    return op->emitOpError(
+        "of this type by what is not constant is not known to the emulator");
+  OpBuilder builder(op);
+  Location loc = op->getLoc();
+  Site &site = addSite(op);
+  site.size = type.getWidth();
+  site.isSigned = isSigned;
+  auto widen = [&](Value value) -> Value {
+    if (type == i64)
+      return value;
+    if (isSigned)
+      return LLVM::SExtOp::create(builder, loc, i64, value);
+    return LLVM::ZExtOp::create(builder, loc, i64, value);
+  };
+  Value dividend = widen(op->getOperand(0)), divisor = widen(op->getOperand(1));
+  Value safe = LLVM::CallOp::create(
+                   builder, loc, i64, divisorSymbol,
+                   ValueRange{thread, constant(builder, loc, i32, site.id),
+                              dividend, divisor})
+                   .getResult();
+  if (type != i64)
+    safe = LLVM::TruncOp::create(builder, loc, type, safe);
+  op->setOperand(1, safe);
+  return success();
+}
+
+void Instrumenter::addStep(Operation *op, OpBuilder builder) {
+  uint32_t id = addSite(op).id;
+  LLVM::CallOp::create(
+      builder, op->getLoc(), TypeRange(), stepSymbol,
+      ValueRange{thread, constant(builder, op->getLoc(), i32, id)});
+}
+
+/// Every cycle of blocks has an edge back to a block that a depth-first walk
+/// has entered and not left.
+void Instrumenter::addSteps(LLVM::LLVMFuncOp function) {
+  Region &body = function.getBody();
+  addStep(function, OpBuilder::atBlockBegin(&body.front()));
+  enum State { New, Open, Done };
+  llvm::DenseMap<mlir::Block *, State> states;
+  SmallVector<std::pair<mlir::Block *, unsigned>> path = {{&body.front(), 0}};
+  states[&body.front()] = Open;
+  llvm::SetVector<mlir::Block *> latches;
+  while (!path.empty()) {
+    auto &[block, next] = path.back();
+    if (next == block->getNumSuccessors()) {
+      states[block] = Done;
+      path.pop_back();
+      continue;
+    }
+    mlir::Block *successor = block->getSuccessor(next++);
+    State &state = states[successor];
+    if (state == Open)
+      latches.insert(block);
+    if (state != New)
+      continue;
+    state = Open;
+    path.push_back({successor, 0});
+  }
+  for (mlir::Block *latch : latches)
+    addStep(latch->getTerminator(), OpBuilder(latch->getTerminator()));
 }
 
 //===----------------------------------------------------------------------===//
@@ -384,7 +530,7 @@ LogicalResult Instrumenter::rewriteInstruction(EmulatableOpInterface op) {
 
 LogicalResult
 quantmlir::emulator::instrument(ModuleOp module,
-                                const llvm::StringMap<uint32_t> &sharedOffsets,
+                                const llvm::StringMap<uint64_t> &addresses,
                                 std::vector<Site> &sites) {
-  return Instrumenter(module, sharedOffsets, sites).run();
+  return Instrumenter(module, addresses, sites).run();
 }

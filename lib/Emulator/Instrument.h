@@ -14,18 +14,31 @@ namespace quantmlir::emulator {
 ///   void *accessSymbol(Thread *, i32 site, i64 pointer)
 ///   void *rangeSymbol(Thread *, i32 site, i64 pointer, i64 size)
 ///   void  executeSymbol(Thread *, i32 site, void *operands, void *results)
+///   void  stepSymbol(Thread *, i32 site)        at backward branches and calls
+///   i64   divisorSymbol(Thread *, i32 site, i64 dividend, i64 divisor)
+///   i64   localSymbol(Thread *, i32 site, i64 size)           at an alloca
+///   i64   countLocalsSymbol(Thread *)                         at a call's
+///   start void  endLocalsSymbol(Thread *, i64 count)                at its end
+///   void  clearLocalSymbol(Thread *, i64 pointer)             at lifetime
+///   markers
 constexpr const char *accessSymbol = "quantmlir_emulator_access";
 constexpr const char *rangeSymbol = "quantmlir_emulator_access_range";
 constexpr const char *executeSymbol = "quantmlir_emulator_execute";
+constexpr const char *stepSymbol = "quantmlir_emulator_step";
+constexpr const char *divisorSymbol = "quantmlir_emulator_divisor";
+constexpr const char *localSymbol = "quantmlir_emulator_local";
+constexpr const char *countLocalsSymbol = "quantmlir_emulator_count_locals";
+constexpr const char *endLocalsSymbol = "quantmlir_emulator_end_locals";
+constexpr const char *clearLocalSymbol = "quantmlir_emulator_clear_local";
 
 /// Rewrites the functions of `module`, which hold LLVM dialect ops and
 /// emulatable instructions, into code for the host: every function takes the
-/// running thread first, accesses of anything but local variables go through
-/// the emulator, instructions become calls, and shared variables the offsets
-/// that `sharedOffsets` says. Adds a site for each; an op that the emulator
-/// does not know is an error at its location.
+/// running thread first, accesses go through the emulator, instructions become
+/// calls, and the addresses of global variables those that `addresses` says:
+/// offsets of shared ones, tagged numbers of constants. Adds a site for each;
+/// an op that the emulator does not know is an error at its location.
 llvm::LogicalResult instrument(mlir::ModuleOp module,
-                               const llvm::StringMap<uint32_t> &sharedOffsets,
+                               const llvm::StringMap<uint64_t> &addresses,
                                std::vector<Site> &sites);
 
 /// Tells `add` the conversions of narrow floats that compiled code may call.

@@ -34,7 +34,48 @@ static char *accessRange(Thread *thread, uint32_t id, uint64_t pointer,
                          uint64_t size) {
   const Site &site = thread->launch().kernel.sites[id];
   thread->site = id;
-  return thread->access(pointer, site.space, size, 1, site.kind);
+  if (!size)
+    return nullptr;
+  char *data =
+      thread->access(pointer, site.space, size, site.alignment, site.kind);
+  if (!data)
+    thread->giveUp();
+  return data;
+}
+
+static void step(Thread *thread, uint32_t id) { thread->step(id); }
+
+static int64_t checkDivisor(Thread *thread, uint32_t id, int64_t dividend,
+                            int64_t divisor) {
+  const Site &site = thread->launch().kernel.sites[id];
+  bool overflows =
+      site.isSigned && divisor == -1 && dividend == llvm::minIntN(site.size);
+  if (divisor && !overflows)
+    return divisor;
+  thread->site = id;
+  thread->report(FindingKind::InvalidOperand,
+                 divisor ? "the quotient does not fit its type"
+                         : "division by zero");
+  return 1;
+}
+
+static uint64_t makeLocal(Thread *thread, uint32_t id, uint64_t count) {
+  const Site &site = thread->launch().kernel.sites[id];
+  thread->site = id;
+  uint64_t size;
+  if (__builtin_mul_overflow(count, uint64_t(site.size), &size))
+    size = ~uint64_t(0);
+  return thread->makeLocal(size, site.alignment);
+}
+
+static uint64_t countLocals(Thread *thread) { return thread->locals.size(); }
+
+static void endLocals(Thread *thread, uint64_t count) {
+  thread->endLocals(count);
+}
+
+static void clearLocal(Thread *thread, uint64_t pointer) {
+  thread->clearLocal(pointer);
 }
 
 static void execute(Thread *thread, uint32_t id, char *operands,
@@ -113,8 +154,8 @@ constexpr uint32_t dynamicAlignment = 1024;
 } // namespace
 
 /// Gives each shared variable of `module` its offset and removes it.
-static llvm::StringMap<uint32_t> layOutShared(ModuleOp module, Kernel &kernel) {
-  llvm::StringMap<uint32_t> offsets;
+static llvm::StringMap<uint64_t> layOutShared(ModuleOp module, Kernel &kernel) {
+  llvm::StringMap<uint64_t> offsets;
   DataLayout layout(module);
   uint32_t end = 0;
   std::vector<LLVM::GlobalOp> dynamic;
@@ -154,6 +195,12 @@ static llvm::orc::SymbolMap makeSymbols(llvm::orc::MangleAndInterner intern) {
   add(accessSymbol, reinterpret_cast<void *>(&access));
   add(rangeSymbol, reinterpret_cast<void *>(&accessRange));
   add(executeSymbol, reinterpret_cast<void *>(&execute));
+  add(stepSymbol, reinterpret_cast<void *>(&step));
+  add(divisorSymbol, reinterpret_cast<void *>(&checkDivisor));
+  add(localSymbol, reinterpret_cast<void *>(&makeLocal));
+  add(countLocalsSymbol, reinterpret_cast<void *>(&countLocals));
+  add(endLocalsSymbol, reinterpret_cast<void *>(&endLocals));
+  add(clearLocalSymbol, reinterpret_cast<void *>(&clearLocal));
   addFloatSupport(add);
   return map;
 }
@@ -177,17 +224,23 @@ llvm::Expected<std::unique_ptr<Kernel>> Kernel::compile(gpu::GPUModuleOp from,
   for (Type type : function.getArgumentTypes())
     if (!type.isIntOrIndexOrFloat() && !isa<LLVM::LLVMPointerType>(type))
       return fail("it has a parameter that is neither number nor pointer");
-  auto offsets = layOutShared(*module, *kernel);
-  if (failed(instrument(*module, offsets, kernel->sites)))
-    return fail("it has instructions that the emulator does not know");
-  std::vector<std::pair<std::string, uint64_t>> constants;
+  auto addresses = layOutShared(*module, *kernel);
   DataLayout layout(*module);
   for (auto global : module->getOps<LLVM::GlobalOp>()) {
+    // A loaded one of a type that the JIT aligns less than the kernel asks for
+    // would look misaligned.
+    uint64_t alignment = global.getAlignment().value_or(0);
+    global.setAlignment(std::max<uint64_t>(alignment, 16));
     global.setLinkage(LLVM::Linkage::External);
-    constants.emplace_back(
-        global.getSymName(),
-        layout.getTypeSize(global.getGlobalType()).getFixedValue());
+    kernel->constants.push_back(
+        {global.getSymName().str(),
+         layout.getTypeSize(global.getGlobalType()).getFixedValue(), nullptr});
+    addresses[global.getSymName()] =
+        address::constantTag | uint64_t(kernel->constants.size())
+                                   << address::variableShift;
   }
+  if (failed(instrument(*module, addresses, kernel->sites)))
+    return fail("it has instructions that the emulator does not know");
 
   static const bool initialized = [] {
     llvm::InitializeNativeTarget();
@@ -210,11 +263,11 @@ llvm::Expected<std::unique_ptr<Kernel>> Kernel::compile(gpu::GPUModuleOp from,
   if (!entry)
     return entry.takeError();
   kernel->entry = *entry;
-  for (auto &[symbol, size] : constants) {
-    auto address = kernel->engine->lookup(symbol);
+  for (Constant &constant : kernel->constants) {
+    auto address = kernel->engine->lookup(constant.name);
     if (!address)
       return address.takeError();
-    kernel->constants.push_back({static_cast<const char *>(*address), size});
+    constant.data = static_cast<const char *>(*address);
   }
   return kernel;
 }

@@ -22,9 +22,10 @@ struct SharedVariable {
 };
 
 /// A constant of the module, in host memory.
-struct ConstantRange {
-  const char *begin;
+struct Constant {
+  std::string name;
   uint64_t size;
+  const char *data;
 };
 
 /// One kernel with all that it calls, as host code whose accesses and
@@ -46,7 +47,7 @@ public:
   std::vector<SharedVariable> shared;
   /// Where dynamic shared memory starts; static memory lies below.
   uint32_t dynamicOffset = 0;
-  std::vector<ConstantRange> constants;
+  std::vector<Constant> constants;
 
 private:
   explicit Kernel(mlir::Location location);

@@ -12,11 +12,16 @@ namespace quantmlir::emulator {
 
 /// Device addresses: bit 62 marks global memory, whose buffers lie 1 TiB apart;
 /// bit 61 marks shared memory seen through a generic pointer, with the block's
-/// rank in its cluster and the offset. Anything else is a host address: a local
-/// variable or a constant.
+/// rank in its cluster and the offset; bits 60 and 59 mark the thread's local
+/// variables and the module's constants. Nothing else points anywhere.
 namespace address {
 constexpr uint64_t globalTag = uint64_t(1) << 62;
 constexpr uint64_t sharedTag = uint64_t(1) << 61;
+constexpr uint64_t localTag = uint64_t(1) << 60;
+constexpr uint64_t constantTag = uint64_t(1) << 59;
+/// The number of a local variable or constant, from 1, lies above 32 bits of
+/// offset.
+constexpr unsigned variableShift = 32;
 constexpr unsigned bufferShift = 40;
 constexpr unsigned rankShift = 32;
 /// A pointer to the shared memory of a cluster (address space 7) has the rank
@@ -37,6 +42,7 @@ struct Buffer {
   char *data;
   uint64_t size;
   BufferRole role;
+  unsigned elementBytes = 1;
   bool registered = true;
   /// Per byte, whether it holds a value; empty where all do from the start.
   std::vector<uint8_t> written;

@@ -58,6 +58,32 @@ void Thread::yield() {
   cluster->scheduler = context::jump_fcontext(cluster->scheduler, nullptr).fctx;
 }
 
+void Thread::giveUp() {
+  launch().abort();
+  wait("for nothing");
+  llvm_unreachable("the launch went on after its end");
+}
+
+void Thread::step(uint32_t id) {
+  // A stack is as good as full when what the emulator itself needs is left.
+  constexpr size_t reserve = 64 * 1024;
+  auto *here = static_cast<char *>(__builtin_frame_address(0));
+  if (here < stackBottom + reserve) {
+    site = id;
+    report(FindingKind::OutOfBounds,
+           "calls are nested too deep for the thread's stack");
+    giveUp();
+  }
+  if (++steps <= launch().options.maxSteps)
+    return;
+  site = id;
+  report(FindingKind::StepLimit,
+         "the thread still runs after " +
+             llvm::Twine(launch().options.maxSteps) +
+             " backward branches and calls: it may never end");
+  giveUp();
+}
+
 void Cluster::makeReady(Thread &thread) {
   thread.state = Thread::State::Ready;
   ready.push_back(&thread);
@@ -138,6 +164,9 @@ void Cluster::prepare() {
       thread.site = 0;
       thread.openCopies.clear();
       thread.copyGroups.clear();
+      thread.endLocals(0);
+      thread.localCount = 0;
+      thread.steps = 0;
       size_t size = launch.options.stackSize;
       thread.context = context::make_fcontext(
           thread.stackBottom + llvm::alignTo(size, sysconf(_SC_PAGESIZE)), size,

@@ -52,6 +52,14 @@ struct BulkCopy {
   uint32_t site;
 };
 
+/// A local variable (alloca) of a thread.
+struct LocalVariable {
+  uint32_t number; ///< never used twice in a thread, so stale pointers are seen
+  uint32_t alignment;
+  std::vector<char> data;
+  std::vector<uint8_t> written; ///< per byte, whether it holds a value
+};
+
 /// One emulated thread.
 class Thread {
 public:
@@ -72,6 +80,12 @@ public:
   std::vector<AsyncCopy> openCopies;
   std::deque<std::vector<AsyncCopy>> copyGroups;
 
+  /// Live local variables, outermost call first.
+  std::vector<LocalVariable> locals;
+  uint32_t localCount = 0; ///< ever made
+  uint64_t localBytes = 0; ///< of the live ones
+  uint64_t steps = 0;      ///< backward branches and calls so far
+
   unsigned lane() const { return indexInBlock % 32; }
   const LaunchShape &shape() const;
   Launch &launch() const;
@@ -80,6 +94,17 @@ public:
   /// harmless place. `pointer` is an offset where `space` is Shared.
   char *access(uint64_t pointer, Space space, uint64_t size, uint32_t alignment,
                AccessKind kind);
+
+  /// Makes a local variable and returns its address.
+  uint64_t makeLocal(uint64_t size, uint32_t alignment);
+  /// Ends the local variables but for the `count` outermost.
+  void endLocals(size_t count);
+  /// Says that the variable at `pointer` holds nothing.
+  void clearLocal(uint64_t pointer);
+  /// Counts a step of the program; ends the launch if there were too many.
+  void step(uint32_t site);
+  /// Ends the launch: this thread never goes on.
+  [[noreturn]] void giveUp();
 
   /// Waits at named barrier `barrier` until `count` threads have come, or all
   /// of the block if absent; `arriveOnly` does not wait.
@@ -123,7 +148,10 @@ private:
                      uint32_t alignment, AccessKind kind);
   char *accessGlobal(uint64_t pointer, uint64_t size, uint32_t alignment,
                      AccessKind kind);
-  char *accessHost(uint64_t pointer, uint64_t size);
+  char *accessLocal(uint64_t pointer, uint64_t size, uint32_t alignment,
+                    AccessKind kind);
+  char *accessConstant(uint64_t pointer, uint64_t size, uint32_t alignment,
+                       AccessKind kind);
   /// The object at `pointer` and the block it is in, or null after a report.
   MBarrier *findMBarrier(uint64_t pointer, Space space, Block *&owner,
                          AccessKind kind);
@@ -227,6 +255,12 @@ private:
   Page *lastPage = nullptr;
   unsigned running = 0;
 };
+
+/// Where the bytes of a faulty access are: read as zeros, written to no end.
+/// Null for a copy so long that going on with it makes no sense.
+char *getScratch(uint64_t size);
+/// "read", "write" or "atomic update".
+const char *verb(AccessKind kind);
 
 /// `pointer` as a thread sees it in another space.
 uint64_t castPointer(Thread &thread, uint64_t pointer, Space from, Space to);

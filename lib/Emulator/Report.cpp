@@ -30,6 +30,8 @@ llvm::StringRef quantmlir::emulator::stringifyFindingKind(FindingKind kind) {
     return "invalid-operand";
   case FindingKind::UnwrittenOutput:
     return "unwritten-output";
+  case FindingKind::StepLimit:
+    return "step-limit";
   }
   llvm_unreachable("unknown kind of finding");
 }

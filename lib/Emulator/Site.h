@@ -30,6 +30,9 @@ struct Site {
   /// Volatile and atomic reads may be polls: other threads run in between.
   bool mayPoll = false;
 
+  // Of a division; `size` is the width in bits.
+  bool isSigned = false;
+
   // Of an instruction.
   Semantics semantics = {};
   llvm::SmallVector<uint32_t, 4> operandOffsets = {};

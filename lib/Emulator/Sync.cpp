@@ -45,14 +45,32 @@ void Thread::barrier(uint32_t number, std::optional<uint32_t> count,
 void Cluster::completeBarrier(Block &block, Barrier &barrier) {
   // These are `.aligned` instructions: the lanes of a warp come together, by
   // the same instruction.
+  llvm::SmallDenseMap<Warp *, uint32_t, 32> arrived;
+  for (Thread *thread : barrier.arrived)
+    arrived[thread->warp] |= 1u << thread->lane();
   for (Thread *thread : barrier.arrived) {
-    Thread *first = thread->warp->lanes.front();
-    if (thread->site == first->site)
+    auto strays = [&](Thread *other) {
+      return other->state != Thread::State::Exited &&
+             (other->site != thread->site ||
+              !(arrived[thread->warp] >> other->lane() & 1));
+    };
+    // One thread of a warp speaks for it.
+    auto first = llvm::find_if(thread->warp->lanes, [&](Thread *lane) {
+      return arrived[thread->warp] >> lane->lane() & 1;
+    });
+    if (*first != thread)
       continue;
-    thread->report(FindingKind::Divergence,
-                   "threads of one warp reach the barrier by different "
-                   "instructions",
-                   first->site, "where the first thread of the warp stands");
+    auto other = llvm::find_if(thread->warp->lanes, strays);
+    if (other == thread->warp->lanes.end())
+      continue;
+    thread->report(
+        FindingKind::Divergence,
+        "threads of one warp reach the barrier by different instructions, or "
+        "some of them do not reach it",
+        (*other)->site,
+        llvm::formatv("where thread ({0}, {1}, {2}) of the warp stands",
+                      (*other)->id[0], (*other)->id[1], (*other)->id[2])
+            .str());
     break;
   }
   Thread *last = barrier.arrived.back();

@@ -109,7 +109,7 @@ gpu.module @kernels {
   llvm.func @wild(%address: i64) attributes {gpu.kernel, emulate.launch = {
       arguments = ["i64 4096"]}} {
     %pointer = llvm.inttoptr %address : i64 to !llvm.ptr
-    // expected-error @below {{[invalid-pointer] access of 4 bytes through 0x1000, which points to no buffer}}
+    // expected-error @below {{[invalid-pointer] read of 4 bytes through 0x1000, which points to no buffer}}
     %x = llvm.load %pointer : !llvm.ptr -> i32
     llvm.return
   }

@@ -104,8 +104,8 @@ llvm::Error Arguments::add(StringRef text, Emulator &emulator) {
     return makeError(text, "unknown contents");
   }
 
-  uint64_t address =
-      emulator.getMemory().registerBuffer(storage->name, storage->bytes, *role);
+  uint64_t address = emulator.getMemory().registerBuffer(
+      storage->name, storage->bytes, *role, width);
   bits.push_back(address);
   if (isMemref) {
     bits.append({address, 0});

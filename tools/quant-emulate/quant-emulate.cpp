@@ -40,6 +40,10 @@ static cl::opt<int64_t> dynamicShared("dynamic-shared-memory",
 static cl::list<std::string> argumentTexts("arg", cl::desc("An argument"));
 static cl::opt<unsigned> workers("workers", cl::init(0),
                                  cl::desc("OS threads; 0: one per core"));
+static cl::opt<uint64_t> maxSteps(
+    "max-steps", cl::init(EmulatorOptions().maxSteps),
+    cl::desc("Backward branches and calls after which a thread is taken to run "
+             "for ever"));
 static cl::opt<bool> printBuffers("print-buffers",
                                   cl::desc("Print what was written"));
 static cl::opt<bool> splitInput("split-input-file",
@@ -68,6 +72,7 @@ static LogicalResult run(gpu::GPUModuleOp module, Location location,
   };
   EmulatorOptions options;
   options.workers = workers;
+  options.maxSteps = maxSteps;
   auto emulator = Emulator::create(module, options);
   if (!emulator)
     return fail(emulator.takeError());

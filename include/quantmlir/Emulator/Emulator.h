@@ -27,6 +27,8 @@ struct EmulatorOptions {
   size_t stackSize = 256 * 1024;
   /// Findings after which a launch stops looking for more.
   unsigned maxFindings = 100;
+  /// Backward branches and calls after which a thread is taken to run for ever.
+  uint64_t maxSteps = 10'000'000;
 };
 
 /// The shape of a launch, as the CUDA driver takes it.

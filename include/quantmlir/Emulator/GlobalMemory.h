@@ -28,9 +28,15 @@ public:
   ~GlobalMemory();
 
   /// Makes `data` global memory and returns its device address, a multiple of
-  /// 256. `data` must outlive the launches.
+  /// 256. `data` must outlive the launches. Findings count its elements, of
+  /// `elementBytes` each.
   uint64_t registerBuffer(llvm::StringRef name,
-                          llvm::MutableArrayRef<char> data, BufferRole role);
+                          llvm::MutableArrayRef<char> data, BufferRole role,
+                          unsigned elementBytes = 1);
+  /// Gives the buffer at a device address another name and role; it keeps what
+  /// it holds. An error says that there is no buffer.
+  llvm::Error describeBuffer(uint64_t address, llvm::StringRef name,
+                             BufferRole role, unsigned elementBytes);
   /// Forgets a buffer, given its device address.
   void unregisterBuffer(uint64_t address);
 

@@ -31,6 +31,8 @@ enum class FindingKind {
   InvalidOperand,
   /// An output buffer with bytes that no thread wrote.
   UnwrittenOutput,
+  /// A thread that still ran after as many steps as the launch allows.
+  StepLimit,
 };
 
 /// A short name of a kind, as in `out-of-bounds`.

@@ -1,0 +1,84 @@
+// RUN: quant-emulate %s -split-input-file -verify-diagnostics --max-steps=50000
+
+// One thread never leaves its loop, which neither loads nor stores.
+
+gpu.module @kernels {
+  llvm.func @faulty() attributes {gpu.kernel, emulate.launch = {block = array<i64: 64>, arguments = []}} {
+    %tid = nvvm.read.ptx.sreg.tid.x : i32
+    %c33 = llvm.mlir.constant(33 : i32) : i32
+    llvm.br ^loop
+  ^loop:
+    %again = llvm.icmp "eq" %tid, %c33 : i32
+    // expected-error @below {{[step-limit] the thread still runs after 50000 backward branches and calls: it may never end; block (0, 0, 0) thread (33, 0, 0)}}
+    llvm.cond_br %again, ^loop, ^end
+  ^end:
+    nvvm.barrier0
+    llvm.return
+  }
+}
+
+// -----
+
+// A poll for a flag that nobody sets.
+
+gpu.module @kernels {
+  llvm.func @faulty_poll(%flag: !llvm.ptr<1>) attributes {gpu.kernel, emulate.launch = {
+      block = array<i64: 32>, arguments = ["inout i32 1"]}} {
+    %zero = llvm.mlir.constant(0 : i32) : i32
+    llvm.br ^loop
+  ^loop:
+    %x = llvm.load %flag atomic monotonic {alignment = 4 : i64} : !llvm.ptr<1> -> i32
+    %again = llvm.icmp "eq" %x, %zero : i32
+    // expected-error @below {{[step-limit] the thread still runs after 50000 backward branches and calls}}
+    llvm.cond_br %again, ^loop, ^end
+  ^end:
+    llvm.return
+  }
+}
+
+// -----
+
+// A function that calls itself for ever.
+
+gpu.module @kernels {
+  // expected-error @below {{[out-of-bounds] calls are nested too deep for the thread's stack; block (0, 0, 0) thread (0, 0, 0)}}
+  llvm.func @again(%x: i32) -> i32 {
+    %y = llvm.call @again(%x) : (i32) -> i32
+    %z = llvm.add %x, %y : i32
+    llvm.return %z : i32
+  }
+  llvm.func @faulty_recursion() attributes {gpu.kernel, emulate.launch = {arguments = []}} {
+    %tid = nvvm.read.ptx.sreg.tid.x : i32
+    %x = llvm.call @again(%tid) : (i32) -> i32
+    llvm.return
+  }
+}
+
+// -----
+
+// As many steps as there may be.
+
+gpu.module @kernels {
+  llvm.func @correct(%flag: !llvm.ptr<1>) attributes {gpu.kernel, emulate.launch = {
+      block = array<i64: 2>, arguments = ["inout i32 1"]}} {
+    %zero = llvm.mlir.constant(0 : i32) : i32
+    %one = llvm.mlir.constant(1 : i32) : i32
+    %last = llvm.mlir.constant(49998 : i32) : i32
+    %tid = nvvm.read.ptx.sreg.tid.x : i32
+    %first = llvm.icmp "eq" %tid, %zero : i32
+    llvm.cond_br %first, ^poll, ^count(%zero : i32)
+  ^poll:
+    %x = llvm.atomicrmw _or %flag, %zero monotonic : !llvm.ptr<1>, i32
+    %again = llvm.icmp "eq" %x, %zero : i32
+    llvm.cond_br %again, ^poll, ^end
+  ^count(%i: i32):
+    %next = llvm.add %i, %one : i32
+    %more = llvm.icmp "ult" %next, %last : i32
+    llvm.cond_br %more, ^count(%next : i32), ^set
+  ^set:
+    %old = llvm.atomicrmw add %flag, %one monotonic : !llvm.ptr<1>, i32
+    llvm.br ^end
+  ^end:
+    llvm.return
+  }
+}

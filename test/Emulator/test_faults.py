@@ -1,0 +1,88 @@
+"""No kind of fault is missed, and nothing is found in correct kernels.
+
+Each file of Faults/ plants faults of a kind: its kernels named faulty* expect
+findings, and its kernel named correct* does the same right and expects none. lit
+runs them. Here is the list of what there must be.
+"""
+
+import pathlib
+import re
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+FAULTS = HERE / "Faults"
+
+#: What the emulator promises to find -> (file, the kind that findings name,
+#: words of the message).
+PROMISES = {
+    "out of bounds, global": ("out-of-bounds-global", "out-of-bounds", "of buffer"),
+    "out of bounds, shared": ("out-of-bounds-shared", "out-of-bounds", "of shared variable"),
+    "out of bounds, dynamic shared": ("out-of-bounds-shared", "out-of-bounds", "dynamic shared"),
+    "out of bounds, local": ("local-memory", "out-of-bounds", "of a local variable"),
+    "out of bounds, constant": ("constants", "out-of-bounds", "of constant"),
+    "misaligned, global": ("misaligned", "misaligned", "of buffer"),
+    "misaligned, shared": ("misaligned", "misaligned", "at shared offset"),
+    "misaligned, local": ("local-memory", "misaligned", "of a local variable"),
+    "unwritten shared memory read": ("uninitialized-shared", "uninitialized-read", "shared byte"),
+    "unwritten local memory read": ("local-memory", "uninitialized-read", "local variable"),
+    "unwritten global memory read": ("rights", "uninitialized-read", "of buffer"),
+    "dangling local variable": ("local-memory", "invalid-pointer", "has returned"),
+    "wild pointer": ("rights", "invalid-pointer", "points to no buffer"),
+    "input written": ("rights", "read-only-write", "input buffer"),
+    "constant written": ("constants", "read-only-write", "of constant"),
+    "race on shared memory": ("race-shared", "race", "shared byte"),
+    "race on global memory": ("race-global", "race", "of buffer"),
+    "race between blocks": ("race-global", "race", "another block of the launch"),
+    "asynchronous copy not waited for": ("pending-copy", "pending-copy", "asynchronous copy"),
+    "barrier not reached by all": ("divergence", "divergence", "nvvm.barrier0"),
+    "named barrier not reached by all": ("divergence", "divergence", "'nvvm.barrier'"),
+    "barrier reached by parts of warps": ("divergence", "divergence", "threads of one warp"),
+    "warp barrier not reached by all": ("divergence", "divergence", "nvvm.bar.warp.sync"),
+    "shuffle not reached by all": ("divergence", "divergence", "nvvm.shfl.sync"),
+    "mma not reached by all": ("divergence", "divergence", "nvvm.mma.sync"),
+    "deadlock": ("deadlock", "deadlock", "can never go on"),
+    "endless loop": ("endless", "step-limit", "may never end"),
+    "endless recursion": ("endless", "out-of-bounds", "nested too deep"),
+    "division by zero": ("division-by-zero", "invalid-operand", "division by zero"),
+    "operand out of range": ("rights", "invalid-operand", "source size"),
+    "output never written": ("unwritten-output", "unwritten-output", "output buffer"),
+}
+
+
+def parts(file):
+    """The kernels of a file: (name, text of the part it is in)."""
+    for part in re.split(r"^// -----$", file.read_text(), flags=re.M):
+        for name in re.findall(r"llvm\.func @(\w+)\([^\n]*\) attributes \{gpu\.kernel", part):
+            yield name, part
+
+
+@pytest.mark.parametrize("promise", PROMISES)
+def test_fault_is_planted(promise):
+    name, kind, words = PROMISES[promise]
+    kernels = list(parts(FAULTS / f"{name}.mlir"))
+    expected = [
+        line
+        for kernel, part in kernels
+        for line in part.splitlines()
+        if "expected-error" in line and f"[{kind}]" in line and kernel.startswith("faulty")
+    ]
+    assert any(words in line for line in expected), f"no kernel plants: {promise}"
+
+
+@pytest.mark.parametrize("file", sorted(FAULTS.glob("*.mlir")), ids=lambda f: f.stem)
+def test_twin_is_silent(file):
+    assert file.stem in {name for name, _, _ in PROMISES.values()}, "not in the list above"
+    kernels = list(parts(file))
+    assert any(name.startswith("faulty") for name, _ in kernels)
+    assert any(name.startswith("correct") for name, _ in kernels)
+    for name, part in kernels:
+        assert name.startswith(("faulty", "correct"))
+        assert name.startswith("faulty") == ("expected-error" in part), name
+
+
+def test_every_kind_is_planted():
+    source = (HERE.parents[1] / "lib" / "Emulator" / "Report.cpp").read_text()
+    kinds = set(re.findall(r'^    return "([a-z-]+)";', source, flags=re.M))
+    assert len(kinds) >= 12
+    assert kinds == {kind for _, kind, _ in PROMISES.values()}
