@@ -27,8 +27,8 @@ const char *quantmlir::emulator::verb(AccessKind kind) {
 
 /// "thread (1, 0, 0)", for notes.
 static std::string describe(const Cluster &cluster, unsigned index) {
-  if (index == cluster.threads.size())
-    return "an asynchronous copy";
+  if (index >= cluster.threads.size())
+    return cluster.agentNames[index - cluster.threads.size()];
   const Thread &thread = cluster.threads[index];
   return llvm::formatv("thread ({0}, {1}, {2})", thread.id[0], thread.id[1],
                        thread.id[2]);
@@ -162,6 +162,12 @@ void Thread::reportFault(const AccessFault &fault, AccessKind kind,
                   Twine(verb(kind)) + " of " + Twine(size) +
                       " bytes: " + where + " was never written");
   std::string other = describe(*cluster, fault.otherThread);
+  if (fault.kind == AccessFault::Unfenced)
+    return report(FindingKind::MissingProxyFence,
+                  "asynchronous " + Twine(verb(kind)) + " of " + Twine(size) +
+                      " bytes: " + where + " was written by " + other +
+                      ", and no fence.proxy.async of that thread comes between",
+                  fault.otherSite, "the write");
   if (fault.kind == AccessFault::Pending)
     return report(FindingKind::PendingCopy,
                   Twine(verb(kind)) + " of " + Twine(size) +
@@ -326,7 +332,8 @@ void Thread::copyAsync(uint64_t sharedOffset, uint64_t globalPointer,
     return;
   llvm::MutableArrayRef<Cell> cells(block->sharedCells.data() + sharedOffset,
                                     size);
-  if (auto fault = cluster->rules.beginCopy(cells, indexInCluster, site))
+  if (auto fault =
+          cluster->rules.beginCopy(cells, indexInCluster, site, Proxy::Generic))
     reportFault(*fault, AccessKind::Write, size,
                 "shared byte " + Twine(sharedOffset + fault->byte));
   openCopies.push_back(copy);
@@ -344,7 +351,7 @@ void Thread::waitCopies(unsigned pending) {
     for (const AsyncCopy &copy : copyGroups.front()) {
       llvm::MutableArrayRef<Cell> cells(
           block->sharedCells.data() + copy.destination, copy.size);
-      cluster->rules.endCopy(cells, indexInCluster, copy.site);
+      cluster->rules.endCopy(cells, indexInCluster, copy.site, Proxy::Generic);
       std::memcpy(block->shared.data() + copy.destination, copy.data.data(),
                   copy.size);
     }

@@ -13,34 +13,46 @@ namespace quantmlir::emulator {
 /// A vector clock per thread of a cluster. Entry u of row t is the last moment
 /// of thread u that thread t is ordered after; entry t of row t is thread t's
 /// own time, which moves at each release.
+///
+/// Behind the threads come agents: what copies and multiplies asynchronously.
+/// An agent has moments that threads are ordered after, and sees nothing
+/// itself.
 class Clocks {
 public:
   void reset(unsigned threads) {
-    count = threads;
-    rows.assign(size_t(threads) * threads, 0);
+    threadCount = threads;
+    agentTimes.clear();
+    stride = threads + spareAgents;
+    rows.assign(size_t(threads) * stride, 0);
     for (unsigned t = 0; t < threads; ++t)
-      rows[size_t(t) * count + t] = 1;
+      own(t) = 1;
   }
 
-  unsigned size() const { return count; }
+  unsigned size() const { return threadCount + agentTimes.size(); }
   llvm::MutableArrayRef<uint32_t> row(unsigned thread) {
-    return {rows.data() + size_t(thread) * count, count};
+    return {rows.data() + size_t(thread) * stride, size()};
   }
-  uint32_t now(unsigned thread) const {
-    return rows[size_t(thread) * count + thread];
+  uint32_t now(unsigned who) const {
+    return who < threadCount ? rows[size_t(who) * stride + who]
+                             : agentTimes[who - threadCount];
   }
   /// Whether moment `clock` of `other` is ordered before `thread`'s present.
   bool isOrdered(unsigned thread, unsigned other, uint32_t clock) const {
-    return rows[size_t(thread) * count + other] >= clock;
+    return rows[size_t(thread) * stride + other] >= clock;
+  }
+
+  /// Starts the next moment of a thread or agent; returns the one that ended.
+  uint32_t tick(unsigned who) {
+    return who < threadCount ? own(who)++ : agentTimes[who - threadCount]++;
   }
 
   /// Adds what `thread` has seen to `to`, and starts its next moment.
   void release(unsigned thread, std::vector<uint32_t> &to) {
-    to.resize(count);
+    to.resize(size());
     auto from = row(thread);
-    for (unsigned u = 0; u < count; ++u)
+    for (unsigned u = 0, n = from.size(); u < n; ++u)
       to[u] = std::max(to[u], from[u]);
-    ++from[thread];
+    tick(thread);
   }
   /// Orders `thread` after everything in `from`.
   void acquire(unsigned thread, llvm::ArrayRef<uint32_t> from) {
@@ -49,9 +61,44 @@ public:
       to[u] = std::max(to[u], from[u]);
   }
 
+  /// A new agent's number.
+  unsigned addAgent() {
+    if (size() == stride)
+      widen();
+    agentTimes.push_back(1);
+    return size() - 1;
+  }
+  /// Adds the present moment of `agent` to `to`, and starts its next.
+  void releaseAgent(unsigned agent, std::vector<uint32_t> &to) {
+    if (to.size() < size())
+      to.resize(size());
+    to[agent] = std::max(to[agent], tick(agent));
+  }
+  /// Orders `thread` after moment `clock` of `agent`.
+  void acquireAgent(unsigned thread, unsigned agent, uint32_t clock) {
+    uint32_t &seen = row(thread)[agent];
+    seen = std::max(seen, clock);
+  }
+
 private:
-  unsigned count = 0;
+  static constexpr unsigned spareAgents = 32;
+
+  uint32_t &own(unsigned thread) {
+    return rows[size_t(thread) * stride + thread];
+  }
+  void widen() {
+    unsigned wider = stride + std::max(stride / 2, spareAgents);
+    std::vector<uint32_t> moved(size_t(threadCount) * wider, 0);
+    for (unsigned t = 0; t < threadCount; ++t)
+      std::copy_n(rows.data() + size_t(t) * stride, stride,
+                  moved.data() + size_t(t) * wider);
+    rows = std::move(moved);
+    stride = wider;
+  }
+
+  unsigned threadCount = 0, stride = 0;
   std::vector<uint32_t> rows;
+  std::vector<uint32_t> agentTimes;
 };
 
 } // namespace quantmlir::emulator

@@ -16,9 +16,11 @@ void quantmlir::emulator::registerEmulationModels(
         attachMatrixModels(context);
         attachAsyncCopyModels(context);
         attachMBarrierModels(context);
+        attachWgmmaGroupModels(context);
       });
   registry.addExtension(
       +[](mlir::MLIRContext *context, quant_tile::QuantTileDialect *) {
         attachQuantTileModels(context);
+        attachWgmmaModels(context);
       });
 }

@@ -2,6 +2,7 @@
 
 #include "Instrument.h"
 #include "Machine.h"
+#include "WgmmaRegisters.h"
 #include "mlir/Interfaces/DataLayoutInterfaces.h"
 #include "quantmlir/Emulator/EmulatableOpInterface.h"
 #include "llvm/ADT/SetVector.h"
@@ -43,6 +44,8 @@ private:
   void addStep(Operation *op, OpBuilder builder);
   void addSteps(LLVM::LLVMFuncOp function);
   void endLocals(LLVM::LLVMFuncOp function);
+  /// Has the emulator see that `op` touches `accumulators`.
+  void checkTouched(Operation *op, Value accumulators);
   /// Sends the address operand of `op` through the emulator.
   LogicalResult rewriteAccess(Operation *op, OpOperand &address, Type accessed,
                               std::optional<uint64_t> alignment,
@@ -159,6 +162,10 @@ LogicalResult Instrumenter::rewriteFunction(LLVM::LLVMFuncOp function) {
   operandBytes = resultBytes = 0;
   SmallVector<Operation *> ops;
   function.getBody().walk([&](Operation *op) { ops.push_back(op); });
+  markUnfencedRegisters(function);
+  for (auto &[op, values] : findTouchedAccumulators(function))
+    for (Value value : values)
+      checkTouched(op, value);
   LogicalResult result = success();
   addSteps(function);
   if (llvm::any_of(ops, [](Operation *op) { return isa<LLVM::AllocaOp>(op); }))
@@ -467,6 +474,33 @@ LogicalResult Instrumenter::rewriteCall(LLVM::CallOp call) {
   return success();
 }
 
+void Instrumenter::checkTouched(Operation *op, Value accumulators) {
+  constexpr unsigned words = 4; // enough to know them by; see Warpgroup.cpp
+  OpBuilder builder(op);
+  Location loc = op->getLoc();
+  Site &site = addSite(op);
+  site.semantics.perThread = [](Thread &thread, ValueBytes in, ValueBytes) {
+    auto &warpgroups = thread.block->warpgroups;
+    unsigned number = thread.indexInBlock / 128;
+    if (number < warpgroups.size())
+      warpgroups[number].checkTouched(
+          thread, reinterpret_cast<const uint32_t *>(in.bytes(0)));
+  };
+  site.operandOffsets = {0};
+  Value operands = scratch(words * 4, operandSpace, operandBytes);
+  Value results = scratch(4, resultSpace, resultBytes);
+  for (int32_t i = 0; i < int32_t(words); ++i) {
+    Value word = LLVM::ExtractValueOp::create(builder, loc, accumulators,
+                                              ArrayRef<int64_t>{i});
+    Value at = LLVM::GEPOp::create(builder, loc, pointer, builder.getI32Type(),
+                                   operands, ArrayRef<LLVM::GEPArg>{i});
+    LLVM::StoreOp::create(builder, loc, word, at);
+  }
+  LLVM::CallOp::create(builder, loc, TypeRange(), executeSymbol,
+                       ValueRange{thread, constant(builder, loc, i32, site.id),
+                                  operands, results});
+}
+
 /// One slot serves all ops of a function: a thread executes one at a time.
 Value Instrumenter::scratch(uint64_t size, Value &slot, uint64_t &slotSize) {
   OpBuilder builder = OpBuilder::atBlockBegin(thread.getParentBlock());
@@ -489,8 +523,10 @@ LogicalResult Instrumenter::rewriteInstruction(EmulatableOpInterface op) {
   FailureOr<Semantics> semantics = op.getSemantics();
   if (failed(semantics))
     return failure();
-  assert(bool(semantics->perThread) != bool(semantics->perWarp) &&
-         "an instruction is of a thread or of a warp");
+  assert(bool(semantics->perThread) + bool(semantics->perWarp) +
+                 bool(semantics->perWarpgroup) ==
+             1 &&
+         "an instruction is of a thread, a warp or a warpgroup");
   OpBuilder builder(op);
   Location loc = op.getLoc();
   uint32_t id = addSite(op).id;

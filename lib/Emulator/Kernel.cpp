@@ -86,6 +86,8 @@ static void execute(Thread *thread, uint32_t id, char *operands,
   ValueBytes out(results, site.resultOffsets);
   if (site.semantics.perThread)
     return site.semantics.perThread(*thread, in, out);
+  if (site.semantics.perWarpgroup)
+    return thread->cluster->meetWarpgroup(*thread, site, Lane{thread, in, out});
   uint32_t mask = ~uint32_t(0);
   if (site.semantics.maskOperand)
     mask = in.get<uint32_t>(*site.semantics.maskOperand);

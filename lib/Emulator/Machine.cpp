@@ -47,15 +47,19 @@ void Cluster::resume(Thread &thread) {
   thread.context = context::jump_fcontext(thread.context, &thread).fctx;
 }
 
+void Thread::suspend() {
+  cluster->scheduler = context::jump_fcontext(cluster->scheduler, nullptr).fctx;
+}
+
 void Thread::wait(const char *reason) {
   state = State::Waiting;
   waitingFor = reason;
-  cluster->scheduler = context::jump_fcontext(cluster->scheduler, nullptr).fctx;
+  suspend();
 }
 
 void Thread::yield() {
   cluster->makeReady(*this);
-  cluster->scheduler = context::jump_fcontext(cluster->scheduler, nullptr).fctx;
+  suspend();
 }
 
 void Thread::giveUp() {
@@ -129,10 +133,11 @@ void Cluster::prepare() {
     clusters[d] = shape.grid[d] / shape.cluster[d];
   auto clusterId = unflatten(index, clusters);
   uint32_t sharedSize = launch.kernel.dynamicOffset + shape.dynamicSharedMemory;
-  // One more than there are threads: what asynchronous copies write.
-  clocks.reset(threads.size() + 1);
+  clocks.reset(threads.size());
+  agentNames.clear();
+  asyncReads = 0;
   bulkCopies.clear();
-  rules.reset();
+  rules.reset(threads.size());
   pages.clear();
   lastPageKey = ~uint64_t(0);
   ready.clear();
@@ -175,6 +180,13 @@ void Cluster::prepare() {
       block.threads.push_back(&thread);
       makeReady(thread);
     }
+    block.warpgroups.clear();
+    block.warpgroups.resize(perBlock / 128);
+    for (auto [number, warpgroup] : llvm::enumerate(block.warpgroups)) {
+      warpgroup.block = &block;
+      warpgroup.threads.assign(block.threads.begin() + number * 128,
+                               block.threads.begin() + (number + 1) * 128);
+    }
   }
 }
 
@@ -193,7 +205,15 @@ void Cluster::run(uint64_t clusterIndex) {
     ready.pop_front();
     resume(*thread);
   }
+  if (!running)
+    checkFinished();
   mergeGlobal();
+}
+
+void Cluster::checkFinished() {
+  for (Block &block : blocks)
+    for (Warpgroup &warpgroup : block.warpgroups)
+      warpgroup.checkFinished();
 }
 
 void Cluster::finishThread(Thread &thread) {
@@ -215,9 +235,13 @@ void Thread::report(FindingKind kind, const llvm::Twine &message) {
 
 void Thread::report(FindingKind kind, const llvm::Twine &message,
                     uint32_t otherSite, const llvm::Twine &note) {
+  reportAt(kind, message, launch().kernel.sites[otherSite].location, note);
+}
+
+void Thread::reportAt(FindingKind kind, const llvm::Twine &message,
+                      mlir::Location other, const llvm::Twine &note) {
   Finding finding{kind, launch().kernel.sites[site].location, message.str(),
                   block->id, id};
-  finding.notes.emplace_back(launch().kernel.sites[otherSite].location,
-                             note.str());
+  finding.notes.emplace_back(other, note.str());
   launch().report(cluster->index, site, std::move(finding));
 }

@@ -10,6 +10,7 @@
 
 #include "Launch.h"
 #include "Shadow.h"
+#include "Warpgroup.h"
 #include <deque>
 #include <map>
 
@@ -38,6 +39,8 @@ struct MBarrier {
   unsigned initThread = 0;
   uint32_t initClock = 0, initSite = 0;
   unsigned copies = 0; ///< under way, with this barrier to tell
+  /// Who their bytes count as written by, once there was one.
+  std::optional<unsigned> agent;
   /// Clocks of the arrivals of this phase, and of the last complete one.
   std::vector<uint32_t> seen, completed;
   std::vector<Thread *> waiting;
@@ -133,6 +136,9 @@ public:
   void copyBulk(uint64_t destination, Space space, uint64_t source,
                 uint64_t mbarrier, uint32_t size);
 
+  /// fence.proxy.async.
+  void fenceProxy();
+
   /// Lets the others run.
   void yield();
   /// Stops until someone makes it ready again.
@@ -141,6 +147,16 @@ public:
   void report(FindingKind kind, const llvm::Twine &message);
   void report(FindingKind kind, const llvm::Twine &message, uint32_t otherSite,
               const llvm::Twine &note);
+  /// With another place than an instruction's.
+  void reportAt(FindingKind kind, const llvm::Twine &message,
+                mlir::Location other, const llvm::Twine &note);
+
+  void reportFault(const AccessFault &fault, AccessKind kind, uint64_t size,
+                   const llvm::Twine &where);
+  /// Whether [offset, offset + size) lies in one shared variable of `owner`,
+  /// and reports it if not.
+  bool checkShared(Block &owner, uint64_t offset, uint64_t size,
+                   uint32_t alignment, AccessKind kind);
 
 private:
   friend class Cluster;
@@ -155,12 +171,9 @@ private:
   /// The object at `pointer` and the block it is in, or null after a report.
   MBarrier *findMBarrier(uint64_t pointer, Space space, Block *&owner,
                          AccessKind kind);
-  void reportFault(const AccessFault &fault, AccessKind kind, uint64_t size,
-                   const llvm::Twine &where);
-  /// Whether [offset, offset + size) lies in one shared variable of `owner`,
-  /// and reports it if not.
-  bool checkShared(Block &owner, uint64_t offset, uint64_t size,
-                   uint32_t alignment, AccessKind kind);
+
+  /// Goes back to the scheduler.
+  void suspend();
 
   void *context = nullptr; ///< where the fiber stands
   char *stackBottom = nullptr;
@@ -195,6 +208,7 @@ struct Block {
   std::vector<Cell> sharedCells;
   std::vector<Thread *> threads;
   std::vector<Warp> warps;
+  std::vector<Warpgroup> warpgroups; ///< those with all of their 128 threads
   std::array<Barrier, 16> barriers;
   std::map<uint32_t, MBarrier> mbarriers; ///< by offset
 };
@@ -214,11 +228,21 @@ public:
   std::vector<Thread> threads;
   Clocks clocks;
   ShadowRules rules;
+  /// What each agent of `clocks` is, for people.
+  std::vector<const char *> agentNames;
+  unsigned addAgent(const char *name) {
+    agentNames.push_back(name);
+    return clocks.addAgent();
+  }
+  /// Asynchronous reads of memory under way.
+  unsigned asyncReads = 0;
 
   void makeReady(Thread &thread);
   /// Executes a warp-wide instruction for one lane: returns when all have come.
   void meet(Thread &thread, const Site &site, uint32_t mask, bool allLanes,
             const Lane &lane);
+  /// The same for an instruction of a warpgroup.
+  void meetWarpgroup(Thread &thread, const Site &site, const Lane &lane);
   void completeBarrier(Block &block, Barrier &barrier);
   /// Ends the phase of `barrier` if nothing is missing.
   void tryComplete(MBarrier &barrier);
@@ -236,6 +260,8 @@ private:
   void prepare();
   void resume(Thread &thread);
   void finishThread(Thread &thread);
+  /// Reports what was started and never waited for.
+  void checkFinished();
   /// The body of every fiber: one run of the kernel.
   static void runKernel(Thread &thread);
   friend struct Fiber;

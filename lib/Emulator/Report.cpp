@@ -26,6 +26,12 @@ llvm::StringRef quantmlir::emulator::stringifyFindingKind(FindingKind kind) {
     return "deadlock";
   case FindingKind::PendingCopy:
     return "pending-copy";
+  case FindingKind::PendingMultiplication:
+    return "pending-multiplication";
+  case FindingKind::MissingProxyFence:
+    return "missing-proxy-fence";
+  case FindingKind::MissingFence:
+    return "missing-fence";
   case FindingKind::InvalidOperand:
     return "invalid-operand";
   case FindingKind::UnwrittenOutput:

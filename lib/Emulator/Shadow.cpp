@@ -1,12 +1,12 @@
 //===- Shadow.cpp - Who touched each byte last ----------------------------===//
 
 #include "Shadow.h"
+#include "llvm/ADT/STLExtras.h"
 
 using namespace quantmlir::emulator;
 
-uint32_t ReadSets::add(uint32_t set, unsigned thread, uint32_t site,
-                       Clocks &clocks) {
-  uint32_t now = clocks.now(thread);
+uint32_t ReadSets::add(uint32_t set, unsigned thread, uint32_t now,
+                       uint32_t site, llvm::ArrayRef<uint32_t> row) {
   for (const Read &read : sets[set])
     if (read.thread == thread && read.clock == now)
       return set;
@@ -16,15 +16,25 @@ uint32_t ReadSets::add(uint32_t set, unsigned thread, uint32_t site,
     return entry->second;
   llvm::SmallVector<Read, 1> result;
   for (const Read &read : sets[set])
-    if (!clocks.isOrdered(thread, read.thread, read.clock))
+    if (row[read.thread] < read.clock)
       result.push_back(read);
   result.push_back({now, site, uint16_t(thread)});
   sets.push_back(std::move(result));
   return sets.size() - 1;
 }
 
-std::optional<AccessFault> ShadowRules::check(const Cell &cell, unsigned thread,
-                                              AccessKind kind) const {
+bool ShadowRules::isFenced(const Cell &cell,
+                           llvm::ArrayRef<uint32_t> row) const {
+  // The first fence of the writer after the write, seen by who asks now.
+  const auto &times = fences[cell.writer];
+  auto fence = llvm::lower_bound(times, cell.genericClock);
+  return fence != times.end() && row[cell.writer] > *fence;
+}
+
+std::optional<AccessFault> ShadowRules::check(const Cell &cell,
+                                              llvm::ArrayRef<uint32_t> row,
+                                              AccessKind kind,
+                                              Proxy proxy) const {
   AccessFault fault;
   fault.otherThread = cell.writer;
   fault.otherSite = cell.writeSite;
@@ -37,12 +47,11 @@ std::optional<AccessFault> ShadowRules::check(const Cell &cell, unsigned thread,
     fault.kind = AccessFault::Race;
     bool bothAtomic =
         kind == AccessKind::Atomic && (cell.flags & Cell::AtomicWrite);
-    if (cell.writeClock && !bothAtomic &&
-        !clocks.isOrdered(thread, cell.writer, cell.writeClock))
+    if (cell.writeClock && !bothAtomic && row[cell.writer] < cell.writeClock)
       return fault;
     if (kind != AccessKind::Read && cell.readers)
       for (const ReadSets::Read &read : reads.get(cell.readers))
-        if (!clocks.isOrdered(thread, read.thread, read.clock)) {
+        if (row[read.thread] < read.clock) {
           fault.otherThread = read.thread;
           fault.otherSite = read.site;
           fault.otherIsWrite = false;
@@ -53,18 +62,24 @@ std::optional<AccessFault> ShadowRules::check(const Cell &cell, unsigned thread,
     fault.kind = AccessFault::Uninitialized;
     return fault;
   }
+  if (proxy == Proxy::Async && cell.genericClock && !isFenced(cell, row)) {
+    fault.kind = AccessFault::Unfenced;
+    return fault;
+  }
   return std::nullopt;
 }
 
 static bool sameHistory(const Cell &a, const Cell &b) {
   return a.writeClock == b.writeClock && a.writeSite == b.writeSite &&
          a.readers == b.readers && a.epoch == b.epoch && a.writer == b.writer &&
-         a.flags == b.flags;
+         a.flags == b.flags && a.genericClock == b.genericClock;
 }
 
-std::optional<AccessFault>
-ShadowRules::access(llvm::MutableArrayRef<Cell> cells, unsigned thread,
-                    AccessKind kind, uint32_t site) {
+template <typename Update>
+std::optional<AccessFault> ShadowRules::apply(llvm::MutableArrayRef<Cell> cells,
+                                              llvm::ArrayRef<uint32_t> row,
+                                              AccessKind kind, Proxy proxy,
+                                              Update update) {
   std::optional<AccessFault> fault;
   // The bytes of one access nearly always share their history.
   Cell before, after;
@@ -76,39 +91,14 @@ ShadowRules::access(llvm::MutableArrayRef<Cell> cells, unsigned thread,
     }
     before = cell;
     if (!fault)
-      if ((fault = check(cell, thread, kind)))
+      if ((fault = check(cell, row, kind, proxy)))
         fault->byte = index;
     if (cell.epoch != epoch) {
       cell.epoch = epoch;
       cell.writeClock = 0;
       cell.readers = 0;
     }
-    if (kind == AccessKind::Read) {
-      cell.readers = reads.add(cell.readers, thread, site, clocks);
-      cell.readSite = site;
-      cell.flags |= Cell::TouchedRead;
-    } else {
-      // An atomic update right after the same thread's plain write must not
-      // hide that write from the others' atomics.
-      bool hides = kind == AccessKind::Atomic && cell.writer == thread &&
-                   cell.writeClock == clocks.now(thread) &&
-                   !(cell.flags & Cell::AtomicWrite);
-      if (hides) {
-        cell.flags |= Cell::TouchedAtomic;
-        after = cell;
-        known = true;
-        continue;
-      }
-      cell.writer = thread;
-      cell.writeClock = clocks.now(thread);
-      cell.writeSite = site;
-      cell.readers = 0;
-      cell.flags &= ~(Cell::Pending | Cell::AtomicWrite);
-      cell.flags |=
-          Cell::Written |
-          (kind == AccessKind::Atomic ? Cell::AtomicWrite | Cell::TouchedAtomic
-                                      : Cell::TouchedWrite);
-    }
+    update(cell);
     after = cell;
     known = true;
   }
@@ -116,16 +106,68 @@ ShadowRules::access(llvm::MutableArrayRef<Cell> cells, unsigned thread,
 }
 
 std::optional<AccessFault>
-ShadowRules::beginCopy(llvm::MutableArrayRef<Cell> cells, unsigned thread,
-                       uint32_t site) {
-  auto fault = access(cells, thread, AccessKind::Write, site);
-  for (Cell &cell : cells)
-    cell.flags |= Cell::Pending;
-  return fault;
+ShadowRules::access(llvm::MutableArrayRef<Cell> cells, unsigned thread,
+                    AccessKind kind, uint32_t site) {
+  auto row = clocks.row(thread);
+  uint32_t now = clocks.now(thread);
+  return apply(cells, row, kind, Proxy::Generic, [&](Cell &cell) {
+    if (kind == AccessKind::Read) {
+      cell.readers = reads.add(cell.readers, thread, now, site, row);
+      cell.readSite = site;
+      cell.flags |= Cell::TouchedRead;
+      return;
+    }
+    // An atomic update right after the same thread's plain write must not
+    // hide that write from the others' atomics.
+    bool hides = kind == AccessKind::Atomic && cell.writer == thread &&
+                 cell.writeClock == now && !(cell.flags & Cell::AtomicWrite);
+    if (hides) {
+      cell.flags |= Cell::TouchedAtomic;
+      return;
+    }
+    cell.writer = thread;
+    cell.writeClock = now;
+    cell.genericClock = now;
+    cell.writeSite = site;
+    cell.readers = 0;
+    cell.flags &= ~(Cell::Pending | Cell::AtomicWrite);
+    cell.flags |= Cell::Written | (kind == AccessKind::Atomic
+                                       ? Cell::AtomicWrite | Cell::TouchedAtomic
+                                       : Cell::TouchedWrite);
+  });
 }
 
-void ShadowRules::endCopy(llvm::MutableArrayRef<Cell> cells, unsigned thread,
-                          uint32_t site) {
+std::optional<AccessFault>
+ShadowRules::readAsync(llvm::MutableArrayRef<Cell> cells,
+                       llvm::ArrayRef<uint32_t> row, unsigned agent,
+                       uint32_t site) {
+  uint32_t now = clocks.now(agent);
+  return apply(cells, row, AccessKind::Read, Proxy::Async, [&](Cell &cell) {
+    cell.readers = reads.add(cell.readers, agent, now, site, row);
+    cell.readSite = site;
+    cell.flags |= Cell::TouchedRead;
+  });
+}
+
+std::optional<AccessFault>
+ShadowRules::beginCopy(llvm::MutableArrayRef<Cell> cells, unsigned thread,
+                       uint32_t site, Proxy proxy) {
+  uint32_t now = clocks.now(thread);
+  return apply(
+      cells, clocks.row(thread), AccessKind::Write, proxy, [&](Cell &cell) {
+        cell.writer = thread;
+        cell.writeClock = now;
+        cell.genericClock = 0;
+        cell.writeSite = site;
+        cell.readers = 0;
+        cell.flags &= ~Cell::AtomicWrite;
+        cell.flags |= Cell::Written | Cell::TouchedWrite | Cell::Pending;
+      });
+}
+
+void ShadowRules::endCopy(llvm::MutableArrayRef<Cell> cells, unsigned who,
+                          uint32_t site, Proxy proxy) {
+  uint32_t now = clocks.now(who);
   for (Cell &cell : cells) {
     // Someone wrote over it meanwhile; that was told.
     if (!(cell.flags & Cell::Pending) || cell.writeSite != site)
@@ -133,7 +175,8 @@ void ShadowRules::endCopy(llvm::MutableArrayRef<Cell> cells, unsigned thread,
     cell.flags &= ~Cell::Pending;
     cell.epoch = epoch;
     cell.readers = 0;
-    cell.writer = thread;
-    cell.writeClock = clocks.now(thread);
+    cell.writer = who;
+    cell.writeClock = now;
+    cell.genericClock = proxy == Proxy::Generic ? now : 0;
   }
 }

@@ -34,6 +34,8 @@ struct Cell {
   uint32_t readSite = 0;
   /// Accesses of an earlier epoch are ordered before all of this one's.
   uint32_t epoch = 0;
+  /// When `writer` wrote it through the generic proxy; 0 if it was not.
+  uint32_t genericClock = 0;
   uint16_t writer = 0;
   uint16_t flags = 0;
 };
@@ -55,7 +57,9 @@ public:
   llvm::ArrayRef<Read> get(uint32_t set) const { return sets[set]; }
   /// The set after `thread` reads too: earlier reads that are ordered before
   /// this one need no keeping, since what comes after it comes after them.
-  uint32_t add(uint32_t set, unsigned thread, uint32_t site, Clocks &clocks);
+  /// `row` is what the reader has seen.
+  uint32_t add(uint32_t set, unsigned thread, uint32_t now, uint32_t site,
+               llvm::ArrayRef<uint32_t> row);
 
 private:
   std::vector<llvm::SmallVector<Read, 1>> sets;
@@ -64,7 +68,14 @@ private:
 
 /// What was wrong with an access.
 struct AccessFault {
-  enum Kind { Uninitialized, Race, Pending } kind;
+  enum Kind {
+    Uninitialized,
+    Race,
+    Pending,
+    /// An asynchronous access of what was written through the generic proxy,
+    /// without a proxy fence on the way.
+    Unfenced
+  } kind;
   /// Which byte of the access.
   uint32_t byte = 0;
   /// The other access, unless Uninitialized.
@@ -72,6 +83,10 @@ struct AccessFault {
   uint32_t otherSite = 0;
   bool otherIsWrite = false;
 };
+
+/// The way that an asynchronous write takes to memory: cp.async's is that of
+/// loads and stores, bulk copies have their own.
+enum class Proxy : uint8_t { Generic, Async };
 
 /// The rules that accesses of one cluster obey.
 class ShadowRules {
@@ -82,29 +97,51 @@ public:
   std::optional<AccessFault> access(llvm::MutableArrayRef<Cell> cells,
                                     unsigned thread, AccessKind kind,
                                     uint32_t site);
-  /// Records that an asynchronous write of `cells` was asked for.
+  /// Records a read through the async proxy by `agent`, asked for by someone
+  /// who has seen `row`.
+  std::optional<AccessFault> readAsync(llvm::MutableArrayRef<Cell> cells,
+                                       llvm::ArrayRef<uint32_t> row,
+                                       unsigned agent, uint32_t site);
+  /// Records that `thread` asked for an asynchronous write of `cells`.
   std::optional<AccessFault> beginCopy(llvm::MutableArrayRef<Cell> cells,
-                                       unsigned thread, uint32_t site);
-  /// Records that `thread` has waited for that write.
-  void endCopy(llvm::MutableArrayRef<Cell> cells, unsigned thread,
-               uint32_t site);
+                                       unsigned thread, uint32_t site,
+                                       Proxy proxy);
+  /// Records that the write has come, as one of `who`, thread or agent.
+  void endCopy(llvm::MutableArrayRef<Cell> cells, unsigned who, uint32_t site,
+               Proxy proxy);
+  /// fence.proxy.async by `thread`: the async proxy sees what it wrote, once it
+  /// is asked by someone ordered after this.
+  void fenceProxy(unsigned thread) {
+    fences[thread].push_back(clocks.tick(thread));
+  }
   /// Says that every access so far is ordered before every later one.
   void advanceEpoch() {
     ++epoch;
     reads.clear();
   }
-  void reset() {
+  void reset(unsigned threads) {
     epoch = 1;
     reads.clear();
+    fences.assign(threads, {});
   }
 
 private:
-  std::optional<AccessFault> check(const Cell &cell, unsigned thread,
-                                   AccessKind kind) const;
+  std::optional<AccessFault> check(const Cell &cell,
+                                   llvm::ArrayRef<uint32_t> row,
+                                   AccessKind kind, Proxy proxy) const;
+  bool isFenced(const Cell &cell, llvm::ArrayRef<uint32_t> row) const;
+  /// Applies `update` to each cell after `check`; cells with the same history
+  /// get the same.
+  template <typename Update>
+  std::optional<AccessFault> apply(llvm::MutableArrayRef<Cell> cells,
+                                   llvm::ArrayRef<uint32_t> row,
+                                   AccessKind kind, Proxy proxy, Update update);
 
   Clocks &clocks;
   ReadSets reads;
   uint32_t epoch = 1;
+  /// Of each thread, when it fenced, in order.
+  std::vector<llvm::SmallVector<uint32_t, 0>> fences;
 };
 
 } // namespace quantmlir::emulator

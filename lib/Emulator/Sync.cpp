@@ -82,10 +82,13 @@ void Cluster::completeBarrier(Block &block, Barrier &barrier) {
     if (thread != last)
       makeReady(*thread);
   }
-  if (everyone)
+  // What is read asynchronously is not.
+  if (everyone && !asyncReads)
     rules.advanceEpoch();
   barrier = Barrier();
 }
+
+void Thread::fenceProxy() { cluster->rules.fenceProxy(indexInCluster); }
 
 //===----------------------------------------------------------------------===//
 // Warp-wide instructions
@@ -146,6 +149,40 @@ void Cluster::tryComplete(Warp &warp, Thread *caller) {
         makeReady(*lane);
     }
   }
+}
+
+void Cluster::meetWarpgroup(Thread &thread, const Site &site,
+                            const Lane &lane) {
+  unsigned number = thread.indexInBlock / 128,
+           index = thread.indexInBlock % 128;
+  if (number >= thread.block->warpgroups.size()) {
+    thread.report(FindingKind::Divergence,
+                  llvm::formatv("'{0}' executed by a warpgroup of fewer than "
+                                "128 threads",
+                                site.name.getStringRef()));
+    return;
+  }
+  Warpgroup &warpgroup = thread.block->warpgroups[number];
+  auto found = llvm::find_if(warpgroup.open, [&](auto &open) {
+    return open->site == site.id && !open->has[index];
+  });
+  if (found == warpgroup.open.end()) {
+    warpgroup.open.push_back(std::make_unique<WarpgroupRendezvous>());
+    found = std::prev(warpgroup.open.end());
+    (*found)->site = site.id;
+  }
+  WarpgroupRendezvous &place = **found;
+  place.has[index] = true;
+  place.lanes.lanes[index] = lane;
+  if (++place.present < place.has.size())
+    return thread.wait("for the other lanes of its warpgroup");
+  std::unique_ptr<WarpgroupRendezvous> done = std::move(*found);
+  warpgroup.open.erase(found);
+  site.semantics.perWarpgroup(done->lanes);
+  // All go on in the order of their numbers.
+  for (Thread *other : warpgroup.threads)
+    makeReady(*other);
+  thread.suspend();
 }
 
 //===----------------------------------------------------------------------===//

@@ -175,7 +175,8 @@ void Thread::copyBulk(uint64_t destination, Space space, uint64_t source,
   const char *data = access(source, Space::Global, size, 16, AccessKind::Read);
   copy.data.assign(data, data + size);
   llvm::MutableArrayRef<Cell> cells(owner->sharedCells.data() + offset, size);
-  if (auto fault = cluster->rules.beginCopy(cells, indexInCluster, site))
+  if (auto fault =
+          cluster->rules.beginCopy(cells, indexInCluster, site, Proxy::Async))
     reportFault(*fault, AccessKind::Write, size,
                 "shared byte " + Twine(offset + fault->byte));
   ++barrier->copies;
@@ -183,18 +184,23 @@ void Thread::copyBulk(uint64_t destination, Space space, uint64_t source,
 }
 
 bool Cluster::completeBulkCopy() {
-  if (bulkCopies.empty())
+  // One that somebody waits for: the others can come later still.
+  auto next = llvm::find_if(bulkCopies, [](const BulkCopy &copy) {
+    return !copy.barrier->waiting.empty();
+  });
+  if (next == bulkCopies.end())
     return false;
-  BulkCopy copy = std::move(bulkCopies.front());
-  bulkCopies.pop_front();
+  BulkCopy copy = std::move(*next);
+  bulkCopies.erase(next);
   llvm::MutableArrayRef<Cell> cells(
       copy.owner->sharedCells.data() + copy.offset, copy.data.size());
-  // The bytes are written by no thread: who waits for the barrier is ordered
-  // after them, and nobody else.
-  unsigned agent = threads.size();
-  rules.endCopy(cells, agent, copy.site);
+  // The bytes are written by no thread: who waits for this barrier is ordered
+  // after them, and nobody else, not even who waits for another.
+  if (!copy.barrier->agent)
+    copy.barrier->agent = addAgent("an asynchronous copy");
+  rules.endCopy(cells, *copy.barrier->agent, copy.site, Proxy::Async);
   llvm::copy(copy.data, copy.owner->shared.begin() + copy.offset);
-  clocks.release(agent, copy.barrier->seen);
+  clocks.releaseAgent(*copy.barrier->agent, copy.barrier->seen);
   copy.barrier->transactions -= copy.data.size();
   --copy.barrier->copies;
   tryComplete(*copy.barrier);

@@ -27,6 +27,13 @@ enum class FindingKind {
   Deadlock,
   /// Data of an asynchronous copy touched before the wait for it.
   PendingCopy,
+  /// Accumulators of a wgmma touched before the wait for them, or a wgmma
+  /// nobody waited for.
+  PendingMultiplication,
+  /// An asynchronous access of what a thread wrote without a proxy fence.
+  MissingProxyFence,
+  /// Registers written, then used by wgmma without a wgmma.fence.
+  MissingFence,
   /// An operand the instruction does not accept.
   InvalidOperand,
   /// An output buffer with bytes that no thread wrote.

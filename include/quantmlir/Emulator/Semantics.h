@@ -1,7 +1,8 @@
 //===- Semantics.h - The meaning of an instruction ------------------------===//
 //
 // What an op's `getSemantics` is written with: a function on the bytes of its
-// operands and results, run for one thread or once for a whole warp.
+// operands and results, run for one thread or once for a whole warp
+// or warpgroup.
 //
 //===----------------------------------------------------------------------===//
 
@@ -61,13 +62,20 @@ struct WarpLanes {
   bool contains(unsigned lane) const { return lane < 32 && (mask >> lane & 1); }
 };
 
-/// What an instruction does. Exactly one of the two functions is set.
+/// The 128 lanes that execute a warpgroup's instruction together, warp by warp.
+struct WarpgroupLanes {
+  std::array<Lane, 128> lanes;
+};
+
+/// What an instruction does. Exactly one of the three functions is set.
 struct Semantics {
   /// Run by each thread on its own; may wait (barriers do).
   std::function<void(Thread &, ValueBytes operands, ValueBytes results)>
       perThread;
   /// Run once when all lanes concerned have come to this op.
   std::function<void(WarpLanes &)> perWarp;
+  /// Run once when the four warps of a warpgroup have come to this op.
+  std::function<void(WarpgroupLanes &)> perWarpgroup;
   /// The operand of a warp-wide op that holds the mask of its lanes. Without
   /// one, every lane of the warp must come (`.aligned` instructions).
   std::optional<unsigned> maskOperand;

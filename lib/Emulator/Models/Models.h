@@ -40,6 +40,13 @@ Semantics perWarp(Function function,
   return semantics;
 }
 
+/// An instruction of a warpgroup.
+template <typename Function> Semantics perWarpgroup(Function function) {
+  Semantics semantics;
+  semantics.perWarpgroup = std::move(function);
+  return semantics;
+}
+
 void attachRegisterModels(mlir::MLIRContext *context);
 void attachSyncModels(mlir::MLIRContext *context);
 void attachWarpExchangeModels(mlir::MLIRContext *context);
@@ -47,6 +54,8 @@ void attachMatrixModels(mlir::MLIRContext *context);
 void attachAsyncCopyModels(mlir::MLIRContext *context);
 void attachMBarrierModels(mlir::MLIRContext *context);
 void attachQuantTileModels(mlir::MLIRContext *context);
+void attachWgmmaModels(mlir::MLIRContext *context);
+void attachWgmmaGroupModels(mlir::MLIRContext *context);
 
 } // namespace quantmlir::emulator
 

@@ -59,10 +59,25 @@ static llvm::FailureOr<Semantics> describeMembar(NVVM::MembarOp op) {
   return perThread([](Thread &, ValueBytes, ValueBytes) {});
 }
 
+/// What the thread wrote to shared memory becomes visible to asynchronous
+/// copies and multiplications.
+static llvm::FailureOr<Semantics> describeFenceProxy(NVVM::FenceProxyOp op) {
+  switch (op.getKind()) {
+  case NVVM::ProxyKind::async:
+  case NVVM::ProxyKind::async_shared:
+    return perThread(
+        [](Thread &thread, ValueBytes, ValueBytes) { thread.fenceProxy(); });
+  default:
+    return op.emitOpError("of this kind is not known to the emulator; async "
+                          "and async.shared are");
+  }
+}
+
 void quantmlir::emulator::attachSyncModels(MLIRContext *context) {
   attach<NVVM::Barrier0Op, describeBarrier0>(context);
   attach<NVVM::BarrierOp, describeBarrier>(context);
   attach<NVVM::BarrierArriveOp, describeBarrierArrive>(context);
   attach<NVVM::SyncWarpOp, describeSyncWarp>(context);
   attach<NVVM::MembarOp, describeMembar>(context);
+  attach<NVVM::FenceProxyOp, describeFenceProxy>(context);
 }
