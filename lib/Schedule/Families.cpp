@@ -17,7 +17,7 @@ static constexpr Family kFamilies[] = {
     {KernelFamily::MmaSync,
      [](const Contraction &c, const Chip &) { return whyNotMmaSync(c); },
      chooseMmaSync, enumerateMmaSync, whyNotMmaSyncSchedule,
-     getMmaSyncSharedMemory},
+     getMmaSyncSharedMemory, /*takesAnyWeights=*/true},
 };
 
 ArrayRef<Family> getFamilies() { return kFamilies; }
@@ -28,11 +28,22 @@ const Family *lookupFamily(KernelFamily kind) {
   return family == std::end(kFamilies) ? nullptr : family;
 }
 
+std::string whyNotFamily(const Family &family, const Contraction &c,
+                         const Chip &chip) {
+  if (!family.takesAnyWeights) {
+    if (c.batch != 1)
+      return "each batch has weights of its own";
+    if (ShapedType::isDynamic(c.n) || ShapedType::isDynamic(c.k))
+      return "the shape of the weights is dynamic";
+  }
+  return family.whyNot(c, chip);
+}
+
 SmallVector<ScheduleAttr> enumerateSchedules(const Contraction &contraction,
                                              const Chip &chip, int64_t maxM) {
   llvm::SetVector<ScheduleAttr> result;
   for (const Family &family : kFamilies) {
-    if (!family.whyNot(contraction, chip).empty())
+    if (!whyNotFamily(family, contraction, chip).empty())
       continue;
     SmallVector<ScheduleAttr> candidates = {
         family.choose(contraction, chip, maxM)};

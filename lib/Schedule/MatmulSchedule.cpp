@@ -19,25 +19,34 @@ namespace quantmlir::schedule {
 FailureOr<Contraction> Contraction::get(ScaledMatmulOp op) {
   auto lhs = cast<RankedTensorType>(op.getLhs().getType());
   auto rhs = cast<RankedTensorType>(op.getRhs().getType());
-  if (!rhs.hasStaticShape())
-    return op.emitOpError()
-           << "has weights of dynamic shape, for which there is no kernel: "
-           << rhs;
   Contraction result;
-  result.m = 1;
-  for (int64_t extent : lhs.getShape().drop_back())
-    result.m = ShapedType::isDynamic(extent) || ShapedType::isDynamic(result.m)
+  result.encoding = op.getRhsEncoding();
+  if (result.encoding && !rhs.hasStaticShape())
+    return op.emitOpError()
+           << "has encoded weights of dynamic shape, for which "
+              "there is no kernel: "
+           << rhs;
+  int64_t numBatchDims = op.getNumBatchDims();
+  auto product = [](ArrayRef<int64_t> extents) {
+    int64_t result = 1;
+    for (int64_t extent : extents)
+      result = ShapedType::isDynamic(extent) || ShapedType::isDynamic(result)
                    ? ShapedType::kDynamic
-                   : result.m * extent;
-  result.n = rhs.getDimSize(0);
-  result.k = rhs.getDimSize(1);
+                   : result * extent;
+    return result;
+  };
+  result.batch = product(lhs.getShape().take_front(numBatchDims));
+  result.m = product(lhs.getShape().drop_front(numBatchDims).drop_back());
+  result.n = rhs.getDimSize(numBatchDims);
+  result.k = rhs.getShape().back();
+  if (ShapedType::isDynamic(result.k))
+    result.k = lhs.getShape().back();
   if (!result.n || !result.k)
     return op.emitOpError() << "has weights without elements, for which there "
                                "is no kernel: "
                             << rhs;
   result.lhsElement = lhs.getElementType();
   result.rhsElement = rhs.getElementType();
-  result.encoding = op.getRhsEncoding();
   return result;
 }
 
@@ -52,8 +61,13 @@ int64_t Contraction::getLhsBytes() const {
 int64_t Contraction::getCopyBytes() const {
   // A single row is aligned as its buffer is; encoded weights come in whole
   // tiles, but plain ones are rows of the same width as the activations'.
-  bool hasRows = m != 1 || (!encoding && n != 1);
-  return hasRows ? std::gcd<int64_t>(16, k * getLhsBytes()) : 16;
+  bool hasRows = m != 1 || (!encoding && (n != 1 || batch != 1));
+  return hasRows ? getTileCopyBytes() : 16;
+}
+
+int64_t Contraction::getTileCopyBytes() const {
+  return ShapedType::isDynamic(k) ? 16
+                                  : std::gcd<int64_t>(16, k * getLhsBytes());
 }
 
 LayoutAttr Contraction::getWeightLayout() const {
@@ -107,15 +121,17 @@ std::string whyNotSchedule(const Contraction &c, const Chip &chip,
   if (!family)
     return "";
   StringRef name = stringifyKernelFamily(schedule.getFamily());
-  if (std::string why = family->whyNot(c, chip); !why.empty())
+  if (std::string why = whyNotFamily(*family, c, chip); !why.empty())
     return llvm::formatv("{0} cannot compute this: {1}", name, why);
   if (std::string why = family->whyNotSchedule(c, chip, schedule); !why.empty())
     return why;
-  if (schedule.getCopy() > c.getCopyBytes())
+  int64_t copyBytes = schedule.getFamily() == KernelFamily::Reduce
+                          ? c.getCopyBytes()
+                          : c.getTileCopyBytes();
+  if (schedule.getCopy() > copyBytes)
     return llvm::formatv("copies of {0} bytes need rows aligned to them, but "
                          "rows of {1} x '{2}' are aligned to {3}",
-                         schedule.getCopy(), c.k, c.lhsElement,
-                         c.getCopyBytes());
+                         schedule.getCopy(), c.k, c.lhsElement, copyBytes);
   int64_t bytes = family->getSharedMemory(c, schedule);
   if (bytes > chip.sharedMemory)
     return llvm::formatv("schedule needs {0} bytes of shared memory, {1} has "

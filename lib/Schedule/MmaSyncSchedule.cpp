@@ -85,29 +85,35 @@ ScheduleAttr chooseMmaSync(const Contraction &c, const Chip &chip,
   // Narrower tiles of weights until every SM has a block.
   int64_t tileN = 128;
   int64_t rowBlocks = bound ? llvm::divideCeil(bound, tileM) : 1;
+  if (!ShapedType::isDynamic(c.batch))
+    rowBlocks *= c.batch;
   auto blocks = [&]() -> int64_t {
     return llvm::divideCeil(c.n, tileN) * rowBlocks;
   };
   int64_t smallest = tileM >= 64 ? 64 : 16;
-  // With rows unbounded the grid fills along M.
-  while (bound && tileN > smallest && blocks() < chip.multiprocessors)
+  // With rows, columns or batches unbounded the grid fills along them.
+  bool isBounded =
+      bound && !ShapedType::isDynamic(c.n) && !ShapedType::isDynamic(c.batch);
+  while (isBounded && tileN > smallest && blocks() < chip.multiprocessors)
     tileN /= 2;
   int64_t warpsM = tileM >= 64 ? 2 : 1;
   int64_t warpsN = std::clamp<int64_t>(tileN / 32, 1, kMaxWarps / warpsM);
   // The warps left over divide K within the block.
   int64_t panel = getPanelColumns(c);
   int64_t warpsK = kMaxWarps / (warpsM * warpsN);
-  int64_t paddedK = llvm::divideCeil(c.k, panel) * panel;
-  while (warpsK > 1 && panel * warpsK > paddedK)
-    warpsK /= 2;
+  if (!ShapedType::isDynamic(c.k)) {
+    int64_t paddedK = llvm::divideCeil(c.k, panel) * panel;
+    while (warpsK > 1 && panel * warpsK > paddedK)
+      warpsK /= 2;
+  }
   SmallVector<int64_t> tile = {tileM, tileN, panel * warpsK};
   int64_t stages = kMaxStages;
   while (stages > 2 && getStageBytes(c, tile) * stages > chip.sharedMemory)
     --stages;
-  return ScheduleAttr::get(context, KernelFamily::MmaSync,
-                           StringAttr::get(context, chip.name), tile,
-                           {warpsM, warpsN, warpsK}, stages, c.getCopyBytes(),
-                           /*splitK=*/1, layout, maxM, contract);
+  return ScheduleAttr::get(
+      context, KernelFamily::MmaSync, StringAttr::get(context, chip.name), tile,
+      {warpsM, warpsN, warpsK}, stages, c.getTileCopyBytes(),
+      /*splitK=*/1, layout, maxM, contract);
 }
 
 void enumerateMmaSync(const Contraction &c, const Chip &chip, int64_t maxM,
@@ -118,7 +124,12 @@ void enumerateMmaSync(const Contraction &c, const Chip &chip, int64_t maxM,
   ContractAttr contract = getContract(c);
   int64_t bound = !ShapedType::isDynamic(c.m) ? c.m : maxM;
   int64_t panel = getPanelColumns(c);
-  int64_t panels = llvm::divideCeil(c.k, panel);
+  // Unknown extents are taken for large ones.
+  auto orLarge = [](int64_t extent) {
+    return ShapedType::isDynamic(extent) ? int64_t(1) << 31 : extent;
+  };
+  int64_t n = orLarge(c.n), k = orLarge(c.k);
+  int64_t panels = llvm::divideCeil(k, panel);
   // Where rows are plenty, small tiles only read the weights more often.
   int64_t leastM = !bound || bound > 128 ? 32 : 8;
   auto each = [&](int64_t tileM, int64_t tileN, int64_t warpsM, int64_t warpsN,
@@ -130,12 +141,12 @@ void enumerateMmaSync(const Contraction &c, const Chip &chip, int64_t maxM,
       int64_t tileK = panel * warpsK * panelsPerWarp;
       for (int64_t stages : {2, 3, 4, 5, 6, 8}) {
         // More stages than steps hold nothing.
-        if (stages > 2 && (stages - 2) * tileK >= c.k)
+        if (stages > 2 && (stages - 2) * tileK >= k)
           break;
         schedules.push_back(ScheduleAttr::get(
             context, KernelFamily::MmaSync, name, {tileM, tileN, tileK},
-            {warpsM, warpsN, warpsK}, stages, c.getCopyBytes(), /*splitK=*/1,
-            layout, maxM, contract));
+            {warpsM, warpsN, warpsK}, stages, c.getTileCopyBytes(),
+            /*splitK=*/1, layout, maxM, contract));
       }
     }
   };
@@ -146,7 +157,7 @@ void enumerateMmaSync(const Contraction &c, const Chip &chip, int64_t maxM,
     if (bound && tileM > 8 && tileM / 2 >= bound)
       break;
     for (int64_t tileN : {16, 32, 64, 128, 256}) {
-      if (tileN > 16 && tileN / 2 >= c.n)
+      if (tileN > 16 && tileN / 2 >= n)
         break;
       for (int64_t warpsM : {1, 2, 4})
         for (int64_t warpsN : {1, 2, 4, 8})

@@ -26,7 +26,7 @@ func.func @f(%x: tensor<4x64xbf16>, %w: tensor<7x64xbf16, #nf4>, %init: tensor<4
 
 #w8 = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
 func.func @f(%x: tensor<1x64xf32>, %w: tensor<?x64xf32, #w8>, %init: tensor<1x?xf32>) -> tensor<1x?xf32> {
-  // expected-error @below {{has weights of dynamic shape, for which there is no kernel}}
+  // expected-error @below {{has encoded weights of dynamic shape, for which there is no kernel}}
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x64xf32>, tensor<?x64xf32, #w8>) maps [] outs(%init : tensor<1x?xf32>) {
   ^bb0(%acc: f32):
     quant_tensor.yield %acc : f32

@@ -124,8 +124,9 @@ llvm::Expected<Prepared> Session::prepare(size_t function) {
           check(quantmlirRtArtifactGetFunctionInfo(artifact, function, &info)))
     return std::move(error);
 
-  // Outputs of the prepare function, in their order.
+  // Outputs of the prepare function, in their order, and their shapes.
   std::vector<QuantmlirRtBuffer> preparedBuffers;
+  std::vector<std::vector<int64_t>> preparedShapes;
   if (info.prepare >= 0) {
     auto before = prepare(info.prepare);
     if (!before)
@@ -137,8 +138,13 @@ llvm::Expected<Prepared> Session::prepare(size_t function) {
       if (llvm::Error error = check(quantmlirRtArtifactGetBufferInfo(
               artifact, info.prepare, i, &buffer)))
         return std::move(error);
-      if (buffer.role == QUANTMLIR_RT_OUTPUT)
-        preparedBuffers.push_back(before->buffers[i]);
+      if (buffer.role != QUANTMLIR_RT_OUTPUT)
+        continue;
+      preparedBuffers.push_back(before->buffers[i]);
+      std::vector<int64_t> &shape = preparedShapes.emplace_back(buffer.rank);
+      if (llvm::Error error = check(quantmlirRtPlanGetBufferShape(
+              before->plan.get(), i, shape.data(), shape.size())))
+        return std::move(error);
     }
   }
 
@@ -152,8 +158,10 @@ llvm::Expected<Prepared> Session::prepare(size_t function) {
             quantmlirRtArtifactGetBufferInfo(artifact, function, i, &buffer)))
       return std::move(error);
     roles.push_back(buffer.role);
-    if (buffer.role == QUANTMLIR_RT_PREPARED)
+    if (buffer.role == QUANTMLIR_RT_PREPARED) {
       result.buffers[i] = preparedBuffers[buffer.preparedFrom];
+      arrays[i].shape = preparedShapes[buffer.preparedFrom];
+    }
     if (buffer.role != QUANTMLIR_RT_INPUT && buffer.role != QUANTMLIR_RT_WEIGHT)
       continue;
     auto argument = describe(function, i);

@@ -44,7 +44,14 @@ struct Family {
   /// Bytes of shared memory, static and dynamic, of one block.
   int64_t (*getSharedMemory)(const Contraction &contraction,
                              quant_tile::ScheduleAttr schedule);
+
+  /// Whether its kernels take a batch of weights, and weights of dynamic shape.
+  bool takesAnyWeights = false;
 };
+
+/// Why `family` cannot compute a contraction on a chip; empty where it can.
+std::string whyNotFamily(const Family &family, const Contraction &contraction,
+                         const Chip &chip);
 
 /// Every family that has kernels; `plain` has none.
 llvm::ArrayRef<Family> getFamilies();

@@ -16,15 +16,18 @@ namespace quantmlir::schedule {
 
 /// A contraction, as a schedule sees it.
 struct Contraction {
-  /// Rows of activations (all leading dimensions together; kDynamic where
-  /// unknown), rows of weights, columns of both.
+  /// Rows of activations (all leading dimensions but batch ones together), rows
+  /// of weights, columns of both; kDynamic where unknown.
   int64_t m, n, k;
+  /// Number of such products, each with weights of its own; kDynamic where
+  /// unknown.
+  int64_t batch = 1;
   mlir::Type lhsElement, rhsElement;
   /// Encoding of the weights, null where they are plain.
   quant_tensor::EncodingAttr encoding;
 
-  /// Reads a contraction off `op`. Weights of dynamic shape, and empty ones,
-  /// are an error at the op.
+  /// Reads a contraction off `op`. Encoded weights of dynamic shape, and empty
+  /// ones, are an error at the op.
   static mlir::FailureOr<Contraction> get(quant_tensor::ScaledMatmulOp op);
 
   /// Columns that share a scale, `k` where all of a row do.
@@ -35,6 +38,9 @@ struct Contraction {
   /// The largest copy, up to 16 bytes, that every row of activations, and of
   /// plain weights, is aligned to.
   int64_t getCopyBytes() const;
+  /// The largest such copy that no row ends in the middle of. 16 where K is
+  /// dynamic: the kernel then finds out.
+  int64_t getTileCopyBytes() const;
   /// The layout in which kernels read encoded weights, null for plain ones.
   quant_tensor::LayoutAttr getWeightLayout() const;
 };

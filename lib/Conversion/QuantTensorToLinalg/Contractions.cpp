@@ -17,13 +17,14 @@ namespace {
 // Sums over k
 //===----------------------------------------------------------------------===//
 
-/// Maps of `out[.., m, n] = sum_k lhs[.., m, k] * rhs[n, k]` over the
-/// dimensions [.., m, n, k], `rank` being that of the result.
+/// Maps of `out[.., m, n] = sum_k lhs[.., m, k] * rhs[.., n, k]` over the
+/// dimensions [.., m, n, k], `rank` being that of the result; rhs has the first
+/// `numBatchDims` of them before n.
 struct MatmulMaps {
   AffineMap lhs, rhs, out;
   SmallVector<utils::IteratorType> iterators;
 
-  MatmulMaps(MLIRContext *context, unsigned rank) {
+  MatmulMaps(MLIRContext *context, unsigned rank, unsigned numBatchDims) {
     SmallVector<AffineExpr> lhsExprs, outExprs;
     for (unsigned dim = 0; dim < rank; ++dim)
       outExprs.push_back(getAffineDimExpr(dim, context));
@@ -31,7 +32,10 @@ struct MatmulMaps {
     lhsExprs.assign(outExprs.begin(), outExprs.end() - 1);
     lhsExprs.push_back(k);
     lhs = AffineMap::get(rank + 1, 0, lhsExprs, context);
-    rhs = AffineMap::get(rank + 1, 0, {n, k}, context);
+    SmallVector<AffineExpr> rhsExprs(outExprs.begin(),
+                                     outExprs.begin() + numBatchDims);
+    rhsExprs.append({n, k});
+    rhs = AffineMap::get(rank + 1, 0, rhsExprs, context);
     out = AffineMap::get(rank + 1, 0, outExprs, context);
     iterators.assign(rank, utils::IteratorType::parallel);
     iterators.push_back(utils::IteratorType::reduction);
@@ -108,7 +112,7 @@ struct ConvertIntMatmul : OpRewritePattern<IntMatmulOp> {
       return rewriter.notifyMatchFailure(op, obstacle);
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     auto type = cast<RankedTensorType>(op.getResult().getType());
-    MatmulMaps maps(b.getContext(), type.getRank());
+    MatmulMaps maps(b.getContext(), type.getRank(), op.getNumBatchDims());
     SmallVector<Value> inputs = {op.getLhs(), op.getRhs()};
     SmallVector<AffineMap> allMaps = {maps.lhs, maps.rhs};
     int lhsZero = -1, rhsZero = -1;
@@ -175,7 +179,7 @@ struct ConvertScaledMatmul : OpRewritePattern<ScaledMatmulOp> {
     auto sumTensor = RankedTensorType::get(type.getShape(), sumType);
     Value zero = buildFilled(b, sumTensor, sizes,
                              cast<TypedAttr>(b.getZeroAttr(sumType)));
-    MatmulMaps maps(b.getContext(), rank);
+    MatmulMaps maps(b.getContext(), rank, op.getNumBatchDims());
     auto contraction = linalg::GenericOp::create(
         b, TypeRange(sumTensor), ValueRange{op.getLhs(), rhs}, ValueRange(zero),
         ArrayRef<AffineMap>{maps.lhs, maps.rhs, maps.out}, maps.iterators,

@@ -50,14 +50,35 @@ MatmulEmitter::MatmulEmitter(OpBuilder &builder, Location loc,
     epilogueArgs.push_back(kernel.getArgument(next++));
   out = kernel.getArgument(next++);
 
-  auto type = cast<MemRefType>(lhsMemref.getType());
+  auto extent = [&](Value memref, int64_t dim) -> Value {
+    auto type = cast<MemRefType>(memref.getType());
+    return type.isDynamicDim(dim)
+               ? memref::DimOp::create(*this, memref, dim).getResult()
+               : index(type.getDimSize(dim));
+  };
+  int64_t lhsRank = cast<MemRefType>(lhsMemref.getType()).getRank();
+  int64_t numBatchDims = op.getNumBatchDims();
+  Value batches = index(1);
+  for (int64_t dim = 0; dim < numBatchDims; ++dim)
+    batches = mul(batches, extent(lhsMemref, dim));
   rows = index(1);
-  for (int64_t dim = 0; dim + 1 < type.getRank(); ++dim)
-    rows = createOrFold<arith::MulIOp>(
-        rows, type.isDynamicDim(dim)
-                  ? memref::DimOp::create(*this, lhsMemref, dim).getResult()
-                  : index(type.getDimSize(dim)));
-  lhs = flatten(*this, lhsMemref, mul(rows, problem.k));
+  for (int64_t dim = numBatchDims; dim + 1 < lhsRank; ++dim)
+    rows = mul(rows, extent(lhsMemref, dim));
+  n = ShapedType::isDynamic(problem.n) ? extent(codes, numBatchDims)
+                                       : index(problem.n);
+  k = ShapedType::isDynamic(problem.k) ? extent(lhsMemref, lhsRank - 1)
+                                       : index(problem.k);
+  lhs = flatten(*this, lhsMemref, mul(mul(batches, rows), k));
+  if (!problem.encoding)
+    codes = flatten(*this, codes, mul(mul(batches, n), k));
+
+  blockX = gpu::BlockIdOp::create(*this, gpu::Dimension::x);
+  if (numBatchDims) {
+    int64_t tileN = problem.schedule.getTileN();
+    Value perBatch = div(add(n, tileN - 1), tileN);
+    batch = createOrFold<arith::DivUIOp>(blockX, perBatch);
+    blockX = createOrFold<arith::RemUIOp>(blockX, perBatch);
+  }
 
   thread = gpu::ThreadIdOp::create(*this, gpu::Dimension::x);
   lane = rem(thread, 32);
@@ -78,8 +99,12 @@ Value MatmulEmitter::add(Value a, Value b) {
   return createOrFold<arith::AddIOp>(a, b);
 }
 
-Value MatmulEmitter::mul(Value a, int64_t b) {
-  return createOrFold<arith::MulIOp>(a, index(b));
+Value MatmulEmitter::sub(Value a, int64_t b) {
+  return createOrFold<arith::SubIOp>(a, index(b));
+}
+
+Value MatmulEmitter::mul(Value a, Value b) {
+  return createOrFold<arith::MulIOp>(a, b);
 }
 
 Value MatmulEmitter::div(Value a, int64_t b) {
@@ -123,11 +148,17 @@ Value MatmulEmitter::fma(Value a, Value b, Value c) {
   return LLVM::FMAOp::create(*this, a, b, c);
 }
 
-void MatmulEmitter::ifThen(Value condition, function_ref<void()> body) {
-  auto op = scf::IfOp::create(*this, condition, /*withElseRegion=*/false);
+void MatmulEmitter::ifThen(Value condition, function_ref<void()> body,
+                           function_ref<void()> otherwise) {
+  auto op = scf::IfOp::create(*this, condition,
+                              /*withElseRegion=*/static_cast<bool>(otherwise));
   OpBuilder::InsertionGuard guard(*this);
   setInsertionPoint(op.thenBlock()->getTerminator());
   body();
+  if (!otherwise)
+    return;
+  setInsertionPoint(op.elseBlock()->getTerminator());
+  otherwise();
 }
 
 SmallVector<Value>
@@ -168,8 +199,8 @@ Value MatmulEmitter::load(Type type, Value memref, ValueRange indices,
 // Weights
 //===----------------------------------------------------------------------===//
 
-Value MatmulEmitter::flatCodes() {
-  return flatten(*this, codes, index(problem.n * problem.k));
+Value MatmulEmitter::firstRowOfBatch(Value rowsOfBatch) {
+  return batch ? mul(batch, rowsOfBatch) : index(0);
 }
 
 SmallVector<Value> MatmulEmitter::loadWeights(Value tileRow, Value tileColumn) {

@@ -24,7 +24,8 @@ struct MatmulProblem {
   quant_tile::ScheduleAttr schedule;
   /// Encoding of the weights, null where rhs is plain.
   quant_tensor::EncodingAttr encoding;
-  /// Rows and columns of the weights.
+  /// Rows and columns of the weights; kDynamic where unknown, which encoded
+  /// weights never are.
   int64_t n, k;
   mlir::Type lhsElement, accumulator;
 
@@ -47,10 +48,17 @@ public:
 
   const MatmulProblem &problem;
   mlir::gpu::GPUFuncOp kernel;
-  /// Memrefs: activations [rows * K] flattened, codes as they are.
+  /// Memrefs: activations and plain weights flattened to one dimension, codes
+  /// of encoded weights as they are.
   mlir::Value lhs, codes;
-  /// Rows of activations, all leading dimensions together.
-  mlir::Value rows;
+  /// Rows of activations, all leading dimensions but batch ones together; rows
+  /// and columns of the weights.
+  mlir::Value rows, n, k;
+  /// Which of the batch of products this block works on; none where there is
+  /// only one. Rows of a batch lie behind one another, in `lhs` and in `codes`.
+  mlir::Value batch;
+  /// This block's number along x within its product.
+  mlir::Value blockX;
   /// Thread in the block, lane in the warp, and the lane's place in the
   /// fragment layout: row `g`, column run `t`.
   mlir::Value thread, lane, warp, g, t;
@@ -59,7 +67,9 @@ public:
   mlir::Value index(int64_t value);
   mlir::Value add(mlir::Value a, mlir::Value b);
   mlir::Value add(mlir::Value a, int64_t b) { return add(a, index(b)); }
-  mlir::Value mul(mlir::Value a, int64_t b);
+  mlir::Value sub(mlir::Value a, int64_t b);
+  mlir::Value mul(mlir::Value a, mlir::Value b);
+  mlir::Value mul(mlir::Value a, int64_t b) { return mul(a, index(b)); }
   mlir::Value div(mlir::Value a, int64_t b);
   mlir::Value rem(mlir::Value a, int64_t b);
   mlir::Value min(mlir::Value a, mlir::Value b);
@@ -70,8 +80,9 @@ public:
   /// a * b + c in f32, rounded once.
   mlir::Value fma(mlir::Value a, mlir::Value b, mlir::Value c);
 
-  /// `if (condition) body()`.
-  void ifThen(mlir::Value condition, llvm::function_ref<void()> body);
+  /// `if (condition) body(); else otherwise();`
+  void ifThen(mlir::Value condition, llvm::function_ref<void()> body,
+              llvm::function_ref<void()> otherwise = nullptr);
   /// A loop from `first` by `step` while below `end`; `body` gets the
   /// induction variable and the carried values and returns the next ones.
   llvm::SmallVector<mlir::Value>
@@ -91,8 +102,9 @@ public:
   mlir::Value load(mlir::Type type, mlir::Value memref,
                    mlir::ValueRange indices, int64_t alignment = 0);
 
-  /// Plain weights as [n * k] elements.
-  mlir::Value flatCodes();
+  /// The number of the first of `rowsOfBatch` rows that belong to this block's
+  /// product.
+  mlir::Value firstRowOfBatch(mlir::Value rowsOfBatch);
 
   /// Words of the weights' tile (tileRow, tileColumn) that this lane owns, as
   /// vectors of `FragmentLayout::getVectorWords()` words. Tiles past the end

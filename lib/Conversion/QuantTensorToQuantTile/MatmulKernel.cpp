@@ -30,11 +30,10 @@ static FailureOr<MatmulProblem> analyze(ScaledMatmulOp op) {
   problem.schedule = schedule;
   problem.encoding = op.getRhsEncoding();
   auto rhs = cast<RankedTensorType>(op.getRhs().getType());
-  if (!rhs.hasStaticShape() || rhs.getRank() != 2)
-    return op.emitOpError() << "needs weights of static rank 2 for a kernel, "
-                            << "got " << rhs;
-  problem.n = rhs.getDimSize(0);
-  problem.k = rhs.getDimSize(1);
+  problem.n = rhs.getDimSize(op.getNumBatchDims());
+  problem.k = rhs.getShape().back();
+  if (ShapedType::isDynamic(problem.k))
+    problem.k = op.getLhs().getType().getShape().back();
   problem.lhsElement = op.getLhs().getType().getElementType();
   problem.accumulator = op.getAccumulatorType();
   if (!problem.n || !problem.k)
@@ -106,33 +105,35 @@ static SmallVector<Value> getInputs(ScaledMatmulOp op, RewriterBase &rewriter) {
   return inputs;
 }
 
-/// Blocks needed for the rows of `lhs`, all leading dimensions together.
-static Value getRowBlocks(RewriterBase &rewriter, Location loc, Value lhs,
-                          int64_t tileM) {
-  auto type = cast<RankedTensorType>(lhs.getType());
+/// Blocks of `tile` elements that cover dimensions [first, last) of `tensor`,
+/// taken together.
+static Value getBlocks(RewriterBase &rewriter, Location loc, Value tensor,
+                       int64_t first, int64_t last, int64_t tile) {
+  auto type = cast<RankedTensorType>(tensor.getType());
   int64_t fixed = 1;
-  Value rows;
-  for (int64_t dim = 0; dim + 1 < type.getRank(); ++dim) {
+  Value count;
+  for (int64_t dim = first; dim < last; ++dim) {
     if (!type.isDynamicDim(dim)) {
       fixed *= type.getDimSize(dim);
       continue;
     }
-    Value size = tensor::DimOp::create(rewriter, loc, lhs, dim);
-    rows = rows ? arith::MulIOp::create(rewriter, loc, rows, size).getResult()
+    Value size = tensor::DimOp::create(rewriter, loc, tensor, dim);
+    count = count
+                ? arith::MulIOp::create(rewriter, loc, count, size).getResult()
                 : size;
   }
-  if (!rows)
+  if (!count)
     return arith::ConstantIndexOp::create(rewriter, loc,
-                                          llvm::divideCeil(fixed, tileM));
+                                          llvm::divideCeil(fixed, tile));
   if (fixed != 1)
-    rows = arith::MulIOp::create(
-        rewriter, loc, rows,
+    count = arith::MulIOp::create(
+        rewriter, loc, count,
         arith::ConstantIndexOp::create(rewriter, loc, fixed));
-  if (tileM == 1)
-    return rows;
+  if (tile == 1)
+    return count;
   return arith::CeilDivUIOp::create(
-      rewriter, loc, rows,
-      arith::ConstantIndexOp::create(rewriter, loc, tileM));
+      rewriter, loc, count,
+      arith::ConstantIndexOp::create(rewriter, loc, tile));
 }
 
 FailureOr<KernelCall> quantmlir::buildMatmulKernel(ScaledMatmulOp op,
@@ -183,10 +184,16 @@ FailureOr<KernelCall> quantmlir::buildMatmulKernel(ScaledMatmulOp op,
   (*kernel)->setAttr("quant_tile.contract", schedule.getContractOrExact());
 
   Location loc = op.getLoc();
-  Value weightBlocks = arith::ConstantIndexOp::create(
-      rewriter, loc, llvm::divideCeil(problem->n, schedule.getTileN()));
+  int64_t numBatchDims = op.getNumBatchDims();
+  Value weightBlocks = getBlocks(rewriter, loc, op.getRhs(), numBatchDims,
+                                 numBatchDims + 1, schedule.getTileN());
   Value rowBlocks =
-      getRowBlocks(rewriter, loc, op.getLhs(), schedule.getTileM());
+      getBlocks(rewriter, loc, op.getLhs(), numBatchDims,
+                op.getLhs().getType().getRank() - 1, schedule.getTileM());
+  if (numBatchDims)
+    weightBlocks = arith::MulIOp::create(
+        rewriter, loc, weightBlocks,
+        getBlocks(rewriter, loc, op.getRhs(), 0, numBatchDims, /*tile=*/1));
   call.grid = {weightBlocks, rowBlocks,
                arith::ConstantIndexOp::create(rewriter, loc, 1)};
   // A block a row: only the first dimension of a grid exceeds 65535.

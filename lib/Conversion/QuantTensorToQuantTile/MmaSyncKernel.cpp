@@ -76,6 +76,8 @@ private:
   int64_t rowTiles, columnTiles, warpK, unit;
   Type accumulatorType, resultType;
   Value warpM, warpN, warpAlongK, firstM, firstN;
+  /// One past the last row of activations of this block's product.
+  Value limitM;
   SharedTile *lhsTile = nullptr, *rhsTile = nullptr;
 };
 
@@ -335,9 +337,10 @@ void MmaSyncKernel::finish(ArrayRef<Value> accumulators) {
                                        b.index(0));
   bool scaleLast = problem.encoding && problem.hasOneGroup();
   b.ifThen(writes, [&] {
-    Value lastM = b.createOrFold<arith::SubIOp>(b.rows, b.index(1));
-    Value lastN = b.index(problem.n - 1);
-    bool guardN = problem.n % schedule.getTileN();
+    Value lastM = b.sub(limitM, 1);
+    Value lastN = b.sub(b.n, 1);
+    bool guardN =
+        ShapedType::isDynamic(problem.n) || problem.n % schedule.getTileN();
     for (int64_t c = 0; c < columnTiles; ++c)
       for (int64_t odd = 0; odd < 2; ++odd) {
         Value m = b.add(b.add(firstM, b.mul(warpM, columnTiles * 8)),
@@ -357,12 +360,12 @@ void MmaSyncKernel::finish(ArrayRef<Value> accumulators) {
                   b, value, b.scaleToF32(b.loadScale(nRead, b.index(0))));
             results.push_back({n, b.epilogue(value, mRead, nRead)});
           }
-        b.ifThen(b.less(m, b.rows), [&] {
+        b.ifThen(b.less(m, limitM), [&] {
           for (auto [n, value] : results) {
             if (!guardN)
               b.store(value, m, n);
             else
-              b.ifThen(b.less(n, b.index(problem.n)),
+              b.ifThen(b.less(n, b.n),
                        [&, n = n, value = value] { b.store(value, m, n); });
           }
         });
@@ -376,10 +379,12 @@ void MmaSyncKernel::emit() {
   warpM = b.rem(b.warp, warpsM);
   warpN = b.rem(b.div(b.warp, warpsM), warpsN);
   warpAlongK = b.div(b.warp, warpsM * warpsN);
-  firstN =
-      b.mul(gpu::BlockIdOp::create(b, gpu::Dimension::x), schedule.getTileN());
+  firstN = b.mul(b.blockX, schedule.getTileN());
+  Value firstOfBatch = b.firstRowOfBatch(b.rows);
+  limitM = b.add(firstOfBatch, b.rows);
   firstM =
-      b.mul(gpu::BlockIdOp::create(b, gpu::Dimension::y), schedule.getTileM());
+      b.add(firstOfBatch, b.mul(gpu::BlockIdOp::create(b, gpu::Dimension::y),
+                                schedule.getTileM()));
 
   auto space =
       gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup);
@@ -393,19 +398,20 @@ void MmaSyncKernel::emit() {
       MemRefType::get({ringBytes}, b.getI8Type(), MemRefLayoutAttrInterface(),
                       space),
       base, b.index(0), ValueRange());
-  SharedTile lhs(b, b.lhs, b.rows, firstM, schedule.getTileM(), tileK, ring,
+  SharedTile lhs(b, b.lhs, limitM, firstM, schedule.getTileM(), tileK, ring,
                  stageBytes, /*offset=*/0);
   lhsTile = &lhs;
   std::optional<SharedTile> rhs;
   if (!problem.encoding) {
+    Value firstWeight = b.firstRowOfBatch(b.n);
     rhs.emplace(
-        b, b.flatCodes(), b.index(problem.n), firstN, schedule.getTileN(),
-        tileK, ring, stageBytes,
+        b, b.codes, b.add(firstWeight, b.n), b.add(firstWeight, firstN),
+        schedule.getTileN(), tileK, ring, stageBytes,
         SharedTile::getBytes(schedule.getTileM(), tileK, problem.lhsElement));
     rhsTile = &*rhs;
   }
 
-  int64_t steps = llvm::divideCeil(problem.k, tileK);
+  Value steps = b.div(b.add(b.k, tileK - 1), tileK);
   Type token = nvgpu::DeviceAsyncTokenType::get(b.getContext());
   auto copyStep = [&](Value step, Value stage) {
     Value firstColumn = b.mul(step, tileK);
@@ -415,7 +421,10 @@ void MmaSyncKernel::emit() {
   };
   Value group;
   for (int64_t s = 0; s + 1 < stages; ++s) {
-    if (s < steps)
+    if (ShapedType::isDynamic(problem.k))
+      b.ifThen(b.less(b.index(s), steps),
+               [&] { copyStep(b.index(s), b.index(s)); });
+    else if (s * tileK < problem.k)
       copyStep(b.index(s), b.index(s));
     group = nvgpu::DeviceAsyncCreateGroupOp::create(b, token, ValueRange());
   }
@@ -433,7 +442,7 @@ void MmaSyncKernel::emit() {
     return b.select(b.less(next, b.index(stages)), next, b.index(0));
   };
   carried = b.loop(
-      b.index(0), b.index(steps), b.index(1), carried,
+      b.index(0), steps, b.index(1), carried,
       [&](Value step, ValueRange state) {
         Value readStage = state[state.size() - 2], fillStage = state.back();
         nvgpu::DeviceAsyncWaitOp::create(b, group,
@@ -442,10 +451,10 @@ void MmaSyncKernel::emit() {
         // is filled next.
         gpu::BarrierOp::create(b);
         Value fillStep = b.add(step, stages - 1);
-        b.ifThen(b.less(fillStep, b.index(steps)),
+        b.ifThen(b.less(fillStep, steps),
                  [&] { copyStep(fillStep, fillStage); });
         nvgpu::DeviceAsyncCreateGroupOp::create(b, token, ValueRange());
-        Weights next = loadWeights(b.min(b.add(step, 1), b.index(steps - 1)));
+        Weights next = loadWeights(b.min(b.add(step, 1), b.sub(steps, 1)));
         Weights current = next;
         current.unflatten(state.slice(count, next.flatten().size()));
         SmallVector<Value> sums(state.take_front(count));

@@ -86,10 +86,13 @@ static SmallVector<std::pair<Value, AffineMap>> getAccesses(Operation *op) {
   SmallVector<AffineExpr> lhs(out);
   AffineExpr n = out.back(), k = getAffineDimExpr(rank, context);
   lhs.back() = k;
+  SmallVector<AffineExpr> rhs(out.begin(),
+                              out.begin() + matmul.getNumBatchDims());
+  rhs.append({n, k});
   accesses = {
       {matmul.getInit(), AffineMap::get(rank + 1, 0, out, context)},
       {matmul.getLhs(), AffineMap::get(rank + 1, 0, lhs, context)},
-      {matmul.getRhs(), AffineMap::get(rank + 1, 0, {n, k}, context)},
+      {matmul.getRhs(), AffineMap::get(rank + 1, 0, rhs, context)},
   };
   for (auto [value, map] :
        llvm::zip_equal(matmul.getEpilogueArgs(),

@@ -47,11 +47,16 @@ SharedTile::SharedTile(MatmulEmitter &b, Value source, Value limit,
   this->limit = limit;
   this->firstRow = firstRow;
   // What cp.async cannot copy goes through registers, 16 bytes at a time.
+  // Whether rows of unknown length are aligned is asked at run time.
   bool isAsync = b.problem.schedule.getCopy() >= 4;
   copyBytes = isAsync ? b.problem.schedule.getCopy() : 16;
   copyCount = tileRows * tileColumns * elementBytes / copyBytes;
   if (!isAsync)
     return;
+  if (ShapedType::isDynamic(b.problem.k))
+    isAligned =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                              b.rem(b.k, copyBytes / elementBytes), b.index(0));
   int64_t threads = b.problem.schedule.getThreads();
   for (int64_t first = 0; first < copyCount; first += threads) {
     Value id = b.add(b.thread, first);
@@ -69,8 +74,7 @@ SharedTile::Copy SharedTile::makeCopy(Value id) {
   Value matrixRow = b.add(firstRow, row);
   Copy copy;
   copy.inside = b.less(matrixRow, limit);
-  copy.sourceRow =
-      b.mul(b.select(copy.inside, matrixRow, b.index(0)), b.problem.k);
+  copy.sourceRow = b.mul(b.select(copy.inside, matrixRow, b.index(0)), b.k);
   copy.column = b.add(b.mul(panel, panelColumns), b.div(byte, elementBytes));
   copy.place = b.div(place(panel, row, byte), elementBytes);
   return copy;
@@ -85,13 +89,12 @@ Value SharedTile::place(Value panel, Value row, Value byte) {
 }
 
 void SharedTile::copyAsync(const Copy &copy, Value firstColumn, Value stage) {
-  int64_t k = b.problem.k;
   Value column = b.add(firstColumn, copy.column);
   Value to = b.add(b.mul(stage, stageBytes / elementBytes), copy.place);
   // Rows are aligned to a copy, so each copy is inside or outside.
   Value inside = copy.inside;
-  if (k % tileColumns) {
-    Value insideColumns = b.less(column, b.index(k));
+  if (ShapedType::isDynamic(b.problem.k) || b.problem.k % tileColumns) {
+    Value insideColumns = b.less(column, b.k);
     column = b.select(insideColumns, column, b.index(0));
     inside = b.createOrFold<arith::AndIOp>(inside, insideColumns);
   }
@@ -113,8 +116,8 @@ void SharedTile::copyThroughRegisters(const Copy &copy, Value firstColumn,
   Value zero = arith::ConstantOp::create(b, b.getZeroAttr(element));
   for (int64_t i = 0; i < count; ++i) {
     Value here = b.add(column, i);
-    Value inside = b.createOrFold<arith::AndIOp>(
-        copy.inside, b.less(here, b.index(b.problem.k)));
+    Value inside =
+        b.createOrFold<arith::AndIOp>(copy.inside, b.less(here, b.k));
     Value from = b.add(copy.sourceRow, b.select(inside, here, b.index(0)));
     Value value = b.select(inside, b.load(element, source, from), zero);
     values = vector::InsertOp::create(b, value, values, i);
@@ -124,21 +127,30 @@ void SharedTile::copyThroughRegisters(const Copy &copy, Value firstColumn,
 }
 
 void SharedTile::copy(Value firstColumn, Value stage) {
-  for (const auto &[copy, active] : copies) {
-    if (active)
-      b.ifThen(active,
-               [&, &copy = copy] { copyAsync(copy, firstColumn, stage); });
-    else
-      copyAsync(copy, firstColumn, stage);
-  }
-  if (!copies.empty())
-    return;
-  // A loop, since unrolled copies would take all registers.
-  b.loop(b.thread, b.index(copyCount), b.index(b.problem.schedule.getThreads()),
-         ValueRange(), [&](Value id, ValueRange) {
-           copyThroughRegisters(makeCopy(id), firstColumn, stage);
-           return SmallVector<Value>();
-         });
+  auto asynchronously = [&] {
+    for (const auto &[copy, active] : copies) {
+      if (active)
+        b.ifThen(active,
+                 [&, &copy = copy] { copyAsync(copy, firstColumn, stage); });
+      else
+        copyAsync(copy, firstColumn, stage);
+    }
+  };
+  auto throughRegisters = [&] {
+    // A loop, since unrolled copies would take all registers.
+    b.loop(b.thread, b.index(copyCount),
+           b.index(b.problem.schedule.getThreads()), ValueRange(),
+           [&](Value id, ValueRange) {
+             copyThroughRegisters(makeCopy(id), firstColumn, stage);
+             return SmallVector<Value>();
+           });
+  };
+  if (isAligned)
+    b.ifThen(isAligned, asynchronously, throughRegisters);
+  else if (!copies.empty())
+    asynchronously();
+  else
+    throughRegisters();
 }
 
 void SharedTile::beginReads(Value stage, Value row, Value panel) {

@@ -33,7 +33,8 @@ public:
   }
 
   /// A tile of `tileRows` rows from row `firstRow` and `tileColumns` columns
-  /// of the contiguous matrix `source` (flattened) with `limit` rows. `bytes`
+  /// of the contiguous matrix `source` (flattened), without rows from `limit`
+  /// on. `bytes`
   /// is the kernel's shared memory (memref of i8); a stage starts at a
   /// multiple of `stageBytes` and the tile lies `offset` bytes into it.
   SharedTile(MatmulEmitter &b, mlir::Value source, mlir::Value limit,
@@ -74,6 +75,8 @@ private:
   /// Bytes of one copy, and the number of copies of a stage.
   int64_t copyBytes, copyCount;
   mlir::Value limit, firstRow;
+  /// Whether rows are aligned to a copy; null where that is known.
+  mlir::Value isAligned;
   /// This thread's asynchronous copies, with whether it has each (null: yes).
   llvm::SmallVector<std::pair<Copy, mlir::Value>> copies;
   /// Word offset of the lane's chunk for each segment of a panel.

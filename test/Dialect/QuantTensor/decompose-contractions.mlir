@@ -110,3 +110,20 @@ func.func @quantized_matmul(%x: tensor<8x64xi8>, %w: tensor<64x32xi8>, %zx: i32,
   %y = arith.sitofp %acc : tensor<8x32xi32> to tensor<8x32xf32>
   return %y : tensor<8x32xf32>
 }
+
+// -----
+
+// A batch on both sides: codes are turned, scales are read where they are.
+#q = #quant_tensor.encoding<{storage = i8, block = [1, 1, 0], scale = f32}>
+#kv = #quant_tensor.encoding<{storage = i8, block = [1, 0, 1], scale = f32, zero_point = i8}>
+// CHECK-LABEL: @batched
+//   CHECK-DAG: %[[Q:.*]], %[[SQ:.*]] = quant_tensor.disassemble %{{.*}} -> tensor<2x5x64xi8>, tensor<2x5x1xf32>
+//   CHECK-DAG: %[[K:.*]], %[[SK:.*]], %[[Z:.*]] = quant_tensor.disassemble %{{.*}} -> tensor<2x64x9xi8>, tensor<2x1x9xf32>, tensor<2x1x9xi8>
+//       CHECK: %[[T:.*]] = linalg.transpose ins(%[[K]] : tensor<2x64x9xi8>)
+//       CHECK: int_matmul ins(%[[Q]], %[[T]] : tensor<2x5x64xi8>, tensor<2x9x64xi8>)
+//       CHECK: linalg.generic {{.*}}ins(%{{.*}}, %[[SQ]], %[[SK]] : tensor<2x5x9xi32>, tensor<2x5x1xf32>, tensor<2x1x9xf32>)
+func.func @batched(%q: tensor<2x5x64xf32, #q>, %k: tensor<2x64x9xf32, #kv>, %init: tensor<2x5x9xf32>) -> tensor<2x5x9xf32> {
+  %zero = arith.constant dense<0.0> : tensor<2x5x9xf32>
+  %y = linalg.batch_matmul ins(%q, %k : tensor<2x5x64xf32, #q>, tensor<2x64x9xf32, #kv>) outs(%zero : tensor<2x5x9xf32>) -> tensor<2x5x9xf32>
+  return %y : tensor<2x5x9xf32>
+}

@@ -222,3 +222,34 @@ func.func @matvec(%w: tensor<32x64xi8>, %x: tensor<64xi8>) -> tensor<32xf32> {
   %f = arith.sitofp %acc : tensor<32xi32> to tensor<32xf32>
   return %f : tensor<32xf32>
 }
+
+// -----
+
+// A batch of products; the split of its batch dimension splits both operands.
+// CHECK-LABEL: @batched
+//       CHECK: %[[T:.*]] = linalg.transpose ins(%{{.*}} : tensor<6x64x32xi8>) outs(%{{.*}} : tensor<6x32x64xi8>) permutation = [0, 2, 1]
+//   CHECK-DAG: %[[X:.*]] = tensor.expand_shape %{{.*}} {{\[\[}}0, 1], [2], [3]] output_shape [2, 3, 8, 64]
+//   CHECK-DAG: %[[W:.*]] = tensor.expand_shape %[[T]] {{\[\[}}0, 1], [2], [3]] output_shape [2, 3, 32, 64]
+//       CHECK: quant_tensor.scaled_matmul ins(%[[X]], %[[W]] : tensor<2x3x8x64xi8>, tensor<2x3x32x64xi8>)
+//   CHECK-NOT: xi32>
+func.func @batched(%x: tensor<6x8x64xi8>, %w: tensor<6x64x32xi8>) -> tensor<2x3x8x32xf32> {
+  %zero = arith.constant dense<0> : tensor<6x8x32xi32>
+  %acc = linalg.batch_matmul ins(%x, %w : tensor<6x8x64xi8>, tensor<6x64x32xi8>) outs(%zero : tensor<6x8x32xi32>) -> tensor<6x8x32xi32>
+  %e = tensor.expand_shape %acc [[0, 1], [2], [3]] output_shape [2, 3, 8, 32] : tensor<6x8x32xi32> into tensor<2x3x8x32xi32>
+  %f = arith.sitofp %e : tensor<2x3x8x32xi32> to tensor<2x3x8x32xf32>
+  return %f : tensor<2x3x8x32xf32>
+}
+
+// -----
+
+// Each batch multiplies a vector.
+// CHECK-LABEL: @batch_matvec
+//   CHECK-DAG: %[[V:.*]] = tensor.expand_shape %{{.*}} {{\[\[}}0], [1, 2]] output_shape [3, 1, 64]
+//       CHECK: quant_tensor.scaled_matmul ins(%[[V]], %{{.*}} : tensor<3x1x64xi8>, tensor<3x8x64xi8>)
+//       CHECK: tensor.collapse_shape %{{.*}} {{\[\[}}0], [1, 2]] : tensor<3x1x8xf32> into tensor<3x8xf32>
+func.func @batch_matvec(%x: tensor<3x8x64xi8>, %v: tensor<3x64xi8>) -> tensor<3x8xf32> {
+  %zero = arith.constant dense<0> : tensor<3x8xi32>
+  %acc = linalg.batch_matvec ins(%x, %v : tensor<3x8x64xi8>, tensor<3x64xi8>) outs(%zero : tensor<3x8xi32>) -> tensor<3x8xi32>
+  %f = arith.sitofp %acc : tensor<3x8xi32> to tensor<3x8xf32>
+  return %f : tensor<3x8xf32>
+}

@@ -563,7 +563,7 @@ func.func @f(%l: tensor<4x64xi4>, %r: tensor<8x64xi8>, %i: tensor<4x8xi32>) {
 
 // int_matmul C1
 func.func @f(%l: tensor<64xi8>, %r: tensor<8x64xi8>, %i: tensor<8xi32>) {
-  // expected-error @below {{'quant_tensor.int_matmul' op expects an lhs [.., M, K] of rank 2 or more and an rhs N×K of rank 2, got}}
+  // expected-error @below {{'quant_tensor.int_matmul' op expects an lhs [.., M, K] of rank 2 or more and an rhs [.., N, K] of rank 2 up to that of lhs, got}}
   %0 = quant_tensor.int_matmul ins(%l, %r : tensor<64xi8>, tensor<8x64xi8>)
       outs(%i : tensor<8xi32>) -> tensor<8xi32>
   return
@@ -572,9 +572,19 @@ func.func @f(%l: tensor<64xi8>, %r: tensor<8x64xi8>, %i: tensor<8xi32>) {
 // -----
 
 // int_matmul C1
-func.func @f(%l: tensor<2x4x64xi8>, %r: tensor<2x8x64xi8>, %i: tensor<2x4x8xi32>) {
-  // expected-error @below {{'quant_tensor.int_matmul' op expects an lhs [.., M, K] of rank 2 or more and an rhs N×K of rank 2, got}}
-  %0 = quant_tensor.int_matmul ins(%l, %r : tensor<2x4x64xi8>, tensor<2x8x64xi8>)
+func.func @f(%l: tensor<4x64xi8>, %r: tensor<2x8x64xi8>, %i: tensor<4x8xi32>) {
+  // expected-error @below {{'quant_tensor.int_matmul' op expects an lhs [.., M, K] of rank 2 or more and an rhs [.., N, K] of rank 2 up to that of lhs, got}}
+  %0 = quant_tensor.int_matmul ins(%l, %r : tensor<4x64xi8>, tensor<2x8x64xi8>)
+      outs(%i : tensor<4x8xi32>) -> tensor<4x8xi32>
+  return
+}
+
+// -----
+
+// int_matmul C2
+func.func @f(%l: tensor<2x4x64xi8>, %r: tensor<3x8x64xi8>, %i: tensor<2x4x8xi32>) {
+  // expected-error @below {{'quant_tensor.int_matmul' op lhs and rhs must agree on batch dimension 0, got 2 and 3}}
+  %0 = quant_tensor.int_matmul ins(%l, %r : tensor<2x4x64xi8>, tensor<3x8x64xi8>)
       outs(%i : tensor<2x4x8xi32>) -> tensor<2x4x8xi32>
   return
 }
@@ -717,13 +727,28 @@ func.func @f(%l: tensor<4x64xi32>, %r: tensor<8x64xi32>, %i: tensor<4x8xi32>) {
 
 // scaled_matmul C1
 func.func @f(%l: tensor<4x64xf32>, %r: tensor<2x8x64xf32>, %i: tensor<4x8xf32>) {
-  // expected-error @below {{'quant_tensor.scaled_matmul' op expects an lhs [.., M, K] of rank 2 or more and an rhs N×K of rank 2, got}}
+  // expected-error @below {{'quant_tensor.scaled_matmul' op expects an lhs [.., M, K] of rank 2 or more and an rhs [.., N, K] of rank 2 up to that of lhs, got}}
   %0 = quant_tensor.scaled_matmul ins(%l, %r : tensor<4x64xf32>, tensor<2x8x64xf32>)
       maps []
       outs(%i : tensor<4x8xf32>) {
   ^bb0(%acc: f32):
     quant_tensor.yield %acc : f32
   } -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// scaled_matmul C1: an encoded rhs of rank 3
+#w8 = #quant_tensor.encoding<{storage = i8, block = [1, 1, 0], scale = f32}>
+func.func @f(%l: tensor<2x4x64xf32>, %r: tensor<2x8x64xf32, #w8>, %i: tensor<2x4x8xf32>) {
+  // expected-error @below {{'quant_tensor.scaled_matmul' op expects an encoded rhs N×K of rank 2, got}}
+  %0 = quant_tensor.scaled_matmul ins(%l, %r : tensor<2x4x64xf32>, tensor<2x8x64xf32, #w8>)
+      maps []
+      outs(%i : tensor<2x4x8xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<2x4x8xf32>
   return
 }
 

@@ -141,13 +141,24 @@ func.func @reduced(%x: tensor<8x64xi8>, %w: tensor<64x32xi8>) -> tensor<8xi32> {
 
 // -----
 
-// Both operands have a batch dimension.
-func.func @batched(%x: tensor<2x8x64xi8>, %w: tensor<2x64x32xi8>) -> tensor<2x8x32xf32> {
-  %zero = arith.constant dense<0> : tensor<2x8x32xi32>
-  // expected-remark @below {{both operands have batch dimension 0}}
-  %acc = linalg.batch_matmul ins(%x, %w : tensor<2x8x64xi8>, tensor<2x64x32xi8>) outs(%zero : tensor<2x8x32xi32>) -> tensor<2x8x32xi32>
-  %y = arith.sitofp %acc : tensor<2x8x32xi32> to tensor<2x8x32xf32>
-  return %y : tensor<2x8x32xf32>
+// The batch dimension of both operands is not the result's first.
+#bmk = affine_map<(b, m, n, k) -> (b, m, k)>
+#bkn = affine_map<(b, m, n, k) -> (b, k, n)>
+#mbn = affine_map<(b, m, n, k) -> (m, b, n)>
+func.func @batched(%x: tensor<2x8x64xi8>, %w: tensor<2x64x32xi8>) -> tensor<8x2x32xf32> {
+  %zero = arith.constant dense<0> : tensor<8x2x32xi32>
+  // expected-remark @below {{the 1 batch dimensions of both operands do not lead the result}}
+  %acc = linalg.generic {indexing_maps = [#bmk, #bkn, #mbn], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%x, %w : tensor<2x8x64xi8>, tensor<2x64x32xi8>) outs(%zero : tensor<8x2x32xi32>) {
+  ^bb0(%a: i8, %b: i8, %o: i32):
+    %0 = arith.extsi %a : i8 to i32
+    %1 = arith.extsi %b : i8 to i32
+    %2 = arith.muli %0, %1 : i32
+    %3 = arith.addi %o, %2 : i32
+    linalg.yield %3 : i32
+  } -> tensor<8x2x32xi32>
+  %y = arith.sitofp %acc : tensor<8x2x32xi32> to tensor<8x2x32xf32>
+  return %y : tensor<8x2x32xf32>
 }
 
 // -----

@@ -1,5 +1,6 @@
 // RUN: split-file %s %t
 // RUN: quant-opt %t/scaled.mlir --transform-interpreter --canonicalize --cse --quant-tensor-verify-encodings | FileCheck %t/scaled.mlir
+// RUN: quant-opt %t/batched.mlir --transform-interpreter --canonicalize --cse | FileCheck %t/batched.mlir
 // RUN: quant-opt %t/int.mlir --transform-interpreter --canonicalize --cse | FileCheck %t/int.mlir
 // RUN: quant-opt %t/fuse.mlir --transform-interpreter --canonicalize --cse | FileCheck %t/fuse.mlir
 // RUN: not quant-opt %t/cut.mlir --transform-interpreter 2>&1 | FileCheck %t/cut.mlir
@@ -32,6 +33,28 @@ module attributes {transform.with_named_sequence} {
   transform.named_sequence @__transform_main(%root: !transform.any_op) {
     %0 = transform.structured.match ops{["quant_tensor.scaled_matmul"]} in %root : (!transform.any_op) -> !transform.any_op
     %1, %2:2 = transform.structured.tile_using_for %0 tile_sizes [0, 32, 48] : (!transform.any_op) -> (!transform.any_op, !transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
+
+//--- batched.mlir
+// A tile of batches takes its own right-hand sides and their zero points.
+// CHECK-LABEL: @matmul
+// CHECK: scf.forall
+// CHECK-DAG: %[[X:.*]] = tensor.extract_slice %{{.*}}[%[[B:.*]], 0, 0] [2, 64, 64] [1, 1, 1] : tensor<4x64x64xi8> to tensor<2x64x64xi8>
+// CHECK-DAG: %[[W:.*]] = tensor.extract_slice %{{.*}}[%[[B]], %[[N:.*]], 0] [2, 8, 64] [1, 1, 1] : tensor<4x32x64xi8> to tensor<2x8x64xi8>
+// CHECK-DAG: %[[Z:.*]] = tensor.extract_slice %{{.*}}[%[[B]], %[[N]], 0] [2, 8, 1] [1, 1, 1] : tensor<4x32x1xi32> to tensor<2x8x1xi32>
+// CHECK: quant_tensor.int_matmul ins(%[[X]], %[[W]] : tensor<2x64x64xi8>, tensor<2x8x64xi8>) rhs_zero_points(%[[Z]] : tensor<2x8x1xi32>)
+func.func @matmul(%x: tensor<4x64x64xi8>, %w: tensor<4x32x64xi8>, %z: tensor<4x32x1xi32>, %i: tensor<4x64x32xi32>) -> tensor<4x64x32xi32> {
+  %0 = quant_tensor.int_matmul ins(%x, %w : tensor<4x64x64xi8>, tensor<4x32x64xi8>)
+      rhs_zero_points(%z : tensor<4x32x1xi32>)
+      outs(%i : tensor<4x64x32xi32>) -> tensor<4x64x32xi32>
+  return %0 : tensor<4x64x32xi32>
+}
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%root: !transform.any_op) {
+    %0 = transform.structured.match ops{["quant_tensor.int_matmul"]} in %root : (!transform.any_op) -> !transform.any_op
+    %1, %2 = transform.structured.tile_using_forall %0 tile_sizes [2, 0, 8] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
     transform.yield
   }
 }

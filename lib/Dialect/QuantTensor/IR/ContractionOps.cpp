@@ -16,23 +16,33 @@
 using namespace mlir;
 using namespace quantmlir::quant_tensor;
 
-/// [.., M, K] x [N, K] -> [.., M, N]: what both contractions ask of shapes.
+/// [B.., .., M, K] x [B.., N, K] -> [B.., .., M, N]: what both contractions ask
+/// of shapes.
 static LogicalResult verifyContractionShapes(Operation *op,
                                              RankedTensorType lhs,
                                              RankedTensorType rhs,
                                              RankedTensorType init) {
-  if (lhs.getRank() < 2 || rhs.getRank() != 2)
+  if (lhs.getRank() < 2 || rhs.getRank() < 2 || rhs.getRank() > lhs.getRank())
     return op->emitOpError()
-           << "expects an lhs [.., M, K] of rank 2 or more and an rhs N×K of "
-              "rank 2, got "
+           << "expects an lhs [.., M, K] of rank 2 or more and an rhs [.., N, "
+              "K] of rank 2 up to that of lhs, got "
            << lhs << " and " << rhs;
-  if (!extentsAgree(lhs.getShape().back(), rhs.getDimSize(1)))
+  if (rhs.getEncoding() && rhs.getRank() != 2)
+    return op->emitOpError()
+           << "expects an encoded rhs N×K of rank 2, got " << rhs;
+  if (!extentsAgree(lhs.getShape().back(), rhs.getShape().back()))
     return op->emitOpError()
            << "lhs and rhs must agree on K, their last "
               "dimension, got "
-           << lhs.getShape().back() << " and " << rhs.getDimSize(1);
+           << lhs.getShape().back() << " and " << rhs.getShape().back();
+  int64_t numBatchDims = rhs.getRank() - 2;
+  for (int64_t dim = 0; dim < numBatchDims; ++dim)
+    if (!extentsAgree(lhs.getDimSize(dim), rhs.getDimSize(dim)))
+      return op->emitOpError()
+             << "lhs and rhs must agree on batch dimension " << dim << ", got "
+             << lhs.getDimSize(dim) << " and " << rhs.getDimSize(dim);
   SmallVector<int64_t> expected(lhs.getShape());
-  expected.back() = rhs.getDimSize(0);
+  expected.back() = rhs.getDimSize(numBatchDims);
   if (init.getEncoding() ||
       failed(verifyCompatibleShape(init.getShape(), expected)))
     return op->emitOpError()
@@ -48,7 +58,7 @@ static LogicalResult verifyNoOverflow(Operation *op, RankedTensorType lhs,
                                       bool rhsWide) {
   int64_t k = lhs.getShape().back();
   if (ShapedType::isDynamic(k))
-    k = rhs.getDimSize(1);
+    k = rhs.getShape().back();
   int64_t limit = getMaxContractionExtent(lhsWide, rhsWide);
   if (!ShapedType::isDynamic(k) && k > limit)
     return op->emitOpError()

@@ -56,9 +56,19 @@ public:
     return slice(lhs, map);
   }
 
-  /// rhs N×K.
-  Value sliceRhs(Value rhs) {
-    return slice(rhs, {static_cast<int64_t>(offsets.size()) - 1, -1});
+  /// rhs [B.., N, K].
+  Value sliceRhs(Value rhs, int64_t numBatchDims) {
+    SmallVector<int64_t> map = getRhsRows(numBatchDims);
+    map.push_back(-1);
+    return slice(rhs, map);
+  }
+
+  /// Output dimensions that the rows of rhs, [B.., N], follow.
+  SmallVector<int64_t> getRhsRows(int64_t numBatchDims) const {
+    SmallVector<int64_t> map =
+        llvm::to_vector(llvm::seq<int64_t>(numBatchDims));
+    map.push_back(static_cast<int64_t>(offsets.size()) - 1);
+    return map;
   }
 
   /// Clones `op` onto the slices; the last operand of both contractions is the
@@ -133,15 +143,17 @@ IntMatmulOp::getTiledImplementation(OpBuilder &builder,
       }
   }
   Tile tile(builder, getLoc(), offsets, sizes);
-  SmallVector<Value> operands{tile.sliceLhs(getLhs()), tile.sliceRhs(getRhs())};
+  SmallVector<Value> operands{tile.sliceLhs(getLhs()),
+                              tile.sliceRhs(getRhs(), getNumBatchDims())};
   if (Value zeroPoints = getLhsZeroPoints())
     operands.push_back(tile.slice(
         zeroPoints,
         getZeroPointMap(zeroPoints,
                         llvm::to_vector(llvm::seq<int64_t>(rank - 1)))));
   if (Value zeroPoints = getRhsZeroPoints())
-    operands.push_back(
-        tile.slice(zeroPoints, getZeroPointMap(zeroPoints, {rank - 1})));
+    operands.push_back(tile.slice(
+        zeroPoints,
+        getZeroPointMap(zeroPoints, tile.getRhsRows(getNumBatchDims()))));
   operands.push_back(tile.sliceInit(getInit()));
   return tile.finish(*this, operands);
 }
@@ -196,7 +208,8 @@ ScaledMatmulOp::getTiledImplementation(OpBuilder &builder,
                             })))
     return failure();
   Tile tile(builder, getLoc(), offsets, sizes);
-  SmallVector<Value> operands{tile.sliceLhs(getLhs()), tile.sliceRhs(getRhs())};
+  SmallVector<Value> operands{tile.sliceLhs(getLhs()),
+                              tile.sliceRhs(getRhs(), getNumBatchDims())};
   for (auto [index, operand] : llvm::enumerate(getEpilogueArgs())) {
     SmallVector<int64_t> map;
     for (AffineExpr expr : getEpilogueMap(index).getResults()) {

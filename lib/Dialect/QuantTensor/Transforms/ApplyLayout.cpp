@@ -77,11 +77,12 @@ FailureOr<Value> LayoutApplier::getWeights(ScheduleAttr schedule) {
   return value;
 }
 
-/// Rows of activations, all leading dimensions together.
+/// Rows of activations, all leading dimensions but batch ones together.
 Value LayoutApplier::countRows() {
   Value rows;
-  for (int64_t dim = 0, end = op.getLhs().getType().getRank() - 1; dim < end;
-       ++dim) {
+  for (int64_t dim = op.getNumBatchDims(),
+               end = op.getLhs().getType().getRank() - 1;
+       dim < end; ++dim) {
     Value size = builder.createOrFold<tensor::DimOp>(op.getLhs(), dim);
     rows = rows ? builder.createOrFold<arith::MulIOp>(rows, size) : size;
   }

@@ -146,6 +146,7 @@ static FailureOr<Contraction> matchIntMatmul(IntMatmulOp op, WhyNot &whyNot) {
   result.op = op;
   unsigned rank = op.getLhs().getType().getRank();
   result.m = llvm::to_vector(llvm::seq<unsigned>(0, rank - 1));
+  result.numBatch = op.getNumBatchDims();
   result.n = rank - 1;
   result.k = rank;
   result.lhs.value = op.getLhs();
@@ -153,7 +154,8 @@ static FailureOr<Contraction> matchIntMatmul(IntMatmulOp op, WhyNot &whyNot) {
   result.lhs.loops.push_back(result.k);
   result.lhs.isUnsigned = op.getLhsUnsigned();
   result.rhs.value = op.getRhs();
-  result.rhs.loops = {*result.n, result.k};
+  result.rhs.loops.assign(result.m.begin(), result.m.begin() + result.numBatch);
+  result.rhs.loops.append({*result.n, result.k});
   result.rhs.isUnsigned = op.getRhsUnsigned();
   result.init = op.getInit();
   result.resultLoops = llvm::to_vector(llvm::seq<unsigned>(0, rank));
@@ -185,15 +187,15 @@ quantmlir::quant_tensor::matchContraction(Operation *op, unsigned rhsOperand,
   Contraction result;
   result.op = op;
   unsigned lhsOperand = 1 - rhsOperand;
-  SmallVector<unsigned> reductions;
+  SmallVector<unsigned> reductions, batch;
   unsigned numColumns = 0;
   for (unsigned loop = 0, e = linalgOp.getNumLoops(); loop != e; ++loop) {
     bool inLhs = reads(maps[lhsOperand], loop);
     bool inRhs = reads(maps[rhsOperand], loop);
     bool inResult = reads(maps[2], loop);
-    if (inLhs && inRhs && inResult)
-      return whyNot("both operands have batch dimension {0}", loop);
-    if (!inResult && inLhs && inRhs) {
+    if (inLhs && inRhs && inResult) {
+      batch.push_back(loop);
+    } else if (!inResult && inLhs && inRhs) {
       reductions.push_back(loop);
     } else if (inResult && inRhs) {
       result.n = loop;
@@ -218,7 +220,13 @@ quantmlir::quant_tensor::matchContraction(Operation *op, unsigned rhsOperand,
   for (unsigned loop : result.resultLoops)
     if (reads(maps[lhsOperand], loop))
       result.m.push_back(loop);
-  if (result.m.empty() && !result.n)
+  result.numBatch = batch.size();
+  for (unsigned loop : ArrayRef(result.m).take_front(batch.size()))
+    if (!llvm::is_contained(batch, loop))
+      return whyNot("the {0} batch dimensions of both operands do not lead the "
+                    "result",
+                    batch.size());
+  if (!result.hasRows() && !result.n)
     return whyNot("neither operand has rows: it is a dot product");
 
   SmallVector<unsigned> wanted = result.m;
@@ -264,6 +272,20 @@ bool Contraction::isInteger() const {
 
 bool Contraction::isResultInOrder() const {
   return m.empty() || !n || resultLoops.back() == *n;
+}
+
+/// Loop of each dimension of the right-hand side in normal form.
+static SmallVector<unsigned> getNormalRhsLoops(const Contraction &contraction) {
+  SmallVector<unsigned> loops(
+      ArrayRef(contraction.m).take_front(contraction.numBatch));
+  if (contraction.n)
+    loops.push_back(*contraction.n);
+  loops.push_back(contraction.k);
+  return loops;
+}
+
+bool Contraction::isRhsTransposed() const {
+  return rhs.loops != getNormalRhsLoops(*this);
 }
 
 AffineMap Contraction::getResultMap() const {
@@ -373,15 +395,22 @@ static EncodingAttr getTransposedEncoding(EncodingAttr encoding) {
       encoding.getOverflow(), encoding.getCodebook(), layout);
 }
 
-static Value transpose2D(OpBuilder &builder, Location loc, Value value) {
+/// Dimension i of the result is dimension `permutation[i]` of `value`.
+static Value transpose(OpBuilder &builder, Location loc, Value value,
+                       ArrayRef<int64_t> permutation) {
   auto type = cast<RankedTensorType>(value.getType());
   SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, loc, value);
-  std::swap(sizes[0], sizes[1]);
+  SmallVector<OpFoldResult> permuted;
+  for (int64_t dim : permutation)
+    permuted.push_back(sizes[dim]);
   Value init =
-      tensor::EmptyOp::create(builder, loc, sizes, type.getElementType());
-  return linalg::TransposeOp::create(builder, loc, value, init,
-                                     ArrayRef<int64_t>{1, 0})
+      tensor::EmptyOp::create(builder, loc, permuted, type.getElementType());
+  return linalg::TransposeOp::create(builder, loc, value, init, permutation)
       ->getResult(0);
+}
+
+static Value transpose2D(OpBuilder &builder, Location loc, Value value) {
+  return transpose(builder, loc, value, {1, 0});
 }
 
 static Value transposeEncoded(OpBuilder &builder, Location loc, Value value) {
@@ -406,11 +435,15 @@ static Value transposeEncoded(OpBuilder &builder, Location loc, Value value) {
 LogicalResult
 quantmlir::quant_tensor::canNormalizeOperands(const Contraction &contraction,
                                               WhyNot &whyNot) {
-  if (contraction.lhs.getEncoding() && contraction.m.empty())
+  if (contraction.lhs.getEncoding() && !contraction.hasRows())
     return whyNot("the left-hand side is an encoded vector");
   if (EncodingAttr encoding = contraction.rhs.getEncoding()) {
     if (!contraction.n)
       return whyNot("the right-hand side is an encoded vector");
+    if (contraction.numBatch)
+      return whyNot("the right-hand side is encoded and has {0} batch "
+                    "dimensions, for which there is no kernel",
+                    contraction.numBatch);
     if (contraction.isRhsTransposed() && !getTransposedEncoding(encoding))
       return whyNot("{0}-bit codes of a K x N right-hand side cannot be read "
                     "N x K in this layout",
@@ -419,13 +452,25 @@ quantmlir::quant_tensor::canNormalizeOperands(const Contraction &contraction,
   return success();
 }
 
-/// [k] -> [1, k].
+/// Groups that join dimensions `rank - 2` and `rank - 1`.
+static SmallVector<ReassociationIndices> joinLastTwo(unsigned rank) {
+  SmallVector<ReassociationIndices> groups;
+  for (unsigned dim = 0; dim + 2 < rank; ++dim)
+    groups.push_back({dim});
+  groups.push_back({rank - 2, rank - 1});
+  return groups;
+}
+
+/// [b.., k] -> [b.., 1, k].
 static Value addUnitRow(OpBuilder &builder, Location loc, Value value) {
   auto type = cast<RankedTensorType>(value.getType());
-  auto expanded =
-      RankedTensorType::get({1, type.getDimSize(0)}, type.getElementType());
-  return tensor::ExpandShapeOp::create(builder, loc, expanded, value,
-                                       ArrayRef<ReassociationIndices>{{0, 1}});
+  SmallVector<int64_t> shape(type.getShape());
+  shape.insert(shape.end() - 1, 1);
+  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, loc, value);
+  sizes.insert(sizes.end() - 1, builder.getIndexAttr(1));
+  return tensor::ExpandShapeOp::create(
+      builder, loc, RankedTensorType::get(shape, type.getElementType()), value,
+      joinLastTwo(shape.size()), sizes);
 }
 
 FailureOr<NormalOperands> quantmlir::quant_tensor::normalizeOperands(
@@ -434,14 +479,21 @@ FailureOr<NormalOperands> quantmlir::quant_tensor::normalizeOperands(
     return failure();
   Location loc = contraction.op->getLoc();
   NormalOperands result{contraction.lhs.value, contraction.rhs.value};
-  if (contraction.m.empty())
+  if (!contraction.hasRows())
     result.lhs = addUnitRow(builder, loc, result.lhs);
+  if (contraction.isRhsTransposed()) {
+    if (contraction.rhs.getEncoding()) {
+      result.rhs = transposeEncoded(builder, loc, result.rhs);
+    } else {
+      SmallVector<int64_t> permutation;
+      for (unsigned loop : getNormalRhsLoops(contraction))
+        permutation.push_back(llvm::find(contraction.rhs.loops, loop) -
+                              contraction.rhs.loops.begin());
+      result.rhs = transpose(builder, loc, result.rhs, permutation);
+    }
+  }
   if (!contraction.n)
     result.rhs = addUnitRow(builder, loc, result.rhs);
-  else if (contraction.isRhsTransposed())
-    result.rhs = contraction.rhs.getEncoding()
-                     ? transposeEncoded(builder, loc, result.rhs)
-                     : transpose2D(builder, loc, result.rhs);
   return result;
 }
 
@@ -452,7 +504,8 @@ Value quantmlir::quant_tensor::createNormalInit(OpBuilder &builder,
   SmallVector<OpFoldResult> sizes =
       tensor::getMixedSizes(builder, loc, operands.lhs);
   // The extents of an encoded tensor are those of its logical shape.
-  sizes.back() = tensor::getMixedSize(builder, loc, operands.rhs, 0);
+  int64_t rhsRank = cast<RankedTensorType>(operands.rhs.getType()).getRank();
+  sizes.back() = tensor::getMixedSize(builder, loc, operands.rhs, rhsRank - 2);
   return tensor::EmptyOp::create(builder, loc, sizes, elementType);
 }
 
@@ -460,31 +513,16 @@ Value quantmlir::quant_tensor::restoreResult(OpBuilder &builder, Location loc,
                                              const Contraction &contraction,
                                              Value normal) {
   unsigned rank = contraction.getNormalRank();
-  SmallVector<ReassociationIndices> groups;
-  if (contraction.m.empty()) {
-    groups = {{0, 1}};
-  } else if (!contraction.n) {
-    for (unsigned dim = 0; dim + 2 < rank; ++dim)
-      groups.push_back({dim});
-    groups.push_back({rank - 2, rank - 1});
-  }
-  if (!groups.empty())
-    return tensor::CollapseShapeOp::create(builder, loc, normal, groups);
+  if (!contraction.hasRows() || !contraction.n)
+    return tensor::CollapseShapeOp::create(builder, loc, normal,
+                                           joinLastTwo(rank));
   AffineMap map = contraction.getResultMap();
   if (map.isIdentity())
     return normal;
-  auto type = cast<RankedTensorType>(normal.getType());
-  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, loc, normal);
-  SmallVector<OpFoldResult> permuted;
   SmallVector<int64_t> permutation;
-  for (unsigned i = 0; i != rank; ++i) {
+  for (unsigned i = 0; i != rank; ++i)
     permutation.push_back(map.getDimPosition(i));
-    permuted.push_back(sizes[permutation.back()]);
-  }
-  Value init =
-      tensor::EmptyOp::create(builder, loc, permuted, type.getElementType());
-  return linalg::TransposeOp::create(builder, loc, normal, init, permutation)
-      ->getResult(0);
+  return transpose(builder, loc, normal, permutation);
 }
 
 FailureOr<AffineMap> quantmlir::quant_tensor::getParameterMap(

@@ -94,12 +94,18 @@ static FailureOr<EncodedContraction> matchEncoded(Operation *op,
       getParameterMap(contraction->rhs.getType(),
                       llvm::map_to_vector(contraction->rhs.loops, loopOf), rank,
                       "right-hand side", whyNot);
-  if (failed(lhsMap) || failed(rhsMap) ||
-      failed(canNormalizeOperands(*contraction, whyNot)))
+  if (failed(lhsMap) || failed(rhsMap))
     return failure();
+  if (contraction->numBatch) {
+    // Codes of 8 bits are turned as plain tensors.
+    if (!contraction->hasRows() || !contraction->n)
+      return whyNot("an operand is a batch of encoded vectors");
+  } else if (failed(canNormalizeOperands(*contraction, whyNot))) {
+    return failure();
+  }
   result.lhsMap = *lhsMap;
   result.rhsMap = *rhsMap;
-  if (contraction->isRhsTransposed())
+  if (!contraction->numBatch && contraction->isRhsTransposed())
     result.rhsMap =
         AffineMap::get(rank, 0, {rhsMap->getResult(1), rhsMap->getResult(0)},
                        op->getContext());
@@ -195,15 +201,31 @@ struct DecomposeEncoded : OpInterfaceRewritePattern<linalg::LinalgOp> {
     if (failed(match))
       return rewriter.notifyMatchFailure(op, whyNot.str());
     const Contraction &contraction = match->contraction;
-    FailureOr<NormalOperands> encoded =
-        normalizeOperands(rewriter, contraction, whyNot);
-    assert(succeeded(encoded) && "checked by matchEncoded");
     Location loc = op->getLoc();
-    auto lhs = DisassembleOp::create(rewriter, loc, encoded->lhs);
-    auto rhs = DisassembleOp::create(rewriter, loc, encoded->rhs);
+    NormalOperands encoded{contraction.lhs.value, contraction.rhs.value};
+    if (!contraction.numBatch) {
+      FailureOr<NormalOperands> normal =
+          normalizeOperands(rewriter, contraction, whyNot);
+      assert(succeeded(normal) && "checked by matchEncoded");
+      encoded = *normal;
+    }
+    auto lhs = DisassembleOp::create(rewriter, loc, encoded.lhs);
+    auto rhs = DisassembleOp::create(rewriter, loc, encoded.rhs);
     NormalOperands codes{lhs.getCodes(), rhs.getCodes()};
-    EncodingAttr lhsEncoding = getEncoding(encoded->lhs.getType());
-    EncodingAttr rhsEncoding = getEncoding(encoded->rhs.getType());
+    Value rhsZeroPoints = rhs.getZeroPoints();
+    if (contraction.numBatch) {
+      // Scales stay as they are stored; their map says where they are read.
+      Contraction plain = contraction;
+      plain.lhs.value = lhs.getCodes();
+      plain.rhs.value = rhs.getCodes();
+      codes = *normalizeOperands(rewriter, plain, whyNot);
+      if (rhsZeroPoints && plain.isRhsTransposed()) {
+        plain.rhs.value = rhsZeroPoints;
+        rhsZeroPoints = normalizeOperands(rewriter, plain, whyNot)->rhs;
+      }
+    }
+    EncodingAttr lhsEncoding = getEncoding(encoded.lhs.getType());
+    EncodingAttr rhsEncoding = getEncoding(encoded.rhs.getType());
     bool lhsUnsigned = !match->isFloat && !lhsEncoding.isSignedStorage();
     bool rhsUnsigned = !match->isFloat && !rhsEncoding.isSignedStorage();
 
@@ -234,8 +256,8 @@ struct DecomposeEncoded : OpInterfaceRewritePattern<linalg::LinalgOp> {
           IntMatmulOp::create(
               rewriter, loc, start.getType(), codes.lhs, codes.rhs,
               toI32ZeroPoints(rewriter, loc, lhs.getZeroPoints(), lhsEncoding),
-              toI32ZeroPoints(rewriter, loc, rhs.getZeroPoints(), rhsEncoding),
-              start, lhsUnsigned, rhsUnsigned)
+              toI32ZeroPoints(rewriter, loc, rhsZeroPoints, rhsEncoding), start,
+              lhsUnsigned, rhsUnsigned)
               .getResult();
       unsigned rank = contraction.getNormalRank();
       operands.insert(operands.begin(),

@@ -67,20 +67,23 @@ static Value sumWeights(OpBuilder &builder, IntMatmulOp op) {
   Value sums = sumRows(builder, loc, op.getRhs(), op.getRhsUnsigned());
   if (!op.getRhsZeroPoints())
     return sums;
-  OpFoldResult size = tensor::getMixedSize(builder, loc, op.getRhs(), 1);
-  Value k = getValueOrCreateConstantIndexOp(builder, loc, size);
+  SmallVector<OpFoldResult> sizes =
+      tensor::getMixedSizes(builder, loc, op.getRhs());
+  Value k = getValueOrCreateConstantIndexOp(builder, loc, sizes.pop_back_val());
   k = arith::IndexCastOp::create(builder, loc, builder.getI32Type(), k);
-  OpFoldResult rows = tensor::getMixedSize(builder, loc, op.getRhs(), 0);
   Value init =
-      tensor::EmptyOp::create(builder, loc, rows, builder.getI32Type());
-  AffineMap identity = builder.getMultiDimIdentityMap(1);
+      tensor::EmptyOp::create(builder, loc, sizes, builder.getI32Type());
+  unsigned rank = sizes.size();
+  AffineMap identity = builder.getMultiDimIdentityMap(rank);
+  SmallVector<unsigned> rows = llvm::to_vector(llvm::seq<unsigned>(0, rank));
   return linalg::GenericOp::create(
              builder, loc, init.getType(),
              ValueRange{sums, op.getRhsZeroPoints()}, init,
-             ArrayRef<AffineMap>{identity,
-                                 getZeroPointMap(op.getRhsZeroPoints(), {0}, 1),
-                                 identity},
-             utils::IteratorType::parallel,
+             ArrayRef<AffineMap>{
+                 identity, getZeroPointMap(op.getRhsZeroPoints(), rows, rank),
+                 identity},
+             SmallVector<utils::IteratorType>(rank,
+                                              utils::IteratorType::parallel),
              [&](OpBuilder &inner, Location innerLoc, ValueRange arguments) {
                Value offset =
                    arith::MulIOp::create(inner, innerLoc, arguments[1], k);
@@ -107,6 +110,12 @@ struct ExpandZeroPoints : OpRewritePattern<IntMatmulOp> {
     SmallVector<unsigned> rows =
         llvm::to_vector(llvm::seq<unsigned>(0, rank - 1));
     AffineMap identity = rewriter.getMultiDimIdentityMap(rank);
+    SmallVector<unsigned> columns =
+        llvm::to_vector(llvm::seq<unsigned>(0, op.getNumBatchDims()));
+    columns.push_back(rank - 1);
+    SmallVector<AffineExpr> columnExprs;
+    for (unsigned dim : columns)
+      columnExprs.push_back(rewriter.getAffineDimExpr(dim));
 
     Value product = IntMatmulOp::create(
         rewriter, loc, op.getType(), op.getLhs(), op.getRhs(),
@@ -121,13 +130,13 @@ struct ExpandZeroPoints : OpRewritePattern<IntMatmulOp> {
       maps.append({zeroPointMap, sumMap});
     };
     if (rhsZeroPoints)
-      subtract(rhsZeroPoints, getZeroPointMap(rhsZeroPoints, {rank - 1}, rank),
+      subtract(rhsZeroPoints, getZeroPointMap(rhsZeroPoints, columns, rank),
                sumRows(rewriter, loc, op.getLhs(), op.getLhsUnsigned()),
                identity.dropResult(rank - 1));
     if (lhsZeroPoints)
       subtract(lhsZeroPoints, getZeroPointMap(lhsZeroPoints, rows, rank),
                sumWeights(rewriter, op),
-               AffineMap::get(rank, 0, rewriter.getAffineDimExpr(rank - 1)));
+               AffineMap::get(rank, 0, columnExprs, op.getContext()));
     maps.push_back(identity);
     SmallVector<OpFoldResult> sizes =
         tensor::getMixedSizes(rewriter, loc, op.getInit());

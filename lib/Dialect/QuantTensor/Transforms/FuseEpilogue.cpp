@@ -148,6 +148,7 @@ struct ExpandRows : OpRewritePattern<tensor::ExpandShapeOp> {
     auto op = expand.getSrc().getDefiningOp<ScaledMatmulOp>();
     if (!op || !op->hasOneUse() || !expandsRowsOnly(expand))
       return failure();
+    int64_t numBatchDims = op.getNumBatchDims();
     // Operands read along a row that is split would need a reshape as well;
     // this runs before there are any.
     if (!op.getEpilogueArgs().empty())
@@ -168,10 +169,30 @@ struct ExpandRows : OpRewritePattern<tensor::ExpandShapeOp> {
         rewriter, loc,
         RankedTensorType::get(lhsShape, lhsType.getElementType()), op.getLhs(),
         groups, lhsSizes);
+    Value rhs = op.getRhs();
+    if (numBatchDims) {
+      // Batch dimensions that are split are those of the right-hand side too.
+      auto rhsType = cast<RankedTensorType>(rhs.getType());
+      SmallVector<ReassociationIndices> rhsGroups(
+          ArrayRef(groups).take_front(numBatchDims));
+      int64_t last = rhsGroups.back().back();
+      rhsGroups.append({{last + 1}, {last + 2}});
+      SmallVector<int64_t> rhsShape(
+          expand.getResultType().getShape().take_front(last + 1));
+      rhsShape.append({rhsType.getDimSize(numBatchDims),
+                       rhsType.getDimSize(numBatchDims + 1)});
+      SmallVector<OpFoldResult> rhsSizes(ArrayRef(sizes).take_front(last + 1));
+      for (int64_t dim : {numBatchDims, numBatchDims + 1})
+        rhsSizes.push_back(tensor::getMixedSize(rewriter, loc, rhs, dim));
+      rhs = tensor::ExpandShapeOp::create(
+          rewriter, loc,
+          RankedTensorType::get(rhsShape, rhsType.getElementType()), rhs,
+          rhsGroups, rhsSizes);
+    }
     Value init = tensor::EmptyOp::create(
         rewriter, loc, sizes, expand.getResultType().getElementType());
     ScaledMatmulOp expanded = createScaledMatmul(
-        rewriter, loc, lhs, op.getRhs(), {}, init, op.getLhsUnsigned(),
+        rewriter, loc, lhs, rhs, {}, init, op.getLhsUnsigned(),
         op.getRhsUnsigned(),
         [&](OpBuilder &builder, Location, ValueRange arguments) {
           return cloneEpilogue(builder, op, arguments);

@@ -59,6 +59,9 @@ static FailureOr<BatchOneMatch> matchBatchOne(linalg::LinalgOp op,
   SmallVector<unsigned> dynamicRows;
   for (auto [dim, loop] : llvm::enumerate(contraction->resultLoops)) {
     int64_t extent = resultType.getDimSize(dim);
+    if (llvm::is_contained(
+            ArrayRef(contraction->m).take_front(contraction->numBatch), loop))
+      continue;
     if (loop == contraction->n)
       columns = extent;
     else if (ShapedType::isDynamic(extent))

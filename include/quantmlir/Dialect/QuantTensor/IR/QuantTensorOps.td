@@ -334,19 +334,24 @@ def QuantTensor_IntMatmulOp : QuantTensor_Op<"int_matmul",
   let description = [{
     `out[.., m, n] = init + sum_k (lhs[.., m, k] - lhs_zp[.., m]) * (rhs[n, k] - rhs_zp[n])`
     in i32. `lhs` is [.., M, K], `rhs` N×K: plain tensors of 8-bit codes (`i8`
-    signed; `lhs_unsigned`, `rhs_unsigned` read them as unsigned). Zero points
+    signed; `lhs_unsigned`, `rhs_unsigned` read them as unsigned). An `rhs`
+    [B.., N, K] holds one right-hand side for each index of the batch dimensions
+    B.., which are the leading ones of `lhs` and of the result. Zero points
     are i32 tensors that broadcast along K, and along a dimension where their
     extent is 1; they hold values of the codes' own range (signed or unsigned
     8-bit).
 
     Constraints:
-    - (C1) `lhs` has rank 2 or more, `rhs` has rank 2, both of `i8`.
-    - (C2) `lhs` and `rhs` agree on K.
+    - (C1) `lhs` has rank 2 or more, `rhs` has rank 2 up to that of `lhs`, both of
+      `i8`.
+    - (C2) `lhs` and `rhs` agree on K, and on each leading dimension of an `rhs` of
+      rank 3 or more.
     - (C3) `init` is [.., M, N] of `i32`, with the batch and M extents of `lhs`
       and the N of `rhs`; the result has its type.
     - (C4) `lhs_zero_points` has the rank of `lhs` and element type `i32`, its
       last extent is 1 and each other is that of `lhs` or 1.
-    - (C5) `rhs_zero_points` is N×1 or 1×1 of `i32`.
+    - (C5) `rhs_zero_points` has the rank of `rhs` and element type `i32`, its last
+      extent is 1 and each other is that of `rhs` or 1.
     - (C6) Where K is static, no sum of K products of codes less zero points can
       overflow i32: K is at most `(2^31 - 1) / (|lhs| * |rhs|)` with magnitude
       128 for signed codes and 255 for unsigned ones or ones with zero points.
@@ -372,6 +377,8 @@ def QuantTensor_IntMatmulOp : QuantTensor_Op<"int_matmul",
   }];
   let extraClassDeclaration = [{
     ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
+    /// Leading dimensions that `lhs`, `rhs` and the result share.
+    int64_t getNumBatchDims() { return getRhs().getType().getRank() - 2; }
   }];
   let hasVerifier = 1;
   let hasCanonicalizer = 1;
@@ -391,7 +398,9 @@ def QuantTensor_ScaledMatmulOp : QuantTensor_Op<"scaled_matmul",
   let description = [{
     `out[.., m, n] = epilogue(sum_k lhs[.., m, k] * rhs[n, k], args...)`.
 
-    `lhs` is a dense tensor [.., M, K]; `rhs` is N×K, dense or encoded. The sum
+    `lhs` is a dense tensor [.., M, K]; `rhs` is N×K, dense or encoded, or a
+    dense [B.., N, K]: one right-hand side for each index of the batch dimensions
+    B.., which are the leading ones of `lhs` and of the result. The sum
     is i32 where both are 8-bit integer codes, f32 otherwise; it is the first
     argument of the region. Zero points of an encoded `rhs` and its scales are
     part of its elements' values; those of plain codes come in as epilogue
@@ -411,9 +420,11 @@ def QuantTensor_ScaledMatmulOp : QuantTensor_Op<"scaled_matmul",
     `lhs_unsigned`, `rhs_unsigned`: read plain 8-bit integer codes as unsigned.
 
     Constraints:
-    - (C1) `lhs` has rank 2 or more, `rhs` has rank 2; elements of `lhs` and of a
-      plain `rhs` are `i8`, f8E4M3FN, f8E5M2, f16, bf16 or f32.
-    - (C2) `lhs` and `rhs` agree on K.
+    - (C1) `lhs` has rank 2 or more, `rhs` has rank 2 up to that of `lhs`, and
+      exactly 2 where it is encoded; elements of `lhs` and of a plain `rhs` are
+      `i8`, f8E4M3FN, f8E5M2, f16, bf16 or f32.
+    - (C2) `lhs` and `rhs` agree on K, and on each leading dimension of an `rhs` of
+      rank 3 or more.
     - (C3) `init` is [.., M, N] with the batch and M extents of `lhs` and the N
       of `rhs`; its elements are integers or floats; the result has its type.
     - (C4) `lhs_unsigned` and `rhs_unsigned` are only on plain `i8` operands.
@@ -465,6 +476,11 @@ def QuantTensor_ScaledMatmulOp : QuantTensor_Op<"scaled_matmul",
     ::mlir::Type getAccumulatorType();
     /// Encoding of `rhs`, null where it is plain.
     ::quantmlir::quant_tensor::EncodingAttr getRhsEncoding();
+    /// Leading dimensions that `lhs`, a plain `rhs` and the result share.
+    int64_t getNumBatchDims() {
+      return ::llvm::cast<::mlir::RankedTensorType>(getRhs().getType())
+                 .getRank() - 2;
+    }
     /// The map of epilogue operand `index`.
     ::mlir::AffineMap getEpilogueMap(unsigned index);
   }];

@@ -1,9 +1,9 @@
 //===- Contraction.h - One view of every op that contracts ----------------===//
 //
 // The passes of the algebra all start from "some op computes
-// out[.., m, n] += sum_k lhs[.., m, k] * rhs[n, k]". What that op is called,
-// which way round its operands are stored and what casts stand in between is
-// settled here, once.
+// out[.., m, n] += sum_k lhs[.., m, k] * rhs[.., n, k]". What that op is
+// called, which way round its operands are stored and what casts stand in
+// between is settled here, once.
 //
 //===----------------------------------------------------------------------===//
 
@@ -55,15 +55,19 @@ struct ContractionOperand {
   }
 };
 
-/// `out = init + sum_k lhs * rhs`, with `rhs` the operand that becomes N×K.
+/// `out = init + sum_k lhs * rhs`, with `rhs` the operand that becomes N×K, or
+/// [B.., N, K] where both operands have batch dimensions B...
 struct Contraction {
   ::mlir::Operation *op = nullptr;
   ContractionOperand lhs, rhs;
   ::mlir::Value init;
   /// Loop of the reduction.
   unsigned k = 0;
-  /// Loops of `lhs` and the result, outermost first; empty for a vector.
+  /// Loops of `lhs` and the result, outermost first; empty for a vector. Batch
+  /// loops, which `rhs` has as well, come first.
   ::llvm::SmallVector<unsigned> m;
+  /// How many loops of `m` are batch loops.
+  unsigned numBatch = 0;
   /// Loop of `rhs` and the result; none where `rhs` is a vector.
   std::optional<unsigned> n;
   /// Loop of each dimension of the result.
@@ -74,23 +78,25 @@ struct Contraction {
   }
   /// Whether both operands are plain 8-bit integers summed into i32.
   bool isInteger() const;
-  /// Whether `rhs` is stored K×N.
-  bool isRhsTransposed() const {
-    return rhs.loops.size() == 2 && rhs.loops.front() == k;
-  }
+  /// Whether `lhs` has rows beside the batch dimensions.
+  bool hasRows() const { return m.size() > numBatch; }
+  /// Whether `rhs` is stored in another order than [B.., N, K].
+  bool isRhsTransposed() const;
   /// Whether the result has N last, as the normal form does.
   bool isResultInOrder() const;
   /// Rank of the normal form's result [.., m, n]; a missing M or N is a
   /// dimension of extent 1 there.
-  unsigned getNormalRank() const { return std::max<size_t>(m.size(), 1) + 1; }
+  unsigned getNormalRank() const {
+    return std::max<size_t>(m.size(), numBatch + 1) + 1;
+  }
   /// From the normal form's dimensions to those of the op's result.
   ::mlir::AffineMap getResultMap() const;
 };
 
 /// Matches any linalg op, or `int_matmul` without zero points, that contracts
 /// exactly one dimension. `rhsOperand` says which of the two inputs (0 or 1)
-/// is to be the N×K one. Batch dimensions shared by both operands are a near
-/// miss: a scaled_matmul has one right-hand side.
+/// is to be the N×K one. Batch dimensions, shared by both operands, must lead
+/// the result.
 ::mlir::FailureOr<Contraction>
 matchContraction(::mlir::Operation *op, unsigned rhsOperand, WhyNot &whyNot);
 
@@ -125,15 +131,16 @@ ScaledMatmulOp createScaledMatmul(::mlir::OpBuilder &builder,
                                   ::mlir::Value init, bool lhsUnsigned,
                                   bool rhsUnsigned, EpilogueBuilder body);
 
-/// `[.., M, K]` and `N×K`: what the operands of a contraction look like in a
-/// scaled_matmul.
+/// `[.., M, K]` and `[B.., N, K]`: what the operands of a contraction look like
+/// in a scaled_matmul.
 struct NormalOperands {
   ::mlir::Value lhs, rhs;
 };
 
 /// Puts the operands of `contraction` into normal form: adds unit dimensions
 /// for vectors and turns a K×N right-hand side round. Fails, before it changes
-/// anything, where an encoded right-hand side cannot be turned.
+/// anything, where an encoded right-hand side cannot be turned or has batch
+/// dimensions.
 ::mlir::FailureOr<NormalOperands>
 normalizeOperands(::mlir::OpBuilder &builder, const Contraction &contraction,
                   WhyNot &whyNot);
