@@ -23,6 +23,7 @@
 #include "quantmlir/Dialect/QuantTile/Transforms/Passes.h"
 #include "quantmlir/Import/Passes.h"
 #include "quantmlir/Schedule/Passes.h"
+#include "quantmlir/Schedule/RowSchedule.h"
 #include "quantmlir/Target/PTX/Passes.h"
 
 using namespace mlir;
@@ -65,8 +66,16 @@ void quantmlir::buildSchedulePipeline(OpPassManager &pm,
   func.addPass(createConvertElementwiseToLinalgPass());
   func.addPass(quant_tile::createQuantTileFillConstants());
   func.addPass(createLinalgElementwiseOpFusionPass());
+  // A size that is asked of a result keeps the result alive.
+  func.addPass(memref::createResolveShapedTypeResultDimsPass());
   func.addPass(createCanonicalizerPass());
   func.addPass(createCSEPass());
+  quant_tile::QuantTileGroupRowsOptions rows;
+  rows.maxColumns = schedule::getMaxRowColumns();
+  func.addPass(quant_tile::createQuantTileGroupRows(rows));
+  SelectRowScheduleOptions selectRows;
+  selectRows.chip = options.chip;
+  pm.addPass(createSelectRowSchedule(selectRows));
 }
 
 void quantmlir::buildKernelPipeline(OpPassManager &pm,

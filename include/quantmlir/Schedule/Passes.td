@@ -43,4 +43,32 @@ def SelectSchedule : Pass<"select-schedule"> {
   let dependentDialects = ["::quantmlir::quant_tile::QuantTileDialect"];
 }
 
+def SelectRowSchedule : Pass<"select-row-schedule"> {
+  let summary = "decide how each group of row-local ops is computed";
+  let description = [{
+    Writes the schedule of every `quant_tile.row_group` and changes nothing
+    else. One that is there already stays; it is checked against the chip.
+
+    - vectors of 16 bytes of the widest tensor that has all columns, less where
+      they do not divide the columns;
+    - as many warps a row as keep a thread at 16 columns; rows of one warp go
+      eight to a block.
+
+    ```mlir
+    %q, %s = quant_tile.row_group columns 4096 -> (tensor<?x4096xi8>, tensor<?xf32>) { ... }
+    ```
+
+    of bf16 data, with `chip=sm_90a`, gets
+
+    ```mlir
+    schedule <chip = "sm_90a", warps = 8, rows = 1, vector = 8>
+    ```
+  }];
+  let options = [
+    Option<"chip", "chip", "std::string", "\"sm_90a\"",
+           "the target: sm_80, sm_89 or sm_90a">
+  ];
+  let dependentDialects = ["::quantmlir::quant_tile::QuantTileDialect"];
+}
+
 #endif // QUANTMLIR_SCHEDULE_PASSES_TD

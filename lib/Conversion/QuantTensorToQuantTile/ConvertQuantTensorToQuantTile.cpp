@@ -109,6 +109,16 @@ struct ConvertQuantTensorToQuantTile
       return failure();
     assertExtents(func, rewriter);
 
+    SmallVector<quant_tile::RowGroupOp> groups;
+    func.walk([&](quant_tile::RowGroupOp group) { groups.push_back(group); });
+    for (quant_tile::RowGroupOp group : groups) {
+      rewriter.setInsertionPoint(group);
+      FailureOr<KernelCall> call = buildRowGroupKernel(group, table, rewriter);
+      if (failed(call))
+        return failure();
+      replaceWithLaunch(rewriter, group, *call);
+    }
+
     SmallVector<linalg::LinalgOp> ops;
     SmallVector<linalg::FillOp> fills;
     SmallVector<quant_tensor::ScaledMatmulOp> matmuls;

@@ -2,7 +2,7 @@
 //
 // PlainKernel.cpp finds out what a linalg.generic reads and writes, and how it
 // is launched; PlainKernelBody.cpp writes the work of one thread;
-// PlainReduction.cpp shares a reduction among threads.
+// LaneReduction.cpp shares a reduction among threads.
 //
 //===----------------------------------------------------------------------===//
 
@@ -79,10 +79,6 @@ private:
   mlir::SmallVector<mlir::Value> emitStep(mlir::ValueRange accumulators);
   mlir::SmallVector<mlir::Value> emitLoops(unsigned depth, mlir::Value lane,
                                            mlir::ValueRange accumulators);
-  /// Combines the accumulators of all lanes; see PlainReduction.cpp.
-  mlir::SmallVector<mlir::Value> emitCombine(mlir::ValueRange accumulators);
-  mlir::Value shuffle(mlir::Value value, int64_t distance);
-  mlir::Value combine(unsigned out, mlir::Value lhs, mlir::Value rhs);
 
   PlainKernelPlan &plan;
   mlir::OpBuilder &builder;

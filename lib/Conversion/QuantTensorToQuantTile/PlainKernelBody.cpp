@@ -1,5 +1,6 @@
 //===- PlainKernelBody.cpp - What one thread of a plain kernel does -------===//
 
+#include "LaneReduction.h"
 #include "PlainKernel.h"
 
 #include "mlir/Dialect/Affine/Utils.h"
@@ -259,7 +260,9 @@ void PlainKernelBody::emitElement(Value linear, Value lane) {
   for (Operation *combiner : plan.combiners)
     neutral.push_back(arith::ConstantOp::create(
         builder, loc, *arith::getNeutralElement(combiner)));
-  SmallVector<Value> results = emitCombine(emitLoops(0, lane, neutral));
+  SmallVector<Value> results =
+      combineLanes(builder, loc, kernel, emitLoops(0, lane, neutral),
+                   plan.combiners, plan.schedule.lanes);
   Value first = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
                                       lane, constant(0));
   auto ifFirst = scf::IfOp::create(builder, loc, first, /*withElse=*/false);
@@ -269,7 +272,7 @@ void PlainKernelBody::emitElement(Value linear, Value lane) {
   // orders no memory.
   SmallVector<Value> initial = loadInitial();
   for (auto [index, value] : llvm::enumerate(results))
-    value = combine(index, initial[index], value);
+    value = combinePair(builder, plan.combiners[index], initial[index], value);
   store(results);
 }
 

@@ -13,6 +13,7 @@
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
+#include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 #include "llvm/ADT/StringMap.h"
 
 namespace quantmlir {
@@ -81,6 +82,12 @@ private:
 mlir::FailureOr<KernelCall> buildPlainKernel(mlir::linalg::GenericOp op,
                                              KernelTable &table,
                                              mlir::RewriterBase &rewriter);
+
+/// Makes the kernel of a group of row-local ops, as its schedule says. Errors
+/// are emitted at the group or the op concerned.
+mlir::FailureOr<KernelCall> buildRowGroupKernel(quant_tile::RowGroupOp group,
+                                                KernelTable &table,
+                                                mlir::RewriterBase &rewriter);
 
 /// Makes the kernel that `op`'s `quant_tile.schedule` describes. Encoded
 /// weights are already in the layout that it names. Errors are emitted at the

@@ -122,4 +122,28 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
   }];
 }
 
+def QuantTile_RowScheduleAttr : QuantTile_Attr<"RowSchedule", "row_schedule"> {
+  let summary = "how a group of row-local ops is computed";
+  let description = [{
+    The schedule of a `quant_tile.row_group`, written by `select-row-schedule`,
+    a tuner or a human. A row is held in the registers of `warps` warps; a
+    block computes `rows` rows at a time (more than one only where a row has
+    one warp); each access is of `vector` consecutive elements, which divides
+    the columns.
+
+    ```mlir
+    #quant_tile.row_schedule<chip = "sm_90a", warps = 8, rows = 1, vector = 8>
+    ```
+  }];
+  let parameters = (ins "::mlir::StringAttr":$chip, "int64_t":$warps,
+                        "int64_t":$rows, "int64_t":$vector);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Threads that share a row, and threads of a block.
+    int64_t getLanes() const { return 32 * getWarps(); }
+    int64_t getThreads() const { return getLanes() * getRows(); }
+  }];
+}
+
 #endif // QUANTMLIR_QUANTTILE_ATTRS_TD

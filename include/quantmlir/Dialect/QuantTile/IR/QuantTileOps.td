@@ -5,6 +5,7 @@
 
 include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.td"
 include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
 include "mlir/Interfaces/DestinationStyleOpInterface.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
@@ -72,6 +73,60 @@ def QuantTile_LaunchOp : QuantTile_Op<"launch", [
     int64_t getThreadsPerBlock();
   }];
   let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Row-local groups
+//===----------------------------------------------------------------------===//
+
+def QuantTile_RowGroupOp : QuantTile_Op<"row_group", [
+    SingleBlockImplicitTerminator<"YieldOp">, NoRegionArguments,
+    RecursiveMemoryEffects]> {
+  let summary = "row-local ops that become one kernel";
+  let description = [{
+    Holds `linalg.generic` ops over one set of rows of `columns` elements:
+    elementwise ops, reductions of a row, and ops on what a row was reduced to.
+    The kernel reads each row once, keeps it in registers, and writes what is
+    yielded; nothing between the ops reaches memory. Norms, softmax, per-token
+    quantization, and one behind the other, are such groups.
+
+    Each op reads its operands at its row and column, at its row, at its
+    column, or as a scalar. Reductions have one combining op that may be
+    reordered and start from a filled value. `tensor.expand_shape` and
+    `collapse_shape` may add and drop dimensions of size 1 in between.
+
+    ```mlir
+    %codes, %scales = quant_tile.row_group columns 256
+        -> (tensor<?x256xi8>, tensor<?xf32>) {
+      %max = linalg.generic ... ins(%x : tensor<?x256xf32>) outs(%zero : tensor<?xf32>) ...
+      %s = linalg.generic ... ins(%max : tensor<?xf32>) ...
+      %q = linalg.generic ... ins(%x, %s : tensor<?x256xf32>, tensor<?xf32>) ...
+      quant_tile.yield %q, %s : tensor<?x256xi8>, tensor<?xf32>
+    }
+    ```
+  }];
+  let arguments = (ins ConfinedAttr<I64Attr, [IntMinValue<2>]>:$columns,
+                       OptionalAttr<QuantTile_RowScheduleAttr>:$schedule);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = [{
+    `columns` $columns (`schedule` $schedule^)? (`->` `(` type($results)^ `)`)?
+    $body attr-dict
+  }];
+  let hasRegionVerifier = 1;
+}
+
+def QuantTile_YieldOp : QuantTile_Op<"yield", [
+    Pure, Terminator, ReturnLike, HasParent<"RowGroupOp">]> {
+  let summary = "what a row group writes";
+  let description = [{
+    ```mlir
+    quant_tile.yield %q, %s : tensor<?x256xi8>, tensor<?xf32>
+    ```
+  }];
+  let arguments = (ins Variadic<AnyRankedTensor>:$values);
+  let builders = [OpBuilder<(ins), [{ /* nothing is yielded */ }]>];
+  let assemblyFormat = "($values^ `:` type($values))? attr-dict";
 }
 
 //===----------------------------------------------------------------------===//

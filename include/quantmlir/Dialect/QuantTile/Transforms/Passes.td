@@ -67,6 +67,43 @@ def QuantTileFillConstants
                            "::mlir::tensor::TensorDialect"];
 }
 
+def QuantTileGroupRows
+    : Pass<"quant-tile-group-rows", "::mlir::func::FuncOp"> {
+  let summary = "put row-local ops that share data into one kernel";
+  let description = [{
+    Starting from each reduction of rows, collects the `linalg.generic` ops
+    that read what it reads or computes, or compute what it reads, row by row,
+    into a `quant_tile.row_group`: a norm, a softmax, a per-token quantization,
+    or one behind the other. What only the group uses is never written. Unit
+    dimensions do not matter.
+
+    ```mlir
+    %max = linalg.generic ... ins(%x : tensor<?x256xf32>) outs(%zero : tensor<?xf32>) ...
+    %s = linalg.generic ... ins(%max : tensor<?xf32>) ...
+    %q = linalg.generic ... ins(%x, %s : tensor<?x256xf32>, tensor<?xf32>) ...
+    ```
+
+    becomes
+
+    ```mlir
+    %s, %q = quant_tile.row_group columns 256 -> (tensor<?xf32>, tensor<?x256xi8>) {
+      ...
+      quant_tile.yield %s, %q : tensor<?xf32>, tensor<?x256xi8>
+    }
+    ```
+
+    Ops that an op outside of the group stands between stay where they are, as
+    do reductions over a dynamic extent, of several dimensions, or by more than
+    one op that may be reordered.
+  }];
+  let options = [
+    Option<"maxColumns", "max-columns", "int64_t", "0",
+           "leave rows of more columns alone; 0: none">
+  ];
+  let dependentDialects = ["::quantmlir::quant_tile::QuantTileDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def QuantTileBufferize : Pass<"quant-tile-bufferize", "::mlir::ModuleOp"> {
   let summary = "turn the host functions' tensors into memrefs";
   let description = [{

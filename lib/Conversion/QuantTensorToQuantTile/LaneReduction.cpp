@@ -1,6 +1,6 @@
-//===- PlainReduction.cpp - A reduction shared among threads --------------===//
+//===- LaneReduction.cpp - A reduction shared among threads ---------------===//
 
-#include "PlainKernel.h"
+#include "LaneReduction.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -11,18 +11,17 @@ using namespace quantmlir;
 
 static constexpr int64_t kWarp = 32;
 
-/// `lhs` and `rhs` combined by out number `out`'s combiner.
-Value PlainKernelBody::combine(unsigned out, Value lhs, Value rhs) {
-  IRMapping mapping;
-  Operation *combiner = plan.combiners[out];
-  Operation *clone = builder.clone(*combiner, mapping);
+Value quantmlir::combinePair(OpBuilder &builder, Operation *combiner, Value lhs,
+                             Value rhs) {
+  Operation *clone = builder.clone(*combiner);
   clone->setOperands({lhs, rhs});
   return clone->getResult(0);
 }
 
 /// The value of the lane whose number differs in bit `distance`. The hardware
 /// moves 32 bits: narrower values ride in the low half, wider ones go in two.
-Value PlainKernelBody::shuffle(Value value, int64_t distance) {
+static Value shuffle(OpBuilder &builder, Location loc, Value value,
+                     int64_t distance) {
   Type type = value.getType();
   unsigned bits = type.getIntOrFloatBitWidth();
   Type integer = builder.getIntegerType(bits);
@@ -57,20 +56,25 @@ Value PlainKernelBody::shuffle(Value value, int64_t distance) {
   return moved;
 }
 
-SmallVector<Value> PlainKernelBody::emitCombine(ValueRange accumulators) {
+SmallVector<Value> quantmlir::combineLanes(OpBuilder &builder, Location loc,
+                                           gpu::GPUFuncOp kernel,
+                                           ValueRange accumulators,
+                                           ArrayRef<Operation *> combiners,
+                                           int64_t lanes) {
   SmallVector<Value> values(accumulators);
-  auto acrossWarp = [&]() {
-    for (int64_t distance = kWarp / 2; distance > 0; distance /= 2)
-      for (auto [out, value] : llvm::enumerate(values))
-        value = combine(out, value, shuffle(value, distance));
+  auto constant = [&](int64_t value) -> Value {
+    return arith::ConstantIndexOp::create(builder, loc, value);
   };
-  acrossWarp();
-  if (plan.schedule.lanes == kWarp)
+  for (int64_t distance = kWarp / 2; distance > 0; distance /= 2)
+    for (auto [value, combiner] : llvm::zip_equal(values, combiners))
+      value = combinePair(builder, combiner, value,
+                          shuffle(builder, loc, value, distance));
+  if (lanes == kWarp)
     return values;
 
   // Each warp's first lane leaves its partial result in shared memory; after
   // the barrier every thread adds up the few partial results in one order.
-  int64_t warps = plan.schedule.lanes / kWarp;
+  int64_t warps = lanes / kWarp;
   auto space = gpu::AddressSpaceAttr::get(builder.getContext(),
                                           gpu::AddressSpace::Workgroup);
   SmallVector<Value> partials;
@@ -79,7 +83,7 @@ SmallVector<Value> PlainKernelBody::emitCombine(ValueRange accumulators) {
         MemRefType::get({warps}, value.getType(), MemRefLayoutAttrInterface(),
                         space),
         loc));
-  Value thread = threadId();
+  Value thread = gpu::ThreadIdOp::create(builder, loc, gpu::Dimension::x);
   Value warp = arith::DivUIOp::create(builder, loc, thread, constant(kWarp));
   Value lane = arith::RemUIOp::create(builder, loc, thread, constant(kWarp));
   Value first = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
@@ -95,8 +99,8 @@ SmallVector<Value> PlainKernelBody::emitCombine(ValueRange accumulators) {
   for (auto [out, partial] : llvm::enumerate(partials)) {
     values[out] = memref::LoadOp::create(builder, loc, partial, constant(0));
     for (int64_t other = 1; other < warps; ++other)
-      values[out] = combine(
-          out, values[out],
+      values[out] = combinePair(
+          builder, combiners[out], values[out],
           memref::LoadOp::create(builder, loc, partial, constant(other)));
   }
   return values;

@@ -1,0 +1,460 @@
+//===- RowGroupKernel.cpp - Row-local ops in one kernel -------------------===//
+//
+// A row is spread over the registers of one or several warps: vector v of a
+// row's columns belongs to lane v mod lanes. Each value between the ops is, in
+// a thread, either one scalar for each of its columns or one for its row.
+//
+//===----------------------------------------------------------------------===//
+
+#include "LaneReduction.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/IRMapping.h"
+#include "quantmlir/Conversion/QuantTensorToQuantTile/KernelBuilder.h"
+#include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
+#include "quantmlir/Dialect/QuantTile/IR/RowAccess.h"
+#include "llvm/ADT/MapVector.h"
+
+using namespace mlir;
+using namespace quantmlir;
+using namespace quantmlir::quant_tile;
+
+namespace {
+
+/// What the kernel of a group reads and writes.
+struct RowGroupPlan {
+  RowGroupOp group;
+  RowDomain domain;
+  SmallVector<std::pair<linalg::GenericOp, RowOp>> ops;
+  /// Tensors from outside; where each yielded value is written.
+  llvm::SetVector<Value> ins;
+  SmallVector<Value> outs;
+
+  LogicalResult collect();
+  /// Whether yielded value `index` has a column for each of the row's.
+  bool isFull(unsigned index) const;
+  /// Blocks of the launch, `rows` rows each.
+  Value emitBlocks(RewriterBase &rewriter, int64_t rows) const;
+  bool isInside(Value value) const {
+    return value.getParentBlock() == &group->getRegion(0).front();
+  }
+};
+
+/// Writes the kernel's body.
+class RowGroupBody {
+public:
+  RowGroupBody(const RowGroupPlan &plan, OpBuilder &builder,
+               gpu::GPUFuncOp kernel)
+      : plan(plan), schedule(*RowGroupOp(plan.group).getSchedule()), b(builder),
+        kernel(kernel), loc(kernel.getLoc()) {}
+  void emit();
+
+private:
+  Value constant(int64_t value) {
+    return arith::ConstantIndexOp::create(b, loc, value);
+  }
+  Value add(Value x, Value y) {
+    return b.createOrFold<arith::AddIOp>(loc, x, y);
+  }
+  Value mul(Value x, int64_t y) {
+    return b.createOrFold<arith::MulIOp>(loc, x, constant(y));
+  }
+  Value flatten(Value memref);
+  int64_t getAlignment(Type element) const;
+  /// Elements of this thread from `memref`, at its columns of a row that
+  /// starts at element `first`.
+  SmallVector<Value> loadColumns(Value memref, Value first);
+  void storeColumns(Value memref, ArrayRef<Value> elements);
+  /// The operand's value for each column of this thread; a single one where
+  /// it is the same for all.
+  SmallVector<Value> read(Value operand, RowAccess access);
+  void emitRow();
+  void emitOp(linalg::GenericOp op, const RowOp &info);
+
+  const RowGroupPlan &plan;
+  RowScheduleAttr schedule;
+  OpBuilder &b;
+  gpu::GPUFuncOp kernel;
+  Location loc;
+  Value row, lane;
+  /// Column of each vector of this thread, as read (never out of bounds), and
+  /// whether the vector exists; null where it surely does.
+  SmallVector<Value> columns, inside;
+  llvm::DenseMap<Value, Value> memrefs;
+  SmallVector<Value> outMemrefs;
+  /// Elements of values, by value and access: what is read twice is kept.
+  llvm::DenseMap<std::pair<Value, unsigned>, SmallVector<Value>> known;
+};
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Plan
+//===----------------------------------------------------------------------===//
+
+LogicalResult RowGroupPlan::collect() {
+  if (!group.getSchedule())
+    return group.emitOpError()
+           << "has no schedule: run select-row-schedule first";
+  for (auto op : group.getBody().front().getOps<linalg::GenericOp>())
+    if (std::optional<RowDomain> found = RowDomain::ofReduction(op)) {
+      domain = *found;
+      break;
+    }
+  for (auto op : group.getBody().front().getOps<linalg::GenericOp>()) {
+    std::string why;
+    std::optional<RowOp> info = analyzeRowOp(op, domain, why);
+    if (!info)
+      return op.emitOpError() << "is not row-local in its group: " << why;
+    for (OpOperand &operand : op->getOpOperands()) {
+      Value value = skipUnitReshapes(operand.get());
+      if (op.isDpsInit(&operand) || isInside(value) ||
+          op.getMatchingBlockArgument(&operand).use_empty())
+        continue;
+      if (!isa<RankedTensorType>(value.getType())) {
+        Operation *definition = value.getDefiningOp();
+        if (definition && definition->hasTrait<OpTrait::ConstantLike>())
+          continue;
+        return op.emitOpError() << "uses a scalar that only the host knows";
+      }
+      if (Value scalar = getFilledScalar(value);
+          scalar && scalar.getDefiningOp() &&
+          scalar.getDefiningOp()->hasTrait<OpTrait::ConstantLike>())
+        continue;
+      ins.insert(value);
+    }
+    ops.push_back({op, *info});
+  }
+  for (Value value : group.getBody().front().getTerminator()->getOperands()) {
+    auto result = cast<OpResult>(value);
+    Value init = cast<linalg::GenericOp>(result.getOwner())
+                     .getDpsInits()[result.getResultNumber()];
+    if (auto fill = init.getDefiningOp<linalg::FillOp>())
+      init = fill.getOutputs()[0];
+    outs.push_back(init);
+  }
+  if (outs.empty())
+    return group.emitOpError() << "yields nothing";
+  return success();
+}
+
+bool RowGroupPlan::isFull(unsigned index) const {
+  Value value = group->getRegion(0).front().getTerminator()->getOperand(index);
+  auto found = llvm::find_if(ops, [&](const auto &entry) {
+    return entry.first == value.getDefiningOp();
+  });
+  return found->second.hasColumns && !found->second.reduces;
+}
+
+Value RowGroupPlan::emitBlocks(RewriterBase &rewriter, int64_t rows) const {
+  Location loc = group->getLoc();
+  auto constant = [&](int64_t value) {
+    return arith::ConstantIndexOp::create(rewriter, loc, value).getResult();
+  };
+  auto type = cast<RankedTensorType>(outs[0].getType());
+  int64_t fixed = 1;
+  Value total;
+  for (int64_t dim = 0; dim < type.getRank(); ++dim) {
+    if (!type.isDynamicDim(dim)) {
+      fixed *= type.getDimSize(dim);
+      continue;
+    }
+    Value size = rewriter.createOrFold<tensor::DimOp>(loc, outs[0], dim);
+    total = total
+                ? arith::MulIOp::create(rewriter, loc, total, size).getResult()
+                : size;
+  }
+  if (isFull(0))
+    fixed /= domain.columns;
+  if (!total)
+    return constant(llvm::divideCeil(fixed, rows));
+  if (fixed != 1)
+    total = arith::MulIOp::create(rewriter, loc, total, constant(fixed));
+  return rows == 1
+             ? total
+             : arith::CeilDivUIOp::create(rewriter, loc, total, constant(rows))
+                   .getResult();
+}
+
+//===----------------------------------------------------------------------===//
+// Memory
+//===----------------------------------------------------------------------===//
+
+/// `memref`, which is contiguous, as one dimension.
+Value RowGroupBody::flatten(Value memref) {
+  auto type = cast<MemRefType>(memref.getType());
+  Value size = constant(1);
+  for (int64_t dim = 0; dim < type.getRank(); ++dim)
+    size = b.createOrFold<arith::MulIOp>(
+        loc, size,
+        type.isDynamicDim(dim)
+            ? memref::DimOp::create(b, loc, memref, dim).getResult()
+            : constant(type.getDimSize(dim)));
+  return memref::ReinterpretCastOp::create(
+      b, loc, MemRefType::get({ShapedType::kDynamic}, type.getElementType()),
+      memref, OpFoldResult(b.getIndexAttr(0)), ArrayRef<OpFoldResult>{size},
+      ArrayRef<OpFoldResult>{b.getIndexAttr(1)});
+}
+
+/// Rows are whole vectors, so that every vector is as aligned as it is long.
+int64_t RowGroupBody::getAlignment(Type element) const {
+  int64_t bytes = element.getIntOrFloatBitWidth() / 8;
+  return std::min<int64_t>(16, schedule.getVector() * bytes);
+}
+
+SmallVector<Value> RowGroupBody::loadColumns(Value memref, Value first) {
+  Type element = cast<MemRefType>(memref.getType()).getElementType();
+  int64_t width = schedule.getVector();
+  Type type = width == 1 ? element : VectorType::get({width}, element);
+  SmallVector<Value> elements;
+  for (Value column : columns) {
+    Value vector =
+        LoadOp::create(b, loc, type, memref, ValueRange{add(first, column)},
+                       getAlignment(element));
+    if (width == 1)
+      elements.push_back(vector);
+    for (int64_t i = 0; width > 1 && i < width; ++i)
+      elements.push_back(vector::ExtractOp::create(b, loc, vector, i));
+  }
+  return elements;
+}
+
+void RowGroupBody::storeColumns(Value memref, ArrayRef<Value> elements) {
+  Type element = cast<MemRefType>(memref.getType()).getElementType();
+  int64_t width = schedule.getVector();
+  Value first = mul(row, plan.domain.columns);
+  for (auto [index, column] : llvm::enumerate(columns)) {
+    OpBuilder::InsertionGuard guard(b);
+    if (inside[index]) {
+      auto guarded = scf::IfOp::create(b, loc, inside[index],
+                                       /*withElseRegion=*/false);
+      b.setInsertionPoint(guarded.thenBlock()->getTerminator());
+    }
+    ArrayRef<Value> part = elements.slice(index * width, width);
+    Value place = add(first, column);
+    if (width == 1) {
+      memref::StoreOp::create(b, loc, part[0], memref, place);
+      continue;
+    }
+    Value vector = vector::FromElementsOp::create(
+        b, loc, VectorType::get({width}, element), part);
+    vector::StoreOp::create(b, loc, vector, memref, ValueRange{place},
+                            /*nontemporal=*/false,
+                            llvm::MaybeAlign(getAlignment(element)));
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Ops
+//===----------------------------------------------------------------------===//
+
+SmallVector<Value> RowGroupBody::read(Value operand, RowAccess access) {
+  Value value = skipUnitReshapes(operand);
+  if (plan.isInside(value))
+    return known.lookup({value, 0});
+  if (!isa<RankedTensorType>(value.getType()))
+    return {b.clone(*value.getDefiningOp())->getResult(0)};
+  auto found = known.find({value, unsigned(access)});
+  if (found != known.end())
+    return found->second;
+  SmallVector<Value> elements;
+  auto memref = memrefs.find(value);
+  if (memref == memrefs.end()) {
+    elements = {b.clone(*getFilledScalar(value).getDefiningOp())->getResult(0)};
+  } else {
+    Type element = cast<MemRefType>(memref->second.getType()).getElementType();
+    auto loadOne = [&](Value index) -> SmallVector<Value> {
+      return {LoadOp::create(b, loc, element, memref->second, ValueRange{index},
+                             element.getIntOrFloatBitWidth() / 8)};
+    };
+    switch (access) {
+    case RowAccess::Full:
+      elements = loadColumns(memref->second, mul(row, plan.domain.columns));
+      break;
+    case RowAccess::Column:
+      elements = loadColumns(memref->second, constant(0));
+      break;
+    case RowAccess::Row:
+      elements = loadOne(row);
+      break;
+    case RowAccess::Scalar:
+      elements = loadOne(constant(0));
+      break;
+    }
+  }
+  known[{value, unsigned(access)}] = elements;
+  return elements;
+}
+
+void RowGroupBody::emitOp(linalg::GenericOp op, const RowOp &info) {
+  SmallVector<SmallVector<Value>> operands;
+  for (OpOperand *input : op.getDpsInputOperands())
+    operands.push_back(
+        op.getMatchingBlockArgument(input).use_empty()
+            ? SmallVector<Value>()
+            : read(input->get(), info.accesses[input->getOperandNumber()]));
+  // What the inits hold: only filled ones are read.
+  SmallVector<Value> initial;
+  for (OpOperand &init : op.getDpsInitsMutable()) {
+    Value filled = op.getMatchingBlockArgument(&init).use_empty()
+                       ? Value()
+                       : getFilledScalar(init.get());
+    initial.push_back(filled ? b.clone(*filled.getDefiningOp())->getResult(0)
+                             : Value());
+  }
+  SmallVector<Value> carried = initial;
+  for (auto [value, combiner] : llvm::zip(carried, info.combiners))
+    value =
+        arith::ConstantOp::create(b, loc, *arith::getNeutralElement(combiner));
+
+  int64_t count = info.hasColumns ? columns.size() * schedule.getVector() : 1;
+  SmallVector<SmallVector<Value>> results(op.getNumDpsInits());
+  for (int64_t i = 0; i < count; ++i) {
+    IRMapping mapping;
+    for (auto [argument, elements] :
+         llvm::zip(op.getRegionInputArgs(), operands))
+      if (!elements.empty())
+        mapping.map(argument, elements.size() == 1 ? elements[0] : elements[i]);
+    for (auto [argument, value] :
+         llvm::zip_equal(op.getRegionOutputArgs(), carried))
+      if (value)
+        mapping.map(argument, value);
+    // Constants of the host are the kernel's own.
+    op.getBody()->walk([&](Operation *inner) {
+      for (Value used : inner->getOperands())
+        if (!op->isAncestor(used.getParentBlock()->getParentOp()) &&
+            !mapping.contains(used))
+          mapping.map(used, b.clone(*used.getDefiningOp())->getResult(0));
+    });
+    for (Operation &inner : op.getBody()->without_terminator())
+      b.clone(inner, mapping);
+    for (auto [out, value] :
+         llvm::enumerate(op.getBody()->getTerminator()->getOperands())) {
+      Value next = mapping.lookupOrDefault(value);
+      if (!info.reduces) {
+        results[out].push_back(next);
+        continue;
+      }
+      Value exists = inside[i / schedule.getVector()];
+      carried[out] =
+          exists ? arith::SelectOp::create(b, loc, exists, next, carried[out])
+                       .getResult()
+                 : next;
+    }
+  }
+  if (info.reduces) {
+    SmallVector<Value> totals = combineLanes(
+        b, loc, kernel, carried, info.combiners, schedule.getLanes());
+    for (auto [out, total] : llvm::enumerate(totals))
+      results[out] = {combinePair(b, info.combiners[out], initial[out], total)};
+  }
+  for (auto [result, elements] : llvm::zip_equal(op->getResults(), results))
+    known[{result, 0}] = elements;
+}
+
+void RowGroupBody::emitRow() {
+  int64_t lanes = schedule.getLanes(), width = schedule.getVector();
+  int64_t vectors = plan.domain.columns / width;
+  for (int64_t first = 0; first < vectors; first += lanes) {
+    Value vector = add(lane, constant(first));
+    Value exists;
+    if (first + lanes > vectors) {
+      exists = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, vector,
+                                     constant(vectors));
+      vector = arith::MinUIOp::create(b, loc, vector, constant(vectors - 1));
+    }
+    columns.push_back(mul(vector, width));
+    inside.push_back(exists);
+  }
+  for (auto &[op, info] : plan.ops)
+    emitOp(op, info);
+
+  Operation *yield = plan.group->getRegion(0).front().getTerminator();
+  for (auto [index, value] : llvm::enumerate(yield->getOperands())) {
+    Value memref = outMemrefs[index];
+    ArrayRef<Value> elements = known[{value, 0}];
+    if (plan.isFull(index)) {
+      storeColumns(memref, elements);
+      continue;
+    }
+    Value isFirst = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
+                                          lane, constant(0));
+    auto guarded = scf::IfOp::create(b, loc, isFirst, /*withElseRegion=*/false);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(guarded.thenBlock()->getTerminator());
+    memref::StoreOp::create(b, loc, elements[0], memref, row);
+  }
+}
+
+void RowGroupBody::emit() {
+  for (auto [index, value] : llvm::enumerate(plan.ins))
+    memrefs[value] = flatten(kernel.getArgument(index));
+  for (size_t i = 0; i < plan.outs.size(); ++i)
+    outMemrefs.push_back(flatten(kernel.getArgument(plan.ins.size() + i)));
+  Value thread = gpu::ThreadIdOp::create(b, loc, gpu::Dimension::x);
+  Value block = gpu::BlockIdOp::create(b, loc, gpu::Dimension::x);
+  int64_t rows = schedule.getRows();
+  if (rows == 1) {
+    // A whole block per row: the grid is exact, and the barriers of the
+    // reductions must not stand under a condition.
+    row = block;
+    lane = thread;
+    return emitRow();
+  }
+  lane = arith::RemUIOp::create(b, loc, thread, constant(32));
+  row = add(mul(block, rows),
+            arith::DivUIOp::create(b, loc, thread, constant(32)));
+  Value total = memref::DimOp::create(b, loc, outMemrefs[0], constant(0));
+  Value first = plan.isFull(0) ? mul(row, plan.domain.columns) : row;
+  Value exists =
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, first, total);
+  auto guarded = scf::IfOp::create(b, loc, exists, /*withElseRegion=*/false);
+  b.setInsertionPoint(guarded.thenBlock()->getTerminator());
+  emitRow();
+}
+
+//===----------------------------------------------------------------------===//
+// Launch
+//===----------------------------------------------------------------------===//
+
+FailureOr<KernelCall> quantmlir::buildRowGroupKernel(RowGroupOp group,
+                                                     KernelTable &table,
+                                                     RewriterBase &rewriter) {
+  RowGroupPlan plan;
+  plan.group = group;
+  if (failed(plan.collect()))
+    return failure();
+  RowScheduleAttr schedule = *group.getSchedule();
+  KernelCall call;
+  llvm::append_range(call.ins, plan.ins);
+  call.outs = plan.outs;
+  SmallVector<Type> parameters;
+  for (Value value : llvm::concat<Value>(call.ins, call.outs)) {
+    auto type = cast<RankedTensorType>(value.getType());
+    parameters.push_back(
+        MemRefType::get(type.getShape(), type.getElementType()));
+  }
+  FailureOr<gpu::GPUFuncOp> kernel = table.getOrBuild(
+      group.getLoc(), "rows", parameters,
+      [&](OpBuilder &builder, gpu::GPUFuncOp func) {
+        func.setKnownBlockSizeAttr(builder.getDenseI32ArrayAttr(
+            {static_cast<int32_t>(schedule.getThreads()), 1, 1}));
+        RowGroupBody(plan, builder, func).emit();
+        return success();
+      });
+  if (failed(kernel))
+    return failure();
+  Location loc = group.getLoc();
+  auto constant = [&](int64_t value) -> Value {
+    return arith::ConstantIndexOp::create(rewriter, loc, value);
+  };
+  call.kernel = *kernel;
+  call.grid = {plan.emitBlocks(rewriter, schedule.getRows()), constant(1),
+               constant(1)};
+  call.block = {schedule.getThreads(), 1, 1};
+  return call;
+}

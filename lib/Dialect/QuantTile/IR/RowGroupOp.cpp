@@ -1,0 +1,68 @@
+//===- RowGroupOp.cpp - Row-local ops that become one kernel --------------===//
+
+#include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
+
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "quantmlir/Dialect/QuantTile/IR/RowAccess.h"
+
+using namespace mlir;
+using namespace quantmlir::quant_tile;
+
+LogicalResult
+RowScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                        StringAttr chip, int64_t warps, int64_t rows,
+                        int64_t vector) {
+  if (!chip || chip.getValue().empty())
+    return emitError() << "a schedule needs a chip";
+  if (warps < 1 || rows < 1 || warps > 32 || rows > 32 || warps * rows > 32)
+    return emitError() << "a block has 1 to 32 warps, got " << rows
+                       << " rows of " << warps;
+  if (warps > 1 && rows > 1)
+    return emitError() << "a row of several warps has its block to itself, got "
+                       << rows << " rows of " << warps << " warps";
+  if (!llvm::is_contained({1, 2, 4, 8, 16}, vector))
+    return emitError() << "vector must be 1, 2, 4, 8 or 16 elements, got "
+                       << vector;
+  return success();
+}
+
+LogicalResult RowGroupOp::verifyRegions() {
+  if (std::optional<RowScheduleAttr> schedule = getSchedule())
+    if (getColumns() % schedule->getVector())
+      return emitOpError() << "vectors of " << schedule->getVector()
+                           << " elements do not divide " << getColumns()
+                           << " columns";
+  auto yield = cast<YieldOp>(getBody().front().getTerminator());
+  if (yield.getValues().getTypes() != getResultTypes())
+    return emitOpError() << "yields " << yield.getValues().getTypes()
+                         << ", but has results of " << getResultTypes();
+  std::optional<RowDomain> domain;
+  for (Operation &op : getBody().front().without_terminator()) {
+    if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op)) {
+      if (skipUnitReshapes(op.getResult(0)) == op.getResult(0))
+        return op.emitOpError()
+               << "in a row group may add and drop dimensions of size 1 only";
+      continue;
+    }
+    auto generic = dyn_cast<linalg::GenericOp>(op);
+    if (!generic)
+      return op.emitOpError() << "has no place in a row group";
+    if (!domain)
+      domain = RowDomain::ofReduction(generic);
+  }
+  if (!domain)
+    return emitOpError() << "has no reduction of rows";
+  if (domain->columns != static_cast<int64_t>(getColumns()))
+    return emitOpError() << "has rows of " << domain->columns
+                         << " columns, but says " << getColumns();
+  for (auto generic : getBody().front().getOps<linalg::GenericOp>()) {
+    std::string why;
+    if (!analyzeRowOp(generic, *domain, why))
+      return generic.emitOpError() << "is not row-local in its group: " << why;
+  }
+  for (Value value : yield.getValues())
+    if (!value.getDefiningOp<linalg::GenericOp>() ||
+        value.getDefiningOp()->getParentOp() != getOperation())
+      return emitOpError() << "yields a value that no op of it computes";
+  return success();
+}

@@ -1,0 +1,164 @@
+// RUN: quant-opt %s -split-input-file -verify-diagnostics
+
+#full = affine_map<(m, k) -> (m, k)>
+#row = affine_map<(m, k) -> (m)>
+func.func @f(%x: tensor<4x64xf32>, %f: tensor<4xf32>, %e: tensor<4x64xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %f0 = linalg.fill ins(%zero : f32) outs(%f : tensor<4xf32>) -> tensor<4xf32>
+  // expected-error @below {{has rows of 64 columns, but says 32}}
+  %r = quant_tile.row_group columns 32 -> (tensor<4xf32>) {
+    %sum = linalg.generic {indexing_maps = [#full, #row], iterator_types = ["parallel", "reduction"]}
+        ins(%x : tensor<4x64xf32>) outs(%f0 : tensor<4xf32>) {
+    ^bb0(%v: f32, %acc: f32):
+      %s = arith.addf %v, %acc : f32
+      linalg.yield %s : f32
+    } -> tensor<4xf32>
+    quant_tile.yield %sum : tensor<4xf32>
+  }
+  return
+}
+
+// -----
+
+#full = affine_map<(m, k) -> (m, k)>
+#row = affine_map<(m, k) -> (m)>
+func.func @f(%x: tensor<4x64xf32>, %f: tensor<4xf32>, %e: tensor<4x64xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %f0 = linalg.fill ins(%zero : f32) outs(%f : tensor<4xf32>) -> tensor<4xf32>
+  // expected-error @below {{vectors of 8 elements do not divide 60 columns}}
+  %r = quant_tile.row_group columns 60 schedule <chip = "sm_90a", warps = 1, rows = 1, vector = 8> -> (tensor<4xf32>) {
+    %sum = linalg.generic {indexing_maps = [#full, #row], iterator_types = ["parallel", "reduction"]}
+        ins(%x : tensor<4x64xf32>) outs(%f0 : tensor<4xf32>) {
+    ^bb0(%v: f32, %acc: f32):
+      %s = arith.addf %v, %acc : f32
+      linalg.yield %s : f32
+    } -> tensor<4xf32>
+    quant_tile.yield %sum : tensor<4xf32>
+  }
+  return
+}
+
+// -----
+
+#full = affine_map<(m, k) -> (m, k)>
+#row = affine_map<(m, k) -> (m)>
+func.func @f(%x: tensor<4x64xf32>, %f: tensor<4xf32>, %e: tensor<4x64xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %f0 = linalg.fill ins(%zero : f32) outs(%f : tensor<4xf32>) -> tensor<4xf32>
+  // expected-error @+1 {{a row of several warps has its block to itself, got 2 rows of 2 warps}}
+  %r = quant_tile.row_group columns 64 schedule <chip = "sm_90a", warps = 2, rows = 2, vector = 8> -> (tensor<4xf32>) {
+    %sum = linalg.generic {indexing_maps = [#full, #row], iterator_types = ["parallel", "reduction"]}
+        ins(%x : tensor<4x64xf32>) outs(%f0 : tensor<4xf32>) {
+    ^bb0(%v: f32, %acc: f32):
+      %s = arith.addf %v, %acc : f32
+      linalg.yield %s : f32
+    } -> tensor<4xf32>
+    quant_tile.yield %sum : tensor<4xf32>
+  }
+  return
+}
+
+// -----
+
+#full = affine_map<(m, k) -> (m, k)>
+#row = affine_map<(m, k) -> (m)>
+func.func @f(%x: tensor<4x64xf32>, %f: tensor<4xf32>, %e: tensor<4x64xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %f0 = linalg.fill ins(%zero : f32) outs(%f : tensor<4xf32>) -> tensor<4xf32>
+  // expected-error @below {{yields 'tensor<4xf32>', but has results of 'tensor<4x64xf32>'}}
+  %r = quant_tile.row_group columns 64 -> (tensor<4x64xf32>) {
+    %sum = linalg.generic {indexing_maps = [#full, #row], iterator_types = ["parallel", "reduction"]}
+        ins(%x : tensor<4x64xf32>) outs(%f0 : tensor<4xf32>) {
+    ^bb0(%v: f32, %acc: f32):
+      %s = arith.addf %v, %acc : f32
+      linalg.yield %s : f32
+    } -> tensor<4xf32>
+    quant_tile.yield %sum : tensor<4xf32>
+  }
+  return
+}
+
+// -----
+
+#full = affine_map<(m, k) -> (m, k)>
+#row = affine_map<(m, k) -> (m)>
+func.func @f(%x: tensor<4x64xf32>, %f: tensor<4xf32>, %e: tensor<4x64xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %f0 = linalg.fill ins(%zero : f32) outs(%f : tensor<4xf32>) -> tensor<4xf32>
+  %r = quant_tile.row_group columns 64 -> (tensor<4xf32>) {
+    %sum = linalg.generic {indexing_maps = [#full, #row], iterator_types = ["parallel", "reduction"]}
+        ins(%x : tensor<4x64xf32>) outs(%f0 : tensor<4xf32>) {
+    ^bb0(%v: f32, %acc: f32):
+      %s = arith.addf %v, %acc : f32
+      linalg.yield %s : f32
+    } -> tensor<4xf32>
+    // expected-error @below {{has no place in a row group}}
+    %t = tensor.empty() : tensor<4xf32>
+    quant_tile.yield %sum : tensor<4xf32>
+  }
+  return
+}
+
+// -----
+
+#full = affine_map<(m, k) -> (m, k)>
+#row = affine_map<(m, k) -> (m)>
+func.func @f(%x: tensor<4x64xf32>, %f: tensor<4xf32>, %e: tensor<4x64xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %f0 = linalg.fill ins(%zero : f32) outs(%f : tensor<4xf32>) -> tensor<4xf32>
+  // expected-error @below {{has no reduction of rows}}
+  %r = quant_tile.row_group columns 64 -> (tensor<4x64xf32>) {
+    %sum = linalg.generic {indexing_maps = [#full, #full], iterator_types = ["parallel", "parallel"]}
+        ins(%x : tensor<4x64xf32>) outs(%e : tensor<4x64xf32>) {
+    ^bb0(%v: f32, %o: f32):
+      linalg.yield %v : f32
+    } -> tensor<4x64xf32>
+    quant_tile.yield %sum : tensor<4x64xf32>
+  }
+  return
+}
+
+// -----
+
+#full = affine_map<(m, k) -> (m, k)>
+#row = affine_map<(m, k) -> (m)>
+func.func @f(%x: tensor<4x64xf32>, %f: tensor<4xf32>, %e: tensor<4x64xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %f0 = linalg.fill ins(%zero : f32) outs(%f : tensor<4xf32>) -> tensor<4xf32>
+  // expected-error @below {{yields a value that no op of it computes}}
+  %r = quant_tile.row_group columns 64 -> (tensor<4xf32>) {
+    %sum = linalg.generic {indexing_maps = [#full, #row], iterator_types = ["parallel", "reduction"]}
+        ins(%x : tensor<4x64xf32>) outs(%f0 : tensor<4xf32>) {
+    ^bb0(%v: f32, %acc: f32):
+      %s = arith.addf %v, %acc : f32
+      linalg.yield %s : f32
+    } -> tensor<4xf32>
+    quant_tile.yield %f : tensor<4xf32>
+  }
+  return
+}
+
+// -----
+
+#full = affine_map<(m, k) -> (m, k)>
+#row = affine_map<(m, k) -> (m)>
+func.func @f(%x: tensor<4x64xf32>, %f: tensor<4xf32>, %e: tensor<4x64xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %f0 = linalg.fill ins(%zero : f32) outs(%f : tensor<4xf32>) -> tensor<4xf32>
+  %r = quant_tile.row_group columns 64 -> (tensor<4xf32>) {
+    %sum = linalg.generic {indexing_maps = [#full, #row], iterator_types = ["parallel", "reduction"]}
+        ins(%x : tensor<4x64xf32>) outs(%f0 : tensor<4xf32>) {
+    ^bb0(%v: f32, %acc: f32):
+      %s = arith.addf %v, %acc : f32
+      linalg.yield %s : f32
+    } -> tensor<4xf32>
+    // expected-error @below {{is not row-local in its group: it reads an operand across rows}}
+    %y = linalg.generic {indexing_maps = [#full, affine_map<(m, k) -> (m, k floordiv 2)>, #full], iterator_types = ["parallel", "parallel"]}
+        ins(%x, %x : tensor<4x64xf32>, tensor<4x64xf32>) outs(%e : tensor<4x64xf32>) {
+    ^bb0(%v: f32, %w: f32, %o: f32):
+      linalg.yield %w : f32
+    } -> tensor<4x64xf32>
+    quant_tile.yield %sum : tensor<4xf32>
+  }
+  return
+}

@@ -1,0 +1,53 @@
+// RUN: quant-opt --quant-tile-group-rows --select-row-schedule=chip=sm_90a %s -split-input-file --remarks-filter-passed=schedule 2>&1 | FileCheck %s
+// RUN: not quant-opt --quant-tile-group-rows --select-row-schedule=chip=sm_70 %s -split-input-file 2>&1 | FileCheck %s --check-prefix=CHIP
+
+// CHIP: error: unknown chip 'sm_70', expected one of: sm_80, sm_89, sm_90a
+
+// A softmax of long rows of bf16: eight warps hold 16 columns a thread.
+// CHECK: remark: {{.*}}8 warps a row, vectors of 8
+// CHECK-LABEL: func.func @long
+// CHECK: quant_tile.row_group columns 4096 schedule <chip = "sm_90a", warps = 8, rows = 1, vector = 8>
+#full = affine_map<(m, k) -> (m, k)>
+#row = affine_map<(m, k) -> (m)>
+func.func @long(%x: tensor<32x4096xbf16>, %f: tensor<32xbf16>, %e: tensor<32x4096xbf16>) -> tensor<32x4096xbf16> {
+  %zero = arith.constant 0.0 : bf16
+  %f0 = linalg.fill ins(%zero : bf16) outs(%f : tensor<32xbf16>) -> tensor<32xbf16>
+  %max = linalg.generic {indexing_maps = [#full, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<32x4096xbf16>) outs(%f0 : tensor<32xbf16>) {
+  ^bb0(%v: bf16, %acc: bf16):
+    %r = arith.maximumf %v, %acc : bf16
+    linalg.yield %r : bf16
+  } -> tensor<32xbf16>
+  %y = linalg.generic {indexing_maps = [#full, #row, #full], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %max : tensor<32x4096xbf16>, tensor<32xbf16>) outs(%e : tensor<32x4096xbf16>) {
+  ^bb0(%v: bf16, %w: bf16, %o: bf16):
+    %d = arith.subf %v, %w : bf16
+    linalg.yield %d : bf16
+  } -> tensor<32x4096xbf16>
+  return %y : tensor<32x4096xbf16>
+}
+
+// -----
+
+// Odd rows are read element by element.
+// CHECK-LABEL: func.func @odd
+// CHECK: quant_tile.row_group columns 77 schedule <chip = "sm_90a", warps = 1, rows = 8, vector = 1>
+#full = affine_map<(m, k) -> (m, k)>
+#row = affine_map<(m, k) -> (m)>
+func.func @odd(%x: tensor<3x77xf32>, %f: tensor<3xf32>, %e: tensor<3x77xf32>) -> tensor<3x77xf32> {
+  %zero = arith.constant 0.0 : f32
+  %f0 = linalg.fill ins(%zero : f32) outs(%f : tensor<3xf32>) -> tensor<3xf32>
+  %sum = linalg.generic {indexing_maps = [#full, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<3x77xf32>) outs(%f0 : tensor<3xf32>) {
+  ^bb0(%v: f32, %acc: f32):
+    %r = arith.addf %v, %acc : f32
+    linalg.yield %r : f32
+  } -> tensor<3xf32>
+  %y = linalg.generic {indexing_maps = [#full, #row, #full], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %sum : tensor<3x77xf32>, tensor<3xf32>) outs(%e : tensor<3x77xf32>) {
+  ^bb0(%v: f32, %w: f32, %o: f32):
+    %d = arith.subf %v, %w : f32
+    linalg.yield %d : f32
+  } -> tensor<3x77xf32>
+  return %y : tensor<3x77xf32>
+}
