@@ -52,6 +52,8 @@ void quantmlir::buildSchedulePipeline(OpPassManager &pm,
   // Decide, then obey.
   SelectScheduleOptions select;
   select.chip = options.chip;
+  select.tuned = options.tuned;
+  select.tunedGpu = options.tunedGpu;
   pm.addPass(createSelectSchedule(select));
   pm.addPass(quant_tensor::createQuantTensorApplyLayout());
   pm.addPass(quant_tensor::createQuantTensorHoistPrepare());
@@ -133,6 +135,12 @@ struct TextOptions : PassPipelineOptions<TextOptions> {
   Option<std::string> chip{*this, "chip",
                            llvm::cl::desc("sm_80, sm_89 or sm_90a"),
                            llvm::cl::init("sm_90a")};
+  Option<std::string> tuned{
+      *this, "tuned",
+      llvm::cl::desc("a file of timings, whose best schedules are used")};
+  Option<std::string> tunedGpu{
+      *this, "tuned-gpu",
+      llvm::cl::desc("use only timings of GPUs whose name contains this")};
 };
 
 } // namespace
@@ -144,6 +152,8 @@ void quantmlir::registerPipelines() {
         name, summary, [build](OpPassManager &pm, const TextOptions &text) {
           PipelineOptions options;
           options.chip = text.chip;
+          options.tuned = text.tuned;
+          options.tunedGpu = text.tunedGpu;
           build(pm, options);
         });
   };

@@ -3,9 +3,11 @@
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 #include "quantmlir/Schedule/MatmulSchedule.h"
 #include "quantmlir/Schedule/Passes.h"
+#include "quantmlir/Schedule/Tuned.h"
 
 #include "mlir/IR/Remarks.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
+#include "llvm/ADT/StringExtras.h"
 
 namespace quantmlir {
 #define GEN_PASS_DEF_SELECTSCHEDULE
@@ -40,14 +42,100 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
         lookupChip(chip, [&] { return getOperation()->emitError(); });
     if (!target)
       return signalPassFailure();
+    std::optional<TunedSchedules> timings;
+    if (!tuned.empty()) {
+      FailureOr<TunedSchedules> loaded =
+          TunedSchedules::load(getOperation()->getLoc(), tuned, chip, tunedGpu);
+      if (failed(loaded))
+        return signalPassFailure();
+      timings = std::move(*loaded);
+    }
     // Every error is worth telling, so one does not stop the walk.
     bool ok = true;
+    int64_t open = 0, found = 0;
     getOperation()->walk([&](ScaledMatmulOp op) {
-      ok &=
-          succeeded(isScheduled(op) ? check(op, *target) : select(op, *target));
+      if (isScheduled(op)) {
+        ok &= succeeded(check(op, *target));
+        return;
+      }
+      ++open;
+      if (timings) {
+        FailureOr<bool> used = useTimings(op, *target, *timings);
+        ok &= succeeded(used);
+        if (failed(used) || *used) {
+          ++found;
+          return;
+        }
+      }
+      ok &= succeeded(select(op, *target));
     });
     if (!ok)
-      signalPassFailure();
+      return signalPassFailure();
+    if (timings && open && !found)
+      getOperation()->emitWarning()
+          << "none of the " << timings->size() << " timings for " << chip
+          << " in '" << tuned << "' is of an op of this module";
+  }
+
+  /// Gives `op` the fastest schedules that were measured; false where none was.
+  FailureOr<bool> useTimings(ScaledMatmulOp op, const Chip &target,
+                             const TunedSchedules &timings) {
+    std::string signature = getSignature(op);
+    ArrayRef<Timing> best = timings.lookup(signature);
+    if (best.empty()) {
+      remark::missed(op.getLoc(), remarkOptions(op))
+          << remark::add("not tuned")
+          << remark::reason("no timing of {0}", signature);
+      return false;
+    }
+    FailureOr<Contraction> contraction = Contraction::get(op);
+    if (failed(contraction))
+      return failure();
+    bool isDynamic = ShapedType::isDynamic(contraction->m);
+    SmallVector<ScheduleAttr> schedules;
+    for (const Timing &timing : best) {
+      if (!isDynamic && timing.rows != contraction->m) {
+        InFlightDiagnostic error = emitError(timing.location);
+        error << "timing is with " << timing.rows << " rows, but its op has "
+              << contraction->m;
+        return error;
+      }
+      if (std::string why =
+              whyNotSchedule(*contraction, target, timing.schedule);
+          !why.empty()) {
+        InFlightDiagnostic error = emitError(timing.location);
+        error << "schedule cannot be obeyed, so the timing is of another "
+                 "version of the compiler: "
+              << why;
+        error.attachNote(op.getLoc()) << "for this op";
+        return error;
+      }
+      remark::passed(op.getLoc(), remarkOptions(op)) << remark::add(
+          "tuned for {0} rows: {1} with tile {2} takes {3:f2} us on {4}",
+          timing.rows, stringifyKernelFamily(timing.schedule.getFamily()),
+          llvm::join(llvm::map_range(timing.schedule.getTile(),
+                                     [](int64_t e) { return Twine(e).str(); }),
+                     "x"),
+          timing.microseconds, timing.gpu);
+      // The range of a schedule goes up to the rows it was measured with, and
+      // down to those of the one before; equal neighbours share one.
+      if (!schedules.empty() && schedules.back().withMaxM(0) == timing.schedule)
+        schedules.pop_back();
+      schedules.push_back(timing.schedule.withMaxM(timing.rows));
+    }
+    schedules.back() = schedules.back().withMaxM(0);
+    setSchedules(op, schedules);
+    return true;
+  }
+
+  static void setSchedules(ScaledMatmulOp op,
+                           ArrayRef<ScheduleAttr> schedules) {
+    if (schedules.size() == 1)
+      op->setAttr(ScheduleAttr::getAttrName(), schedules.front());
+    else
+      op->setAttr(
+          ScheduleAttr::getListAttrName(),
+          ArrayAttr::get(op.getContext(), SmallVector<Attribute>(schedules)));
   }
 
   static bool isScheduled(ScaledMatmulOp op) {
@@ -101,7 +189,7 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
       return failure();
     std::string noReduce = whyNotReduce(*contraction);
     std::string noMma = whyNotMmaSync(*contraction);
-    SmallVector<Attribute> schedules;
+    SmallVector<ScheduleAttr> schedules;
     bool isDynamic = ShapedType::isDynamic(contraction->m);
     if (noMma.empty()) {
       bool batchOne = noReduce.empty();
@@ -125,8 +213,7 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
                             StringAttr::get(&getContext(), target.name), {}, {},
                             0, 16, 1, {}, 0, {}));
     }
-    for (Attribute attribute : schedules) {
-      auto schedule = cast<ScheduleAttr>(attribute);
+    for (ScheduleAttr schedule : schedules) {
       if (schedule.getFamily() == KernelFamily::Plain)
         continue;
       remark::passed(op.getLoc(), remarkOptions(op)) << remark::add(
@@ -134,11 +221,7 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
           stringifyKernelFamily(schedule.getFamily()), schedule.getTileM(),
           schedule.getTileN(), schedule.getTileK());
     }
-    if (schedules.size() == 1)
-      op->setAttr(ScheduleAttr::getAttrName(), schedules.front());
-    else
-      op->setAttr(ScheduleAttr::getListAttrName(),
-                  ArrayAttr::get(&getContext(), schedules));
+    setSchedules(op, schedules);
     return success();
   }
 };

@@ -32,6 +32,14 @@ cl::opt<std::string>
                cl::value_desc("path"), cl::cat(category));
 cl::opt<std::string> chip("chip", cl::desc("sm_80, sm_89 or sm_90a"),
                           cl::init("sm_90a"), cl::cat(category));
+cl::opt<std::string>
+    tuned("tuned",
+          cl::desc("Timings made by quant-tune, whose best schedules are used"),
+          cl::value_desc("file"), cl::cat(category));
+cl::opt<std::string>
+    tunedGpu("tuned-gpu",
+             cl::desc("Use only timings of GPUs whose name contains this"),
+             cl::value_desc("name"), cl::cat(category));
 cl::opt<bool> cubin("cubin",
                     cl::desc("Assemble the PTX with ptxas and add the cubin"),
                     cl::cat(category));
@@ -75,6 +83,12 @@ LogicalResult configure(PassManager &pm) {
   return applyPassManagerCLOptions(pm);
 }
 
+void setOptions(PipelineOptions &options) {
+  options.chip = chip;
+  options.tuned = tuned;
+  options.tunedGpu = tunedGpu;
+}
+
 /// Runs the stages up to the one that `--emit` names and prints the module.
 int emitStage(ModuleOp module, TimingScope &timing) {
   PassManager pm(module->getName());
@@ -82,7 +96,7 @@ int emitStage(ModuleOp module, TimingScope &timing) {
     return EXIT_FAILURE;
   pm.enableTiming(timing);
   PipelineOptions options;
-  options.chip = chip;
+  setOptions(options);
   buildAlgebraPipeline(pm, options);
   if (emit >= Emit::Schedule)
     buildSchedulePipeline(pm, options);
@@ -103,7 +117,7 @@ int compile(ModuleOp module, TimingScope &timing) {
   if (emit == Emit::Artifact && outputName.empty())
     return fail("an artifact is a directory: say where with -o");
   CompileOptions options;
-  options.chip = chip;
+  setOptions(options);
   options.configure = configure;
   if (cubin) {
     options.ptxas = findPTXAssembler();

@@ -18,6 +18,10 @@ namespace quantmlir {
 struct PipelineOptions {
   /// One of schedule::getChips().
   std::string chip = "sm_90a";
+  /// A file of timings, whose best schedules are used; empty for none.
+  std::string tuned;
+  /// Use only timings of GPUs whose name contains this.
+  std::string tunedGpu;
 };
 
 /// Linalg, upstream quant types and written-out nibble arithmetic to

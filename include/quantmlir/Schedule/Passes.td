@@ -20,6 +20,13 @@ def SelectSchedule : Pass<"select-schedule"> {
     - two operands of i8, f16 or bf16: `mma_sync`;
     - other plain operands: `plain`, the reference lowering.
 
+    With `tuned=FILE`, an op that the file has timings of (`quant-tune` makes
+    them) gets the fastest schedule instead: one where its rows are static, and
+    where they are dynamic one for each number of rows that was measured, up to
+    which it is used. A remark says so, or that there is no timing. A line that
+    cannot be read, or whose schedule the op cannot obey any more, is an error
+    at that line; timings for other chips are passed over.
+
     Encoded weights that no kernel can read are an error at the op, or, with
     `allow-plain`, scheduled `plain` with a remark.
 
@@ -38,7 +45,11 @@ def SelectSchedule : Pass<"select-schedule"> {
     Option<"chip", "chip", "std::string", "\"sm_90a\"",
            "the target: sm_80, sm_89 or sm_90a">,
     Option<"allowPlain", "allow-plain", "bool", "false",
-           "schedule what no kernel can compute for the reference lowering">
+           "schedule what no kernel can compute for the reference lowering">,
+    Option<"tuned", "tuned", "std::string", "\"\"",
+           "a file of timings, whose best schedules are used">,
+    Option<"tunedGpu", "tuned-gpu", "std::string", "\"\"",
+           "use only timings of GPUs whose name contains this">
   ];
   let dependentDialects = ["::quantmlir::quant_tile::QuantTileDialect"];
 }

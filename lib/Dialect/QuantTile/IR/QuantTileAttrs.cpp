@@ -95,6 +95,12 @@ ContractAttr ScheduleAttr::getContractOrExact() const {
   return ContractAttr::get(getContext(), 0.0, 0.0, 0.0);
 }
 
+ScheduleAttr ScheduleAttr::withMaxM(int64_t maxM) const {
+  return get(getContext(), getFamily(), getChip(), getTile(), getWarps(),
+             getStages(), getCopy(), getSplitK(), getWeights(), maxM,
+             getContract());
+}
+
 static constexpr StringRef scheduleKeys[] = {"chip",    "tile",  "warps",
                                              "stages",  "copy",  "split_k",
                                              "weights", "max_m", "contract"};

@@ -113,6 +113,8 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
     int64_t getThreads() const {
       return 32 * getWarpsM() * getWarpsN() * getWarpsK();
     }
+    /// The same for at most `maxM` rows, 0 for any.
+    ScheduleAttr withMaxM(int64_t maxM) const;
     /// The contract, exact where none is written.
     ::quantmlir::quant_tile::ContractAttr getContractOrExact() const;
     /// Name of the discardable attribute that holds an op's schedule.

@@ -1,0 +1,43 @@
+//===- StagedDirectory.h - A directory that appears whole -------*- C++ -*-===//
+
+#ifndef QUANTMLIR_PIPELINES_STAGEDDIRECTORY_H
+#define QUANTMLIR_PIPELINES_STAGEDDIRECTORY_H
+
+#include "llvm/ADT/SmallString.h"
+#include "llvm/Support/Error.h"
+
+namespace quantmlir {
+
+/// A directory that is filled beside its place and then renamed to it, so that
+/// nobody sees half of one. Removed again unless `commit` succeeds.
+class StagedDirectory {
+public:
+  /// Begins a directory that will be `path`. One that is there already is
+  /// replaced if it holds a file `marker`; anything else there is an error
+  /// which says that it is no `what`.
+  static llvm::Expected<StagedDirectory>
+  create(llvm::StringRef path, llvm::StringRef marker, llvm::StringRef what);
+
+  StagedDirectory(StagedDirectory &&other);
+  StagedDirectory &operator=(StagedDirectory &&other) = delete;
+  ~StagedDirectory();
+
+  /// Where the directory is until `commit`.
+  llvm::StringRef getPath() const { return staging; }
+
+  /// Writes a file of that name.
+  llvm::Error write(llvm::StringRef name, llvm::StringRef contents);
+
+  /// Puts the directory into its place.
+  llvm::Error commit();
+
+private:
+  StagedDirectory() = default;
+
+  llvm::SmallString<128> target, staging;
+  bool exists = false;
+};
+
+} // namespace quantmlir
+
+#endif // QUANTMLIR_PIPELINES_STAGEDDIRECTORY_H
