@@ -17,13 +17,13 @@ class Product:
     """y = (x w) scaled, with `batch` dimensions in front; extents in `dynamic` are
     "?" in the program. `w` is stored as `order` says; see `mlir`."""
 
-    def __init__(self, batch, m, n, k, dynamic="", order="kn", scales="mn", tail="", unsigned=""):
+    def __init__(self, batch, m, n, k, dynamic="", order="kn", scales="mn", tail="", unsigned="", x="mk"):
         self.batch, self.m, self.n, self.k = batch, m, n, k
         self.dynamic, self.order, self.scales, self.tail = dynamic, order, scales, tail
-        self.unsigned = unsigned
+        self.unsigned, self.x = unsigned, x
         sizes = "x".join(map(str, [*batch, m, n, k]))
         words = [sizes, f"dynamic_{dynamic}" if dynamic else "", order, f"scales_{scales}"]
-        self.id = "-".join(filter(None, words + [tail, f"u_{unsigned}" if unsigned else ""]))
+        self.id = "-".join(filter(None, words + [tail, f"u_{unsigned}" if unsigned else "", x]))
         self.loops = [f"b{i}" for i in range(len(batch))]
 
     def extent(self, loop):
@@ -47,7 +47,7 @@ class Product:
         out = self.loops + ["m", "n"]
         loops = ", ".join(out)
         all_loops = f"{loops}, k"
-        self.x_loops = self.loops + ["m", "k"]
+        self.x_loops = self.order_of(self.x if "b" in self.x else "b" + self.x)
         self.w_loops = self.order_of(self.order if "b" in self.order else "b" + self.order)
         x, w = f"tensor<{self.dims(self.x_loops)}xi8>", f"tensor<{self.dims(self.w_loops)}xi8>"
         acc, y = f"tensor<{self.dims(out)}xi32>", f"tensor<{self.dims(out)}xf32>"
@@ -136,8 +136,9 @@ class Product:
             codes = inputs[name]
             return (codes.view(np.uint8) if name in self.unsigned else codes).astype(np.float64)
 
-        back = [self.w_loops.index(loop) for loop in self.loops + ["k", "n"]]
-        y = codes("x") @ np.transpose(codes("w"), back)
+        x = [self.x_loops.index(loop) for loop in self.loops + ["m", "k"]]
+        w = [self.w_loops.index(loop) for loop in self.loops + ["k", "n"]]
+        y = np.transpose(codes("x"), x) @ np.transpose(codes("w"), w)
         for loop in self.scales:
             scale = inputs[f"s{loop}"].astype(np.float64)
             y = y * (scale[..., None] if loop == "m" else scale[..., None, :])
@@ -172,6 +173,10 @@ PRODUCTS = [
     Product((), 3, 30, 0, dynamic="mnk", order="nk"),
     Product((), 70, 30, 1, dynamic="mnk", order="kn", scales="n"),
     Product((), 1, 1, 17, order="nk"),
+    Product((), 5, 9, 33, order="nk", x="km"),
+    Product((2,), 5, 9, 33, order="nk", x="mbk", dynamic="m"),
+    Product((), 1, 9, 33, order="kn", x="km"),
+    Product((), 9, 1, 33, order="kn"),
 ]
 
 

@@ -253,3 +253,34 @@ func.func @batch_matvec(%x: tensor<3x8x64xi8>, %v: tensor<3x64xi8>) -> tensor<3x
   %f = arith.sitofp %acc : tensor<3x8xi32> to tensor<3x8xf32>
   return %f : tensor<3x8xf32>
 }
+
+// -----
+
+// The sum continues one that is already there, of codes that lie K x M.
+// CHECK-LABEL: @accumulates
+//  CHECK-SAME: %[[X:.*]]: tensor<64x8xi8>, %{{.*}}: tensor<64x32xi8>, %[[INIT:.*]]: tensor<8x32xi32>
+//       CHECK: linalg.transpose ins(%[[X]] : tensor<64x8xi8>)
+//       CHECK: quant_tensor.scaled_matmul {{.*}} epilogue(%[[INIT]] : tensor<8x32xi32>)
+//       CHECK: arith.addi
+//       CHECK: arith.sitofp
+func.func @accumulates(%x: tensor<64x8xi8>, %w: tensor<64x32xi8>, %init: tensor<8x32xi32>) -> tensor<8x32xf32> {
+  %acc = linalg.matmul indexing_maps = [affine_map<(m, n, k) -> (k, m)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>]
+      ins(%x, %w : tensor<64x8xi8>, tensor<64x32xi8>) outs(%init : tensor<8x32xi32>) -> tensor<8x32xi32>
+  %y = arith.sitofp %acc : tensor<8x32xi32> to tensor<8x32xf32>
+  return %y : tensor<8x32xf32>
+}
+
+// -----
+
+// The i32 sum itself is wanted.
+// CHECK-LABEL: @sum
+//       CHECK: quant_tensor.scaled_matmul ins(%{{.*}} : tensor<?x64xi8>, tensor<32x64xi8>) maps []
+//       CHECK: ^bb0(%[[ACC:.*]]: i32):
+//  CHECK-NEXT:   quant_tensor.yield %[[ACC]] : i32
+func.func @sum(%x: tensor<?x64xi8>, %w: tensor<32x64xi8>, %init: tensor<?x32xi32>) -> tensor<?x32xi32> {
+  %z = arith.constant 0 : i32
+  %zero = linalg.fill ins(%z : i32) outs(%init : tensor<?x32xi32>) -> tensor<?x32xi32>
+  %acc = linalg.matmul indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>]
+      ins(%x, %w : tensor<?x64xi8>, tensor<32x64xi8>) outs(%zero : tensor<?x32xi32>) -> tensor<?x32xi32>
+  return %acc : tensor<?x32xi32>
+}

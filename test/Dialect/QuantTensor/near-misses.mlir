@@ -79,16 +79,6 @@ func.func @saturating(%x: tensor<8x64xi8>, %w: tensor<32x64xi8>) -> tensor<8x32x
 
 // -----
 
-// The sum continues one that is already there.
-func.func @accumulates(%x: tensor<8x64xi8>, %w: tensor<64x32xi8>, %init: tensor<8x32xi32>) -> tensor<8x32xf32> {
-  // expected-remark @below {{it accumulates onto an i32 tensor that is not zero}}
-  %acc = linalg.matmul ins(%x, %w : tensor<8x64xi8>, tensor<64x32xi8>) outs(%init : tensor<8x32xi32>) -> tensor<8x32xi32>
-  %y = arith.sitofp %acc : tensor<8x32xi32> to tensor<8x32xf32>
-  return %y : tensor<8x32xf32>
-}
-
-// -----
-
 // K is so large that the sum could overflow.
 func.func @overflow(%x: tensor<8x200000xi8>, %w: tensor<200000x32xi8>) -> tensor<8x32xf32> {
   %zero = arith.constant dense<0> : tensor<8x32xi32>
@@ -100,13 +90,13 @@ func.func @overflow(%x: tensor<8x200000xi8>, %w: tensor<200000x32xi8>) -> tensor
 
 // -----
 
-// The left-hand side is stored K x M.
-func.func @lhs_transposed(%x: tensor<64x8xi8>, %w: tensor<64x32xi8>) -> tensor<8x32xf32> {
-  %zero = arith.constant dense<0> : tensor<8x32xi32>
+// The left-hand side is encoded and stored K x M.
+#t8 = #quant_tensor.encoding<{storage = i8, block = [0, 1], scale = f32}>
+#c8 = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @lhs_transposed(%x: tensor<64x8xf32, #t8>, %w: tensor<32x64xf32, #c8>, %init: tensor<8x32xf32>) -> tensor<8x32xf32> {
   // expected-remark @below {{the left-hand side is stored with its contracted dimension not last}}
-  %acc = linalg.matmul indexing_maps = [affine_map<(m, n, k) -> (k, m)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>]
-      ins(%x, %w : tensor<64x8xi8>, tensor<64x32xi8>) outs(%zero : tensor<8x32xi32>) -> tensor<8x32xi32>
-  %y = arith.sitofp %acc : tensor<8x32xi32> to tensor<8x32xf32>
+  %y = linalg.matmul indexing_maps = [affine_map<(m, n, k) -> (k, m)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>]
+      ins(%x, %w : tensor<64x8xf32, #t8>, tensor<32x64xf32, #c8>) outs(%init : tensor<8x32xf32>) -> tensor<8x32xf32>
   return %y : tensor<8x32xf32>
 }
 

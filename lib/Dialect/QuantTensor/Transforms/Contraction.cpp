@@ -231,16 +231,16 @@ quantmlir::quant_tensor::matchContraction(Operation *op, unsigned rhsOperand,
 
   SmallVector<unsigned> wanted = result.m;
   wanted.push_back(result.k);
-  bool found = false;
-  for (ContractionOperand &view :
-       viewsOf(linalgOp.getDpsInputOperand(lhsOperand)->get(),
-               loopsOf(maps[lhsOperand]), isUnsigned[lhsOperand])) {
-    if (view.loops != wanted)
-      continue;
-    result.lhs = view;
-    found = true;
-  }
-  if (!found)
+  SmallVector<ContractionOperand> views =
+      viewsOf(linalgOp.getDpsInputOperand(lhsOperand)->get(),
+              loopsOf(maps[lhsOperand]), isUnsigned[lhsOperand]);
+  // What lies in order need not be turned round.
+  const auto *inOrder =
+      llvm::find_if(llvm::reverse(views), [&](const ContractionOperand &view) {
+        return view.loops == wanted;
+      }).base();
+  result.lhs = inOrder == views.begin() ? views.back() : *std::prev(inOrder);
+  if (result.isLhsTransposed() && result.lhs.getEncoding())
     return whyNot("the left-hand side is stored with its contracted dimension "
                   "not last");
   result.rhs = viewsOf(linalgOp.getDpsInputOperand(rhsOperand)->get(),
@@ -282,6 +282,27 @@ static SmallVector<unsigned> getNormalRhsLoops(const Contraction &contraction) {
     loops.push_back(*contraction.n);
   loops.push_back(contraction.k);
   return loops;
+}
+
+/// Loop of each dimension of the left-hand side in normal form.
+static SmallVector<unsigned> getNormalLhsLoops(const Contraction &contraction) {
+  SmallVector<unsigned> loops = contraction.m;
+  loops.push_back(contraction.k);
+  return loops;
+}
+
+bool Contraction::isLhsTransposed() const {
+  return lhs.loops != getNormalLhsLoops(*this);
+}
+
+int64_t Contraction::getContractedExtent() const {
+  for (const ContractionOperand *operand : {&lhs, &rhs}) {
+    auto dim = llvm::find(operand->loops, k) - operand->loops.begin();
+    int64_t extent = operand->getType().getDimSize(dim);
+    if (!ShapedType::isDynamic(extent))
+      return extent;
+  }
+  return ShapedType::kDynamic;
 }
 
 bool Contraction::isRhsTransposed() const {
@@ -401,8 +422,21 @@ static Value transpose(OpBuilder &builder, Location loc, Value value,
   auto type = cast<RankedTensorType>(value.getType());
   SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, loc, value);
   SmallVector<OpFoldResult> permuted;
-  for (int64_t dim : permutation)
+  SmallVector<int64_t> shape;
+  for (int64_t dim : permutation) {
     permuted.push_back(sizes[dim]);
+    shape.push_back(type.getDimSize(dim));
+  }
+  // A vector with unit dimensions about it lies as it is.
+  unsigned rank = type.getRank();
+  if (llvm::count(shape, 1) + 1 >= rank) {
+    ReassociationIndices all = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+    Value flat = tensor::CollapseShapeOp::create(
+        builder, loc, value, ArrayRef<ReassociationIndices>{all});
+    return tensor::ExpandShapeOp::create(
+        builder, loc, RankedTensorType::get(shape, type.getElementType()), flat,
+        ArrayRef<ReassociationIndices>{all}, permuted);
+  }
   Value init =
       tensor::EmptyOp::create(builder, loc, permuted, type.getElementType());
   return linalg::TransposeOp::create(builder, loc, value, init, permutation)
@@ -479,19 +513,22 @@ FailureOr<NormalOperands> quantmlir::quant_tensor::normalizeOperands(
     return failure();
   Location loc = contraction.op->getLoc();
   NormalOperands result{contraction.lhs.value, contraction.rhs.value};
+  auto turn = [&](const ContractionOperand &operand,
+                  ArrayRef<unsigned> loops) -> Value {
+    SmallVector<int64_t> permutation;
+    for (unsigned loop : loops)
+      permutation.push_back(llvm::find(operand.loops, loop) -
+                            operand.loops.begin());
+    return transpose(builder, loc, operand.value, permutation);
+  };
+  if (contraction.isLhsTransposed())
+    result.lhs = turn(contraction.lhs, getNormalLhsLoops(contraction));
   if (!contraction.hasRows())
     result.lhs = addUnitRow(builder, loc, result.lhs);
-  if (contraction.isRhsTransposed()) {
-    if (contraction.rhs.getEncoding()) {
-      result.rhs = transposeEncoded(builder, loc, result.rhs);
-    } else {
-      SmallVector<int64_t> permutation;
-      for (unsigned loop : getNormalRhsLoops(contraction))
-        permutation.push_back(llvm::find(contraction.rhs.loops, loop) -
-                              contraction.rhs.loops.begin());
-      result.rhs = transpose(builder, loc, result.rhs, permutation);
-    }
-  }
+  if (contraction.isRhsTransposed())
+    result.rhs = contraction.rhs.getEncoding()
+                     ? transposeEncoded(builder, loc, result.rhs)
+                     : turn(contraction.rhs, getNormalRhsLoops(contraction));
   if (!contraction.n)
     result.rhs = addUnitRow(builder, loc, result.rhs);
   return result;

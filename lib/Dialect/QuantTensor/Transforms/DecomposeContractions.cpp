@@ -109,7 +109,7 @@ static FailureOr<EncodedContraction> matchEncoded(Operation *op,
     result.rhsMap =
         AffineMap::get(rank, 0, {rhsMap->getResult(1), rhsMap->getResult(0)},
                        op->getContext());
-  int64_t k = contraction->lhs.getType().getShape().back();
+  int64_t k = contraction->getContractedExtent();
   int64_t limit =
       getMaxContractionExtent(!lhs.isSignedStorage() || lhs.hasZeroPoint(),
                               !rhs.isSignedStorage() || rhs.hasZeroPoint());

@@ -69,8 +69,9 @@ static LogicalResult checkLeavesI32(Value value, WhyNot &whyNot) {
   return success();
 }
 
-/// All that the rewrite asks of an integer contraction.
-static FailureOr<Contraction> matchScaledInteger(Operation *op,
+/// All that the rewrite asks of an integer contraction. With `leavesI32`, its
+/// sum must become something else than i32 by elementwise ops.
+static FailureOr<Contraction> matchScaledInteger(Operation *op, bool leavesI32,
                                                  WhyNot &whyNot) {
   if (!isIntegerCandidate(op))
     return failure();
@@ -81,16 +82,14 @@ static FailureOr<Contraction> matchScaledInteger(Operation *op,
     return failure();
   if (!contraction->isResultInOrder())
     return whyNot("the result is stored transposed");
-  int64_t k = contraction->lhs.getType().getShape().back();
+  int64_t k = contraction->getContractedExtent();
   int64_t limit = getMaxContractionExtent(contraction->lhs.isUnsigned,
                                           contraction->rhs.isUnsigned);
   if (!ShapedType::isDynamic(k) && k > limit)
     return whyNot("an i32 sum of K = {0} products could overflow: these codes "
                   "allow K up to {1}",
                   k, limit);
-  if (!getUniformValue(contraction->init))
-    return whyNot("it accumulates onto an i32 tensor that is not zero");
-  if (failed(checkLeavesI32(op->getResult(0), whyNot)) ||
+  if ((leavesI32 && failed(checkLeavesI32(op->getResult(0), whyNot))) ||
       failed(canNormalizeOperands(*contraction, whyNot)))
     return failure();
   return contraction;
@@ -99,15 +98,18 @@ static FailureOr<Contraction> matchScaledInteger(Operation *op,
 namespace {
 
 /// i8·i8 -> i32 whose result is scaled becomes a scaled_matmul; the scaling is
-/// then fused as any other consumer.
+/// then fused as any other consumer. Without `leavesI32`, so does one whose i32
+/// result is wanted as it is.
 struct IntegerContraction : RewritePattern {
-  explicit IntegerContraction(MLIRContext *context)
-      : RewritePattern(MatchAnyOpTypeTag(), /*benefit=*/1, context) {}
+  IntegerContraction(MLIRContext *context, bool leavesI32)
+      : RewritePattern(MatchAnyOpTypeTag(), /*benefit=*/1, context),
+        leavesI32(leavesI32) {}
 
   LogicalResult matchAndRewrite(Operation *op,
                                 PatternRewriter &rewriter) const override {
     WhyNot whyNot;
-    FailureOr<Contraction> contraction = matchScaledInteger(op, whyNot);
+    FailureOr<Contraction> contraction =
+        matchScaledInteger(op, leavesI32, whyNot);
     if (failed(contraction))
       return rewriter.notifyMatchFailure(op, whyNot.str());
     FailureOr<NormalOperands> operands =
@@ -116,25 +118,34 @@ struct IntegerContraction : RewritePattern {
     Location loc = op->getLoc();
     TypedAttr start = getUniformValue(contraction->init);
     bool startsAtZero = isZeroTensor(contraction->init);
+    SmallVector<EpilogueOperand> epilogue;
+    if (!start)
+      epilogue.push_back({contraction->init, contraction->getResultMap()});
     Value init =
         createNormalInit(rewriter, loc, *operands, rewriter.getI32Type());
     ScaledMatmulOp scaled = createScaledMatmul(
-        rewriter, loc, operands->lhs, operands->rhs, {}, init,
+        rewriter, loc, operands->lhs, operands->rhs, epilogue, init,
         contraction->lhs.isUnsigned, contraction->rhs.isUnsigned,
         [&](OpBuilder &builder, Location loc, ValueRange arguments) -> Value {
           if (startsAtZero)
             return arguments[0];
           return arith::AddIOp::create(
               builder, loc, arguments[0],
-              arith::ConstantOp::create(builder, loc, start));
+              start ? arith::ConstantOp::create(builder, loc, start).getResult()
+                    : arguments[1]);
         });
     remarkPassed(op, passName,
-                 "fused the integer contraction with the "
-                 "elementwise ops after it");
+                 leavesI32 ? "fused the integer contraction with the "
+                             "elementwise ops after it"
+                           : "made the integer contraction a scaled_matmul "
+                             "with an i32 result");
     rewriter.replaceOp(
         op, restoreResult(rewriter, loc, *contraction, scaled.getResult()));
     return success();
   }
+
+private:
+  bool leavesI32;
 };
 
 /// [batch * sequence, N] that is split into [batch, sequence, N] is computed as
@@ -234,8 +245,13 @@ struct EpilogueConsumer : OpRewritePattern<ScaledMatmulOp> {
 
 void quantmlir::quant_tensor::populateFuseEpiloguePatterns(
     RewritePatternSet &patterns) {
-  patterns.add<IntegerContraction, ExpandRows, EpilogueConsumer>(
-      patterns.getContext());
+  patterns.add<IntegerContraction>(patterns.getContext(), /*leavesI32=*/true);
+  patterns.add<ExpandRows, EpilogueConsumer>(patterns.getContext());
+}
+
+void quantmlir::quant_tensor::populateIntegerContractionPatterns(
+    RewritePatternSet &patterns) {
+  patterns.add<IntegerContraction>(patterns.getContext(), /*leavesI32=*/false);
 }
 
 //===----------------------------------------------------------------------===//
@@ -346,13 +362,17 @@ struct FuseEpilogue
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       return signalPassFailure();
     getOperation()->walk(explainMisses);
+    RewritePatternSet contractions(context);
+    populateIntegerContractionPatterns(contractions);
+    if (failed(applyPatternsGreedily(getOperation(), std::move(contractions))))
+      signalPassFailure();
   }
 
   /// Says why what is left was left.
   static void explainMisses(Operation *op) {
     WhyNot whyNot;
     if (isIntegerCandidate(op)) {
-      (void)matchScaledInteger(op, whyNot);
+      (void)matchScaledInteger(op, /*leavesI32=*/true, whyNot);
       remarkMissed(op, passName, "integer contraction not fused", whyNot);
       return;
     }

@@ -107,8 +107,10 @@ static Value createProductAndSum(OpBuilder &builder, linalg::LinalgOp op,
   Value init = op.getDpsInitOperand(0)->get();
   Value lhs = contraction.lhs.value;
   SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, loc, init);
-  sizes.push_back(tensor::getMixedSize(
-      builder, loc, lhs, cast<RankedTensorType>(lhs.getType()).getRank() - 1));
+  sizes.push_back(
+      tensor::getMixedSize(builder, loc, lhs,
+                           llvm::find(contraction.lhs.loops, contraction.k) -
+                               contraction.lhs.loops.begin()));
   Value empty =
       tensor::EmptyOp::create(builder, loc, sizes, resultType.getElementType());
   Block *body = op.getBlock();

@@ -80,6 +80,11 @@ struct Contraction {
   bool isInteger() const;
   /// Whether `lhs` has rows beside the batch dimensions.
   bool hasRows() const { return m.size() > numBatch; }
+  /// Extent of the contracted dimension.
+  int64_t getContractedExtent() const;
+  /// Whether `lhs`, which is not encoded then, is stored in another order than
+  /// [.., M, K].
+  bool isLhsTransposed() const;
   /// Whether `rhs` is stored in another order than [B.., N, K].
   bool isRhsTransposed() const;
   /// Whether the result has N last, as the normal form does.
@@ -138,9 +143,9 @@ struct NormalOperands {
 };
 
 /// Puts the operands of `contraction` into normal form: adds unit dimensions
-/// for vectors and turns a K×N right-hand side round. Fails, before it changes
-/// anything, where an encoded right-hand side cannot be turned or has batch
-/// dimensions.
+/// for vectors and turns operands round, such as a K×N right-hand side. Fails,
+/// before it changes anything, where an encoded right-hand side cannot be
+/// turned or has batch dimensions.
 ::mlir::FailureOr<NormalOperands>
 normalizeOperands(::mlir::OpBuilder &builder, const Contraction &contraction,
                   WhyNot &whyNot);

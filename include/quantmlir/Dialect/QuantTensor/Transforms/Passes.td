@@ -124,7 +124,8 @@ def QuantTensorFuseEpilogue : Pass<"quant-tensor-fuse-epilogue"> {
     are given. The arithmetic is moved, not changed: the scale is promoted as
     the IR says.
 
-    Every contraction that is left says why in a missed remark.
+    A contraction whose i32 result is needed as such says why in a missed
+    remark, and becomes a `scaled_matmul` that yields the sum.
 
     ```mlir
     %acc = linalg.matmul ins(%x, %w : tensor<8x64xi8>, tensor<64x32xi8>) outs(%zero : tensor<8x32xi32>) -> tensor<8x32xi32>

@@ -34,6 +34,10 @@ void populateExpandZeroPointPatterns(::mlir::RewritePatternSet &patterns);
 /// prepared by `populatePrepareEpiloguePatterns`.
 void populateFuseEpiloguePatterns(::mlir::RewritePatternSet &patterns);
 
+/// An i8 contraction whose i32 result is wanted as it is becomes a
+/// scaled_matmul too. For what the patterns above leave.
+void populateIntegerContractionPatterns(::mlir::RewritePatternSet &patterns);
+
 /// When a contraction is small enough to be a product and a sum.
 struct BatchOneOptions {
   /// Largest M, or N, that is.
