@@ -104,6 +104,8 @@ class Layer:
         self.n, self.k, self.m, self.x = n, k, m, x
         self.bias, self.out, self.chip = bias, out, chip
         self.is_integer = x in ("codes", "quantized")
+        #: Groups of weights are decoded to f16, beside codes that are cast to it.
+        self.is_decoded = self.is_integer and (group > 0 or rows > 1)
         self.element = "f32" if self.is_integer else x
         parts = [f"{'dynamic' if m is None else m}x{n}x{k}", x, storage, f"g{group}"]
         parts += [scale, f"zp_{zero}" if zero else "", "bias" if bias else ""]
@@ -174,9 +176,8 @@ class Layer:
 
     def family(self, rows):
         """What multiplies when there are `rows` rows."""
-        if self.is_integer:
-            # Narrower codes are widened by a kernel before, for plain loops.
-            return "mma_sync" if self.weight.bits == 8 else "reduce"
+        if self.is_integer and not self.is_decoded:
+            return "mma_sync"
         # There is no mma of f32.
         return "mma_sync" if rows > 1 and self.x != "f32" else "reduce"
 
@@ -195,17 +196,20 @@ class Layer:
     def reference(self, inputs, contract):
         """The exact result in float64, and the bound on the error."""
         if self.is_integer:
-            # The sum of integers is exact, whatever cancels in it.
             if self.x == "codes":
                 codes, scales = inputs["x.codes"], inputs["x.scales"]
             else:
                 codes, scales = cases.quantize_rows(inputs["x"])
+            x = codes.astype(np.float64) * scales
+            # The sum of integers is exact, whatever cancels in it.
             total = codes.astype(np.float64) @ self.weight.codes.T
             exact = total * scales.astype(np.float64) * self.weight.scales[:, 0]
             # The definition adds up the values themselves, in f64; that is far
             # below one unit of the sum.
-            x = codes.astype(np.float64) * scales
             bound = self.k * 2.0**-53 * (np.abs(x) @ np.abs(self.weight.values).T)
+            if self.is_decoded:
+                exact = x @ self.weight.values.T
+                bound = contract_bound(x, self.weight, contract)
         else:
             x = inputs["x"].astype(np.float64)
             exact = x @ self.weight.values.T
@@ -221,8 +225,7 @@ class Layer:
 
 class Integers:
     """y = x wᵀ in i32, neither with scales: exact. Of `unsigned`, "lhs" and "rhs",
-    codes are read as unsigned; with `points`, both have zero points, and the
-    contraction is one that no schedule takes: a kernel of plain loops."""
+    codes are read as unsigned; with `points`, both have zero points."""
 
     out, chip = "i32", "sm_90a"
 
@@ -269,7 +272,7 @@ class Integers:
         )
 
     def family(self, rows):
-        return "reduce" if self.points else "mma_sync"
+        return "mma_sync"
 
     def make_inputs(self, rows):
         shapes = {"x": (rows, self.k), "w": (self.n, self.k)}
@@ -455,7 +458,13 @@ LAYERS = [
     Layer(64, 128, storage="i8", x="quantized", bias=True),
     Layer(37, 131, storage="i8", zero="i8", x="codes"),
     Layer(37, 131, storage="ui8", zero="ui8", x="quantized"),
+    # Narrower weights: as bytes, or decoded where they have groups.
     Layer(37, 131, storage="i4", x="codes"),
+    Layer(37, 131, storage="ui4", zero="ui4", x="codes", bias=True),
+    Layer(37, 131, storage="i2", x="quantized"),
+    Layer(37, 131, storage="i4", group=32, x="codes", bias=True),
+    Layer(61, 257, storage="ui4", group=128, zero="ui4", scale="bf16", x="quantized"),
+    Layer(40, 96, storage="i8", group=0, rows=8, x="codes"),
     # Long and wide enough to use every stage of a pipeline again.
     Layer(150, 1031, m=133, storage="i4", group=128, scale="bf16"),
     Layer(67, 1031, m=33, storage="i8", x="codes"),

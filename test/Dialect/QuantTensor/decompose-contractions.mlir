@@ -127,3 +127,43 @@ func.func @batched(%q: tensor<2x5x64xf32, #q>, %k: tensor<2x64x9xf32, #kv>, %ini
   %y = linalg.batch_matmul ins(%q, %k : tensor<2x5x64xf32, #q>, tensor<2x64x9xf32, #kv>) outs(%zero : tensor<2x5x9xf32>) -> tensor<2x5x9xf32>
   return %y : tensor<2x5x9xf32>
 }
+
+// -----
+
+// 4-bit weights with a scale for each row become bytes, once.
+#mk = affine_map<(m, n, k) -> (m, k)>
+#nk = affine_map<(m, n, k) -> (n, k)>
+#mn = affine_map<(m, n, k) -> (m, n)>
+#token = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+#w4 = #quant_tensor.encoding<{storage = ui4, block = [1, 0], scale = f32, zero_point = ui8}>
+// CHECK-LABEL: @widened
+//       CHECK: %[[W:.*]] = quant_tensor.requantize %{{.*}} scales(%{{.*}} : tensor<32x1xf32>) zero_points(%{{.*}} : tensor<32x1xi8>) : tensor<32x64xf32, #{{.*}}> -> tensor<32x64xf32, #[[WIDE:.*]]>
+//       CHECK: quant_tensor.disassemble %[[W]] : tensor<32x64xf32, #[[WIDE]]> -> tensor<32x64xi8>, tensor<32x1xf32>, tensor<32x1xi8>
+//       CHECK: quant_tensor.int_matmul rhs_unsigned
+func.func @widened(%x: tensor<?x64xf32, #token>, %w: tensor<32x64xf32, #w4>, %init: tensor<?x32xf32>) -> tensor<?x32xf32> {
+  %y = linalg.matmul indexing_maps = [#mk, #nk, #mn] ins(%x, %w : tensor<?x64xf32, #token>, tensor<32x64xf32, #w4>)
+      outs(%init : tensor<?x32xf32>) -> tensor<?x32xf32>
+  return %y : tensor<?x32xf32>
+}
+
+// -----
+
+// With a scale for each group of columns they are decoded in the contraction.
+#mk = affine_map<(m, n, k) -> (m, k)>
+#nk = affine_map<(m, n, k) -> (n, k)>
+#mn = affine_map<(m, n, k) -> (m, n)>
+#token = #quant_tensor.encoding<{storage = ui8, block = [1, 0], scale = f32, zero_point = ui8}>
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 32], scale = f16}>
+// CHECK-LABEL: @decoded
+//       CHECK: %[[CODES:.*]], %[[S:.*]], %[[Z:.*]] = quant_tensor.disassemble
+//       CHECK: %[[X:.*]] = linalg.generic {{.*}}ins(%[[CODES]], %[[Z]] : tensor<?x64xi8>, tensor<?x1xi8>) outs(%{{.*}} : tensor<?x64xf16>)
+//       CHECK:   arith.extui
+//       CHECK:   arith.extui
+//       CHECK:   arith.subi
+//       CHECK:   arith.sitofp %{{.*}} : i32 to f16
+//       CHECK: quant_tensor.scaled_matmul ins(%[[X]], %{{.*}} : tensor<?x64xf16>, tensor<32x64xf32, #{{.*}}>) epilogue(%[[S]], %{{.*}} : tensor<?x1xf32>, tensor<?x32xf32>)
+func.func @decoded(%x: tensor<?x64xf32, #token>, %w: tensor<32x64xf32, #w4>, %init: tensor<?x32xf32>) -> tensor<?x32xf32> {
+  %y = linalg.matmul indexing_maps = [#mk, #nk, #mn] ins(%x, %w : tensor<?x64xf32, #token>, tensor<32x64xf32, #w4>)
+      outs(%init : tensor<?x32xf32>) -> tensor<?x32xf32>
+  return %y : tensor<?x32xf32>
+}

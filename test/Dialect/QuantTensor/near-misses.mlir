@@ -199,12 +199,12 @@ func.func @requantize_dynamic(%x: tensor<8x64xi8>, %w: tensor<64x32xi8>) -> tens
 
 // -----
 
-// The weights' scale varies along K.
+// The weights' scale varies along K, and float codes are not decoded.
 #mk = affine_map<(m, n, k) -> (m, k)>
 #nk = affine_map<(m, n, k) -> (n, k)>
 #mn = affine_map<(m, n, k) -> (m, n)>
-#x = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
-#w = #quant_tensor.encoding<{storage = i8, block = [1, 32], scale = f32}>
+#x = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 0], scale = f32}>
+#w = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 32], scale = f32}>
 func.func @groups_along_k(%x: tensor<8x64xf32, #x>, %w: tensor<32x64xf32, #w>) -> tensor<8x32xf32> {
   %zero = arith.constant dense<0.0> : tensor<8x32xf32>
   // expected-remark @below {{the scale of the right-hand side varies along K, in groups of 32}}
@@ -235,8 +235,8 @@ func.func @scale_on_wrong_axis(%x: tensor<8x64xf32, #x>, %w: tensor<32x64xf32, #
 #mk = affine_map<(m, n, k) -> (m, k)>
 #nk = affine_map<(m, n, k) -> (n, k)>
 #mn = affine_map<(m, n, k) -> (m, n)>
-#x = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
-#w = #quant_tensor.encoding<{storage = i8, block = [4, 0], scale = f32}>
+#x = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 0], scale = f32}>
+#w = #quant_tensor.encoding<{storage = f8E4M3FN, block = [4, 0], scale = f32}>
 func.func @row_groups(%x: tensor<8x64xf32, #x>, %w: tensor<32x64xf32, #w>) -> tensor<8x32xf32> {
   %zero = arith.constant dense<0.0> : tensor<8x32xf32>
   // expected-remark @below {{dimension 0 of the right-hand side is scaled in groups of 4, neither singly nor as a whole}}
@@ -247,15 +247,15 @@ func.func @row_groups(%x: tensor<8x64xf32, #x>, %w: tensor<32x64xf32, #w>) -> te
 
 // -----
 
-// 4-bit weights are not multiplied as they are.
+// 4-bit floats are not multiplied as they are.
 #mk = affine_map<(m, n, k) -> (m, k)>
 #nk = affine_map<(m, n, k) -> (n, k)>
 #mn = affine_map<(m, n, k) -> (m, n)>
-#x = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
-#w = #quant_tensor.encoding<{storage = i4, block = [1, 0], scale = f32}>
+#x = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 0], scale = f32}>
+#w = #quant_tensor.encoding<{storage = f4E2M1FN, block = [1, 0], scale = f32}>
 func.func @narrow(%x: tensor<8x64xf32, #x>, %w: tensor<32x64xf32, #w>) -> tensor<8x32xf32> {
   %zero = arith.constant dense<0.0> : tensor<8x32xf32>
-  // expected-remark @below {{the right-hand side has 4-bit codes, not 8}}
+  // expected-remark @below {{the right-hand side has 4-bit float codes, not 8}}
   %y = linalg.matmul indexing_maps = [#mk, #nk, #mn] ins(%x, %w : tensor<8x64xf32, #x>, tensor<32x64xf32, #w>)
       outs(%zero : tensor<8x32xf32>) -> tensor<8x32xf32>
   return %y : tensor<8x32xf32>
@@ -267,11 +267,11 @@ func.func @narrow(%x: tensor<8x64xf32, #x>, %w: tensor<32x64xf32, #w>) -> tensor
 #mk = affine_map<(m, n, k) -> (m, k)>
 #nk = affine_map<(m, n, k) -> (n, k)>
 #mn = affine_map<(m, n, k) -> (m, n)>
-#x = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
-#w = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32, zero_point = f32}>
+#x = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32, zero_point = f32}>
+#w = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
 func.func @float_zero_point(%x: tensor<8x64xf32, #x>, %w: tensor<32x64xf32, #w>) -> tensor<8x32xf32> {
   %zero = arith.constant dense<0.0> : tensor<8x32xf32>
-  // expected-remark @below {{the right-hand side has a float zero point}}
+  // expected-remark @below {{the left-hand side has a float zero point}}
   %y = linalg.matmul indexing_maps = [#mk, #nk, #mn] ins(%x, %w : tensor<8x64xf32, #x>, tensor<32x64xf32, #w>)
       outs(%zero : tensor<8x32xf32>) -> tensor<8x32xf32>
   return %y : tensor<8x32xf32>
@@ -279,12 +279,12 @@ func.func @float_zero_point(%x: tensor<8x64xf32, #x>, %w: tensor<32x64xf32, #w>)
 
 // -----
 
-// Integer codes times float codes.
+// Float codes times integer codes.
 #mk = affine_map<(m, n, k) -> (m, k)>
 #nk = affine_map<(m, n, k) -> (n, k)>
 #mn = affine_map<(m, n, k) -> (m, n)>
-#x = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
-#w = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 0], scale = f32}>
+#x = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 0], scale = f32}>
+#w = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
 func.func @mixed_codes(%x: tensor<8x64xf32, #x>, %w: tensor<32x64xf32, #w>) -> tensor<8x32xf32> {
   %zero = arith.constant dense<0.0> : tensor<8x32xf32>
   // expected-remark @below {{one side has integer codes, the other float codes}}
@@ -299,8 +299,8 @@ func.func @mixed_codes(%x: tensor<8x64xf32, #x>, %w: tensor<32x64xf32, #w>) -> t
 #mk = affine_map<(m, n, k) -> (m, k)>
 #nk = affine_map<(m, n, k) -> (n, k)>
 #mn = affine_map<(m, n, k) -> (m, n)>
-#x = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
-#w = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32, layout = <fragment, tile = [16, 64]>}>
+#x = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 0], scale = f32}>
+#w = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 0], scale = f32, layout = <fragment, tile = [16, 64]>}>
 func.func @layout_mismatch(%x: tensor<8x64xf32, #x>, %w: tensor<32x64xf32, #w>) -> tensor<8x32xf32> {
   %zero = arith.constant dense<0.0> : tensor<8x32xf32>
   // expected-remark @below {{the codes of the right-hand side are not row-major}}

@@ -29,22 +29,43 @@ struct EncodedContraction {
   /// Where the parameters of either side are read, from [.., m, n].
   AffineMap lhsMap, rhsMap;
   bool isFloat = false;
+  /// The right-hand side is decoded in the contraction, which reads the codes
+  /// of the left-hand side, less their zero points, as f16.
+  bool decodesRhs = false;
 };
 
 } // namespace
 
+/// Whether `encoding` becomes row-major 8-bit integers by moving codes only.
+static bool isWidened(EncodingAttr encoding) {
+  return isa<IntegerType>(encoding.getStorage()) &&
+         (encoding.getStorageBits() < 8 || !encoding.isRowMajor());
+}
+
 static LogicalResult checkCodes(EncodingAttr encoding, StringRef what,
                                 WhyNot &whyNot) {
-  if (encoding.getStorageBits() != 8)
-    return whyNot("the {0} has {1}-bit codes, not 8", what,
-                  encoding.getStorageBits());
   if (encoding.getCodebook())
     return whyNot("the codes of the {0} index a codebook", what);
-  if (!encoding.isRowMajor())
+  if (encoding.isFloatStorage() && encoding.getStorageBits() != 8)
+    return whyNot("the {0} has {1}-bit float codes, not 8", what,
+                  encoding.getStorageBits());
+  if (encoding.isFloatStorage() && !encoding.isRowMajor())
     return whyNot("the codes of the {0} are not row-major", what);
   if (isa_and_nonnull<FloatType>(encoding.getZeroPoint()))
     return whyNot("the {0} has a float zero point", what);
   return success();
+}
+
+/// Whether a contraction can decode its right-hand side: where its left-hand
+/// side has 8-bit integer codes, which f16 holds, less their zero points.
+static LogicalResult checkDecodes(const Contraction &contraction,
+                                  WhyNot &whyNot) {
+  EncodingAttr lhs = contraction.lhs.getEncoding();
+  EncodingAttr rhs = contraction.rhs.getEncoding();
+  if (lhs.isFloatStorage() || contraction.numBatch || rhs.getCodebook() ||
+      contraction.rhs.getType().getRank() != 2)
+    return failure();
+  return canNormalizeOperands(contraction, whyNot);
 }
 
 static FailureOr<EncodedContraction> matchEncoded(Operation *op,
@@ -65,11 +86,6 @@ static FailureOr<EncodedContraction> matchEncoded(Operation *op,
   EncodingAttr rhs = contraction->rhs.getEncoding();
   if (!lhs || !rhs)
     return failure();
-  if (failed(checkCodes(lhs, "left-hand side", whyNot)) ||
-      failed(checkCodes(rhs, "right-hand side", whyNot)))
-    return failure();
-  if (lhs.isFloatStorage() != rhs.isFloatStorage())
-    return whyNot("one side has integer codes, the other float codes");
   if (!isa<Float32Type, Float16Type, BFloat16Type>(
           contraction->getResultType().getElementType()))
     return whyNot("the result is neither f32, f16 nor bf16");
@@ -77,6 +93,8 @@ static FailureOr<EncodedContraction> matchEncoded(Operation *op,
   EncodedContraction result;
   result.contraction = *contraction;
   result.isFloat = lhs.isFloatStorage();
+  if (failed(checkCodes(lhs, "left-hand side", whyNot)))
+    return failure();
   unsigned rank = contraction->getNormalRank();
   auto loopOf = [&](unsigned loop) -> std::optional<unsigned> {
     if (loop == contraction->k)
@@ -89,21 +107,41 @@ static FailureOr<EncodedContraction> matchEncoded(Operation *op,
       getParameterMap(contraction->lhs.getType(),
                       llvm::map_to_vector(contraction->lhs.loops, loopOf), rank,
                       "left-hand side", whyNot);
+  if (failed(lhsMap))
+    return failure();
+  result.lhsMap = *lhsMap;
+  // What stands in the way of a product of codes may not be in the way of one
+  // that decodes the right-hand side.
+  WhyNot noDecode;
+  auto orDecode = [&](LogicalResult) -> FailureOr<EncodedContraction> {
+    if (failed(checkDecodes(*contraction, noDecode)))
+      return failure();
+    result.decodesRhs = true;
+    return result;
+  };
+  if (failed(checkCodes(rhs, "right-hand side", whyNot)))
+    return orDecode(failure());
+  if (lhs.isFloatStorage() != rhs.isFloatStorage())
+    return orDecode(
+        whyNot("one side has integer codes, the other float codes"));
   // In the order of the right-hand side as stored; it may be turned later.
   FailureOr<AffineMap> rhsMap =
       getParameterMap(contraction->rhs.getType(),
                       llvm::map_to_vector(contraction->rhs.loops, loopOf), rank,
                       "right-hand side", whyNot);
-  if (failed(lhsMap) || failed(rhsMap))
-    return failure();
+  if (failed(rhsMap))
+    return orDecode(failure());
   if (contraction->numBatch) {
     // Codes of 8 bits are turned as plain tensors.
     if (!contraction->hasRows() || !contraction->n)
       return whyNot("an operand is a batch of encoded vectors");
+  } else if (isWidened(rhs)) {
+    // Codes of any width and layout are moved to where they can be turned.
+    if (!contraction->hasRows() || !contraction->n)
+      return whyNot("an operand is an encoded vector");
   } else if (failed(canNormalizeOperands(*contraction, whyNot))) {
     return failure();
   }
-  result.lhsMap = *lhsMap;
   result.rhsMap = *rhsMap;
   if (!contraction->numBatch && contraction->isRhsTransposed())
     result.rhsMap =
@@ -132,6 +170,28 @@ static Value extendToF32(OpBuilder &builder, Location loc, Value value) {
              : arith::ExtFOp::create(builder, loc, f32, value);
 }
 
+/// `value` with its codes as row-major 8-bit integers, where they are narrower
+/// or lie in another layout: the same codes with the same parameters.
+static Value widenCodes(OpBuilder &builder, Location loc, Value value) {
+  auto type = cast<RankedTensorType>(value.getType());
+  EncodingAttr encoding = getEncoding(type);
+  if (!isWidened(encoding))
+    return value;
+  auto storage =
+      IntegerType::get(builder.getContext(), 8,
+                       encoding.isSignedStorage() ? IntegerType::Signless
+                                                  : IntegerType::Unsigned);
+  auto wide = EncodingAttr::get(
+      builder.getContext(), storage, encoding.getBlock(), encoding.getScale(),
+      encoding.getZeroPoint(), encoding.getRange(), Rounding::NearestEven,
+      Overflow::Saturate, /*codebook=*/{}, /*layout=*/{});
+  auto parts = DisassembleOp::create(builder, loc, value);
+  return RequantizeOp::create(
+      builder, loc,
+      RankedTensorType::get(type.getShape(), type.getElementType(), wide),
+      value, parts.getScales(), parts.getZeroPoints(), /*method=*/nullptr);
+}
+
 /// Zero points as the i32 that int_matmul reads.
 static Value toI32ZeroPoints(OpBuilder &builder, Location loc, Value value,
                              EncodingAttr encoding) {
@@ -146,19 +206,20 @@ static Value toI32ZeroPoints(OpBuilder &builder, Location loc, Value value,
   return arith::ExtSIOp::create(builder, loc, wide, value);
 }
 
-/// acc * sx * sw (+ init), rounded to `type`: the operands in this order.
+/// acc * sx (* sw) (+ init), rounded to `type`: the operands in this order, the
+/// first `numScales` after the sum being scales.
 static Value buildScaling(OpBuilder &builder, Location loc,
-                          ValueRange arguments, Type type) {
+                          ValueRange arguments, unsigned numScales, Type type) {
   Value result = arguments[0];
   if (isa<IntegerType>(result.getType()))
     result =
         arith::SIToFPOp::create(builder, loc, builder.getF32Type(), result);
-  for (Value scale : arguments.slice(1, 2))
+  for (Value scale : arguments.slice(1, numScales))
     result = arith::MulFOp::create(builder, loc, result,
                                    extendToF32(builder, loc, scale));
-  if (arguments.size() > 3)
+  if (arguments.size() > 1 + numScales)
     result = arith::AddFOp::create(builder, loc, result,
-                                   extendToF32(builder, loc, arguments[3]));
+                                   extendToF32(builder, loc, arguments.back()));
   if (type != result.getType())
     result = arith::TruncFOp::create(builder, loc, type, result);
   return result;
@@ -200,8 +261,22 @@ struct DecomposeEncoded : OpInterfaceRewritePattern<linalg::LinalgOp> {
     FailureOr<EncodedContraction> match = matchEncoded(op, whyNot);
     if (failed(match))
       return rewriter.notifyMatchFailure(op, whyNot.str());
-    const Contraction &contraction = match->contraction;
+    Contraction &contraction = match->contraction;
     Location loc = op->getLoc();
+    if (match->decodesRhs) {
+      rewriteDecoding(op, *match, rewriter);
+      return success();
+    }
+    for (ContractionOperand *operand : {&contraction.lhs, &contraction.rhs}) {
+      EncodingAttr encoding = operand->getEncoding();
+      if (!isWidened(encoding))
+        continue;
+      operand->value = widenCodes(rewriter, loc, operand->value);
+      remarkPassed(op, passName,
+                   llvm::formatv("moves {0}-bit codes to rows of bytes",
+                                 encoding.getStorageBits())
+                       .str());
+    }
     NormalOperands encoded{contraction.lhs.value, contraction.rhs.value};
     if (!contraction.numBatch) {
       FailureOr<NormalOperands> normal =
@@ -236,7 +311,8 @@ struct DecomposeEncoded : OpInterfaceRewritePattern<linalg::LinalgOp> {
     Type elementType = contraction.getResultType().getElementType();
     Value init = createNormalInit(rewriter, loc, codes, elementType);
     auto scale = [&](OpBuilder &builder, Location loc, ValueRange arguments) {
-      return buildScaling(builder, loc, arguments, elementType);
+      return buildScaling(builder, loc, arguments, /*numScales=*/2,
+                          elementType);
     };
     Value result;
     if (match->isFloat) {
@@ -268,7 +344,86 @@ struct DecomposeEncoded : OpInterfaceRewritePattern<linalg::LinalgOp> {
     rewriter.replaceOp(op, restoreResult(rewriter, loc, contraction, result));
     return success();
   }
+
+private:
+  void rewriteDecoding(linalg::LinalgOp op, const EncodedContraction &match,
+                       PatternRewriter &rewriter) const;
 };
+
+} // namespace
+
+/// Reads the codes of the left-hand side, less their zero points, as f16 and
+/// leaves their scale to the epilogue.
+void DecomposeEncoded::rewriteDecoding(linalg::LinalgOp op,
+                                       const EncodedContraction &match,
+                                       PatternRewriter &rewriter) const {
+  Location loc = op->getLoc();
+  Contraction contraction = match.contraction;
+  EncodingAttr encoding = contraction.lhs.getEncoding();
+  auto parts = DisassembleOp::create(
+      rewriter, loc, widenCodes(rewriter, loc, contraction.lhs.value));
+  Value codes = parts.getCodes();
+  RankedTensorType type = contraction.lhs.getType();
+  unsigned lhsRank = type.getRank();
+  SmallVector<EpilogueOperand> factors{
+      {codes, rewriter.getMultiDimIdentityMap(lhsRank)}};
+  if (Value zeroPoints = parts.getZeroPoints()) {
+    WhyNot whyNot;
+    auto loops = llvm::map_to_vector(
+        llvm::seq<unsigned>(0, lhsRank),
+        [](unsigned dim) -> std::optional<unsigned> { return dim; });
+    factors.push_back(
+        {zeroPoints, *getParameterMap(type, loops, lhsRank, "", whyNot)});
+  }
+  Type f16 = rewriter.getF16Type();
+  Value empty = tensor::EmptyOp::create(
+      rewriter, loc, tensor::getMixedSizes(rewriter, loc, codes), f16);
+  auto toI32 = [](OpBuilder &builder, Location loc, Value value,
+                  bool isUnsigned) -> Value {
+    Type i32 = builder.getI32Type();
+    if (value.getType() == i32)
+      return value;
+    if (isUnsigned)
+      return arith::ExtUIOp::create(builder, loc, i32, value);
+    return arith::ExtSIOp::create(builder, loc, i32, value);
+  };
+  contraction.lhs.value = createElementwise(
+      rewriter, loc, factors, empty,
+      [&](OpBuilder &builder, Location loc, ValueRange arguments) -> Value {
+        Value code =
+            toI32(builder, loc, arguments[0], !encoding.isSignedStorage());
+        if (arguments.size() > 1)
+          code = arith::SubIOp::create(
+              builder, loc, code,
+              toI32(builder, loc, arguments[1],
+                    encoding.getZeroPoint().isUnsignedInteger()));
+        return arith::SIToFPOp::create(builder, loc, f16, code);
+      });
+
+  WhyNot whyNot;
+  NormalOperands operands = *normalizeOperands(rewriter, contraction, whyNot);
+  SmallVector<EpilogueOperand> epilogue{{parts.getScales(), match.lhsMap}};
+  if (!isZeroTensor(contraction.init))
+    epilogue.push_back({contraction.init, contraction.getResultMap()});
+  Type elementType = contraction.getResultType().getElementType();
+  Value init = createNormalInit(rewriter, loc, operands, elementType);
+  Value result =
+      createScaledMatmul(
+          rewriter, loc, operands.lhs, operands.rhs, epilogue, init,
+          /*lhsUnsigned=*/false, /*rhsUnsigned=*/false,
+          [&](OpBuilder &builder, Location loc, ValueRange arguments) {
+            return buildScaling(builder, loc, arguments, /*numScales=*/1,
+                                elementType);
+          })
+          .getResult();
+  remarkPassed(
+      op, passName,
+      "decodes the right-hand side inside a contraction with the codes "
+      "of the left-hand side");
+  rewriter.replaceOp(op, restoreResult(rewriter, loc, contraction, result));
+}
+
+namespace {
 
 /// linalg.quantized_matmul takes scalar zero points and a K×N right-hand side.
 struct QuantizedMatmul : OpRewritePattern<linalg::QuantizedMatmulOp> {

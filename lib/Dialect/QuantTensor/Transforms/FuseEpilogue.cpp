@@ -363,6 +363,8 @@ struct FuseEpilogue
       return signalPassFailure();
     getOperation()->walk(explainMisses);
     RewritePatternSet contractions(context);
+    populatePrepareEpiloguePatterns(contractions);
+    populateFuseEpiloguePatterns(contractions);
     populateIntegerContractionPatterns(contractions);
     if (failed(applyPatternsGreedily(getOperation(), std::move(contractions))))
       signalPassFailure();

@@ -142,6 +142,7 @@ private:
   void collectBoundary();
   void collectSlice();
   void nameArguments();
+  std::vector<std::string> getNamesOf(BlockArgument argument);
   std::string getBaseName(Value value);
   std::string getUniqueName(std::string name);
   func::FuncOp createPrepare();
@@ -242,8 +243,21 @@ void PrepareHoister::nameArguments() {
       function.setArgAttr(
           i, attrName,
           StringAttr::get(function.getContext(), "arg" + Twine(i)));
-    names.insert(function.getArgAttrOfType<StringAttr>(i, attrName).getValue());
+    for (const std::string &name : getNamesOf(function.getArgument(i)))
+      names.insert(name);
   }
+}
+
+/// The names that an argument has, and that its parts will have.
+std::vector<std::string> PrepareHoister::getNamesOf(BlockArgument argument) {
+  std::string name =
+      function
+          .getArgAttrOfType<StringAttr>(argument.getArgNumber(),
+                                        QuantTensorDialect::getNameAttrName())
+          .str();
+  if (!getEncoding(argument.getType()))
+    return {name};
+  return {name, name + ".codes", name + ".scales", name + ".zero_points"};
 }
 
 std::string PrepareHoister::getUniqueName(std::string name) {
@@ -382,11 +396,8 @@ func::FuncOp PrepareHoister::run() {
     if (llvm::all_of(weight.getUsers(), [&](Operation *user) {
           return slice.contains(user) && !kept.contains(user);
         }))
-      names.erase(function
-                      .getArgAttrOfType<StringAttr>(
-                          cast<BlockArgument>(weight).getArgNumber(),
-                          QuantTensorDialect::getNameAttrName())
-                      .getValue());
+      for (const std::string &name : getNamesOf(cast<BlockArgument>(weight)))
+        names.erase(name);
   func::FuncOp prepare = createPrepare();
   replaceInMain();
   return prepare;

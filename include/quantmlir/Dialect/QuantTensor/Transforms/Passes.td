@@ -80,11 +80,15 @@ def QuantTensorDecomposeContractions
   let summary = "contractions of encoded tensors on their codes";
   let description = [{
     `Y = Sx·(X·Wᵀ)·Sw`: a contraction of two encoded operands (or of their
-    `dequantize`) with 8-bit integer codes becomes an `int_matmul` of the codes
-    and an elementwise op that scales; of 8-bit floats, a `scaled_matmul`.
-    Scales must not vary along K, nor be shared by groups of rows: such
-    contractions are left, with a remark. `linalg.quantized_matmul` becomes an
+    `dequantize`) with integer codes becomes an `int_matmul` of the codes, moved
+    to rows of bytes where they are narrower, and an elementwise op that scales;
+    of 8-bit floats, a `scaled_matmul`. `linalg.quantized_matmul` becomes an
     `int_matmul` with zero points.
+
+    Where the right-hand side stands in the way (its scales vary along K or are
+    shared by groups of rows, its codes are floats, its zero points are), a
+    `scaled_matmul` decodes it, and reads the left-hand side's integer codes, less
+    their zero points, as f16, which is exact. What is left says why in a remark.
 
     Zero points are then expanded, all in i32, which wraps as the sum itself:
 
