@@ -42,8 +42,10 @@ char *Thread::access(uint64_t pointer, Space space, uint64_t size,
   case Space::Cluster: {
     uint64_t rank = pointer >> address::clusterShift & 0xff;
     uint64_t offset = pointer & ((1u << address::clusterShift) - 1);
-    if (rank < cluster->blocks.size())
+    if (rank < cluster->blocks.size()) {
+      touchRemote(cluster->blocks[rank]);
       return accessShared(cluster->blocks[rank], offset, size, alignment, kind);
+    }
     report(FindingKind::InvalidPointer,
            Twine(verb(kind)) + " of shared memory of block " + Twine(rank) +
                " of a cluster of " + Twine(cluster->blocks.size()));
@@ -57,9 +59,11 @@ char *Thread::access(uint64_t pointer, Space space, uint64_t size,
     return accessGlobal(pointer, size, alignment, kind);
   if (space == Space::Generic && (pointer & address::sharedTag)) {
     uint64_t rank = (pointer & ~address::sharedTag) >> address::rankShift;
-    if (rank < cluster->blocks.size())
+    if (rank < cluster->blocks.size()) {
+      touchRemote(cluster->blocks[rank]);
       return accessShared(cluster->blocks[rank], pointer & 0xffffffff, size,
                           alignment, kind);
+    }
   }
   if (pointer & address::localTag)
     return accessLocal(pointer, size, alignment, kind);
@@ -103,6 +107,17 @@ uint64_t quantmlir::emulator::castPointer(Thread &thread, uint64_t pointer,
 //===----------------------------------------------------------------------===//
 // Shared memory
 //===----------------------------------------------------------------------===//
+
+void Thread::touchRemote(Block &owner) {
+  if (&owner == block)
+    return;
+  owner.remote[indexInCluster] = {cluster->clocks.now(indexInCluster), site};
+  if (!owner.running)
+    report(FindingKind::InvalidPointer,
+           llvm::formatv("shared memory of block ({0}, {1}, {2}), which has "
+                         "ended",
+                         owner.id[0], owner.id[1], owner.id[2]));
+}
 
 bool Thread::checkShared(Block &owner, uint64_t offset, uint64_t size,
                          uint32_t alignment, AccessKind kind) {

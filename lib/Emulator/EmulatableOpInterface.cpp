@@ -16,6 +16,7 @@ void quantmlir::emulator::registerEmulationModels(
         attachMatrixModels(context);
         attachAsyncCopyModels(context);
         attachMBarrierModels(context);
+        attachBulkCopyModels(context);
         attachWgmmaGroupModels(context);
       });
   registry.addExtension(

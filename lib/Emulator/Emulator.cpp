@@ -29,17 +29,11 @@ bool Emulator::hasKernel(llvm::StringRef name) {
   return function && !function.isExternal();
 }
 
-llvm::SmallVector<uint32_t> Emulator::getParameterSizes(llvm::StringRef name) {
-  llvm::SmallVector<uint32_t> sizes;
+std::vector<Parameter> Emulator::getParameters(llvm::StringRef name) {
   auto function = module->lookupSymbol<LLVM::LLVMFuncOp>(name);
   if (!function)
-    return sizes;
-  // A kernel's parameters are numbers and pointers (Kernel::compile).
-  for (Type type : function.getArgumentTypes())
-    sizes.push_back(type.isIntOrFloat()
-                        ? llvm::divideCeil(type.getIntOrFloatBitWidth(), 8)
-                        : sizeof(uint64_t));
-  return sizes;
+    return {};
+  return Kernel::getParameters(function).value_or(std::vector<Parameter>());
 }
 
 template <typename... Args>
@@ -86,10 +80,10 @@ llvm::Expected<Report> Emulator::launch(llvm::StringRef name,
       return compiled.takeError();
     kernel = std::move(*compiled);
   }
-  if (arguments.size() != kernel->parameterCount)
+  if (arguments.size() != kernel->parameters.size())
     return makeError(
         "launch of '{0}' with {1} arguments; it has {2} parameters", name,
-        arguments.size(), kernel->parameterCount);
+        arguments.size(), kernel->parameters.size());
   for (const auto &buffer : memory->getBuffers())
     buffer->sharing.clear();
   Launch launch(*kernel, shape, arguments, memory->getBuffers(), options);

@@ -207,6 +207,27 @@ static llvm::orc::SymbolMap makeSymbols(llvm::orc::MangleAndInterner intern) {
   return map;
 }
 
+llvm::FailureOr<std::vector<Parameter>>
+Kernel::getParameters(LLVM::LLVMFuncOp function) {
+  DataLayout layout;
+  std::vector<Parameter> parameters;
+  for (auto [index, type] : llvm::enumerate(function.getArgumentTypes())) {
+    auto byValue = function.getArgAttrOfType<TypeAttr>(
+        index, LLVM::LLVMDialect::getByValAttrName());
+    if (isa<LLVM::LLVMPointerType>(type) && byValue)
+      parameters.push_back(
+          {uint32_t(layout.getTypeSize(byValue.getValue())), true});
+    else if (isa<LLVM::LLVMPointerType>(type))
+      parameters.push_back({sizeof(uint64_t), false});
+    else if (type.isIntOrFloat())
+      parameters.push_back(
+          {uint32_t(llvm::divideCeil(type.getIntOrFloatBitWidth(), 8)), false});
+    else
+      return failure();
+  }
+  return parameters;
+}
+
 llvm::Expected<std::unique_ptr<Kernel>> Kernel::compile(gpu::GPUModuleOp from,
                                                         StringRef name) {
   auto fail = [&](const llvm::Twine &why) {
@@ -222,10 +243,10 @@ llvm::Expected<std::unique_ptr<Kernel>> Kernel::compile(gpu::GPUModuleOp from,
 
   std::unique_ptr<Kernel> kernel(new Kernel(function.getLoc()));
   kernel->name = name.str();
-  kernel->parameterCount = function.getNumArguments();
-  for (Type type : function.getArgumentTypes())
-    if (!type.isIntOrIndexOrFloat() && !isa<LLVM::LLVMPointerType>(type))
-      return fail("it has a parameter that is neither number nor pointer");
+  auto parameters = getParameters(function);
+  if (failed(parameters))
+    return fail("it has a parameter that is neither number nor pointer");
+  kernel->parameters = std::move(*parameters);
   auto addresses = layOutShared(*module, *kernel);
   DataLayout layout(*module);
   for (auto global : module->getOps<LLVM::GlobalOp>()) {

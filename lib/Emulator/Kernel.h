@@ -5,6 +5,8 @@
 
 #include "Site.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "quantmlir/Emulator/Emulator.h"
 #include "llvm/Support/Error.h"
 #include <memory>
 
@@ -37,9 +39,13 @@ public:
   compile(mlir::gpu::GPUModuleOp module, llvm::StringRef name);
   ~Kernel();
 
+  /// The parameters of `function`, or nothing after an error.
+  static llvm::FailureOr<std::vector<Parameter>>
+  getParameters(mlir::LLVM::LLVMFuncOp function);
+
   using Entry = void (*)(void **);
   Entry entry = nullptr;
-  unsigned parameterCount = 0;
+  std::vector<Parameter> parameters;
   std::string name;
   std::vector<Site> sites;
   mlir::Location location;

@@ -6,6 +6,31 @@
 
 using namespace quantmlir::emulator;
 
+Launch::Launch(Kernel &kernel, const LaunchShape &shape,
+               llvm::ArrayRef<uint64_t> values,
+               llvm::ArrayRef<std::unique_ptr<Buffer>> buffers,
+               const EmulatorOptions &options)
+    : kernel(kernel), shape(shape), arguments(values), buffers(buffers),
+      options(options) {
+  // Aligned like a CUtensorMap, the most that anything by value asks for.
+  constexpr uintptr_t alignment = 64;
+  for (auto [index, parameter] : llvm::enumerate(kernel.parameters)) {
+    if (!parameter.byValue)
+      continue;
+    storage.emplace_back(parameter.size + alignment);
+    char *data = storage.back().data();
+    data += llvm::offsetToAlignment(reinterpret_cast<uintptr_t>(data),
+                                    llvm::Align(alignment));
+    std::memcpy(data, reinterpret_cast<const void *>(values[index]),
+                parameter.size);
+    byValue.push_back(
+        {"parameter " + std::to_string(index), parameter.size, data});
+    arguments[index] =
+        address::constantTag | (kernel.constants.size() + byValue.size())
+                                   << address::variableShift;
+  }
+}
+
 Buffer *Launch::findBuffer(uint64_t pointer) const {
   uint64_t number = (pointer & ~address::globalTag) >> address::bufferShift;
   uint64_t offset = pointer & ((uint64_t(1) << address::bufferShift) - 1);

@@ -53,16 +53,18 @@ struct Buffer {
 /// A launch under way.
 class Launch {
 public:
+  /// `values` are Emulator::launch's arguments.
   Launch(Kernel &kernel, const LaunchShape &shape,
-         llvm::ArrayRef<uint64_t> arguments,
+         llvm::ArrayRef<uint64_t> values,
          llvm::ArrayRef<std::unique_ptr<Buffer>> buffers,
-         const EmulatorOptions &options)
-      : kernel(kernel), shape(shape), arguments(arguments), buffers(buffers),
-        options(options) {}
+         const EmulatorOptions &options);
 
   Kernel &kernel;
   const LaunchShape &shape;
-  llvm::ArrayRef<uint64_t> arguments;
+  /// The bits of each parameter; an address where it is passed by value.
+  std::vector<uint64_t> arguments;
+  /// What is passed by value: numbered after the kernel's constants.
+  std::vector<Constant> byValue;
   llvm::ArrayRef<std::unique_ptr<Buffer>> buffers;
   const EmulatorOptions &options;
 
@@ -98,6 +100,7 @@ private:
     Finding finding;
   };
   std::mutex mutex;
+  std::vector<std::vector<char>> storage; ///< behind `byValue`
   std::vector<Ordered> found;
   std::atomic<bool> aborted{false};
 };

@@ -109,14 +109,17 @@ char *Thread::accessConstant(uint64_t pointer, uint64_t size,
   uint32_t number = getNumber(pointer, address::constantTag);
   int64_t offset = getOffset(pointer);
   const auto &constants = launch().kernel.constants;
-  if (number == 0 || number > constants.size()) {
+  const auto &byValue = launch().byValue;
+  if (number == 0 || number > constants.size() + byValue.size()) {
     report(FindingKind::InvalidPointer,
            llvm::formatv("{0} of {1} bytes through {2:x}, which points to no "
                          "buffer, shared or local memory",
                          verb(kind), size, pointer));
     return getScratch(size);
   }
-  const Constant &constant = constants[number - 1];
+  const Constant &constant = number <= constants.size()
+                                 ? constants[number - 1]
+                                 : byValue[number - 1 - constants.size()];
   if (offset < 0 || offset + size > constant.size)
     report(FindingKind::OutOfBounds,
            llvm::formatv("{0} of {1} bytes at byte {2} of constant '{3}' ({4} "

@@ -33,7 +33,7 @@ struct Fiber {
 
 void Cluster::runKernel(Thread &thread) {
   Kernel &kernel = thread.launch().kernel;
-  unsigned count = kernel.parameterCount;
+  unsigned count = kernel.parameters.size();
   auto **arguments =
       static_cast<void **>(__builtin_alloca(sizeof(void *) * (count + 1)));
   Thread *self = &thread;
@@ -136,7 +136,8 @@ void Cluster::prepare() {
   clocks.reset(threads.size());
   agentNames.clear();
   asyncReads = 0;
-  bulkCopies.clear();
+  bulkLoads.clear();
+  barrier = {};
   rules.reset(threads.size());
   pages.clear();
   lastPageKey = ~uint64_t(0);
@@ -155,6 +156,8 @@ void Cluster::prepare() {
     block.sharedCells.assign(sharedSize, Cell());
     block.barriers = {};
     block.mbarriers.clear();
+    block.running = perBlock;
+    block.remote.clear();
     block.threads.clear();
     block.warps.clear();
     block.warps.resize(llvm::divideCeil(perBlock, 32));
@@ -169,6 +172,10 @@ void Cluster::prepare() {
       thread.site = 0;
       thread.openCopies.clear();
       thread.copyGroups.clear();
+      thread.openStores.clear();
+      thread.storeGroups.clear();
+      thread.storeAgent.reset();
+      thread.hasArrived = false;
       thread.endLocals(0);
       thread.localCount = 0;
       thread.steps = 0;
@@ -196,7 +203,7 @@ void Cluster::run(uint64_t clusterIndex) {
   while (running && !launch.isAborted()) {
     if (ready.empty()) {
       // Copies arrive as late as they can: when nobody can go on without.
-      if (completeBulkCopy())
+      if (completeBulkLoad())
         continue;
       reportStall();
       break;
@@ -211,16 +218,40 @@ void Cluster::run(uint64_t clusterIndex) {
 }
 
 void Cluster::checkFinished() {
-  for (Block &block : blocks)
+  for (BulkLoad &load : bulkLoads) {
+    load.asker->site = load.site;
+    load.asker->report(FindingKind::PendingCopy,
+                       "the block ends while this copy into its shared memory "
+                       "is under way");
+  }
+  for (Block &block : blocks) {
     for (Warpgroup &warpgroup : block.warpgroups)
       warpgroup.checkFinished();
+    // A block's shared memory is there until its last thread ends.
+    for (const auto &entry : block.remote) {
+      uint32_t thread = entry.first, clock = entry.second.first;
+      if (llvm::any_of(block.threads, [&](Thread *own) {
+            return clocks.isOrdered(own->indexInCluster, thread, clock);
+          }))
+        continue;
+      threads[thread].site = entry.second.second;
+      threads[thread].report(
+          FindingKind::Race,
+          llvm::formatv("nothing keeps block ({0}, {1}, {2}) from ending "
+                        "before this access of its shared memory",
+                        block.id[0], block.id[1], block.id[2]));
+    }
+  }
 }
 
 void Cluster::finishThread(Thread &thread) {
+  thread.checkStores();
   thread.state = Thread::State::Exited;
   --running;
+  --thread.block->running;
   // Those that wait for all live lanes of its warp wait for one less.
   tryComplete(*thread.warp);
+  completeClusterBarrier();
 }
 
 //===----------------------------------------------------------------------===//

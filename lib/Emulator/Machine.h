@@ -11,6 +11,7 @@
 #include "Launch.h"
 #include "Shadow.h"
 #include "Warpgroup.h"
+#include "quantmlir/Emulator/TensorMap.h"
 #include <deque>
 #include <map>
 
@@ -47,12 +48,37 @@ struct MBarrier {
 };
 
 /// A bulk copy into shared memory that is under way.
-struct BulkCopy {
+struct BulkLoad {
   MBarrier *barrier;
   Block *owner;
   uint32_t offset;
-  std::vector<char> data;
+  /// Shared by the blocks that a multicast goes to.
+  std::shared_ptr<const std::vector<char>> data;
   uint32_t site;
+  Thread *asker;
+};
+
+/// A bulk copy from shared to global memory that is under way. It reads when a
+/// wait says that it has, and writes when a wait says that too.
+struct BulkStore {
+  /// So many bytes, each run to its place.
+  struct Run {
+    uint64_t to;
+    uint32_t from; ///< in the box, before the swizzle
+    uint32_t size;
+  };
+  uint32_t offset, size; ///< in shared memory
+  unsigned swizzleSpan = 16;
+  std::vector<Run> runs;
+  std::vector<char> data; ///< once read
+  uint32_t site;
+};
+
+/// A group of them that the thread has committed.
+struct StoreGroup {
+  std::vector<BulkStore> stores;
+  uint32_t clock; ///< of the agent that reads for it
+  bool hasRead = false;
 };
 
 /// A local variable (alloca) of a thread.
@@ -82,6 +108,17 @@ public:
   /// Copies asked for and not committed, and committed groups, oldest first.
   std::vector<AsyncCopy> openCopies;
   std::deque<std::vector<AsyncCopy>> copyGroups;
+
+  /// The same of bulk copies to global memory, and who reads for them.
+  std::vector<BulkStore> openStores;
+  std::deque<StoreGroup> storeGroups;
+  std::optional<unsigned> storeAgent;
+
+  /// The barrier of the cluster: whether it has arrived and not waited, where,
+  /// and when as a count of completions.
+  bool hasArrived = false, arrivedAligned = false;
+  uint32_t arrivalSite = 0;
+  uint64_t arrivalPhase = 0;
 
   /// Live local variables, outermost call first.
   std::vector<LocalVariable> locals;
@@ -114,6 +151,11 @@ public:
   void barrier(uint32_t barrier, std::optional<uint32_t> count,
                bool arriveOnly = false);
 
+  /// barrier.cluster.arrive and .wait; `aligned` promises that the warp's lanes
+  /// come by the same instruction.
+  void arriveCluster(bool aligned, bool relaxed);
+  void waitCluster();
+
   /// cp.async: `copied` bytes from global memory and zeros up to `size`.
   void copyAsync(uint64_t sharedOffset, uint64_t globalPointer, uint32_t size,
                  uint32_t copied);
@@ -125,16 +167,32 @@ public:
   void initMBarrier(uint64_t pointer, Space space, uint32_t count);
   void invalidateMBarrier(uint64_t pointer, Space space);
   /// Expects `transactionBytes` more, then counts `count` arrivals (0: none).
-  /// Returns the phase it arrived in.
+  /// Returns the phase it arrived in. If `relaxed`, it orders nothing.
   uint64_t arriveMBarrier(uint64_t pointer, Space space, uint32_t count,
-                          uint32_t transactionBytes);
+                          uint32_t transactionBytes, bool relaxed);
   /// Waits until the phase of `parity` is complete and returns true; without
   /// `mayWait`, only says whether it is.
   bool waitMBarrier(uint64_t pointer, Space space, unsigned parity,
                     bool mayWait);
-  /// cp.async.bulk from global to shared memory; `mbarrier` is an offset.
-  void copyBulk(uint64_t destination, Space space, uint64_t source,
-                uint64_t mbarrier, uint32_t size);
+
+  // Bulk copies; `mbarrier` and sources in shared memory are offsets, a
+  // multicast goes to the blocks of a mask.
+  void loadBulk(uint64_t destination, Space space, uint64_t source,
+                uint64_t mbarrier, uint32_t size,
+                std::optional<uint16_t> multicast);
+  void loadTensor(uint64_t destination, Space space, uint64_t tensorMap,
+                  llvm::ArrayRef<int32_t> coordinates, uint64_t mbarrier,
+                  std::optional<uint16_t> multicast);
+  void storeBulk(uint64_t destination, uint64_t source, uint32_t size);
+  void storeTensor(uint64_t tensorMap, uint64_t source,
+                   llvm::ArrayRef<int32_t> coordinates);
+  void commitStores();
+  /// Waits until at most `pending` of the latest groups are under way, or have
+  /// still to read.
+  void waitStores(unsigned pending, bool readOnly);
+  /// The tensor map at `pointer`, for `rank` coordinates, or nothing after a
+  /// report.
+  std::optional<TensorMap> readTensorMap(uint64_t pointer, unsigned rank);
 
   /// fence.proxy.async.
   void fenceProxy();
@@ -160,6 +218,18 @@ public:
 
 private:
   friend class Cluster;
+  void startLoad(uint64_t destination, Space space, uint64_t mbarrier,
+                 std::optional<uint16_t> multicast,
+                 std::shared_ptr<const std::vector<char>> data,
+                 uint32_t alignment);
+  void startStore(BulkStore store, uint32_t alignment);
+  void readStore(BulkStore &store);
+  void writeStore(BulkStore &store);
+  /// Reports bulk copies that it leaves under way, at its end.
+  void checkStores();
+  /// Notes an access of another block's shared memory, and reports it if that
+  /// block has ended.
+  void touchRemote(Block &owner);
   char *accessShared(Block &owner, uint64_t offset, uint64_t size,
                      uint32_t alignment, AccessKind kind);
   char *accessGlobal(uint64_t pointer, uint64_t size, uint32_t alignment,
@@ -211,6 +281,10 @@ struct Block {
   std::vector<Warpgroup> warpgroups; ///< those with all of their 128 threads
   std::array<Barrier, 16> barriers;
   std::map<uint32_t, MBarrier> mbarriers; ///< by offset
+  unsigned running = 0;
+  /// The last access of its shared memory by threads of other blocks: by
+  /// thread, when and where.
+  std::map<uint32_t, std::pair<uint32_t, uint32_t>> remote;
 };
 
 /// Runs clusters one after another on one OS thread, keeping the stacks.
@@ -247,8 +321,17 @@ public:
   /// Ends the phase of `barrier` if nothing is missing.
   void tryComplete(MBarrier &barrier);
   /// Lets one bulk copy arrive; false if none is under way.
-  bool completeBulkCopy();
-  std::deque<BulkCopy> bulkCopies;
+  bool completeBulkLoad();
+  std::deque<BulkLoad> bulkLoads;
+  /// The barrier of the whole cluster.
+  struct {
+    unsigned arrived = 0;
+    uint64_t phase = 0;
+    std::vector<uint32_t> seen, completed;
+    std::vector<Thread *> waiting;
+  } barrier;
+  /// Completes it if all threads that live have arrived.
+  void completeClusterBarrier();
   /// Cells of global bytes [offset, offset + size) of buffer `buffer`, within
   /// one page.
   llvm::MutableArrayRef<Cell> globalCells(uint64_t buffer, uint64_t offset,

@@ -88,6 +88,74 @@ void Cluster::completeBarrier(Block &block, Barrier &barrier) {
   barrier = Barrier();
 }
 
+//===----------------------------------------------------------------------===//
+// The barrier of a cluster
+//===----------------------------------------------------------------------===//
+
+void Thread::arriveCluster(bool aligned, bool relaxed) {
+  if (hasArrived) {
+    report(FindingKind::InvalidOperand,
+           "a second arrival at the cluster's barrier without a wait between",
+           arrivalSite, "the first");
+    return;
+  }
+  auto &barrier = cluster->barrier;
+  hasArrived = true;
+  arrivedAligned = aligned;
+  arrivalSite = site;
+  arrivalPhase = barrier.phase;
+  ++barrier.arrived;
+  if (!relaxed)
+    cluster->clocks.release(indexInCluster, barrier.seen);
+  cluster->completeClusterBarrier();
+}
+
+void Thread::waitCluster() {
+  if (!hasArrived) {
+    report(FindingKind::InvalidOperand,
+           "a wait at the cluster's barrier without an arrival");
+    return;
+  }
+  auto &barrier = cluster->barrier;
+  if (barrier.phase == arrivalPhase) {
+    barrier.waiting.push_back(this);
+    wait("at the cluster's barrier");
+  }
+  hasArrived = false;
+  cluster->clocks.acquire(indexInCluster, barrier.completed);
+}
+
+void Cluster::completeClusterBarrier() {
+  if (!barrier.arrived)
+    return;
+  // Threads that have ended are not waited for, whether they arrived or not.
+  unsigned missing = 0;
+  for (Thread &thread : threads)
+    missing += thread.state != Thread::State::Exited &&
+               !(thread.hasArrived && thread.arrivalPhase == barrier.phase);
+  if (missing)
+    return;
+  for (Thread &thread : threads) {
+    const Thread &first = *thread.warp->lanes.front();
+    if (!thread.hasArrived || !thread.arrivedAligned || !first.hasArrived ||
+        thread.arrivalSite == first.arrivalSite)
+      continue;
+    thread.site = thread.arrivalSite;
+    thread.report(FindingKind::Divergence,
+                  "threads of one warp reach the barrier by different "
+                  "instructions",
+                  first.arrivalSite, "where the first thread of the warp does");
+    break;
+  }
+  ++barrier.phase;
+  barrier.arrived = 0;
+  barrier.completed = std::move(barrier.seen);
+  barrier.seen.clear();
+  for (Thread *thread : barrier.waiting)
+    makeReady(*thread);
+  barrier.waiting.clear();
+}
+
 void Thread::fenceProxy() { cluster->rules.fenceProxy(indexInCluster); }
 
 //===----------------------------------------------------------------------===//

@@ -1,4 +1,4 @@
-//===- Transactions.cpp - mbarrier objects and bulk copies ----------------===//
+//===- Transactions.cpp - mbarrier objects --------------------------------===//
 
 #include "Machine.h"
 
@@ -27,6 +27,7 @@ MBarrier *Thread::findMBarrier(uint64_t pointer, Space space, Block *&owner,
     return nullptr;
   }
   owner = &cluster->blocks[rank];
+  touchRemote(*owner);
   // Its use before the initialisation, or not ordered after it, is found as
   // with any other memory: initialising writes, everything else is atomic.
   access(generic, Space::Generic, mbarrierSize, mbarrierSize, kind);
@@ -84,7 +85,7 @@ void Thread::invalidateMBarrier(uint64_t pointer, Space space) {
 }
 
 uint64_t Thread::arriveMBarrier(uint64_t pointer, Space space, uint32_t count,
-                                uint32_t transactionBytes) {
+                                uint32_t transactionBytes, bool relaxed) {
   Block *owner;
   MBarrier *barrier = findMBarrier(pointer, space, owner, AccessKind::Atomic);
   if (!barrier)
@@ -92,7 +93,8 @@ uint64_t Thread::arriveMBarrier(uint64_t pointer, Space space, uint32_t count,
   uint64_t phase = barrier->phase;
   barrier->transactions += transactionBytes;
   if (count) {
-    cluster->clocks.release(indexInCluster, barrier->seen);
+    if (!relaxed)
+      cluster->clocks.release(indexInCluster, barrier->seen);
     if (count > barrier->pending)
       report(FindingKind::InvalidOperand,
              "an mbarrier for " + Twine(barrier->expected) +
@@ -133,76 +135,4 @@ void Cluster::tryComplete(MBarrier &barrier) {
   for (Thread *thread : barrier.waiting)
     makeReady(*thread);
   barrier.waiting.clear();
-}
-
-//===----------------------------------------------------------------------===//
-// Bulk copies
-//===----------------------------------------------------------------------===//
-
-void Thread::copyBulk(uint64_t destination, Space space, uint64_t source,
-                      uint64_t mbarrier, uint32_t size) {
-  if (size % 16) {
-    report(FindingKind::InvalidOperand,
-           "a bulk copy of " + Twine(size) + " bytes: they go by 16");
-    return;
-  }
-  Block *owner = block, *barrierOwner;
-  uint64_t offset = destination & 0xffffffff;
-  if (space == Space::Cluster) {
-    uint64_t rank = destination >> address::clusterShift & 0xff;
-    offset = destination & ((1u << address::clusterShift) - 1);
-    if (rank >= cluster->blocks.size()) {
-      report(FindingKind::InvalidPointer,
-             "a bulk copy to block " + Twine(rank) + " of a cluster of " +
-                 Twine(cluster->blocks.size()));
-      return;
-    }
-    owner = &cluster->blocks[rank];
-    // The barrier lies at the same place in the block that gets the data.
-    mbarrier = rank << address::clusterShift | mbarrier;
-  } else {
-    mbarrier = uint64_t(block->rank) << address::clusterShift | mbarrier;
-  }
-  MBarrier *barrier =
-      findMBarrier(mbarrier, Space::Cluster, barrierOwner, AccessKind::Atomic);
-  if (!barrier || !checkShared(*owner, offset, size, 16, AccessKind::Write))
-    return;
-  BulkCopy copy;
-  copy.barrier = barrier;
-  copy.owner = owner;
-  copy.offset = offset;
-  copy.site = site;
-  const char *data = access(source, Space::Global, size, 16, AccessKind::Read);
-  copy.data.assign(data, data + size);
-  llvm::MutableArrayRef<Cell> cells(owner->sharedCells.data() + offset, size);
-  if (auto fault =
-          cluster->rules.beginCopy(cells, indexInCluster, site, Proxy::Async))
-    reportFault(*fault, AccessKind::Write, size,
-                "shared byte " + Twine(offset + fault->byte));
-  ++barrier->copies;
-  cluster->bulkCopies.push_back(std::move(copy));
-}
-
-bool Cluster::completeBulkCopy() {
-  // One that somebody waits for: the others can come later still.
-  auto next = llvm::find_if(bulkCopies, [](const BulkCopy &copy) {
-    return !copy.barrier->waiting.empty();
-  });
-  if (next == bulkCopies.end())
-    return false;
-  BulkCopy copy = std::move(*next);
-  bulkCopies.erase(next);
-  llvm::MutableArrayRef<Cell> cells(
-      copy.owner->sharedCells.data() + copy.offset, copy.data.size());
-  // The bytes are written by no thread: who waits for this barrier is ordered
-  // after them, and nobody else, not even who waits for another.
-  if (!copy.barrier->agent)
-    copy.barrier->agent = addAgent("an asynchronous copy");
-  rules.endCopy(cells, *copy.barrier->agent, copy.site, Proxy::Async);
-  llvm::copy(copy.data, copy.owner->shared.begin() + copy.offset);
-  clocks.releaseAgent(*copy.barrier->agent, copy.barrier->seen);
-  copy.barrier->transactions -= copy.data.size();
-  --copy.barrier->copies;
-  tryComplete(*copy.barrier);
-  return true;
 }

@@ -67,6 +67,7 @@ gpu.module @kernels {
     nvvm.mbarrier.init %full, %one : !llvm.ptr<3>, i32
     nvvm.mbarrier.arrive.expect_tx %full, %bytes : !llvm.ptr<3>, i32
     // expected-note @below {{copy started by thread (0, 0, 0)}}
+    // expected-error @below {{[pending-copy] the block ends while this copy into its shared memory is under way}}
     nvvm.cp.async.bulk.shared.cluster.global %tile, %in, %full, %bytes : !llvm.ptr<3>, !llvm.ptr<1>
     %done = nvvm.mbarrier.try_wait %full, %one : !llvm.ptr<3>, i32 -> i1
     // expected-error @below {{[pending-copy] read of 4 bytes: shared byte 0 belongs to an asynchronous copy that was not waited for}}

@@ -42,6 +42,57 @@ static uint64_t encode(StringRef type, uint64_t value) {
   return value;
 }
 
+static std::optional<llvm::SmallVector<int64_t>> parseShape(StringRef text) {
+  llvm::SmallVector<int64_t> shape;
+  llvm::SmallVector<StringRef> extents;
+  text.split(extents, 'x');
+  for (StringRef extent : extents) {
+    int64_t size;
+    if (extent.getAsInteger(10, size) || size < 0)
+      return std::nullopt;
+    shape.push_back(size);
+  }
+  return shape;
+}
+
+llvm::Error Arguments::addTensorMap(StringRef text,
+                                    llvm::ArrayRef<StringRef> words) {
+  unsigned number, swizzle;
+  if (words.size() != 6 || words[1].getAsInteger(10, number) ||
+      number >= bits.size() || words[5].getAsInteger(10, swizzle))
+    return makeError(text, "expected 'tensor_map NUMBER TYPE SHAPE BOX "
+                           "SWIZZLE'");
+  TensorMap map;
+  // CUtensorMapDataType.
+  map.dataType = llvm::StringSwitch<int>(words[2])
+                     .Case("i8", 0)
+                     .Case("i16", 1)
+                     .Case("i32", 3)
+                     .Case("i64", 5)
+                     .Case("f16", 6)
+                     .Case("f32", 7)
+                     .Case("bf16", 9)
+                     .Default(-1);
+  auto shape = parseShape(words[3]), box = parseShape(words[4]);
+  if (map.dataType < 0 || !shape || !box || shape->size() != box->size() ||
+      shape->size() > TensorMap::maxRank)
+    return makeError(text, "unknown type, or shape and box are not alike");
+  map.address = bits[number];
+  map.rank = shape->size();
+  uint64_t stride = map.getElementBytes();
+  for (unsigned d = 0; d < map.rank; ++d) {
+    map.sizes[d] = (*shape)[map.rank - 1 - d];
+    map.box[d] = (*box)[map.rank - 1 - d];
+    map.strides[d] = stride;
+    stride *= map.sizes[d];
+  }
+  map.swizzle = swizzle ? llvm::Log2_32(swizzle / 16) : 0;
+  maps.push_back(std::make_unique<std::array<char, TensorMap::encodedBytes>>());
+  map.encode(maps.back()->data());
+  bits.push_back(reinterpret_cast<uint64_t>(maps.back()->data()));
+  return llvm::Error::success();
+}
+
 llvm::Error Arguments::add(StringRef text, Emulator &emulator) {
   llvm::SmallVector<StringRef> words;
   text.split(words, ' ', -1, /*KeepEmpty=*/false);
@@ -52,6 +103,8 @@ llvm::Error Arguments::add(StringRef text, Emulator &emulator) {
     bits.push_back(value);
     return llvm::Error::success();
   }
+  if (!words.empty() && words[0] == "tensor_map")
+    return addTensorMap(text, words);
   bool isMemref = !words.empty() && words[0] == "memref";
   if (isMemref)
     words.erase(words.begin());
@@ -67,17 +120,13 @@ llvm::Error Arguments::add(StringRef text, Emulator &emulator) {
   unsigned width = getByteWidth(words[1]);
   if (!role || !width)
     return makeError(text, "unknown role or type");
-  llvm::SmallVector<int64_t> shape;
-  llvm::SmallVector<StringRef> extents;
-  words[2].split(extents, 'x');
+  auto parsed = parseShape(words[2]);
+  if (!parsed)
+    return makeError(text, "the shape is not like 4x64");
+  const llvm::SmallVector<int64_t> &shape = *parsed;
   int64_t count = 1;
-  for (StringRef extent : extents) {
-    int64_t size;
-    if (extent.getAsInteger(10, size) || size < 0)
-      return makeError(text, "the shape is not like 4x64");
-    shape.push_back(size);
+  for (int64_t size : shape)
     count *= size;
-  }
 
   auto storage = std::make_unique<Storage>();
   storage->name = "arg" + std::to_string(storages.size());

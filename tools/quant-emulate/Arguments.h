@@ -4,6 +4,7 @@
 #define QUANTMLIR_TOOLS_QUANT_EMULATE_ARGUMENTS_H
 
 #include "quantmlir/Emulator/Emulator.h"
+#include "quantmlir/Emulator/TensorMap.h"
 #include "llvm/Support/raw_ostream.h"
 
 namespace quantmlir::emulator {
@@ -14,10 +15,13 @@ namespace quantmlir::emulator {
 ///   ROLE TYPE SHAPE [CONTENTS]      the address of a buffer
 ///   memref ROLE TYPE SHAPE [CONTENTS]   its memref descriptor: two addresses,
 ///                                   offset 0, sizes and strides
+///   tensor_map NUMBER TYPE SHAPE BOX SWIZZLE   a tensor map, by value, of the
+///                                   buffer of that argument, row-major
 ///
 /// with ROLE in, inout, out or tmp; TYPE i8, i16, i32, i64, f16, bf16 or f32;
-/// SHAPE as 4x64; and CONTENTS zeros (default), iota, ones, or file=PATH, from
-/// which an input's bytes are read and to which another's are written.
+/// SHAPE and BOX as 4x64; SWIZZLE 0, 32, 64 or 128; and CONTENTS zeros
+/// (default), iota, ones, or file=PATH, from which an input's bytes are read
+/// and to which another's are written.
 class Arguments {
 public:
   /// Adds one argument, registering its buffer with `emulator`.
@@ -29,6 +33,9 @@ public:
   llvm::Error writeFiles() const;
 
 private:
+  llvm::Error addTensorMap(llvm::StringRef text,
+                           llvm::ArrayRef<llvm::StringRef> words);
+
   struct Storage {
     std::string name, type, file;
     BufferRole role;
@@ -36,6 +43,7 @@ private:
   };
   std::vector<std::unique_ptr<Storage>> storages;
   llvm::SmallVector<uint64_t> bits;
+  std::vector<std::unique_ptr<std::array<char, TensorMap::encodedBytes>>> maps;
 };
 
 } // namespace quantmlir::emulator

@@ -35,6 +35,8 @@ static cl::list<int64_t> gridShape("grid", cl::CommaSeparated,
                                    cl::desc("Blocks: x,y,z"));
 static cl::list<int64_t> blockShape("block", cl::CommaSeparated,
                                     cl::desc("Threads of a block: x,y,z"));
+static cl::list<int64_t> clusterShape("cluster", cl::CommaSeparated,
+                                      cl::desc("Blocks of a cluster: x,y,z"));
 static cl::opt<int64_t> dynamicShared("dynamic-shared-memory",
                                       cl::desc("Bytes of it"), cl::init(0));
 static cl::list<std::string> argumentTexts("arg", cl::desc("An argument"));
@@ -128,9 +130,10 @@ static LogicalResult runFile(llvm::SourceMgr &sources, MLIRContext &context,
     if (!kernelName.empty()) {
       LaunchShape shape;
       if (failed(setShape(shape.grid, gridShape)) ||
-          failed(setShape(shape.block, blockShape)))
-        return emitError(gpuModule.getLoc(), "grid and block have up to three "
-                                             "sizes");
+          failed(setShape(shape.block, blockShape)) ||
+          failed(setShape(shape.cluster, clusterShape)))
+        return emitError(gpuModule.getLoc(), "grid, block and cluster have up "
+                                             "to three sizes");
       shape.dynamicSharedMemory = dynamicShared;
       return run(gpuModule, gpuModule.getLoc(), kernelName, shape,
                  argumentTexts, os);

@@ -39,6 +39,13 @@ struct LaunchShape {
   uint32_t dynamicSharedMemory = 0;
 };
 
+/// A parameter of a kernel.
+struct Parameter {
+  uint32_t size; ///< in bytes
+  /// The kernel gets a pointer to so many bytes of its own (`llvm.byval`).
+  bool byValue;
+};
+
 class Emulator {
 public:
   /// Takes a copy of `module`. The context must have had
@@ -52,14 +59,14 @@ public:
   GlobalMemory &getMemory() { return *memory; }
 
   bool hasKernel(llvm::StringRef name);
-  /// Bytes of each parameter of kernel `name`; empty if there is no such
-  /// kernel.
-  llvm::SmallVector<uint32_t> getParameterSizes(llvm::StringRef name);
+  /// The parameters of kernel `name`; empty if there is no such kernel.
+  std::vector<Parameter> getParameters(llvm::StringRef name);
 
   /// Runs kernel `name`. `arguments` holds the bits of each parameter: device
-  /// addresses and integers, zero-extended. An error says that the launch could
-  /// not be made (unknown kernel or instruction, wrong number of arguments);
-  /// what the kernel does wrong is in the report.
+  /// addresses and integers, zero-extended, and for what is passed by value
+  /// (`llvm.byval`) the host address of its bytes. An error says that the
+  /// launch could not be made (unknown kernel or instruction, wrong number of
+  /// arguments); what the kernel does wrong is in the report.
   llvm::Expected<Report> launch(llvm::StringRef name, const LaunchShape &shape,
                                 llvm::ArrayRef<uint64_t> arguments);
 

@@ -134,10 +134,14 @@ bool Device::launch(Function &function, const LaunchShape &shape,
   std::lock_guard<std::mutex> lock(mutex);
   Emulator &emulator = *function.module->emulator;
   llvm::SmallVector<uint64_t> arguments;
-  for (auto [index, size] :
-       llvm::enumerate(emulator.getParameterSizes(function.name))) {
+  for (auto [index, parameter] :
+       llvm::enumerate(emulator.getParameters(function.name))) {
     uint64_t bits = 0;
-    std::memcpy(&bits, parameters[index], std::min<size_t>(size, sizeof(bits)));
+    if (parameter.byValue)
+      bits = reinterpret_cast<uint64_t>(parameters[index]);
+    else
+      std::memcpy(&bits, parameters[index],
+                  std::min<size_t>(parameter.size, sizeof(bits)));
     arguments.push_back(bits);
   }
   return tell(emulator.launch(function.name, shape, arguments));

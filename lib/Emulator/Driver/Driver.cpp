@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Device.h"
+#include "quantmlir/Emulator/TensorMap.h"
 
 using namespace quantmlir::emulator;
 
@@ -217,6 +218,32 @@ CUresult cuLaunchKernelEx(const void *configuration, void *function,
                        attribute.value.clusterDim.z};
   }
   return launch(function, shape, parameters);
+}
+
+CUresult cuTensorMapEncodeTiled(void *encoded, int dataType, uint32_t rank,
+                                void *address, const uint64_t *sizes,
+                                const uint64_t *strides, const uint32_t *box,
+                                const uint32_t *elementStrides, int interleave,
+                                int swizzle, int, int oobFill) {
+  TensorMap map;
+  map.address = reinterpret_cast<uint64_t>(address);
+  map.dataType = dataType;
+  map.rank = rank;
+  for (uint32_t d = 0; d < std::min(rank, TensorMap::maxRank); ++d) {
+    map.sizes[d] = sizes[d];
+    map.strides[d] = d ? strides[d - 1] : map.getElementBytes();
+    map.box[d] = box[d];
+    map.elementStrides[d] = elementStrides[d];
+  }
+  map.interleave = interleave;
+  map.swizzle = swizzle;
+  map.fillsWithNaN = oobFill;
+  if (std::string why = map.check(); !why.empty()) {
+    llvm::errs() << "emulator: cuTensorMapEncodeTiled: " << why << "\n";
+    return CUDA_ERROR_INVALID_VALUE;
+  }
+  map.encode(encoded);
+  return CUDA_SUCCESS;
 }
 
 CUresult cuMemAlloc_v2(CUdeviceptr *pointer, size_t bytes) {

@@ -1,32 +1,16 @@
-//===- MBarrier.cpp - mbarrier objects, bulk copies, clusters -------------===//
+//===- MBarrier.cpp - mbarrier objects ------------------------------------===//
 
 #include "Models.h"
 
 using namespace mlir;
 using namespace quantmlir::emulator;
 
-/// The space that an mbarrier's address operand says.
-static Space getSpace(Value pointer) {
-  unsigned space =
-      cast<LLVM::LLVMPointerType>(pointer.getType()).getAddressSpace();
-  if (space == NVVM::NVVMMemorySpace::Shared)
-    return Space::Shared;
-  return space == NVVM::NVVMMemorySpace::SharedCluster ? Space::Cluster
-                                                       : Space::Generic;
-}
-
-template <typename OpT>
-static LogicalResult refuse(OpT op, bool condition, llvm::StringRef what) {
-  if (!condition)
-    return success();
-  return op.emitOpError() << "with " << what << " is not known to the emulator";
-}
-
 static llvm::FailureOr<Semantics> describeInit(NVVM::MBarrierInitOp op) {
-  if (failed(refuse(op, bool(op.getPredicate()), "a predicate")))
-    return failure();
-  return perThread([space = getSpace(op.getAddr())](Thread &thread,
-                                                    ValueBytes in, ValueBytes) {
+  bool hasPredicate = bool(op.getPredicate());
+  return perThread([space = getSpace(op.getAddr()),
+                    hasPredicate](Thread &thread, ValueBytes in, ValueBytes) {
+    if (hasPredicate && !(in.get<uint8_t>(2) & 1))
+      return;
     thread.initMBarrier(in.get<uint64_t>(0), space, in.get<uint32_t>(1));
   });
 }
@@ -39,13 +23,13 @@ static llvm::FailureOr<Semantics> describeInval(NVVM::MBarrierInvalOp op) {
 }
 
 static llvm::FailureOr<Semantics> describeArrive(NVVM::MBarrierArriveOp op) {
-  if (failed(refuse(op, op.getRelaxed(), "relaxed order")))
-    return failure();
   bool hasCount = bool(op.getCount()), hasResult = bool(op.getRes());
-  return perThread([space = getSpace(op.getAddr()), hasCount,
-                    hasResult](Thread &thread, ValueBytes in, ValueBytes out) {
-    uint64_t state = thread.arriveMBarrier(
-        in.get<uint64_t>(0), space, hasCount ? in.get<uint32_t>(1) : 1, 0);
+  return perThread([space = getSpace(op.getAddr()), hasCount, hasResult,
+                    relaxed = op.getRelaxed()](Thread &thread, ValueBytes in,
+                                               ValueBytes out) {
+    uint64_t state =
+        thread.arriveMBarrier(in.get<uint64_t>(0), space,
+                              hasCount ? in.get<uint32_t>(1) : 1, 0, relaxed);
     if (hasResult)
       out.set(0, state);
   });
@@ -53,14 +37,14 @@ static llvm::FailureOr<Semantics> describeArrive(NVVM::MBarrierArriveOp op) {
 
 static llvm::FailureOr<Semantics>
 describeArriveExpect(NVVM::MBarrierArriveExpectTxOp op) {
-  if (failed(refuse(op, op.getRelaxed(), "relaxed order")) ||
-      failed(refuse(op, bool(op.getPredicate()), "a predicate")))
-    return failure();
-  bool hasResult = bool(op.getRes());
-  return perThread([space = getSpace(op.getAddr()),
-                    hasResult](Thread &thread, ValueBytes in, ValueBytes out) {
+  bool hasResult = bool(op.getRes()), hasPredicate = bool(op.getPredicate());
+  return perThread([space = getSpace(op.getAddr()), hasResult, hasPredicate,
+                    relaxed = op.getRelaxed()](Thread &thread, ValueBytes in,
+                                               ValueBytes out) {
+    if (hasPredicate && !(in.get<uint8_t>(2) & 1))
+      return;
     uint64_t state = thread.arriveMBarrier(in.get<uint64_t>(0), space, 1,
-                                           in.get<uint32_t>(1));
+                                           in.get<uint32_t>(1), relaxed);
     if (hasResult)
       out.set(0, state);
   });
@@ -69,7 +53,8 @@ describeArriveExpect(NVVM::MBarrierArriveExpectTxOp op) {
 static llvm::FailureOr<Semantics> describeExpect(NVVM::MBarrierExpectTxOp op) {
   return perThread([space = getSpace(op.getAddr())](Thread &thread,
                                                     ValueBytes in, ValueBytes) {
-    thread.arriveMBarrier(in.get<uint64_t>(0), space, 0, in.get<uint32_t>(1));
+    thread.arriveMBarrier(in.get<uint64_t>(0), space, 0, in.get<uint32_t>(1),
+                          /*relaxed=*/true);
   });
 }
 
@@ -116,18 +101,7 @@ describeTestWait(NVVM::MBarrierTestWaitOp op) {
   });
 }
 
-static llvm::FailureOr<Semantics>
-describeBulkLoad(NVVM::CpAsyncBulkGlobalToSharedClusterOp op) {
-  if (failed(refuse(op, bool(op.getMulticastMask()), "multicast")))
-    return failure();
-  return perThread([space = getSpace(op.getDstMem())](
-                       Thread &thread, ValueBytes in, ValueBytes) {
-    thread.copyBulk(in.get<uint64_t>(0), space, in.get<uint64_t>(1),
-                    in.get<uint32_t>(2), in.get<uint32_t>(3));
-  });
-}
-
-/// What changes no value: register counts, dependent launches (the emulator
+/// What changes no value: dependent launches (the emulator
 /// runs kernels one after another), fences that order what is ordered here.
 template <typename OpT>
 static llvm::FailureOr<Semantics> describeNothing(OpT op) {
@@ -143,10 +117,7 @@ void quantmlir::emulator::attachMBarrierModels(MLIRContext *context) {
   attach<NVVM::MBarrierTryWaitOp, describeTryWait>(context);
   attach<NVVM::MBarrierTryWaitParityOp, describeTryWaitParity>(context);
   attach<NVVM::MBarrierTestWaitOp, describeTestWait>(context);
-  attach<NVVM::CpAsyncBulkGlobalToSharedClusterOp, describeBulkLoad>(context);
   attach<NVVM::FenceMbarrierInitOp, describeNothing<NVVM::FenceMbarrierInitOp>>(
-      context);
-  attach<NVVM::SetMaxRegisterOp, describeNothing<NVVM::SetMaxRegisterOp>>(
       context);
   attach<NVVM::GriddepcontrolOp, describeNothing<NVVM::GriddepcontrolOp>>(
       context);

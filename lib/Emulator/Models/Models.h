@@ -47,6 +47,30 @@ template <typename Function> Semantics perWarpgroup(Function function) {
   return semantics;
 }
 
+/// The space of an address operand.
+inline Space getSpace(mlir::Value pointer) {
+  switch (llvm::cast<mlir::LLVM::LLVMPointerType>(pointer.getType())
+              .getAddressSpace()) {
+  case unsigned(mlir::NVVM::NVVMMemorySpace::Global):
+    return Space::Global;
+  case unsigned(mlir::NVVM::NVVMMemorySpace::Shared):
+    return Space::Shared;
+  case unsigned(mlir::NVVM::NVVMMemorySpace::SharedCluster):
+    return Space::Cluster;
+  default:
+    return Space::Generic;
+  }
+}
+
+/// Refuses `op`, by its name, on `condition`.
+template <typename OpT>
+llvm::LogicalResult refuse(OpT op, bool condition, llvm::StringRef what) {
+  if (!condition)
+    return llvm::success();
+  return op.emitOpError() << "with " << what << " is not known to the emulator";
+}
+
+void attachBulkCopyModels(mlir::MLIRContext *context);
 void attachRegisterModels(mlir::MLIRContext *context);
 void attachSyncModels(mlir::MLIRContext *context);
 void attachWarpExchangeModels(mlir::MLIRContext *context);

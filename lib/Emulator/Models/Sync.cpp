@@ -73,6 +73,62 @@ static llvm::FailureOr<Semantics> describeFenceProxy(NVVM::FenceProxyOp op) {
   }
 }
 
+//===----------------------------------------------------------------------===//
+// Clusters
+//===----------------------------------------------------------------------===//
+
+static llvm::FailureOr<Semantics>
+describeClusterArrive(NVVM::ClusterArriveOp op) {
+  return perThread([aligned = bool(op.getAligned())](Thread &thread, ValueBytes,
+                                                     ValueBytes) {
+    thread.arriveCluster(aligned, /*relaxed=*/false);
+  });
+}
+
+static llvm::FailureOr<Semantics>
+describeClusterArriveRelaxed(NVVM::ClusterArriveRelaxedOp op) {
+  return perThread([aligned = bool(op.getAligned())](Thread &thread, ValueBytes,
+                                                     ValueBytes) {
+    thread.arriveCluster(aligned, /*relaxed=*/true);
+  });
+}
+
+static llvm::FailureOr<Semantics> describeClusterWait(NVVM::ClusterWaitOp op) {
+  return perThread(
+      [](Thread &thread, ValueBytes, ValueBytes) { thread.waitCluster(); });
+}
+
+/// The address of what lies at the same place in another block's shared memory.
+static llvm::FailureOr<Semantics> describeMapa(NVVM::MapaOp op) {
+  Space from = getSpace(op.getA()), to = getSpace(op.getRes());
+  return perThread([from, to](Thread &thread, ValueBytes in, ValueBytes out) {
+    uint64_t own =
+        castPointer(thread, in.get<uint64_t>(0), from, Space::Cluster);
+    uint32_t rank = in.get<uint32_t>(1);
+    if (rank >= thread.cluster->blocks.size()) {
+      thread.report(FindingKind::InvalidOperand,
+                    "mapa to block " + llvm::Twine(rank) + " of a cluster of " +
+                        llvm::Twine(thread.cluster->blocks.size()));
+      rank = thread.block->rank;
+    }
+    uint64_t offset = own & ((uint64_t(1) << address::clusterShift) - 1);
+    uint64_t mapped = uint64_t(rank) << address::clusterShift | offset;
+    out.set(0, to == Space::Cluster
+                   ? mapped
+                   : castPointer(thread, mapped, Space::Cluster, to));
+  });
+}
+
+/// The registers are the hardware's affair; that the whole warpgroup executes
+/// it is the program's.
+static llvm::FailureOr<Semantics>
+describeSetMaxRegister(NVVM::SetMaxRegisterOp op) {
+  int64_t count = op.getRegCount();
+  if (count < 24 || count > 256 || count % 8)
+    return op.emitOpError("wants a multiple of 8 from 24 to 256");
+  return perWarpgroup([](WarpgroupLanes &) {});
+}
+
 void quantmlir::emulator::attachSyncModels(MLIRContext *context) {
   attach<NVVM::Barrier0Op, describeBarrier0>(context);
   attach<NVVM::BarrierOp, describeBarrier>(context);
@@ -80,4 +136,9 @@ void quantmlir::emulator::attachSyncModels(MLIRContext *context) {
   attach<NVVM::SyncWarpOp, describeSyncWarp>(context);
   attach<NVVM::MembarOp, describeMembar>(context);
   attach<NVVM::FenceProxyOp, describeFenceProxy>(context);
+  attach<NVVM::ClusterArriveOp, describeClusterArrive>(context);
+  attach<NVVM::ClusterArriveRelaxedOp, describeClusterArriveRelaxed>(context);
+  attach<NVVM::ClusterWaitOp, describeClusterWait>(context);
+  attach<NVVM::MapaOp, describeMapa>(context);
+  attach<NVVM::SetMaxRegisterOp, describeSetMaxRegister>(context);
 }

@@ -1,0 +1,221 @@
+// RUN: quant-emulate %s -split-input-file -verify-diagnostics
+
+// Two blocks read each other's shared memory.
+
+gpu.module @kernels {
+  llvm.mlir.global internal @box() {addr_space = 3 : i32, alignment = 16 : i64} : !llvm.array<32 x i32>
+  llvm.func @correct(%out: !llvm.ptr<1>) attributes {gpu.kernel, emulate.launch = {
+      grid = array<i64: 2>, cluster = array<i64: 2>, block = array<i64: 32>, arguments = ["out i32 64"]}} {
+    %one = llvm.mlir.constant(1 : i32) : i32
+    %c32 = llvm.mlir.constant(32 : i32) : i32
+    %tid = nvvm.read.ptx.sreg.tid.x : i32
+    %rank = nvvm.read.ptx.sreg.cluster.ctarank : i32
+    %other = llvm.xor %rank, %one : i32
+    %box = llvm.mlir.addressof @box : !llvm.ptr<3>
+    %mine = llvm.getelementptr %box[%tid] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, i32
+    %theirs = nvvm.mapa %mine, %other : !llvm.ptr<3> -> !llvm.ptr<7>
+    %row = llvm.mul %rank, %c32 : i32
+    %index = llvm.add %row, %tid : i32
+    %to = llvm.getelementptr %out[%index] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
+    llvm.store %index, %mine : i32, !llvm.ptr<3>
+    nvvm.cluster.arrive {aligned}
+    nvvm.cluster.wait {aligned}
+    %x = llvm.load %theirs : !llvm.ptr<7> -> i32
+    nvvm.cluster.arrive {aligned}
+    llvm.store %x, %to : i32, !llvm.ptr<1>
+    nvvm.cluster.wait {aligned}
+    llvm.return
+  }
+}
+
+// -----
+
+// Nothing keeps the other block there until its memory has been read.
+
+gpu.module @kernels {
+  llvm.mlir.global internal @box() {addr_space = 3 : i32, alignment = 16 : i64} : !llvm.array<32 x i32>
+  llvm.func @faulty_ended(%out: !llvm.ptr<1>) attributes {gpu.kernel, emulate.launch = {
+      grid = array<i64: 2>, cluster = array<i64: 2>, block = array<i64: 32>, arguments = ["out i32 64"]}} {
+    %one = llvm.mlir.constant(1 : i32) : i32
+    %c32 = llvm.mlir.constant(32 : i32) : i32
+    %tid = nvvm.read.ptx.sreg.tid.x : i32
+    %rank = nvvm.read.ptx.sreg.cluster.ctarank : i32
+    %other = llvm.xor %rank, %one : i32
+    %box = llvm.mlir.addressof @box : !llvm.ptr<3>
+    %mine = llvm.getelementptr %box[%tid] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, i32
+    %theirs = nvvm.mapa %mine, %other : !llvm.ptr<3> -> !llvm.ptr<7>
+    %row = llvm.mul %rank, %c32 : i32
+    %index = llvm.add %row, %tid : i32
+    %to = llvm.getelementptr %out[%index] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
+    llvm.store %index, %mine : i32, !llvm.ptr<3>
+    nvvm.cluster.arrive {aligned}
+    nvvm.cluster.wait {aligned}
+    // expected-error @below {{[invalid-pointer] shared memory of block (0, 0, 0), which has ended; block (1, 0, 0)}}
+    // expected-error @below {{[race] nothing keeps block (0, 0, 0) from ending before this access of its shared memory; block (1, 0, 0) thread}}
+    %x = llvm.load %theirs : !llvm.ptr<7> -> i32
+    llvm.store %x, %to : i32, !llvm.ptr<1>
+    llvm.return
+  }
+}
+
+// -----
+
+// An arrival that orders nothing.
+
+gpu.module @kernels {
+  llvm.mlir.global internal @box() {addr_space = 3 : i32, alignment = 16 : i64} : !llvm.array<32 x i32>
+  llvm.func @faulty_relaxed(%out: !llvm.ptr<1>) attributes {gpu.kernel, emulate.launch = {
+      grid = array<i64: 2>, cluster = array<i64: 2>, block = array<i64: 32>, arguments = ["out i32 64"]}} {
+    %one = llvm.mlir.constant(1 : i32) : i32
+    %c32 = llvm.mlir.constant(32 : i32) : i32
+    %tid = nvvm.read.ptx.sreg.tid.x : i32
+    %rank = nvvm.read.ptx.sreg.cluster.ctarank : i32
+    %other = llvm.xor %rank, %one : i32
+    %box = llvm.mlir.addressof @box : !llvm.ptr<3>
+    %mine = llvm.getelementptr %box[%tid] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, i32
+    %theirs = nvvm.mapa %mine, %other : !llvm.ptr<3> -> !llvm.ptr<7>
+    %row = llvm.mul %rank, %c32 : i32
+    %index = llvm.add %row, %tid : i32
+    %to = llvm.getelementptr %out[%index] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
+    // expected-note @below {{the other access}}
+    llvm.store %index, %mine : i32, !llvm.ptr<3>
+    nvvm.cluster.arrive.relaxed {aligned}
+    nvvm.cluster.wait {aligned}
+    // expected-error @below {{[race] read of 4 bytes}}
+    %x = llvm.load %theirs : !llvm.ptr<7> -> i32
+    nvvm.cluster.arrive {aligned}
+    llvm.store %x, %to : i32, !llvm.ptr<1>
+    nvvm.cluster.wait {aligned}
+    llvm.return
+  }
+}
+
+// -----
+
+// No barrier at all.
+
+gpu.module @kernels {
+  llvm.mlir.global internal @box() {addr_space = 3 : i32, alignment = 16 : i64} : !llvm.array<32 x i32>
+  llvm.func @faulty_no_barrier(%out: !llvm.ptr<1>) attributes {gpu.kernel, emulate.launch = {
+      grid = array<i64: 2>, cluster = array<i64: 2>, block = array<i64: 32>, arguments = ["out i32 64"]}} {
+    %one = llvm.mlir.constant(1 : i32) : i32
+    %c32 = llvm.mlir.constant(32 : i32) : i32
+    %tid = nvvm.read.ptx.sreg.tid.x : i32
+    %rank = nvvm.read.ptx.sreg.cluster.ctarank : i32
+    %other = llvm.xor %rank, %one : i32
+    %box = llvm.mlir.addressof @box : !llvm.ptr<3>
+    %mine = llvm.getelementptr %box[%tid] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, i32
+    %theirs = nvvm.mapa %mine, %other : !llvm.ptr<3> -> !llvm.ptr<7>
+    %row = llvm.mul %rank, %c32 : i32
+    %index = llvm.add %row, %tid : i32
+    %to = llvm.getelementptr %out[%index] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
+    // expected-note @below {{the other access}}
+    // expected-error @below {{[race] write of 4 bytes}}
+    llvm.store %index, %mine : i32, !llvm.ptr<3>
+    // expected-note @below {{the other access}}
+    // expected-error @below {{[race]}}
+    // expected-error @below {{[uninitialized-read]}}
+    %x = llvm.load %theirs : !llvm.ptr<7> -> i32
+    nvvm.cluster.arrive {aligned}
+    llvm.store %x, %to : i32, !llvm.ptr<1>
+    nvvm.cluster.wait {aligned}
+    llvm.return
+  }
+}
+
+// -----
+
+// A second arrival instead of a wait, and a wait without an arrival.
+
+gpu.module @kernels {
+  llvm.mlir.global internal @box() {addr_space = 3 : i32, alignment = 16 : i64} : !llvm.array<32 x i32>
+  llvm.func @faulty_order(%out: !llvm.ptr<1>) attributes {gpu.kernel, emulate.launch = {
+      grid = array<i64: 2>, cluster = array<i64: 2>, block = array<i64: 32>, arguments = ["out i32 64"]}} {
+    %one = llvm.mlir.constant(1 : i32) : i32
+    %c32 = llvm.mlir.constant(32 : i32) : i32
+    %tid = nvvm.read.ptx.sreg.tid.x : i32
+    %rank = nvvm.read.ptx.sreg.cluster.ctarank : i32
+    %other = llvm.xor %rank, %one : i32
+    %box = llvm.mlir.addressof @box : !llvm.ptr<3>
+    %mine = llvm.getelementptr %box[%tid] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, i32
+    %theirs = nvvm.mapa %mine, %other : !llvm.ptr<3> -> !llvm.ptr<7>
+    %row = llvm.mul %rank, %c32 : i32
+    %index = llvm.add %row, %tid : i32
+    %to = llvm.getelementptr %out[%index] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
+    // expected-error @below {{[invalid-operand] a wait at the cluster's barrier without an arrival}}
+    nvvm.cluster.wait {aligned}
+    // expected-note @below {{the first}}
+    nvvm.cluster.arrive {aligned}
+    // expected-error @below {{[invalid-operand] a second arrival at the cluster's barrier without a wait between}}
+    nvvm.cluster.arrive {aligned}
+    nvvm.cluster.wait {aligned}
+    llvm.store %one, %to : i32, !llvm.ptr<1>
+    llvm.return
+  }
+}
+
+// -----
+
+// One block leaves the other waiting at a second barrier.
+
+gpu.module @kernels {
+  llvm.mlir.global internal @box() {addr_space = 3 : i32, alignment = 16 : i64} : !llvm.array<32 x i32>
+  // expected-note @below {{ended: 32 threads, the first of them (32, 0, 0) of block (1, 0, 0)}}
+  llvm.func @faulty_arrival_missing(%out: !llvm.ptr<1>) attributes {gpu.kernel, emulate.launch = {
+      grid = array<i64: 2>, cluster = array<i64: 2>, block = array<i64: 64>, arguments = ["out i32 64"]}} {
+    %one = llvm.mlir.constant(1 : i32) : i32
+    %c32 = llvm.mlir.constant(32 : i32) : i32
+    %c64 = llvm.mlir.constant(64 : i32) : i32
+    %tid = nvvm.read.ptx.sreg.tid.x : i32
+    %rank = nvvm.read.ptx.sreg.cluster.ctarank : i32
+    %other = llvm.xor %rank, %one : i32
+    %box = llvm.mlir.addressof @box : !llvm.ptr<3>
+    %mine = llvm.getelementptr %box[%tid] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, i32
+    %theirs = nvvm.mapa %mine, %other : !llvm.ptr<3> -> !llvm.ptr<7>
+    %row = llvm.mul %rank, %c32 : i32
+    %index = llvm.add %row, %tid : i32
+    %to = llvm.getelementptr %out[%index] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
+    %first = llvm.icmp "ult" %rank, %one : i32
+    llvm.cond_br %first, ^wait, ^spin
+  ^wait:
+    nvvm.cluster.arrive {aligned}
+    // expected-note @below {{waiting at the cluster's barrier: 64 threads, the first of them (0, 0, 0) of block (0, 0, 0)}}
+    // expected-error @below {{[divergence] 'nvvm.cluster.wait' is not reached by all threads it waits for}}
+    nvvm.cluster.wait {aligned}
+    llvm.br ^end
+  ^spin:
+    %low = llvm.icmp "ult" %tid, %c32 : i32
+    llvm.cond_br %low, ^stuck, ^end
+  ^stuck:
+    // expected-note @below {{waiting at a barrier: 32 threads, the first of them (0, 0, 0) of block (1, 0, 0)}}
+    nvvm.barrier id = %one number_of_threads = %c64
+    llvm.br ^end
+  ^end:
+    llvm.return
+  }
+}
+
+// -----
+
+// A rank that the cluster does not have.
+
+gpu.module @kernels {
+  llvm.mlir.global internal @box() {addr_space = 3 : i32, alignment = 16 : i64} : !llvm.array<32 x i32>
+  llvm.func @faulty_rank(%out: !llvm.ptr<1>) attributes {gpu.kernel, emulate.launch = {
+      grid = array<i64: 2>, cluster = array<i64: 1>, block = array<i64: 32>, arguments = ["tmp i32 64"]}} {
+    %one = llvm.mlir.constant(1 : i32) : i32
+    %c32 = llvm.mlir.constant(32 : i32) : i32
+    %tid = nvvm.read.ptx.sreg.tid.x : i32
+    %rank = nvvm.read.ptx.sreg.cluster.ctarank : i32
+    %other = llvm.xor %rank, %one : i32
+    %box = llvm.mlir.addressof @box : !llvm.ptr<3>
+    %mine = llvm.getelementptr %box[%tid] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, i32
+    // expected-error @below {{[invalid-operand] mapa to block 1 of a cluster of 1}}
+    %theirs = nvvm.mapa %mine, %other : !llvm.ptr<3> -> !llvm.ptr<7>
+    %row = llvm.mul %rank, %c32 : i32
+    %index = llvm.add %row, %tid : i32
+    %to = llvm.getelementptr %out[%index] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
+    llvm.store %index, %mine : i32, !llvm.ptr<3>
+    llvm.return
+  }
+}
