@@ -34,14 +34,20 @@ int64_t schedule::getMaxRowColumns() {
 
 RowScheduleAttr schedule::chooseRows(RowGroupOp group, const Chip &chip) {
   int64_t columns = group.getColumns();
-  // The widest element that has all columns decides how many fit an access.
+  // The widest element that is read or written for each column decides how
+  // many fit an access.
   int64_t bits = 8;
-  for (auto op : group.getBody().front().getOps<linalg::GenericOp>())
-    for (Value operand : op->getOperands())
-      if (auto type = dyn_cast<RankedTensorType>(operand.getType()))
-        if (operand.getParentBlock() != &group.getBody().front() &&
-            type.getRank() && type.getShape().back() == columns)
-          bits = std::max<int64_t>(bits, type.getElementTypeBitWidth());
+  auto consider = [&](Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (tensor && tensor.getRank() && tensor.getShape().back() == columns)
+      bits = std::max<int64_t>(bits, tensor.getElementTypeBitWidth());
+  };
+  Block *body = &group.getBody().front();
+  for (auto op : body->getOps<linalg::GenericOp>())
+    for (OpOperand *input : op.getDpsInputOperands())
+      if (input->get().getParentBlock() != body)
+        consider(input->get().getType());
+  llvm::for_each(group.getResultTypes(), consider);
   int64_t vector = std::clamp<int64_t>(kAccessBytes * 8 / bits, 1, 16);
   while (columns % vector)
     vector /= 2;

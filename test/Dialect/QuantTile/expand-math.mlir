@@ -29,6 +29,51 @@ gpu.module @kernels {
     memref.store %0, %out[] : memref<f32>
     gpu.return
   }
+  // CHECK-LABEL: gpu.func @maxima
+  // CHECK: llvm.intr.maxnum(%{{.*}}) : (f32, f32) -> f32
+  // CHECK: arith.extf
+  // CHECK: llvm.intr.minimum(%{{.*}}) : (f32, f32) -> f32
+  // CHECK: arith.truncf
+  // CHECK: arith.maxnumf %{{.*}} : f64
+  gpu.func @maxima(%x: f32, %x1: f32, %y: bf16, %y1: bf16, %z: f64, %z1: f64, %out: memref<f32>, %o16: memref<bf16>, %o64: memref<f64>) kernel {
+    %0 = arith.maxnumf %x, %x1 : f32
+    %1 = arith.minimumf %y, %y1 : bf16
+    %2 = arith.maxnumf %z, %z1 : f64
+    memref.store %0, %out[] : memref<f32>
+    memref.store %1, %o16[] : memref<bf16>
+    memref.store %2, %o64[] : memref<f64>
+    gpu.return
+  }
+  // CHECK-LABEL: gpu.func @quantized
+  // CHECK-NOT: roundeven
+  // CHECK: %[[X:.*]] = llvm.intr.minnum
+  // CHECK: %[[S:.*]] = arith.addf %[[X]], %{{.*}} : f32
+  // CHECK: arith.bitcast %[[S]] : f32 to i32
+  // CHECK-NOT: fptosi
+  gpu.func @quantized(%x: f32, %out: memref<i8>) kernel {
+    %low = arith.constant -128.0 : f32
+    %high = arith.constant 127.0 : f32
+    %r = math.roundeven %x : f32
+    %a = arith.maxnumf %r, %low : f32
+    %b = arith.minnumf %a, %high : f32
+    %c = arith.fptosi %b : f32 to i8
+    memref.store %c, %out[] : memref<i8>
+    gpu.return
+  }
+  // A bound that is no integer would round otherwise.
+  // CHECK-LABEL: gpu.func @fraction
+  // CHECK: math.roundeven
+  // CHECK: arith.fptosi
+  gpu.func @fraction(%x: f32, %out: memref<i8>) kernel {
+    %low = arith.constant -128.0 : f32
+    %high = arith.constant 126.5 : f32
+    %r = math.roundeven %x : f32
+    %a = arith.maxnumf %r, %low : f32
+    %b = arith.minnumf %a, %high : f32
+    %c = arith.fptosi %b : f32 to i8
+    memref.store %c, %out[] : memref<i8>
+    gpu.return
+  }
   // CHECK-LABEL: gpu.func @sqrt
   // CHECK: math.sqrt
   gpu.func @sqrt(%x: f32, %out: memref<f32>) kernel {

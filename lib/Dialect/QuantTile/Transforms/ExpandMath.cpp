@@ -2,6 +2,7 @@
 
 #include "quantmlir/Dialect/QuantTile/Transforms/Passes.h"
 
+#include "HardwareArithmetic.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -16,6 +17,7 @@ namespace quantmlir::quant_tile {
 } // namespace quantmlir::quant_tile
 
 using namespace mlir;
+using namespace quantmlir;
 
 namespace {
 
@@ -81,7 +83,12 @@ struct ExpandMath
 
   LogicalResult expand() {
     MLIRContext *context = &getContext();
+    RewritePatternSet conversions(context);
+    quant_tile::populateRoundedConversionPatterns(conversions);
+    if (failed(applyPatternsGreedily(getOperation(), std::move(conversions))))
+      return failure();
     RewritePatternSet patterns(context);
+    quant_tile::populateMinMaxPatterns(patterns);
     auto always = [](StringRef) { return true; };
     populateMathF32ExpansionPatterns(patterns, always);
     populateMathPolynomialApproximationPatterns(patterns, [](StringRef name) {

@@ -150,6 +150,9 @@ def QuantTileExpandMath
       the product that f32 loses added back (2 ulp),
     - other functions become upstream's f32 polynomials,
     - f16 and bf16 go through f32,
+    - minima and maxima become the instructions that they are,
+    - a conversion to an integer of what was rounded to even and clamped, as
+      quantization writes it, becomes an addition of 1.5 * 2^23,
     - what has an instruction stays for the lowering to LLVM.
 
     ```mlir

@@ -1,0 +1,102 @@
+//===- HardwareArithmetic.cpp - Arithmetic the hardware does at once ------===//
+
+#include "HardwareArithmetic.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+
+namespace {
+
+/// One op of f32, narrower floats by way of f32: they have no NaN payloads or
+/// rounding that would tell the difference.
+template <typename From, typename To>
+struct ToInstruction : OpRewritePattern<From> {
+  using OpRewritePattern<From>::OpRewritePattern;
+  LogicalResult matchAndRewrite(From op,
+                                PatternRewriter &rewriter) const override {
+    Type type = op.getType(), f32 = rewriter.getF32Type();
+    if (!type.isF32() && !type.isF16() && !type.isBF16())
+      return rewriter.notifyMatchFailure(op, "not a scalar of up to 32 bits");
+    Location loc = op.getLoc();
+    auto widen = [&](Value value) -> Value {
+      return type.isF32() ? value
+                          : arith::ExtFOp::create(rewriter, loc, f32, value);
+    };
+    Value result =
+        To::create(rewriter, loc, f32, widen(op.getLhs()), widen(op.getRhs()));
+    if (!type.isF32())
+      result = arith::TruncFOp::create(rewriter, loc, type, result);
+    rewriter.replaceOp(op, result);
+    return success();
+  }
+};
+
+/// `value` if it is a constant integer that f32 can add to 1.5 * 2^23 without
+/// leaving its binade.
+std::optional<double> getSmallInteger(Value value) {
+  FloatAttr attribute;
+  if (!matchPattern(value, m_Constant(&attribute)))
+    return std::nullopt;
+  double number = attribute.getValueAsDouble();
+  if (number != std::trunc(number) || std::abs(number) > 0x1p21)
+    return std::nullopt;
+  return number;
+}
+
+/// fptosi(min(max(roundeven(x), low), high)), of integers low and high. The
+/// order of rounding and clamping does not matter, and adding 1.5 * 2^23
+/// rounds to an integer, half to even, that lies in the low bits of the sum.
+/// Two conversions at a quarter of the rate become one addition.
+struct ConvertRounded : OpRewritePattern<arith::FPToSIOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(arith::FPToSIOp op,
+                                PatternRewriter &rewriter) const override {
+    auto integer = dyn_cast<IntegerType>(op.getType());
+    if (!op.getIn().getType().isF32() || !integer || integer.getWidth() > 32)
+      return rewriter.notifyMatchFailure(op, "not f32 to up to 32 bits");
+    auto least = op.getIn().getDefiningOp<arith::MinNumFOp>();
+    auto most = least ? least.getLhs().getDefiningOp<arith::MaxNumFOp>()
+                      : arith::MaxNumFOp();
+    auto round = most ? most.getLhs().getDefiningOp<math::RoundEvenOp>()
+                      : math::RoundEvenOp();
+    if (!round || !getSmallInteger(least.getRhs()) ||
+        !getSmallInteger(most.getRhs()))
+      return rewriter.notifyMatchFailure(op, "not a rounded, clamped value");
+    Location loc = op.getLoc();
+    Value x = arith::MaxNumFOp::create(rewriter, loc, round.getOperand(),
+                                       most.getRhs());
+    x = arith::MinNumFOp::create(rewriter, loc, x, least.getRhs());
+    Value magic = arith::ConstantOp::create(
+        rewriter, loc, rewriter.getF32FloatAttr(0x1.8p23f));
+    Value sum = arith::AddFOp::create(rewriter, loc, x, magic);
+    Type word = rewriter.getI32Type();
+    Value bits = arith::BitcastOp::create(rewriter, loc, word, sum);
+    Value zero = arith::ConstantOp::create(
+        rewriter, loc, rewriter.getI32IntegerAttr(0x4b400000));
+    Value result = arith::SubIOp::create(rewriter, loc, bits, zero);
+    if (integer.getWidth() < 32)
+      result = arith::TruncIOp::create(rewriter, loc, integer, result);
+    rewriter.replaceOp(op, result);
+    return success();
+  }
+};
+
+} // namespace
+
+void quantmlir::quant_tile::populateRoundedConversionPatterns(
+    RewritePatternSet &patterns) {
+  patterns.add<ConvertRounded>(patterns.getContext());
+}
+
+void quantmlir::quant_tile::populateMinMaxPatterns(
+    RewritePatternSet &patterns) {
+  patterns.add<ToInstruction<arith::MaxNumFOp, LLVM::MaxNumOp>,
+               ToInstruction<arith::MinNumFOp, LLVM::MinNumOp>,
+               ToInstruction<arith::MaximumFOp, LLVM::MaximumOp>,
+               ToInstruction<arith::MinimumFOp, LLVM::MinimumOp>>(
+      patterns.getContext());
+}
