@@ -18,6 +18,10 @@ static constexpr Family kFamilies[] = {
      [](const Contraction &c, const Chip &) { return whyNotMmaSync(c); },
      chooseMmaSync, enumerateMmaSync, whyNotMmaSyncSchedule,
      getMmaSyncSharedMemory, /*takesAnyWeights=*/true},
+    {KernelFamily::MmaStream,
+     [](const Contraction &c, const Chip &) { return whyNotMmaStream(c); },
+     chooseMmaStream, enumerateMmaStream, whyNotMmaStreamSchedule,
+     getMmaStreamSharedMemory},
 };
 
 ArrayRef<Family> getFamilies() { return kFamilies; }

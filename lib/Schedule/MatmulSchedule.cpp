@@ -125,9 +125,9 @@ std::string whyNotSchedule(const Contraction &c, const Chip &chip,
     return llvm::formatv("{0} cannot compute this: {1}", name, why);
   if (std::string why = family->whyNotSchedule(c, chip, schedule); !why.empty())
     return why;
-  int64_t copyBytes = schedule.getFamily() == KernelFamily::Reduce
-                          ? c.getCopyBytes()
-                          : c.getTileCopyBytes();
+  int64_t copyBytes = schedule.getFamily() == KernelFamily::MmaSync
+                          ? c.getTileCopyBytes()
+                          : c.getCopyBytes();
   if (schedule.getCopy() > copyBytes)
     return llvm::formatv("copies of {0} bytes need rows aligned to them, but "
                          "rows of {1} x '{2}' are aligned to {3}",

@@ -113,7 +113,8 @@ ScheduleAttr chooseMmaSync(const Contraction &c, const Chip &chip,
   return ScheduleAttr::get(
       context, KernelFamily::MmaSync, StringAttr::get(context, chip.name), tile,
       {warpsM, warpsN, warpsK}, stages, c.getTileCopyBytes(),
-      /*splitK=*/1, layout, maxM, contract);
+      /*splitK=*/1, layout, maxM, contract, /*dependentLaunch=*/false,
+      /*occupancy=*/1);
 }
 
 void enumerateMmaSync(const Contraction &c, const Chip &chip, int64_t maxM,
@@ -146,7 +147,8 @@ void enumerateMmaSync(const Contraction &c, const Chip &chip, int64_t maxM,
         schedules.push_back(ScheduleAttr::get(
             context, KernelFamily::MmaSync, name, {tileM, tileN, tileK},
             {warpsM, warpsN, warpsK}, stages, c.getTileCopyBytes(),
-            /*splitK=*/1, layout, maxM, contract));
+            /*splitK=*/1, layout, maxM, contract, /*dependentLaunch=*/false,
+            /*occupancy=*/1));
       }
     }
   };

@@ -32,7 +32,7 @@ static ScheduleAttr makeReduce(const Contraction &c, const Chip &chip,
       context, KernelFamily::Reduce, StringAttr::get(context, chip.name),
       {1, FragmentLayout::rows * warpsN, layout.getTile()[1] * warpsK},
       {1, warpsN, warpsK}, stages, c.getCopyBytes(), /*splitK=*/1, layout, maxM,
-      contract);
+      contract, /*dependentLaunch=*/false, /*occupancy=*/1);
 }
 
 /// Tiles of columns that a row of weights has.

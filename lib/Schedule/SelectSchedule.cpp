@@ -26,6 +26,9 @@ namespace {
 /// because blocks of 128 rows would mostly multiply padding, and too few of
 /// them leave SMs idle.
 constexpr int64_t kRowBounds[] = {32, 64, 128};
+/// And up to these many where weights stream: a block's work grows with its
+/// rows of activations, the weights that it reads do not.
+constexpr int64_t kStreamBounds[] = {1, 8, 16};
 
 remark::RemarkOpts remarkOptions(Operation *op) {
   auto options = remark::RemarkOpts::name("Schedule").category("schedule");
@@ -192,14 +195,18 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
     SmallVector<ScheduleAttr> schedules;
     bool isDynamic = ShapedType::isDynamic(contraction->m);
     if (noMma.empty()) {
-      bool batchOne = noReduce.empty();
-      if (isDynamic && batchOne)
-        schedules.push_back(chooseReduce(*contraction, target, 1));
+      bool streams = whyNotMmaStream(*contraction).empty();
+      if (isDynamic && streams)
+        for (int64_t bound : kStreamBounds)
+          schedules.push_back(chooseMmaStream(*contraction, target, bound));
       if (isDynamic)
         for (int64_t bound : kRowBounds)
           schedules.push_back(chooseMmaSync(*contraction, target, bound));
-      schedules.push_back(contraction->m == 1 && batchOne
-                              ? chooseReduce(*contraction, target, 0)
+      bool isFew =
+          !isDynamic &&
+          contraction->m <= kStreamBounds[std::size(kStreamBounds) - 1];
+      schedules.push_back(streams && isFew
+                              ? chooseMmaStream(*contraction, target, 0)
                               : chooseMmaSync(*contraction, target, 0));
     } else if (noReduce.empty()) {
       schedules.push_back(chooseReduce(*contraction, target, 0));
@@ -211,7 +218,7 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
       schedules.push_back(
           ScheduleAttr::get(&getContext(), KernelFamily::Plain,
                             StringAttr::get(&getContext(), target.name), {}, {},
-                            0, 16, 1, {}, 0, {}));
+                            0, 16, 1, {}, 0, {}, false, 1));
     }
     for (ScheduleAttr schedule : schedules) {
       if (schedule.getFamily() == KernelFamily::Plain)

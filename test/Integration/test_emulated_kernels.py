@@ -32,6 +32,10 @@ HALF_ULP = {"bf16": 2.0**-9, "f16": 2.0**-12, "f32": 2.0**-25}
 TINY = {"bf16": 2.0**-134, "f16": 2.0**-25, "f32": 2.0**-150}
 
 
+#: Up to these many rows of activations, encoded weights stream.
+STREAM_ROWS = 16
+
+
 class Weight:
     """An N×K weight in an encoding, with random contents."""
 
@@ -179,7 +183,9 @@ class Layer:
         if self.is_integer and not self.is_decoded:
             return "mma_sync"
         # There is no mma of f32.
-        return "mma_sync" if rows > 1 and self.x != "f32" else "reduce"
+        if self.x == "f32":
+            return "reduce"
+        return "mma_sync" if rows > STREAM_ROWS else "mma_stream"
 
     def make_inputs(self, rows):
         inputs = self.weight.inputs("w")
@@ -399,7 +405,7 @@ class Mlp:
         )
 
     def family(self, rows):
-        return "mma_sync" if rows > 1 else "reduce"
+        return "mma_sync" if rows > STREAM_ROWS else "mma_stream"
 
     def make_inputs(self, rows):
         inputs = {}
@@ -429,7 +435,7 @@ class Mlp:
         return exact, bound + 2.0**-24 * np.abs(exact)
 
 
-ROWS = [0, 1, 2, 17, 33]
+ROWS = [0, 1, 3, 8, 13, 17, 33]
 LAYERS = [
     # int4: groups, a scale per channel, tails of N, K and groups.
     Layer(37, 131, storage="i4", group=32, scale="bf16"),

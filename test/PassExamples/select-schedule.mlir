@@ -12,4 +12,4 @@ func.func @linear(%x: tensor<1x4096xbf16>, %w: tensor<4096x4096xbf16, #w4g128>,
   return %y : tensor<1x4096xf32>
 }
 // CHECK: quant_tensor.scaled_matmul
-// CHECK-SAME: quant_tile.schedule = #quant_tile.schedule<reduce, chip = "sm_90a"
+// CHECK-SAME: quant_tile.schedule = #quant_tile.schedule<mma_stream, chip = "sm_90a"

@@ -5,10 +5,12 @@
 #w8 = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
 #w4g48 = #quant_tensor.encoding<{storage = ui4, block = [1, 48], scale = f16, zero_point = f16}>
 
-// One row: every warp takes a slice of K.
+// One row: every warp takes a slice of K. Only the newer chip
+// starts a kernel early.
 // CHECK-LABEL: @batch1
-// H100: quant_tile.schedule = #quant_tile.schedule<reduce, chip = "sm_90a", tile = [1, 16, 512], warps = [1, 1, 8], stages = 4, weights = <fragment, tile = [16, 64]>, contract = <u_acc = {{5.96.*}}, u_decode = 0.000000e+00, offset = 0.000000e+00>>
-// L40: #quant_tile.schedule<reduce, chip = "sm_89"
+// CHECK: quant_tile.schedule = #quant_tile.schedule<mma_stream, chip = "sm_{{90a|89}}", tile = [1, 16, 1024], warps = [1, 1, 8], stages = 4, weights = <fragment, tile = [16, 64]>, contract = <u_acc = {{1.19.*}}, u_decode = 0.000000e+00, offset = 2.720000e+02>
+// H100-SAME: dependent_launch = true
+// L40-NOT: dependent_launch
 func.func @batch1(%x: tensor<1x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>, %init: tensor<1x4096xf32>) -> tensor<1x4096xf32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x4096xbf16>, tensor<4096x4096xbf16, #w4>) maps [] outs(%init : tensor<1x4096xf32>) {
   ^bb0(%acc: f32):
@@ -30,7 +32,7 @@ func.func @short_k(%x: tensor<1x150xf32>, %w: tensor<7x150xf32, #w8>, %init: ten
 
 // Rows known at run time only: a schedule for each range.
 // CHECK-LABEL: @dynamic
-// CHECK: quant_tile.schedules = [#quant_tile.schedule<reduce, {{.*}}max_m = 1, {{.*}}>, #quant_tile.schedule<mma_sync, {{.*}}tile = [32, 16, 512], warps = [1, 1, 8], {{.*}}max_m = 32, {{.*}}>, #quant_tile.schedule<mma_sync, {{.*}}tile = [64, 64, 128], warps = [2, 2, 2], {{.*}}max_m = 64, {{.*}}>, #quant_tile.schedule<mma_sync, {{.*}}tile = [128, 64, 128], warps = [2, 2, 2], {{.*}}max_m = 128, {{.*}}>, #quant_tile.schedule<mma_sync, {{.*}}tile = [128, 128, 64], warps = [2, 4, 1], stages = 4, weights
+// CHECK: quant_tile.schedules = [#quant_tile.schedule<mma_stream, {{.*}}tile = [1, {{.*}}max_m = 1, {{.*}}>, #quant_tile.schedule<mma_stream, {{.*}}tile = [8, {{.*}}max_m = 8, {{.*}}>, #quant_tile.schedule<mma_stream, {{.*}}tile = [16, {{.*}}max_m = 16, {{.*}}>, #quant_tile.schedule<mma_sync, {{.*}}tile = [32, 16, 512], warps = [1, 1, 8], {{.*}}max_m = 32, {{.*}}>, #quant_tile.schedule<mma_sync, {{.*}}tile = [64, 64, 128], warps = [2, 2, 2], {{.*}}max_m = 64, {{.*}}>, #quant_tile.schedule<mma_sync, {{.*}}tile = [128, 64, 128], warps = [2, 2, 2], {{.*}}max_m = 128, {{.*}}>, #quant_tile.schedule<mma_sync, {{.*}}tile = [128, 128, 64], warps = [2, 4, 1], stages = 4, weights
 func.func @dynamic(%x: tensor<?x4096xbf16>, %w: tensor<2048x4096xbf16, #w4>, %init: tensor<?x2048xf32>) -> tensor<?x2048xf32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<?x4096xbf16>, tensor<2048x4096xbf16, #w4>) maps [] outs(%init : tensor<?x2048xf32>) {
   ^bb0(%acc: f32):

@@ -76,7 +76,8 @@ TEST_F(Schedules, AreLegalAndDistinct) {
         EXPECT_TRUE(succeeded(ScheduleAttr::verify(
             [&] { return emitError(UnknownLoc::get(&context)); }, s.getFamily(),
             s.getChip(), s.getTile(), s.getWarps(), s.getStages(), s.getCopy(),
-            s.getSplitK(), s.getWeights(), s.getMaxM(), s.getContract())));
+            s.getSplitK(), s.getWeights(), s.getMaxM(), s.getContract(),
+            s.getDependentLaunch(), s.getOccupancy())));
       }
       if (schedules.empty())
         continue;

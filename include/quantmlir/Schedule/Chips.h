@@ -25,6 +25,8 @@ struct Chip {
   /// LLVM's name of the PTX version to write: the first that has the chip's
   /// matrix instructions.
   llvm::StringLiteral ptxFeature;
+  /// Whether a kernel may start before the one in front of it has ended.
+  bool hasDependentLaunch;
 };
 
 /// Every chip that schedules are made for.

@@ -56,6 +56,7 @@ std::string whyNotWeights(const Contraction &contraction,
 /// Why a family cannot compute a contraction; empty where it can.
 std::string whyNotReduce(const Contraction &contraction);
 std::string whyNotMmaSync(const Contraction &contraction);
+std::string whyNotMmaStream(const Contraction &contraction);
 
 /// Chooses the numbers of a family that can compute `contraction`, for up to
 /// `maxM` rows of activations (0: no bound known).
@@ -63,12 +64,18 @@ quant_tile::ScheduleAttr chooseReduce(const Contraction &contraction,
                                       const Chip &chip, int64_t maxM);
 quant_tile::ScheduleAttr chooseMmaSync(const Contraction &contraction,
                                        const Chip &chip, int64_t maxM);
+quant_tile::ScheduleAttr chooseMmaStream(const Contraction &contraction,
+                                         const Chip &chip, int64_t maxM);
 
 /// Appends the schedules of a family that a tuner should try.
 void enumerateReduce(
     const Contraction &contraction, const Chip &chip, int64_t maxM,
     llvm::SmallVectorImpl<quant_tile::ScheduleAttr> &schedules);
 void enumerateMmaSync(
+    const Contraction &contraction, const Chip &chip, int64_t maxM,
+    llvm::SmallVectorImpl<quant_tile::ScheduleAttr> &schedules);
+
+void enumerateMmaStream(
     const Contraction &contraction, const Chip &chip, int64_t maxM,
     llvm::SmallVectorImpl<quant_tile::ScheduleAttr> &schedules);
 
@@ -80,12 +87,17 @@ std::string whyNotReduceSchedule(const Contraction &contraction,
 std::string whyNotMmaSyncSchedule(const Contraction &contraction,
                                   const Chip &chip,
                                   quant_tile::ScheduleAttr schedule);
+std::string whyNotMmaStreamSchedule(const Contraction &contraction,
+                                    const Chip &chip,
+                                    quant_tile::ScheduleAttr schedule);
 
 /// Bytes of shared memory that a block of a family's `schedule` uses.
 int64_t getReduceSharedMemory(const Contraction &contraction,
                               quant_tile::ScheduleAttr schedule);
 int64_t getMmaSyncSharedMemory(const Contraction &contraction,
                                quant_tile::ScheduleAttr schedule);
+int64_t getMmaStreamSharedMemory(const Contraction &contraction,
+                                 quant_tile::ScheduleAttr schedule);
 
 /// Bytes of shared memory that a block of `schedule` uses.
 int64_t getSharedMemory(const Contraction &contraction,

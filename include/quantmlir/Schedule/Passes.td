@@ -14,9 +14,9 @@ def SelectSchedule : Pass<"select-schedule"> {
     A schedule that is there already, from a tuner or a human, stays; it is
     checked against the op and the chip.
 
-    - one row of activations on encoded weights: `reduce`;
-    - more rows, f16 or bf16, in groups of a multiple of 32 columns:
-      `mma_sync`; other rows: `reduce`, a row at a time;
+    - f16 or bf16 rows on encoded weights in groups of a multiple of 32 columns:
+      `mma_stream` up to 16 rows, `mma_sync` beyond; other rows on encoded
+      weights: `reduce`, a row at a time;
     - two operands of i8, f16 or bf16: `mma_sync`;
     - other plain operands: `plain`, the reference lowering.
 
@@ -37,8 +37,9 @@ def SelectSchedule : Pass<"select-schedule"> {
     with `chip=sm_90a` gets
 
     ```mlir
-    quant_tile.schedule = #quant_tile.schedule<reduce, chip = "sm_90a", tile = [1, 16, 512],
-        warps = [1, 1, 8], stages = 4, weights = <fragment, tile = [16, 64]>, contract = <...>>
+    quant_tile.schedule = #quant_tile.schedule<mma_stream, chip = "sm_90a", tile = [1, 16, 1024],
+        warps = [1, 1, 8], stages = 4, weights = <fragment, tile = [16, 64]>, contract = <...>,
+        dependent_launch = true, occupancy = 2>
     ```
   }];
   let options = [

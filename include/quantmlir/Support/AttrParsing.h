@@ -30,6 +30,18 @@ inline void printIntegers(mlir::AsmPrinter &printer,
   printer << ']';
 }
 
+/// Parses `true` or `false`.
+inline mlir::ParseResult parseBoolean(mlir::AsmParser &parser, bool &value) {
+  llvm::StringRef keyword;
+  llvm::SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseKeyword(&keyword))
+    return mlir::failure();
+  if (keyword != "true" && keyword != "false")
+    return parser.emitError(loc) << "expected true or false, got " << keyword;
+  value = keyword == "true";
+  return mlir::success();
+}
+
 /// Parses a keyword that names a case of an enum.
 template <typename Enum>
 inline mlir::ParseResult

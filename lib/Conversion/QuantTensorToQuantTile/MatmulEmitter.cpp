@@ -4,6 +4,7 @@
 
 #include "mlir/Dialect/Affine/Utils.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -184,15 +185,104 @@ Value MatmulEmitter::bitcast(Type type, Value value) {
   return LLVM::BitcastOp::create(*this, type, value);
 }
 
+/// Bytes of a value of `type`, at most 16.
+static int64_t getNaturalAlignment(Type type) {
+  int64_t bits = getElementTypeOrSelf(type).getIntOrFloatBitWidth();
+  if (auto vector = dyn_cast<VectorType>(type))
+    bits *= vector.getNumElements();
+  return std::clamp<int64_t>(bits / 8, 1, 16);
+}
+
 Value MatmulEmitter::load(Type type, Value memref, ValueRange indices,
                           int64_t alignment) {
-  if (!alignment) {
-    int64_t bits = getElementTypeOrSelf(type).getIntOrFloatBitWidth();
-    if (auto vector = dyn_cast<VectorType>(type))
-      bits *= vector.getNumElements();
-    alignment = std::clamp<int64_t>(bits / 8, 1, 16);
-  }
+  if (!alignment)
+    alignment = getNaturalAlignment(type);
   return quant_tile::LoadOp::create(*this, type, memref, indices, alignment);
+}
+
+Value MatmulEmitter::loadShared(Type type, Value memref, ValueRange indices,
+                                int64_t alignment) {
+  if (!problem.schedule.getDependentLaunch())
+    return load(type, memref, indices, alignment);
+  if (!alignment)
+    alignment = getNaturalAlignment(type);
+  if (auto vector = dyn_cast<VectorType>(type))
+    return vector::LoadOp::create(*this, vector, memref, indices,
+                                  /*nontemporal=*/false,
+                                  llvm::MaybeAlign(alignment));
+  return memref::LoadOp::create(*this, memref, indices);
+}
+
+Value MatmulEmitter::loadActivations(Value row, Value column, bool guarded) {
+  constexpr int64_t run = FragmentLayout::runColumns;
+  Type element = problem.lhsElement;
+  auto vector = VectorType::get({run}, element);
+  Value first = mul(row, problem.k);
+  int64_t alignment = std::max<int64_t>(problem.schedule.getCopy(),
+                                        element.getIntOrFloatBitWidth() / 8);
+  if (!guarded)
+    return loadShared(vector, lhs, add(first, column), alignment);
+  if (problem.k % run == 0) {
+    Value inside = less(column, index(problem.k));
+    Value safe = select(inside, column, index(0));
+    Value values = loadShared(vector, lhs, add(first, safe), alignment);
+    return select(inside, values, floatConstant(vector, 0.0));
+  }
+  Value zero = floatConstant(element, 0.0);
+  Value values = floatConstant(vector, 0.0);
+  for (int64_t i = 0; i < run; ++i) {
+    Value here = add(column, i);
+    Value inside = less(here, index(problem.k));
+    Value safe = select(inside, here, index(0));
+    Value value = loadShared(element, lhs, add(first, safe));
+    values =
+        vector::InsertOp::create(*this, select(inside, value, zero), values, i);
+  }
+  return values;
+}
+
+Value MatmulEmitter::mmaOperand(Value word) {
+  if (problem.lhsElement.isF16())
+    return bitcast(VectorType::get({2}, getF16Type()), word);
+  return bitcast(getI32Type(), word);
+}
+
+SmallVector<Value> MatmulEmitter::mma(ArrayRef<Value> a, ArrayRef<Value> b,
+                                      ArrayRef<Value> c) {
+  using NVVM::MMATypes;
+  std::optional<std::array<MMATypes, 2>> types;
+  std::optional<NVVM::MMAIntOverflow> overflow;
+  bool isInteger = problem.lhsElement.isInteger();
+  if (isInteger) {
+    auto type = [](bool isUnsigned) {
+      return isUnsigned ? MMATypes::u8 : MMATypes::s8;
+    };
+    ScaledMatmulOp op = problem.op;
+    types = {type(op.getRhsUnsigned()), type(op.getLhsUnsigned())};
+    overflow = NVVM::MMAIntOverflow::wrapped;
+  } else {
+    MMATypes type = problem.lhsElement.isF16() ? MMATypes::f16 : MMATypes::bf16;
+    types = {type, type};
+  }
+  auto resultType = LLVM::LLVMStructType::getLiteral(
+      getContext(), SmallVector<Type>(4, problem.accumulator));
+  Value result = NVVM::MmaOp::create(
+      *this, resultType, a, b, c, {16, 8, isInteger ? 32 : 16},
+      /*b1Op=*/std::nullopt, overflow, types,
+      std::array<NVVM::MMALayout, 2>{NVVM::MMALayout::row,
+                                     NVVM::MMALayout::col});
+  SmallVector<Value> elements;
+  for (int64_t e = 0; e < 4; ++e)
+    elements.push_back(LLVM::ExtractValueOp::create(*this, result, e));
+  return elements;
+}
+
+void MatmulEmitter::waitForDependencies() {
+  if (!problem.schedule.getDependentLaunch())
+    return;
+  NVVM::GriddepcontrolOp::create(*this,
+                                 NVVM::GridDepActionKind::launch_dependents);
+  NVVM::GriddepcontrolOp::create(*this, NVVM::GridDepActionKind::wait);
 }
 
 //===----------------------------------------------------------------------===//
@@ -203,10 +293,13 @@ Value MatmulEmitter::firstRowOfBatch(Value rowsOfBatch) {
   return batch ? mul(batch, rowsOfBatch) : index(0);
 }
 
-SmallVector<Value> MatmulEmitter::loadWeights(Value tileRow, Value tileColumn) {
+SmallVector<Value> MatmulEmitter::loadWeights(Value row, Value column,
+                                              bool inBounds) {
   auto type = cast<MemRefType>(codes.getType());
-  Value row = min(tileRow, index(type.getDimSize(0) - 1));
-  Value column = min(tileColumn, index(type.getDimSize(1) - 1));
+  if (!inBounds) {
+    row = min(row, index(type.getDimSize(0) - 1));
+    column = min(column, index(type.getDimSize(1) - 1));
+  }
   int64_t width = layout->getVectorWords();
   auto vector = VectorType::get({width}, getI32Type());
   Value first = mul(lane, width);
@@ -218,13 +311,13 @@ SmallVector<Value> MatmulEmitter::loadWeights(Value tileRow, Value tileColumn) {
 }
 
 Value MatmulEmitter::decode(ArrayRef<Value> words, int64_t segment,
-                            int64_t step, int64_t p, Type type) {
+                            int64_t step, int64_t p, Type type, bool biased) {
   auto [word, pair] = layout->getRegister(segment, step, p);
   int64_t width = layout->getVectorWords();
   return quant_tile::DecodeOp::create(
       *this, VectorType::get({2}, type),
       element(words[word / width], word % width), static_cast<uint32_t>(pair),
-      problem.encoding.getStorage());
+      problem.encoding.getStorage(), biased);
 }
 
 Value MatmulEmitter::loadScale(Value row, Value group) {
@@ -318,7 +411,7 @@ Value MatmulEmitter::epilogue(Value accumulator, Value row, Value column) {
       SmallVector<Value, 8> indices = *affine::expandAffineMap(
           *this, getLoc(), op.getEpilogueMap(i), position);
       Type type = cast<MemRefType>(memref.getType()).getElementType();
-      mapping.map(body.getArgument(i + 1), load(type, memref, indices));
+      mapping.map(body.getArgument(i + 1), loadShared(type, memref, indices));
     }
   }
   for (Operation &inner : body.without_terminator())

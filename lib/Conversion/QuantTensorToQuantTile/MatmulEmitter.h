@@ -106,15 +106,23 @@ public:
   /// product.
   mlir::Value firstRowOfBatch(mlir::Value rowsOfBatch);
 
+  /// Eight activations of `row` from `column` on, as they are stored. Where
+  /// `guarded`, those past K are zero; else none may be. `row` is in bounds.
+  mlir::Value loadActivations(mlir::Value row, mlir::Value column,
+                              bool guarded);
+
   /// Words of the weights' tile (tileRow, tileColumn) that this lane owns, as
   /// vectors of `FragmentLayout::getVectorWords()` words. Tiles past the end
-  /// read the last one.
+  /// read the last one, unless the caller knows that there are none.
   llvm::SmallVector<mlir::Value> loadWeights(mlir::Value tileRow,
-                                             mlir::Value tileColumn);
+                                             mlir::Value tileColumn,
+                                             bool inBounds = false);
   /// The pair of codes at `register` p of step `step` of segment `segment` of
-  /// a lane's words, as floats of `element`.
+  /// a lane's words, as floats of `element`; with `DecodeOp::getBias` left on
+  /// them where `biased`.
   mlir::Value decode(llvm::ArrayRef<mlir::Value> words, int64_t segment,
-                     int64_t step, int64_t p, mlir::Type element);
+                     int64_t step, int64_t p, mlir::Type element,
+                     bool biased = false);
 
   /// The stored scale (zero point) of weight `row` and column group `group`.
   mlir::Value loadScale(mlir::Value row, mlir::Value group);
@@ -126,6 +134,19 @@ public:
     return problem.encoding && problem.encoding.hasZeroPoint();
   }
 
+  /// Lets the next kernel start, and waits for the one before. Nothing that
+  /// another kernel may write is read or written ahead of this: of the
+  /// operands, only weights, scales and zero points.
+  void waitForDependencies();
+
+  /// A register as the type that mma.sync takes: pairs of f16, words otherwise.
+  mlir::Value mmaOperand(mlir::Value word);
+  /// The four elements of c + a * b, one mma.sync of m16n8k16, or m16n8k32 of
+  /// 8-bit integers: four registers of a (weights), two of b (activations).
+  llvm::SmallVector<mlir::Value> mma(llvm::ArrayRef<mlir::Value> a,
+                                     llvm::ArrayRef<mlir::Value> b,
+                                     llvm::ArrayRef<mlir::Value> c);
+
   /// The epilogue's result for `accumulator` at output (row, column), both
   /// within bounds.
   mlir::Value epilogue(mlir::Value accumulator, mlir::Value row,
@@ -134,6 +155,10 @@ public:
   void store(mlir::Value value, mlir::Value row, mlir::Value column);
 
 private:
+  /// A read of what other kernels write. It may not go through the read-only
+  /// cache where they run at the same time.
+  mlir::Value loadShared(mlir::Type type, mlir::Value memref,
+                         mlir::ValueRange indices, int64_t alignment = 0);
   /// Output position [.., m, n] of flattened `row` and `column`.
   llvm::SmallVector<mlir::Value> outputPosition(mlir::Value row,
                                                 mlir::Value column);
@@ -146,9 +171,12 @@ private:
 /// The main loops. They fill the kernel's body.
 void emitReduceKernel(MatmulEmitter &emitter);
 void emitMmaSyncKernel(MatmulEmitter &emitter);
+void emitMmaStreamKernel(MatmulEmitter &emitter);
 
-/// Bytes of dynamic shared memory that `emitMmaSyncKernel` uses.
+/// Bytes of dynamic shared memory that `emitMmaSyncKernel`
+/// (`emitMmaStreamKernel`) uses.
 int64_t getMmaSyncSharedMemory(const MatmulProblem &problem);
+int64_t getMmaStreamSharedMemory(const MatmulProblem &problem);
 
 } // namespace quantmlir
 

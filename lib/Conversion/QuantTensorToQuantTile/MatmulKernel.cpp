@@ -40,7 +40,7 @@ static FailureOr<MatmulProblem> analyze(ScaledMatmulOp op) {
     return op.emitOpError() << "has no elements to contract";
 
   Type element = problem.lhsElement;
-  bool isMma = schedule.getFamily() == KernelFamily::MmaSync;
+  bool isMma = schedule.getFamily() != KernelFamily::Reduce;
   if (problem.encoding) {
     if (problem.encoding.getLayout() != schedule.getWeights())
       return op.emitOpError()
@@ -57,12 +57,15 @@ static FailureOr<MatmulProblem> analyze(ScaledMatmulOp op) {
              << decoded;
     if (isMma && !problem.hasOneGroup() &&
         problem.getGroup() % FragmentLayout::segmentColumns)
-      return op.emitOpError() << "mma_sync needs groups of a multiple of "
+      return op.emitOpError() << stringifyKernelFamily(schedule.getFamily())
+                              << " needs groups of a multiple of "
                               << FragmentLayout::segmentColumns
                               << " columns, got " << problem.getGroup();
   } else {
-    if (!isMma)
-      return op.emitOpError() << "has plain weights, which reduce cannot read";
+    if (schedule.getFamily() != KernelFamily::MmaSync)
+      return op.emitOpError()
+             << "has plain weights, which "
+             << stringifyKernelFamily(schedule.getFamily()) << " cannot read";
     Type codes = rhs.getElementType();
     if (codes != element ||
         !(element.isBF16() || element.isF16() || element.isInteger(8)))
@@ -71,8 +74,8 @@ static FailureOr<MatmulProblem> analyze(ScaledMatmulOp op) {
              << "of one type, got " << element << " and " << codes;
   }
   if (isMma && !(element.isBF16() || element.isF16() || element.isInteger(8)))
-    return op.emitOpError()
-           << "mma_sync has no path for activations of " << element;
+    return op.emitOpError() << stringifyKernelFamily(schedule.getFamily())
+                            << " has no path for activations of " << element;
   if (!isMma && !(element.isF32() || element.isBF16() || element.isF16()))
     return op.emitOpError()
            << "reduce has no path for activations of " << element;
@@ -143,7 +146,7 @@ FailureOr<KernelCall> quantmlir::buildMatmulKernel(ScaledMatmulOp op,
   if (failed(problem))
     return failure();
   ScheduleAttr schedule = problem->schedule;
-  bool isMma = schedule.getFamily() == KernelFamily::MmaSync;
+  KernelFamily family = schedule.getFamily();
 
   KernelCall call;
   call.ins = getInputs(op, rewriter);
@@ -162,18 +165,20 @@ FailureOr<KernelCall> quantmlir::buildMatmulKernel(ScaledMatmulOp op,
   llvm::raw_string_ostream os(signature);
   op->print(os, OpPrintingFlags().useLocalScope());
   FailureOr<gpu::GPUFuncOp> kernel = table.getOrBuild(
-      op.getLoc(), isMma ? "matmul_mma_sync" : "matmul_reduce", signature,
+      op.getLoc(), ("matmul_" + stringifyKernelFamily(family)).str(), signature,
       parameters, [&](OpBuilder &builder, gpu::GPUFuncOp func) {
         func.setKnownBlockSizeAttr(builder.getDenseI32ArrayAttr(
             {static_cast<int32_t>(schedule.getThreads()), 1, 1}));
-        // One block per SM is enough. Without this, ptxas makes room for eight:
-        // it spills accumulators, or moves loads that should be in flight
-        // together down to their uses.
+        // Without this, ptxas makes room for eight blocks in an SM: it spills
+        // accumulators, or moves loads that should be in flight together down
+        // to their uses.
         func->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
-                      builder.getI32IntegerAttr(1));
+                      builder.getI32IntegerAttr(schedule.getOccupancy()));
         MatmulEmitter emitter(builder, op.getLoc(), *problem, func);
-        if (isMma)
+        if (family == KernelFamily::MmaSync)
           emitMmaSyncKernel(emitter);
+        else if (family == KernelFamily::MmaStream)
+          emitMmaStreamKernel(emitter);
         else
           emitReduceKernel(emitter);
         return success();
@@ -197,10 +202,13 @@ FailureOr<KernelCall> quantmlir::buildMatmulKernel(ScaledMatmulOp op,
   call.grid = {weightBlocks, rowBlocks,
                arith::ConstantIndexOp::create(rewriter, loc, 1)};
   // A block a row: only the first dimension of a grid exceeds 65535.
-  if (!isMma)
+  if (family == KernelFamily::Reduce)
     std::swap(call.grid[0], call.grid[1]);
   call.block = {schedule.getThreads(), 1, 1};
-  if (isMma)
+  if (family == KernelFamily::MmaSync)
     call.dynamicSharedMemory = getMmaSyncSharedMemory(*problem);
+  else if (family == KernelFamily::MmaStream)
+    call.dynamicSharedMemory = getMmaStreamSharedMemory(*problem);
+  call.dependentLaunch = schedule.getDependentLaunch();
   return call;
 }

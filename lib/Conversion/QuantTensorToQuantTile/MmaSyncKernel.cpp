@@ -60,11 +60,8 @@ private:
   void compute(const Weights &weights, Value stage,
                SmallVector<Value> &accumulators);
   Value zeroPointPair(Value zeroPoint);
-  Value mma(ArrayRef<Value> a, ArrayRef<Value> bRegisters, ArrayRef<Value> c);
   void reduceWarps(SmallVector<Value> &accumulators, Value shared);
   void finish(ArrayRef<Value> accumulators);
-
-  Value operand(Value word);
 
   MatmulEmitter &b;
   const MatmulProblem &problem;
@@ -74,7 +71,7 @@ private:
   /// columns of a stage that a warp sums, and columns between two changes of
   /// the scale.
   int64_t rowTiles, columnTiles, warpK, unit;
-  Type accumulatorType, resultType;
+  Type accumulatorType;
   Value warpM, warpN, warpAlongK, firstM, firstN;
   /// One past the last row of activations of this block's product.
   Value limitM;
@@ -88,9 +85,7 @@ MmaSyncKernel::MmaSyncKernel(MatmulEmitter &b)
       columnTiles(schedule.getTileM() / schedule.getWarpsM() / 8),
       warpK(schedule.getTileK() / schedule.getWarpsK()),
       unit(problem.hasOneGroup() ? warpK : std::gcd(problem.getGroup(), warpK)),
-      accumulatorType(problem.accumulator),
-      resultType(LLVM::LLVMStructType::getLiteral(
-          b.getContext(), SmallVector<Type>(4, problem.accumulator))) {}
+      accumulatorType(problem.accumulator) {}
 
 //===----------------------------------------------------------------------===//
 // Weights in registers
@@ -168,13 +163,6 @@ Value MmaSyncKernel::zeroPointPair(Value zeroPoint) {
       arith::TruncFOp::create(b, problem.lhsElement, value));
 }
 
-/// A register as the type that mma.sync takes: pairs of f16, words otherwise.
-Value MmaSyncKernel::operand(Value word) {
-  if (problem.lhsElement.isF16())
-    return b.bitcast(VectorType::get({2}, b.getF16Type()), word);
-  return b.bitcast(b.getI32Type(), word);
-}
-
 SmallVector<Value> MmaSyncKernel::decodeStep(const Weights &weights,
                                              int64_t rowTile, int64_t segment,
                                              int64_t step) {
@@ -197,7 +185,7 @@ SmallVector<Value> MmaSyncKernel::decodeStep(const Weights &weights,
         value = arith::TruncFOp::create(b, pair, value);
       }
     }
-    registers.push_back(operand(value));
+    registers.push_back(b.mmaOperand(value));
   }
   return registers;
 }
@@ -205,29 +193,6 @@ SmallVector<Value> MmaSyncKernel::decodeStep(const Weights &weights,
 //===----------------------------------------------------------------------===//
 // Main loop
 //===----------------------------------------------------------------------===//
-
-Value MmaSyncKernel::mma(ArrayRef<Value> a, ArrayRef<Value> bRegisters,
-                         ArrayRef<Value> c) {
-  using NVVM::MMATypes;
-  std::optional<std::array<MMATypes, 2>> types;
-  std::optional<NVVM::MMAIntOverflow> overflow;
-  if (isInteger) {
-    auto type = [](bool isUnsigned) {
-      return isUnsigned ? MMATypes::u8 : MMATypes::s8;
-    };
-    quant_tensor::ScaledMatmulOp op = problem.op;
-    types = {type(op.getRhsUnsigned()), type(op.getLhsUnsigned())};
-    overflow = NVVM::MMAIntOverflow::wrapped;
-  } else {
-    MMATypes type = problem.lhsElement.isF16() ? MMATypes::f16 : MMATypes::bf16;
-    types = {type, type};
-  }
-  return NVVM::MmaOp::create(b, resultType, a, bRegisters, c,
-                             {16, 8, isInteger ? 32 : 16},
-                             /*b1Op=*/std::nullopt, overflow, types,
-                             std::array<NVVM::MMALayout, 2>{
-                                 NVVM::MMALayout::row, NVVM::MMALayout::col});
-}
 
 void MmaSyncKernel::compute(const Weights &weights, Value stage,
                             SmallVector<Value> &accumulators) {
@@ -258,8 +223,9 @@ void MmaSyncKernel::compute(const Weights &weights, Value stage,
         if (!rhsTile)
           a[r].push_back(decodeStep(weights, r, s, i));
         else
-          a[r].push_back({operand(low[2 * i]), operand(high[2 * i]),
-                          operand(low[2 * i + 1]), operand(high[2 * i + 1])});
+          a[r].push_back({b.mmaOperand(low[2 * i]), b.mmaOperand(high[2 * i]),
+                          b.mmaOperand(low[2 * i + 1]),
+                          b.mmaOperand(high[2 * i + 1])});
       }
     }
     for (int64_t c = 0; c < columnTiles; ++c) {
@@ -267,10 +233,11 @@ void MmaSyncKernel::compute(const Weights &weights, Value stage,
       for (int64_t i = 0; i < steps; ++i)
         for (int64_t r = 0; r < rowTiles; ++r) {
           auto sum = MutableArrayRef(sums).slice((r * columnTiles + c) * 4, 4);
-          Value result = mma(
-              a[r][i], {operand(words[2 * i]), operand(words[2 * i + 1])}, sum);
-          for (int64_t e = 0; e < 4; ++e)
-            sum[e] = LLVM::ExtractValueOp::create(b, result, e);
+          llvm::copy(b.mma(a[r][i],
+                           {b.mmaOperand(words[2 * i]),
+                            b.mmaOperand(words[2 * i + 1])},
+                           sum),
+                     sum.begin());
         }
     }
     if (!scales || (s + 1) * kSegment % unit)

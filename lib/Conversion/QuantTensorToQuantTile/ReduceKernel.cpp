@@ -73,36 +73,10 @@ Value ReduceKernel::groupOf(Value column) {
 }
 
 Value ReduceKernel::loadActivations(Value firstColumn, bool guarded) {
-  Type element = problem.lhsElement;
-  auto vector = VectorType::get({kRun}, element);
-  Value row = b.mul(rowM, problem.k);
-  auto toF32 = [&](Value values) -> Value {
-    auto type = VectorType::get({kRun}, f32);
-    if (element == f32)
-      return values;
-    return arith::ExtFOp::create(b, type, values);
-  };
-  int64_t bytes = std::max<int64_t>(schedule.getCopy(),
-                                    element.getIntOrFloatBitWidth() / 8);
-  if (!guarded)
-    return toF32(b.load(vector, b.lhs, b.add(row, firstColumn), bytes));
-  Value zero = b.floatConstant(element, 0.0);
-  if (problem.k % kRun == 0) {
-    Value inside = b.less(firstColumn, b.index(problem.k));
-    Value column = b.select(inside, firstColumn, b.index(0));
-    Value values = b.load(vector, b.lhs, b.add(row, column), bytes);
-    return toF32(b.select(inside, values, b.floatConstant(vector, 0.0)));
-  }
-  Value values = b.floatConstant(vector, 0.0);
-  for (int64_t i = 0; i < kRun; ++i) {
-    Value column = b.add(firstColumn, i);
-    Value inside = b.less(column, b.index(problem.k));
-    Value safe = b.select(inside, column, b.index(0));
-    Value value = b.load(element, b.lhs, b.add(row, safe));
-    values =
-        vector::InsertOp::create(b, b.select(inside, value, zero), values, i);
-  }
-  return toF32(values);
+  Value values = b.loadActivations(rowM, firstColumn, guarded);
+  if (problem.lhsElement == f32)
+    return values;
+  return arith::ExtFOp::create(b, VectorType::get({kRun}, f32), values);
 }
 
 ReduceKernel::Tile ReduceKernel::loadTile(Value column, bool guarded) {

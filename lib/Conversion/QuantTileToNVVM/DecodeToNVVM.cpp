@@ -23,9 +23,9 @@ constexpr unsigned kAndXor = 0x6a; // (a & b) ^ c
 /// Emits the decode of one pair.
 class PairDecoder {
 public:
-  PairDecoder(OpBuilder &builder, Location loc, VectorType type)
+  PairDecoder(OpBuilder &builder, Location loc, VectorType type, bool biased)
       : builder(builder), loc(loc), type(type),
-        bf16(type.getElementType().isBF16()) {}
+        bf16(type.getElementType().isBF16()), biased(biased) {}
 
   /// Two codes of a narrow integer storage, at bits 0 and 16 of `word`.
   Value decodeNarrow(Value word, IntegerType storage) {
@@ -34,57 +34,54 @@ public:
     // A signed code with its top bit flipped is the code plus half the range.
     uint32_t half = storage.isUnsigned() ? 0 : 1u << (width - 1);
     Value raw = lop3(word, both(mask), both(magic() | half), kAndXor);
+    if (biased)
+      return floats(raw);
     return subtract(floats(raw), magicValue() + half);
   }
 
-  /// Bytes `2 pair`, `2 pair + 1` of `word`, each an integer code.
-  Value decodeByte(Value word, unsigned pair, IntegerType storage) {
-    if (!bf16) {
-      // The mantissa of f16 holds all eight bits.
-      Value bytes = spread(word, pair);
-      uint32_t half = storage.isUnsigned() ? 0 : 0x80;
-      Value raw = lop3(bytes, both(0xff), both(magic() | half), kAndXor);
-      return subtract(floats(raw), magicValue() + half);
-    }
-    // bf16 has room for seven: the top bit goes where it doubles 128 to 256.
-    Value bytes = spread(word, pair);
-    Value low = floats(lop3(bytes, both(0x7f), both(magic()), kAndOr));
-    Value top = floats(lop3(bytes, both(0x80), both(magic()), kAndOr));
-    if (!storage.isUnsigned())
+  /// Two bytes, at bits 0 and 16 of `word`, to bf16: its mantissa has room for
+  /// seven bits, so the top bit goes where it doubles 128 to 256.
+  Value decodeByte(Value word, IntegerType storage) {
+    Value low = floats(lop3(word, both(0x7f), both(magic()), kAndOr));
+    if (!storage.isUnsigned()) {
       // (128 + low) - (128 + 128 top) = low - 128 top
+      Value top = floats(lop3(word, both(0x80), both(magic()), kAndOr));
       return LLVM::FSubOp::create(builder, loc, low, top);
+    }
+    if (biased) {
+      // (128 + low) - (256 - 128 top) = code - 128
+      Value bottom =
+          floats(lop3(word, both(0x80), both(magic() | 0x80), kAndXor));
+      return LLVM::FSubOp::create(builder, loc, low, bottom);
+    }
     // (128 + low - 256) + (128 + 128 top) = low + 128 top
+    Value top = floats(lop3(word, both(0x80), both(magic()), kAndOr));
     return LLVM::FAddOp::create(builder, loc, subtract(low, 256.0), top);
   }
 
   /// Float codes with `exponent` and `mantissa` bits and the given bias, at
-  /// bits 0 and 16 of `word`: their fields are moved into place, where they
-  /// mean the value times a power of two, subnormals included.
-  Value decodeFloat(Value word, unsigned exponent, unsigned mantissa,
+  /// bits `first` and `first + 16` of `word`: their fields are moved into
+  /// place, where they mean the value times a power of two, subnormals
+  /// included.
+  Value decodeFloat(Value word, int first, int exponent, int mantissa,
                     int bias) {
-    unsigned width = 1 + exponent + mantissa;
-    unsigned shift = (bf16 ? 7 : 10) - mantissa;
+    int width = 1 + exponent + mantissa;
+    int shift = (bf16 ? 7 : 10) - mantissa;
     uint32_t fields = ((1u << (width - 1)) - 1) << shift;
-    Value magnitude = binary<LLVM::ShlOp>(word, constant(shift));
-    Value sign = binary<LLVM::ShlOp>(word, constant(16 - width));
+    Value magnitude = moveUp(word, shift - first);
+    Value sign = moveUp(word, 16 - width - first);
     Value raw = lop3(magnitude, both(fields),
                      binary<LLVM::AndOp>(sign, both(0x8000)), kAndOr);
     double factor = std::ldexp(1.0, (bf16 ? 127 : 15) - bias);
     return LLVM::FMulOp::create(builder, loc, floats(raw), splat(factor));
   }
 
-  /// Bytes `2 pair` and `2 pair + 1` of `word` at bits 0 and 16.
-  Value spread(Value word, unsigned pair) {
-    // Selector nibbles, lowest byte first; 4 is a byte of the zero operand.
-    uint32_t selector = pair == 0 ? 0x4140 : 0x4342;
-    return NVVM::PermuteOp::create(builder, loc, builder.getI32Type(), word,
-                                   constant(0), constant(selector),
-                                   NVVM::PermuteMode::DEFAULT);
-  }
-
-  /// `word` shifted so that the pair's codes start at bits 0 and 16.
-  Value shift(Value word, unsigned bits) {
-    return bits ? binary<LLVM::LShrOp>(word, constant(bits)) : word;
+  /// `word` moved up by `bits`, down where that is negative.
+  Value moveUp(Value word, int bits) {
+    if (bits == 0)
+      return word;
+    return bits > 0 ? binary<LLVM::ShlOp>(word, constant(bits))
+                    : binary<LLVM::LShrOp>(word, constant(-bits));
   }
 
 private:
@@ -120,23 +117,26 @@ private:
   Location loc;
   VectorType type;
   bool bf16;
+  /// Leave `DecodeOp::getBias` on the values.
+  bool biased;
 };
 
 } // namespace
 
 Value quantmlir::emitDecode(OpBuilder &builder, Location loc, Value word,
-                            unsigned pair, Type storage, VectorType type) {
-  PairDecoder decoder(builder, loc, type);
-  unsigned width = storage.getIntOrFloatBitWidth();
+                            unsigned pair, Type storage, VectorType type,
+                            bool biased) {
+  PairDecoder decoder(builder, loc, type, biased);
+  int width = storage.getIntOrFloatBitWidth(), first = pair * width;
   if (auto integer = dyn_cast<IntegerType>(storage)) {
-    if (width == 8)
-      return decoder.decodeByte(word, pair, integer);
-    return decoder.decodeNarrow(decoder.shift(word, pair * width), integer);
+    Value codes = decoder.moveUp(word, -first);
+    if (width == 8 && type.getElementType().isBF16())
+      return decoder.decodeByte(codes, integer);
+    return decoder.decodeNarrow(codes, integer);
   }
   if (isa<Float4E2M1FNType>(storage))
-    return decoder.decodeFloat(decoder.shift(word, pair * width), 2, 1, 1);
-  Value bytes = decoder.spread(word, pair);
+    return decoder.decodeFloat(word, first, 2, 1, 1);
   if (isa<Float8E5M2Type>(storage))
-    return decoder.decodeFloat(bytes, 5, 2, 15);
-  return decoder.decodeFloat(bytes, 4, 3, 7);
+    return decoder.decodeFloat(word, first, 5, 2, 15);
+  return decoder.decodeFloat(word, first, 4, 3, 7);
 }

@@ -8,10 +8,11 @@
 namespace quantmlir {
 
 /// Emits the instructions of `quant_tile.decode`: pair `pair` of `word`, whose
-/// codes are `storage`, as a vector of type `type`.
+/// codes are `storage`, as a vector of type `type`, with `DecodeOp::getBias`
+/// left on it where `biased`.
 mlir::Value emitDecode(mlir::OpBuilder &builder, mlir::Location loc,
                        mlir::Value word, unsigned pair, mlir::Type storage,
-                       mlir::VectorType type);
+                       mlir::VectorType type, bool biased);
 
 } // namespace quantmlir
 

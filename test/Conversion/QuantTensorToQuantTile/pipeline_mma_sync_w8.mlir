@@ -1,14 +1,14 @@
 // RUN: quant-opt %s --pass-pipeline="builtin.module(convert-quant-tensor-to-quant-tile,symbol-dce,gpu.module(canonicalize,cse,convert-nvgpu-to-nvvm,convert-scf-to-cf,convert-gpu-to-nvvm,convert-nvvm-to-llvm,reconcile-unrealized-casts),nvvm-attach-target{chip=sm_90a features=+ptx80 O=3},gpu-module-to-binary{format=isa})" \
 // RUN:   | FileCheck %s --check-prefix=PTX
 
-// int8 weights for bf16 activations: one prmt spreads two codes, two lop3 and
-// a packed subtraction make them floats.
+// int8 weights for bf16 activations: two lop3 and a packed subtraction make two
+// codes, which lie 16 bits apart, floats.
 
 #w8 = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32, layout = <fragment, tile = [16, 32]>}>
 
 // PTX: .entry matmul_mma_sync_0
-// PTX: prmt.b32
-// PTX: lop3.b32
+// PTX-COUNT-2: lop3.b32
+// PTX: sub.rn.bf16x2
 // PTX: mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32
 // PTX-NOT: .extern .func
 func.func private @m8(%x: tensor<?x4096xbf16>, %w: tensor<4096x4096xbf16, #w8>, %bias : tensor<4096xf32>, %init: tensor<?x4096xbf16>) -> tensor<?x4096xbf16> {

@@ -29,11 +29,34 @@ gpu.module @m {
   }
 
   // CHECK-LABEL: llvm.func @int8
-  // CHECK: nvvm.prmt
+  // CHECK: llvm.lshr
   // CHECK-COUNT-2: quant_tile.lop3 {{.*}} table 234
   // CHECK: llvm.fsub %{{.*}} : vector<2xbf16>
   func.func @int8(%w: i32) -> vector<2xbf16> {
     %v = quant_tile.decode %w[1] storage(i8) : vector<2xbf16>
+    return %v : vector<2xbf16>
+  }
+
+  // The kernel takes the bias away from the sum.
+  // CHECK-LABEL: llvm.func @biased
+  // CHECK: llvm.lshr
+  // CHECK: quant_tile.lop3 {{.*}} table 106
+  // CHECK-NOT: llvm.fsub
+  // CHECK: llvm.return
+  func.func @biased(%w: i32) -> vector<2xbf16> {
+    %v = quant_tile.decode %w[1] biased storage(i4) : vector<2xbf16>
+    return %v : vector<2xbf16>
+  }
+
+  // code - 128 needs one subtraction, code itself two.
+  // CHECK-LABEL: llvm.func @biased_uint8
+  // CHECK: quant_tile.lop3 {{.*}} table 234
+  // CHECK: quant_tile.lop3 {{.*}} table 106
+  // CHECK: llvm.fsub
+  // CHECK-NOT: llvm.f{{add|sub}}
+  // CHECK: llvm.return
+  func.func @biased_uint8(%w: i32) -> vector<2xbf16> {
+    %v = quant_tile.decode %w[0] biased storage(ui8) : vector<2xbf16>
     return %v : vector<2xbf16>
   }
 

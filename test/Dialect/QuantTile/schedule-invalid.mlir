@@ -1,7 +1,7 @@
 // RUN: quant-opt %s -split-input-file -verify-diagnostics
 
-// expected-error @below {{unknown kernel family 'wgmma', expected plain, reduce or mma_sync}}
-module attributes {quant_tile.s = #quant_tile.schedule<wgmma, chip = "sm_90a">} {}
+// expected-error @below {{unknown kernel family 'magic', expected plain, reduce, mma_sync or mma_stream}}
+module attributes {quant_tile.s = #quant_tile.schedule<magic, chip = "sm_90a">} {}
 
 // -----
 
@@ -10,7 +10,7 @@ module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, tile = [8, 16, 
 
 // -----
 
-// expected-error @below {{unknown schedule field 'tiles', expected one of: chip, tile, warps, stages, copy, split_k, weights, max_m, contract}}
+// expected-error @below {{unknown schedule field 'tiles', expected one of: chip, tile, warps, stages, copy, split_k, weights, max_m, contract, dependent_launch, occupancy}}
 module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, chip = "sm_80", tiles = [8, 16, 64]>} {}
 
 // -----
@@ -97,6 +97,41 @@ module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, chip = "sm_80",
 
 // expected-error @below {{mma_sync needs at least 2 stages, got 1}}
 module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, chip = "sm_80", tile = [8, 16, 32], warps = [1, 1, 1], stages = 1>} {}
+
+// -----
+
+// expected-error @below {{reduce has no dependent launch, only mma_stream does}}
+module attributes {quant_tile.s = #quant_tile.schedule<reduce, chip = "sm_90a", tile = [1, 16, 64], warps = [1, 1, 1], stages = 2, weights = <fragment, tile = [16, 64]>, dependent_launch = true>} {}
+
+// -----
+
+// expected-error @below {{mma_sync has no occupancy to choose, only mma_stream has}}
+module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, chip = "sm_80", tile = [8, 16, 32], warps = [1, 1, 1], stages = 2, occupancy = 2>} {}
+
+// -----
+
+// expected-error @below {{expected true or false, got maybe}}
+module attributes {quant_tile.s = #quant_tile.schedule<mma_stream, chip = "sm_80", dependent_launch = maybe>} {}
+
+// -----
+
+// expected-error @below {{occupancy must be in [1, 32], got 0}}
+module attributes {quant_tile.s = #quant_tile.schedule<mma_stream, chip = "sm_80", tile = [8, 16, 64], warps = [1, 1, 1], stages = 2, weights = <fragment, tile = [16, 64]>, occupancy = 0>} {}
+
+// -----
+
+// expected-error @below {{mma_stream reads weights in fragment layout}}
+module attributes {quant_tile.s = #quant_tile.schedule<mma_stream, chip = "sm_80", tile = [8, 16, 64], warps = [1, 1, 1], stages = 2>} {}
+
+// -----
+
+// expected-error @below {{mma_stream computes up to 32 rows of activations in each warp, so tile m is at most 32 and warps have m = 1}}
+module attributes {quant_tile.s = #quant_tile.schedule<mma_stream, chip = "sm_80", tile = [64, 16, 64], warps = [1, 1, 1], stages = 2, weights = <fragment, tile = [16, 64]>>} {}
+
+// -----
+
+// expected-error @below {{tile n = 16 does not give each of 2 warps a multiple of 16 columns}}
+module attributes {quant_tile.s = #quant_tile.schedule<mma_stream, chip = "sm_80", tile = [8, 16, 64], warps = [1, 2, 1], stages = 2, weights = <fragment, tile = [16, 64]>>} {}
 
 // -----
 

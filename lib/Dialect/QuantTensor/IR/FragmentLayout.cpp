@@ -70,25 +70,14 @@ FragmentPosition FragmentLayout::getPosition(int64_t row,
   int64_t segment = c / segmentColumns;
   int64_t t = c % segmentColumns / runColumns;
   int64_t step = c % runColumns / 4, k = c % 4;
-  int64_t word, bit;
-  if (width == 8) {
-    word = 2 * step + h;
-    bit = 8 * k;
-  } else {
-    int64_t pairsPerWord = 16 / width;
-    int64_t pair = 4 * step + 2 * (k / 2) + h;
-    word = pair / pairsPerWord;
-    bit = width * (pair % pairsPerWord) + 16 * (k % 2);
-  }
-  int64_t laneWord = segment * getWordsPerSegment() + word;
+  auto [laneWord, pair] = getRegister(segment, step, 2 * (k / 2) + h);
+  int64_t bit = width * pair + 16 * (k % 2);
   return {row / rows, column / columns, getWordIndex(4 * g + t, laneWord), bit};
 }
 
 std::pair<int64_t, int64_t>
 FragmentLayout::getRegister(int64_t segment, int64_t step, int64_t p) const {
   int64_t first = segment * getWordsPerSegment();
-  if (width == 8)
-    return {first + 2 * step + p % 2, p / 2};
   int64_t pairsPerWord = 16 / width;
   int64_t pair = 4 * step + p;
   return {first + pair / pairsPerWord, pair % pairsPerWord};
@@ -103,18 +92,12 @@ AffineMap FragmentLayout::getSlotMap(int64_t slot, MLIRContext *context) const {
   AffineExpr g = lane.floorDiv(4), t = lane % 4;
   AffineExpr segment = laneWord.floorDiv(getWordsPerSegment());
   AffineExpr inSegment = laneWord % getWordsPerSegment();
-  AffineExpr h, column; // of the eight columns of the lane's run
-  if (width == 8) {
-    h = inSegment % 2;
-    column = inSegment.floorDiv(2) * 4 + slot;
-  } else {
-    int64_t pairsPerWord = 16 / width;
-    int64_t half = slot / pairsPerWord, pair = slot % pairsPerWord;
-    // A word holds whole steps, so that register and half are constants.
-    h = getAffineConstantExpr(pair % 2, context);
-    column = inSegment * (pairsPerWord / 4 * 4) + (pair / 4) * 4 +
-             (pair % 4 / 2) * 2 + half;
-  }
+  // Of each two pairs of a word, which have the same columns, the first is row
+  // g and the second row g + 8.
+  int64_t pairsPerWord = 16 / width;
+  int64_t half = slot / pairsPerWord, pair = slot % pairsPerWord;
+  AffineExpr h = getAffineConstantExpr(pair % 2, context);
+  AffineExpr column = inSegment * pairsPerWord + (pair / 2 * 2 + half);
   return AffineMap::get(3, 0,
                         {tileRow * rows + g + h * 8,
                          tileColumn * columns + segment * segmentColumns +
@@ -130,16 +113,10 @@ AffineMap FragmentLayout::getPositionMap(MLIRContext *context) const {
   AffineExpr segment = c.floorDiv(segmentColumns);
   AffineExpr t = (c % segmentColumns).floorDiv(runColumns);
   AffineExpr step = (c % runColumns).floorDiv(4), k = c % 4;
-  AffineExpr word, bit;
-  if (width == 8) {
-    word = step * 2 + h;
-    bit = k * 8;
-  } else {
-    int64_t pairsPerWord = 16 / width;
-    AffineExpr pair = step * 4 + k.floorDiv(2) * 2 + h;
-    word = pair.floorDiv(pairsPerWord);
-    bit = (pair % pairsPerWord) * width + (k % 2) * 16;
-  }
+  int64_t pairsPerWord = 16 / width;
+  AffineExpr pair = step * 4 + k.floorDiv(2) * 2 + h;
+  AffineExpr word = pair.floorDiv(pairsPerWord);
+  AffineExpr bit = (pair % pairsPerWord) * width + (k % 2) * 16;
   int64_t vector = getVectorWords();
   AffineExpr laneWord = segment * getWordsPerSegment() + word;
   AffineExpr lane = g * 4 + t;

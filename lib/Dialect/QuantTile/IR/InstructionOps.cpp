@@ -25,6 +25,21 @@ bool DecodeOp::isSupported(Type storage, Type element) {
   return isa<Float8E4M3FNType, Float8E5M2Type, Float4E2M1FNType>(storage);
 }
 
+double DecodeOp::getBias(Type storage, Type element) {
+  auto integer = dyn_cast<IntegerType>(storage);
+  if (!integer)
+    return 0.0;
+  unsigned width = integer.getWidth();
+  double half = integer.isUnsigned() ? 0.0 : double(1u << (width - 1));
+  if (element.isF16())
+    return 1024.0 + half;
+  // Eight bits do not fit into bf16's mantissa: signed codes come out exact,
+  // and unsigned ones would take one subtraction more than they take here.
+  if (width == 8)
+    return integer.isUnsigned() ? -128.0 : 0.0;
+  return 128.0 + half;
+}
+
 LogicalResult DecodeOp::verify() {
   Type storage = getStorage();
   if (!isSupported(storage, getType().getElementType()))
@@ -35,6 +50,9 @@ LogicalResult DecodeOp::verify() {
   if (getPair() >= pairs)
     return emitOpError() << "a word of " << storage << " has " << pairs
                          << " pairs, got pair " << getPair();
+  if (getBiased() && getBias(storage, getType().getElementType()) == 0.0)
+    return emitOpError() << "storage " << storage << " has no bias in "
+                         << getType().getElementType();
   return success();
 }
 

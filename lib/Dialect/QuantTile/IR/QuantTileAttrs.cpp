@@ -98,12 +98,12 @@ ContractAttr ScheduleAttr::getContractOrExact() const {
 ScheduleAttr ScheduleAttr::withMaxM(int64_t maxM) const {
   return get(getContext(), getFamily(), getChip(), getTile(), getWarps(),
              getStages(), getCopy(), getSplitK(), getWeights(), maxM,
-             getContract());
+             getContract(), getDependentLaunch(), getOccupancy());
 }
 
-static constexpr StringRef scheduleKeys[] = {"chip",    "tile",  "warps",
-                                             "stages",  "copy",  "split_k",
-                                             "weights", "max_m", "contract"};
+static constexpr StringRef scheduleKeys[] = {
+    "chip",    "tile",  "warps",    "stages",           "copy",     "split_k",
+    "weights", "max_m", "contract", "dependent_launch", "occupancy"};
 
 Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
   SMLoc loc = parser.getCurrentLocation();
@@ -112,15 +112,17 @@ Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
     return {};
   std::optional<KernelFamily> family = symbolizeKernelFamily(keyword);
   if (!family) {
-    parser.emitError(loc) << "unknown kernel family '" << keyword
-                          << "', expected plain, reduce or mma_sync";
+    parser.emitError(loc)
+        << "unknown kernel family '" << keyword
+        << "', expected plain, reduce, mma_sync or mma_stream";
     return {};
   }
   StringAttr chip;
   SmallVector<int64_t> tile, warps;
-  int64_t stages = 0, copy = 16, splitK = 1, maxM = 0;
+  int64_t stages = 0, copy = 16, splitK = 1, maxM = 0, occupancy = 1;
   LayoutAttr weights;
   ContractAttr contract;
+  bool dependentLaunch = false;
   if (succeeded(parser.parseOptionalComma()) &&
       parseFields(parser, "schedule", scheduleKeys,
                   [&](StringRef key) -> ParseResult {
@@ -134,10 +136,13 @@ Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
                       return parser.parseCustomAttributeWithFallback(weights);
                     if (key == "contract")
                       return parser.parseCustomAttributeWithFallback(contract);
+                    if (key == "dependent_launch")
+                      return parseBoolean(parser, dependentLaunch);
                     return parser.parseInteger(key == "stages"    ? stages
                                                : key == "copy"    ? copy
                                                : key == "split_k" ? splitK
-                                                                  : maxM);
+                                               : key == "max_m"   ? maxM
+                                                                  : occupancy);
                   }))
     return {};
   if (parser.parseGreater())
@@ -151,7 +156,7 @@ Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
     weights = {};
   return getChecked([&] { return parser.emitError(loc); }, parser.getContext(),
                     *family, chip, tile, warps, stages, copy, splitK, weights,
-                    maxM, contract);
+                    maxM, contract, dependentLaunch, occupancy);
 }
 
 void ScheduleAttr::print(AsmPrinter &printer) const {
@@ -182,6 +187,10 @@ void ScheduleAttr::print(AsmPrinter &printer) const {
     printer << ", contract = ";
     printer.printStrippedAttrOrType(getContract());
   }
+  if (getDependentLaunch())
+    printer << ", dependent_launch = true";
+  if (getOccupancy() != 1)
+    printer << ", occupancy = " << getOccupancy();
   printer << '>';
 }
 
@@ -237,20 +246,42 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                    ArrayRef<int64_t> warps, int64_t stages,
                                    int64_t copy, int64_t splitK,
                                    LayoutAttr weights, int64_t maxM,
-                                   ContractAttr contract) {
+                                   ContractAttr contract, bool dependentLaunch,
+                                   int64_t occupancy) {
   if (!chip || chip.getValue().empty())
     return emitError() << "a schedule needs a chip";
   if (maxM < 0)
     return emitError() << "max_m must not be negative, got " << maxM;
   if (family == KernelFamily::Plain) {
     if (!tile.empty() || !warps.empty() || stages || copy != 16 ||
-        splitK != 1 || weights)
+        splitK != 1 || weights || dependentLaunch || occupancy != 1)
       return emitError() << "a plain schedule has a chip only";
     return success();
   }
   if (failed(verifyTiled(emitError, family, tile, warps, stages, copy, splitK,
                          weights)))
     return failure();
+  if (dependentLaunch && family != KernelFamily::MmaStream)
+    return emitError() << stringifyKernelFamily(family)
+                       << " has no dependent launch, only mma_stream does";
+  if (occupancy != 1 && family != KernelFamily::MmaStream)
+    return emitError() << stringifyKernelFamily(family)
+                       << " has no occupancy to choose, only mma_stream has";
+  if (family == KernelFamily::MmaStream) {
+    if (occupancy < 1 || occupancy > 32)
+      return emitError() << "occupancy must be in [1, 32], got " << occupancy;
+    if (!weights)
+      return emitError() << "mma_stream reads weights in fragment layout";
+    if (tile[0] > 32 || warps[0] != 1)
+      return emitError() << "mma_stream computes up to 32 rows of activations "
+                            "in each warp, so tile m is at most 32 and warps "
+                            "have m = 1";
+    if (tile[1] % (FragmentLayout::rows * warps[1]))
+      return emitError() << "tile n = " << tile[1] << " does not give each of "
+                         << warps[1] << " warps a multiple of "
+                         << FragmentLayout::rows << " columns";
+    return success();
+  }
   if (family == KernelFamily::Reduce) {
     if (tile[0] != 1 || warps[0] != 1)
       return emitError() << "reduce computes one row of activations, so tile "

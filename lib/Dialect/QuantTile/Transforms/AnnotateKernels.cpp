@@ -23,6 +23,15 @@ struct AnnotateKernels
     for (auto func : getOperation().getOps<LLVM::LLVMFuncOp>()) {
       if (!func->hasAttr(NVVM::NVVMDialect::getKernelFuncAttrName()))
         continue;
+      // LLVM reads memory that nothing in a kernel writes through the read-only
+      // cache. Where another kernel may still be writing when this one starts,
+      // only the loads that say so (`quant_tile.load`) may go there.
+      bool isDependent = func.walk([](NVVM::GriddepcontrolOp) {
+                               return WalkResult::interrupt();
+                             })
+                             .wasInterrupted();
+      if (isDependent)
+        continue;
       for (auto [index, type] : llvm::enumerate(func.getArgumentTypes()))
         if (isa<LLVM::LLVMPointerType>(type))
           func.setArgAttr(index, LLVM::LLVMDialect::getNoAliasAttrName(),

@@ -44,16 +44,11 @@ struct FragmentPosition {
 /// each lane: one m16n8k16 step, or half of one m16n8k32 step.
 ///
 /// The codes of a lane are `wordsPerLane` words of 32 bits, segment after
-/// segment:
-///
-/// - width 8: word `2 i + h` of a segment is row `g + 8 h`, columns
-///   `4 i .. 4 i + 3`, one byte each, first column lowest: the four A
-///   registers of m16n8k32 in order.
-/// - widths 2, 4: register `p = 2 j + h` of step `i` is row `g + 8 h`, columns
-///   `4 i + 2 j` and `4 i + 2 j + 1`. The first column is in the low half of
-///   a word and the second 16 bits above it, so that one `lop3` makes a pair
-///   of 16-bit floats. Registers of a word follow each other from bit 0; a
-///   word holds one step at width 4, both at width 2.
+/// segment. Register `p = 2 j + h` of step `i` is row `g + 8 h`, columns
+/// `4 i + 2 j` and `4 i + 2 j + 1`. The first column is in the low half of a
+/// word and the second 16 bits above it, so that one `lop3` makes a pair of
+/// 16-bit floats. Registers of a word follow each other from bit 0; a word
+/// holds half a step at width 8, one at width 4, both at width 2.
 ///
 /// Within a tile, lanes interleave by `vectorWords` words, so that a warp
 /// reads consecutive vectors of up to 16 bytes.
@@ -110,7 +105,8 @@ public:
   std::pair<int64_t, int64_t> getRegister(int64_t segment, int64_t step,
                                           int64_t p) const;
 
-  /// First bit of slot `slot` of a word.
+  /// First bit of slot `slot` of a word: the low codes of all pairs come before
+  /// the high ones.
   int64_t getSlotBit(int64_t slot) const { return slot * width; }
 
   /// (tileRow, tileColumn, word) -> (row, column) of the code in slot `slot`

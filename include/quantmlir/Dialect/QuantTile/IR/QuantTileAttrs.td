@@ -20,7 +20,8 @@ def QuantTile_KernelFamily : I32EnumAttr<"KernelFamily",
     "which main loop computes a contraction", [
       I32EnumAttrCase<"Plain", 0, "plain">,
       I32EnumAttrCase<"Reduce", 1, "reduce">,
-      I32EnumAttrCase<"MmaSync", 2, "mma_sync">
+      I32EnumAttrCase<"MmaSync", 2, "mma_sync">,
+      I32EnumAttrCase<"MmaStream", 4, "mma_stream">
     ]> {
   let cppNamespace = "::quantmlir::quant_tile";
   let genSpecializedAttr = 0;
@@ -69,16 +70,18 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
 
     | field | meaning | default |
     |---|---|---|
-    | family | `reduce`: CUDA cores, one row of activations at a time; `mma_sync`: tensor cores, `mma.sync`; `plain`: the reference lowering | required |
+    | family | `reduce`: CUDA cores, one row of activations at a time; `mma_sync`: tensor cores, `mma.sync`; `mma_stream`: the same for few rows of activations, encoded weights streaming from global memory through registers; `plain`: the reference lowering | required |
     | `chip` | the target it was chosen for | required |
     | `tile` | [m, n, k] of one block's step: rows of activations, rows of weights, columns of both | required |
     | `warps` | how the block's warps divide `tile`; along k each warp sums its own columns | required |
-    | `stages` | `mma_sync`: slots of the shared-memory ring; `reduce`: weight tiles in flight per warp | required |
+    | `stages` | `mma_sync`: slots of the shared-memory ring; `reduce`: weight tiles in flight per warp; `mma_stream`: steps of weights in flight per warp | required |
     | `copy` | bytes of one activation copy: 16, 8, 4 or, where rows are not aligned, 2 or 1 | 16 |
     | `split_k` | blocks that share one output tile | 1 |
     | `weights` | layout that the kernel reads codes in | row major |
     | `max_m` | largest M that this schedule is for, 0 for any | 0 |
     | `contract` | error bound | exact |
+    | `dependent_launch` | `mma_stream`: start while the kernel before is still running, and ask for weights before it has ended | false |
+    | `occupancy` | `mma_stream`: blocks that registers must leave room for in an SM | 1 |
 
     A `plain` schedule has a chip only.
 
@@ -87,6 +90,9 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
         stages = 4, weights = <fragment, tile = [16, 64]>>
     #quant_tile.schedule<reduce, chip = "sm_80", tile = [1, 16, 512], warps = [1, 1, 8],
         stages = 4, weights = <fragment, tile = [16, 64]>, max_m = 1>
+    #quant_tile.schedule<mma_stream, chip = "sm_90a", tile = [8, 32, 1024], warps = [1, 1, 8],
+        stages = 4, weights = <fragment, tile = [16, 64]>, max_m = 8, dependent_launch = true,
+        occupancy = 2>
     ```
   }];
   let parameters = (ins
@@ -99,7 +105,9 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
     DefaultValuedParameter<"int64_t", "1">:$splitK,
     OptionalParameter<"::quantmlir::quant_tensor::LayoutAttr">:$weights,
     DefaultValuedParameter<"int64_t", "0">:$maxM,
-    OptionalParameter<"::quantmlir::quant_tile::ContractAttr">:$contract);
+    OptionalParameter<"::quantmlir::quant_tile::ContractAttr">:$contract,
+    DefaultValuedParameter<"bool", "false">:$dependentLaunch,
+    DefaultValuedParameter<"int64_t", "1">:$occupancy);
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{

@@ -156,26 +156,40 @@ def QuantTile_DecodeOp : QuantTile_Op<"decode", [Pure]> {
   let description = [{
     The values of two codes of `word`, exact. `storage` says what the codes are;
     `pair` picks which two:
-
-    - widths 2 and 4: the codes at bits `pair * width` and
-      `pair * width + 16`;
-    - width 8: bytes `2 * pair` and `2 * pair + 1`.
-
-    These are the pairs that the fragment layout (`FragmentLayout.h`) makes of
+    the codes at bits `pair * width` and `pair * width + 16`. These are the pairs that the fragment layout (`FragmentLayout.h`) makes of
     neighbouring columns. Integer codes come out as their integer, float codes
     as their value; zero points and scales are the kernel's business. Lowered
     to a few bit operations that build the floats without a conversion.
 
+    `biased` leaves a constant, `getBias`, on each value, which saves the
+    subtraction: a kernel takes it from a whole sum at once.
+
     ```mlir
     %v = quant_tile.decode %word[2] storage(i4) : vector<2xbf16>
+    %b = quant_tile.decode %word[2] biased storage(i4) : vector<2xbf16>
     ```
   }];
-  let arguments = (ins I32:$word, I32Attr:$pair, TypeAttr:$storage);
+  let arguments = (ins I32:$word, I32Attr:$pair, TypeAttr:$storage,
+                       UnitAttr:$biased);
   let results = (outs VectorOfLengthAndType<[2], [BF16, F16]>:$result);
   let assemblyFormat = [{
-    $word `[` $pair `]` `storage` `(` $storage `)` attr-dict `:` type($result)
+    $word `[` $pair `]` (`biased` $biased^)? `storage` `(` $storage `)` attr-dict
+    `:` type($result)
   }];
+  let builders = [
+    OpBuilder<(ins "::mlir::Type":$result, "::mlir::Value":$word,
+                   "uint32_t":$pair, "::mlir::Type":$storage,
+                   CArg<"bool", "false">:$biased), [{
+      build($_builder, $_state, result, word, $_builder.getI32IntegerAttr(pair),
+            ::mlir::TypeAttr::get(storage),
+            biased ? $_builder.getUnitAttr() : ::mlir::UnitAttr());
+    }]>
+  ];
   let extraClassDeclaration = [{
+    /// What a biased decode of `storage` to `element` adds to each value; 0
+    /// where there is no cheaper way than to decode exactly. A power of two
+    /// plus half the range of signed codes, exact in `element`.
+    static double getBias(::mlir::Type storage, ::mlir::Type element);
     /// Whether codes of `storage` can be decoded to `element` (bf16 or f16).
     static bool isSupported(::mlir::Type storage, ::mlir::Type element);
   }];

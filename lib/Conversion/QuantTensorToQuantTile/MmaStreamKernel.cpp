@@ -1,0 +1,486 @@
+//===- MmaStreamKernel.cpp - Few rows, at the speed of memory -------------===//
+//
+// Yᵀ = W·Xᵀ with W streaming once from global memory, in fragment order,
+// straight into the registers of the lane that decodes it: several steps are
+// always on their way, the first ones before the kernel in front has ended.
+// The warps of a block divide K, so that no two of them share weights or
+// activations, and nothing but the final sum goes through shared memory.
+//
+// Codes are decoded with a bias (`DecodeOp::getBias`), which costs no
+// subtraction per weight. A group's sum is `d - (bias + zero point) Σx`, where
+// Σx comes from the tensor core too: the same activations times a matrix of
+// equal elements.
+//
+//===----------------------------------------------------------------------===//
+
+#include "MatmulEmitter.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+#include <numeric>
+
+using namespace mlir;
+using namespace quantmlir;
+using namespace quantmlir::quant_tile;
+using quant_tensor::FragmentLayout;
+
+namespace {
+
+constexpr int64_t kSegment = FragmentLayout::segmentColumns;
+constexpr int64_t kRows = FragmentLayout::rows;
+/// Instructions (m16n8k16) in the columns of a segment.
+constexpr int64_t kSegmentSteps = kSegment / 16;
+
+/// Floats between two rows of partial sums: 4 modulo 16, so that the lanes of a
+/// warp, whose rows of activations differ by two, write to different banks.
+int64_t getPitch(ScheduleAttr schedule) { return schedule.getTileN() + 4; }
+
+class MmaStreamKernel {
+public:
+  explicit MmaStreamKernel(MatmulEmitter &b);
+  void emit();
+
+private:
+  /// What a warp reads of the weights in one step.
+  struct Weights {
+    SmallVector<SmallVector<SmallVector<Value>>> words; // [row][column]
+    SmallVector<SmallVector<Value>> scales, zeroPoints; // [row][2*unit + half]
+    SmallVector<Value> flatten() const;
+    void unflatten(ValueRange values);
+  };
+  /// Activations of one step: four registers of each segment.
+  using Activations = SmallVector<SmallVector<SmallVector<Value>>>; // [col][s]
+  /// Sums of a group (or of all columns), of each [row][column] tile, and those
+  /// of the activations, of each [column].
+  struct Sums {
+    SmallVector<SmallVector<Value>> products, activations;
+  };
+
+  Value stepOf(Value round) { return b.add(b.mul(round, warpsK), warpK); }
+  bool isFull(int64_t round) const {
+    return (round + 1) * warpsK * stepColumns <= problem.k;
+  }
+  Weights loadWeights(Value round, bool inBounds);
+  Activations loadActivations(Value round, bool guarded);
+  SmallVector<Value> decode(const Weights &weights, int64_t row,
+                            int64_t segment, int64_t step);
+  Sums zeroSums();
+  void multiply(const Weights &weights, const Activations &x, int64_t segment,
+                Sums &sums);
+  /// `sums` without the bias and zero points.
+  Value correct(const Sums &sums, int64_t row, int64_t column, int64_t element,
+                Value zeroPoint);
+  void compute(const Weights &weights, const Activations &x, Sums &state);
+  void writePartials(ArrayRef<SmallVector<Value>> tiles);
+  void finish();
+
+  bool needsActivationSums() const { return bias != 0.0 || b.hasZeroPoint(); }
+  /// Elements of an accumulator tile that are rows of activations at all.
+  int64_t elementStride() const { return schedule.getTileM() == 1 ? 2 : 1; }
+
+  MatmulEmitter &b;
+  const MatmulProblem &problem;
+  ScheduleAttr schedule;
+  int64_t warpsN, warpsK, rowTiles, columnTiles;
+  /// Columns that a warp takes in one step, columns between two changes of the
+  /// scale within it, steps of all K, and rounds in which all warps take one.
+  int64_t stepColumns, unit, steps, rounds;
+  double bias;
+  Value warpN, warpK, firstM, firstN, lastM, zero, partials;
+  /// Each column tile's row of activations.
+  SmallVector<Value> activationRows;
+  /// With one group, the scales of this thread's outputs, asked for early.
+  SmallVector<Value> lastScales;
+};
+
+MmaStreamKernel::MmaStreamKernel(MatmulEmitter &b)
+    : b(b), problem(b.problem), schedule(problem.schedule),
+      warpsN(schedule.getWarpsN()), warpsK(schedule.getWarpsK()),
+      rowTiles(schedule.getTileN() / warpsN / kRows),
+      columnTiles(llvm::divideCeil(schedule.getTileM(), 8)),
+      stepColumns(schedule.getTileK() / warpsK),
+      unit(problem.hasOneGroup() ? stepColumns
+                                 : std::gcd(problem.getGroup(), stepColumns)),
+      steps(llvm::divideCeil(problem.k, stepColumns)),
+      rounds(llvm::divideCeil(steps, warpsK)),
+      bias(DecodeOp::getBias(problem.encoding.getStorage(),
+                             problem.lhsElement)) {}
+
+//===----------------------------------------------------------------------===//
+// Reads
+//===----------------------------------------------------------------------===//
+
+SmallVector<Value> MmaStreamKernel::Weights::flatten() const {
+  SmallVector<Value> values;
+  for (const auto &row : words)
+    for (const auto &column : row)
+      llvm::append_range(values, column);
+  for (const auto *list : {&scales, &zeroPoints})
+    for (const auto &row : *list)
+      llvm::append_range(values, row);
+  return values;
+}
+
+void MmaStreamKernel::Weights::unflatten(ValueRange values) {
+  size_t next = 0;
+  for (auto &row : words)
+    for (auto &column : row)
+      for (Value &value : column)
+        value = values[next++];
+  for (auto *list : {&scales, &zeroPoints})
+    for (auto &row : *list)
+      for (Value &value : row)
+        value = values[next++];
+}
+
+MmaStreamKernel::Weights MmaStreamKernel::loadWeights(Value round,
+                                                      bool inBounds) {
+  Weights weights;
+  int64_t columns = schedule.getWeights().getTile()[1];
+  Value step = stepOf(round);
+  if (!inBounds)
+    step = b.min(step, b.index(steps - 1));
+  Value firstColumn = b.mul(step, stepColumns);
+  Value firstTile = b.mul(step, stepColumns / columns);
+  // A step may reach past the last tile, and blocks past the last row.
+  bool inside =
+      steps * stepColumns <= int64_t(llvm::alignTo(problem.k, columns)) &&
+      problem.n % schedule.getTileN() == 0;
+  Value firstRow = b.add(firstN, b.mul(warpN, rowTiles * kRows));
+  Value lastRow = b.index(problem.n - 1);
+  for (int64_t r = 0; r < rowTiles; ++r) {
+    auto &words = weights.words.emplace_back();
+    Value tileRow = b.add(b.div(firstRow, kRows), r);
+    for (int64_t c = 0; c < stepColumns / columns; ++c)
+      words.push_back(b.loadWeights(tileRow, b.add(firstTile, c), inside));
+    if (problem.hasOneGroup())
+      continue;
+    auto &scales = weights.scales.emplace_back();
+    auto &zeroPoints = weights.zeroPoints.emplace_back();
+    for (int64_t u = 0; u < stepColumns / unit; ++u) {
+      Value group = b.div(b.add(firstColumn, u * unit), problem.getGroup());
+      if (steps * stepColumns > problem.getGroups() * problem.getGroup())
+        group = b.min(group, b.index(problem.getGroups() - 1));
+      for (int64_t half = 0; half < 2; ++half) {
+        Value row = b.add(firstRow, b.add(b.g, r * kRows + 8 * half));
+        if (problem.n % schedule.getTileN())
+          row = b.min(row, lastRow);
+        scales.push_back(b.loadScale(row, group));
+        if (b.hasZeroPoint())
+          zeroPoints.push_back(b.loadZeroPoint(row, group));
+      }
+    }
+  }
+  return weights;
+}
+
+MmaStreamKernel::Activations MmaStreamKernel::loadActivations(Value round,
+                                                              bool guarded) {
+  Activations x;
+  auto type = VectorType::get({4}, b.getI32Type());
+  Value first = b.add(b.mul(stepOf(round), stepColumns), b.mul(b.t, 8));
+  for (int64_t c = 0; c < columnTiles; ++c) {
+    auto &segments = x.emplace_back();
+    for (int64_t s = 0; s < stepColumns; s += kSegment) {
+      Value run = b.bitcast(
+          type, b.loadActivations(activationRows[c], b.add(first, s), guarded));
+      auto &registers = segments.emplace_back();
+      for (int64_t i = 0; i < 4; ++i)
+        registers.push_back(b.element(run, i));
+    }
+  }
+  return x;
+}
+
+//===----------------------------------------------------------------------===//
+// One step
+//===----------------------------------------------------------------------===//
+
+SmallVector<Value> MmaStreamKernel::decode(const Weights &weights, int64_t row,
+                                           int64_t segment, int64_t step) {
+  int64_t perTile = schedule.getWeights().getTile()[1] / kSegment;
+  SmallVector<Value> registers;
+  for (int64_t p = 0; p < 4; ++p)
+    registers.push_back(b.mmaOperand(
+        b.decode(weights.words[row][segment / perTile], segment % perTile, step,
+                 p, problem.lhsElement, /*biased=*/bias != 0.0)));
+  return registers;
+}
+
+MmaStreamKernel::Sums MmaStreamKernel::zeroSums() {
+  Sums sums;
+  sums.products.assign(rowTiles * columnTiles, SmallVector<Value>(4, zero));
+  if (needsActivationSums())
+    sums.activations.assign(columnTiles, SmallVector<Value>(4, zero));
+  return sums;
+}
+
+void MmaStreamKernel::multiply(const Weights &weights, const Activations &x,
+                               int64_t segment, Sums &sums) {
+  // Without zero points, what is to be taken away is the same for every row.
+  double factor = b.hasZeroPoint() ? 1.0 : -bias;
+  for (int64_t i = 0; i < kSegmentSteps; ++i) {
+    SmallVector<std::array<Value, 2>> columns;
+    for (int64_t c = 0; c < columnTiles; ++c) {
+      ArrayRef<Value> registers = x[c][segment];
+      columns.push_back(
+          {b.mmaOperand(registers[2 * i]), b.mmaOperand(registers[2 * i + 1])});
+    }
+    if (needsActivationSums()) {
+      Value equal = b.mmaOperand(
+          b.floatConstant(VectorType::get({2}, problem.lhsElement), factor));
+      SmallVector<Value> a(4, equal);
+      for (int64_t c = 0; c < columnTiles; ++c)
+        sums.activations[c] = b.mma(a, columns[c], sums.activations[c]);
+    }
+    for (int64_t r = 0; r < rowTiles; ++r) {
+      SmallVector<Value> a = decode(weights, r, segment, i);
+      for (int64_t c = 0; c < columnTiles; ++c) {
+        auto &tile = sums.products[r * columnTiles + c];
+        tile = b.mma(a, columns[c], tile);
+      }
+    }
+  }
+}
+
+Value MmaStreamKernel::correct(const Sums &sums, int64_t row, int64_t column,
+                               int64_t element, Value zeroPoint) {
+  Value product = sums.products[row * columnTiles + column][element];
+  if (!needsActivationSums())
+    return product;
+  Value activation = sums.activations[column][element];
+  if (!zeroPoint)
+    return arith::AddFOp::create(b, product, activation);
+  Value shift = b.zeroPointToF32(zeroPoint);
+  if (bias != 0.0)
+    shift =
+        arith::AddFOp::create(b, shift, b.floatConstant(b.getF32Type(), bias));
+  return b.fma(arith::NegFOp::create(b, shift), activation, product);
+}
+
+void MmaStreamKernel::compute(const Weights &weights, const Activations &x,
+                              Sums &state) {
+  if (problem.hasOneGroup()) {
+    for (int64_t s = 0; s < stepColumns / kSegment; ++s)
+      multiply(weights, x, s, state);
+    return;
+  }
+  for (int64_t u = 0; u < stepColumns / unit; ++u) {
+    Sums sums = zeroSums();
+    for (int64_t s = 0; s < unit / kSegment; ++s)
+      multiply(weights, x, u * (unit / kSegment) + s, sums);
+    for (int64_t r = 0; r < rowTiles; ++r)
+      for (int64_t half = 0; half < 2; ++half) {
+        Value scale = b.scaleToF32(weights.scales[r][2 * u + half]);
+        Value zeroPoint =
+            b.hasZeroPoint() ? weights.zeroPoints[r][2 * u + half] : Value();
+        for (int64_t c = 0; c < columnTiles; ++c)
+          for (int64_t e = 0; e < 2; e += elementStride()) {
+            int64_t element = 2 * half + e;
+            Value &total = state.products[r * columnTiles + c][element];
+            total =
+                b.fma(correct(sums, r, c, element, zeroPoint), scale, total);
+          }
+      }
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// After the last step
+//===----------------------------------------------------------------------===//
+
+void MmaStreamKernel::writePartials(ArrayRef<SmallVector<Value>> tiles) {
+  int64_t pitch = getPitch(schedule);
+  Value column = b.add(b.mul(warpN, rowTiles * kRows), b.g);
+  for (int64_t c = 0; c < columnTiles; ++c)
+    for (int64_t e = 0; e < 2; e += elementStride()) {
+      // Rows that are padding are written too: a condition here would let reads
+      // that belong to the start move down into it.
+      Value m = b.add(b.mul(b.t, 2), 8 * c + e);
+      Value line = b.add(b.mul(warpK, columnTiles * 8), m);
+      Value first = b.add(b.mul(line, pitch), column);
+      for (int64_t r = 0; r < rowTiles; ++r)
+        for (int64_t half = 0; half < 2; ++half)
+          memref::StoreOp::create(
+              b, tiles[r * columnTiles + c][2 * half + e], partials,
+              ValueRange{b.add(first, r * kRows + 8 * half)});
+    }
+}
+
+void MmaStreamKernel::finish() {
+  int64_t tileM = schedule.getTileM(), tileN = schedule.getTileN();
+  int64_t threads = schedule.getThreads(), total = tileM * tileN;
+  int64_t pitch = getPitch(schedule), line = columnTiles * 8 * pitch;
+  for (int64_t first = 0, i = 0; first < total; first += threads, ++i) {
+    Value id = b.add(b.thread, first);
+    // Threads without an output compute one all the same, for the reason above.
+    Value place = first + threads > total ? b.min(id, b.index(total - 1)) : id;
+    Value inM = b.div(place, tileN), inN = b.rem(place, tileN);
+    Value at = b.add(b.mul(inM, pitch), inN);
+    Value sum;
+    for (int64_t w = 0; w < warpsK; ++w) {
+      Value part =
+          memref::LoadOp::create(b, partials, ValueRange{b.add(at, w * line)});
+      sum = sum ? arith::AddFOp::create(b, sum, part).getResult() : part;
+    }
+    if (problem.hasOneGroup())
+      sum = arith::MulFOp::create(b, sum, lastScales[i]);
+    Value m = b.add(firstM, inM), n = b.add(firstN, inN);
+    Value result =
+        b.epilogue(sum, b.min(m, lastM),
+                   problem.n % tileN ? b.min(n, b.index(problem.n - 1)) : n);
+    Value writes = b.less(m, b.rows);
+    if (first + threads > total)
+      writes =
+          b.createOrFold<arith::AndIOp>(writes, b.less(id, b.index(total)));
+    if (problem.n % tileN)
+      writes =
+          b.createOrFold<arith::AndIOp>(writes, b.less(n, b.index(problem.n)));
+    b.ifThen(writes, [&] { b.store(result, m, n); });
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// The kernel
+//===----------------------------------------------------------------------===//
+
+void MmaStreamKernel::emit() {
+  int64_t stages = schedule.getStages();
+  int64_t tileM = schedule.getTileM(), tileN = schedule.getTileN();
+  warpN = b.rem(b.warp, warpsN);
+  warpK = b.div(b.warp, warpsN);
+  firstN = b.mul(b.blockX, tileN);
+  firstM = b.mul(gpu::BlockIdOp::create(b, gpu::Dimension::y), tileM);
+  zero = b.floatConstant(b.getF32Type(), 0.0);
+  // Rows past the end read the last one, and are not written.
+  lastM = b.createOrFold<arith::SubIOp>(b.rows, b.index(1));
+  for (int64_t c = 0; c < columnTiles; ++c)
+    activationRows.push_back(
+        tileM == 1 ? firstM : b.min(b.add(firstM, b.add(b.g, 8 * c)), lastM));
+  auto space =
+      gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup);
+  Value shared = gpu::DynamicSharedMemoryOp::create(
+      b, MemRefType::get({ShapedType::kDynamic}, b.getI8Type(),
+                         MemRefLayoutAttrInterface(), space));
+  partials = memref::ViewOp::create(
+      b,
+      MemRefType::get({warpsK * columnTiles * 8 * getPitch(schedule)},
+                      b.getF32Type(), MemRefLayoutAttrInterface(), space),
+      shared, b.index(0), ValueRange());
+
+  // Weights are constant: they may be asked for before the wait.
+  SmallVector<Weights> inFlight;
+  for (int64_t s = 0; s < std::min(stages, rounds); ++s)
+    inFlight.push_back(loadWeights(b.index(s), isFull(s)));
+  if (problem.hasOneGroup())
+    for (int64_t first = 0; first < tileM * tileN;
+         first += schedule.getThreads()) {
+      Value n = b.add(firstN, b.rem(b.add(b.thread, first), tileN));
+      if (problem.n % tileN)
+        n = b.min(n, b.index(problem.n - 1));
+      lastScales.push_back(b.scaleToF32(b.loadScale(n, b.index(0))));
+    }
+  b.waitForDependencies();
+
+  Activations x = loadActivations(b.index(0), !isFull(0));
+  Sums state = zeroSums();
+  // One round: activations of the next are asked for before, weights of the
+  // round `stages` ahead after the multiplication that frees their registers.
+  auto round = [&](Value number, int64_t slot, bool hasNext, bool nextGuarded,
+                   bool refills, bool refillsInBounds) {
+    Activations next;
+    if (hasNext)
+      next = loadActivations(b.add(number, 1), nextGuarded);
+    Weights current = inFlight[slot];
+    if (refills)
+      inFlight[slot] = loadWeights(b.add(number, stages), refillsInBounds);
+    compute(current, x, state);
+    x = std::move(next);
+  };
+  // The loop takes `stages` rounds at a time as long as all that it asks for is
+  // there in full; what is left is straight-line code.
+  int64_t loops = 0;
+  while ((loops + 2) * stages <= rounds && isFull((loops + 2) * stages - 1))
+    ++loops;
+  if (loops) {
+    SmallVector<Value> carried;
+    auto save = [&] {
+      carried.clear();
+      for (const Weights &weights : inFlight)
+        llvm::append_range(carried, weights.flatten());
+      for (const auto &column : x)
+        for (const auto &segment : column)
+          llvm::append_range(carried, segment);
+      for (const auto *list : {&state.products, &state.activations})
+        for (const auto &tile : *list)
+          llvm::append_range(carried, tile);
+    };
+    auto restore = [&](ValueRange values) {
+      for (Weights &weights : inFlight) {
+        size_t count = weights.flatten().size();
+        weights.unflatten(values.take_front(count));
+        values = values.drop_front(count);
+      }
+      auto take = [&](Value &value) {
+        value = values.front();
+        values = values.drop_front();
+      };
+      for (auto &column : x)
+        for (auto &segment : column)
+          llvm::for_each(segment, take);
+      for (auto *list : {&state.products, &state.activations})
+        for (auto &tile : *list)
+          llvm::for_each(tile, take);
+    };
+    save();
+    SmallVector<Value> results =
+        b.loop(b.index(0), b.index(loops), b.index(1), carried,
+               [&](Value loop, ValueRange values) {
+                 restore(values);
+                 for (int64_t s = 0; s < stages; ++s)
+                   round(b.add(b.mul(loop, stages), s), s, /*hasNext=*/true,
+                         /*nextGuarded=*/false, /*refills=*/true,
+                         /*refillsInBounds=*/true);
+                 save();
+                 return carried;
+               });
+    restore(results);
+  }
+  for (int64_t r = loops * stages; r < rounds; ++r)
+    round(b.index(r), r % stages, r + 1 < rounds, !isFull(r + 1),
+          r + stages < rounds, isFull(r + stages));
+
+  if (problem.hasOneGroup()) {
+    Value lastRow = b.index(problem.n - 1);
+    Value firstRow = b.add(firstN, b.mul(warpN, rowTiles * kRows));
+    for (int64_t r = 0; r < rowTiles; ++r)
+      for (int64_t half = 0; half < 2; ++half) {
+        Value zeroPoint;
+        if (b.hasZeroPoint())
+          zeroPoint = b.loadZeroPoint(
+              b.min(b.add(firstRow, b.add(b.g, r * kRows + 8 * half)), lastRow),
+              b.index(0));
+        for (int64_t c = 0; c < columnTiles; ++c)
+          for (int64_t e = 2 * half; e < 2 * half + 2; ++e)
+            state.products[r * columnTiles + c][e] =
+                correct(state, r, c, e, zeroPoint);
+      }
+  }
+  writePartials(state.products);
+  gpu::BarrierOp::create(b);
+  finish();
+}
+
+} // namespace
+
+int64_t quantmlir::getMmaStreamSharedMemory(const MatmulProblem &problem) {
+  ScheduleAttr schedule = problem.schedule;
+  return schedule.getWarpsK() * llvm::alignTo(schedule.getTileM(), 8) *
+         getPitch(schedule) * 4;
+}
+
+void quantmlir::emitMmaStreamKernel(MatmulEmitter &emitter) {
+  MmaStreamKernel(emitter).emit();
+}

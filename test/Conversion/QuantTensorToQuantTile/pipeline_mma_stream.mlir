@@ -1,0 +1,32 @@
+// RUN: quant-compile %s --chip=sm_90a -o %t --cubin
+// RUN: FileCheck %s --check-prefix=PTX --input-file=%t/module.ptx
+
+// Weights and scales are asked for first, 16 bytes at a time. The kernel before
+// may still be running then, so activations come after the wait, and not
+// through the read-only cache.
+
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 128], scale = bf16}>
+
+// PTX: .entry matmul_mma_stream_0
+// PTX-NOT: griddepcontrol
+// PTX-COUNT-8: ld.global.nc.v4.b32
+// PTX: griddepcontrol.launch_dependents;
+// PTX-NEXT: griddepcontrol.wait;
+// PTX-NOT: ld.global.nc
+// PTX: ld.global.v4.b32
+// PTX-NOT: sub.rn.bf16x2
+// PTX: mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32
+// PTX-NOT: ld.global.nc
+// PTX: bar.sync
+// PTX: st.global.b16
+// PTX-NOT: .extern .func
+func.func @linear(%x: tensor<1x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>) -> tensor<1x4096xbf16> {
+  %init = tensor.empty() : tensor<1x4096xbf16>
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x4096xbf16>, tensor<4096x4096xbf16, #w4>) maps []
+      outs(%init : tensor<1x4096xbf16>) attributes {quant_tile.schedule = #quant_tile.schedule<mma_stream, chip = "sm_90a", tile = [1, 16, 1024], warps = [1, 1, 8], stages = 4, weights = <fragment, tile = [16, 64]>, dependent_launch = true, occupancy = 2>} {
+  ^bb0(%acc: f32):
+    %3 = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %3 : bf16
+  } -> tensor<1x4096xbf16>
+  return %y : tensor<1x4096xbf16>
+}
