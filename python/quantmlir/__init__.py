@@ -9,19 +9,35 @@
 `device="cuda"` it takes anything on the GPU that speaks DLPack or
 `__cuda_array_interface__` and launches the compiled kernels.
 
+`load`, `Device` and `DeviceArray` need the runtime's library alone; the
+compiler's, and MLIR with it, is loaded when one of the other names is used.
+
 Everything here is a thin cover of the C API: nothing is decided in Python.
 """
 
-from ._compiler import CompileFailure as CompileError
-from ._compiler import version as _version
+import importlib
+
+from ._runtime import version as _version
 from .arrays import Encoded
 from .artifact import Artifact, load
-from .compiler import compile
 from .device import Device, DeviceArray
-from .reference import Reference
-from .transform import optimize
 
 __version__ = _version()
 
-__all__ = ["Artifact", "CompileError", "Device", "DeviceArray", "Encoded",
-           "Reference", "compile", "load", "optimize"]
+#: Where the names that need the compiler's library come from.
+_COMPILER = {"CompileError": "compiler", "Reference": "reference",
+             "compile": "compiler", "optimize": "transform"}
+
+__all__ = ["Artifact", "Device", "DeviceArray", "Encoded", "load", *_COMPILER]
+
+
+def __getattr__(name):
+    if name not in _COMPILER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f".{_COMPILER[name]}", __name__)
+    value = globals()[name] = getattr(module, name)
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

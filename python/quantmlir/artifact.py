@@ -4,9 +4,8 @@ import json
 import pathlib
 
 from . import _runtime
-from .arrays import flatten
+from .arrays import check_names, flatten
 from .device import BoundFunction, Device
-from .reference import Reference
 
 
 class Artifact:
@@ -40,6 +39,9 @@ class Artifact:
     def reference(self):
         """The program as its definition runs it on the CPU."""
         if self._reference is None:
+            # Here, so that kernels can be launched where MLIR is not installed.
+            from .reference import Reference
+
             path = self.handle.reference_path
             if path is None:
                 raise ValueError(f"{self.directory} holds no reference")
@@ -50,6 +52,7 @@ class Artifact:
         """[(kernel, grid)] of a launch at the given dynamic dimensions."""
         index = self._index(function)
         names = [dim["name"] for dim in self.functions[index]["dims"]]
+        check_names(names, dims, self.functions[index]["name"])
         plan = _runtime.make_plan(self.handle, index, [dims[n] for n in names])
         kernels = [kernel["name"] for kernel in self.manifest["kernels"]]
         return [(kernels[kernel], grid) for kernel, grid in plan.launches]

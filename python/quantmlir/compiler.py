@@ -4,7 +4,10 @@ import os
 import tempfile
 
 from . import _compiler
+from ._compiler import CompileFailure as CompileError
 from .artifact import Artifact
+
+__all__ = ["CompileError", "compile"]
 
 
 def compile(module, chip="sm_90a", directory=None, ptxas="", remarks=None):

@@ -19,14 +19,18 @@ class DeviceArray:
     """A row-major array in device memory.
 
     Anything that takes DLPack or `__cuda_array_interface__` reads it in place
-    (`torch.from_dlpack(a)`, `cupy.asarray(a)`); `numpy()` copies it.
+    (`torch.from_dlpack(a)`, `cupy.asarray(a)`); `numpy()` copies it. Each of
+    them waits for the stream on which the array was last written.
     """
 
     def __init__(self, context, ordinal, element, shape):
         self.element = element
         self.shape = tuple(shape)
         self.dtype = dtype_of(element)
-        self._ordinal = ordinal
+        #: The stream of the last launch that wrote here; 0 is the default one.
+        self.stream = 0
+        self._context = context
+        self.ordinal = ordinal
         bytes_ = int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
         self._memory = _runtime.Memory(context, bytes_)
 
@@ -43,7 +47,8 @@ class DeviceArray:
         return self._memory.address, self._memory.bytes
 
     def numpy(self):
-        return from_bytes(self._memory.download(), self.shape, self.element)
+        return from_bytes(self._memory.download(self.stream), self.shape,
+                          self.element)
 
     @property
     def __cuda_array_interface__(self):
@@ -53,22 +58,28 @@ class DeviceArray:
             raise AttributeError(f"no typestr for {self.element}; use DLPack")
         return {"shape": self.shape, "typestr": self.dtype.str,
                 "data": (self._memory.address, False), "version": 3,
-                "stream": 1}
+                # The protocol calls the default stream 1.
+                "stream": self.stream or 1}
 
     def _dlpack(self):
         code, bits = _DLPACK_TYPES[self.element]
         return _runtime.export_dlpack(self._memory, list(self.shape), code,
-                                      bits, self._ordinal)
+                                      bits, self.ordinal)
 
-    def __dlpack__(self, **options):
+    def __dlpack__(self, *, stream=None, **options):
+        # The consumer names the stream that it will read on (None and 1: the
+        # default one, -1: it needs no order). Waiting here is always enough.
+        reader = 0 if stream in (None, 1) else stream
+        if reader not in (-1, self.stream):
+            self._context.synchronize(self.stream)
         return self._dlpack().__dlpack__(**options)
 
     def __dlpack_device__(self):
-        return _CUDA, self._ordinal
+        return _CUDA, self.ordinal
 
 
-def device_span(name, value, element, shape):
-    """(address, bytes, shape) of somebody's array on the device.
+def device_span(name, value, element, shape, ordinal):
+    """(address, bytes, shape) of somebody's array on device `ordinal`.
 
     Raises TypeError or ValueError where the type, shape, place or strides are
     not what the kernels read.
@@ -76,13 +87,14 @@ def device_span(name, value, element, shape):
     if isinstance(value, DeviceArray):
         if value.element != element:
             raise TypeError(f"{name}: expected {element}, got {value.element}")
+        _check_ordinal(name, value.ordinal, ordinal)
         check_shape(name, value.shape, shape)
         return *value.span, value.shape
     try:
         interface = value.__cuda_array_interface__
     except (AttributeError, TypeError):
         # PyTorch raises TypeError for types that the protocol lacks.
-        return _dlpack_span(name, value, element, shape)
+        return _dlpack_span(name, value, element, shape, ordinal)
     dtype = np.dtype(interface["typestr"])
     if dtype != dtype_of(element):
         raise TypeError(f"{name}: expected {element}, got {dtype}")
@@ -95,14 +107,15 @@ def device_span(name, value, element, shape):
     return interface["data"][0], count * dtype.itemsize, actual
 
 
-def _dlpack_span(name, value, element, shape):
+def _dlpack_span(name, value, element, shape, ordinal):
     if not hasattr(value, "__dlpack__"):
         raise TypeError(f"{name}: {type(value).__name__} has neither "
                         "__cuda_array_interface__ nor __dlpack__")
-    address, actual, bits, code, device, contiguous = \
+    address, actual, bits, code, device, owner, contiguous = \
         _runtime.inspect_dlpack(value)
     if device != _CUDA:
         raise ValueError(f"{name}: not on a CUDA device")
+    _check_ordinal(name, owner, ordinal)
     if (code, bits) != _DLPACK_TYPES[element]:
         raise TypeError(f"{name}: expected {element}, got DLPack type {code} of "
                         f"{bits} bits")
@@ -111,6 +124,12 @@ def _dlpack_span(name, value, element, shape):
         raise ValueError(f"{name}: not contiguous in row-major order")
     count = int(np.prod(actual, dtype=np.int64))
     return address, count * bits // 8, tuple(actual)
+
+
+def _check_ordinal(name, actual, expected):
+    if actual != expected:
+        raise ValueError(f"{name}: on CUDA device {actual}, the kernels are on "
+                         f"{expected}")
 
 
 def _is_row_major(shape, strides, itemsize):
@@ -149,7 +168,8 @@ class BoundFunction:
 
     Calling it enqueues the kernels on `stream` and returns the outputs at once.
     NumPy arrays are copied to the device; arrays that are there are read in
-    place. `out` names arrays to write to; others are allocated.
+    place. `out` names arrays to write to; others are allocated. `launcher` does
+    all of that but the launch.
     """
 
     def __init__(self, executable, device, artifact, index, weights):
@@ -159,50 +179,39 @@ class BoundFunction:
         self._index = index
         self._function = artifact.functions[index]
         self._weights = {}
-        prepared = []
+        self._prepared = []
         if self._function["prepare"] >= 0:
-            prepared = self._prepare(weights)
-        self._prepared = prepared
-        wanted = [b["name"] for b in self._function["buffers"]
-                  if b["role"] == "weight"]
-        for name in wanted:
+            self._prepared = self._prepare(weights)
+        for buffer in self._function["buffers"]:
+            if buffer["role"] != "weight":
+                continue
+            name = buffer["name"]
             if name not in weights:
                 raise TypeError(f"missing weight {name}")
-            buffer = next(b for b in self._function["buffers"]
-                          if b["name"] == name)
             self._weights[name] = self._place(buffer, weights[name])
 
-    def _place(self, buffer, value):
-        """Puts a NumPy array on the device; (span and shape, what keeps it)."""
-        if isinstance(value, (np.ndarray, np.generic)):
-            value = DeviceArray.upload(self._device.context,
-                                       self._device.ordinal, buffer["name"],
-                                       value, buffer["element"],
-                                       buffer["shape"])
-        return device_span(buffer["name"], value, buffer["element"],
-                           buffer["shape"]), value
-
-    def _prepare(self, weights):
-        prepare = BoundFunction.__new__(BoundFunction)
-        prepare.__dict__.update(self.__dict__)
-        prepare._index = self._function["prepare"]
-        prepare._function = self._artifact.functions[prepare._index]
-        prepare._prepared = []
-        names = [b["name"] for b in prepare._function["buffers"]
-                 if b["role"] in ("input", "weight")]
-        outputs = prepare._launch({n: weights[n] for n in names if n in weights},
-                                  {}, 0)
-        return list(outputs.values())
-
     def __call__(self, stream=0, out=None, **arguments):
-        return self._launch(flatten(arguments), out or {}, stream)
+        launcher = self.launcher(out, **arguments)
+        # Freeing device memory waits for the kernels that use it, so inputs
+        # and workspace may go when this returns.
+        return launcher(stream)
 
-    def _launch(self, given, out, stream):
+    def launcher(self, out=None, **arguments):
+        """A Launcher: the call with all its memory in place.
+
+        It may be captured in a CUDA graph and called again and again; it reads
+        its arguments' memory anew each time.
+        """
+        given, out = flatten(arguments), out or {}
         buffers = self._function["buffers"]
+        name = self._function["name"]
         check_names([b["name"] for b in buffers
                      if b["role"] in ("input", "weight")
-                     and b["name"] not in self._weights],
-                    given, self._function["name"])
+                     and b["name"] not in self._weights], given, name)
+        results = [b["name"] for b in buffers if b["role"] == "output"]
+        if unknown := [name for name in out if name not in results]:
+            raise TypeError(f"{name}() has the results {', '.join(results)}; "
+                            f"unknown: {', '.join(unknown)}")
         placed = dict(self._weights)
         for buffer in buffers:
             if buffer["name"] in given:
@@ -226,10 +235,27 @@ class BoundFunction:
                 spans.append(placed[buffer["name"]][0][:2])
         workspace = DeviceArray(self._device.context, self._device.ordinal,
                                 "i8", [plan.workspace_bytes])
-        _runtime.launch(self._executable, plan, spans, workspace.span, stream)
-        # Freeing device memory waits for the kernels that use it, so inputs and
-        # workspace may go now.
-        return outputs
+        return Launcher(self._executable, plan, spans, workspace, outputs,
+                        keep=(self, placed))
+
+    def _place(self, buffer, value):
+        """Puts a NumPy array on the device; (span and shape, what keeps it)."""
+        name, element, shape = buffer["name"], buffer["element"], buffer["shape"]
+        ordinal = self._device.ordinal
+        if isinstance(value, (np.ndarray, np.generic)):
+            value = DeviceArray.upload(self._device.context, ordinal, name,
+                                       value, element, shape)
+        return device_span(name, value, element, shape, ordinal), value
+
+    def _prepare(self, weights):
+        prepare = BoundFunction(self._executable, self._device, self._artifact,
+                                self._function["prepare"], weights)
+        names = [b["name"] for b in prepare._function["buffers"]
+                 if b["role"] == "input"]
+        outputs = prepare(**{n: weights[n] for n in names if n in weights})
+        # Once, so that calls on any stream find the outputs done.
+        self._device.synchronize()
+        return list(outputs.values())
 
     def _output(self, plan, position, buffer, out, outputs):
         shape = plan.shape(position, len(buffer["shape"]))
@@ -239,4 +265,27 @@ class BoundFunction:
             array = DeviceArray(self._device.context, self._device.ordinal,
                                 buffer["element"], shape)
         outputs[name] = array
-        return device_span(name, array, buffer["element"], shape)[:2]
+        return device_span(name, array, buffer["element"], shape,
+                           self._device.ordinal)[:2]
+
+
+class Launcher:
+    """A call whose arguments, outputs and workspace have their memory.
+
+    Calling it enqueues the kernels on `stream`, an integer handle such as
+    PyTorch's `stream.cuda_stream`, and nothing else: it neither allocates nor
+    waits, so that a CUDA graph can capture it. `outputs` holds the results by
+    name; the memory lives as long as the launcher.
+    """
+
+    def __init__(self, executable, plan, spans, workspace, outputs, keep):
+        self.outputs = outputs
+        self._arguments = (executable, plan, spans, workspace.span)
+        self._keep = (workspace, keep)
+
+    def __call__(self, stream=0):
+        _runtime.launch(*self._arguments, stream)
+        for array in self.outputs.values():
+            if isinstance(array, DeviceArray):
+                array.stream = stream
+        return self.outputs

@@ -218,10 +218,11 @@ struct Memory {
     check(quantmlirRtMemoryCopyToDevice(context->get(), buffer, data.data(),
                                         data.size(), nullptr));
   }
-  nb::bytes download() const {
+  nb::bytes download(uintptr_t stream) const {
     std::string data(buffer.bytes, '\0');
     check(quantmlirRtMemoryCopyToHost(context->get(), data.data(), buffer,
-                                      data.size(), nullptr));
+                                      data.size(),
+                                      reinterpret_cast<void *>(stream)));
     return nb::bytes(data.data(), data.size());
   }
 };
@@ -256,7 +257,7 @@ void launch(const Executable &executable, const Plan &plan,
 }
 
 /// What DLPack says of an array: (address, shape, bits, type code, device type,
-/// contiguous).
+/// device number, contiguous).
 nb::tuple inspectDLPack(nb::ndarray<nb::ro> array) {
   nb::list shape;
   int64_t expected = 1;
@@ -270,7 +271,7 @@ nb::tuple inspectDLPack(nb::ndarray<nb::ro> array) {
   nb::dlpack::dtype type = array.dtype();
   return nb::make_tuple(reinterpret_cast<uintptr_t>(array.data()), shape,
                         type.bits * type.lanes, type.code, array.device_type(),
-                        contiguous);
+                        array.device_id(), contiguous);
 }
 
 } // namespace
@@ -321,7 +322,7 @@ NB_MODULE(_runtime, m) {
       .def_prop_ro("bytes",
                    [](const Memory &self) { return self.buffer.bytes; })
       .def("upload", &Memory::upload)
-      .def("download", &Memory::download);
+      .def("download", &Memory::download, nb::arg("stream") = 0);
 
   m.def("version", [] { return quantmlirRtGetVersion(); });
   m.def("load_artifact", &loadArtifact, nb::arg("directory"));

@@ -75,6 +75,7 @@ import ctypes
 import ml_dtypes
 import numpy as np
 import quantmlir
+from quantmlir import Device, DeviceArray
 driver = ctypes.CDLL({str(driver)!r})
 driver.fakeCudaTakeLog.restype = ctypes.c_char_p
 calls = lambda: driver.fakeCudaTakeLog().decode().splitlines()
@@ -119,7 +120,6 @@ def test_launches_of_a_plan(run):
 
 def test_device_arrays_are_read_in_place(run):
     run("""
-        from quantmlir.device import Device, DeviceArray
         device = Device()
         on_device = DeviceArray.upload(device.context, 0, "x", x, "bf16", [3, 4])
         assert (on_device.numpy() == x).all()
@@ -148,12 +148,74 @@ def test_device_arrays_are_read_in_place(run):
     """)
 
 
+def test_a_launcher_only_launches(run):
+    """No allocation, copy or wait: a CUDA graph can capture the call."""
+    run("""
+        f = artifact.bind("linear", **{"w.codes": codes})
+        launch = f.launcher(x=x)
+        calls()
+        for _ in range(2):
+            assert launch(stream=7) is launch.outputs
+        log = [c.split("(")[0] for c in calls()]
+        log = [c for c in log if "Ctx" not in c]
+        assert len(log) == 2 and log[0].startswith("cuLaunchKernel"), log
+    """)
+
+
+def test_results_are_read_after_the_stream_that_wrote_them(run):
+    run("""
+        f = artifact.bind("linear", **{"w.codes": codes})
+        y = f(x=x, stream=7)["y"]
+        waits = lambda: [c for c in calls() if c.startswith("cuStreamSynchronize")]
+        def check(read, expected):
+            calls()
+            read()
+            found = waits()
+            assert len(found) == expected, found
+            assert all("0x7" in wait for wait in found), found
+        assert y.__cuda_array_interface__["stream"] == 7
+        check(lambda: y.numpy(), 1)
+        check(lambda: y.__dlpack__(), 1)
+        check(lambda: y.__dlpack__(stream=1), 1)
+        check(lambda: y.__dlpack__(stream=7), 0)
+        check(lambda: y.__dlpack__(stream=-1), 0)
+        y = f(x=x)["y"]
+        assert y.__cuda_array_interface__["stream"] == 1
+        check(lambda: y.__dlpack__(), 0)
+    """)
+
+
+def test_the_runtime_needs_no_compiler(run):
+    """Where MLIR is not installed, artifacts still load and launch."""
+    run("""
+        import sys
+        assert "quantmlir._compiler" not in sys.modules
+        sys.modules["quantmlir._compiler"] = None  # Importing it fails.
+        f = artifact.bind("linear", **{"w.codes": codes})
+        f(x=x)
+        try:
+            quantmlir.compile("")
+        except ImportError as error:
+            assert "_compiler" in str(error)
+        else:
+            raise AssertionError("compiled without a compiler")
+        try:
+            quantmlir.nothing
+        except AttributeError as error:
+            assert "'nothing'" in str(error)
+    """)
+
+
 @pytest.mark.parametrize("call, error, words", [
     ("f()", "TypeError", "missing: x"),
     ("f(x=x, z=x)", "TypeError", "unknown: z"),
     ("f(x=x.astype(np.float32))", "TypeError", "expected bfloat16"),
     ("f(x=x[:, :3])", "ValueError", "expected ?x4, got 3x3"),
     ("f(x=3)", "TypeError", "neither"),
+    ("f(x=x, out={'z': x})", "TypeError", "has the results y; unknown: z"),
+    ("f(x=DeviceArray(Device().context, 1, 'bf16', [3, 4]))", "ValueError",
+     "x: on CUDA device 1, the kernels are on 0"),
+    ("artifact.launches('linear')", "TypeError", "missing: d0"),
     ("artifact.bind('linear')", "TypeError", "missing: w.codes"),
     ("artifact.bind('nothing')", "TypeError", "no function 'nothing'"),
 ])

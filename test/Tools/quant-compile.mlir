@@ -12,6 +12,10 @@
 // RUN: quant-compile %t/a.qmlir/reference.mlirbc --emit=kernels | FileCheck %s --check-prefix=KERNELS
 // RUN: echo "func.func @f() { return }" | not quant-compile - --emit=ptx 2>&1 | FileCheck %s --check-prefix=NOTHING
 // RUN: echo "func.func @f(" | not quant-compile - --emit=ptx 2>&1 | FileCheck %s --check-prefix=SYNTAX
+// A chip that no stage knows is an error in all of them.
+// RUN: not quant-compile %s --emit=algebra --chip=sm_12 -o %t/no.mlir 2>&1 | FileCheck %s --check-prefix=CHIP
+// RUN: not quant-compile %s --emit=ptx --chip=sm_12 2>&1 | FileCheck %s --check-prefix=CHIP
+// RUN: not ls %t/no.mlir
 // RUN: quant-compile %s -o %t/a.qmlir --mlir-timing 2>&1 | FileCheck %s --check-prefix=TIMING
 
 // Help is about this tool, not about every target that LLVM has.
@@ -31,6 +35,7 @@
 // MISSING: error: cannot open input file {{.*}}missing.mlir
 // KERNELS: gpu.launch_func @kernels::@elementwise_0
 // NOTHING: error: {{.*}}has nothing to compute on the GPU
+// CHIP: error: unknown chip 'sm_12', expected one of: sm_80, sm_89, sm_90a
 // SYNTAX: error: {{.*}}expected
 // TIMING: PTX
 

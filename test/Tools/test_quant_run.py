@@ -239,6 +239,46 @@ def test_wrong_input(tool, artifact, weights, x, tmp_path):
     assert "manifest.json': No such file" in fails(tool, tmp_path)
 
 
+@pytest.mark.parametrize("device", ["cpu", "emulator"])
+def test_arrays_that_disagree_on_a_dimension(tool, tmp_path, device):
+    """The same words on every device, before anything runs."""
+    source = tmp_path / "add.mlir"
+    source.write_text("""
+        func.func @add(%a: tensor<?x4xf32> {quant_tensor.name = "a"},
+                       %b: tensor<?x4xf32> {quant_tensor.name = "b"})
+            -> (tensor<?x4xf32> {quant_tensor.name = "y"}) {
+          %y = arith.addf %a, %b : tensor<?x4xf32>
+          return %y : tensor<?x4xf32>
+        }""")
+    tool("quant-compile", source, "-o", tmp_path / "add.qmlir")
+    run = [tmp_path / "add.qmlir", f"--device={device}"]
+    for name, rows in ("a", 3), ("b", 5):
+        np.save(tmp_path / f"{name}.npy", np.ones((rows, 4), np.float32))
+        run.append(f"--input={name}={tmp_path / name}.npy")
+    message = fails(tool, *run)
+    assert "(size 0 of 'a') is 3" in message and "(size 0 of 'b') is 5" in message
+    np.save(tmp_path / "b.npy", np.ones((3, 4), np.float32))
+    assert tool("quant-run", *run).startswith("y: 3x4xf32 = 2 2")
+
+
+def test_an_array_that_the_other_arrays_contradict(tool, artifact, tmp_path):
+    """A manifest may give two buffers the same dimension."""
+    copy = tmp_path / "artifact"
+    copy.mkdir()
+    for file in artifact.iterdir():
+        (copy / file.name).write_bytes(file.read_bytes())
+    manifest = json.loads((copy / "manifest.json").read_text())
+    manifest["functions"][2]["buffers"].append(
+        {"name": "z", "role": "input", "element": "f32", "shape": ["d0"]})
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    np.save(tmp_path / "x.npy", np.zeros(2, np.uint16))
+    np.save(tmp_path / "z.npy", np.zeros(3, np.float32))
+    assert "'z' is 3xf32; with the other arrays' dimensions it has to be 2xf32" in fails(
+        tool, copy, "--function=widen", "--bits",
+        f"--input=x={tmp_path / 'x.npy'}", f"--input=z={tmp_path / 'z.npy'}",
+    )
+
+
 def test_damaged_artifact(tool, artifact, tmp_path):
     copy = tmp_path / "artifact"
     copy.mkdir()

@@ -8,6 +8,7 @@
 #include "mlir/Support/Timing.h"
 #include "mlir/Tools/ParseUtilities.h"
 #include "quantmlir/Pipelines/Compile.h"
+#include "quantmlir/Schedule/Chips.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/SourceMgr.h"
@@ -91,6 +92,9 @@ void setOptions(PipelineOptions &options) {
 
 /// Runs the stages up to the one that `--emit` names and prints the module.
 int emitStage(ModuleOp module, TimingScope &timing) {
+  // The first stages need no chip, but a misspelt one is wrong for all.
+  if (!schedule::lookupChip(chip, [&] { return module.emitError(); }))
+    return EXIT_FAILURE;
   PassManager pm(module->getName());
   if (failed(configure(pm)))
     return EXIT_FAILURE;

@@ -42,6 +42,8 @@ template <auto destroy> struct Destroyer {
 };
 using ArtifactHandle =
     std::unique_ptr<QuantmlirRtArtifact, Destroyer<quantmlirRtArtifactDestroy>>;
+using PlanHandle =
+    std::unique_ptr<QuantmlirRtPlan, Destroyer<quantmlirRtPlanDestroy>>;
 
 llvm::Error makeError(const llvm::Twine &message);
 /// Turns a status of the runtime into an error with its message.
@@ -76,6 +78,36 @@ private:
   std::vector<std::string> unused;
 };
 
+/// Whether the caller gives buffers of that role.
+inline bool isGiven(QuantmlirRtRole role) {
+  return role == QUANTMLIR_RT_INPUT || role == QUANTMLIR_RT_WEIGHT;
+}
+
+/// A function's arrays, and its plan at their dimensions.
+struct Arguments {
+  std::vector<QuantmlirRtBufferInfo> buffers;
+  /// One for each buffer; empty where the caller gives none.
+  std::vector<io::Array> arrays;
+  PlanHandle plan;
+};
+
+using Shapes = std::vector<std::vector<int64_t>>;
+
+/// Reads the arrays that `function` takes; an error where one is missing, or
+/// its type, its shape or its dimensions beside the others' are not what the
+/// manifest says. `preparedShapes` are the result shapes of its prepare
+/// function.
+llvm::Expected<Arguments> readArguments(const QuantmlirRtArtifact *artifact,
+                                        size_t function, Inputs &inputs,
+                                        const Shapes &preparedShapes);
+
+/// The shapes of the function's results at those arguments' dimensions.
+llvm::Expected<Shapes> getResultShapes(const Arguments &arguments);
+
+/// Says what readArguments would, for `function` and its prepare function.
+llvm::Error checkArguments(const QuantmlirRtArtifact *artifact, size_t function,
+                           Inputs &inputs);
+
 /// Results in the function's order, and the time of a run if measured.
 struct Outcome {
   std::vector<std::pair<std::string, io::Array>> results;
@@ -87,7 +119,7 @@ llvm::Error list(const QuantmlirRtArtifact *artifact);
 
 /// Runs the artifact's reference on this machine.
 llvm::Expected<Outcome> runOnCpu(const QuantmlirRtArtifact *artifact,
-                                 const std::string &function, Inputs &inputs,
+                                 size_t function, Inputs &inputs,
                                  const Options &options);
 
 /// Runs the artifact's kernels on a CUDA device.

@@ -13,8 +13,16 @@ using namespace quantmlir::run;
 
 llvm::Expected<Outcome>
 quantmlir::run::runOnCpu(const QuantmlirRtArtifact *artifact,
-                         const std::string &function, Inputs &inputs,
+                         size_t functionIndex, Inputs &inputs,
                          const Options &options) {
+  // The reference would notice later, and in its own words.
+  if (llvm::Error error = checkArguments(artifact, functionIndex, inputs))
+    return std::move(error);
+  QuantmlirRtFunctionInfo info;
+  if (llvm::Error error = check(
+          quantmlirRtArtifactGetFunctionInfo(artifact, functionIndex, &info)))
+    return std::move(error);
+  std::string function = info.name;
   const char *path = quantmlirRtArtifactGetReferencePath(artifact);
   if (!path)
     return makeError("the artifact holds no reference, which --device=cpu "

@@ -8,8 +8,6 @@ using namespace quantmlir;
 using namespace quantmlir::run;
 
 namespace {
-using PlanHandle =
-    std::unique_ptr<QuantmlirRtPlan, Destroyer<quantmlirRtPlanDestroy>>;
 using ContextHandle =
     std::unique_ptr<QuantmlirRtContext, Destroyer<quantmlirRtContextDestroy>>;
 using ExecutableHandle =
@@ -42,7 +40,7 @@ private:
 
 /// A function planned at the dimensions of its inputs, with all its memory.
 struct Prepared {
-  PlanHandle plan;
+  Arguments arguments;
   std::vector<QuantmlirRtBuffer> buffers;
   QuantmlirRtBuffer workspace = {0, 0};
 };
@@ -59,7 +57,7 @@ public:
   /// its prepare function, which is run.
   llvm::Expected<Prepared> prepare(size_t function);
   llvm::Error launch(const Prepared &prepared) {
-    return check(quantmlirRtLaunch(executable, prepared.plan.get(),
+    return check(quantmlirRtLaunch(executable, prepared.arguments.plan.get(),
                                    prepared.buffers.data(),
                                    prepared.buffers.size(), prepared.workspace,
                                    /*stream=*/nullptr));
@@ -70,11 +68,6 @@ public:
   llvm::Expected<Outcome> download(size_t function, const Prepared &prepared);
 
 private:
-  llvm::Expected<Argument> describe(size_t function, size_t buffer);
-  llvm::Expected<PlanHandle> makePlan(size_t function,
-                                      const std::vector<io::Array> &arrays,
-                                      const QuantmlirRtFunctionInfo &info);
-
   const QuantmlirRtArtifact *artifact;
   const QuantmlirRtContext *context;
   const QuantmlirRtExecutable *executable;
@@ -82,41 +75,6 @@ private:
   DeviceMemory memory;
 };
 } // namespace
-
-llvm::Expected<Argument> Session::describe(size_t function, size_t buffer) {
-  QuantmlirRtBufferInfo info;
-  if (llvm::Error error = check(
-          quantmlirRtArtifactGetBufferInfo(artifact, function, buffer, &info)))
-    return std::move(error);
-  Argument argument{info.name, info.element, {}};
-  argument.shape.resize(info.rank);
-  if (llvm::Error error = check(quantmlirRtArtifactGetBufferShape(
-          artifact, function, buffer, argument.shape.data(), info.rank)))
-    return std::move(error);
-  return argument;
-}
-
-llvm::Expected<PlanHandle>
-Session::makePlan(size_t function, const std::vector<io::Array> &arrays,
-                  const QuantmlirRtFunctionInfo &info) {
-  std::vector<int64_t> dims(info.numDims);
-  for (size_t i = 0; i < info.numDims; ++i) {
-    QuantmlirRtDimInfo dim;
-    if (llvm::Error error =
-            check(quantmlirRtArtifactGetDimInfo(artifact, function, i, &dim)))
-      return std::move(error);
-    const io::Array &array = arrays[dim.buffer];
-    if (dim.axis >= array.shape.size())
-      return makeError(llvm::Twine("dimension '") + dim.name +
-                       "' belongs to a buffer that no array is read for");
-    dims[i] = array.shape[dim.axis];
-  }
-  QuantmlirRtPlan *plan = nullptr;
-  if (llvm::Error error = check(quantmlirRtPlanCreate(
-          artifact, function, dims.data(), dims.size(), &plan)))
-    return std::move(error);
-  return PlanHandle(plan);
-}
 
 llvm::Expected<Prepared> Session::prepare(size_t function) {
   QuantmlirRtFunctionInfo info;
@@ -126,83 +84,54 @@ llvm::Expected<Prepared> Session::prepare(size_t function) {
 
   // Outputs of the prepare function, in their order, and their shapes.
   std::vector<QuantmlirRtBuffer> preparedBuffers;
-  std::vector<std::vector<int64_t>> preparedShapes;
+  Shapes preparedShapes;
   if (info.prepare >= 0) {
     auto before = prepare(info.prepare);
     if (!before)
       return before.takeError();
     if (llvm::Error error = launch(*before))
       return std::move(error);
-    for (size_t i = 0; i < before->buffers.size(); ++i) {
-      QuantmlirRtBufferInfo buffer;
-      if (llvm::Error error = check(quantmlirRtArtifactGetBufferInfo(
-              artifact, info.prepare, i, &buffer)))
-        return std::move(error);
-      if (buffer.role != QUANTMLIR_RT_OUTPUT)
-        continue;
-      preparedBuffers.push_back(before->buffers[i]);
-      std::vector<int64_t> &shape = preparedShapes.emplace_back(buffer.rank);
-      if (llvm::Error error = check(quantmlirRtPlanGetBufferShape(
-              before->plan.get(), i, shape.data(), shape.size())))
-        return std::move(error);
-    }
+    auto shapes = getResultShapes(before->arguments);
+    if (!shapes)
+      return shapes.takeError();
+    preparedShapes = std::move(*shapes);
+    for (auto [buffer, description] :
+         llvm::zip_equal(before->buffers, before->arguments.buffers))
+      if (description.role == QUANTMLIR_RT_OUTPUT)
+        preparedBuffers.push_back(buffer);
   }
 
-  std::vector<QuantmlirRtRole> roles;
-  std::vector<io::Array> arrays(info.numBuffers);
+  auto arguments = readArguments(artifact, function, inputs, preparedShapes);
+  if (!arguments)
+    return arguments.takeError();
   Prepared result;
+  result.arguments = std::move(*arguments);
+  const QuantmlirRtPlan *plan = result.arguments.plan.get();
   result.buffers.resize(info.numBuffers, {0, 0});
   for (size_t i = 0; i < info.numBuffers; ++i) {
-    QuantmlirRtBufferInfo buffer;
-    if (llvm::Error error = check(
-            quantmlirRtArtifactGetBufferInfo(artifact, function, i, &buffer)))
-      return std::move(error);
-    roles.push_back(buffer.role);
+    const QuantmlirRtBufferInfo &buffer = result.arguments.buffers[i];
+    if (buffer.role == QUANTMLIR_RT_TEMPORARY)
+      continue;
     if (buffer.role == QUANTMLIR_RT_PREPARED) {
       result.buffers[i] = preparedBuffers[buffer.preparedFrom];
-      arrays[i].shape = preparedShapes[buffer.preparedFrom];
+      continue;
     }
-    if (buffer.role != QUANTMLIR_RT_INPUT && buffer.role != QUANTMLIR_RT_WEIGHT)
-      continue;
-    auto argument = describe(function, i);
-    if (!argument)
-      return argument.takeError();
-    auto array = inputs.get(*argument);
-    if (!array)
-      return array.takeError();
-    arrays[i] = std::move(*array);
-  }
-  auto plan = makePlan(function, arrays, info);
-  if (!plan)
-    return plan.takeError();
-  result.plan = std::move(*plan);
-
-  for (size_t i = 0; i < info.numBuffers; ++i) {
-    if (roles[i] == QUANTMLIR_RT_PREPARED || roles[i] == QUANTMLIR_RT_TEMPORARY)
-      continue;
     size_t bytes = 0;
     if (llvm::Error error =
-            check(quantmlirRtPlanGetBufferBytes(result.plan.get(), i, &bytes)))
+            check(quantmlirRtPlanGetBufferBytes(plan, i, &bytes)))
       return std::move(error);
-    auto buffer = memory.allocate(bytes);
-    if (!buffer)
-      return buffer.takeError();
-    result.buffers[i] = *buffer;
-    if (roles[i] == QUANTMLIR_RT_OUTPUT)
+    auto allocated = memory.allocate(bytes);
+    if (!allocated)
+      return allocated.takeError();
+    result.buffers[i] = *allocated;
+    if (buffer.role == QUANTMLIR_RT_OUTPUT)
       continue;
-    // Two arrays that share a dimension may disagree on its size.
-    if (arrays[i].data.size != bytes)
-      return makeError("an input is " + io::describe(arrays[i]) +
-                       ", which is " + llvm::Twine(arrays[i].data.size) +
-                       " bytes; with the "
-                       "other inputs' dimensions it needs " +
-                       llvm::Twine(bytes));
     if (llvm::Error error = check(quantmlirRtMemoryCopyToDevice(
-            context, *buffer, arrays[i].data.data, bytes, nullptr)))
+            context, *allocated, result.arguments.arrays[i].data.data, bytes,
+            nullptr)))
       return std::move(error);
   }
-  auto workspace =
-      memory.allocate(quantmlirRtPlanGetWorkspaceBytes(result.plan.get()));
+  auto workspace = memory.allocate(quantmlirRtPlanGetWorkspaceBytes(plan));
   if (!workspace)
     return workspace.takeError();
   result.workspace = *workspace;
@@ -223,7 +152,7 @@ llvm::Expected<Outcome> Session::download(size_t function,
     array.element = info.element;
     array.shape.resize(info.rank);
     if (llvm::Error error = check(quantmlirRtPlanGetBufferShape(
-            prepared.plan.get(), i, array.shape.data(), info.rank)))
+            prepared.arguments.plan.get(), i, array.shape.data(), info.rank)))
       return std::move(error);
     uint8_t *target = nullptr;
     array.data = io::Bytes::allocate(prepared.buffers[i].bytes, target);

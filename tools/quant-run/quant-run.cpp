@@ -194,17 +194,13 @@ static llvm::Error execute(const CommandLine &line) {
   auto function = chooseFunction(artifact.get(), options.function);
   if (!function)
     return function.takeError();
-  QuantmlirRtFunctionInfo info;
-  if (llvm::Error error = check(
-          quantmlirRtArtifactGetFunctionInfo(artifact.get(), *function, &info)))
-    return error;
   auto inputs = Inputs::read(options);
   if (!inputs)
     return inputs.takeError();
   auto run = [&]() -> llvm::Expected<Outcome> {
     switch (line.device) {
     case Device::Cpu:
-      return runOnCpu(artifact.get(), info.name, *inputs, options);
+      return runOnCpu(artifact.get(), *function, *inputs, options);
     case Device::Cuda:
       return runOnCuda(artifact.get(), *function, *inputs, options);
     case Device::Emulator:

@@ -302,5 +302,7 @@ CUresult cuStreamCreate(CUstream *stream, unsigned) {
   return note("cuStreamCreate");
 }
 CUresult cuStreamDestroy_v2(CUstream) { return note("cuStreamDestroy"); }
-CUresult cuStreamSynchronize(CUstream) { return note("cuStreamSynchronize"); }
+CUresult cuStreamSynchronize(CUstream stream) {
+  return note("cuStreamSynchronize", hex(reinterpret_cast<uintptr_t>(stream)));
+}
 }
