@@ -70,7 +70,7 @@ def check(kind, tensors, codes, scales):
 def measure(context, folder, kind, m, k):
     import torch
 
-    from bench_linear import count_copies, time_calls
+    from timing import count_copies, time_calls
 
     artifact = rt.Artifact(context.library, os.path.join(folder, get_name(kind, k)))
     executable = rt.Executable(context, artifact)

@@ -13,10 +13,12 @@ import subprocess
 import sys
 import time
 
+import ml_dtypes
 import numpy as np
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import cases  # noqa: E402
+import programs  # noqa: E402
 from artifact import find_library  # noqa: E402
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
@@ -30,11 +32,11 @@ def compile_case(case, out, compiler, chip):
         file.write(case.mlir())
     start = time.monotonic()
     done = subprocess.run(
-        [compiler, source, f"--chip={chip}", "-o", folder],
+        [compiler, source, f"--chip={chip or case.chip}", "-o", folder],
         capture_output=True,
         text=True,
     )
-    entry = case.describe()
+    entry = programs.describe(case)
     entry["seconds"] = round(time.monotonic() - start, 3)
     if done.returncode != 0:
         entry["error"] = done.stderr.strip() or f"exit {done.returncode}"
@@ -49,7 +51,11 @@ def write_model(path):
     sys.path.insert(0, os.path.join(ROOT, "python", "quantmlir"))
     from demo_layers import load_layers
 
-    layers = {layer.name: cases.to_bf16(layer.weight) for layer in load_layers()}
+    # What rounds to bf16 compresses to half.
+    layers = {
+        layer.name: layer.weight.astype(ml_dtypes.bfloat16).view(np.uint16)
+        for layer in load_layers()
+    }
     np.savez_compressed(path, **layers)
 
 
@@ -59,7 +65,7 @@ def main():
     parser.add_argument(
         "--set", choices=["check", "bench", "all"], default="all"
     )
-    parser.add_argument("--chip", default="sm_90a")
+    parser.add_argument("--chip", help="for all, in place of each case's own")
     parser.add_argument(
         "--quant-compile",
         default=os.path.join(ROOT, "build", "bin", "quant-compile"),
@@ -79,9 +85,10 @@ def main():
             chosen[case.name] = case
     lines = []
     if options.set in ("bench", "all"):
-        for case, rows in cases.bench_cases():
+        for kind, n, k, m, rows in cases.bench_cases():
+            case = cases.linear(kind, n, k, m)
             chosen[case.name] = case
-            lines.append(dict(case=case.name, m=rows))
+            lines.append(dict(case=case.name, kind=kind, m=rows, n=n, k=k))
     chosen = {n: c for n, c in chosen.items() if options.only in n}
     lines = [line for line in lines if line["case"] in chosen]
 
@@ -104,7 +111,6 @@ def main():
     checked = {case.name for case in cases.check_cases()}
     index = dict(
         commit=commit,
-        chip=options.chip,
         cases=entries,
         check=[e["name"] for e in entries if e["name"] in checked],
         bench=lines,

@@ -1,244 +1,100 @@
-"""The linear layers that are checked and timed: y = x · wᵀ, w being N×K.
+"""What is checked and what is timed: the one list of both.
 
-Each kind of case says how its program is written and what its exact result is.
+`FAMILIES` also runs in the emulator, in the tests.
 """
 
-import numpy as np
+from programs import Dense, Integers, Layer, Mlp
 
-MAPS = """#mk = affine_map<(m, n, k) -> (m, k)>
-#nk = affine_map<(m, n, k) -> (n, k)>
-#mn = affine_map<(m, n, k) -> (m, n)>
-"""
+#: Every family of kernels, on layers where nothing divides: small, so that the
+#: emulator runs them too.
+FAMILIES = [
+    # int4: groups, a scale per channel, tails of N, K and groups.
+    Layer(37, 131, storage="i4", group=32, scale="bf16"),
+    Layer(61, 257, storage="i4", group=128, scale="bf16", out="bf16"),
+    Layer(37, 131, storage="i4", group=0),
+    Layer(64, 128, storage="i4", group=32, x="f16", scale="f16"),
+    Layer(13, 61, storage="i4", group=24, x="f32"),
+    Layer(40, 96, storage="i4", group=32, rows=8, x="bf16"),
+    Layer(37, 131, storage="i4", group=32, bias=True),
+    # Zero points: integers and floats.
+    Layer(37, 131, storage="ui4", group=32, zero="ui4", scale="bf16"),
+    Layer(37, 131, storage="ui4", group=32, zero="ui4", x="f16", scale="f16", out="f16"),
+    Layer(37, 97, storage="ui4", group=0, zero="bf16"),
+    Layer(37, 97, storage="ui4", group=32, zero="f32", x="f32"),
+    Layer(29, 131, storage="i4", group=32, zero="i4"),
+    # int8 and int2.
+    Layer(37, 131, storage="i8"),
+    Layer(61, 67, storage="i8", x="f16", group=32, scale="f16"),
+    Layer(37, 131, storage="ui8", zero="ui8"),
+    Layer(37, 131, storage="i2", group=32),
+    Layer(37, 131, storage="ui2", group=32, zero="bf16", x="f16"),
+    # Microscaling formats.
+    Layer(37, 131, storage="f4E2M1FN", group=32, scale="f8E8M0FNU"),
+    Layer(37, 131, storage="f4E2M1FN", group=16, scale="f8E4M3FN", x="f16"),
+    # Both operands int8: a scale per token and per channel.
+    Layer(37, 131, storage="i8", x="codes"),
+    Layer(61, 67, storage="i8", x="codes", bias=True, out="bf16"),
+    Layer(37, 131, storage="i8", x="quantized"),
+    Layer(64, 128, storage="i8", x="quantized", bias=True),
+    Layer(37, 131, storage="i8", zero="i8", x="codes"),
+    Layer(37, 131, storage="ui8", zero="ui8", x="quantized"),
+    # Narrower weights: as bytes, or decoded where they have groups.
+    Layer(37, 131, storage="i4", x="codes"),
+    Layer(37, 131, storage="ui4", zero="ui4", x="codes", bias=True),
+    Layer(37, 131, storage="i2", x="quantized"),
+    Layer(37, 131, storage="i4", group=32, x="codes", bias=True),
+    Layer(61, 257, storage="ui4", group=128, zero="ui4", scale="bf16", x="quantized"),
+    Layer(40, 96, storage="i8", group=0, rows=8, x="codes"),
+    # Long and wide enough to use every stage of a pipeline again.
+    Layer(150, 1031, m=133, storage="i4", group=128, scale="bf16"),
+    Layer(67, 1031, m=33, storage="i8", x="codes"),
+    Layer(67, 1024, m=33, storage="ui4", group=64, zero="ui4", scale="bf16"),
+    Layer(35, 4099, m=1, storage="i4", group=128, scale="bf16"),
+    Layer(35, 4099, m=1, storage="i8", x="quantized"),
+    # Nothing quantized.
+    Dense(37, 131, "bf16"),
+    Dense(37, 131, "f16", m=17, chip="sm_80"),
+    Integers(37, 131),
+    Integers(61, 67, m=1),
+    Integers(37, 131, unsigned=["lhs"], points=True),
+    Integers(37, 131, unsigned=["rhs"]),
+    Integers(37, 131, unsigned=["lhs", "rhs"], points=True),
+    Integers(64, 128, m=33, chip="sm_80"),
+    # M known to the compiler.
+    Layer(37, 131, m=1, storage="i4", group=32, scale="bf16"),
+    Layer(37, 131, m=1, storage="ui4", group=32, zero="ui4", x="f16", out="f16"),
+    Layer(37, 131, m=1, storage="i8", x="codes"),
+    Layer(37, 131, m=1, storage="i8", x="quantized"),
+    Layer(37, 131, m=2, storage="i4", group=32),
+    Layer(37, 131, m=17, storage="i8"),
+    Layer(37, 131, m=33, storage="i8", x="codes", bias=True),
+    Layer(37, 131, m=17, storage="i8", x="quantized"),
+    Layer(1, 1, storage="i4"),
+    Layer(257, 33, m=33, storage="i4", group=32),
+    # An older chip.
+    Layer(37, 131, storage="i4", group=32, chip="sm_80"),
+    Layer(37, 131, storage="i8", x="f16", chip="sm_80"),
+    Layer(37, 131, storage="i8", x="codes", bias=True, chip="sm_80"),
+    Mlp(97, 61),
+]
 
-#: Kinds: bits of the weight, group along K (0: a whole row), what x is.
+#: Kinds of layers that are timed, and checked at the sizes of real models.
 KINDS = {
-    "int8_scaled": dict(bits=8, group=0, x="codes"),
-    "int8_dynamic": dict(bits=8, group=0, x="quantized"),
-    "int8_weight": dict(bits=8, group=0, x="float"),
-    "int4_g128": dict(bits=4, group=128, x="float"),
-    "int4_g32": dict(bits=4, group=32, x="float"),
+    "int8_scaled": dict(storage="i8", x="codes"),
+    "int8_dynamic": dict(storage="i8", x="quantized"),
+    "int8_weight": dict(storage="i8"),
+    "int4_g128": dict(storage="i4", group=128, scale="bf16"),
+    "int4_g32": dict(storage="i4", group=32, scale="bf16"),
 }
 
 
-class Case:
-    """One layer: kind, N, K and M (None: dynamic)."""
-
-    def __init__(self, kind, n, k, m=None):
-        self.kind, self.n, self.k, self.m = kind, n, k, m
-        self.bits = KINDS[kind]["bits"]
-        # A block is at most the dimension.
-        self.group = min(KINDS[kind]["group"], k)
-        self.x = KINDS[kind]["x"]
-
-    @property
-    def name(self):
-        rows = "" if self.m is None else f"_m{self.m}"
-        return f"{self.kind}_n{self.n}_k{self.k}{rows}"
-
-    def describe(self):
-        return dict(name=self.name, kind=self.kind, n=self.n, k=self.k, m=self.m)
-
-    @staticmethod
-    def from_description(entry):
-        return Case(entry["kind"], entry["n"], entry["k"], entry["m"])
-
-    def mlir(self):
-        """The program: plain linalg on encoded operands, result in bf16."""
-        n, k = self.n, self.k
-        m = "?" if self.m is None else self.m
-        scale = "f32" if self.bits == 8 else "bf16"
-        token = "{storage = i8, block = [1, 0], scale = f32}"
-        weight = f"{{storage = i{self.bits}, block = [1, {self.group}], scale = {scale}}}"
-        x_type = f"tensor<{m}x{k}xbf16>"
-        if self.x == "codes":
-            arguments = (
-                f'%codes: tensor<{m}x{k}xi8> {{quant_tensor.name = "x.codes"}}, '
-                f'%scales: tensor<{m}x1xf32> {{quant_tensor.name = "x.scales"}}'
-            )
-            source = "%codes"
-            source_type = f"tensor<{m}x{k}xi8>"
-        else:
-            arguments = f'%x: {x_type} {{quant_tensor.name = "x"}}'
-            source, source_type = "%x", x_type
-        lines = []
-        lhs, lhs_type = "%x", x_type
-        if self.x == "codes":
-            lhs, lhs_type = "%lhs", f"tensor<{m}x{k}xbf16, #token>"
-            lines.append(
-                f"%lhs = quant_tensor.assemble %codes, %scales : "
-                f"tensor<{m}x{k}xi8>, tensor<{m}x1xf32> -> {lhs_type}"
-            )
-        elif self.x == "quantized":
-            lhs, lhs_type = "%lhs", f"tensor<{m}x{k}xbf16, #token>"
-            lines.append(
-                f"%lhs = quant_tensor.quantize %x : {x_type} -> {lhs_type}"
-            )
-        size = ""
-        if self.m is None:
-            lines.append("%c0 = arith.constant 0 : index")
-            lines.append(f"%m = tensor.dim {source}, %c0 : {source_type}")
-            size = "%m"
-        acc = f"tensor<{m}x{n}xf32>"
-        out = f"tensor<{m}x{n}xbf16>"
-        lines += [
-            "%zero = arith.constant 0.0 : f32",
-            f"%empty = tensor.empty({size}) : {acc}",
-            f"%init = linalg.fill ins(%zero : f32) outs(%empty : {acc}) -> {acc}",
-            f"%y = linalg.matmul indexing_maps = [#mk, #nk, #mn] "
-            f"ins({lhs}, %w : {lhs_type}, tensor<{n}x{k}xbf16, #weight>) "
-            f"outs(%init : {acc}) -> {acc}",
-            f"%r = arith.truncf %y : {acc} to {out}",
-            f"return %r : {out}",
-        ]
-        body = "\n".join("  " + line for line in lines)
-        encodings = f"#weight = #quant_tensor.encoding<{weight}>\n"
-        if self.x != "float":
-            encodings += f"#token = #quant_tensor.encoding<{token}>\n"
-        return (
-            f"{MAPS}{encodings}func.func @linear({arguments}, "
-            f"%w: tensor<{n}x{k}xbf16, #weight> "
-            f'{{quant_tensor.name = "w"}}) -> ({out} '
-            f'{{quant_tensor.name = "y"}}) {{\n{body}\n}}\n'
-        )
-
-    def quantize_weight(self, weight):
-        """Codes and scales of a float32 N×K weight, by the absmax of each
-        block, by the names of the program's parts."""
-        extent = self.group or self.k
-        blocks = -(-self.k // extent)
-        padded = np.zeros((self.n, blocks * extent), np.float32)
-        padded[:, : self.k] = weight
-        padded = padded.reshape(self.n, blocks, extent)
-        largest = (1 << (self.bits - 1)) - 1
-        scales = np.abs(padded).max(axis=2) / np.float32(largest)
-        scales = np.where(scales == 0, np.float32(1), scales)
-        if self.bits != 8:
-            scales = from_bf16(to_bf16(scales))
-        codes = np.clip(
-            np.rint(padded / scales[:, :, None]), -largest - 1, largest
-        )
-        codes = codes.reshape(self.n, -1)[:, : self.k].astype(np.int8)
-        return {
-            "w.codes": pack(codes, self.bits),
-            "w.scales": scales if self.bits == 8 else to_bf16(scales),
-        }
-
-    def make_inputs(self, rng, rows):
-        """Random arrays by the names of the program's parts, as raw bits."""
-        k, n = self.k, self.n
-        limit = 1 << (self.bits - 1)
-        codes = rng.integers(-limit, limit, (n, k), dtype=np.int8)
-        groups = 1 if self.group == 0 else -(-k // self.group)
-        scales = rng.uniform(0.002, 0.02, (n, groups)).astype(np.float32)
-        inputs = {"w.codes": pack(codes, self.bits)}
-        if self.bits == 8:
-            inputs["w.scales"] = scales
-        else:
-            inputs["w.scales"] = to_bf16(scales)
-        if self.x == "codes":
-            inputs["x.codes"] = rng.integers(-127, 128, (rows, k), dtype=np.int8)
-            inputs["x.scales"] = rng.uniform(0.01, 0.03, (rows, 1)).astype(
-                np.float32
-            )
-        else:
-            inputs["x"] = to_bf16(
-                rng.standard_normal((rows, k)).astype(np.float32)
-            )
-        return inputs
-
-    def reference(self, inputs, contract):
-        """The exact result in float64, and the bound on |y - exact|.
-
-        Design, numeric contract: gamma(u_acc, K) sum |x| (|w| + |offset s|) +
-        u_decode sum |x||w|, beside the rounding of the result. What follows an
-        exact integer contraction rounds once for each f32 operation.
-        """
-        codes = unpack(inputs["w.codes"], self.bits, self.k).astype(np.float64)
-        scales = inputs["w.scales"]
-        if scales.dtype == np.uint16:
-            scales = from_bf16(scales)
-        scales = scales.astype(np.float64)
-        if self.group:
-            scales = np.repeat(scales, self.group, axis=1)[:, : self.k]
-        weight = codes * scales
-        if self.x == "float":
-            x = from_bf16(inputs["x"]).astype(np.float64)
-            exact = x @ weight.T
-        else:
-            # Integers first: their sum is exact, and so are two scales of 24
-            # bits on it, but for one rounding each.
-            if self.x == "codes":
-                x_codes, x_scales = inputs["x.codes"], inputs["x.scales"]
-            else:
-                x_codes, x_scales = quantize_rows(from_bf16(inputs["x"]))
-            x_codes = x_codes.astype(np.float64)
-            x_scales = x_scales.astype(np.float64)
-            exact = (x_codes @ codes.T) * x_scales * scales.T
-            x = x_codes * x_scales
-        magnitude = np.abs(x) @ np.abs(weight).T
-        bound = 4 * 2.0**-24 * np.abs(exact)
-        if self.x == "float":
-            u_acc, u_decode, offset = contract
-            spread = np.abs(x) @ np.abs(np.broadcast_to(scales, weight.shape)).T
-            growth = self.k * u_acc
-            gamma = growth / (1 - growth) if growth < 1 else np.inf
-            bound += gamma * (magnitude + abs(offset) * spread)
-            bound += u_decode * magnitude
-        return exact, bound + half_ulp_bf16(np.abs(exact) + bound)
+def linear(kind, n, k, m=None):
+    """A layer of that kind, bf16 in and out; M is dynamic where not given."""
+    return Layer(n, k, m, out="bf16", element="bf16", kind=kind, **KINDS[kind])
 
 
-def quantize_rows(x):
-    """Symmetric 8-bit quantization of each row, as the definition does it: f32
-    scale = absmax / 127, nearest even; codes and scales."""
-    x = x.astype(np.float32)
-    if x.size == 0:
-        return x, np.ones((x.shape[0], 1), np.float32)
-    scale = (np.abs(x).max(axis=1, keepdims=True) / np.float32(127)).astype(
-        np.float32
-    )
-    safe = np.where(scale == 0, np.float32(1), scale)
-    codes = np.clip(np.rint((x / safe).astype(np.float32)), -128, 127)
-    return codes, safe
-
-
-def to_bf16(values):
-    """The bits of the nearest bf16 (even on ties) of finite float32 values."""
-    bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
-    rounded = bits + 0x7FFF + ((bits >> 16) & 1)
-    return (rounded >> 16).astype(np.uint16)
-
-
-def from_bf16(bits):
-    return (bits.astype(np.uint32) << 16).view(np.float32)
-
-
-def half_ulp_bf16(values):
-    """Half the distance between neighbouring bf16 numbers at `values`."""
-    exponent = np.floor(np.log2(np.maximum(values, 2.0**-126)))
-    return 2.0 ** (exponent - 8)
-
-
-def pack(codes, bits):
-    """Rows of codes as a little-endian bit stream, in int8."""
-    if bits == 8:
-        return codes
-    if codes.shape[1] % 2:
-        codes = np.pad(codes, ((0, 0), (0, 1)))
-    nibbles = codes.astype(np.uint8) & 0xF
-    return (nibbles[:, 0::2] | (nibbles[:, 1::2] << 4)).view(np.int8)
-
-
-def unpack(packed, bits, k):
-    if bits == 8:
-        return packed
-    unsigned = packed.view(np.uint8)
-    nibbles = np.empty((packed.shape[0], packed.shape[1] * 2), np.uint8)
-    nibbles[:, 0::2] = unsigned & 0xF
-    nibbles[:, 1::2] = unsigned >> 4
-    return ((nibbles[:, :k] ^ 8).astype(np.int8) - 8).astype(np.int8)
-
-
-#: Odd and prime sizes, K tails of blocks and vectors, and the encoder's layers.
+#: (N, K): odd and prime sizes, K tails of blocks and vectors, and the encoder's
+#: layers.
 CHECK_SHAPES = [
     (1, 64),
     (127, 131),
@@ -257,12 +113,12 @@ CHECK_ROWS = [0, 1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 64, 65, 100, 127, 300]
 
 def check_cases():
     """Dynamic M for every kind and shape, static M = 1 for some."""
-    cases = []
+    cases = list(FAMILIES)
     for kind in KINDS:
         for n, k in CHECK_SHAPES:
-            cases.append(Case(kind, n, k))
+            cases.append(linear(kind, n, k))
         for n, k in [(257, 384), (509, 1021), (4096, 4096)]:
-            cases.append(Case(kind, n, k, 1))
+            cases.append(linear(kind, n, k, 1))
     return cases
 
 
@@ -281,20 +137,18 @@ INT4_ROWS = [1, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096]
 
 
 def bench_cases():
-    """(case with dynamic or static M, M to run it at) for every line of the
-    table."""
+    """(kind, N, K, M of the program, M to run it at) for every line of the
+    table: M is static at batch 1 and dynamic otherwise."""
     lines = []
     for m, k, n in INT8_SHAPES:
-        lines.append((Case("int8_scaled", n, k), m))
+        lines.append(("int8_scaled", n, k, None, m))
     for m in (1, 16, 64):
         for k, n in LLAMA_SHAPES[:3]:
-            case = Case("int8_weight", n, k, 1 if m == 1 else None)
-            lines.append((case, m))
+            lines.append(("int8_weight", n, k, 1 if m == 1 else None, m))
     for kind in ("int4_g128", "int4_g32"):
         for k, n in LLAMA_SHAPES:
             for m in INT4_ROWS:
                 if kind == "int4_g32" and m not in (1, 16, 32, 64, 128):
                     continue
-                case = Case(kind, n, k, 1 if m == 1 else None)
-                lines.append((case, m))
+                lines.append((kind, n, k, 1 if m == 1 else None, m))
     return lines

@@ -21,6 +21,8 @@ import numpy as np
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import artifact as rt  # noqa: E402
 import cases  # noqa: E402
+import programs  # noqa: E402
+from weights import DTYPES, from_bf16, largest_contract  # noqa: E402
 
 GUARD = 4096
 POISON = 0xFF
@@ -101,27 +103,30 @@ class Runner:
         before, result, after = np.split(data, [GUARD, GUARD + size])
         if (before != POISON).any() or (after != POISON).any():
             raise Failure("wrote outside the output")
-        if plan.shape(output) != (rows, self.case.n):
+        if plan.shape(output) != (rows, self.case.columns):
             raise Failure(f"the output has shape {plan.shape(output)}")
-        if output.element != "bf16":
+        if output.element != self.case.out:
             raise Failure(f"the output has elements of {output.element}")
-        contract = [0.0, 0.0, 0.0]
-        for kernel, _ in plan.launches():
-            found = (kernel.u_acc, kernel.u_decode, kernel.offset)
-            contract = [max(a, abs(b)) for a, b in zip(contract, found)]
-        bits = result.view(np.uint16).reshape(rows, self.case.n)
-        return bits, contract, [k.name.decode() for k, _ in plan.launches()]
+        kernels = [kernel for kernel, _ in plan.launches()]
+        result = result.view(DTYPES[self.case.out])
+        return (
+            result.reshape(rows, self.case.columns),
+            largest_contract(kernels),
+            [kernel.name.decode() for kernel in kernels],
+        )
 
 
-def compare(case, inputs, bits, contract):
+def compare(case, inputs, result, contract):
     """The largest error as a fraction of its bound; raises beyond 1."""
     exact, bound = case.reference(inputs, contract)
-    if bits.size == 0:
+    if result.size == 0:
         return 0.0
-    if (bits == 0xFFFF).any():
-        missing = int((bits == 0xFFFF).sum())
-        raise Failure(f"{missing} of {bits.size} elements were never written")
-    return check_bound(cases.from_bf16(bits).astype(np.float64), exact, bound)
+    # Poison is a NaN; as an integer it is a legal -1, and wrong soon enough.
+    raw = np.ascontiguousarray(result).view(np.uint8).reshape(*result.shape, -1)
+    missing = int((raw == POISON).all(axis=-1).sum())
+    if missing and result.dtype.kind != "i":
+        raise Failure(f"{missing} of {result.size} elements were never written")
+    return check_bound(result.astype(np.float64), exact, bound)
 
 
 def check_bound(got, exact, bound):
@@ -142,41 +147,38 @@ def model_layers(folder, case):
     """(name, float32 weight) of a model's layers that `case` can run: those of
     its shape in the model.npz that build_artifacts.py --model wrote."""
     path = os.path.join(folder, os.pardir, "model.npz")
-    if case.m is None and os.path.exists(path):
+    kind = getattr(case, "kind", None)
+    if kind and case.m is None and os.path.exists(path):
         with np.load(path) as model:
             for name in model.files:
                 if model[name].shape == (case.n, case.k):
-                    yield name, cases.from_bf16(model[name])
+                    yield name, from_bf16(model[name])
 
 
-def check_case(context, folder, case, seed):
+def check_case(context, folder, case):
     """Yields a record of each run: random weights, then a real model's."""
     runner = Runner(context, folder, case)
-    rng = np.random.default_rng(seed)
-    weights = case.make_inputs(rng, 1)
-    weights = {n: a for n, a in weights.items() if n[0] == "w"}
     sizes = [case.m] if case.m is not None else cases.CHECK_ROWS
-    yield from check_weights(runner, rng, weights, sizes, {})
+    yield from check_weights(runner, sizes, {})
     for name, weight in model_layers(folder, case):
-        weights = case.quantize_weight(weight)
-        layer = dict(layer=name)
-        yield from check_weights(runner, rng, weights, cases.MODEL_ROWS, layer)
+        case.use_weight(weight)
+        yield from check_weights(runner, cases.MODEL_ROWS, dict(layer=name))
 
 
-def check_weights(runner, rng, weights, sizes, about):
+def check_weights(runner, sizes, about):
     """Yields a record of the runs of each number of rows."""
     case = runner.case
+    weights = case.weights()
     prepared = runner.prepare(weights)
     for rows in sizes:
-        inputs = case.make_inputs(rng, rows)
-        inputs.update(weights)
+        inputs = weights | case.activations(rows)
         record = dict(case=case.name, m=rows, **about)
         try:
-            bits, contract, kernels = runner.run(inputs, prepared, rows)
+            result, contract, kernels = runner.run(inputs, prepared, rows)
             record["kernels"] = kernels
-            record["worst"] = compare(case, inputs, bits, contract)
+            record["worst"] = compare(case, inputs, result, contract)
             again, _, _ = runner.run(inputs, prepared, rows)
-            if not np.array_equal(bits, again):
+            if result.tobytes() != again.tobytes():
                 raise Failure("two runs gave different bits")
         except Failure as error:
             record["error"] = str(error)
@@ -191,7 +193,7 @@ def check_weights(runner, rng, weights, sizes, about):
 _context = None
 
 
-def check_entry(folder, entry, seed):
+def check_entry(folder, entry):
     """All records of one case and the device's name, in a worker process.
 
     The last says whether the process can go on.
@@ -200,9 +202,9 @@ def check_entry(folder, entry, seed):
     records = []
     try:
         _context = _context or rt.Context(rt.Library())
-        case = cases.Case.from_description(entry)
+        case = programs.from_description(entry)
         path = os.path.join(folder, entry["artifact"])
-        for record in check_case(_context, path, case, seed):
+        for record in check_case(_context, path, case):
             records.append(record)
     except ContextLost:
         return records, _context.name, False
@@ -219,13 +221,13 @@ class Worker:
     def __init__(self):
         self.pool = None
 
-    def check(self, folder, entry, seed):
+    def check(self, folder, entry):
         if self.pool is None:
             self.pool = concurrent.futures.ProcessPoolExecutor(
                 1, mp_context=multiprocessing.get_context("spawn")
             )
         try:
-            future = self.pool.submit(check_entry, folder, entry, seed)
+            future = self.pool.submit(check_entry, folder, entry)
             records, device, healthy = future.result()
         except concurrent.futures.process.BrokenProcessPool:
             error = "the process died"
@@ -258,7 +260,6 @@ def main():
     parser.add_argument("artifacts", help="folder made by build_artifacts.py")
     parser.add_argument("--json", help="where to write all records")
     parser.add_argument("--only", default="", help="names that contain this")
-    parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
 
     with open(os.path.join(options.artifacts, "index.json")) as file:
@@ -270,7 +271,7 @@ def main():
         if name not in index["check"] or options.only not in name:
             continue
         if "artifact" in entry:
-            found, device = worker.check(options.artifacts, entry, options.seed)
+            found, device = worker.check(options.artifacts, entry)
         else:
             found = [dict(case=name, error="did not compile")]
         records += found
@@ -283,7 +284,6 @@ def main():
             date=datetime.datetime.now(datetime.timezone.utc).isoformat(),
             gpu=device,
             commit=index["commit"],
-            chip=index["chip"],
             records=records,
         )
         with open(options.json, "w") as file:

@@ -92,10 +92,13 @@ def device_span(name, value, element, shape, ordinal):
         return *value.span, value.shape
     try:
         interface = value.__cuda_array_interface__
-    except (AttributeError, TypeError):
-        # PyTorch raises TypeError for types that the protocol lacks.
+        dtype = np.dtype(interface["typestr"])
+    except (AttributeError, KeyError, TypeError):
+        interface = None
+    # The protocol has no bf16 and no f8. PyTorch says "two bytes" (V2) or raises
+    # a TypeError or KeyError, depending on its version and the type.
+    if interface is None or dtype.kind == "V":
         return _dlpack_span(name, value, element, shape, ordinal)
-    dtype = np.dtype(interface["typestr"])
     if dtype != dtype_of(element):
         raise TypeError(f"{name}: expected {element}, got {dtype}")
     check_shape(name, interface["shape"], shape)

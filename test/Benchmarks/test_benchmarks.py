@@ -13,31 +13,38 @@ from conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import cases  # noqa: E402
+import gpu_check  # noqa: E402
+import programs  # noqa: E402
+import weights  # noqa: E402
 
 
 @pytest.mark.parametrize("kind", cases.KINDS)
 @pytest.mark.parametrize("shape", [(7, 64, None), (5, 131, 1), (3, 300, 4)])
 def test_programs_mean_what_the_reference_computes(tool, tmp_path, kind, shape):
     n, k, m = shape
-    case = cases.Case(kind, n, k, m)
-    rows = 9 if m is None else m
-    inputs = case.make_inputs(np.random.default_rng(n), rows)
+    case = cases.linear(kind, n, k, m)
+    inputs = case.weights() | case.activations(9 if m is None else m)
     (tmp_path / "case.mlir").write_text(case.mlir())
-    np.savez(tmp_path / "in.npz", **inputs)
+    raw = {name: as_bits(array) for name, array in inputs.items()}
+    np.savez(tmp_path / "in.npz", **raw)
     tool(
         "quant-reference", tmp_path / "case.mlir", "linear",
         tmp_path / "in.npz", tmp_path / "out.npz",
     )
-    got = cases.from_bf16(np.load(tmp_path / "out.npz")["y"]).astype(np.float64)
-    # The reference accumulates in f32 like the kernels.
+    got = np.load(tmp_path / "out.npz")["y"].view(weights.DTYPES["bf16"])
+    got = got.astype(np.float64)
     exact, bound = case.reference(inputs, (2.0**-24, 0, 0))
     assert got.shape == exact.shape
     assert (np.abs(got - exact) <= bound).all()
     # The bound is tight enough to notice codes in the wrong order.
-    wrong = dict(inputs)
-    wrong["w.codes"] = np.roll(inputs["w.codes"], 1, axis=1)
-    other, _ = case.reference(wrong, (2.0**-24, 0, 0))
+    case.weight.__dict__["codes"] = np.roll(case.weight.codes, 1, axis=1)
+    case.weight.__dict__.pop("values", None)
+    other, _ = case.reference(inputs, (2.0**-24, 0, 0))
     assert not (np.abs(got - other) <= bound).all()
+
+
+def as_bits(array):
+    return array.view(np.uint16) if array.dtype == weights.DTYPES["bf16"] else array
 
 
 def test_check_shapes_cover_what_they_should():
@@ -49,19 +56,51 @@ def test_check_shapes_cover_what_they_should():
     assert len(names) == len(set(names))
 
 
-def test_bf16_rounding():
-    values = np.float32([1.0, 1.00390625, 1.01171875, -3.3e38, 1e-40])
-    bits = cases.to_bf16(values)
-    assert list(bits[:3]) == [0x3F80, 0x3F80, 0x3F82]
-    assert (np.abs(cases.from_bf16(bits[:3]) - values[:3])
-            <= cases.half_ulp_bf16(np.abs(values[:3]))).all()
+def test_descriptions_make_the_same_program():
+    for case in cases.FAMILIES:
+        entry = json.loads(json.dumps(programs.describe(case)))
+        again = programs.from_description(entry)
+        assert again.name == case.name and again.mlir() == case.mlir()
+        first, second = case.weights(), again.weights()
+        assert first.keys() == second.keys()
+        for name, array in first.items():
+            assert array.tobytes() == second[name].tobytes()
 
 
-@pytest.mark.parametrize("bits,k", [(4, 7), (4, 8), (8, 5)])
+def test_a_part_of_a_layer():
+    """Its result is those columns of the whole's."""
+    for kind in cases.KINDS:
+        case = cases.linear(kind, 9, 64)
+        inputs = case.weights() | case.activations(3)
+        columns = [7, 2]
+        exact, bound = case.take(columns).reference(inputs, (0, 0, 0))
+        whole, limit = case.reference(inputs, (0, 0, 0))
+        np.testing.assert_allclose(exact, whole[:, columns], rtol=1e-14)
+        np.testing.assert_allclose(bound, limit[:, columns], rtol=1e-14)
+
+
+@pytest.mark.parametrize("bits,k", [(2, 9), (4, 7), (4, 8), (8, 5)])
 def test_packing(bits, k):
     limit = 1 << (bits - 1)
-    codes = np.random.default_rng(0).integers(-limit, limit, (6, k), dtype=np.int8)
-    assert (cases.unpack(cases.pack(codes, bits), bits, k) == codes).all()
+    codes = np.random.default_rng(0).integers(-limit, limit, (6, k))
+    packed = weights.pack(codes, bits).view(np.uint8)
+    assert packed.shape == (6, -(-k * bits // 8))
+    for row in range(6):
+        stream = int.from_bytes(packed[row].tobytes(), "little")
+        for column in range(k):
+            code = stream >> (column * bits) & ((1 << bits) - 1)
+            assert code == codes[row, column] & ((1 << bits) - 1)
+
+
+def test_a_real_weight_is_quantized_by_absmax():
+    values = np.float32([[1.1, -2, 0.5, 0, 0, 0], [0.1, 0.2, -0.3, 7, 6, 5]])
+    weight = weights.Weight(weights.Encoding("i4", 3, "f32"), 2, 6, values=values)
+    np.testing.assert_allclose(
+        weight.arrays["scales"], np.float32([[2 / 7, 1], [0.3 / 7, 1]]), rtol=1e-6
+    )
+    np.testing.assert_array_equal(
+        weight.codes, [[4, -7, 2, 0, 0, 0], [2, 5, -7, 7, 6, 5]]
+    )
 
 
 def make_artifact(folder, case):
@@ -119,7 +158,7 @@ def check(tmp_path, build_dir):
     def run(chosen, **environment):
         entries = []
         for case in chosen:
-            entry = case.describe()
+            entry = programs.describe(case)
             if case.kind == "int8_weight":
                 make_artifact(tmp_path / case.name, case)
                 entry["artifact"] = case.name
@@ -127,7 +166,7 @@ def check(tmp_path, build_dir):
                 entry["error"] = "no such luck"
             entries.append(entry)
         index = dict(
-            commit="none", chip="sm_90a", cases=entries,
+            commit="none", cases=entries,
             check=[case.name for case in chosen], bench=[],
         )
         (tmp_path / "index.json").write_text(json.dumps(index))
@@ -155,7 +194,7 @@ def test_checker_notices_kernels_that_do_nothing(check):
     """On the fake driver memory works and kernels do not run: every run with
     rows must fail, and the one with none pass."""
     records = check(
-        [cases.Case("int8_weight", 5, 16), cases.Case("int4_g32", 5, 64)]
+        [cases.linear("int8_weight", 5, 16), cases.linear("int4_g32", 5, 64)]
     )
     by_rows = {r.get("m"): r.get("error") for r in records}
     assert by_rows.pop(0) is None
@@ -167,7 +206,7 @@ def test_checker_notices_kernels_that_do_nothing(check):
 
 def test_checker_goes_on_after_a_lost_context(check):
     """A driver's error ends its case, not the cases after it."""
-    chosen = [cases.Case("int8_weight", n, 16) for n in (5, 6)]
+    chosen = [cases.linear("int8_weight", n, 16) for n in (5, 6)]
     records = check(chosen, QUANTMLIR_FAKE_CUDA_FAIL="cuLaunchKernelEx:700")
     assert [(r["case"], r["m"]) for r in records] == [
         (case.name, rows) for case in chosen for rows in (0, 1)
@@ -178,14 +217,12 @@ def test_checker_goes_on_after_a_lost_context(check):
 
 
 def test_checker_notices_wrong_numbers():
-    """An error of one unit in the last place of bf16 is out of bounds."""
-    import gpu_check
-
-    case = cases.Case("int8_scaled", 5, 64)
-    inputs = case.make_inputs(np.random.default_rng(0), 3)
+    """An error of two units in the last place of bf16 is out of bounds."""
+    case = cases.linear("int8_scaled", 5, 64)
+    inputs = case.weights() | case.activations(3)
     exact, _ = case.reference(inputs, (0, 0, 0))
-    bits = cases.to_bf16(exact.astype(np.float32))
-    assert gpu_check.compare(case, inputs, bits, (0, 0, 0)) <= 1
-    bits[1, 2] += 2
+    result = exact.astype(weights.DTYPES["bf16"])
+    assert gpu_check.compare(case, inputs, result, (0, 0, 0)) <= 1
+    result.view(np.uint16)[1, 2] += 2
     with pytest.raises(gpu_check.Failure, match=r"1 of 15 elements off, worst y\[1, 2\]"):
-        gpu_check.compare(case, inputs, bits, (0, 0, 0))
+        gpu_check.compare(case, inputs, result, (0, 0, 0))

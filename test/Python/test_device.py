@@ -132,9 +132,13 @@ def test_device_arrays_are_read_in_place(run):
         class DLPack:  # as PyTorch says it
             def __dlpack__(self, **options): return on_device.__dlpack__(**options)
             def __dlpack_device__(self): return on_device.__dlpack_device__()
+        class Both(DLPack):  # as PyTorch 2.11 says bf16
+            __cuda_array_interface__ = {
+                "shape": (3, 4), "typestr": "<V2", "data": (address, False),
+                "version": 2}
 
         f = artifact.bind("linear", **{"w.codes": codes})
-        for array in (on_device, DLPack()):
+        for array in (on_device, DLPack(), Both()):
             calls()
             f(x=array)
             launch, = [c for c in calls() if c.startswith("cuLaunchKernel")]

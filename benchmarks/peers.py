@@ -1,0 +1,129 @@
+"""What PyTorch makes of the same layers: its own kernels and Inductor's."""
+
+import torch
+import torch._dynamo
+from timing import count_copies, time_calls
+
+
+def random_bf16(*shape):
+    return torch.randn(*shape, device="cuda", dtype=torch.bfloat16)
+
+
+def random_i8(*shape):
+    return torch.randint(-127, 128, shape, device="cuda", dtype=torch.int8)
+
+
+def compile_layer(layer, **options):
+    """What torch.compile makes of it, autotuned, for one shape."""
+    torch._dynamo.reset()
+    options = {"max_autotune": True, "coordinate_descent_tuning": True} | options
+    return torch.compile(layer, dynamic=False, options=options)
+
+
+class Peers:
+    """PyTorch's ways to compute the same product; the names are those of the
+    results. Each way returns microseconds. Inductor compiles for seconds to a
+    minute a shape."""
+
+    def __init__(self, inductor=True):
+        self.inductor = inductor
+        self.done = {}
+
+    def run(self, case, rows):
+        """Times by name; the reason where a peer cannot run the shape."""
+        key = (case.x, case.bits, case.group, rows, case.n, case.k)
+        if key not in self.done:
+            self.done[key] = self._run(case, rows, case.n, case.k)
+        return self.done[key]
+
+    def _run(self, case, m, n, k):
+        table = {"bf16": lambda: self.bf16(m, n, k)}
+        if case.is_integer:
+            table["_int_mm"] = lambda: self.int_mm(m, n, k, scaled=False)
+            table["_int_mm then mul"] = lambda: self.int_mm(m, n, k, scaled=True)
+            if self.inductor:
+                table["Inductor fused"] = lambda: self.inductor_int8(m, n, k)
+        elif case.bits == 8 and self.inductor:
+            name = "Inductor mul + sum" if m == 1 else "Inductor weight-only"
+            table[name] = lambda: self.inductor_weight(m, n, k)
+        elif case.bits == 4:
+            table["_weight_int4pack_mm"] = lambda: self.int4pack(
+                m, n, k, case.group
+            )
+        results = {}
+        for name, measure in table.items():
+            try:
+                results[name] = measure()
+            except Exception as error:  # A peer's limits are no failure of ours.
+                results[name] = "not run: " + str(error).strip().split("\n")[0]
+            torch.cuda.empty_cache()
+        return results
+
+    def bf16(self, m, n, k):
+        copies = count_copies(2 * (m * k + n * k))
+        x = [random_bf16(m, k) for _ in range(copies)]
+        w = [random_bf16(n, k) for _ in range(copies)]
+        y = torch.empty(m, n, device="cuda", dtype=torch.bfloat16)
+        return time_calls(
+            lambda i: torch.mm(x[i], w[i].t(), out=y), copies
+        )
+
+    def int_mm(self, m, n, k, scaled):
+        copies = count_copies(m * k + n * k)
+        x = [random_i8(m, k) for _ in range(copies)]
+        w = [random_i8(n, k) for _ in range(copies)]
+        sx = torch.rand(m, 1, device="cuda")
+        sw = torch.rand(1, n, device="cuda")
+
+        def call(i):
+            y = torch._int_mm(x[i], w[i].t())
+            return (y * sx * sw).to(torch.bfloat16) if scaled else y
+
+        return time_calls(call, copies)
+
+    def inductor_int8(self, m, n, k):
+        """One Triton kernel: the product and its scales."""
+        copies = count_copies(m * k + n * k)
+        x = [random_i8(m, k) for _ in range(copies)]
+        w = [random_i8(n, k) for _ in range(copies)]
+        sx = torch.rand(m, 1, device="cuda")
+        sw = torch.rand(1, n, device="cuda")
+
+        def layer(a, b):
+            return (torch._int_mm(a, b.t()) * sx * sw).to(torch.bfloat16)
+
+        layer = compile_layer(layer, force_fuse_int_mm_with_mul=True)
+        return time_calls(lambda i: layer(x[i], w[i]), copies)
+
+    def inductor_weight(self, m, n, k):
+        """At batch 1 an elementwise product and a sum, as torchao writes it."""
+        copies = count_copies(2 * m * k + n * k)
+        x = [random_bf16(m, k) for _ in range(copies)]
+        w = [random_i8(n, k) for _ in range(copies)]
+        s = torch.rand(n, device="cuda", dtype=torch.bfloat16)
+
+        def layer(a, b):
+            if m == 1:
+                product = a.unsqueeze(1) * b.to(torch.bfloat16).unsqueeze(0)
+                return product.sum(dim=-1) * s
+            return torch.mm(a, b.to(torch.bfloat16).t()) * s
+
+        layer = compile_layer(layer)
+        return time_calls(lambda i: layer(x[i], w[i]), copies)
+
+    def int4pack(self, m, n, k, group):
+        copies = count_copies(2 * m * k + n * k // 2)
+        x = [random_bf16(m, k) for _ in range(copies)]
+        w = []
+        for _ in range(copies):
+            codes = torch.randint(
+                0, 256, (n, k // 2), device="cuda", dtype=torch.uint8
+            )
+            w.append(torch.ops.aten._convert_weight_to_int4pack(codes, 8))
+        scales = random_bf16(k // group, n, 2)
+        return time_calls(
+            lambda i: torch.ops.aten._weight_int4pack_mm(
+                x[i], w[i], group, scales
+            ),
+            copies,
+        )

@@ -1,0 +1,444 @@
+"""The programs that are checked and timed, each with its exact result.
+
+A program knows how it is written (`mlir`), draws random arrays by the names of
+its arguments (`weights`, `activations`), and computes in float64 what the result
+is exactly and how far from it a kernel may be (`reference`): the numeric
+contract with the constants that the kernels' manifest declares.
+"""
+
+import copy
+
+import numpy as np
+from weights import (
+    DTYPES,
+    HALF_ULP,
+    TINY,
+    Encoding,
+    Weight,
+    contract_bound,
+    quantize_rows,
+)
+
+#: Up to these many rows of activations, encoded weights stream.
+STREAM_ROWS = 16
+
+MAPS = """#mk = affine_map<(m, n, k) -> (m, k)>
+#nk = affine_map<(m, n, k) -> (n, k)>
+#mn = affine_map<(m, n, k) -> (m, n)>
+"""
+
+
+def _arguments(scope):
+    """The arguments of a constructor, from its locals()."""
+    return {name: value for name, value in scope.items() if name != "self"}
+
+
+class Layer:
+    """y = x wᵀ (+ bias). x is of a float type; or `codes`: int8 with a scale for
+    each row; or `quantized` to that by the program, from `element`. `kind` names
+    a line of the speed table."""
+
+    def __init__(
+        self,
+        n,
+        k,
+        m=None,
+        x="bf16",
+        storage="i4",
+        group=0,
+        scale="f32",
+        zero=None,
+        rows=1,
+        bias=False,
+        out="f32",
+        chip="sm_90a",
+        element="f32",
+        kind=None,
+    ):
+        self.arguments = _arguments(locals())
+        # A block is at most the dimension.
+        group = min(group, k)
+        self.n, self.k, self.m, self.x = n, k, m, x
+        self.columns, self.group, self.kind = n, group, kind
+        self.bias, self.out, self.chip = bias, out, chip
+        self.is_integer = x in ("codes", "quantized")
+        #: Groups of weights are decoded to f16, beside codes that are cast to it.
+        self.is_decoded = self.is_integer and (group > 0 or rows > 1)
+        self.element = element if self.is_integer else x
+        parts = [f"{'dynamic' if m is None else m}x{n}x{k}", x, storage, f"g{group}"]
+        parts += [scale, f"zp_{zero}" if zero else "", "bias" if bias else ""]
+        parts += [f"rows{rows}" if rows != 1 else "", out, chip]
+        parts += [element if self.is_integer and element != "f32" else ""]
+        self.name = "-".join(filter(None, parts))
+        self.rng = np.random.default_rng(n * k)
+        self._encoding = Encoding(storage, group, scale, zero, rows)
+        self.bits = self._encoding.bits
+        self._weight = None
+
+    @property
+    def weight(self):
+        """Random until `use_weight`; drawn when asked for, since some are large."""
+        if self._weight is None:
+            self._weight = Weight(self._encoding, self.n, self.k)
+        return self._weight
+
+    def mlir(self):
+        m, n, k = "?" if self.m is None else self.m, self.n, self.k
+        x, w = f"tensor<{m}x{k}x{self.element}>", f"tensor<{n}x{k}x{self.element}, #weight>"
+        token = f"tensor<{m}x{k}x{self.element}, #token>"
+        acc, out = f"tensor<{m}x{n}xf32>", f"tensor<{m}x{n}x{self.out}>"
+        arguments, lines = [], []
+        source, source_type, lhs, lhs_type = "%x", x, "%x", x
+        if self.x == "codes":
+            source, source_type = "%codes", f"tensor<{m}x{k}xi8>"
+            scales = f"tensor<{m}x1xf32>"
+            arguments.append(f'%codes: {source_type} {{quant_tensor.name = "x.codes"}}')
+            arguments.append(f'%scales: {scales} {{quant_tensor.name = "x.scales"}}')
+            lines.append(
+                f"%lhs = quant_tensor.assemble %codes, %scales : {source_type}, {scales} -> {token}"
+            )
+        else:
+            arguments.append(f'%x: {x} {{quant_tensor.name = "x"}}')
+        if self.x == "quantized":
+            lines.append(f"%lhs = quant_tensor.quantize %x : {x} -> {token}")
+        if self.is_integer:
+            lhs, lhs_type = "%lhs", token
+        arguments.append(f'%w: {w} {{quant_tensor.name = "w"}}')
+        size = ""
+        if self.m is None:
+            lines.append("%c0 = arith.constant 0 : index")
+            lines.append(f"%m = tensor.dim {source}, %c0 : {source_type}")
+            size = "%m"
+        lines += [
+            "%zero = arith.constant 0.0 : f32",
+            f"%empty = tensor.empty({size}) : {acc}",
+            f"%init = linalg.fill ins(%zero : f32) outs(%empty : {acc}) -> {acc}",
+            f"%y = linalg.matmul indexing_maps = [#mk, #nk, #mn] ins({lhs}, %w : {lhs_type}, {w})"
+            f" outs(%init : {acc}) -> {acc}",
+        ]
+        result = "%y"
+        if self.bias:
+            arguments.append(f'%bias: tensor<{n}xf32> {{quant_tensor.name = "bias"}}')
+            lines.append(
+                "%biased = linalg.generic {indexing_maps = [#id, #row, #id], iterator_types ="
+                ' ["parallel", "parallel"]}'
+                f" ins(%y, %bias : {acc}, tensor<{n}xf32>) outs(%empty : {acc}) {{\n"
+                "  ^bb0(%a: f32, %b: f32, %o: f32):\n"
+                "    %s = arith.addf %a, %b : f32\n    linalg.yield %s : f32\n"
+                f"  }} -> {acc}"
+            )
+            result = "%biased"
+        if self.out != "f32":
+            lines.append(f"%narrow = arith.truncf {result} : {acc} to {out}")
+            result = "%narrow"
+        lines.append(f"return {result} : {out}")
+        body = "\n".join("  " + line for line in lines)
+        return (
+            f"{MAPS}"
+            "#id = affine_map<(m, n) -> (m, n)>\n#row = affine_map<(m, n) -> (n)>\n"
+            f"#weight = #quant_tensor.encoding<{{{self._encoding}}}>\n"
+            "#token = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>\n"
+            f"func.func @linear({', '.join(arguments)}) -> ({out} "
+            f'{{quant_tensor.name = "y"}}) {{\n{body}\n}}\n'
+        )
+
+    def family(self, rows):
+        """What multiplies when there are `rows` rows."""
+        if self.is_integer and not self.is_decoded:
+            return "mma_sync"
+        # There is no mma of f32, and a fragment's rows are of one group.
+        if self.x == "f32" or self.group % 32:
+            return "reduce"
+        return "mma_sync" if rows > STREAM_ROWS else "mma_stream"
+
+    def use_weight(self, values):
+        """Takes a real weight, float32 and N×K, in place of a random one."""
+        self._weight = Weight(self._encoding, self.n, self.k, values=values)
+
+    def take(self, columns):
+        """The layer that computes those columns of this one's result."""
+        result = copy.copy(self)
+        result._weight = self.weight.take(columns)
+        result.n = result.columns = len(columns)
+        return result
+
+    def weights(self):
+        return self.weight.inputs("w")
+
+    def activations(self, rows):
+        inputs = {}
+        if self.x == "codes":
+            inputs["x.codes"] = self.rng.integers(-128, 128, (rows, self.k), dtype=np.int8)
+            inputs["x.scales"] = self.rng.uniform(0.01, 0.03, (rows, 1)).astype(np.float32)
+        else:
+            x = self.rng.standard_normal((rows, self.k)).astype(np.float32)
+            inputs["x"] = x.astype(DTYPES[self.element])
+        if self.bias:
+            inputs["bias"] = self.rng.standard_normal(self.n).astype(np.float32)
+        return inputs
+
+    def reference(self, inputs, contract):
+        """The exact result in float64, and the bound on the error."""
+        if self.is_integer:
+            if self.x == "codes":
+                codes, scales = inputs["x.codes"], inputs["x.scales"]
+            else:
+                codes, scales = quantize_rows(inputs["x"])
+            x = codes.astype(np.float64) * scales
+            # The sum of integers is exact, whatever cancels in it.
+            total = codes.astype(np.float64) @ self.weight.codes.T
+            exact = total * scales.astype(np.float64) * self.weight.scales[:, 0]
+            # The definition adds up the values themselves, in f64; that is far
+            # below one unit of the sum.
+            bound = self.k * 2.0**-53 * (np.abs(x) @ np.abs(self.weight.values).T)
+            if self.is_decoded:
+                exact = x @ self.weight.values.T
+                bound = contract_bound(x, self.weight, contract)
+        else:
+            x = inputs["x"].astype(np.float64)
+            exact = x @ self.weight.values.T
+            bound = contract_bound(x, self.weight, contract)
+        # What follows the accumulator rounds once for each operation.
+        bound = bound + 4 * 2.0**-24 * np.abs(exact)
+        if self.bias:
+            exact = exact + inputs["bias"].astype(np.float64)
+            bound = bound + 2.0**-24 * (np.abs(exact) + bound)
+        rounding = HALF_ULP[self.out] * 2 * (np.abs(exact) + bound) + TINY[self.out]
+        return exact, bound + rounding
+
+
+class Integers:
+    """y = x wᵀ in i32, neither with scales: exact. Of `unsigned`, "lhs" and "rhs",
+    codes are read as unsigned; with `points`, both have zero points."""
+
+    out, chip = "i32", "sm_90a"
+
+    def __init__(self, n, k, m=None, unsigned=(), points=False, chip="sm_90a"):
+        self.arguments = _arguments(locals())
+        self.columns = n
+        self.n, self.k, self.m, self.chip = n, k, m, chip
+        self.unsigned, self.points = unsigned, points
+        parts = [f"{'dynamic' if m is None else m}x{n}x{k}", "i8-i8-i32", *unsigned]
+        self.name = "-".join(parts + ["points"] * points + [chip])
+        self.rng = np.random.default_rng(n * k)
+
+    def mlir(self):
+        m, n, k = "?" if self.m is None else self.m, self.n, self.k
+        x, w, y = f"tensor<{m}x{k}xi8>", f"tensor<{n}x{k}xi8>", f"tensor<{m}x{n}xi32>"
+        size, dim = "", ""
+        if self.m is None:
+            size = "%m"
+            dim = f"  %c0 = arith.constant 0 : index\n  %m = tensor.dim %x, %c0 : {x}\n"
+        arguments, operands = "", ""
+        if self.points:
+            p, q = f"tensor<{m}x1xi32>", f"tensor<{n}x1xi32>"
+            arguments = (
+                f', %p: {p} {{quant_tensor.name = "p"}}'
+                f', %q: {q} {{quant_tensor.name = "q", quant_tensor.weight}}'
+            )
+            operands = f" lhs_zero_points(%p : {p}) rhs_zero_points(%q : {q})"
+        flags = "".join(f" {side}_unsigned" for side in self.unsigned)
+        product = f"scaled_matmul{flags} ins(%x, %w : {x}, {w})"
+        product += (
+            f" maps [] outs(%init : {y}) {{\n  ^bb0(%acc: i32):\n"
+            f"    quant_tensor.yield %acc : i32\n  }} -> {y}"
+        )
+        if self.points:
+            product = f"int_matmul{flags} ins(%x, %w : {x}, {w}){operands}"
+            product += f" outs(%init : {y}) -> {y}"
+        return (
+            f'func.func @product(%x: {x} {{quant_tensor.name = "x"}}, '
+            f'%w: {w} {{quant_tensor.name = "w", quant_tensor.weight}}{arguments}) -> '
+            f'({y} {{quant_tensor.name = "y"}}) {{\n{dim}'
+            "  %zero = arith.constant 0 : i32\n"
+            f"  %empty = tensor.empty({size}) : {y}\n"
+            f"  %init = linalg.fill ins(%zero : i32) outs(%empty : {y}) -> {y}\n"
+            f"  %y = quant_tensor.{product}\n"
+            f"  return %y : {y}\n}}\n"
+        )
+
+    def family(self, rows):
+        return "mma_sync"
+
+    def weights(self):
+        return self._draw("w", self.n, "q", "rhs")
+
+    def activations(self, rows):
+        return self._draw("x", rows, "p", "lhs")
+
+    def _draw(self, name, count, points, side):
+        codes = self.rng.integers(-128, 128, (count, self.k), dtype=np.int8)
+        inputs = {name: codes}
+        if self.points:
+            low = 0 if side in self.unsigned else -128
+            values = self.rng.integers(low, low + 256, (count, 1))
+            inputs[points] = values.astype(np.int32)
+        return inputs
+
+    def reference(self, inputs, contract):
+        values = []
+        for name, side, points in [("x", "lhs", "p"), ("w", "rhs", "q")]:
+            codes = inputs[name]
+            codes = codes.view(np.uint8) if side in self.unsigned else codes
+            values.append(codes.astype(np.float64) - inputs.get(points, 0))
+        exact = values[0] @ values[1].T
+        # Less than one: not a bit may be wrong.
+        return exact, np.full_like(exact, 0.5)
+
+
+class Dense:
+    """y = x wᵀ of plain tensors of 16-bit floats."""
+
+    out = "f32"
+
+    def __init__(self, n, k, element, m=None, chip="sm_90a"):
+        self.arguments = _arguments(locals())
+        self.columns = n
+        self.n, self.k, self.m, self.chip, self.element = n, k, m, chip, element
+        self.name = f"{'dynamic' if m is None else m}x{n}x{k}-{element}-{element}-{chip}"
+        self.rng = np.random.default_rng(n * k)
+
+    def mlir(self):
+        m, n, k = "?" if self.m is None else self.m, self.n, self.k
+        x, w = f"tensor<{m}x{k}x{self.element}>", f"tensor<{n}x{k}x{self.element}>"
+        y = f"tensor<{m}x{n}xf32>"
+        size, dim = "", ""
+        if self.m is None:
+            size = "%m"
+            dim = f"  %c0 = arith.constant 0 : index\n  %m = tensor.dim %x, %c0 : {x}\n"
+        return (
+            f'func.func @dense(%x: {x} {{quant_tensor.name = "x"}}, '
+            f'%w: {w} {{quant_tensor.name = "w", quant_tensor.weight}}) -> '
+            f'({y} {{quant_tensor.name = "y"}}) {{\n{dim}'
+            f"  %empty = tensor.empty({size}) : {y}\n"
+            f"  %y = quant_tensor.scaled_matmul ins(%x, %w : {x}, {w}) maps [] "
+            f"outs(%empty : {y}) {{\n  ^bb0(%acc: f32):\n"
+            f"    quant_tensor.yield %acc : f32\n  }} -> {y}\n  return %y : {y}\n}}\n"
+        )
+
+    def family(self, rows):
+        return "mma_sync"
+
+    def weights(self):
+        return {"w": self._draw(self.n)}
+
+    def activations(self, rows):
+        return {"x": self._draw(rows)}
+
+    def _draw(self, count):
+        values = self.rng.standard_normal((count, self.k))
+        return values.astype(DTYPES[self.element])
+
+    def reference(self, inputs, contract):
+        x, w = (inputs[name].astype(np.float64) for name in ("x", "w"))
+        growth = self.k * contract[0]
+        exact, magnitude = x @ w.T, np.abs(x) @ np.abs(w).T
+        return exact, growth / (1 - growth) * magnitude + 2.0**-24 * np.abs(exact)
+
+
+class Mlp:
+    """down(silu(gate x) * up x), all three int4 in groups of 32."""
+
+    out, m, chip = "f32", None, "sm_90a"
+
+    def __init__(self, n, k):
+        self.arguments = _arguments(locals())
+        self.columns = k
+        self.n, self.k, self.name = n, k, f"mlp-{n}-{k}"
+        self.rng = np.random.default_rng(n)
+        self._encoding = Encoding("i4", 32, "bf16")
+        self.gate, self.up = (Weight(self._encoding, n, k, seed) for seed in (1, 2))
+        self.down = Weight(self._encoding, k, n)
+
+    def mlir(self):
+        n, k = self.n, self.k
+
+        def matmul(name, x, x_type, weight, weight_type, width):
+            acc = f"tensor<?x{width}xf32>"
+            return (
+                f"  %{name}_e = tensor.empty(%m) : {acc}\n"
+                f"  %{name}_z = linalg.fill ins(%zero : f32) outs(%{name}_e : {acc}) -> {acc}\n"
+                f"  %{name} = linalg.matmul indexing_maps = [#mk, #nk, #mn]"
+                f" ins({x}, {weight} : {x_type}, {weight_type}) outs(%{name}_z : {acc}) -> {acc}\n"
+            )
+
+        x, h, y = f"tensor<?x{k}xbf16>", f"tensor<?x{n}xbf16>", f"tensor<?x{k}xf32>"
+        into, back = f"tensor<{n}x{k}xbf16, #w>", f"tensor<{k}x{n}xbf16, #w>"
+        names = ", ".join(
+            f'%{name}: {kind} {{quant_tensor.name = "{name}"}}'
+            for name, kind in [("x", x), ("gate", into), ("up", into), ("down", back)]
+        )
+        return (
+            f"{MAPS}#id = affine_map<(m, n) -> (m, n)>\n"
+            f"#w = #quant_tensor.encoding<{{{self._encoding}}}>\n"
+            f'func.func @mlp({names}) -> ({y} {{quant_tensor.name = "y"}}) {{\n'
+            "  %c0 = arith.constant 0 : index\n  %zero = arith.constant 0.0 : f32\n"
+            f"  %m = tensor.dim %x, %c0 : {x}\n"
+            + matmul("g", "%x", x, "%gate", into, n)
+            + matmul("u", "%x", x, "%up", into, n)
+            + f"""  %he = tensor.empty(%m) : {h}
+  %h = linalg.generic {{indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]}}
+      ins(%g, %u : tensor<?x{n}xf32>, tensor<?x{n}xf32>) outs(%he : {h}) {{
+  ^bb0(%a: f32, %b: f32, %o: bf16):
+    %one = arith.constant 1.0 : f32
+    %minus = arith.negf %a : f32
+    %exp = math.exp %minus : f32
+    %below = arith.addf %exp, %one : f32
+    %silu = arith.divf %a, %below : f32
+    %product = arith.mulf %silu, %b : f32
+    %t = arith.truncf %product : f32 to bf16
+    linalg.yield %t : bf16
+  }} -> {h}
+"""
+            + matmul("y", "%h", h, "%down", back, k)
+            + f"  return %y : {y}\n}}\n"
+        )
+
+    def family(self, rows):
+        return "mma_sync" if rows > STREAM_ROWS else "mma_stream"
+
+    def weights(self):
+        inputs = {}
+        for name in ("gate", "up", "down"):
+            inputs.update(getattr(self, name).inputs(name))
+        return inputs
+
+    def activations(self, rows):
+        x = self.rng.standard_normal((rows, self.k)).astype(np.float32)
+        return {"x": x.astype(DTYPES["bf16"])}
+
+    def reference(self, inputs, contract):
+        x = inputs["x"].astype(np.float64)
+        gate, up = x @ self.gate.values.T, x @ self.up.values.T
+        gate_error = contract_bound(x, self.gate, contract)
+        up_error = contract_bound(x, self.up, contract)
+        silu = gate / (1 + np.exp(-gate))
+        h = silu * up
+        # silu's slope is at most 1.1; exp and the division of a GPU are within
+        # a few units in the last place.
+        slack = 1.1 * gate_error
+        h_error = np.abs(up) * slack + np.abs(silu) * up_error + slack * up_error
+        h_error += 16 * 2.0**-24 * np.abs(h)
+        h_error += 2 * HALF_ULP["bf16"] * (np.abs(h) + h_error) + TINY["bf16"]
+        exact = h @ self.down.values.T
+        largest = np.abs(h) + h_error
+        bound = contract_bound(largest, self.down, contract)
+        bound += h_error @ np.abs(self.down.values).T
+        return exact, bound + 2.0**-24 * np.abs(exact)
+
+
+#: By the names that descriptions use.
+PROGRAMS = {cls.__name__: cls for cls in (Layer, Integers, Dense, Mlp)}
+
+
+def describe(program):
+    """What `from_description` makes the same program of, as JSON has it."""
+    return dict(
+        name=program.name,
+        program=type(program).__name__,
+        arguments=program.arguments,
+    )
+
+
+def from_description(entry):
+    return PROGRAMS[entry["program"]](**entry["arguments"])

@@ -1,0 +1,183 @@
+"""Encoded weights and what arithmetic on them may lose."""
+
+import copy
+import dataclasses
+import functools
+
+import ml_dtypes
+import numpy as np
+
+DTYPES = {
+    "bf16": np.dtype(ml_dtypes.bfloat16),
+    "f16": np.dtype(np.float16),
+    "f32": np.dtype(np.float32),
+    "i32": np.dtype(np.int32),
+    "f8E8M0FNU": np.dtype(ml_dtypes.float8_e8m0fnu),
+    "f8E4M3FN": np.dtype(ml_dtypes.float8_e4m3fn),
+}
+#: Half the distance between neighbours, relative to the number.
+HALF_ULP = {"bf16": 2.0**-9, "f16": 2.0**-12, "f32": 2.0**-25}
+#: Beside that, where they are subnormal.
+TINY = {"bf16": 2.0**-134, "f16": 2.0**-25, "f32": 2.0**-150}
+#: What the codes of f4E2M1FN mean.
+FP4 = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0]
+
+
+@dataclasses.dataclass(frozen=True)
+class Encoding:
+    """A #quant_tensor.encoding of an N×K weight, in blocks of rows × group (0: the
+    whole of K). Its text is the attribute's."""
+
+    storage: str
+    group: int
+    scale: str
+    zero: str | None = None
+    rows: int = 1
+
+    def __str__(self):
+        zero = f", zero_point = {self.zero}" if self.zero else ""
+        return (
+            f"storage = {self.storage}, block = [{self.rows}, {self.group}], "
+            f"scale = {self.scale}{zero}"
+        )
+
+    @property
+    def is_float(self):
+        return self.storage == "f4E2M1FN"
+
+    @property
+    def bits(self):
+        return 4 if self.is_float else int(self.storage.lstrip("ui"))
+
+    @property
+    def limits(self):
+        """The smallest code, and one more than the largest."""
+        if self.storage.startswith("i"):
+            return -(1 << self.bits - 1), 1 << self.bits - 1
+        return 0, 1 << self.bits
+
+
+class Weight:
+    """An encoded N×K weight: random, or `values` by the absmax of each block
+    (signed integers only)."""
+
+    def __init__(self, encoding, n, k, seed=0, values=None):
+        rng = np.random.default_rng([n, k, seed])
+        rows, group = encoding.rows, encoding.group or k
+        self.shape, self.block = (n, k), (rows, group)
+        low, high = encoding.limits
+        blocks = (-(-n // rows), -(-k // group))
+        scale_type = DTYPES[encoding.scale]
+        if values is None:
+            codes = rng.integers(low, high, (n, k), dtype=np.int16)
+            scales = rng.uniform(0.002, 0.02, blocks).astype(scale_type)
+        else:
+            largest = np.zeros(blocks, np.float32)
+            places = np.arange(n)[:, None] // rows, np.arange(k)[None] // group
+            np.maximum.at(largest, places, np.abs(values))
+            scales = largest / np.float32(high - 1)
+            scales = np.where(scales == 0, np.float32(1), scales).astype(scale_type)
+            quotient = values / self._expand(scales.astype(np.float32))
+            codes = np.clip(np.rint(quotient), low, high - 1).astype(np.int16)
+        self.arrays = {"codes": pack(codes, encoding.bits), "scales": scales}
+        self._codes, self._points = codes, 0
+        if encoding.is_float:
+            self._codes = np.float32(FP4 + [-value for value in FP4])[codes]
+        if encoding.zero in DTYPES:
+            points = rng.uniform(0, high, blocks).astype(DTYPES[encoding.zero])
+        elif encoding.zero:
+            # Integers of fewer than 8 bits lie in bytes.
+            points = rng.integers(low, high, blocks).astype(np.int8)
+        if encoding.zero:
+            self.arrays["zero_points"] = points
+            exact = points.view(np.uint8) if encoding.zero == "ui8" else points
+            self._points = self._expand(exact.astype(np.float64))
+
+    def _expand(self, parameters):
+        """Parameters of blocks, repeated for every element."""
+        for axis, (extent, size) in enumerate(zip(self.block, self.shape)):
+            parameters = np.repeat(parameters, extent, axis=axis)
+            parameters = np.take(parameters, np.arange(size), axis=axis)
+        return parameters
+
+    @functools.cached_property
+    def codes(self):
+        """The codes less their zero points."""
+        return self._codes.astype(np.float64) - self._points
+
+    @functools.cached_property
+    def scales(self):
+        """The scale of each value."""
+        return self._expand(self.arrays["scales"].astype(np.float64))
+
+    @functools.cached_property
+    def values(self):
+        """The logical values, exactly."""
+        return self.codes * self.scales
+
+    def take(self, indices):
+        """The rows of those indices, as a weight; for blocks of one row."""
+        assert self.block[0] == 1
+        result = copy.copy(self)
+        for name in ("codes", "scales", "values"):
+            result.__dict__.pop(name, None)
+        result.shape = (len(indices), self.shape[1])
+        result._codes = self._codes[indices]
+        if np.ndim(self._points):
+            result._points = self._points[indices]
+        result.arrays = {name: array[indices] for name, array in self.arrays.items()}
+        return result
+
+    def inputs(self, name):
+        return {f"{name}.{part}": array for part, array in self.arrays.items()}
+
+
+def contract_bound(x, weight, contract):
+    """|y - x wᵀ| of a kernel that accumulates floats, without its last rounding."""
+    u_acc, u_decode, offset = contract
+    magnitude = np.abs(x) @ np.abs(weight.values).T
+    spread = np.abs(x) @ np.abs(weight.scales).T
+    growth = x.shape[1] * u_acc
+    return (
+        growth / (1 - growth) * (magnitude + abs(offset) * spread)
+        + u_decode * magnitude
+    )
+
+
+def largest_contract(kernels):
+    """The loosest of the kernels' contracts: (u_acc, u_decode, offset)."""
+    stated = [(k.u_acc, k.u_decode, abs(k.offset)) for k in kernels]
+    return tuple(np.max([(0.0, 0.0, 0.0), *stated], axis=0))
+
+
+def quantize_rows(x):
+    """Symmetric 8-bit quantization of each row, as the definition does it: f32
+    scale = absmax / 127, nearest even; codes and scales."""
+    x = x.astype(np.float32)
+    if x.size == 0:
+        return x, np.ones((x.shape[0], 1), np.float32)
+    scale = (np.abs(x).max(axis=1, keepdims=True) / np.float32(127)).astype(
+        np.float32
+    )
+    safe = np.where(scale == 0, np.float32(1), scale)
+    codes = np.clip(np.rint((x / safe).astype(np.float32)), -128, 127)
+    return codes, safe
+
+
+def pack(codes, bits):
+    """Rows of codes as little-endian bit streams padded to bytes, in int8."""
+    codes = codes.astype(np.uint8) & np.uint8((1 << bits) - 1)
+    slots = 8 // bits
+    if codes.shape[1] % slots:
+        codes = np.pad(codes, ((0, 0), (0, -codes.shape[1] % slots)))
+    packed = codes[:, ::slots].copy()
+    for slot in range(1, slots):
+        packed |= codes[:, slot::slots] << np.uint8(slot * bits)
+    return packed.view(np.int8)
+
+
+
+
+def from_bf16(bits):
+    """float32 of the bits of bf16 numbers."""
+    return (bits.astype(np.uint32) << 16).view(np.float32)
