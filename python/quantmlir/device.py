@@ -222,7 +222,11 @@ class BoundFunction:
                                                      given[buffer["name"]])
         dims = []
         for dim in self._function["dims"]:
-            (_, _, shape), _ = placed[buffers[dim["buffer"]]["name"]]
+            buffer = buffers[dim["buffer"]]
+            if buffer["role"] == "prepared":
+                shape = self._prepared[buffer["prepared_from"]].shape
+            else:
+                (_, _, shape), _ = placed[buffer["name"]]
             dims.append(shape[dim["axis"]])
         plan = _runtime.make_plan(self._artifact.handle, self._index, dims)
         spans, outputs = [], {}

@@ -3,6 +3,8 @@
 
 #include "QuantRun.h"
 
+#include "llvm/ADT/STLExtras.h"
+
 using namespace quantmlir;
 using namespace quantmlir::run;
 
@@ -31,7 +33,8 @@ static llvm::Expected<PlanHandle> makePlan(const QuantmlirRtArtifact *artifact,
 
 llvm::Expected<Arguments>
 quantmlir::run::readArguments(const QuantmlirRtArtifact *artifact,
-                              size_t function, Inputs &inputs) {
+                              size_t function, Inputs &inputs,
+                              const Shapes &preparedShapes) {
   QuantmlirRtFunctionInfo info;
   if (llvm::Error error =
           check(quantmlirRtArtifactGetFunctionInfo(artifact, function, &info)))
@@ -44,6 +47,8 @@ quantmlir::run::readArguments(const QuantmlirRtArtifact *artifact,
     if (llvm::Error error = check(
             quantmlirRtArtifactGetBufferInfo(artifact, function, i, &buffer)))
       return std::move(error);
+    if (buffer.role == QUANTMLIR_RT_PREPARED)
+      result.arrays[i].shape = preparedShapes[buffer.preparedFrom];
     if (!isGiven(buffer.role))
       continue;
     Argument argument{buffer.name, buffer.element, {}};
@@ -83,14 +88,36 @@ quantmlir::run::readArguments(const QuantmlirRtArtifact *artifact,
   return result;
 }
 
+llvm::Expected<Shapes>
+quantmlir::run::getResultShapes(const Arguments &arguments) {
+  Shapes shapes;
+  for (auto [index, buffer] : llvm::enumerate(arguments.buffers)) {
+    if (buffer.role != QUANTMLIR_RT_OUTPUT)
+      continue;
+    std::vector<int64_t> &shape = shapes.emplace_back(buffer.rank);
+    if (llvm::Error error = check(quantmlirRtPlanGetBufferShape(
+            arguments.plan.get(), index, shape.data(), shape.size())))
+      return std::move(error);
+  }
+  return shapes;
+}
+
 llvm::Error quantmlir::run::checkArguments(const QuantmlirRtArtifact *artifact,
                                            size_t function, Inputs &inputs) {
   QuantmlirRtFunctionInfo info;
   if (llvm::Error error =
           check(quantmlirRtArtifactGetFunctionInfo(artifact, function, &info)))
     return error;
-  if (info.prepare >= 0)
-    if (llvm::Error error = checkArguments(artifact, info.prepare, inputs))
-      return error;
-  return readArguments(artifact, function, inputs).takeError();
+  Shapes preparedShapes;
+  if (info.prepare >= 0) {
+    // A prepare function has none of its own.
+    auto before = readArguments(artifact, info.prepare, inputs, {});
+    if (!before)
+      return before.takeError();
+    auto shapes = getResultShapes(*before);
+    if (!shapes)
+      return shapes.takeError();
+    preparedShapes = std::move(*shapes);
+  }
+  return readArguments(artifact, function, inputs, preparedShapes).takeError();
 }
