@@ -56,6 +56,13 @@ void quantmlir::buildSchedulePipeline(OpPassManager &pm,
   select.tunedGpu = options.tunedGpu;
   pm.addPass(createSelectSchedule(select));
   pm.addPass(quant_tensor::createQuantTensorApplyLayout());
+  // What is left of contractions has no tiled kernel. With one row or column
+  // known, the product is fused into its sum below; with more, or an unknown
+  // number, the loops of a plain kernel do the same for each row.
+  quant_tensor::QuantTensorRewriteBatchOneOptions batchOne;
+  batchOne.testM = false;
+  batchOne.genericSum = true;
+  pm.addPass(quant_tensor::createQuantTensorRewriteBatchOne(batchOne));
   pm.addPass(quant_tensor::createQuantTensorHoistPrepare());
 
   ConvertQuantTensorToLinalgOptions linalgOptions;

@@ -284,3 +284,24 @@ func.func @sum(%x: tensor<?x64xi8>, %w: tensor<32x64xi8>, %init: tensor<?x32xi32
       ins(%x, %w : tensor<?x64xi8>, tensor<32x64xi8>) outs(%zero : tensor<?x32xi32>) -> tensor<?x32xi32>
   return %acc : tensor<?x32xi32>
 }
+
+// -----
+
+// 16-bit floats summed in f32, with a bias; one row is left for a product and a sum.
+#fmn = affine_map<(m, n) -> (m, n)>
+#fn = affine_map<(m, n) -> (n)>
+// CHECK-LABEL: @floats
+//       CHECK: quant_tensor.scaled_matmul ins(%{{.*}} : tensor<?x64xbf16>, tensor<32x64xbf16>) epilogue(%{{.*}}, %{{.*}} : tensor<?x32xf32>, tensor<32xf32>)
+//       CHECK: linalg.matmul
+func.func @floats(%x: tensor<?x64xbf16>, %v: tensor<1x64xbf16>, %w: tensor<64x32xbf16>, %b: tensor<32xf32>, %init: tensor<?x32xf32>, %one: tensor<1x32xf32>)
+    -> (tensor<?x32xf32>, tensor<1x32xf32>) {
+  %acc = linalg.matmul ins(%x, %w : tensor<?x64xbf16>, tensor<64x32xbf16>) outs(%init : tensor<?x32xf32>) -> tensor<?x32xf32>
+  %y = linalg.generic {indexing_maps = [#fmn, #fn, #fmn], iterator_types = ["parallel", "parallel"]}
+      ins(%acc, %b : tensor<?x32xf32>, tensor<32xf32>) outs(%init : tensor<?x32xf32>) {
+  ^bb0(%a: f32, %c: f32, %o: f32):
+    %s = arith.addf %a, %c : f32
+    linalg.yield %s : f32
+  } -> tensor<?x32xf32>
+  %z = linalg.matmul ins(%v, %w : tensor<1x64xbf16>, tensor<64x32xbf16>) outs(%one : tensor<1x32xf32>) -> tensor<1x32xf32>
+  return %y, %z : tensor<?x32xf32>, tensor<1x32xf32>
+}

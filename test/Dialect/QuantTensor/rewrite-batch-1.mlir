@@ -2,6 +2,8 @@
 // RUN: quant-opt %s --quant-tensor-rewrite-batch-1="max-m=2 types=bf16,i8" --split-input-file --verify-diagnostics \
 // RUN:     --remarks-filter-missed="quant-tensor.*" | FileCheck %s --check-prefix=GATED
 
+// RUN: quant-opt %s --quant-tensor-rewrite-batch-1="test-m=false generic-sum" --split-input-file | FileCheck %s --check-prefix=STATIC
+
 // CHECK-DAG: #[[LHS:.+]] = affine_map<(d0, d1, d2) -> (d0, d2)>
 // CHECK-DAG: #[[RHS:.+]] = affine_map<(d0, d1, d2) -> (d2, d1)>
 // CHECK-DAG: #[[ALL:.+]] = affine_map<(d0, d1, d2) -> (d0, d1, d2)>
@@ -96,4 +98,20 @@ func.func @ambiguous(%x: tensor<?x?x64xbf16>, %w: tensor<32x64xbf16>, %init: ten
   %y = linalg.contract indexing_maps = [affine_map<(b, m, n, k) -> (b, m, k)>, affine_map<(b, m, n, k) -> (n, k)>, affine_map<(b, m, n, k) -> (b, m, n)>]
       ins(%x, %w : tensor<?x?x64xbf16>, tensor<32x64xbf16>) outs(%init : tensor<?x?x32xbf16>) -> tensor<?x?x32xbf16>
   return %y : tensor<?x?x32xbf16>
+}
+
+// -----
+
+// Without a test of M only what is known is rewritten; the sum is generic.
+// STATIC-LABEL: func @known_or_not
+// STATIC-NOT: linalg.reduce
+// STATIC: linalg.generic {{.*}}iterator_types = ["parallel", "parallel", "parallel"]
+// STATIC: linalg.generic {{.*}}iterator_types = ["parallel", "parallel", "reduction"]
+// STATIC-NOT: scf.if
+// STATIC: linalg.matmul
+func.func @known_or_not(%x: tensor<1x64xbf16>, %z: tensor<?x64xbf16>, %w: tensor<64x32xbf16>, %init: tensor<1x32xbf16>, %large: tensor<?x32xbf16>)
+    -> (tensor<1x32xbf16>, tensor<?x32xbf16>) {
+  %y = linalg.matmul ins(%x, %w : tensor<1x64xbf16>, tensor<64x32xbf16>) outs(%init : tensor<1x32xbf16>) -> tensor<1x32xbf16>
+  %v = linalg.matmul ins(%z, %w : tensor<?x64xbf16>, tensor<64x32xbf16>) outs(%large : tensor<?x32xbf16>) -> tensor<?x32xbf16>
+  return %y, %v : tensor<1x32xbf16>, tensor<?x32xbf16>
 }

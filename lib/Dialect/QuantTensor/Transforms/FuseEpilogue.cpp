@@ -148,6 +148,78 @@ private:
   bool leavesI32;
 };
 
+/// A product of plain 16-bit floats that is summed in f32, as the tensor cores
+/// do. One row or one column of results is a product and a sum instead, for
+/// which nothing has to be turned round.
+static FailureOr<Contraction> matchFloat(Operation *op, WhyNot &whyNot) {
+  if (!isa<linalg::LinalgOp>(op))
+    return failure();
+  WhyNot notContraction;
+  FailureOr<Contraction> contraction = matchContraction(op, notContraction);
+  if (failed(contraction) || contraction->lhs.getEncoding() ||
+      contraction->rhs.getEncoding())
+    return failure();
+  Type element = contraction->lhs.getType().getElementType();
+  if (!element.isF16() && !element.isBF16())
+    return failure();
+  if (element != contraction->rhs.getType().getElementType())
+    return whyNot("its operands have different types");
+  if (!contraction->getResultType().getElementType().isF32())
+    return whyNot("it does not sum in f32");
+  if (!contraction->isResultInOrder())
+    return whyNot("the result is stored transposed");
+  if (!contraction->hasRows() || !contraction->n)
+    return failure();
+  int64_t rows = 1, columns = 1;
+  for (auto [loop, extent] : llvm::zip_equal(
+           contraction->resultLoops, contraction->getResultType().getShape())) {
+    bool isBatch = llvm::is_contained(
+        ArrayRef(contraction->m).take_front(contraction->numBatch), loop);
+    if (loop == contraction->n)
+      columns = extent;
+    else if (!isBatch && extent != 1)
+      rows = extent;
+  }
+  if (rows == 1 || columns == 1 || contraction->getContractedExtent() == 0)
+    return failure();
+  return contraction;
+}
+
+/// The product becomes a scaled_matmul, so that what follows is fused.
+struct FloatContraction : OpInterfaceRewritePattern<linalg::LinalgOp> {
+  using OpInterfaceRewritePattern::OpInterfaceRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::LinalgOp op,
+                                PatternRewriter &rewriter) const override {
+    WhyNot whyNot;
+    FailureOr<Contraction> contraction = matchFloat(op, whyNot);
+    if (failed(contraction))
+      return rewriter.notifyMatchFailure(op, whyNot.str());
+    FailureOr<NormalOperands> operands =
+        normalizeOperands(rewriter, *contraction, whyNot);
+    assert(succeeded(operands) && "plain operands can be turned");
+    Location loc = op->getLoc();
+    SmallVector<EpilogueOperand> epilogue;
+    if (!isZeroTensor(contraction->init))
+      epilogue.push_back({contraction->init, contraction->getResultMap()});
+    Value init =
+        createNormalInit(rewriter, loc, *operands, rewriter.getF32Type());
+    ScaledMatmulOp scaled = createScaledMatmul(
+        rewriter, loc, operands->lhs, operands->rhs, epilogue, init,
+        /*lhsUnsigned=*/false, /*rhsUnsigned=*/false,
+        [](OpBuilder &builder, Location loc, ValueRange arguments) -> Value {
+          if (arguments.size() == 1)
+            return arguments[0];
+          return arith::AddFOp::create(builder, loc, arguments[0],
+                                       arguments[1]);
+        });
+    remarkPassed(op, passName, "multiplies 16-bit floats on tensor cores");
+    rewriter.replaceOp(
+        op, restoreResult(rewriter, loc, *contraction, scaled.getResult()));
+    return success();
+  }
+};
+
 /// [batch * sequence, N] that is split into [batch, sequence, N] is computed as
 /// such, from a left-hand side that is split. Frameworks collapse the left-hand
 /// side first, and the two reshapes then cancel.
@@ -246,7 +318,8 @@ struct EpilogueConsumer : OpRewritePattern<ScaledMatmulOp> {
 void quantmlir::quant_tensor::populateFuseEpiloguePatterns(
     RewritePatternSet &patterns) {
   patterns.add<IntegerContraction>(patterns.getContext(), /*leavesI32=*/true);
-  patterns.add<ExpandRows, EpilogueConsumer>(patterns.getContext());
+  patterns.add<FloatContraction, ExpandRows, EpilogueConsumer>(
+      patterns.getContext());
 }
 
 void quantmlir::quant_tensor::populateIntegerContractionPatterns(
@@ -377,6 +450,10 @@ struct FuseEpilogue
       (void)matchScaledInteger(op, /*leavesI32=*/true, whyNot);
       remarkMissed(op, passName, "integer contraction not fused", whyNot);
       return;
+    }
+    if (isa<linalg::LinalgOp>(op)) {
+      (void)matchFloat(op, whyNot);
+      remarkMissed(op, passName, "contraction of floats left as loops", whyNot);
     }
     auto scaled = dyn_cast<ScaledMatmulOp>(op);
     if (!scaled || scaled->use_empty())

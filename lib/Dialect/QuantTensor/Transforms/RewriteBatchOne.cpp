@@ -4,6 +4,7 @@
 #include "quantmlir/Dialect/QuantTensor/Transforms/Transforms.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
@@ -84,13 +85,16 @@ static FailureOr<BatchOneMatch> matchBatchOne(linalg::LinalgOp op,
   }
   if (dynamicRows.size() > 1 || rows != 1)
     return whyNot("M is a product of dimensions that are not all known");
+  if (!options.testM)
+    return whyNot("M is dynamic");
   match.testedDim = dynamicRows.front();
   return match;
 }
 
 /// Product and sum of `op`, at the builder's place.
-static Value createProductAndSum(OpBuilder &builder, linalg::LinalgOp op,
-                                 const Contraction &contraction) {
+static Value createProductAndSum(RewriterBase &builder, linalg::LinalgOp op,
+                                 const Contraction &contraction,
+                                 bool genericSum) {
   Location loc = op.getLoc();
   RankedTensorType resultType = contraction.getResultType();
   MLIRContext *context = builder.getContext();
@@ -134,21 +138,22 @@ static Value createProductAndSum(OpBuilder &builder, linalg::LinalgOp op,
             linalg::YieldOp::create(inner, innerLoc, mapping.lookup(term));
           })
           .getResult(0);
-  return linalg::ReduceOp::create(
-             builder, loc, product, init,
-             ArrayRef<int64_t>{resultType.getRank()},
-             [&](OpBuilder &inner, Location innerLoc, ValueRange arguments) {
-               Value sum =
-                   isa<FloatType>(resultType.getElementType())
-                       ? arith::AddFOp::create(inner, innerLoc, arguments[0],
-                                               arguments[1])
-                             .getResult()
-                       : arith::AddIOp::create(inner, innerLoc, arguments[0],
-                                               arguments[1])
-                             .getResult();
-               linalg::YieldOp::create(inner, innerLoc, sum);
-             })
-      .getResult(0);
+  auto sum = linalg::ReduceOp::create(
+      builder, loc, product, init, ArrayRef<int64_t>{resultType.getRank()},
+      [&](OpBuilder &inner, Location innerLoc, ValueRange arguments) {
+        Value sum = isa<FloatType>(resultType.getElementType())
+                        ? arith::AddFOp::create(inner, innerLoc, arguments[0],
+                                                arguments[1])
+                              .getResult()
+                        : arith::AddIOp::create(inner, innerLoc, arguments[0],
+                                                arguments[1])
+                              .getResult();
+        linalg::YieldOp::create(inner, innerLoc, sum);
+      });
+  if (!genericSum)
+    return sum->getResult(0);
+  // The op's one is sure to become the other.
+  return linalg::generalizeNamedOp(builder, sum)->getResult(0);
 }
 
 namespace {
@@ -166,7 +171,8 @@ struct RewriteBatchOne : OpInterfaceRewritePattern<linalg::LinalgOp> {
     if (!match->testedDim) {
       remarkPassed(op, passName, "rewrote as a product and a sum");
       rewriter.replaceOp(op,
-                         createProductAndSum(rewriter, op, match->contraction));
+                         createProductAndSum(rewriter, op, match->contraction,
+                                             options.genericSum));
       return success();
     }
     remarkPassed(op, passName,
@@ -180,9 +186,11 @@ struct RewriteBatchOne : OpInterfaceRewritePattern<linalg::LinalgOp> {
     auto dispatch = scf::IfOp::create(
         rewriter, loc, isSmall,
         [&](OpBuilder &builder, Location innerLoc) {
-          scf::YieldOp::create(
-              builder, innerLoc,
-              createProductAndSum(builder, op, match->contraction));
+          OpBuilder::InsertionGuard guard(rewriter);
+          rewriter.restoreInsertionPoint(builder.saveInsertionPoint());
+          Value sum = createProductAndSum(rewriter, op, match->contraction,
+                                          options.genericSum);
+          scf::YieldOp::create(rewriter, innerLoc, sum);
         },
         [&](OpBuilder &builder, Location innerLoc) {
           Operation *large = builder.clone(*op);
@@ -205,6 +213,8 @@ struct RewriteBatchOnePass
   void runOnOperation() override {
     BatchOneOptions options;
     options.maxM = maxM;
+    options.testM = testM;
+    options.genericSum = genericSum;
     options.types.assign(types.begin(), types.end());
     RewritePatternSet patterns(&getContext());
     populateRewriteBatchOnePatterns(patterns, options);

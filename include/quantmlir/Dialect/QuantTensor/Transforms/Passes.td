@@ -129,7 +129,9 @@ def QuantTensorFuseEpilogue : Pass<"quant-tensor-fuse-epilogue"> {
     the IR says.
 
     A contraction whose i32 result is needed as such says why in a missed
-    remark, and becomes a `scaled_matmul` that yields the sum.
+    remark, and becomes a `scaled_matmul` that yields the sum. So does a product
+    of f16 or bf16 tensors that is summed in f32, unless it has one row or one
+    column (see `quant-tensor-rewrite-batch-1`).
 
     ```mlir
     %acc = linalg.matmul ins(%x, %w : tensor<8x64xi8>, tensor<64x32xi8>) outs(%zero : tensor<8x32xi32>) -> tensor<8x32xi32>
@@ -187,10 +189,10 @@ def QuantTensorRewriteBatchOne : Pass<"quant-tensor-rewrite-batch-1"> {
     A matrix times a vector moves bytes, and a tiled kernel wastes most of its
     tile. A contraction of plain tensors with at most `max-m` rows or columns
     becomes an elementwise product, in the type the contraction sums in, and a
-    `linalg.reduce`, which upstream's elementwise fusion makes one loop nest.
-    Where the number of rows is dynamic, both versions stand behind a test of
-    it. The gate is the options alone, so that the pass serves any compiler's
-    `linalg`.
+    `linalg.reduce`, or with `generic-sum` a `linalg.generic`, which upstream's
+    elementwise fusion makes one loop nest with the product. Where the number of
+    rows is dynamic, both versions stand behind a test of it. The gate is the
+    options alone, so that the pass serves any compiler's `linalg`.
 
     ```mlir
     %y = linalg.matmul ins(%x, %w : tensor<1x64xf32>, tensor<64x32xf32>) outs(%init : tensor<1x32xf32>) -> tensor<1x32xf32>
@@ -203,6 +205,10 @@ def QuantTensorRewriteBatchOne : Pass<"quant-tensor-rewrite-batch-1"> {
   let options = [
     Option<"maxM", "max-m", "int64_t", "1",
            "largest number of rows, or of columns, to rewrite">,
+    Option<"testM", "test-m", "bool", "true",
+           "where the number of rows is dynamic, make both versions">,
+    Option<"genericSum", "generic-sum", "bool", "false",
+           "write the sum as a linalg.generic">,
     ListOption<"types", "types", "std::string",
                "element types of the operands to rewrite (default: any)">
   ];

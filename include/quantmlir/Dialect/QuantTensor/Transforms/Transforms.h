@@ -42,6 +42,10 @@ void populateIntegerContractionPatterns(::mlir::RewritePatternSet &patterns);
 struct BatchOneOptions {
   /// Largest M, or N, that is.
   int64_t maxM = 1;
+  /// Whether a dynamic M is tested, with both versions behind the test.
+  bool testM = true;
+  /// Whether the sum is a linalg.generic, not a linalg.reduce.
+  bool genericSum = false;
   /// Names of the element types (as MLIR prints them) that both operands may
   /// have; empty means any.
   ::llvm::SmallVector<std::string> types;

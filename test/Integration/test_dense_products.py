@@ -1,0 +1,85 @@
+"""Contractions of plain floats in the default pipeline.
+
+16-bit floats go to tensor cores with what follows them fused; one row or one
+column of results is a product fused into its sum; f32 is left to plain loops.
+Each is run in the emulator and compared with float64.
+"""
+
+import json
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+import reference_runner as reference
+
+MAPS = {
+    "nk": "affine_map<(b, m, n, k) -> (b, n, k)>",
+    "kn": "affine_map<(b, m, n, k) -> (b, k, n)>",
+}
+
+
+def program(b, m, n, k, element, order):
+    """y = relu(x w + bias) in f32; `m` may be "?"."""
+    x, y = f"tensor<{b}x{m}x{k}x{element}>", f"tensor<{b}x{m}x{n}xf32>"
+    w = f"tensor<{b}x{n}x{k}x{element}>" if order == "nk" else f"tensor<{b}x{k}x{n}x{element}>"
+    size, dim = ("%m", f"%m = tensor.dim %x, %c1 : {x}") if m == "?" else ("", "")
+    return f"""
+func.func @f(%x: {x} {{quant_tensor.name = "x"}}, %w: {w} {{quant_tensor.name = "w"}},
+             %bias: tensor<{n}xf32> {{quant_tensor.name = "bias"}}) -> ({y} {{quant_tensor.name = "y"}}) {{
+  %c1 = arith.constant 1 : index
+  {dim}
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty({size}) : {y}
+  %i = linalg.fill ins(%zero : f32) outs(%e : {y}) -> {y}
+  %acc = linalg.batch_matmul indexing_maps = [affine_map<(b, m, n, k) -> (b, m, k)>, {MAPS[order]},
+                                              affine_map<(b, m, n, k) -> (b, m, n)>]
+      ins(%x, %w : {x}, {w}) outs(%i : {y}) -> {y}
+  %r = linalg.generic {{indexing_maps = [affine_map<(b, m, n) -> (b, m, n)>, affine_map<(b, m, n) -> (n)>,
+                                        affine_map<(b, m, n) -> (b, m, n)>],
+                       iterator_types = ["parallel", "parallel", "parallel"]}}
+      ins(%acc, %bias : {y}, tensor<{n}xf32>) outs(%e : {y}) {{
+  ^bb0(%a: f32, %c: f32, %o: f32):
+    %s = arith.addf %a, %c : f32
+    %t = arith.maximumf %s, %zero : f32
+    linalg.yield %t : f32
+  }} -> {y}
+  return %r : {y}
+}}
+"""
+
+
+@pytest.mark.parametrize("element", ["f32", "bf16", "f16"])
+@pytest.mark.parametrize("order", ["nk", "kn"])
+@pytest.mark.parametrize("b, m, n, k", [
+    (1, 1, 40, 97), (1, 33, 1, 96), (3, 20, 37, 70), (2, "?", 40, 64), (2, 1, 1, 1),
+])
+def test_product(tool, tmp_path, element, order, b, m, n, k):
+    (tmp_path / "f.mlir").write_text(program(b, m, n, k, element, order))
+    artifact = tmp_path / "f.qmlir"
+    tool("quant-compile", tmp_path / "f.mlir", "-o", artifact)
+    manifest = json.loads((artifact / "manifest.json").read_text())
+    names = [kernel["name"] for kernel in manifest["kernels"]]
+    on_tensor_cores = element != "f32" and m != 1 and n != 1
+    assert any("mma_sync" in name for name in names) == on_tensor_cores, names
+    [function] = manifest["functions"]
+    # No product of rank 4 between it and its sum.
+    assert all(len(buffer["shape"]) < 4 for buffer in function["buffers"])
+
+    rows = 5 if m == "?" else m
+    rng = np.random.default_rng(k)
+    kind = np.dtype({"f32": np.float32, "f16": np.float16, "bf16": ml_dtypes.bfloat16}[element])
+    x = rng.standard_normal((b, rows, k)).astype(kind)
+    w = rng.standard_normal((b, n, k) if order == "nk" else (b, k, n)).astype(kind)
+    bias = rng.standard_normal(n).astype(np.float32)
+    inputs = {"x": x, "w": w, "bias": bias}
+    np.savez(tmp_path / "in.npz", **{name: reference.to_bits(a) for name, a in inputs.items()})
+    wide = w.astype(np.float64)
+    wide = np.swapaxes(wide, 1, 2) if order == "nk" else wide
+    exact = np.maximum(x.astype(np.float64) @ wide + bias, 0)
+    size = np.abs(x.astype(np.float64)) @ np.abs(wide) + np.abs(bias)
+    bound = (k + 2) * 2.0**-23 * size
+    tool("quant-run", artifact, "--device=emulator", "--bits", f"--inputs={tmp_path}/in.npz",
+         f"--output={tmp_path}/out.npz")
+    y = np.load(tmp_path / "out.npz")["y"]
+    assert (np.abs(y - exact) <= bound).all(), np.abs(y - exact).max()
