@@ -18,9 +18,10 @@ using namespace quantmlir::quant_tile;
 
 /// Bytes of one access: what a thread moves with one instruction.
 static constexpr int64_t kAccessBytes = 16;
-/// Columns that a thread holds. With a few values alive for each, that is well
-/// within the registers of a thread, and enough loads are in flight.
-static constexpr int64_t kColumnsPerThread = 16;
+/// Columns that a thread holds. Fewer take more warps, which wait for each
+/// other at the barriers of a reduction; with more, too few blocks fit an SM
+/// to load a row while another is computed.
+static constexpr int64_t kColumnsPerThread = 32;
 static constexpr int64_t kWarp = 32;
 static constexpr int64_t kMaxWarps = 32;
 /// Rows of one warp that a block computes together.

@@ -63,7 +63,7 @@ def SelectRowSchedule : Pass<"select-row-schedule"> {
 
     - vectors of 16 bytes of the widest tensor that has all columns, less where
       they do not divide the columns;
-    - as many warps a row as keep a thread at 16 columns; rows of one warp go
+    - as many warps a row as keep a thread at 32 columns; rows of one warp go
       eight to a block.
 
     ```mlir
@@ -73,7 +73,7 @@ def SelectRowSchedule : Pass<"select-row-schedule"> {
     of bf16 data, with `chip=sm_90a`, gets
 
     ```mlir
-    schedule <chip = "sm_90a", warps = 8, rows = 1, vector = 8>
+    schedule <chip = "sm_90a", warps = 4, rows = 1, vector = 8>
     ```
   }];
   let options = [

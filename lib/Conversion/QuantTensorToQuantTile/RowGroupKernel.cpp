@@ -9,6 +9,7 @@
 #include "LaneReduction.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -443,6 +444,9 @@ FailureOr<KernelCall> quantmlir::buildRowGroupKernel(RowGroupOp group,
       [&](OpBuilder &builder, gpu::GPUFuncOp func) {
         func.setKnownBlockSizeAttr(builder.getDenseI32ArrayAttr(
             {static_cast<int32_t>(schedule.getThreads()), 1, 1}));
+        // Without this, ptxas makes room for eight blocks an SM and spills.
+        func->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
+                      builder.getI32IntegerAttr(1));
         RowGroupBody(plan, builder, func).emit();
         return success();
       });

@@ -15,6 +15,10 @@ using namespace mlir;
 
 namespace {
 
+/// What LLVM takes the alignment of an array to be where none is written.
+constexpr uint64_t kPreferredAlignment = 16;
+constexpr unsigned kSharedSpace = 3;
+
 struct AnnotateKernels
     : quantmlir::quant_tile::impl::QuantTileAnnotateKernelsBase<
           AnnotateKernels> {
@@ -37,6 +41,11 @@ struct AnnotateKernels
           func.setArgAttr(index, LLVM::LLVMDialect::getNoAliasAttrName(),
                           noalias);
     }
+    // LLVM reads arrays by vectors as if they were aligned to 16 bytes, but
+    // the backend writes down the alignment of their elements.
+    for (auto global : getOperation().getOps<LLVM::GlobalOp>())
+      if (global.getAddrSpace() == kSharedSpace && !global.getAlignment())
+        global.setAlignment(kPreferredAlignment);
   }
 };
 

@@ -180,6 +180,8 @@ def QuantTileAnnotateKernels
     Runs on kernels that are `llvm.func`. Their pointers get `llvm.noalias`:
     bufferization never gives a kernel an out that overlaps another operand. It
     lets loads of what the kernel does not write become `ld.global.nc`.
+    Shared variables get an alignment of 16: where none is written, LLVM's
+    vectorizer counts on that, and the backend declares less.
 
     ```mlir
     llvm.func @k(%x: !llvm.ptr) attributes {gpu.kernel, nvvm.kernel}
