@@ -16,8 +16,10 @@ char *quantmlir::emulator::getScratch(uint64_t size) {
 const char *quantmlir::emulator::verb(AccessKind kind) {
   switch (kind) {
   case AccessKind::Read:
+  case AccessKind::AtomicRead:
     return "read";
   case AccessKind::Write:
+  case AccessKind::AtomicWrite:
     return "write";
   case AccessKind::Atomic:
     return "atomic update";
@@ -163,6 +165,8 @@ char *Thread::accessShared(Block &owner, uint64_t offset, uint64_t size,
                            uint32_t alignment, AccessKind kind) {
   if (!checkShared(owner, offset, size, alignment, kind))
     return getScratch(size);
+  if (kind == AccessKind::Write)
+    cluster->note();
   llvm::MutableArrayRef<Cell> cells(owner.sharedCells.data() + offset, size);
   if (auto fault = cluster->rules.access(cells, indexInCluster, kind, site))
     reportFault(*fault, kind, size,
@@ -244,7 +248,7 @@ char *Thread::accessGlobal(uint64_t pointer, uint64_t size, uint32_t alignment,
   }
   if (buffer->role == BufferRole::Input) {
     // Nothing can conflict with reads of what is never written.
-    if (kind == AccessKind::Read)
+    if (isRead(kind))
       return buffer->data + offset;
     report(FindingKind::ReadOnlyWrite,
            llvm::formatv("{0} of {1} bytes of input buffer '{2}'", verb(kind),
@@ -252,6 +256,8 @@ char *Thread::accessGlobal(uint64_t pointer, uint64_t size, uint32_t alignment,
     return getScratch(size);
   }
 
+  if (kind == AccessKind::Write)
+    cluster->note();
   uint64_t number = (pointer & ~address::globalTag) >> address::bufferShift;
   for (uint64_t done = 0; done < size;) {
     uint64_t at = offset + done;
@@ -266,57 +272,74 @@ char *Thread::accessGlobal(uint64_t pointer, uint64_t size, uint32_t alignment,
       reportFault(*fault, kind, size,
                   "byte " + Twine(at + fault->byte) + " of buffer '" +
                       buffer->name + "'");
-    if (kind != AccessKind::Read && !buffer->written.empty())
+    checkSharing(*buffer, at, part, kind);
+    if (!isRead(kind) && !buffer->written.empty())
       std::fill_n(buffer->written.begin() + at, part, 1);
     done += part;
   }
   return buffer->data + offset;
 }
 
-void Cluster::mergeGlobal() {
-  uint32_t self = index + 1;
-  for (auto &[key, page] : pages) {
-    uint64_t number = key >> address::bufferShift;
-    Buffer &buffer = *launch.buffers[number - 1];
-    uint64_t first =
-        (key & ((uint64_t(1) << address::bufferShift) - 1)) * pageSize;
-    std::lock_guard<std::mutex> lock(buffer.mutex);
-    if (buffer.sharing.empty())
-      buffer.sharing.resize(buffer.size);
-    for (unsigned i = 0; i < pageSize && first + i < buffer.size; ++i) {
-      const Cell &cell = (*page)[i];
-      Buffer::Sharing &sharing = buffer.sharing[first + i];
-      bool wrote = cell.flags & (Cell::TouchedWrite | Cell::TouchedAtomic);
-      bool read = cell.flags & Cell::TouchedRead;
-      bool atomic = (cell.flags & Cell::TouchedAtomic) &&
-                    !(cell.flags & Cell::TouchedWrite);
-      auto tell = [&](uint32_t site, uint32_t other, uint32_t otherSite,
-                      const char *how) {
-        Finding finding{FindingKind::Race, launch.kernel.sites[site].location,
-                        llvm::formatv("byte {0} of buffer '{1}' is {2} by "
-                                      "another block of the launch",
-                                      first + i, buffer.name, how),
-                        blocks[0].id, std::nullopt};
-        finding.notes.emplace_back(launch.kernel.sites[otherSite].location,
-                                   "the other access");
-        launch.report(index, site, std::move(finding));
-      };
-      if (wrote && sharing.writer && !(atomic && sharing.atomic))
-        tell(cell.writeSite, sharing.writer, sharing.writeSite, "also written");
-      else if (wrote && sharing.reader && sharing.reader != self)
-        tell(cell.writeSite, sharing.reader, sharing.readSite, "also read");
-      else if (read && sharing.writer && sharing.writer != self)
-        tell(cell.readSite, sharing.writer, sharing.writeSite, "written");
-      if (wrote) {
-        sharing.writer = self;
-        sharing.writeSite = cell.writeSite;
-        sharing.atomic = atomic;
-      }
-      if (read) {
-        sharing.reader = self;
-        sharing.readSite = cell.readSite;
-      }
+void Thread::checkSharing(Buffer &buffer, uint64_t offset, uint64_t size,
+                          AccessKind kind) {
+  std::lock_guard<std::mutex> lock(buffer.mutex);
+  if (buffer.sharing.empty())
+    buffer.sharing.resize(buffer.size);
+  Buffer::Touch self;
+  self.cluster = cluster->index + 1;
+  self.site = site;
+  self.thread = indexInCluster;
+  self.clock = cluster->clocks.now(indexInCluster);
+  self.atomic = isAtomic(kind);
+  // Bytes of one access nearly always have the same past.
+  Buffer::Touch known;
+  auto isOrdered = [&](const Buffer::Touch &other) {
+    if (!other.cluster || other.cluster == self.cluster || other == known ||
+        (self.atomic && other.atomic))
+      return true;
+    uint64_t number = other.cluster == Buffer::Touch::previousLaunch
+                          ? Release::previousLaunch
+                          : other.cluster - 1;
+    if (!cluster->isOrderedAfter(indexInCluster, number, other.thread,
+                                 other.clock))
+      return false;
+    known = other;
+    return true;
+  };
+  bool told = false;
+  auto tell = [&](uint64_t byte, const Buffer::Touch &other, const char *how) {
+    if (told)
+      return;
+    told = true;
+    if (other.cluster == Buffer::Touch::previousLaunch)
+      return report(FindingKind::Race,
+                    llvm::formatv("byte {0} of buffer '{1}' is {2} by the "
+                                  "launch before, which need not have ended: "
+                                  "nothing orders this after a "
+                                  "griddepcontrol.wait",
+                                  byte, buffer.name, how));
+    report(FindingKind::Race,
+           llvm::formatv("byte {0} of buffer '{1}' is {2} by another block of "
+                         "the launch",
+                         byte, buffer.name, how),
+           other.site, "the other access");
+  };
+  for (uint64_t i = offset; i < offset + size; ++i) {
+    Buffer::Sharing &sharing = buffer.sharing[i];
+    if (!isOrdered(sharing.write))
+      tell(i, sharing.write, isRead(kind) ? "written" : "also written");
+    else if (!isRead(kind) && !isOrdered(sharing.read))
+      tell(i, sharing.read, "also read");
+    if (isRead(kind)) {
+      sharing.read = self;
+      continue;
     }
+    // A plain write is not forgotten for an atomic update of the same cluster.
+    if (self.atomic && sharing.write.cluster == self.cluster &&
+        !sharing.write.atomic)
+      continue;
+    sharing.write = self;
+    sharing.read = {};
   }
 }
 

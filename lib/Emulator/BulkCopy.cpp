@@ -191,7 +191,7 @@ void Thread::loadTensor(uint64_t destination, Space space, uint64_t tensorMap,
 bool Cluster::completeBulkLoad() {
   // One that somebody waits for: the others can come later still.
   auto next = llvm::find_if(bulkLoads, [](const BulkLoad &load) {
-    return !load.barrier->waiting.empty();
+    return !load.barrier->waiting.empty() || load.barrier->isPolled;
   });
   if (next == bulkLoads.end())
     return false;

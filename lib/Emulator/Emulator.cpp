@@ -85,7 +85,7 @@ llvm::Expected<Report> Emulator::launch(llvm::StringRef name,
         "launch of '{0}' with {1} arguments; it has {2} parameters", name,
         arguments.size(), kernel->parameters.size());
   for (const auto &buffer : memory->getBuffers())
-    buffer->sharing.clear();
+    buffer->startLaunch(shape.dependent);
   Launch launch(*kernel, shape, arguments, memory->getBuffers(), options);
   return launch.run();
 }

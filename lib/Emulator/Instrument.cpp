@@ -49,7 +49,8 @@ private:
   /// Sends the address operand of `op` through the emulator.
   LogicalResult rewriteAccess(Operation *op, OpOperand &address, Type accessed,
                               std::optional<uint64_t> alignment,
-                              AccessKind kind, bool mayPoll);
+                              AccessKind kind, unsigned synchronizes);
+  LogicalResult rewriteFence(LLVM::FenceOp op);
 
   Site &addSite(Operation *op) {
     sites.push_back(Site{uint32_t(sites.size()), op->getLoc(), op->getName()});
@@ -109,6 +110,21 @@ uint64_t getNaturalAlignment(Type type, const DataLayout &layout) {
   // Not the layout's ABI alignment: a module that says nothing has i64 aligned
   // to 4 bytes there.
   return llvm::PowerOf2Ceil(layout.getTypeSize(type).getFixedValue());
+}
+
+/// The flags of a Site that an ordering means.
+unsigned getOrders(LLVM::AtomicOrdering ordering) {
+  switch (ordering) {
+  case LLVM::AtomicOrdering::acquire:
+    return Site::Acquires;
+  case LLVM::AtomicOrdering::release:
+    return Site::Releases;
+  case LLVM::AtomicOrdering::acq_rel:
+  case LLVM::AtomicOrdering::seq_cst:
+    return Site::Acquires | Site::Releases;
+  default:
+    return 0;
+  }
 }
 
 /// Ops of the LLVM dialect that have an effect and yet need no rewriting.
@@ -184,27 +200,38 @@ LogicalResult Instrumenter::rewrite(Operation *op) {
     return op->emitOpError("is not known to the emulator");
   return TypeSwitch<Operation *, LogicalResult>(op)
       .Case([&](LLVM::LoadOp load) {
-        bool mayPoll = load.getVolatile_() ||
-                       load.getOrdering() != LLVM::AtomicOrdering::not_atomic;
-        return rewriteAccess(load, load.getAddrMutable(), load.getType(),
-                             load.getAlignment(), AccessKind::Read, mayPoll);
+        // ld.volatile is relaxed.
+        bool meets = load.getVolatile_() ||
+                     load.getOrdering() != LLVM::AtomicOrdering::not_atomic;
+        return rewriteAccess(
+            load, load.getAddrMutable(), load.getType(), load.getAlignment(),
+            meets ? AccessKind::AtomicRead : AccessKind::Read,
+            meets ? Site::AtomicRead | getOrders(load.getOrdering()) : 0);
       })
       .Case([&](LLVM::StoreOp store) {
-        bool atomic = store.getOrdering() != LLVM::AtomicOrdering::not_atomic;
-        return rewriteAccess(store, store.getAddrMutable(),
-                             store.getValue().getType(), store.getAlignment(),
-                             atomic ? AccessKind::Atomic : AccessKind::Write,
-                             false);
+        bool meets = store.getVolatile_() ||
+                     store.getOrdering() != LLVM::AtomicOrdering::not_atomic;
+        return rewriteAccess(
+            store, store.getAddrMutable(), store.getValue().getType(),
+            store.getAlignment(),
+            meets ? AccessKind::AtomicWrite : AccessKind::Write,
+            meets ? Site::AtomicWrite | getOrders(store.getOrdering()) : 0);
       })
       .Case([&](LLVM::AtomicRMWOp rmw) {
+        // LLVM drops the ordering of atomicrmw on this target: it orders
+        // nothing without a fence.
         return rewriteAccess(rmw, rmw.getPtrMutable(), rmw.getVal().getType(),
-                             rmw.getAlignment(), AccessKind::Atomic, true);
+                             rmw.getAlignment(), AccessKind::Atomic,
+                             Site::AtomicRead | Site::AtomicWrite);
       })
       .Case([&](LLVM::AtomicCmpXchgOp exchange) {
         return rewriteAccess(exchange, exchange.getPtrMutable(),
                              exchange.getVal().getType(),
-                             exchange.getAlignment(), AccessKind::Atomic, true);
+                             exchange.getAlignment(), AccessKind::Atomic,
+                             Site::AtomicRead | Site::AtomicWrite |
+                                 getOrders(exchange.getSuccessOrdering()));
       })
+      .Case([&](LLVM::FenceOp fence) { return rewriteFence(fence); })
       .Case([&](LLVM::MemcpyOp copy) { return rewriteCopy(copy); })
       .Case([&](LLVM::MemmoveOp move) { return rewriteCopy(move); })
       .Case([&](LLVM::MemsetOp set) { return rewriteCopy(set); })
@@ -232,13 +259,16 @@ LogicalResult Instrumenter::rewrite(Operation *op) {
 LogicalResult Instrumenter::rewriteAccess(Operation *op, OpOperand &address,
                                           Type accessed,
                                           std::optional<uint64_t> alignment,
-                                          AccessKind kind, bool mayPoll) {
+                                          AccessKind kind,
+                                          unsigned synchronizes) {
+  bool mayPoll = synchronizes & Site::AtomicRead;
   Site &site = addSite(op);
   site.space = getSpace(address.get());
   site.kind = kind;
   site.size = layout.getTypeSize(accessed);
   site.alignment = alignment.value_or(getNaturalAlignment(accessed, layout));
   site.mayPoll = mayPoll;
+  site.synchronizes = synchronizes;
   OpBuilder builder(op);
   Location loc = op->getLoc();
   Value bits = LLVM::PtrToIntOp::create(builder, loc, i64, address.get());
@@ -247,8 +277,7 @@ LogicalResult Instrumenter::rewriteAccess(Operation *op, OpOperand &address,
       ValueRange{thread, constant(builder, loc, i32, site.id), bits});
   address.set(call.getResult());
   // The emulator has checked the alignment; a harmless place has none.
-  if (isa<LLVM::LoadOp, LLVM::StoreOp>(op) && !mayPoll &&
-      kind != AccessKind::Atomic)
+  if (isa<LLVM::LoadOp, LLVM::StoreOp>(op) && !synchronizes)
     op->setAttr("alignment", builder.getI64IntegerAttr(1));
   return success();
 }
@@ -471,6 +500,27 @@ LogicalResult Instrumenter::rewriteCall(LLVM::CallOp call) {
       LLVM::CallOp::create(builder, call.getLoc(), callee, operands);
   call.replaceAllUsesWith(replacement.getResults());
   call.erase();
+  return success();
+}
+
+LogicalResult Instrumenter::rewriteFence(LLVM::FenceOp op) {
+  OpBuilder builder(op);
+  Location loc = op.getLoc();
+  Site &site = addSite(op);
+  unsigned orders = getOrders(op.getOrdering());
+  StringRef scope = op.getSyncscope().value_or("");
+  bool reachesDevice = scope.empty() || scope == "device";
+  site.semantics.perThread = [orders, reachesDevice](Thread &thread, ValueBytes,
+                                                     ValueBytes) {
+    thread.fence(orders & Site::Acquires, orders & Site::Releases,
+                 reachesDevice);
+  };
+  Value operands = scratch(4, operandSpace, operandBytes);
+  Value results = scratch(4, resultSpace, resultBytes);
+  LLVM::CallOp::create(builder, loc, TypeRange(), executeSymbol,
+                       ValueRange{thread, constant(builder, loc, i32, site.id),
+                                  operands, results});
+  op.erase();
   return success();
 }
 

@@ -25,9 +25,12 @@ static char *access(Thread *thread, uint32_t id, uint64_t pointer) {
   const Site &site = thread->launch().kernel.sites[id];
   thread->site = id;
   if (site.mayPoll)
-    thread->yield();
-  return thread->access(pointer, site.space, site.size, site.alignment,
-                        site.kind);
+    thread->poll();
+  char *data =
+      thread->access(pointer, site.space, site.size, site.alignment, site.kind);
+  if (site.synchronizes)
+    thread->meetInMemory(site, reinterpret_cast<uint64_t>(data));
+  return data;
 }
 
 static char *accessRange(Thread *thread, uint32_t id, uint64_t pointer,
@@ -264,6 +267,10 @@ llvm::Expected<std::unique_ptr<Kernel>> Kernel::compile(gpu::GPUModuleOp from,
   }
   if (failed(instrument(*module, addresses, kernel->sites)))
     return fail("it has instructions that the emulator does not know");
+  kernel->blocksMayMeet = llvm::any_of(kernel->sites, [](const Site &site) {
+    return site.synchronizes && site.space != Space::Shared &&
+           site.space != Space::Cluster;
+  });
 
   static const bool initialized = [] {
     llvm::InitializeNativeTarget();

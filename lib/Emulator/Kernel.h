@@ -54,6 +54,8 @@ public:
   /// Where dynamic shared memory starts; static memory lies below.
   uint32_t dynamicOffset = 0;
   std::vector<Constant> constants;
+  /// Whether blocks may wait for each other in global memory.
+  bool blocksMayMeet = false;
 
 private:
   explicit Kernel(mlir::Location location);

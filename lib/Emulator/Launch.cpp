@@ -66,12 +66,51 @@ Report Launch::run() {
   uint64_t count = clusterCount();
   std::atomic<uint64_t> next{0};
   auto work = [&] {
-    Cluster cluster(*this);
-    for (uint64_t index; !isAborted() && (index = next++) < count;)
-      cluster.run(index);
+    // Those that run, and those that have ended and can begin anew. The next
+    // one begins when all that run wait for others, as blocks are resident
+    // together on a device.
+    std::vector<std::unique_ptr<Cluster>> resident, idle;
+    uint64_t before = 0;
+    unsigned rounds = 0;
+    while (!isAborted()) {
+      bool ended = false;
+      for (auto &cluster : resident)
+        if (cluster->advance()) {
+          ended = true;
+          idle.push_back(std::move(cluster));
+        }
+      llvm::erase(resident, nullptr);
+      if (ended && !resident.empty())
+        continue;
+      uint64_t index = count;
+      if (resident.size() * blocksPerCluster() < options.residentBlocks)
+        index = std::min(next++, count);
+      if (index < count) {
+        if (idle.empty())
+          idle.push_back(std::make_unique<Cluster>(*this));
+        resident.push_back(std::move(idle.back()));
+        idle.pop_back();
+        resident.back()->start(index);
+        continue;
+      }
+      if (resident.empty())
+        return;
+      // Nothing has happened for long: nothing will.
+      uint64_t progress = 0;
+      for (auto &cluster : resident)
+        progress += cluster->progress;
+      rounds = progress == before ? rounds + 1 : 0;
+      before = progress;
+      constexpr unsigned patience = 1000;
+      if (rounds > patience)
+        resident.front()->reportStall();
+    }
   };
-  unsigned workers =
-      options.workers ? options.workers : std::thread::hardware_concurrency();
+  // Blocks that wait for each other take turns on one OS thread, so that what
+  // the emulator knows of memory is what they see in it.
+  unsigned workers = kernel.blocksMayMeet ? 1
+                     : options.workers    ? options.workers
+                                          : std::thread::hardware_concurrency();
   workers = std::min<uint64_t>(std::max(workers, 1u), count);
   // A stack of an emulated thread belongs to the OS thread that runs it: the
   // caller's does its share as well.

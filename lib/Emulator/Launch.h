@@ -4,6 +4,7 @@
 #define QUANTMLIR_LIB_EMULATOR_LAUNCH_H
 
 #include "Kernel.h"
+#include "Release.h"
 #include "quantmlir/Emulator/Emulator.h"
 #include <atomic>
 #include <mutex>
@@ -31,11 +32,23 @@ constexpr unsigned clusterShift = 24;
 
 /// Registered global memory.
 struct Buffer {
-  /// Which clusters of the present launch touched a byte.
-  struct Sharing {
-    uint32_t writer = 0, writeSite = 0; ///< cluster + 1, or 0
-    uint32_t reader = 0, readSite = 0;
+  /// Who touched a byte last in the present launch; between clusters, each the
+  /// last of it, that tells.
+  struct Touch {
+    uint32_t cluster = 0; ///< its number + 1; 0: nobody
+    static constexpr uint32_t previousLaunch = ~uint32_t(0);
+    uint32_t site = 0, clock = 0;
+    uint16_t thread = 0;
     bool atomic = false;
+
+    bool operator==(const Touch &other) const {
+      return cluster == other.cluster && site == other.site &&
+             clock == other.clock && thread == other.thread &&
+             atomic == other.atomic;
+    }
+  };
+  struct Sharing {
+    Touch write, read;
   };
 
   std::string name;
@@ -47,6 +60,18 @@ struct Buffer {
   /// Per byte, whether it holds a value; empty where all do from the start.
   std::vector<uint8_t> written;
   std::vector<Sharing> sharing;
+
+  /// Forgets who touched it, or that it was not the launch before.
+  void startLaunch(bool dependent) {
+    if (!dependent)
+      return sharing.clear();
+    for (Sharing &byte : sharing)
+      for (Touch *touch : {&byte.write, &byte.read})
+        if (touch->cluster) {
+          *touch = {};
+          touch->cluster = Touch::previousLaunch;
+        }
+  }
   std::mutex mutex;
 };
 
@@ -83,6 +108,12 @@ public:
 
   /// The buffer that a device address lies in or near, or null.
   Buffer *findBuffer(uint64_t pointer) const;
+
+  /// What threads released in memory, and what the end of the launch before
+  /// does.
+  ReleaseTable releases;
+  ReleasePtr previous =
+      std::make_shared<Release>(Release{Release::previousLaunch, true, {}, {}});
 
   /// Runs everything, on `options.workers` OS threads.
   Report run();

@@ -88,14 +88,14 @@ char *Thread::accessLocal(uint64_t pointer, uint64_t size, uint32_t alignment,
   }
   auto written =
       llvm::MutableArrayRef<uint8_t>(variable->written).slice(offset, size);
-  if (kind != AccessKind::Write)
+  if (needsValue(kind))
     if (auto missing = llvm::find(written, 0); missing != written.end())
       report(FindingKind::UninitializedRead,
              llvm::formatv("{0} of {1} bytes: byte {2} of a local variable was "
                            "never written",
                            verb(kind), size,
                            offset + (missing - written.begin())));
-  if (kind != AccessKind::Read)
+  if (!isRead(kind))
     std::fill(written.begin(), written.end(), 1);
   return variable->data.data() + offset;
 }
@@ -126,7 +126,7 @@ char *Thread::accessConstant(uint64_t pointer, uint64_t size,
                          "bytes)",
                          verb(kind), size, offset, constant.name,
                          constant.size));
-  else if (kind != AccessKind::Read)
+  else if (!isRead(kind))
     report(FindingKind::ReadOnlyWrite,
            llvm::formatv("{0} of {1} bytes of constant '{2}'", verb(kind), size,
                          constant.name));

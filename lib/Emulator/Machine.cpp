@@ -57,6 +57,12 @@ void Thread::wait(const char *reason) {
   suspend();
 }
 
+void Thread::poll() {
+  ++cluster->idlePolls;
+  waitingFor = "for a value that does not come";
+  yield();
+}
+
 void Thread::yield() {
   cluster->makeReady(*this);
   suspend();
@@ -137,6 +143,7 @@ void Cluster::prepare() {
   agentNames.clear();
   asyncReads = 0;
   bulkLoads.clear();
+  acquisitions.clear();
   barrier = {};
   rules.reset(threads.size());
   pages.clear();
@@ -176,6 +183,8 @@ void Cluster::prepare() {
       thread.storeGroups.clear();
       thread.storeAgent.reset();
       thread.hasArrived = false;
+      thread.observed.clear();
+      thread.fenced.reset();
       thread.endLocals(0);
       thread.localCount = 0;
       thread.steps = 0;
@@ -197,9 +206,13 @@ void Cluster::prepare() {
   }
 }
 
-void Cluster::run(uint64_t clusterIndex) {
+void Cluster::start(uint64_t clusterIndex) {
   index = clusterIndex;
   prepare();
+}
+
+bool Cluster::advance() {
+  idlePolls = 0;
   while (running && !launch.isAborted()) {
     if (ready.empty()) {
       // Copies arrive as late as they can: when nobody can go on without.
@@ -208,13 +221,19 @@ void Cluster::run(uint64_t clusterIndex) {
       reportStall();
       break;
     }
+    // Everyone has looked twice and seen nothing new.
+    if (idlePolls > 2 * ready.size()) {
+      if (!completeBulkLoad())
+        return false;
+      idlePolls = 0;
+    }
     Thread *thread = ready.front();
     ready.pop_front();
     resume(*thread);
   }
   if (!running)
     checkFinished();
-  mergeGlobal();
+  return true;
 }
 
 void Cluster::checkFinished() {
@@ -247,6 +266,7 @@ void Cluster::checkFinished() {
 void Cluster::finishThread(Thread &thread) {
   thread.checkStores();
   thread.state = Thread::State::Exited;
+  note();
   --running;
   --thread.block->running;
   // Those that wait for all live lanes of its warp wait for one less.

@@ -45,6 +45,8 @@ struct MBarrier {
   /// Clocks of the arrivals of this phase, and of the last complete one.
   std::vector<uint32_t> seen, completed;
   std::vector<Thread *> waiting;
+  /// Whether someone looked at it in vain in this phase.
+  bool isPolled = false;
 };
 
 /// A bulk copy into shared memory that is under way.
@@ -113,6 +115,10 @@ public:
   std::vector<BulkStore> openStores;
   std::deque<StoreGroup> storeGroups;
   std::optional<unsigned> storeAgent;
+
+  /// What it saw released since its last fence, and its last fence.
+  std::vector<ReleasePtr> observed;
+  ReleasePtr fenced;
 
   /// The barrier of the cluster: whether it has arrived and not waited, where,
   /// and when as a count of completions.
@@ -197,8 +203,17 @@ public:
   /// fence.proxy.async.
   void fenceProxy();
 
+  /// A fence of memory; in the terms of Release.h.
+  void fence(bool acquires, bool releases, bool reachesDevice);
+  /// An atomic or volatile access of `address`.
+  void meetInMemory(const Site &accessed, uint64_t address);
+  /// Orders it after what `release` covers.
+  void acquire(const ReleasePtr &release, bool reachesDevice);
+
   /// Lets the others run.
   void yield();
+  /// The same of a thread that may only be looking whether something has come.
+  void poll();
   /// Stops until someone makes it ready again.
   void wait(const char *reason);
 
@@ -230,6 +245,10 @@ private:
   /// Notes an access of another block's shared memory, and reports it if that
   /// block has ended.
   void touchRemote(Block &owner);
+  ReleasePtr makeRelease(bool reachesDevice);
+  /// Checks an access of global memory against those of other clusters.
+  void checkSharing(Buffer &buffer, uint64_t offset, uint64_t size,
+                    AccessKind kind);
   char *accessShared(Block &owner, uint64_t offset, uint64_t size,
                      uint32_t alignment, AccessKind kind);
   char *accessGlobal(uint64_t pointer, uint64_t size, uint32_t alignment,
@@ -287,14 +306,29 @@ struct Block {
   std::map<uint32_t, std::pair<uint32_t, uint32_t>> remote;
 };
 
+/// What a thread of a cluster learnt of another cluster, and when: those
+/// ordered after that moment know it too.
+struct Acquisition {
+  ReleasePtr release;
+  unsigned thread;
+  uint32_t clock;
+};
+
 /// Runs clusters one after another on one OS thread, keeping the stacks.
 class Cluster {
 public:
   explicit Cluster(Launch &launch);
   ~Cluster();
 
-  /// Runs cluster number `index` of the launch to its end.
-  void run(uint64_t index);
+  /// Begins with cluster number `index` of the launch.
+  void start(uint64_t index);
+  /// Runs it to its end, which it returns true at, or until its threads only
+  /// wait for what others may bring.
+  bool advance();
+  /// Reports that its threads wait for what never comes.
+  void reportStall();
+  /// Counts what may be news to those that wait.
+  uint64_t progress = 0;
 
   Launch &launch;
   uint64_t index = 0;
@@ -308,10 +342,21 @@ public:
     agentNames.push_back(name);
     return clocks.addAgent();
   }
+  std::vector<Acquisition> acquisitions;
+  bool knows(unsigned thread, const Acquisition &acquisition) const;
+  /// Whether `thread` is ordered after moment `clock` of `who` of another
+  /// cluster.
+  bool isOrderedAfter(unsigned thread, uint64_t other, unsigned who,
+                      uint32_t clock) const;
   /// Asynchronous reads of memory under way.
   unsigned asyncReads = 0;
 
   void makeReady(Thread &thread);
+  /// Says that something happened that a poll may be for.
+  void note() {
+    ++progress;
+    idlePolls = 0;
+  }
   /// Executes a warp-wide instruction for one lane: returns when all have come.
   void meet(Thread &thread, const Site &site, uint32_t mask, bool allLanes,
             const Lane &lane);
@@ -351,8 +396,6 @@ private:
   /// Executes the warp-wide instructions that all lanes have now come to.
   /// `caller`, the thread that runs, is among them or nowhere.
   void tryComplete(Warp &warp, Thread *caller = nullptr);
-  void reportStall();
-  void mergeGlobal();
 
   std::deque<Thread *> ready;
   void *scheduler = nullptr;
@@ -363,6 +406,8 @@ private:
   uint64_t lastPageKey = ~uint64_t(0);
   Page *lastPage = nullptr;
   unsigned running = 0;
+  /// Polls since something last happened.
+  unsigned idlePolls = 0;
 };
 
 /// Where the bytes of a faulty access are: read as zeros, written to no end.

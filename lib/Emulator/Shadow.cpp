@@ -6,19 +6,22 @@
 using namespace quantmlir::emulator;
 
 uint32_t ReadSets::add(uint32_t set, unsigned thread, uint32_t now,
-                       uint32_t site, llvm::ArrayRef<uint32_t> row) {
+                       uint32_t site, llvm::ArrayRef<uint32_t> row,
+                       bool isAtomic) {
   for (const Read &read : sets[set])
-    if (read.thread == thread && read.clock == now)
+    if (read.thread == thread && read.clock == now &&
+        (isAtomic || !read.isAtomic))
       return set;
-  auto [entry, isNew] = next.try_emplace({(uint64_t(set) << 32) | now, thread},
-                                         uint32_t(sets.size()));
+  auto [entry, isNew] =
+      next.try_emplace({(uint64_t(set) << 32) | now, 2 * thread + isAtomic},
+                       uint32_t(sets.size()));
   if (!isNew)
     return entry->second;
   llvm::SmallVector<Read, 1> result;
   for (const Read &read : sets[set])
     if (row[read.thread] < read.clock)
       result.push_back(read);
-  result.push_back({now, site, uint16_t(thread)});
+  result.push_back({now, site, uint16_t(thread), isAtomic});
   sets.push_back(std::move(result));
   return sets.size() - 1;
 }
@@ -45,20 +48,20 @@ std::optional<AccessFault> ShadowRules::check(const Cell &cell,
   }
   if (cell.epoch == epoch) {
     fault.kind = AccessFault::Race;
-    bool bothAtomic =
-        kind == AccessKind::Atomic && (cell.flags & Cell::AtomicWrite);
+    bool bothAtomic = isAtomic(kind) && (cell.flags & Cell::AtomicWrite);
     if (cell.writeClock && !bothAtomic && row[cell.writer] < cell.writeClock)
       return fault;
-    if (kind != AccessKind::Read && cell.readers)
+    if (!isRead(kind) && cell.readers)
       for (const ReadSets::Read &read : reads.get(cell.readers))
-        if (row[read.thread] < read.clock) {
+        if (row[read.thread] < read.clock &&
+            !(isAtomic(kind) && read.isAtomic)) {
           fault.otherThread = read.thread;
           fault.otherSite = read.site;
           fault.otherIsWrite = false;
           return fault;
         }
   }
-  if (kind != AccessKind::Write && !(cell.flags & Cell::Written)) {
+  if (needsValue(kind) && !(cell.flags & Cell::Written)) {
     fault.kind = AccessFault::Uninitialized;
     return fault;
   }
@@ -111,29 +114,24 @@ ShadowRules::access(llvm::MutableArrayRef<Cell> cells, unsigned thread,
   auto row = clocks.row(thread);
   uint32_t now = clocks.now(thread);
   return apply(cells, row, kind, Proxy::Generic, [&](Cell &cell) {
-    if (kind == AccessKind::Read) {
-      cell.readers = reads.add(cell.readers, thread, now, site, row);
-      cell.readSite = site;
-      cell.flags |= Cell::TouchedRead;
+    if (isRead(kind)) {
+      cell.readers =
+          reads.add(cell.readers, thread, now, site, row, isAtomic(kind));
       return;
     }
     // An atomic update right after the same thread's plain write must not
     // hide that write from the others' atomics.
-    bool hides = kind == AccessKind::Atomic && cell.writer == thread &&
+    bool hides = isAtomic(kind) && cell.writer == thread &&
                  cell.writeClock == now && !(cell.flags & Cell::AtomicWrite);
-    if (hides) {
-      cell.flags |= Cell::TouchedAtomic;
+    if (hides)
       return;
-    }
     cell.writer = thread;
     cell.writeClock = now;
     cell.genericClock = now;
     cell.writeSite = site;
     cell.readers = 0;
     cell.flags &= ~(Cell::Pending | Cell::AtomicWrite);
-    cell.flags |= Cell::Written | (kind == AccessKind::Atomic
-                                       ? Cell::AtomicWrite | Cell::TouchedAtomic
-                                       : Cell::TouchedWrite);
+    cell.flags |= Cell::Written | (isAtomic(kind) ? Cell::AtomicWrite : 0);
   });
 }
 
@@ -144,8 +142,6 @@ ShadowRules::readAsync(llvm::MutableArrayRef<Cell> cells,
   uint32_t now = clocks.now(agent);
   return apply(cells, row, AccessKind::Read, Proxy::Async, [&](Cell &cell) {
     cell.readers = reads.add(cell.readers, agent, now, site, row);
-    cell.readSite = site;
-    cell.flags |= Cell::TouchedRead;
   });
 }
 
@@ -153,16 +149,16 @@ std::optional<AccessFault>
 ShadowRules::beginCopy(llvm::MutableArrayRef<Cell> cells, unsigned thread,
                        uint32_t site, Proxy proxy) {
   uint32_t now = clocks.now(thread);
-  return apply(
-      cells, clocks.row(thread), AccessKind::Write, proxy, [&](Cell &cell) {
-        cell.writer = thread;
-        cell.writeClock = now;
-        cell.genericClock = 0;
-        cell.writeSite = site;
-        cell.readers = 0;
-        cell.flags &= ~Cell::AtomicWrite;
-        cell.flags |= Cell::Written | Cell::TouchedWrite | Cell::Pending;
-      });
+  return apply(cells, clocks.row(thread), AccessKind::Write, proxy,
+               [&](Cell &cell) {
+                 cell.writer = thread;
+                 cell.writeClock = now;
+                 cell.genericClock = 0;
+                 cell.writeSite = site;
+                 cell.readers = 0;
+                 cell.flags &= ~Cell::AtomicWrite;
+                 cell.flags |= Cell::Written | Cell::Pending;
+               });
 }
 
 void ShadowRules::endCopy(llvm::MutableArrayRef<Cell> cells, unsigned who,

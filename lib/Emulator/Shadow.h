@@ -19,19 +19,15 @@ namespace quantmlir::emulator {
 /// What is known of one byte.
 struct Cell {
   enum Flag : uint16_t {
-    Written = 1,       ///< holds a value
-    AtomicWrite = 2,   ///< the last write was atomic
-    Pending = 4,       ///< target of an asynchronous copy nobody waited for
-    TouchedRead = 8,   ///< read by this cluster at some time
-    TouchedWrite = 16, ///< written by it
-    TouchedAtomic = 32 ///< updated by it atomically
+    Written = 1,     ///< holds a value
+    AtomicWrite = 2, ///< the last write was atomic
+    Pending = 4      ///< target of an asynchronous copy nobody waited for
   };
   uint32_t writeClock = 0;
   uint32_t writeSite = 0;
   /// The set of reads since the last write, as an index into the interned
   /// sets; 0 is the empty one.
   uint32_t readers = 0;
-  uint32_t readSite = 0;
   /// Accesses of an earlier epoch are ordered before all of this one's.
   uint32_t epoch = 0;
   /// When `writer` wrote it through the generic proxy; 0 if it was not.
@@ -47,6 +43,7 @@ public:
     uint32_t clock;
     uint32_t site;
     uint16_t thread;
+    bool isAtomic;
   };
 
   ReadSets() { clear(); }
@@ -59,7 +56,7 @@ public:
   /// this one need no keeping, since what comes after it comes after them.
   /// `row` is what the reader has seen.
   uint32_t add(uint32_t set, unsigned thread, uint32_t now, uint32_t site,
-               llvm::ArrayRef<uint32_t> row);
+               llvm::ArrayRef<uint32_t> row, bool isAtomic = false);
 
 private:
   std::vector<llvm::SmallVector<Read, 1>> sets;

@@ -14,7 +14,26 @@ namespace quantmlir::emulator {
 /// PTX state spaces by LLVM address space, where an access says which it is.
 enum class Space : uint8_t { Generic, Global, Shared, Cluster };
 
-enum class AccessKind : uint8_t { Read, Write, Atomic };
+/// Atomic accesses, of which Atomic is both read and write, may meet unordered.
+enum class AccessKind : uint8_t {
+  Read,
+  AtomicRead,
+  Write,
+  AtomicWrite,
+  Atomic
+};
+
+inline bool isRead(AccessKind kind) {
+  return kind == AccessKind::Read || kind == AccessKind::AtomicRead;
+}
+/// Whether it needs something to have been written.
+inline bool needsValue(AccessKind kind) {
+  return kind != AccessKind::Write && kind != AccessKind::AtomicWrite;
+}
+inline bool isAtomic(AccessKind kind) {
+  return kind == AccessKind::Atomic || kind == AccessKind::AtomicRead ||
+         kind == AccessKind::AtomicWrite;
+}
 
 /// An access or an instruction: what one rewritten op does, and whose it is.
 struct Site {
@@ -29,6 +48,15 @@ struct Site {
   uint32_t alignment = 1;
   /// Volatile and atomic reads may be polls: other threads run in between.
   bool mayPoll = false;
+  /// How threads can meet in it (Release.h): what atomic, and volatile,
+  /// accesses do, and the orderings that the device keeps.
+  enum Synchronizes : uint8_t {
+    AtomicRead = 1,
+    AtomicWrite = 2,
+    Acquires = 4,
+    Releases = 8
+  };
+  uint8_t synchronizes = 0;
 
   // Of a division; `size` is the width in bits.
   bool isSigned = false;

@@ -264,7 +264,8 @@ void Cluster::reportStall() {
   Thread *first = nullptr;
   for (Thread &thread : threads) {
     bool exited = thread.state == Thread::State::Exited;
-    if (!exited && !first)
+    bool polls = thread.state == Thread::State::Ready;
+    if (!exited && (!first || (polls && first->state != Thread::State::Ready)))
       first = &thread;
     standing[{exited ? 0 : thread.site, exited ? "ended" : thread.waitingFor}]
         .push_back(&thread);
@@ -275,7 +276,14 @@ void Cluster::reportStall() {
                                 "for: the block can never go on",
                                 site.name.getStringRef()),
                   first->block->id, first->id};
-  if (standing.size() == 1)
+  // Whoever polls can be told by any thread.
+  bool polls = llvm::any_of(threads, [](const Thread &thread) {
+    return thread.state == Thread::State::Ready;
+  });
+  if (polls)
+    finding.message = llvm::formatv("'{0}' looks for what never comes",
+                                    site.name.getStringRef());
+  if (standing.size() == 1 || polls)
     finding.kind = FindingKind::Deadlock;
   for (auto &[place, group] : standing) {
     std::string who = llvm::formatv(

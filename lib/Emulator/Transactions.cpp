@@ -116,8 +116,10 @@ bool Thread::waitMBarrier(uint64_t pointer, Space space, unsigned parity,
            "a wait for an mbarrier of another block");
   // The phase of this parity is complete when the present one has the other.
   while ((barrier->phase & 1) == parity) {
-    if (!mayWait)
+    if (!mayWait) {
+      barrier->isPolled = true;
       return false;
+    }
     barrier->waiting.push_back(this);
     wait("for an mbarrier");
   }
@@ -128,6 +130,8 @@ bool Thread::waitMBarrier(uint64_t pointer, Space space, unsigned parity,
 void Cluster::tryComplete(MBarrier &barrier) {
   if (barrier.pending || barrier.transactions)
     return;
+  note();
+  barrier.isPolled = false;
   ++barrier.phase;
   barrier.pending = barrier.expected;
   barrier.completed = std::move(barrier.seen);

@@ -8,7 +8,8 @@
 //     grid = array<i64: 2, 1, 1>, block = array<i64: 64, 1, 1>,
 //     arguments = ["in f32 128 iota", "out f32 128"]}}
 //
-// with `cluster` and `dynamic_shared_memory` where needed.
+// with `cluster` and `dynamic_shared_memory` where needed; `dependent` launches
+// it a second time without waiting for the first.
 //
 //===----------------------------------------------------------------------===//
 
@@ -65,10 +66,12 @@ static LogicalResult setShape(std::array<uint32_t, 3> &shape,
   return success();
 }
 
-/// Runs one launch and prints its findings.
+/// Runs one launch, and if `again` another that need not wait for it, and
+/// prints their findings.
 static LogicalResult run(gpu::GPUModuleOp module, Location location,
                          StringRef kernel, const LaunchShape &shape,
-                         ArrayRef<std::string> texts, llvm::raw_ostream &os) {
+                         ArrayRef<std::string> texts, bool again,
+                         llvm::raw_ostream &os) {
   auto fail = [&](llvm::Error error) -> LogicalResult {
     return emitError(location) << llvm::toString(std::move(error));
   };
@@ -83,6 +86,11 @@ static LogicalResult run(gpu::GPUModuleOp module, Location location,
     if (llvm::Error error = arguments.add(text, **emulator))
       return fail(std::move(error));
   auto report = (*emulator)->launch(kernel, shape, arguments.getBits());
+  if (report && report->isClean() && again) {
+    LaunchShape second = shape;
+    second.dependent = true;
+    report = (*emulator)->launch(kernel, second, arguments.getBits());
+  }
   if (!report)
     return fail(report.takeError());
   // A launch that was given up has not written all, which is no second fault.
@@ -116,7 +124,8 @@ static LogicalResult runAttribute(gpu::GPUModuleOp module,
   std::vector<std::string> arguments;
   for (auto text : texts.getAsRange<StringAttr>())
     arguments.push_back(text.str());
-  return run(module, kernel.getLoc(), kernel.getName(), shape, arguments, os);
+  return run(module, kernel.getLoc(), kernel.getName(), shape, arguments,
+             bool(launch.get("dependent")), os);
 }
 
 static LogicalResult runFile(llvm::SourceMgr &sources, MLIRContext &context,
@@ -136,7 +145,7 @@ static LogicalResult runFile(llvm::SourceMgr &sources, MLIRContext &context,
                                              "to three sizes");
       shape.dynamicSharedMemory = dynamicShared;
       return run(gpuModule, gpuModule.getLoc(), kernelName, shape,
-                 argumentTexts, os);
+                 argumentTexts, /*again=*/false, os);
     }
     for (auto function : gpuModule.getOps<FunctionOpInterface>()) {
       auto launch = function->getAttrOfType<DictionaryAttr>("emulate.launch");

@@ -23,6 +23,9 @@ class Kernel;
 struct EmulatorOptions {
   /// OS threads that run blocks; 0 means one per core.
   unsigned workers = 0;
+  /// Blocks that can wait for each other: one on each multiprocessor of the
+  /// smallest Hopper device.
+  unsigned residentBlocks = 132;
   /// Bytes of stack of each emulated thread.
   size_t stackSize = 256 * 1024;
   /// Findings after which a launch stops looking for more.
@@ -37,6 +40,9 @@ struct LaunchShape {
   std::array<uint32_t, 3> block = {1, 1, 1};
   std::array<uint32_t, 3> cluster = {1, 1, 1};
   uint32_t dynamicSharedMemory = 0;
+  /// It may begin before the launch before it has ended, and has to wait for
+  /// that (`griddepcontrol.wait`) before it touches what that one did.
+  bool dependent = false;
 };
 
 /// A parameter of a kernel.

@@ -27,7 +27,7 @@ enum : CUresult {
 enum : int { computeMajor = 75, computeMinor = 76, sharedOptin = 97 };
 enum : int { maxThreadsPerBlock = 0 };
 enum : int { errorLogBuffer = 5, errorLogSize = 6 };
-enum : int { clusterDimension = 4 };
+enum : int { clusterDimension = 4, dependentLaunch = 6 };
 
 namespace {
 struct LaunchAttribute {
@@ -38,6 +38,7 @@ struct LaunchAttribute {
     struct {
       unsigned x, y, z;
     } clusterDim;
+    int dependentLaunchAllowed;
   } value;
 };
 struct LaunchConfig {
@@ -216,6 +217,8 @@ CUresult cuLaunchKernelEx(const void *configuration, void *function,
       shape.cluster = {attribute.value.clusterDim.x,
                        attribute.value.clusterDim.y,
                        attribute.value.clusterDim.z};
+    else if (attribute.id == dependentLaunch)
+      shape.dependent = attribute.value.dependentLaunchAllowed;
   }
   return launch(function, shape, parameters);
 }

@@ -94,17 +94,16 @@ describeTestWait(NVVM::MBarrierTestWaitOp op) {
   bool isState = op.getStateOrPhase().getType().isInteger(64);
   return perThread([space = getSpace(op.getAddr()),
                     isState](Thread &thread, ValueBytes in, ValueBytes out) {
-    thread.yield();
+    thread.poll();
     out.set<uint8_t>(0, thread.waitMBarrier(in.get<uint64_t>(0), space,
                                             getParity(in, isState),
                                             /*mayWait=*/false));
   });
 }
 
-/// What changes no value: dependent launches (the emulator
-/// runs kernels one after another), fences that order what is ordered here.
-template <typename OpT>
-static llvm::FailureOr<Semantics> describeNothing(OpT op) {
+/// It orders what an mbarrier's initialisation does; a barrier has to follow,
+/// and does that here.
+static llvm::FailureOr<Semantics> describeFence(NVVM::FenceMbarrierInitOp op) {
   return perThread([](Thread &, ValueBytes, ValueBytes) {});
 }
 
@@ -117,8 +116,5 @@ void quantmlir::emulator::attachMBarrierModels(MLIRContext *context) {
   attach<NVVM::MBarrierTryWaitOp, describeTryWait>(context);
   attach<NVVM::MBarrierTryWaitParityOp, describeTryWaitParity>(context);
   attach<NVVM::MBarrierTestWaitOp, describeTestWait>(context);
-  attach<NVVM::FenceMbarrierInitOp, describeNothing<NVVM::FenceMbarrierInitOp>>(
-      context);
-  attach<NVVM::GriddepcontrolOp, describeNothing<NVVM::GriddepcontrolOp>>(
-      context);
+  attach<NVVM::FenceMbarrierInitOp, describeFence>(context);
 }

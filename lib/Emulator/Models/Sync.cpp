@@ -53,10 +53,28 @@ static llvm::FailureOr<Semantics> describeSyncWarp(NVVM::SyncWarpOp op) {
       /*maskOperand=*/0);
 }
 
-/// A fence alone orders nothing between threads here: only what synchronises
-/// (a barrier) does, which has its own.
 static llvm::FailureOr<Semantics> describeMembar(NVVM::MembarOp op) {
-  return perThread([](Thread &, ValueBytes, ValueBytes) {});
+  bool reachesDevice = op.getScope() == NVVM::MemScopeKind::GPU ||
+                       op.getScope() == NVVM::MemScopeKind::SYS;
+  return perThread([reachesDevice](Thread &thread, ValueBytes, ValueBytes) {
+    thread.fence(/*acquires=*/true, /*releases=*/true, reachesDevice);
+  });
+}
+
+/// Launches run one after another here, but what the next may not yet rely on
+/// is found: see LaunchShape::dependent.
+static llvm::FailureOr<Semantics>
+describeGriddepcontrol(NVVM::GriddepcontrolOp op) {
+  bool waits = op.getKind() == NVVM::GridDepActionKind::wait;
+  return perThread([waits](Thread &thread, ValueBytes, ValueBytes) {
+    if (waits)
+      thread.acquire(thread.launch().previous, /*reachesDevice=*/true);
+  });
+}
+
+static llvm::FailureOr<Semantics> describeNanosleep(NVVM::NanosleepOp op) {
+  return perThread(
+      [](Thread &thread, ValueBytes, ValueBytes) { thread.poll(); });
 }
 
 /// What the thread wrote to shared memory becomes visible to asynchronous
@@ -135,6 +153,8 @@ void quantmlir::emulator::attachSyncModels(MLIRContext *context) {
   attach<NVVM::BarrierArriveOp, describeBarrierArrive>(context);
   attach<NVVM::SyncWarpOp, describeSyncWarp>(context);
   attach<NVVM::MembarOp, describeMembar>(context);
+  attach<NVVM::GriddepcontrolOp, describeGriddepcontrol>(context);
+  attach<NVVM::NanosleepOp, describeNanosleep>(context);
   attach<NVVM::FenceProxyOp, describeFenceProxy>(context);
   attach<NVVM::ClusterArriveOp, describeClusterArrive>(context);
   attach<NVVM::ClusterArriveRelaxedOp, describeClusterArriveRelaxed>(context);

@@ -27,9 +27,10 @@ gpu.module @kernels {
     %zero = llvm.mlir.constant(0 : i32) : i32
     llvm.br ^loop
   ^loop:
+    // expected-note @below {{waiting for a value that does not come: 32 threads}}
+    // expected-error @below {{[deadlock] 'llvm.load' looks for what never comes}}
     %x = llvm.load %flag atomic monotonic {alignment = 4 : i64} : !llvm.ptr<1> -> i32
     %again = llvm.icmp "eq" %x, %zero : i32
-    // expected-error @below {{[step-limit] the thread still runs after 50000 backward branches and calls}}
     llvm.cond_br %again, ^loop, ^end
   ^end:
     llvm.return

@@ -38,7 +38,7 @@ gpu.module @kernels {
     llvm.store %bid, %tmp : i32, !llvm.ptr<1>
     llvm.br ^end
   ^read:
-    // expected-error @below {{[race] byte 0 of buffer 'arg0' is written by another block of the launch; block (1, 0, 0), and 3 more}}
+    // expected-error @below {{[race] byte 0 of buffer 'arg0' is written by another block of the launch; block (1, 0, 0) thread (0, 0, 0)}}
     %x = llvm.load %tmp : !llvm.ptr<1> -> i32
     llvm.br ^end
   ^end:
