@@ -28,10 +28,12 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
+#include "quantmlir/Import/Passes.h"
 #include "quantmlir/Schedule/Chips.h"
 #include "quantmlir/Target/PTX/EmitPTX.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MathExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Program.h"
 
@@ -120,6 +122,40 @@ static LogicalResult writeKernels(ModuleOp module, std::string &contents) {
   return success();
 }
 
+/// Whether the bytes of every tensor that the program names can be counted.
+/// Dynamic extents are checked when a plan is made.
+static LogicalResult checkSizes(ModuleOp module) {
+  auto check = [](Type type, Location loc) -> LogicalResult {
+    auto shaped = dyn_cast<ShapedType>(type);
+    if (!shaped || !shaped.hasRank())
+      return success();
+    int64_t bytes = 1;
+    if (shaped.getElementType().isIntOrFloat())
+      bytes = llvm::divideCeil(shaped.getElementTypeBitWidth(), 8);
+    for (int64_t extent : shaped.getShape()) {
+      if (extent == 0)
+        return success();
+      if (!ShapedType::isDynamic(extent) &&
+          llvm::MulOverflow(bytes, extent, bytes))
+        return emitError(loc) << "a value of type " << type
+                              << " has more bytes than 64 bits can count";
+    }
+    return success();
+  };
+  WalkResult result = module.walk<WalkOrder::PreOrder>([&](Operation *op) {
+    for (Type type : op->getResultTypes())
+      if (failed(check(type, op->getLoc())))
+        return WalkResult::interrupt();
+    for (Region &region : op->getRegions())
+      for (Block &block : region)
+        for (BlockArgument argument : block.getArguments())
+          if (failed(check(argument.getType(), argument.getLoc())))
+            return WalkResult::interrupt();
+    return WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
+}
+
 FailureOr<Artifact> quantmlir::compileModule(ModuleOp module,
                                              const CompileOptions &options,
                                              TimingScope &timing) {
@@ -127,7 +163,16 @@ FailureOr<Artifact> quantmlir::compileModule(ModuleOp module,
                             [&] { return emitError(module.getLoc()); }))
     return failure();
 
-  // The program as the user wrote it is the reference for what comes out.
+  if (failed(checkSizes(module)))
+    return failure();
+
+  // The program as the user wrote it is the reference for what comes out, but
+  // that both take scalars as tensors.
+  if (failed(runStage(module, options, timing,
+                      [](OpPassManager &pm, const PipelineOptions &) {
+                        pm.addPass(createImportScalarArguments());
+                      })))
+    return failure();
   ArtifactFile reference{"", "reference.mlirbc", ""};
   llvm::raw_string_ostream bytecode(reference.contents);
   if (failed(writeBytecodeToFile(module, bytecode)))

@@ -36,6 +36,7 @@ void quantmlir::buildAlgebraPipeline(OpPassManager &pm,
   // A launch plan has no calls: whole programs are one function each.
   pm.addPass(createInlinerPass());
   pm.addPass(createSymbolDCEPass());
+  pm.addPass(createImportScalarArguments());
   pm.addPass(createConvertQuantToQuantTensor());
   pm.addPass(createImportDequantize());
   pm.addPass(quant_tensor::createQuantTensorVerifyEncodings());
@@ -105,6 +106,7 @@ void quantmlir::buildNVVMPipeline(OpPassManager &pm, const PipelineOptions &) {
   OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
   kernels.addPass(createCanonicalizerPass());
   kernels.addPass(createCSEPass());
+  kernels.addPass(createExpandSmallFloats());
   kernels.addPass(quant_tile::createQuantTileExpandMath());
   kernels.addPass(memref::createExpandStridedMetadataPass());
   kernels.addPass(createLowerAffinePass());

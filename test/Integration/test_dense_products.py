@@ -83,3 +83,39 @@ def test_product(tool, tmp_path, element, order, b, m, n, k):
          f"--output={tmp_path}/out.npz")
     y = np.load(tmp_path / "out.npz")["y"]
     assert (np.abs(y - exact) <= bound).all(), np.abs(y - exact).max()
+
+
+SMALL = """
+func.func @f(%x: tensor<?x37xf8E4M3FN> {quant_tensor.name = "x"}, %z: tensor<?x37xf8E5M2> {quant_tensor.name = "z"})
+    -> (tensor<?x37xf8E4M3FN> {quant_tensor.name = "y"}, tensor<?x37xf32> {quant_tensor.name = "s"}) {
+  %a = arith.extf %x : tensor<?x37xf8E4M3FN> to tensor<?x37xf32>
+  %b = arith.extf %z : tensor<?x37xf8E5M2> to tensor<?x37xf32>
+  %s = arith.addf %a, %b : tensor<?x37xf32>
+  %y = arith.truncf %s : tensor<?x37xf32> to tensor<?x37xf8E4M3FN>
+  return %y, %s : tensor<?x37xf8E4M3FN>, tensor<?x37xf32>
+}
+"""
+
+
+def test_float8(tool, tmp_path):
+    """8-bit floats are read and rounded by kernels: every code, against ml_dtypes."""
+    (tmp_path / "f.mlir").write_text(SMALL)
+    artifact = tmp_path / "f.qmlir"
+    tool("quant-compile", tmp_path / "f.mlir", "-o", artifact)
+    rng = np.random.default_rng(8)
+    codes = np.resize(np.arange(256, dtype=np.uint8), (14, 37))
+    x, z = codes, rng.permutation(codes.ravel()).reshape(codes.shape)
+    np.savez(tmp_path / "in.npz", x=x, z=z)
+    wide = x.view(ml_dtypes.float8_e4m3fn).astype(np.float32)
+    wide = wide + z.view(ml_dtypes.float8_e5m2).astype(np.float32)
+    with np.errstate(invalid="ignore"):
+        narrow = wide.astype(ml_dtypes.float8_e4m3fn).view(np.uint8)
+    nan = (narrow & 0x7F) == 0x7F
+    for device in ("cpu", "emulator"):
+        tool("quant-run", artifact, f"--device={device}", "--bits", f"--inputs={tmp_path}/in.npz",
+             f"--output={tmp_path}/{device}.npz")
+        results = np.load(tmp_path / f"{device}.npz")
+        np.testing.assert_array_equal(results["s"], wide)
+        y = results["y"].view(np.uint8)
+        np.testing.assert_array_equal((y & 0x7F) == 0x7F, nan)
+        np.testing.assert_array_equal(y[~nan], narrow[~nan])

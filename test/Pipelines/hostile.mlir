@@ -6,6 +6,7 @@
 // RUN: not quant-compile %t/element.mlir --emit=manifest 2>&1 | FileCheck %s --check-prefix=ELEMENT
 // RUN: not quant-compile %t/constant.mlir --emit=manifest -o /dev/full 2>&1 | FileCheck %s --check-prefix=FULL
 // RUN: quant-compile %t/constant.mlir --emit=manifest | FileCheck %s --check-prefix=CONSTANT
+// RUN: not quant-compile %t/huge.mlir --emit=manifest 2>&1 | FileCheck %s --check-prefix=HUGE
 // RUN: quant-compile %t/encoded.mlir --emit=manifest | FileCheck %s --check-prefix=ENCODED
 
 // Programs at the border of what compiles.
@@ -16,6 +17,13 @@
 func.func @f(%x: tensor<8x64xf32, #q>) -> tensor<8x64xf32> {
   %0 = tensor.cast %x : tensor<8x64xf32, #q> to tensor<8x64xf32>
   return %0 : tensor<8x64xf32>
+}
+
+//--- huge.mlir
+// HUGE: huge.mlir:2:14: error: a value of type 'tensor<4611686018427387904xf32>' has more bytes than 64 bits can count
+func.func @f(%x: tensor<4611686018427387904xf32>) -> tensor<4611686018427387904xf32> {
+  %0 = math.absf %x : tensor<4611686018427387904xf32>
+  return %0 : tensor<4611686018427387904xf32>
 }
 
 //--- memref.mlir

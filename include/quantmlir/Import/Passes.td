@@ -5,6 +5,26 @@
 
 include "mlir/Pass/PassBase.td"
 
+def ImportScalarArguments
+    : Pass<"import-scalar-arguments", "::mlir::ModuleOp"> {
+  let summary = "scalar arguments to tensors of rank 0";
+  let description = [{
+    An argument of integer or float type becomes a tensor of rank 0 that is read
+    at the start of the function; calls put their operand into one. In an
+    artifact it is a buffer with one element in device memory like any other, so
+    a kernel reads it, a CUDA graph may be launched again with another value, and
+    no launch waits for the host. `index` arguments are sizes and stay.
+
+    ```mlir
+    func.func @f(%x: tensor<8xf32>, %s: f32) -> tensor<8xf32>
+    // becomes
+    func.func @f(%x: tensor<8xf32>, %t: tensor<f32>) -> tensor<8xf32> {
+      %s = tensor.extract %t[] : tensor<f32>
+    ```
+  }];
+  let dependentDialects = ["::mlir::tensor::TensorDialect"];
+}
+
 def ImportDequantize : Pass<"import-dequantize"> {
   let summary = "dequantization written out in linalg to quant_tensor.dequantize";
   let description = [{

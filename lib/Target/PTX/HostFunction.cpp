@@ -365,6 +365,10 @@ LogicalResult HostFunction::addBody(Block &block,
       SmallVector<Expression> inElse =
           std::exchange(requirements, std::move(outside));
       joinRequirements(*condition, inThen, inElse);
+    } else if (isa<memref::LoadOp>(op)) {
+      return op.emitOpError()
+             << "reads device memory for a size or a condition of the host, "
+                "which a launch plan cannot; take it from an argument's shape";
     } else if (!isa<memref::DeallocOp, scf::YieldOp, func::ReturnOp>(op) &&
                !isMemoryEffectFree(&op)) {
       return op.emitOpError() << "cannot be part of a launch plan";

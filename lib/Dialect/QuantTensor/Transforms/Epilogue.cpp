@@ -204,9 +204,14 @@ void quantmlir::quant_tensor::fuseConsumer(RewriterBase &rewriter,
       constants[key] = attr;
       return;
     }
-    Value tensor = tensor::FromElementsOp::create(
-        rewriter, scalar.getLoc(), RankedTensorType::get({}, scalar.getType()),
-        scalar);
+    Value tensor;
+    auto extract = scalar.getDefiningOp<tensor::ExtractOp>();
+    if (extract && extract.getIndices().empty())
+      tensor = extract.getTensor();
+    else
+      tensor = tensor::FromElementsOp::create(
+          rewriter, scalar.getLoc(),
+          RankedTensorType::get({}, scalar.getType()), scalar);
     indexOf[key] = operands.add(tensor, scalarMap);
   };
   for (OpOperand &operand : consumer->getOpOperands()) {
