@@ -167,11 +167,32 @@ void Thread::loadBulk(uint64_t destination, Space space, uint64_t source,
             std::make_shared<std::vector<char>>(data, data + size), 16);
 }
 
+/// Whether the hardware (sm_90) takes these coordinates: others are an illegal
+/// instruction.
+static bool checkCoordinates(Thread &thread, const TensorMap &map,
+                             llvm::ArrayRef<int32_t> coordinates,
+                             bool isStore) {
+  if (coordinates[0] * int64_t(map.getElementBytes()) % 16) {
+    thread.report(FindingKind::InvalidOperand,
+                  "the innermost coordinate " + llvm::Twine(coordinates[0]) +
+                      " is not a multiple of 16 bytes");
+    return false;
+  }
+  for (int32_t coordinate : coordinates)
+    if (isStore && coordinate < 0) {
+      thread.report(FindingKind::InvalidOperand,
+                    "a store to the negative coordinate " +
+                        llvm::Twine(coordinate));
+      return false;
+    }
+  return true;
+}
+
 void Thread::loadTensor(uint64_t destination, Space space, uint64_t tensorMap,
                         llvm::ArrayRef<int32_t> coordinates, uint64_t mbarrier,
                         std::optional<uint16_t> multicast) {
   auto map = readTensorMap(tensorMap, coordinates.size());
-  if (!map)
+  if (!map || !checkCoordinates(*this, *map, coordinates, /*isStore=*/false))
     return;
   // What lies outside of the tensor is zero.
   auto data = std::make_shared<std::vector<char>>(map->getBoxBytes());
@@ -250,17 +271,18 @@ void Thread::storeBulk(uint64_t destination, uint64_t source, uint32_t size) {
 void Thread::storeTensor(uint64_t tensorMap, uint64_t source,
                          llvm::ArrayRef<int32_t> coordinates) {
   auto map = readTensorMap(tensorMap, coordinates.size());
-  if (!map)
+  if (!map || !checkCoordinates(*this, *map, coordinates, /*isStore=*/true))
     return;
   BulkStore store;
   store.offset = source;
   store.size = map->getBoxBytes();
   store.swizzleSpan = map->getSwizzleSpan();
-  // What lies outside of the tensor is not written.
-  forEachRun(*map, coordinates,
-             [&](uint32_t at, uint64_t address, uint32_t size) {
-               store.runs.push_back({address, at, size});
-             });
+  // What lies outside of the tensor is not written; but of the 16 bytes in
+  // which a row ends all are.
+  forEachRun(
+      *map, coordinates, [&](uint32_t at, uint64_t address, uint32_t size) {
+        store.runs.push_back({address, at, uint32_t(llvm::alignTo(size, 16))});
+      });
   startStore(std::move(store), getSharedAlignment(*map));
 }
 

@@ -14,6 +14,7 @@ void quantmlir::emulator::registerEmulationModels(
         attachSyncModels(context);
         attachWarpExchangeModels(context);
         attachMatrixModels(context);
+        attachConversionModels(context);
         attachAsyncCopyModels(context);
         attachMBarrierModels(context);
         attachBulkCopyModels(context);

@@ -1,6 +1,7 @@
 //===- Instrument.cpp - Kernel code that calls the emulator ---------------===//
 
 #include "Instrument.h"
+#include "DeviceFloats.h"
 #include "Machine.h"
 #include "WgmmaRegisters.h"
 #include "mlir/Interfaces/DataLayoutInterfaces.h"
@@ -169,6 +170,7 @@ LogicalResult Instrumenter::run() {
   declare(countLocalsSymbol, i64, {pointer});
   declare(endLocalsSymbol, nothing, {pointer, i64});
   declare(clearLocalSymbol, nothing, {pointer, i64});
+  declareFloatSupport(module);
   return success();
 }
 
@@ -218,11 +220,16 @@ LogicalResult Instrumenter::rewrite(Operation *op) {
             meets ? Site::AtomicWrite | getOrders(store.getOrdering()) : 0);
       })
       .Case([&](LLVM::AtomicRMWOp rmw) {
+        bool isShared = getSpace(rmw.getPtr()) == Space::Shared ||
+                        getSpace(rmw.getPtr()) == Space::Cluster;
         // LLVM drops the ordering of atomicrmw on this target: it orders
         // nothing without a fence.
-        return rewriteAccess(rmw, rmw.getPtrMutable(), rmw.getVal().getType(),
-                             rmw.getAlignment(), AccessKind::Atomic,
-                             Site::AtomicRead | Site::AtomicWrite);
+        LogicalResult result =
+            rewriteAccess(rmw, rmw.getPtrMutable(), rmw.getVal().getType(),
+                          rmw.getAlignment(), AccessKind::Atomic,
+                          Site::AtomicRead | Site::AtomicWrite);
+        matchDeviceAtomic(rmw, isShared);
+        return result;
       })
       .Case([&](LLVM::AtomicCmpXchgOp exchange) {
         return rewriteAccess(exchange, exchange.getPtrMutable(),
@@ -489,6 +496,8 @@ LogicalResult Instrumenter::rewriteCall(LLVM::CallOp call) {
   std::optional<StringRef> name = call.getCallee();
   if (!name)
     return call.emitOpError("is an indirect call, which the emulator lacks");
+  if (isFloatSupport(*name))
+    return success();
   auto callee = module.lookupSymbol<LLVM::LLVMFuncOp>(*name);
   if (!callee || callee.isExternal())
     return call.emitOpError()

@@ -41,7 +41,27 @@ llvm::LogicalResult instrument(mlir::ModuleOp module,
                                const llvm::StringMap<uint64_t> &addresses,
                                std::vector<Site> &sites);
 
-/// Tells `add` the conversions of narrow floats that compiled code may call.
+//   Float arithmetic that the host does otherwise (DeviceFloats.h), on bits:
+//   i32   multiplyAdd*Symbol(i32 a, i32 b, i32 c)
+//   i32   atomicAdd*Symbol(host pointer, i32 value), which returns what was
+//   there
+constexpr const char *multiplyAddF16Symbol = "quantmlir_emulator_fma_f16";
+constexpr const char *multiplyAddBF16Symbol = "quantmlir_emulator_fma_bf16";
+constexpr const char *atomicAddF32Symbol = "quantmlir_emulator_atomic_add_f32";
+constexpr const char *atomicAddFlushedF32Symbol =
+    "quantmlir_emulator_atomic_add_ftz_f32";
+constexpr const char *atomicAddF16x2Symbol =
+    "quantmlir_emulator_atomic_add_f16x2";
+constexpr const char *atomicAddBF16x2Symbol =
+    "quantmlir_emulator_atomic_add_bf16x2";
+
+/// Whether `name` is one of them.
+bool isFloatSupport(llvm::StringRef name);
+/// Declares them in `module`.
+void declareFloatSupport(mlir::ModuleOp module);
+
+/// Tells `add` them, and the conversions of narrow floats that compiled code
+/// may call.
 void addFloatSupport(llvm::function_ref<void(llvm::StringRef, void *)> add);
 
 } // namespace quantmlir::emulator

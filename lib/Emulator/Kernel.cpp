@@ -1,6 +1,7 @@
 //===- Kernel.cpp - A kernel compiled for the emulator --------------------===//
 
 #include "Kernel.h"
+#include "DeviceFloats.h"
 #include "Instrument.h"
 #include "Machine.h"
 #include "mlir/ExecutionEngine/ExecutionEngine.h"
@@ -10,6 +11,7 @@
 #include "llvm/ExecutionEngine/Orc/AbsoluteSymbols.h"
 #include "llvm/ExecutionEngine/Orc/Mangling.h"
 #include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
 
 using namespace mlir;
 using namespace quantmlir::emulator;
@@ -265,6 +267,7 @@ llvm::Expected<std::unique_ptr<Kernel>> Kernel::compile(gpu::GPUModuleOp from,
         address::constantTag | uint64_t(kernel->constants.size())
                                    << address::variableShift;
   }
+  matchDeviceFloats(*module);
   if (failed(instrument(*module, addresses, kernel->sites)))
     return fail("it has instructions that the emulator does not know");
   kernel->blocksMayMeet = llvm::any_of(kernel->sites, [](const Site &site) {
@@ -284,7 +287,10 @@ llvm::Expected<std::unique_ptr<Kernel>> Kernel::compile(gpu::GPUModuleOp from,
   options.jitCodeGenOptLevel = llvm::CodeGenOptLevel::Less;
   options.enableGDBNotificationListener = false;
   options.enablePerfNotificationListener = false;
-  auto engine = ExecutionEngine::create(*module, options);
+  auto machine = createTargetMachine();
+  if (!machine)
+    return machine.takeError();
+  auto engine = ExecutionEngine::create(*module, options, std::move(*machine));
   if (!engine)
     return engine.takeError();
   kernel->engine = std::move(*engine);

@@ -2,6 +2,7 @@
 
 #include "Warpgroup.h"
 #include "Machine.h"
+#include "Models/TensorCoreSum.h"
 
 using namespace quantmlir::emulator;
 using llvm::Twine;
@@ -333,33 +334,27 @@ static DecodedMatrix<T> decodeRegisters(MatrixElement element,
   return matrix;
 }
 
-static int32_t dot(const int16_t *a, const int16_t *b, unsigned k) {
-  int32_t sum = 0;
-  for (unsigned i = 0; i < k; ++i)
-    sum += int32_t(a[i]) * int32_t(b[i]);
-  return sum;
-}
-static double dot(const float *a, const float *b, unsigned k) {
-  double sum = 0;
-  for (unsigned i = 0; i < k; ++i)
-    sum += double(a[i]) * double(b[i]);
-  return sum;
-}
+namespace {
+/// Integers are exact and wrap.
+struct IntegerAccumulation {
+  IntegerAccumulation(MatrixElement, MatrixElement) {}
+  uint32_t operator()(const int16_t *a, const int16_t *b, unsigned k,
+                      uint32_t c) const {
+    for (unsigned i = 0; i < k; ++i)
+      c += int32_t(a[i]) * int32_t(b[i]);
+    return c;
+  }
+};
+struct FloatAccumulation : TensorCoreSum {
+  using TensorCoreSum::TensorCoreSum;
+  uint32_t operator()(const float *a, const float *b, unsigned k,
+                      uint32_t c) const {
+    return addFloat(a, b, k, c);
+  }
+};
+} // namespace
 
-/// The sum of one instruction and the accumulator: exact and wrapping, or
-/// rounded once (as with mma.sync, see Matrix.h).
-static uint32_t addTo(uint32_t accumulator, int32_t sum) {
-  return accumulator + uint32_t(sum);
-}
-static uint32_t addTo(uint32_t accumulator, double sum) {
-  float value;
-  std::memcpy(&value, &accumulator, 4);
-  value = float(sum + value);
-  std::memcpy(&accumulator, &value, 4);
-  return accumulator;
-}
-
-template <typename T>
+template <typename T, typename AccumulationT>
 static void multiplyMatrices(Multiplication &m,
                              const std::vector<char> &shared) {
   DecodedMatrix<T> a = m.form.registerA
@@ -367,6 +362,7 @@ static void multiplyMatrices(Multiplication &m,
                            : decodeShared<T>(m.form.a, shared, m.aChunks);
   DecodedMatrix<T> b = decodeShared<T>(m.form.b, shared, m.bChunks);
   std::vector<uint32_t> &values = m.accumulation->values;
+  AccumulationT accumulate(m.form.a, m.form.b);
   unsigned count = m.form.n / 2;
   for (unsigned thread = 0; thread < 128; ++thread)
     for (unsigned i = 0; i < count; ++i) {
@@ -375,14 +371,15 @@ static void multiplyMatrices(Multiplication &m,
       unsigned column = i / 4 * 8 + thread % 4 * 2 + i % 2;
       uint32_t &value = values[thread * count + i];
       value =
-          addTo(m.accumulate ? value : 0, dot(a.row(row), b.row(column), a.k));
+          accumulate(a.row(row), b.row(column), a.k, m.accumulate ? value : 0);
     }
 }
 
 void Warpgroup::execute(Multiplication &multiplication) {
   if (isInteger(multiplication.form.a))
-    multiplyMatrices<int16_t>(multiplication, block->shared);
+    multiplyMatrices<int16_t, IntegerAccumulation>(multiplication,
+                                                   block->shared);
   else
-    multiplyMatrices<float>(multiplication, block->shared);
+    multiplyMatrices<float, FloatAccumulation>(multiplication, block->shared);
   --multiplication.accumulation->pending;
 }

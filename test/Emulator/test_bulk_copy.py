@@ -102,7 +102,7 @@ def swizzled(box, swizzle):
 
 
 CASES = [  # type, shape, box, swizzle
-    ("i8", (300,), (128,), 0),
+    ("i8", (304,), (128,), 0),
     ("i8", (40, 128), (16, 128), 128),
     ("i8", (40, 192), (16, 64), 64),
     ("i16", (20, 48), (8, 16), 32),
@@ -112,14 +112,24 @@ CASES = [  # type, shape, box, swizzle
 ]
 
 
-def spans(shape, box):
-    """Starts of a box: inside, over the upper edges, over the lower, outside."""
-    yield tuple(0 for _ in shape)
-    yield tuple((s - b) // 2 for s, b in zip(shape, box))
-    yield tuple(s - b // 2 - 1 for s, b in zip(shape, box))
-    yield tuple(-(b // 2) if i % 2 == 0 else 0 for i, b in enumerate(box))
-    yield tuple(-1 for _ in box)
-    yield shape
+def spans(kind, shape, box, is_store=False):
+    """Starts of a box: inside, over the upper edges, over the lower, outside.
+
+    The innermost coordinate is a multiple of 16 bytes; a store takes no negative.
+    """
+    unit = 16 // TYPES[kind]().itemsize
+    starts = [
+        tuple(0 for _ in shape),
+        tuple((s - b) // 2 for s, b in zip(shape, box)),
+        tuple(s - b // 2 - 1 for s, b in zip(shape, box)),
+        tuple(-(b // 2) if i % 2 == 0 else 0 for i, b in enumerate(box)),
+        tuple(-1 for _ in box),
+        shape,
+    ]
+    for start in starts:
+        start = (*start[:-1], start[-1] // unit * unit)
+        if not is_store or min(start) >= 0:
+            yield start
 
 
 def overlap(shape, box, start):
@@ -151,7 +161,7 @@ def test_load(tool, tmp_path, kind, shape, box, swizzle):
     tensor = r.integers(1, 200, shape).astype(TYPES[kind])
     put, got = tmp_path / "in", tmp_path / "out"
     tensor.tofile(put)
-    for start in spans(shape, box):
+    for start in spans(kind, shape, box):
         want = np.zeros(box, TYPES[kind])
         outside, inside = overlap(shape, box, start)
         want[inside] = tensor[outside]
@@ -167,7 +177,7 @@ def test_store(tool, tmp_path, kind, shape, box, swizzle):
     data = r.integers(1, 200, box).astype(TYPES[kind])
     tensor, put = tmp_path / "tensor", tmp_path / "in"
     swizzled(data, swizzle).tofile(put)
-    for start in spans(shape, box):
+    for start in spans(kind, shape, box, is_store=True):
         want = before.copy()
         outside, inside = overlap(shape, box, start)
         want[outside] = data[inside]

@@ -53,6 +53,8 @@ PROMISES = {
     "tensor map larger than its buffer": ("tensor-copy", "invalid-operand", "it spans"),
     "box wider than its swizzle": ("tensor-copy", "invalid-operand", "of its swizzle"),
     "shared memory inside the swizzle pattern": ("tensor-copy", "misaligned", "shared offset"),
+    "box between pieces of 16 bytes": ("tensor-copy", "invalid-operand", "multiple of 16 bytes"),
+    "bulk store to a negative coordinate": ("tensor-copy", "invalid-operand", "negative coordinate"),
     "bulk load not waited for": ("tensor-copy", "pending-copy", "the block ends"),
     "bulk load waited for elsewhere": ("tensor-copy", "pending-copy", "shared byte"),
     "bulk store not waited for": ("tensor-copy", "pending-copy", "to have read"),

@@ -58,10 +58,11 @@ static std::optional<llvm::SmallVector<int64_t>> parseShape(StringRef text) {
 llvm::Error Arguments::addTensorMap(StringRef text,
                                     llvm::ArrayRef<StringRef> words) {
   unsigned number, swizzle;
-  if (words.size() != 6 || words[1].getAsInteger(10, number) ||
-      number >= bits.size() || words[5].getAsInteger(10, swizzle))
+  if (words.size() < 6 || words.size() > 7 ||
+      words[1].getAsInteger(10, number) || number >= bits.size() ||
+      words[5].getAsInteger(10, swizzle))
     return makeError(text, "expected 'tensor_map NUMBER TYPE SHAPE BOX "
-                           "SWIZZLE'");
+                           "SWIZZLE [STRIDES]'");
   TensorMap map;
   // CUtensorMapDataType.
   map.dataType = llvm::StringSwitch<int>(words[2])
@@ -77,6 +78,9 @@ llvm::Error Arguments::addTensorMap(StringRef text,
   if (map.dataType < 0 || !shape || !box || shape->size() != box->size() ||
       shape->size() > TensorMap::maxRank)
     return makeError(text, "unknown type, or shape and box are not alike");
+  auto strides = words.size() == 7 ? parseShape(words[6]) : shape;
+  if (!strides || (words.size() == 7 && strides->size() + 1 != shape->size()))
+    return makeError(text, "a stride is of each dimension but the last");
   map.address = bits[number];
   map.rank = shape->size();
   uint64_t stride = map.getElementBytes();
@@ -84,7 +88,10 @@ llvm::Error Arguments::addTensorMap(StringRef text,
     map.sizes[d] = (*shape)[map.rank - 1 - d];
     map.box[d] = (*box)[map.rank - 1 - d];
     map.strides[d] = stride;
-    stride *= map.sizes[d];
+    // Given strides are those of the next dimension outwards.
+    stride = words.size() == 7 && d + 1 < map.rank
+                 ? (*strides)[map.rank - 2 - d]
+                 : stride * map.sizes[d];
   }
   map.swizzle = swizzle ? llvm::Log2_32(swizzle / 16) : 0;
   maps.push_back(std::make_unique<std::array<char, TensorMap::encodedBytes>>());

@@ -15,11 +15,13 @@ namespace quantmlir::emulator {
 ///   ROLE TYPE SHAPE [CONTENTS]      the address of a buffer
 ///   memref ROLE TYPE SHAPE [CONTENTS]   its memref descriptor: two addresses,
 ///                                   offset 0, sizes and strides
-///   tensor_map NUMBER TYPE SHAPE BOX SWIZZLE   a tensor map, by value, of the
-///                                   buffer of that argument, row-major
+///   tensor_map NUMBER TYPE SHAPE BOX SWIZZLE [STRIDES]   a tensor map, by
+///                                   value, of the buffer of that argument,
+///                                   row-major
 ///
 /// with ROLE in, inout, out or tmp; TYPE i8, i16, i32, i64, f16, bf16 or f32;
-/// SHAPE and BOX as 4x64; SWIZZLE 0, 32, 64 or 128; and CONTENTS zeros
+/// SHAPE and BOX as 4x64; STRIDES in bytes, of each dimension but the last,
+/// where rows are padded; SWIZZLE 0, 32, 64 or 128; and CONTENTS zeros
 /// (default), iota, ones, or file=PATH, from which an input's bytes are read
 /// and to which another's are written.
 class Arguments {

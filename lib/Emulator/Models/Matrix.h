@@ -30,9 +30,7 @@ struct MmaForm {
 bool isKnownForm(const MmaForm &form);
 
 /// D = A * B + C. Operands are the registers of A, of B and of C, in so many
-/// values each. Integers are exact. Floats are summed in double and rounded
-/// once: the hardware's order is not documented, and its result is within
-/// the contract of the accumulator type of this one.
+/// values each. Integers are exact, floats summed as in TensorCoreSum.h.
 void executeMma(WarpLanes &warp, const MmaForm &form, unsigned aCount,
                 unsigned bCount, unsigned cCount);
 

@@ -1,6 +1,6 @@
 //===- Mma.cpp - Tensor core arithmetic -----------------------------------===//
 
-#include "Matrix.h"
+#include "TensorCoreSum.h"
 #include "llvm/ADT/APFloat.h"
 #include "llvm/Support/ErrorHandling.h"
 #include <algorithm>
@@ -118,13 +118,6 @@ struct Fragments {
 };
 } // namespace
 
-static uint16_t toHalf(double value) {
-  APFloat wide(value);
-  bool lost;
-  wide.convert(APFloat::IEEEhalf(), APFloat::rmNearestTiesToEven, &lost);
-  return wide.bitcastToAPInt().getZExtValue();
-}
-
 void quantmlir::emulator::executeMma(WarpLanes &warp, const MmaForm &form,
                                      unsigned aCount, unsigned bCount,
                                      unsigned cCount) {
@@ -135,6 +128,9 @@ void quantmlir::emulator::executeMma(WarpLanes &warp, const MmaForm &form,
   unsigned perReg = 32 / getBitWidth(form.a), kStep = 4 * perReg;
   unsigned rowRegs = form.m / 8;
   float a[16][64], b[8][64];
+  std::optional<TensorCoreSum> sum;
+  if (!isInteger(form.a))
+    sum.emplace(form.a, form.b);
   for (unsigned k = 0; k < form.k; ++k) {
     unsigned t = k % kStep / perReg, e = k % perReg;
     for (unsigned row = 0; row < form.m; ++row) {
@@ -165,16 +161,16 @@ void quantmlir::emulator::executeMma(WarpLanes &warp, const MmaForm &form,
         lane.results.set<int32_t>(0, int32_t(uint32_t(sum)), element);
         continue;
       }
-      double sum = 0;
-      for (unsigned k = 0; k < form.k; ++k)
-        sum += double(a[row][k]) * double(b[column][k]);
       if (form.halfAccumulator) {
-        sum += decode(MatrixElement::F16, accumulators, element);
-        lane.results.set<uint16_t>(0, toHalf(sum), element);
+        uint16_t c;
+        std::memcpy(&c, accumulators + 2 * element, 2);
+        lane.results.set(0, sum->addHalf(a[row], b[column], form.k, c),
+                         element);
       } else {
-        float c;
+        uint32_t c;
         std::memcpy(&c, accumulators + 4 * element, 4);
-        lane.results.set<float>(0, float(sum + c), element);
+        lane.results.set(0, sum->addFloat(a[row], b[column], form.k, c),
+                         element);
       }
     }
 }

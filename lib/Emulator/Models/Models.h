@@ -75,6 +75,7 @@ void attachRegisterModels(mlir::MLIRContext *context);
 void attachSyncModels(mlir::MLIRContext *context);
 void attachWarpExchangeModels(mlir::MLIRContext *context);
 void attachMatrixModels(mlir::MLIRContext *context);
+void attachConversionModels(mlir::MLIRContext *context);
 void attachAsyncCopyModels(mlir::MLIRContext *context);
 void attachMBarrierModels(mlir::MLIRContext *context);
 void attachQuantTileModels(mlir::MLIRContext *context);

@@ -495,3 +495,47 @@ gpu.module @kernels {
     llvm.return
   }
 }
+
+// -----
+
+// A box that begins between two pieces of 16 bytes.
+
+gpu.module @kernels {
+  llvm.mlir.global internal @tile() {addr_space = 3 : i32, alignment = 1024 : i64} : !llvm.array<1024 x i8>
+  llvm.mlir.global internal @full() {addr_space = 3 : i32, alignment = 8 : i64} : !llvm.array<1 x i64>
+  llvm.func @faulty_unaligned_coordinate(%tensor: !llvm.ptr<1>, %map: !llvm.ptr {llvm.byval = !llvm.array<128 x i8>, llvm.align = 64 : i64, nvvm.grid_constant}) attributes {gpu.kernel, nvvm.kernel, emulate.launch = {
+      arguments = ["inout i8 16x128", "tensor_map 0 i8 16x128 8x128 128"]}} {
+    %zero = llvm.mlir.constant(0 : i32) : i32
+    %one = llvm.mlir.constant(1 : i32) : i32
+    %at = llvm.mlir.constant(8 : i32) : i32
+    %bytes = llvm.mlir.constant(1024 : i32) : i32
+    %tile = llvm.mlir.addressof @tile : !llvm.ptr<3>
+    %full = llvm.mlir.addressof @full : !llvm.ptr<3>
+    nvvm.mbarrier.init %full, %one : !llvm.ptr<3>, i32
+    nvvm.fence.mbarrier.init
+    // expected-error @below {{[invalid-operand] the innermost coordinate 8 is not a multiple of 16 bytes}}
+    nvvm.cp.async.bulk.tensor.shared.cluster.global %tile, %map, %full, box[%at, %zero] {isCTAOnly = true} : !llvm.ptr<3>, !llvm.ptr
+    llvm.return
+  }
+}
+
+// -----
+
+// A store begins before the tensor, which a load may.
+
+gpu.module @kernels {
+  llvm.mlir.global internal @tile() {addr_space = 3 : i32, alignment = 1024 : i64} : !llvm.array<1024 x i8>
+  llvm.mlir.global internal @full() {addr_space = 3 : i32, alignment = 8 : i64} : !llvm.array<1 x i64>
+  llvm.func @faulty_negative_store(%tensor: !llvm.ptr<1>, %map: !llvm.ptr {llvm.byval = !llvm.array<128 x i8>, llvm.align = 64 : i64, nvvm.grid_constant}) attributes {gpu.kernel, nvvm.kernel, emulate.launch = {
+      arguments = ["inout i8 16x128", "tensor_map 0 i8 16x128 8x128 128"]}} {
+    %zero = llvm.mlir.constant(0 : i32) : i32
+    %one = llvm.mlir.constant(1 : i32) : i32
+    %at = llvm.mlir.constant(-1 : i32) : i32
+    %bytes = llvm.mlir.constant(1024 : i32) : i32
+    %tile = llvm.mlir.addressof @tile : !llvm.ptr<3>
+    %full = llvm.mlir.addressof @full : !llvm.ptr<3>
+    // expected-error @below {{[invalid-operand] a store to the negative coordinate -1}}
+    nvvm.cp.async.bulk.tensor.global.shared.cta %map, %tile, box[%zero, %at] : !llvm.ptr, !llvm.ptr<3>
+    llvm.return
+  }
+}
