@@ -42,7 +42,8 @@ struct Translated {
 
 } // namespace
 
-/// Scales, zero points and blocks of any of the three uniform types.
+/// Scales, zero points and blocks of any of the three uniform types; fails
+/// where a quantized dimension is none of the tensor's, which only casts check.
 static LogicalResult getParameters(quant::QuantizedType quantized,
                                    RankedTensorType type,
                                    SmallVectorImpl<double> &scales,
@@ -57,12 +58,12 @@ static LogicalResult getParameters(quant::QuantizedType quantized,
   if (auto perAxis = dyn_cast<quant::UniformQuantizedPerAxisType>(quantized)) {
     llvm::append_range(scales, perAxis.getScales());
     llvm::append_range(zeroPoints, perAxis.getZeroPoints());
+    if (perAxis.getQuantizedDimension() >= type.getRank())
+      return failure();
     block[perAxis.getQuantizedDimension()] = 1;
     return success();
   }
-  auto subChannel = dyn_cast<quant::UniformQuantizedSubChannelType>(quantized);
-  if (!subChannel)
-    return failure();
+  auto subChannel = cast<quant::UniformQuantizedSubChannelType>(quantized);
   for (APFloat scale : subChannel.getScales().getValues<APFloat>()) {
     bool losesInfo;
     scale.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven,
@@ -72,8 +73,11 @@ static LogicalResult getParameters(quant::QuantizedType quantized,
   for (APInt zeroPoint : subChannel.getZeroPoints().getValues<APInt>())
     zeroPoints.push_back(subChannel.isSigned() ? zeroPoint.getSExtValue()
                                                : zeroPoint.getZExtValue());
-  for (auto [dim, extent] : subChannel.getBlockSizeInfo())
+  for (auto [dim, extent] : subChannel.getBlockSizeInfo()) {
+    if (dim < 0 || dim >= type.getRank())
+      return failure();
     block[dim] = extent;
+  }
   return success();
 }
 
@@ -87,6 +91,10 @@ translate(Type type, function_ref<InFlightDiagnostic()> emitError) {
                        << type;
   if (tensor.getEncoding())
     return emitError() << "has an encoding beside its quantized type: " << type;
+  // Those of upstream's dialect that have no scale may lack a storage type too.
+  if (!isa<quant::UniformQuantizedType, quant::UniformQuantizedPerAxisType,
+           quant::UniformQuantizedSubChannelType>(quantized))
+    return emitError() << "has no uniform scale: " << type;
   auto storage = dyn_cast<IntegerType>(quantized.getStorageType());
   unsigned bits = quantized.getStorageTypeIntegralWidth();
   if (!storage || bits < 2 || bits > 8)
@@ -99,7 +107,8 @@ translate(Type type, function_ref<InFlightDiagnostic()> emitError) {
   SmallVector<double> scales;
   SmallVector<int64_t> zeroPoints, block, range;
   if (failed(getParameters(quantized, tensor, scales, zeroPoints, block)))
-    return emitError() << "has no uniform scale: " << type;
+    return emitError() << "quantizes a dimension that the tensor lacks: "
+                       << type;
   MLIRContext *context = type.getContext();
   Type code = IntegerType::get(context, bits,
                                quantized.isSigned() ? IntegerType::Signless

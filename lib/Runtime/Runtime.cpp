@@ -66,15 +66,39 @@ static Status getFunction(const QuantmlirRtArtifact *artifact, size_t index,
   return Status();
 }
 
-static Status getBuffer(const QuantmlirRtArtifact *artifact, size_t function,
-                        size_t index, const Buffer *&buffer) {
+/// Finds one of `items` of the function of that name, or fails.
+template <typename Item>
+static Status getItem(const std::vector<Item> &items, size_t index,
+                      const char *what, const std::string &function,
+                      const Item *&item) {
+  if (index >= items.size())
+    return invalidArgument("there is no ", what, " ", index, "; function '",
+                           function, "' has ", items.size());
+  item = &items[index];
+  return Status();
+}
+
+/// The same for a field of a function of an artifact: its dimensions, buffers
+/// or steps.
+template <typename Item>
+static Status getItem(const QuantmlirRtArtifact *artifact, size_t function,
+                      std::vector<Item> Function::*items, size_t index,
+                      const char *what, const Item *&item) {
   const Function *info = nullptr;
   if (Status status = getFunction(artifact, function, info); !status.ok())
     return status;
-  if (index >= info->buffers.size())
-    return invalidArgument("there is no buffer ", index, "; function '",
-                           info->name, "' has ", info->buffers.size());
-  buffer = &info->buffers[index];
+  return getItem(info->*items, index, what, info->name, item);
+}
+
+/// Writes the extents of a shape where there is room for them.
+template <typename Extents, typename Value>
+static Status writeShape(const Extents &extents, const std::string &buffer,
+                         int64_t *shape, size_t capacity, Value getValue) {
+  if (capacity < extents.size() || (!shape && !extents.empty()))
+    return invalidArgument("buffer '", buffer, "' has rank ", extents.size(),
+                           ", got room for ", capacity);
+  for (size_t axis = 0; axis < extents.size(); ++axis)
+    shape[axis] = getValue(extents[axis]);
   return Status();
 }
 
@@ -171,17 +195,15 @@ quantmlirRtArtifactGetDimInfo(const QuantmlirRtArtifact *artifact,
                               size_t function, size_t dim,
                               QuantmlirRtDimInfo *info) {
   return guarded([&] {
-    const Function *object = nullptr;
-    if (Status status = getFunction(artifact, function, object); !status.ok())
+    const Dim *entry = nullptr;
+    if (Status status = getItem(artifact, function, &Function::dims, dim,
+                                "dimension", entry);
+        !status.ok())
       return status;
     if (!info)
       return nullArgument();
-    if (dim >= object->dims.size())
-      return invalidArgument("there is no dimension ", dim, "; function '",
-                             object->name, "' has ", object->dims.size());
-    const Dim &entry = object->dims[dim];
-    *info = {entry.name.c_str(), entry.buffer, entry.axis, entry.min,
-             entry.max};
+    *info = {entry->name.c_str(), entry->buffer, entry->axis, entry->min,
+             entry->max};
     return Status();
   });
 }
@@ -192,7 +214,8 @@ quantmlirRtArtifactGetBufferInfo(const QuantmlirRtArtifact *artifact,
                                  QuantmlirRtBufferInfo *info) {
   return guarded([&] {
     const Buffer *object = nullptr;
-    if (Status status = getBuffer(artifact, function, buffer, object);
+    if (Status status = getItem(artifact, function, &Function::buffers, buffer,
+                                "buffer", object);
         !status.ok())
       return status;
     if (!info)
@@ -215,15 +238,13 @@ quantmlirRtArtifactGetBufferShape(const QuantmlirRtArtifact *artifact,
                                   int64_t *shape, size_t capacity) {
   return guarded([&] {
     const Buffer *object = nullptr;
-    if (Status status = getBuffer(artifact, function, buffer, object);
+    if (Status status = getItem(artifact, function, &Function::buffers, buffer,
+                                "buffer", object);
         !status.ok())
       return status;
-    if (capacity < object->shape.size() || (!shape && !object->shape.empty()))
-      return invalidArgument("buffer '", object->name, "' has rank ",
-                             object->shape.size(), ", got room for ", capacity);
-    for (size_t axis = 0; axis < object->shape.size(); ++axis)
-      shape[axis] = object->shape[axis].getConstant().value_or(-1);
-    return Status();
+    return writeShape(
+        object->shape, object->name, shape, capacity,
+        [](const Expression &size) { return size.getConstant().value_or(-1); });
   });
 }
 
@@ -232,15 +253,14 @@ quantmlirRtArtifactGetStepInfo(const QuantmlirRtArtifact *artifact,
                                size_t function, size_t step,
                                QuantmlirRtStepInfo *info) {
   return guarded([&] {
-    const Function *object = nullptr;
-    if (Status status = getFunction(artifact, function, object); !status.ok())
+    const Step *object = nullptr;
+    if (Status status =
+            getItem(artifact, function, &Function::steps, step, "step", object);
+        !status.ok())
       return status;
     if (!info)
       return nullArgument();
-    if (step >= object->steps.size())
-      return invalidArgument("there is no step ", step, "; function '",
-                             object->name, "' has ", object->steps.size());
-    *info = {object->steps[step].kernel, object->steps[step].when.has_value()};
+    *info = {object->kernel, object->when.has_value()};
     return Status();
   });
 }
@@ -321,13 +341,8 @@ static Status getBuffer(const QuantmlirRtPlan *plan, size_t index,
                         const PlannedBuffer *&buffer) {
   if (!plan)
     return nullArgument();
-  const std::vector<PlannedBuffer> &buffers = plan->object->getBuffers();
-  if (index >= buffers.size())
-    return invalidArgument("there is no buffer ", index, "; function '",
-                           plan->object->getFunction().name, "' has ",
-                           buffers.size());
-  buffer = &buffers[index];
-  return Status();
+  return getItem(plan->object->getBuffers(), index, "buffer",
+                 plan->object->getFunction().name, buffer);
 }
 
 QuantmlirRtStatus quantmlirRtPlanGetBufferBytes(const QuantmlirRtPlan *plan,
@@ -350,12 +365,9 @@ QuantmlirRtStatus quantmlirRtPlanGetBufferShape(const QuantmlirRtPlan *plan,
     const PlannedBuffer *object = nullptr;
     if (Status status = getBuffer(plan, buffer, object); !status.ok())
       return status;
-    if (capacity < object->shape.size() || (!shape && !object->shape.empty()))
-      return invalidArgument("the buffer has rank ", object->shape.size(),
-                             ", got room for ", capacity);
-    for (size_t axis = 0; axis < object->shape.size(); ++axis)
-      shape[axis] = object->shape[axis];
-    return Status();
+    return writeShape(object->shape,
+                      plan->object->getFunction().buffers[buffer].name, shape,
+                      capacity, [](int64_t size) { return size; });
   });
 }
 

@@ -34,3 +34,31 @@ func.func @scalar(%x: f32) -> f32 {
   %d = quant.dcast %q : !quant.uniform<i8:f32, 0.5> to f32
   return %d : f32
 }
+
+// -----
+
+// expected-error @below {{has no uniform scale: 'tensor<2x8x!quant.calibrated<f32<-1.000000e+00:1.000000e+00>>>'}}
+func.func @calibrated(%x: tensor<2x8x!quant.calibrated<f32<-1.0:1.0>>>) {
+  return
+}
+
+// -----
+
+// expected-error @below {{has no uniform scale: 'tensor<2x8x!quant.any<i8:f32>>'}}
+func.func @any(%x: tensor<2x8x!quant.any<i8:f32>>) {
+  return
+}
+
+// -----
+
+// expected-error @below {{quantizes a dimension that the tensor lacks}}
+func.func @no_such_axis(%x: tensor<2x8x!quant.uniform<i8:f32:5, {0.5, 0.25}>>) {
+  return
+}
+
+// -----
+
+// expected-error @below {{quantizes a dimension that the tensor lacks}}
+func.func @no_such_block(%x: tensor<2x8x!quant.uniform<i8:f32:{0:1, 2:4}, {{{0.5, 0.25}, {1.0, 2.0}}}>>) {
+  return
+}

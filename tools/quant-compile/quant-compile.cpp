@@ -1,5 +1,7 @@
 //===- quant-compile.cpp - MLIR in, artifact out --------------------------===//
 
+#include "../LibraryOptions.h"
+
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
@@ -144,18 +146,6 @@ int compile(ModuleOp module, TimingScope &timing) {
   return fail("the artifact has no " + name);
 }
 
-/// Leaves our own options and MLIR's in --help. The others come with LLVM's
-/// library, for every target it has; --help-hidden lists them.
-void hideLibraryOptions() {
-  for (auto &[name, option] : cl::getRegisteredOptions()) {
-    bool ours = llvm::any_of(option->Categories, [](cl::OptionCategory *its) {
-      return its == &category || its->getName() == "Generic Options";
-    });
-    if (!ours && !name.starts_with("mlir-"))
-      option->setHiddenFlag(cl::Hidden);
-  }
-}
-
 } // namespace
 
 int main(int argc, char **argv) {
@@ -164,7 +154,7 @@ int main(int argc, char **argv) {
   registerMLIRContextCLOptions();
   registerPassManagerCLOptions();
   registerDefaultTimingManagerCLOptions();
-  hideLibraryOptions();
+  hideLibraryOptions(&category);
   cl::ParseCommandLineOptions(
       argc, argv,
       "quant-mlir's compiler: linalg with quantized encodings to PTX\n\n"

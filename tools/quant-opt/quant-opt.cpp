@@ -1,5 +1,7 @@
 //===- quant-opt.cpp - The pass driver ------------------------------------===//
 
+#include "../LibraryOptions.h"
+
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
@@ -15,6 +17,7 @@ int main(int argc, char **argv) {
   mlir::registerAllPasses();
   quantmlir::registerAllDialects(registry);
   quantmlir::registerAllPasses();
+  quantmlir::hideLibraryOptions();
   return mlir::asMainReturnCode(mlir::MlirOptMain(
       argc, argv, "quant-mlir's optimizer driver\n", registry));
 }

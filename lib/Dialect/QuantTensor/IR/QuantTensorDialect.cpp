@@ -131,21 +131,30 @@ static LogicalResult verifySignatureAttribute(Operation *op, const Twine &what,
   return success();
 }
 
+/// Verifies `attribute` of the argument or result (`kind`) `index` of type
+/// `types[index]`; `get` is the name of another one.
+static LogicalResult
+verifySignatureEntry(Operation *op, const Twine &kind, unsigned index,
+                     ArrayRef<Type> types, NamedAttribute attribute,
+                     function_ref<Attribute(unsigned)> get) {
+  if (attribute.getName() == QuantTensorDialect::getNameAttrName() &&
+      failed(verifyUniqueName(op, kind, index, attribute.getValue(), get)))
+    return failure();
+  return verifySignatureAttribute(op, kind + " #" + Twine(index), types[index],
+                                  attribute);
+}
+
 LogicalResult QuantTensorDialect::verifyRegionArgAttribute(
     Operation *op, unsigned regionIndex, unsigned argIndex,
     NamedAttribute attribute) {
   auto function = dyn_cast<FunctionOpInterface>(op);
   if (!function)
     return success();
-  if (attribute.getName() == getNameAttrName() &&
-      failed(verifyUniqueName(
-          op, "argument", argIndex, attribute.getValue(), [&](unsigned other) {
-            return function.getArgAttr(other, getNameAttrName());
-          })))
-    return failure();
-  return verifySignatureAttribute(op, "argument #" + Twine(argIndex),
-                                  function.getArgumentTypes()[argIndex],
-                                  attribute);
+  return verifySignatureEntry(
+      op, "argument", argIndex, function.getArgumentTypes(), attribute,
+      [&](unsigned other) {
+        return function.getArgAttr(other, getNameAttrName());
+      });
 }
 
 LogicalResult QuantTensorDialect::verifyRegionResultAttribute(
@@ -154,15 +163,11 @@ LogicalResult QuantTensorDialect::verifyRegionResultAttribute(
   auto function = dyn_cast<FunctionOpInterface>(op);
   if (!function)
     return success();
-  if (attribute.getName() == getNameAttrName() &&
-      failed(verifyUniqueName(
-          op, "result", resultIndex, attribute.getValue(), [&](unsigned other) {
-            return function.getResultAttr(other, getNameAttrName());
-          })))
-    return failure();
-  return verifySignatureAttribute(op, "result #" + Twine(resultIndex),
-                                  function.getResultTypes()[resultIndex],
-                                  attribute);
+  return verifySignatureEntry(
+      op, "result", resultIndex, function.getResultTypes(), attribute,
+      [&](unsigned other) {
+        return function.getResultAttr(other, getNameAttrName());
+      });
 }
 
 void QuantTensorDialect::initialize() {

@@ -88,8 +88,9 @@ private:
 
 } // namespace
 
-static SmallVector<Range> getOutputDomain(OpBuilder &builder, Location loc,
-                                          Value init) {
+SmallVector<Range>
+quantmlir::quant_tensor::detail::getOutputDomain(OpBuilder &builder,
+                                                 Location loc, Value init) {
   SmallVector<Range> domain;
   for (OpFoldResult size : tensor::getMixedSizes(builder, loc, init))
     domain.push_back({builder.getIndexAttr(0), size, builder.getIndexAttr(1)});
@@ -111,15 +112,6 @@ static SmallVector<int64_t> getZeroPointMap(Value zeroPoints,
 //===----------------------------------------------------------------------===//
 // IntMatmulOp
 //===----------------------------------------------------------------------===//
-
-SmallVector<utils::IteratorType> IntMatmulOp::getLoopIteratorTypes() {
-  return SmallVector<utils::IteratorType>(getInit().getType().getRank(),
-                                          utils::IteratorType::parallel);
-}
-
-SmallVector<Range> IntMatmulOp::getIterationDomain(OpBuilder &builder) {
-  return getOutputDomain(builder, getLoc(), getInit());
-}
 
 FailureOr<TilingResult>
 IntMatmulOp::getTiledImplementation(OpBuilder &builder,
@@ -158,43 +150,9 @@ IntMatmulOp::getTiledImplementation(OpBuilder &builder,
   return tile.finish(*this, operands);
 }
 
-LogicalResult IntMatmulOp::getResultTilePosition(
-    OpBuilder &, unsigned, ArrayRef<OpFoldResult> offsets,
-    ArrayRef<OpFoldResult> sizes, SmallVector<OpFoldResult> &resultOffsets,
-    SmallVector<OpFoldResult> &resultSizes) {
-  resultOffsets.assign(offsets.begin(), offsets.end());
-  resultSizes.assign(sizes.begin(), sizes.end());
-  return success();
-}
-
-LogicalResult IntMatmulOp::getIterationDomainTileFromResultTile(
-    OpBuilder &, unsigned, ArrayRef<OpFoldResult> offsets,
-    ArrayRef<OpFoldResult> sizes, SmallVectorImpl<OpFoldResult> &domainOffsets,
-    SmallVectorImpl<OpFoldResult> &domainSizes) {
-  domainOffsets.assign(offsets.begin(), offsets.end());
-  domainSizes.assign(sizes.begin(), sizes.end());
-  return success();
-}
-
-FailureOr<TilingResult>
-IntMatmulOp::generateResultTileValue(OpBuilder &builder, unsigned,
-                                     ArrayRef<OpFoldResult> offsets,
-                                     ArrayRef<OpFoldResult> sizes) {
-  return getTiledImplementation(builder, offsets, sizes);
-}
-
 //===----------------------------------------------------------------------===//
 // ScaledMatmulOp
 //===----------------------------------------------------------------------===//
-
-SmallVector<utils::IteratorType> ScaledMatmulOp::getLoopIteratorTypes() {
-  return SmallVector<utils::IteratorType>(getInit().getType().getRank(),
-                                          utils::IteratorType::parallel);
-}
-
-SmallVector<Range> ScaledMatmulOp::getIterationDomain(OpBuilder &builder) {
-  return getOutputDomain(builder, getLoc(), getInit());
-}
 
 FailureOr<TilingResult>
 ScaledMatmulOp::getTiledImplementation(OpBuilder &builder,
@@ -220,29 +178,4 @@ ScaledMatmulOp::getTiledImplementation(OpBuilder &builder,
   }
   operands.push_back(tile.sliceInit(getInit()));
   return tile.finish(*this, operands);
-}
-
-LogicalResult ScaledMatmulOp::getResultTilePosition(
-    OpBuilder &, unsigned, ArrayRef<OpFoldResult> offsets,
-    ArrayRef<OpFoldResult> sizes, SmallVector<OpFoldResult> &resultOffsets,
-    SmallVector<OpFoldResult> &resultSizes) {
-  resultOffsets.assign(offsets.begin(), offsets.end());
-  resultSizes.assign(sizes.begin(), sizes.end());
-  return success();
-}
-
-LogicalResult ScaledMatmulOp::getIterationDomainTileFromResultTile(
-    OpBuilder &, unsigned, ArrayRef<OpFoldResult> offsets,
-    ArrayRef<OpFoldResult> sizes, SmallVectorImpl<OpFoldResult> &domainOffsets,
-    SmallVectorImpl<OpFoldResult> &domainSizes) {
-  domainOffsets.assign(offsets.begin(), offsets.end());
-  domainSizes.assign(sizes.begin(), sizes.end());
-  return success();
-}
-
-FailureOr<TilingResult>
-ScaledMatmulOp::generateResultTileValue(OpBuilder &builder, unsigned,
-                                        ArrayRef<OpFoldResult> offsets,
-                                        ArrayRef<OpFoldResult> sizes) {
-  return getTiledImplementation(builder, offsets, sizes);
 }

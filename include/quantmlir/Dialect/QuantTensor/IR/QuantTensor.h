@@ -47,6 +47,13 @@ struct StatisticsResource
 /// magnitude 255, signed ones 128.
 int64_t getMaxContractionExtent(bool lhsWide, bool rhsWide);
 
+namespace detail {
+/// The ranges of all dimensions of `init`, from 0 in steps of 1.
+::llvm::SmallVector<::mlir::Range> getOutputDomain(::mlir::OpBuilder &builder,
+                                                   ::mlir::Location loc,
+                                                   ::mlir::Value init);
+} // namespace detail
+
 } // namespace quantmlir::quant_tensor
 
 #define GET_OP_CLASSES

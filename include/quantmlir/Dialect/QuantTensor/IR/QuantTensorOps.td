@@ -16,6 +16,54 @@ include "quantmlir/Dialect/QuantTensor/IR/QuantTensorAttrs.td"
 class QuantTensor_Op<string mnemonic, list<Trait> traits = []>
     : Op<QuantTensor_Dialect, mnemonic, traits>;
 
+/// A contraction whose iteration space is its output's, all parallel: a tile of
+/// the space is that tile of the result. Tiling.cpp slices the operands.
+class QuantTensor_ContractionOp<string mnemonic, list<Trait> traits>
+    : QuantTensor_Op<mnemonic, !listconcat(traits, [
+        DeclareOpInterfaceMethods<TilingInterface,
+            ["getLoopIteratorTypes", "getIterationDomain",
+             "getTiledImplementation", "getResultTilePosition",
+             "generateResultTileValue",
+             "getIterationDomainTileFromResultTile"]>])> {
+  let extraClassDefinition = [{
+    ::llvm::SmallVector<::mlir::utils::IteratorType>
+    $cppClass::getLoopIteratorTypes() {
+      return ::llvm::SmallVector<::mlir::utils::IteratorType>(
+          getInit().getType().getRank(), ::mlir::utils::IteratorType::parallel);
+    }
+    ::llvm::SmallVector<::mlir::Range>
+    $cppClass::getIterationDomain(::mlir::OpBuilder &builder) {
+      return detail::getOutputDomain(builder, getLoc(), getInit());
+    }
+    ::llvm::LogicalResult $cppClass::getResultTilePosition(
+        ::mlir::OpBuilder &, unsigned,
+        ::llvm::ArrayRef<::mlir::OpFoldResult> offsets,
+        ::llvm::ArrayRef<::mlir::OpFoldResult> sizes,
+        ::llvm::SmallVector<::mlir::OpFoldResult> &resultOffsets,
+        ::llvm::SmallVector<::mlir::OpFoldResult> &resultSizes) {
+      resultOffsets.assign(offsets.begin(), offsets.end());
+      resultSizes.assign(sizes.begin(), sizes.end());
+      return ::mlir::success();
+    }
+    ::llvm::LogicalResult $cppClass::getIterationDomainTileFromResultTile(
+        ::mlir::OpBuilder &, unsigned,
+        ::llvm::ArrayRef<::mlir::OpFoldResult> offsets,
+        ::llvm::ArrayRef<::mlir::OpFoldResult> sizes,
+        ::llvm::SmallVectorImpl<::mlir::OpFoldResult> &domainOffsets,
+        ::llvm::SmallVectorImpl<::mlir::OpFoldResult> &domainSizes) {
+      domainOffsets.assign(offsets.begin(), offsets.end());
+      domainSizes.assign(sizes.begin(), sizes.end());
+      return ::mlir::success();
+    }
+    ::llvm::FailureOr<::mlir::TilingResult> $cppClass::generateResultTileValue(
+        ::mlir::OpBuilder &builder, unsigned,
+        ::llvm::ArrayRef<::mlir::OpFoldResult> offsets,
+        ::llvm::ArrayRef<::mlir::OpFoldResult> sizes) {
+      return getTiledImplementation(builder, offsets, sizes);
+    }
+  }];
+}
+
 /// A ranked tensor that carries a #quant_tensor.encoding.
 def QuantTensor_EncodedTensor : Type<
     And<[AnyRankedTensor.predicate,
@@ -321,15 +369,10 @@ def QuantTensor_ObserveOp : QuantTensor_Op<"observe",
 // Contractions
 //===----------------------------------------------------------------------===//
 
-def QuantTensor_IntMatmulOp : QuantTensor_Op<"int_matmul",
+def QuantTensor_IntMatmulOp : QuantTensor_ContractionOp<"int_matmul",
     [Pure, AttrSizedOperandSegments, DestinationStyleOpInterface,
      DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
-         ["reifyResultShapes"]>,
-     DeclareOpInterfaceMethods<TilingInterface,
-         ["getLoopIteratorTypes", "getIterationDomain",
-          "getTiledImplementation", "getResultTilePosition",
-          "generateResultTileValue",
-          "getIterationDomainTileFromResultTile"]>]> {
+         ["reifyResultShapes"]>]> {
   let summary = "integer contraction with explicit zero points";
   let description = [{
     `out[.., m, n] = init + sum_k (lhs[.., m, k] - lhs_zp[.., m]) * (rhs[n, k] - rhs_zp[n])`
@@ -384,15 +427,10 @@ def QuantTensor_IntMatmulOp : QuantTensor_Op<"int_matmul",
   let hasCanonicalizer = 1;
 }
 
-def QuantTensor_ScaledMatmulOp : QuantTensor_Op<"scaled_matmul",
+def QuantTensor_ScaledMatmulOp : QuantTensor_ContractionOp<"scaled_matmul",
     [Pure, DestinationStyleOpInterface, IsolatedFromAbove,
      DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
          ["reifyResultShapes"]>,
-     DeclareOpInterfaceMethods<TilingInterface,
-         ["getLoopIteratorTypes", "getIterationDomain",
-          "getTiledImplementation", "getResultTilePosition",
-          "generateResultTileValue",
-          "getIterationDomainTileFromResultTile"]>,
      SingleBlockImplicitTerminator<"::quantmlir::quant_tensor::YieldOp">]> {
   let summary = "contraction with a fused epilogue";
   let description = [{
