@@ -93,7 +93,14 @@ static Type translate(Operation *op, RankedTensorType type, Value scales,
     return result(quant::UniformQuantizedPerAxisType::getChecked(
         emitError, flags, code, expressed, ArrayRef<double>(scaleList),
         ArrayRef<int64_t>(zeroPointList), dims.front(), low, high));
-  // Upstream keeps the scales of blocks in the expressed type.
+  // Upstream keeps the zero points of blocks in the type of the codes, and
+  // their scales in the expressed type.
+  if (llvm::any_of(zeroPointList, [&](int64_t value) {
+        unsigned bits = storage.getWidth();
+        return isSigned ? !llvm::isIntN(bits, value)
+                        : !llvm::isUIntN(bits, value);
+      }))
+    return refuse("a zero point is no code");
   SmallVector<APFloat> exact;
   for (double scale : scaleList) {
     APFloat value(scale);

@@ -28,7 +28,7 @@ def test_the_program_of_the_readme_is_the_example():
 
 def test_the_commands_of_the_readme_run(tmp_path, build_dir):
     (commands,) = [b for b in blocks("sh") if "quant-compile" in b]
-    commands = commands.replace("$PWD/build", str(build_dir))
+    commands = commands.replace("$PWD/build", str(build_dir.resolve()))
     commands = commands.replace("examples/", f"{ROOT}/examples/")
     result = subprocess.run(
         ["bash", "-e", "-c", commands], cwd=tmp_path, capture_output=True, text=True

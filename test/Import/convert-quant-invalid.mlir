@@ -62,3 +62,17 @@ func.func @no_such_axis(%x: tensor<2x8x!quant.uniform<i8:f32:5, {0.5, 0.25}>>) {
 func.func @no_such_block(%x: tensor<2x8x!quant.uniform<i8:f32:{0:1, 2:4}, {{{0.5, 0.25}, {1.0, 2.0}}}>>) {
   return
 }
+
+// -----
+
+// expected-error @below {{has an encoding beside its quantized type}}
+func.func @encoded(%x: tensor<2x8x!quant.uniform<i8:f32, 0.5>, "sparse">) {
+  return
+}
+
+// -----
+
+// expected-error @below {{values must be f16, bf16, f32 or f64}}
+func.func @narrow_values(%x: tensor<2x8x!quant.uniform<i8:f8E4M3FN, 0.5>>) {
+  return
+}

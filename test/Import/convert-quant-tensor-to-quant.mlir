@@ -83,3 +83,96 @@ func.func @argument(%q: tensor<2x4xf32, #i8>) -> tensor<2x4xf32> {
   %d = quant_tensor.dequantize %q : tensor<2x4xf32, #i8> -> tensor<2x4xf32>
   return %d : tensor<2x4xf32>
 }
+
+// -----
+
+#e = #quant_tensor.encoding<{storage = ui4, block = [0, 0], scale = f32, codebook = nf4}>
+func.func @codebook(%x: tensor<2x4xf32>) {
+  %s = arith.constant dense<0.5> : tensor<1x1xf32>
+  // expected-error @below {{cannot be expressed with quant types: codes index a codebook}}
+  %q = quant_tensor.quantize %x scales(%s : tensor<1x1xf32>) : tensor<2x4xf32> -> tensor<2x4xf32, #e>
+  return
+}
+
+// -----
+
+#e = #quant_tensor.encoding<{storage = i4, block = [0, 0], scale = f32, layout = <packed, word = 8, axis = 1, order = [1, 0]>}>
+func.func @layout(%x: tensor<2x2xi8>) -> tensor<2x4xf32> {
+  %s = arith.constant dense<0.5> : tensor<1x1xf32>
+  // expected-error @below {{cannot be expressed with quant types: codes are not row-major}}
+  %q = quant_tensor.assemble %x, %s : tensor<2x2xi8>, tensor<1x1xf32> -> tensor<2x4xf32, #e>
+  %d = quant_tensor.dequantize %q : tensor<2x4xf32, #e> -> tensor<2x4xf32>
+  return %d : tensor<2x4xf32>
+}
+
+// -----
+
+#e = #quant_tensor.encoding<{storage = i8, block = [0, 0], scale = f32, overflow = wrap}>
+func.func @wraps(%x: tensor<2x4xf32>) {
+  %s = arith.constant dense<0.5> : tensor<1x1xf32>
+  // expected-error @below {{cannot be expressed with quant types: codes wrap}}
+  %q = quant_tensor.quantize %x scales(%s : tensor<1x1xf32>) : tensor<2x4xf32> -> tensor<2x4xf32, #e>
+  return
+}
+
+// -----
+
+#e = #quant_tensor.encoding<{storage = i8, block = [0, 0], scale = f32, rounding = upward}>
+func.func @rounding(%x: tensor<2x4xf32>) {
+  %s = arith.constant dense<0.5> : tensor<1x1xf32>
+  // expected-error @below {{cannot be expressed with quant types: rounding is given}}
+  %q = quant_tensor.quantize %x scales(%s : tensor<1x1xf32>) : tensor<2x4xf32> -> tensor<2x4xf32, #e>
+  return
+}
+
+// -----
+
+#e = #quant_tensor.encoding<{storage = i8, block = [0, 0], scale = f32, zero_point = f32}>
+func.func @float_points(%x: tensor<2x4xf32>) {
+  %s = arith.constant dense<0.5> : tensor<1x1xf32>
+  %z = arith.constant dense<0.5> : tensor<1x1xf32>
+  // expected-error @below {{cannot be expressed with quant types: zero points are floats}}
+  %q = quant_tensor.quantize %x scales(%s : tensor<1x1xf32>) zero_points(%z : tensor<1x1xf32>) : tensor<2x4xf32> -> tensor<2x4xf32, #e>
+  return
+}
+
+// -----
+
+#e = #quant_tensor.encoding<{storage = i8, block = [0, 0], scale = f32, zero_point = i32}>
+func.func @computed_points(%x: tensor<2x4xf32>, %z: tensor<1x1xi32>) {
+  %s = arith.constant dense<0.5> : tensor<1x1xf32>
+  // expected-error @below {{cannot be expressed with quant types: zero points are not constant}}
+  %q = quant_tensor.quantize %x scales(%s : tensor<1x1xf32>) zero_points(%z : tensor<1x1xi32>) : tensor<2x4xf32> -> tensor<2x4xf32, #e>
+  return
+}
+
+// -----
+
+#e = #quant_tensor.encoding<{storage = i8, block = [1, 2], scale = f32}>
+func.func @inexact(%x: tensor<2x4xf16>) {
+  %s = arith.constant dense<0.1> : tensor<2x2xf32>
+  // expected-error @below {{cannot be expressed with quant types: a scale is not representable in the values' type}}
+  %q = quant_tensor.quantize %x scales(%s : tensor<2x2xf32>) : tensor<2x4xf16> -> tensor<2x4xf16, #e>
+  return
+}
+
+// -----
+
+#e = #quant_tensor.encoding<{storage = i4, block = [1, 2], scale = f32, zero_point = i32}>
+func.func @wide_points(%x: tensor<2x4xf32>) {
+  %s = arith.constant dense<0.5> : tensor<2x2xf32>
+  %z = arith.constant dense<9> : tensor<2x2xi32>
+  // expected-error @below {{cannot be expressed with quant types: a zero point is no code}}
+  %q = quant_tensor.quantize %x scales(%s : tensor<2x2xf32>) zero_points(%z : tensor<2x2xi32>) : tensor<2x4xf32> -> tensor<2x4xf32, #e>
+  return
+}
+
+// -----
+
+#e = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @dynamic(%x: tensor<?x4xf32>) {
+  %s = arith.constant dense<0.5> : tensor<2x1xf32>
+  // expected-error @below {{cannot be expressed with quant types: a dynamic dimension has several scales}}
+  %q = quant_tensor.quantize %x scales(%s : tensor<2x1xf32>) : tensor<?x4xf32> -> tensor<?x4xf32, #e>
+  return
+}

@@ -510,3 +510,30 @@ func.func @all(%w: tensor<64x128xbf16, #w4>) {
   %1 = arith.mulf %w, %w : tensor<64x128xbf16, #w4>
   return
 }
+
+// -----
+
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 32], scale = bf16}>
+func.func @slice_gains(%w: tensor<64x128xbf16>) -> tensor<8x128xbf16, #w4> {
+  // expected-error @below {{gives an encoding to a slice of a tensor without one}}
+  %0 = tensor.extract_slice %w[0, 0] [8, 128] [1, 1] : tensor<64x128xbf16> to tensor<8x128xbf16, #w4>
+  return %0 : tensor<8x128xbf16, #w4>
+}
+
+// -----
+
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 32], scale = bf16}>
+func.func @empty() -> tensor<64x128xbf16, #w4> {
+  // expected-error @below {{it has no codes and scales yet; only quant_tensor.quantize makes them}}
+  %0 = tensor.empty() : tensor<64x128xbf16, #w4>
+  return %0 : tensor<64x128xbf16, #w4>
+}
+
+// -----
+
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 32], scale = bf16}>
+func.func @pack(%w: tensor<64x128xbf16, #w4>, %to: tensor<4x4x16x32xbf16>) -> tensor<4x4x16x32xbf16> {
+  // expected-error @below {{tiles cut through its blocks; quant_tensor.repack changes the layout of an encoded tensor}}
+  %0 = linalg.pack %w inner_dims_pos = [0, 1] inner_tiles = [16, 32] into %to : tensor<64x128xbf16, #w4> -> tensor<4x4x16x32xbf16>
+  return %0 : tensor<4x4x16x32xbf16>
+}
