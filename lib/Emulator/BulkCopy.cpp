@@ -227,10 +227,17 @@ bool Cluster::completeBulkLoad() {
     barrier.agent = addAgent("an asynchronous copy");
   rules.endCopy(cells, *barrier.agent, load.site, Proxy::Async);
   llvm::copy(*load.data, load.owner->shared.begin() + load.offset);
+  MBarrier::Completion completion{true, *barrier.agent,
+                                  clocks.now(*barrier.agent)};
   clocks.releaseAgent(*barrier.agent, barrier.seen);
   barrier.transactions -= load.data->size();
   --barrier.copies;
-  tryComplete(barrier);
+  if (barrier.transactions < 0 && !barrier.pending) {
+    load.asker->reportOf(load.site, FindingKind::InvalidOperand,
+                         "an mbarrier gets " + Twine(-barrier.transactions) +
+                             " bytes more in this phase than it expects");
+  }
+  tryComplete(barrier, completion);
   return true;
 }
 

@@ -21,6 +21,10 @@ void quantmlir::emulator::registerEmulationModels(
         attachWgmmaGroupModels(context);
       });
   registry.addExtension(
+      +[](mlir::MLIRContext *context, mlir::LLVM::LLVMDialect *) {
+        attachIntrinsicModels(context);
+      });
+  registry.addExtension(
       +[](mlir::MLIRContext *context, quant_tile::QuantTileDialect *) {
         attachQuantTileModels(context);
         attachWgmmaModels(context);

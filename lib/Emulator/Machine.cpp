@@ -289,6 +289,13 @@ void Thread::report(FindingKind kind, const llvm::Twine &message,
   reportAt(kind, message, launch().kernel.sites[otherSite].location, note);
 }
 
+void Thread::reportOf(uint32_t earlierSite, FindingKind kind,
+                      const llvm::Twine &message) {
+  uint32_t here = std::exchange(site, earlierSite);
+  report(kind, message);
+  site = here;
+}
+
 void Thread::reportAt(FindingKind kind, const llvm::Twine &message,
                       mlir::Location other, const llvm::Twine &note) {
   Finding finding{kind, launch().kernel.sites[site].location, message.str(),

@@ -45,6 +45,13 @@ struct MBarrier {
   /// Clocks of the arrivals of this phase, and of the last complete one.
   std::vector<uint32_t> seen, completed;
   std::vector<Thread *> waiting;
+  /// Who completed each of the last four phases, by number, and when.
+  struct Completion {
+    bool isKnown = false;
+    unsigned who = 0;
+    uint32_t clock = 0;
+  };
+  std::array<Completion, 4> completions;
   /// Whether someone looked at it in vain in this phase.
   bool isPolled = false;
 };
@@ -220,6 +227,9 @@ public:
   void report(FindingKind kind, const llvm::Twine &message);
   void report(FindingKind kind, const llvm::Twine &message, uint32_t otherSite,
               const llvm::Twine &note);
+  /// Of an earlier instruction of the thread.
+  void reportOf(uint32_t earlierSite, FindingKind kind,
+                const llvm::Twine &message);
   /// With another place than an instruction's.
   void reportAt(FindingKind kind, const llvm::Twine &message,
                 mlir::Location other, const llvm::Twine &note);
@@ -245,6 +255,8 @@ private:
   /// Notes an access of another block's shared memory, and reports it if that
   /// block has ended.
   void touchRemote(Block &owner);
+  /// Reports a wait for a phase that is long over.
+  void checkPhase(const MBarrier &barrier, unsigned parity);
   ReleasePtr makeRelease(bool reachesDevice);
   /// Checks an access of global memory against those of other clusters.
   void checkSharing(Buffer &buffer, uint64_t offset, uint64_t size,
@@ -363,8 +375,8 @@ public:
   /// The same for an instruction of a warpgroup.
   void meetWarpgroup(Thread &thread, const Site &site, const Lane &lane);
   void completeBarrier(Block &block, Barrier &barrier);
-  /// Ends the phase of `barrier` if nothing is missing.
-  void tryComplete(MBarrier &barrier);
+  /// Ends the phase of `barrier`, as `completion`, if nothing is missing.
+  void tryComplete(MBarrier &barrier, MBarrier::Completion completion);
   /// Lets one bulk copy arrive; false if none is under way.
   bool completeBulkLoad();
   std::deque<BulkLoad> bulkLoads;

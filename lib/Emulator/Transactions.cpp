@@ -91,17 +91,25 @@ uint64_t Thread::arriveMBarrier(uint64_t pointer, Space space, uint32_t count,
   if (!barrier)
     return 0;
   uint64_t phase = barrier->phase;
+  constexpr int64_t maximum = (1 << 20) - 1;
   barrier->transactions += transactionBytes;
+  if (barrier->transactions > maximum)
+    report(FindingKind::InvalidOperand,
+           "an mbarrier expects " + Twine(barrier->transactions) + " bytes; " +
+               Twine(maximum) + " are possible");
+  MBarrier::Completion completion;
   if (count) {
-    if (!relaxed)
+    if (!relaxed) {
+      completion = {true, indexInCluster, cluster->clocks.now(indexInCluster)};
       cluster->clocks.release(indexInCluster, barrier->seen);
+    }
     if (count > barrier->pending)
       report(FindingKind::InvalidOperand,
              "an mbarrier for " + Twine(barrier->expected) +
                  " arrivals gets more than that in one phase");
     barrier->pending -= std::min(count, barrier->pending);
   }
-  cluster->tryComplete(*barrier);
+  cluster->tryComplete(*barrier, completion);
   return phase;
 }
 
@@ -114,6 +122,7 @@ bool Thread::waitMBarrier(uint64_t pointer, Space space, unsigned parity,
   if (owner != block)
     report(FindingKind::InvalidPointer,
            "a wait for an mbarrier of another block");
+  checkPhase(*barrier, parity);
   // The phase of this parity is complete when the present one has the other.
   while ((barrier->phase & 1) == parity) {
     if (!mayWait) {
@@ -127,9 +136,28 @@ bool Thread::waitMBarrier(uint64_t pointer, Space space, unsigned parity,
   return true;
 }
 
-void Cluster::tryComplete(MBarrier &barrier) {
+void Thread::checkPhase(const MBarrier &barrier, unsigned parity) {
+  // It waits for the present phase, or the one before has this parity and it
+  // need not wait. Who does not know that the phase two before that one is over
+  // may have meant it.
+  uint64_t back = (barrier.phase & 1) == parity ? 2 : 3;
+  if (barrier.phase < back)
+    return;
+  const MBarrier::Completion &last =
+      barrier.completions[(barrier.phase - back) & 3];
+  if (last.isKnown &&
+      !cluster->clocks.isOrdered(indexInCluster, last.who, last.clock))
+    report(FindingKind::InvalidOperand,
+           "an mbarrier waited on in the wrong phase: the phase of parity " +
+               Twine(parity) +
+               " is over, and the next one too, when a thread "
+               "that has not seen that comes to wait for it");
+}
+
+void Cluster::tryComplete(MBarrier &barrier, MBarrier::Completion completion) {
   if (barrier.pending || barrier.transactions)
     return;
+  barrier.completions[barrier.phase & 3] = completion;
   note();
   barrier.isPolled = false;
   ++barrier.phase;

@@ -186,3 +186,52 @@ def test_store(tool, tmp_path, kind, shape, box, swizzle):
             kind, shape, box, swizzle, (tensor, put))
         got = np.fromfile(tensor, TYPES[kind]).reshape(shape)
         np.testing.assert_array_equal(got, want, str(start))
+
+
+def test_multicast(tool, tmp_path):
+    """Each of two blocks copies half of a box to both; both wait for all of it."""
+    tensor = np.random.default_rng(1).integers(0, 256, (16, 128), np.uint8)
+    put, got, source = tmp_path / "in", tmp_path / "out", tmp_path / "k.mlir"
+    tensor.tofile(put)
+    size = tensor.size
+    source.write_text(
+        HEAD + f"""
+    %both = llvm.mlir.constant(3 : i16) : i16
+    %c8 = llvm.mlir.constant(8 : i32) : i32
+    %bytes = llvm.mlir.constant({size} : i32) : i32
+    %words = llvm.mlir.constant({size // 4} : i32) : i32
+    %rank = nvvm.read.ptx.sreg.cluster.ctarank : i32
+    %row = llvm.mul %rank, %c8 : i32
+    %half = llvm.getelementptr %tile[%row] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, !llvm.array<128 x i8>
+    %there = llvm.addrspacecast %half : !llvm.ptr<3> to !llvm.ptr<7>
+    llvm.cond_br %leader, ^init, ^start
+  ^init:
+    nvvm.mbarrier.init %full, %one : !llvm.ptr<3>, i32
+    nvvm.fence.mbarrier.init
+    nvvm.mbarrier.arrive.expect_tx %full, %bytes : !llvm.ptr<3>, i32
+    llvm.br ^start
+  ^start:
+    nvvm.cluster.arrive {{aligned}}
+    nvvm.cluster.wait {{aligned}}
+    llvm.cond_br %leader, ^copy, ^wait
+  ^copy:
+    nvvm.cp.async.bulk.tensor.shared.cluster.global %there, %map, %full, box[%zero, %row] multicast_mask = %both : !llvm.ptr<7>, !llvm.ptr
+    llvm.br ^wait
+  ^wait:
+    %done = nvvm.mbarrier.try_wait %full, %zero : !llvm.ptr<3>, i32 -> i1
+    %first = llvm.mul %rank, %words : i32
+    %mine = llvm.getelementptr %dense[%first] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
+{copies(size // 4, "%tile", "%mine", "!llvm.ptr<3>", "!llvm.ptr<1>")}
+    nvvm.cluster.arrive {{aligned}}
+    nvvm.cluster.wait {{aligned}}
+    llvm.return
+  }}
+}}
+""")
+    tool(
+        "quant-emulate", source, "--kernel=k", "--grid=2", "--cluster=2", "--block=32",
+        f"--dynamic-shared-memory={size}", f"--arg=in i8 16x128 file={put}",
+        f"--arg=out i32 {size // 2} file={got}", "--arg=tensor_map 0 i8 16x128 8x128 128",
+    )
+    want = np.concatenate([swizzled(tensor[:8], 128), swizzled(tensor[8:], 128)])
+    np.testing.assert_array_equal(np.fromfile(got, np.uint8).reshape(2, -1), np.stack([want, want]))

@@ -360,3 +360,138 @@ def test_cp_async_fills_with_zeros(run, size):
     got = run(body, table, words, 512).view(np.uint8)
     want = np.where(np.arange(size) < length[:, None], rows[:, :size], 0)
     np.testing.assert_array_equal(got, want)
+
+
+# dp4a and conversions -------------------------------------------------------
+
+
+@pytest.mark.parametrize("a_type", ["signed", "unsigned"])
+@pytest.mark.parametrize("b_type", ["signed", "unsigned"])
+def test_dp4a(run, a_type, b_type):
+    table = rng(len(a_type), len(b_type)).integers(0, 2**32, (32, 3), np.uint32)
+    table[0] = [0x80808080, 0x80808080, 0x7FFFFFFF]
+    table[1] = [0xFFFFFFFF, 0x7F7F7F7F, 0]
+    body = f"""
+    %a = llvm.bitcast %x0 : i32 to vector<4xi8>
+    %b = llvm.bitcast %x1 : i32 to vector<4xi8>
+    %r0 = nvvm.dot.accumulate.4way %a <{a_type}>, %b <{b_type}>, %x2 : vector<4xi8>, vector<4xi8>"""
+    got = run(body, table, 1)[:, 0]
+    dtype = {"signed": np.int8, "unsigned": np.uint8}
+    a, b = (
+        np.ascontiguousarray(table[:, i]).view(dtype[t]).reshape(32, 4).astype(np.int64)
+        for i, t in ((0, a_type), (1, b_type))
+    )
+    want = (a * b).sum(1) + table[:, 2].astype(np.int64)
+    np.testing.assert_array_equal(got, want.astype(np.uint32))
+
+
+FLOATS = np.array(
+    [0.0, -0.0, 1.0, -1.5, 448.0, 449.0, 463.9, 464.0, 1e9, -1e9, 57344.0, 61440.0, np.inf, -np.inf, np.nan,
+     2.0**-9, 2.0**-10, 3 * 2.0**-11, 2.0**-16, 2.0**-17, 2.0**-18, 65504.0, 65520.0, 1e-30, 0.1, -0.1, 17.0, 18.0,
+     19.0, 1.0625, 1.1875, 3.3e38], np.float32)
+
+
+@pytest.mark.parametrize("kind", ["f8E4M3FN", "f8E5M2"])
+@pytest.mark.parametrize("relu", [False, True])
+def test_convert_to_float8(run, kind, relu):
+    dtype = {"f8E4M3FN": ml_dtypes.float8_e4m3fn, "f8E5M2": ml_dtypes.float8_e5m2}[kind]
+    largest = np.float32(ml_dtypes.finfo(dtype).max)
+    values = np.stack([FLOATS, rng(relu).standard_normal(32).astype(np.float32) * 100], 1)
+    body = f"""
+    %a = llvm.bitcast %x0 : i32 to f32
+    %b = llvm.bitcast %x1 : i32 to f32
+    %p = nvvm.convert.f32x2.to.f8x2 %a, %b {{rnd = #nvvm.fp_rnd_mode<rn>, sat = #nvvm.sat_mode<satfinite>, relu = {str(relu).lower()}}} : i16 ({kind})
+    %r0 = llvm.zext %p : i16 to i32"""
+    got = run(body, values, 1)[:, 0]
+    clipped = np.clip(np.where(relu & (values < 0), 0, values), -largest, largest)
+    if relu:
+        clipped = np.where(values == 0, 0, clipped)
+    want = clipped.astype(dtype).view(np.uint8).astype(np.uint32)
+    if relu:
+        want = np.where(values == 0, 0, want)
+    want[np.isnan(values)] = 0x7F
+    negative_zero = (values == 0) & np.signbit(values)
+    want[negative_zero] = 0 if relu else 0x80
+    np.testing.assert_array_equal(got, want[:, 0] << 8 | want[:, 1])
+
+
+@pytest.mark.parametrize("kind", ["f16", "bf16"])
+@pytest.mark.parametrize("mode", ["rn", "rz"])
+def test_convert_to_half(run, kind, mode):
+    values = np.stack([FLOATS, rng(3).standard_normal(32).astype(np.float32)], 1)
+    body = f"""
+    %a = llvm.bitcast %x0 : i32 to f32
+    %b = llvm.bitcast %x1 : i32 to f32
+    %p = nvvm.convert.f32x2.to.{kind}x2 %a, %b {{rnd = #nvvm.fp_rnd_mode<{mode}>}} : vector<2x{kind}>
+    %r0 = llvm.bitcast %p : vector<2x{kind}> to i32"""
+    got = run(body, values, 1)[:, 0]
+    dtype = np.float16 if kind == "f16" else ml_dtypes.bfloat16
+    with np.errstate(over="ignore"):
+        near = values.astype(dtype)
+    bits = near.view(np.uint16).astype(np.uint32)
+    if mode == "rz":  # one step back towards zero where rounding went away from it
+        away = np.abs(near.astype(np.float64)) > np.abs(values.astype(np.float64))
+        bits = np.where(away, bits - 1, bits)
+    bits[np.isnan(values)] = 0x7FFF
+    np.testing.assert_array_equal(got, bits[:, 0] << 16 | bits[:, 1])
+
+
+@pytest.mark.parametrize("kind", ["f8E4M3FN", "f8E5M2"])
+def test_convert_from_float8(run, kind):
+    dtype = {"f8E4M3FN": ml_dtypes.float8_e4m3fn, "f8E5M2": ml_dtypes.float8_e5m2}[kind]
+    codes = np.arange(256, dtype=np.uint8).reshape(32, 8)
+    body = "".join(f"""
+    %av{i} = llvm.bitcast %x{i} : i32 to vector<4xi8>
+    %lv{i} = llvm.shufflevector %av{i}, %av{i} [0, 1] : vector<4xi8>
+    %hv{i} = llvm.shufflevector %av{i}, %av{i} [2, 3] : vector<4xi8>
+    %cv{i} = nvvm.convert.f8x2.to.f16x2 %lv{i} : vector<2xi8> ({kind}) -> vector<2xf16>
+    %dv{i} = nvvm.convert.f8x2.to.f16x2 %hv{i} : vector<2xi8> ({kind}) -> vector<2xf16>
+    %r{2 * i} = llvm.bitcast %cv{i} : vector<2xf16> to i32
+    %r{2 * i + 1} = llvm.bitcast %dv{i} : vector<2xf16> to i32""" for i in range(2))
+    got = run(body, codes, 4).view(np.float16)
+    np.testing.assert_array_equal(got, codes.view(dtype).astype(np.float16))
+
+
+@pytest.mark.parametrize("mode", ["rn", "rna", "rz"])
+def test_convert_to_tf32(run, mode):
+    values = rng(len(mode)).standard_normal((32, 2)).astype(np.float32)
+    values[:, 1] = FLOATS
+    values[0, 0] = np.uint32(0x3F801000).view(np.float32)  # a tie
+    values[1, 0] = np.uint32(0x3F803000).view(np.float32)
+    bits = values.view(np.uint32).astype(np.uint64)
+    add = {"rn": 0xFFF + ((bits >> 13) & 1), "rna": np.uint64(0x1000), "rz": np.uint64(0)}[mode]
+    want = ((bits + add) & ~np.uint64(0x1FFF)).astype(np.uint32)
+    want = np.where(np.isinf(values), values.view(np.uint32), want)
+    body = "".join(f"""
+    %f{i} = llvm.bitcast %x{i} : i32 to f32
+    %r{i} = nvvm.convert.float.to.tf32 %f{i} {{rnd = #nvvm.fp_rnd_mode<{mode}>}}""" for i in range(2))
+    got = run(body, values, 2)
+    number = ~np.isnan(values)
+    np.testing.assert_array_equal(got[number], want[number])
+    assert np.isnan(got.view(np.float32)[~number]).all()
+
+
+@pytest.mark.parametrize("kind_a,kind_b", [("e4m3", "e4m3"), ("e4m3", "e5m2"), ("e5m2", "e5m2")])
+def test_mma_float8(run, kind_a, kind_b):
+    types = {"e4m3": ml_dtypes.float8_e4m3fn, "e5m2": ml_dtypes.float8_e5m2}
+    r = rng(len(kind_a), kind_a < kind_b)
+    a = r.standard_normal((32, 16)).astype(types[kind_a])
+    b = r.standard_normal((32, 8)).astype(types[kind_b])
+    c = r.standard_normal((32, 4)).astype(np.float32)
+    struct = "!llvm.struct<(f32, f32, f32, f32)>"
+    lines = [f"%cv{i} = llvm.bitcast %x{6 + i} : i32 to f32" for i in range(4)]
+    operands = ", ".join([f"%x{i}" for i in range(6)] + [f"%cv{i}" for i in range(4)])
+    lines.append(
+        f'%d = llvm.call_intrinsic "llvm.nvvm.mma.m16n8k32.row.col.f32.{kind_a}.{kind_b}.f32"({operands}) : '
+        f"({', '.join(['i32'] * 6 + ['f32'] * 4)}) -> {struct}"
+    )
+    for i in range(4):
+        lines.append(f"%e{i} = llvm.extractvalue %d[{i}] : {struct}")
+        lines.append(f"%r{i} = llvm.bitcast %e{i} : f32 to i32")
+    table = np.hstack([x.view(np.uint32) for x in (a, b, c)])
+    got = run("\n".join("    " + line for line in lines), table, 4).view(np.float32)
+    A, B, C = matrices(a, b, c, 32)
+    # Each of 33 terms is cut off 13 bits behind the largest (docs/Conformance.md).
+    want, bound = A @ B + C, 34 * 2.0**-13 * (np.abs(A) @ np.abs(B) + np.abs(C))
+    for i in range(4):
+        assert (np.abs(got[:, i] - want[c_index(i)]) <= bound[c_index(i)]).all()

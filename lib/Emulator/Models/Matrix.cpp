@@ -149,6 +149,41 @@ static llvm::FailureOr<Semantics> describeMma(NVVM::MmaOp op) {
   });
 }
 
+/// What NVVM has no op for and LLVM an intrinsic: mma.sync of 8-bit floats,
+/// `llvm.nvvm.mma.m16n8k32.row.col.f32.<A>.<B>.f32`.
+static llvm::FailureOr<Semantics> describeIntrinsic(LLVM::CallIntrinsicOp op) {
+  StringRef name = op.getIntrin();
+  auto getElement = [](StringRef text) -> std::optional<MatrixElement> {
+    if (text == "e4m3")
+      return MatrixElement::E4M3;
+    if (text == "e5m2")
+      return MatrixElement::E5M2;
+    return std::nullopt;
+  };
+  SmallVector<StringRef> words;
+  if (name.consume_front("llvm.nvvm.mma.m16n8k32.row.col.f32."))
+    name.split(words, '.');
+  if (words.size() == 3 && words[2] == "f32" && op.getArgs().size() == 10) {
+    auto a = getElement(words[0]), b = getElement(words[1]);
+    if (a && b) {
+      MmaForm form;
+      form.m = 16;
+      form.n = 8;
+      form.k = 32;
+      form.a = *a;
+      form.b = *b;
+      return perWarp(
+          [form](WarpLanes &warp) { executeMma(warp, form, 4, 2, 4); });
+    }
+  }
+  return op.emitOpError() << "of '" << op.getIntrin()
+                          << "' is not known to the emulator";
+}
+
+void quantmlir::emulator::attachIntrinsicModels(MLIRContext *context) {
+  attach<LLVM::CallIntrinsicOp, describeIntrinsic>(context);
+}
+
 void quantmlir::emulator::attachMatrixModels(MLIRContext *context) {
   attach<NVVM::LdMatrixOp, describeLdMatrix>(context);
   attach<NVVM::StMatrixOp, describeStMatrix>(context);

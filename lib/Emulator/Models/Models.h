@@ -81,6 +81,7 @@ void attachMBarrierModels(mlir::MLIRContext *context);
 void attachQuantTileModels(mlir::MLIRContext *context);
 void attachWgmmaModels(mlir::MLIRContext *context);
 void attachWgmmaGroupModels(mlir::MLIRContext *context);
+void attachIntrinsicModels(mlir::MLIRContext *context);
 
 } // namespace quantmlir::emulator
 

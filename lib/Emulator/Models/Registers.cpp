@@ -58,6 +58,21 @@ static uint64_t laneMaskEq(const Thread &thread) {
 static uint64_t laneMaskLt(const Thread &thread) {
   return (uint32_t(1) << thread.lane()) - 1;
 }
+static uint64_t laneMaskLe(const Thread &thread) {
+  return laneMaskLt(thread) | laneMaskEq(thread);
+}
+static uint64_t laneMaskGt(const Thread &thread) {
+  return uint32_t(~laneMaskLe(thread));
+}
+static uint64_t laneMaskGe(const Thread &thread) {
+  return uint32_t(~laneMaskLt(thread));
+}
+static uint64_t warpsInBlock(const Thread &thread) {
+  return thread.block->warps.size();
+}
+template <unsigned d> static uint64_t gridDimInClusters(const Thread &thread) {
+  return thread.shape().grid[d] / thread.shape().cluster[d];
+}
 static uint64_t dynamicSharedSize(const Thread &thread) {
   return thread.shape().dynamicSharedMemory;
 }
@@ -144,6 +159,13 @@ void quantmlir::emulator::attachRegisterModels(MLIRContext *context) {
   attachRegister<NVVM::WarpSizeOp, warpSize>(context);
   attachRegister<NVVM::LaneMaskEqOp, laneMaskEq>(context);
   attachRegister<NVVM::LaneMaskLtOp, laneMaskLt>(context);
+  attachRegister<NVVM::LaneMaskLeOp, laneMaskLe>(context);
+  attachRegister<NVVM::LaneMaskGtOp, laneMaskGt>(context);
+  attachRegister<NVVM::LaneMaskGeOp, laneMaskGe>(context);
+  attachRegister<NVVM::WarpDimOp, warpsInBlock>(context);
+  attachRegister<NVVM::ClusterDimXOp, gridDimInClusters<0>>(context);
+  attachRegister<NVVM::ClusterDimYOp, gridDimInClusters<1>>(context);
+  attachRegister<NVVM::ClusterDimZOp, gridDimInClusters<2>>(context);
   attachRegister<NVVM::DynamicSmemSize, dynamicSharedSize>(context);
   attach<NVVM::PermuteOp, describePermute>(context);
 }

@@ -72,6 +72,14 @@ describeGriddepcontrol(NVVM::GriddepcontrolOp op) {
   });
 }
 
+/// Between the blocks of a cluster.
+static llvm::FailureOr<Semantics>
+describeFenceCluster(NVVM::FenceScClusterOp op) {
+  return perThread([](Thread &thread, ValueBytes, ValueBytes) {
+    thread.fence(/*acquires=*/true, /*releases=*/true, /*reachesDevice=*/false);
+  });
+}
+
 static llvm::FailureOr<Semantics> describeNanosleep(NVVM::NanosleepOp op) {
   return perThread(
       [](Thread &thread, ValueBytes, ValueBytes) { thread.poll(); });
@@ -155,6 +163,7 @@ void quantmlir::emulator::attachSyncModels(MLIRContext *context) {
   attach<NVVM::MembarOp, describeMembar>(context);
   attach<NVVM::GriddepcontrolOp, describeGriddepcontrol>(context);
   attach<NVVM::NanosleepOp, describeNanosleep>(context);
+  attach<NVVM::FenceScClusterOp, describeFenceCluster>(context);
   attach<NVVM::FenceProxyOp, describeFenceProxy>(context);
   attach<NVVM::ClusterArriveOp, describeClusterArrive>(context);
   attach<NVVM::ClusterArriveRelaxedOp, describeClusterArriveRelaxed>(context);
