@@ -39,6 +39,10 @@ Status Executable::create(std::shared_ptr<const Context> context,
   for (const Kernel &kernel : manifest.kernels)
     if (Status status = executable->loadKernel(kernel); !status.ok())
       return status;
+  executable->prepares.resize(manifest.functions.size());
+  for (const Function &function : manifest.functions)
+    if (function.prepare)
+      executable->prepares[*function.prepare] = true;
   result = std::move(executable);
   return Status();
 }

@@ -6,6 +6,8 @@
 #include "CudaDriver.h"
 #include "Plan.h"
 
+#include <mutex>
+
 namespace quantmlir::runtime {
 
 /// A device and its primary context.
@@ -59,15 +61,25 @@ public:
 private:
   Status loadModule(QuantmlirRtImage image);
   Status loadKernel(const Kernel &kernel);
+  /// `mayOverlap`: a kernel that can start before the one ahead of it has ended
+  /// may do so.
   Status enqueue(const PlannedLaunch &launch, const Plan &plan,
                  const QuantmlirRtBuffer *buffers, QuantmlirRtBuffer workspace,
-                 CUstream stream) const;
+                 CUstream stream, bool mayOverlap) const;
+  /// Forgets that the last launch on `stream` was one of a prepare function;
+  /// returns whether it was.
+  bool takePrepared(CUstream stream) const;
 
   std::shared_ptr<const Context> context;
   std::shared_ptr<const Artifact> artifact;
   CUmodule module = nullptr;
   /// In the order of Manifest::kernels.
   std::vector<CUfunction> functions;
+  /// By function: whether it is some function's prepare function.
+  std::vector<bool> prepares;
+  /// Streams on which a prepare function was launched last.
+  mutable std::mutex preparedMutex;
+  mutable std::vector<CUstream> preparedStreams;
 };
 
 } // namespace quantmlir::runtime

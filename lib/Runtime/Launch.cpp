@@ -2,12 +2,13 @@
 //
 // On the path without errors nothing here allocates host or device memory or
 // waits, so that a launch can be captured in a CUDA graph and costs little more
-// than the driver's own time.
+// than the driver's own time. (That of a prepare function notes its stream.)
 //
 //===----------------------------------------------------------------------===//
 
 #include "Executable.h"
 
+#include <algorithm>
 #include <cstring>
 
 using namespace quantmlir::runtime;
@@ -74,16 +75,35 @@ Status Executable::launch(const Plan &plan, const QuantmlirRtBuffer *buffers,
   ScopedContext scope(context->getDriver(), context->getHandle());
   if (!scope.getStatus().ok())
     return scope.getStatus();
-  for (const PlannedLaunch &launch : plan.getLaunches())
-    if (Status status = enqueue(launch, plan, buffers, workspace, stream);
+  // A kernel that starts early reads prepared buffers early, too.
+  bool mayOverlap = !takePrepared(stream);
+  for (const PlannedLaunch &launch : plan.getLaunches()) {
+    if (Status status =
+            enqueue(launch, plan, buffers, workspace, stream, mayOverlap);
         !status.ok())
       return status;
+    mayOverlap = true;
+  }
+  if (prepares[plan.getFunctionIndex()]) {
+    std::lock_guard<std::mutex> lock(preparedMutex);
+    preparedStreams.push_back(stream);
+  }
   return Status();
+}
+
+bool Executable::takePrepared(CUstream stream) const {
+  std::lock_guard<std::mutex> lock(preparedMutex);
+  auto found =
+      std::remove(preparedStreams.begin(), preparedStreams.end(), stream);
+  bool wasPrepared = found != preparedStreams.end();
+  preparedStreams.erase(found, preparedStreams.end());
+  return wasPrepared;
 }
 
 Status Executable::enqueue(const PlannedLaunch &launch, const Plan &plan,
                            const QuantmlirRtBuffer *buffers,
-                           QuantmlirRtBuffer workspace, CUstream stream) const {
+                           QuantmlirRtBuffer workspace, CUstream stream,
+                           bool mayOverlap) const {
   const CudaDriver &driver = context->getDriver();
   const Kernel &kernel = artifact->getManifest().kernels[launch.kernel];
   // The driver copies the parameters before it returns.
@@ -131,7 +151,7 @@ Status Executable::enqueue(const PlannedLaunch &launch, const Plan &plan,
       attribute.value.clusterDim = {kernel.cluster[0], kernel.cluster[1],
                                     kernel.cluster[2]};
     }
-    if (kernel.dependentLaunch) {
+    if (kernel.dependentLaunch && mayOverlap) {
       CUlaunchAttribute &attribute = attributes[config.numAttrs++];
       attribute = {};
       attribute.id = CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;

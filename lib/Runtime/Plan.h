@@ -50,6 +50,8 @@ public:
   const Function &getFunction() const {
     return artifact->getManifest().functions[function];
   }
+  /// Its number in the manifest.
+  size_t getFunctionIndex() const { return function; }
   const std::vector<PlannedBuffer> &getBuffers() const { return buffers; }
   const std::vector<PlannedLaunch> &getLaunches() const { return launches; }
   uint64_t getWorkspaceBytes() const { return workspaceBytes; }

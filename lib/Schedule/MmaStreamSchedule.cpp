@@ -54,16 +54,99 @@ static int64_t getRows(const Contraction &c, int64_t maxM) {
   return llvm::PowerOf2Ceil(bound);
 }
 
+namespace {
+/// What `makeMmaStream` wants to know.
+struct Numbers {
+  /// Row tiles of a warp, warps along k, columns of a warp's step.
+  int64_t rowTiles, warps, columns;
+  int64_t stages, occupancy;
+};
+} // namespace
+
+/// Scales and zero points that a lane holds for each row of a step of `columns`
+/// columns.
+static int64_t countParameters(const Contraction &c, int64_t columns) {
+  if (c.hasOneGroup())
+    return 0;
+  return llvm::divideCeil(columns, c.getGroup()) *
+         (c.encoding.hasZeroPoint() ? 2 : 1);
+}
+
+/// The numbers for weights of 8 bits, of which a step of 64 columns is as many
+/// bytes as one of 128 columns of 4 bits.
+static Numbers chooseForBytes(const Contraction &c, int64_t tileM) {
+  if (tileM == 1 &&
+      (c.hasOneGroup() || (isa<IntegerType>(c.encoding.getStorage()) &&
+                           countParameters(c, 64) <= 1)))
+    return {1, 16, 32, 2, 2};
+  return {1, 8, 64, 2, c.hasOneGroup() ? 2 : 1};
+}
+
+/// The numbers for `tileM` rows. What they weigh, measured on one H100:
+///
+/// - About 64 KiB of weights on their way in an SM cover the latency of device
+///   memory. Beyond that, registers are worth more to blocks that are resident
+///   at once: those of the next kernel then ask for their weights early.
+/// - Each warp reads its columns of all activations, so that blocks of more
+/// rows
+///   of weights read activations less often. One row of activations is little.
+/// - A loop carries more registers than the few rounds of a short K, and what
+///   comes along with each step (small groups, zero points) takes some, too.
+///   What a thread may have is 65536 / (threads * occupancy), at most 255.
+static Numbers chooseNumbers(const Contraction &c, const Chip &chip,
+                             int64_t tileM) {
+  unsigned width = c.encoding.getStorageBits();
+  // Columns that are no whole 16-byte loads are read one by one.
+  if (c.k * c.getLhsBytes() % 16)
+    return {1, 8, 64, 1, 1};
+  if (width == 8)
+    return chooseForBytes(c, tileM);
+  int64_t parameters = countParameters(c, 128);
+  bool isShort = c.k <= 4096, hasZeroPoint = c.encoding.hasZeroPoint();
+  if (parameters > (hasZeroPoint ? 2 : 4))
+    return {1, 8, 64, 2, 1};
+  bool isPlain = parameters == 1 && width == 4 &&
+                 isa<IntegerType>(c.encoding.getStorage());
+  auto hasBlocks = [&](int64_t rows) {
+    return c.n >= rows * chip.multiprocessors;
+  };
+  if (tileM == 1) {
+    if (isPlain && isShort)
+      return hasBlocks(32) ? Numbers{2, 16, 128, 1, 2}
+                           : Numbers{1, 16, 64, 2, 2};
+    if (parameters <= 1 || (hasZeroPoint && isShort))
+      return {1, 8, 128, 4, 2};
+    return {1, 8, 128, 2, isShort ? 2 : 1};
+  }
+  if (width == 2)
+    return {1, 8, 128, 2, 1};
+  if (tileM <= 8)
+    return isShort ? Numbers{2, 8, 128, 2, 1} : Numbers{2, 16, 64, 2, 1};
+  if (isPlain && hasBlocks(64))
+    return {4, 4, 64, 2, 2};
+  return {2, 8, parameters > 2 ? 64 : 128, 2, 1};
+}
+
 ScheduleAttr chooseMmaStream(const Contraction &c, const Chip &chip,
                              int64_t maxM) {
   int64_t tileM = getRows(c, maxM);
+  Numbers numbers = chooseNumbers(c, chip, tileM);
   int64_t columns = c.getWeightLayout().getTile()[1];
-  int64_t tiles = 128 / columns;
+  int64_t tiles = llvm::divideCeil(numbers.columns, columns);
+  // No more warps, tiles or stages than the weights have work for.
+  while (tiles > 1 && columns * tiles / 2 >= c.k)
+    tiles /= 2;
   int64_t steps = llvm::divideCeil(c.k, columns * tiles);
-  int64_t warps = std::min<int64_t>(8, llvm::bit_floor<uint64_t>(steps));
-  int64_t stages = std::clamp<int64_t>(llvm::divideCeil(steps, warps), 1, 4);
-  return makeMmaStream(c, chip, maxM, tileM, /*rowTiles=*/1, /*warpsN=*/1,
-                       warps, tiles, stages, /*occupancy=*/2);
+  int64_t warps = numbers.warps;
+  while (warps > 1 && warps / 2 >= steps)
+    warps /= 2;
+  int64_t stages =
+      std::clamp<int64_t>(llvm::divideCeil(steps, warps), 1, numbers.stages);
+  int64_t rowTiles = numbers.rowTiles;
+  while (rowTiles > 1 && FragmentLayout::rows * rowTiles / 2 >= c.n)
+    rowTiles /= 2;
+  return makeMmaStream(c, chip, maxM, tileM, rowTiles, /*warpsN=*/1, warps,
+                       tiles, stages, numbers.occupancy);
 }
 
 void enumerateMmaStream(const Contraction &c, const Chip &chip, int64_t maxM,

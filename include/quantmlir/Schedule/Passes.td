@@ -38,7 +38,7 @@ def SelectSchedule : Pass<"select-schedule"> {
 
     ```mlir
     quant_tile.schedule = #quant_tile.schedule<mma_stream, chip = "sm_90a", tile = [1, 16, 1024],
-        warps = [1, 1, 8], stages = 4, weights = <fragment, tile = [16, 64]>, contract = <...>,
+        warps = [1, 1, 16], stages = 2, weights = <fragment, tile = [16, 64]>, contract = <...>,
         dependent_launch = true, occupancy = 2>
     ```
   }];

@@ -4,6 +4,7 @@
 
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "quantmlir/Conversion/QuantTensorToQuantTile/KernelBuilder.h"
 #include "quantmlir/Schedule/MatmulSchedule.h"
 
@@ -139,6 +140,20 @@ static Value getBlocks(RewriterBase &rewriter, Location loc, Value tensor,
       arith::ConstantIndexOp::create(rewriter, loc, tile));
 }
 
+/// Whether the parts of the weights come from outside of the function, so that
+/// no kernel in front of this one writes them. A kernel that may start early
+/// reads them before it waits; otherwise its wait is over at once.
+static bool hasGivenWeights(ScaledMatmulOp op) {
+  auto isGiven = [](Value value) {
+    auto argument = dyn_cast<BlockArgument>(value);
+    return argument && argument.getOwner()->isEntryBlock() &&
+           isa<FunctionOpInterface>(argument.getOwner()->getParentOp());
+  };
+  if (auto assemble = op.getRhs().getDefiningOp<AssembleOp>())
+    return llvm::all_of(assemble->getOperands(), isGiven);
+  return isGiven(op.getRhs());
+}
+
 FailureOr<KernelCall> quantmlir::buildMatmulKernel(ScaledMatmulOp op,
                                                    KernelTable &table,
                                                    RewriterBase &rewriter) {
@@ -209,6 +224,6 @@ FailureOr<KernelCall> quantmlir::buildMatmulKernel(ScaledMatmulOp op,
     call.dynamicSharedMemory = getMmaSyncSharedMemory(*problem);
   else if (family == KernelFamily::MmaStream)
     call.dynamicSharedMemory = getMmaStreamSharedMemory(*problem);
-  call.dependentLaunch = schedule.getDependentLaunch();
+  call.dependentLaunch = schedule.getDependentLaunch() && hasGivenWeights(op);
   return call;
 }

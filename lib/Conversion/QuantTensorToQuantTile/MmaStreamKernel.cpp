@@ -33,6 +33,9 @@ constexpr int64_t kRows = FragmentLayout::rows;
 /// Instructions (m16n8k16) in the columns of a segment.
 constexpr int64_t kSegmentSteps = kSegment / 16;
 
+/// Rounds up to which there is no loop.
+constexpr int64_t kStraightRounds = 6;
+
 /// Floats between two rows of partial sums: 4 modulo 16, so that the lanes of a
 /// warp, whose rows of activations differ by two, write to different banks.
 int64_t getPitch(ScheduleAttr schedule) { return schedule.getTileN() + 4; }
@@ -401,8 +404,10 @@ void MmaStreamKernel::emit() {
   };
   // The loop takes `stages` rounds at a time as long as all that it asks for is
   // there in full; what is left is straight-line code.
+  // A few rounds need no loop at all, and fewer registers without.
   int64_t loops = 0;
-  while ((loops + 2) * stages <= rounds && isFull((loops + 2) * stages - 1))
+  while (rounds > kStraightRounds && (loops + 2) * stages <= rounds &&
+         isFull((loops + 2) * stages - 1))
     ++loops;
   if (loops) {
     SmallVector<Value> carried;

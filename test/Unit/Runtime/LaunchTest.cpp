@@ -190,6 +190,40 @@ TEST_F(Launch, PrepareIsAFunctionLikeAnyOther) {
             std::string::npos);
 }
 
+/// What a kernel reads before the one ahead of it has ended may be what that
+/// one, a prepare function's, writes.
+TEST_F(Launch, WaitsForAPrepareFunction) {
+  Json manifest = makeManifest();
+  manifest["kernels"][0]["dependent_launch"] = true;
+  artifact = load(manifest);
+  ASSERT_TRUE(artifact) << quantmlirRtGetLastErrorMessage();
+  Executable executable = makeExecutable();
+  Plan prepare = makePlan(1, {}), plan = makePlan(0, {100});
+  ASSERT_TRUE(executable && prepare && plan);
+  QuantmlirRtBuffer buffers[] = {{0x1000, 1536}, {0x2000, 1536}};
+  auto launchesEarly = [&](void *on) {
+    takeLog();
+    EXPECT_EQ(quantmlirRtLaunch(executable.get(), plan.get(), goodBuffers, 6,
+                                goodWorkspace, on),
+              QUANTMLIR_RT_SUCCESS);
+    std::string log = takeLog();
+    size_t first = log.find("quantize"), next = log.find('\n', first);
+    // The kernels behind the first one may overlap it as ever.
+    EXPECT_NE(log.find("dependent=1", next), std::string::npos);
+    return log.substr(first, next - first).find("dependent=1") !=
+           std::string::npos;
+  };
+  EXPECT_TRUE(launchesEarly(stream));
+  ASSERT_EQ(quantmlirRtLaunch(executable.get(), prepare.get(), buffers, 2,
+                              {0, 0}, stream),
+            QUANTMLIR_RT_SUCCESS);
+  // Another stream has nothing to wait for: ordering the two is up to the
+  // caller.
+  EXPECT_TRUE(launchesEarly(nullptr));
+  EXPECT_FALSE(launchesEarly(stream));
+  EXPECT_TRUE(launchesEarly(stream));
+}
+
 TEST_F(Launch, AllocatesNoHostMemory) {
   Executable executable = makeExecutable();
   Plan plan = makePlan(0, {100});

@@ -161,6 +161,17 @@ def QuantTile_DecodeOp : QuantTile_Op<"decode", [Pure]> {
     as their value; zero points and scales are the kernel's business. Lowered
     to a few bit operations that build the floats without a conversion.
 
+    Instructions for each weight, as `mma_stream` decodes (shifts, `lop3` and
+    packed arithmetic; where there is a bias, biased):
+
+    | storage | to bf16 | to f16 |
+    |---|---|---|
+    | `i2`, `ui2` | 0.94 | 0.94 |
+    | `i4`, `ui4` | 0.88 | 0.88 |
+    | `i8`, `ui8` | 1.75 | 0.75 |
+    | `f8E4M3FN`, `f8E5M2` | 2.25 | 2.25 |
+    | `f4E2M1FN` | 2.4 | 2.4 |
+
     `biased` leaves a constant, `getBias`, on each value, which saves the
     subtraction: a kernel takes it from a whole sum at once.
 

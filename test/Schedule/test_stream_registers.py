@@ -1,0 +1,111 @@
+"""What ptxas makes of the kernels that stream weights.
+
+The schedules chosen for few rows leave a kernel 65536 / (threads * occupancy)
+registers. A spill would cost more than whatever the schedule gains. And the
+instructions that a decode takes are counted: they are what stands between a
+kernel and the memory's speed.
+"""
+
+import json
+import re
+import subprocess
+
+import pytest
+
+SHAPES = [(4096, 4096), (4096, 11008), (11008, 4096), (4099, 517), (300, 64)]
+#: storage, group (0: a whole row), scale, zero point.
+ENCODINGS = [
+    ("i4", 128, "bf16", None),
+    ("i4", 32, "bf16", None),
+    ("i4", 0, "f32", None),
+    ("ui4", 128, "bf16", "ui4"),
+    ("ui4", 32, "f32", "bf16"),
+    ("i8", 0, "f32", None),
+    ("ui8", 64, "bf16", "ui8"),
+    ("i2", 128, "bf16", None),
+    ("f8E4M3FN", 0, "f32", None),
+    ("f4E2M1FN", 32, "f8E8M0FNU", None),
+]
+
+
+def write(encoding, shapes, rows, element="bf16"):
+    storage, group, scale, zero = encoding
+    point = f", zero_point = {zero}" if zero else ""
+    text = (
+        f"#w = #quant_tensor.encoding<{{storage = {storage}, block = [1, {group}], "
+        f"scale = {scale}{point}}}>\n"
+    )
+    for k, n in shapes:
+        for m in rows:
+            x, w = f"tensor<{m}x{k}x{element}>", f"tensor<{n}x{k}x{element}, #w>"
+            y = f"tensor<{m}x{n}x{element}>"
+            text += (
+                f"func.func @f{m}_{k}_{n}(%x: {x}, %w: {w}) -> {y} {{\n"
+                f"  %init = tensor.empty() : {y}\n"
+                f"  %y = quant_tensor.scaled_matmul ins(%x, %w : {x}, {w}) maps [] "
+                f"outs(%init : {y}) {{\n  ^bb0(%acc: f32):\n"
+                f"    %r = arith.truncf %acc : f32 to {element}\n"
+                f"    quant_tensor.yield %r : {element}\n  }} -> {y}\n"
+                f"  return %y : {y}\n}}\n"
+            )
+    return text
+
+
+def compile_to(tool, tmp_path, text):
+    source, folder = tmp_path / "w.mlir", tmp_path / "w.qmlir"
+    source.write_text(text)
+    tool("quant-compile", source, "--chip=sm_90a", "-o", folder)
+    return folder
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS, ids=lambda e: "-".join(map(str, e)))
+def test_no_spills(tool, ptxas, tmp_path, encoding):
+    shapes = [s for s in SHAPES if encoding[1] <= s[0]]
+    folder = compile_to(tool, tmp_path, write(encoding, shapes, [1, 3, 16]))
+    done = subprocess.run(
+        [ptxas, "-v", "-arch=sm_90a", folder / "module.ptx", "-o", tmp_path / "w.cubin"],
+        capture_output=True, text=True, check=True,
+    )
+    entries = done.stderr.split("Compiling entry function '")[1:]
+    streams = [e for e in entries if e.startswith("matmul_mma_stream")]
+    assert len(streams) == 3 * len(shapes)
+    for entry in streams:
+        assert "0 bytes stack frame, 0 bytes spill stores" in entry, entry
+
+
+#: Bit operations and packed float arithmetic for each weight, at most; the table
+#: stands in the documentation of quant_tile.decode.
+CAPS = [
+    ("i2", "bf16", 0.94),
+    ("i4", "bf16", 0.88),
+    ("ui4", "f16", 0.88),
+    ("i8", "bf16", 1.75),
+    ("ui8", "bf16", 1.75),
+    ("i8", "f16", 0.75),
+    ("f8E4M3FN", "bf16", 2.25),
+    ("f8E5M2", "bf16", 2.25),
+    ("f4E2M1FN", "bf16", 2.4),
+    ("f4E2M1FN", "f16", 2.4),
+    ("f8E4M3FN", "f16", 2.25),
+    ("ui2", "f16", 0.94),
+]
+DECODES = re.compile(
+    r"^\t(lop3|prmt|shr|shl|and|or|xor)\.(b32|u32)|^\t(add|sub|mul|fma)\.\S*x2\b", re.M
+)
+
+
+@pytest.mark.parametrize("storage,element,cap", CAPS)
+def test_decode_instructions(tool, tmp_path, storage, element, cap):
+    # One round, so that all is straight-line code, for eight warps.
+    folder = compile_to(
+        tool, tmp_path, write((storage, 0, "f32", None), [(1024, 16)], [1], element)
+    )
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (kernel,) = [k for k in manifest["kernels"] if "mma_stream" in k["name"]]
+    ptx = (folder / "module.ptx").read_text()
+    body = ptx[ptx.index(f".entry {kernel['name']}("):].split("\n}\n")[0]
+    threads = kernel["block"][0]
+    weights = 1024 * 16 / threads
+    # What addresses and the end of the kernel take does not grow with it.
+    count = len(DECODES.findall(body)) - 8
+    assert cap / 2 <= count / weights <= cap, (count, weights)
