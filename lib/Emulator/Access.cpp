@@ -37,7 +37,7 @@ static std::string describe(const Cluster &cluster, unsigned index) {
 }
 
 char *Thread::access(uint64_t pointer, Space space, uint64_t size,
-                     uint32_t alignment, AccessKind kind) {
+                     uint32_t alignment, AccessKind kind, Proxy proxy) {
   switch (space) {
   case Space::Shared:
     return accessShared(*block, pointer & 0xffffffff, size, alignment, kind);
@@ -58,7 +58,7 @@ char *Thread::access(uint64_t pointer, Space space, uint64_t size,
     break;
   }
   if (pointer & address::globalTag)
-    return accessGlobal(pointer, size, alignment, kind);
+    return accessGlobal(pointer, size, alignment, kind, proxy);
   if (space == Space::Generic && (pointer & address::sharedTag)) {
     uint64_t rank = (pointer & ~address::sharedTag) >> address::rankShift;
     if (rank < cluster->blocks.size()) {
@@ -168,7 +168,8 @@ char *Thread::accessShared(Block &owner, uint64_t offset, uint64_t size,
   if (kind == AccessKind::Write)
     cluster->note();
   llvm::MutableArrayRef<Cell> cells(owner.sharedCells.data() + offset, size);
-  if (auto fault = cluster->rules.access(cells, indexInCluster, kind, site))
+  if (auto fault = cluster->rules.access(cells, indexInCluster, kind, site,
+                                         Memory::Shared))
     reportFault(*fault, kind, size,
                 "shared byte " + Twine(offset + fault->byte));
   return owner.shared.data() + offset;
@@ -219,7 +220,7 @@ Cluster::globalCells(uint64_t buffer, uint64_t offset, uint64_t size) {
 }
 
 char *Thread::accessGlobal(uint64_t pointer, uint64_t size, uint32_t alignment,
-                           AccessKind kind) {
+                           AccessKind kind, Proxy proxy) {
   Buffer *buffer = launch().findBuffer(pointer);
   uint64_t offset = pointer & ((uint64_t(1) << address::bufferShift) - 1);
   if (!buffer) {
@@ -268,7 +269,8 @@ char *Thread::accessGlobal(uint64_t pointer, uint64_t size, uint32_t alignment,
     for (auto [index, cell] : llvm::enumerate(cells))
       if (buffer->written.empty() || buffer->written[at + index])
         cell.flags |= Cell::Written;
-    if (auto fault = cluster->rules.access(cells, indexInCluster, kind, site))
+    if (auto fault = cluster->rules.access(cells, indexInCluster, kind, site,
+                                           Memory::Global, proxy))
       reportFault(*fault, kind, size,
                   "byte " + Twine(at + fault->byte) + " of buffer '" +
                       buffer->name + "'");

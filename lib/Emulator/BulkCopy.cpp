@@ -160,7 +160,8 @@ void Thread::loadBulk(uint64_t destination, Space space, uint64_t source,
            "a bulk copy of " + Twine(size) + " bytes: they go by 16");
     return;
   }
-  const char *data = access(source, Space::Global, size, 16, AccessKind::Read);
+  const char *data =
+      access(source, Space::Global, size, 16, AccessKind::Read, Proxy::Async);
   if (!data)
     giveUp();
   startLoad(destination, space, mbarrier, multicast,
@@ -199,8 +200,9 @@ void Thread::loadTensor(uint64_t destination, Space space, uint64_t tensorMap,
   unsigned span = map->getSwizzleSpan();
   forEachRun(
       *map, coordinates, [&](uint32_t at, uint64_t address, uint32_t size) {
-        const char *from = access(address, Space::Global, size,
-                                  map->getElementBytes(), AccessKind::Read);
+        const char *from =
+            access(address, Space::Global, size, map->getElementBytes(),
+                   AccessKind::Read, Proxy::Async);
         copyRun(at, size, span, [&](uint32_t to, uint32_t done, uint32_t part) {
           std::memcpy(data->data() + to, from + done, part);
         });
@@ -309,7 +311,8 @@ void Thread::readStore(BulkStore &store) {
 void Thread::writeStore(BulkStore &store) {
   site = store.site;
   for (const BulkStore::Run &run : store.runs) {
-    char *to = access(run.to, Space::Global, run.size, 1, AccessKind::Write);
+    char *to = access(run.to, Space::Global, run.size, 1, AccessKind::Write,
+                      Proxy::Async);
     if (!to)
       giveUp();
     copyRun(run.from, run.size, store.swizzleSpan,

@@ -146,7 +146,7 @@ public:
   /// Checks an access and returns where its bytes are; after a fault, a
   /// harmless place. `pointer` is an offset where `space` is Shared.
   char *access(uint64_t pointer, Space space, uint64_t size, uint32_t alignment,
-               AccessKind kind);
+               AccessKind kind, Proxy proxy = Proxy::Generic);
 
   /// Makes a local variable and returns its address.
   uint64_t makeLocal(uint64_t size, uint32_t alignment);
@@ -208,7 +208,7 @@ public:
   std::optional<TensorMap> readTensorMap(uint64_t pointer, unsigned rank);
 
   /// fence.proxy.async.
-  void fenceProxy();
+  void fenceProxy(llvm::ArrayRef<Memory> memories);
 
   /// A fence of memory; in the terms of Release.h.
   void fence(bool acquires, bool releases, bool reachesDevice);
@@ -264,7 +264,7 @@ private:
   char *accessShared(Block &owner, uint64_t offset, uint64_t size,
                      uint32_t alignment, AccessKind kind);
   char *accessGlobal(uint64_t pointer, uint64_t size, uint32_t alignment,
-                     AccessKind kind);
+                     AccessKind kind, Proxy proxy);
   char *accessLocal(uint64_t pointer, uint64_t size, uint32_t alignment,
                     AccessKind kind);
   char *accessConstant(uint64_t pointer, uint64_t size, uint32_t alignment,

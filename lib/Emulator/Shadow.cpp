@@ -26,17 +26,17 @@ uint32_t ReadSets::add(uint32_t set, unsigned thread, uint32_t now,
   return sets.size() - 1;
 }
 
-bool ShadowRules::isFenced(const Cell &cell,
-                           llvm::ArrayRef<uint32_t> row) const {
+bool ShadowRules::isFenced(const Cell &cell, llvm::ArrayRef<uint32_t> row,
+                           Memory memory) const {
   // The first fence of the writer after the write, seen by who asks now.
-  const auto &times = fences[cell.writer];
+  const auto &times = fences[unsigned(memory)][cell.writer];
   auto fence = llvm::lower_bound(times, cell.genericClock);
   return fence != times.end() && row[cell.writer] > *fence;
 }
 
 std::optional<AccessFault> ShadowRules::check(const Cell &cell,
                                               llvm::ArrayRef<uint32_t> row,
-                                              AccessKind kind,
+                                              AccessKind kind, Memory memory,
                                               Proxy proxy) const {
   AccessFault fault;
   fault.otherThread = cell.writer;
@@ -65,7 +65,8 @@ std::optional<AccessFault> ShadowRules::check(const Cell &cell,
     fault.kind = AccessFault::Uninitialized;
     return fault;
   }
-  if (proxy == Proxy::Async && cell.genericClock && !isFenced(cell, row)) {
+  if (proxy == Proxy::Async && cell.genericClock &&
+      !isFenced(cell, row, memory)) {
     fault.kind = AccessFault::Unfenced;
     return fault;
   }
@@ -81,8 +82,8 @@ static bool sameHistory(const Cell &a, const Cell &b) {
 template <typename Update>
 std::optional<AccessFault> ShadowRules::apply(llvm::MutableArrayRef<Cell> cells,
                                               llvm::ArrayRef<uint32_t> row,
-                                              AccessKind kind, Proxy proxy,
-                                              Update update) {
+                                              AccessKind kind, Memory memory,
+                                              Proxy proxy, Update update) {
   std::optional<AccessFault> fault;
   // The bytes of one access nearly always share their history.
   Cell before, after;
@@ -94,7 +95,7 @@ std::optional<AccessFault> ShadowRules::apply(llvm::MutableArrayRef<Cell> cells,
     }
     before = cell;
     if (!fault)
-      if ((fault = check(cell, row, kind, proxy)))
+      if ((fault = check(cell, row, kind, memory, proxy)))
         fault->byte = index;
     if (cell.epoch != epoch) {
       cell.epoch = epoch;
@@ -110,10 +111,11 @@ std::optional<AccessFault> ShadowRules::apply(llvm::MutableArrayRef<Cell> cells,
 
 std::optional<AccessFault>
 ShadowRules::access(llvm::MutableArrayRef<Cell> cells, unsigned thread,
-                    AccessKind kind, uint32_t site) {
+                    AccessKind kind, uint32_t site, Memory memory,
+                    Proxy proxy) {
   auto row = clocks.row(thread);
   uint32_t now = clocks.now(thread);
-  return apply(cells, row, kind, Proxy::Generic, [&](Cell &cell) {
+  return apply(cells, row, kind, memory, proxy, [&](Cell &cell) {
     if (isRead(kind)) {
       cell.readers =
           reads.add(cell.readers, thread, now, site, row, isAtomic(kind));
@@ -127,7 +129,7 @@ ShadowRules::access(llvm::MutableArrayRef<Cell> cells, unsigned thread,
       return;
     cell.writer = thread;
     cell.writeClock = now;
-    cell.genericClock = now;
+    cell.genericClock = proxy == Proxy::Generic ? now : 0;
     cell.writeSite = site;
     cell.readers = 0;
     cell.flags &= ~(Cell::Pending | Cell::AtomicWrite);
@@ -140,17 +142,18 @@ ShadowRules::readAsync(llvm::MutableArrayRef<Cell> cells,
                        llvm::ArrayRef<uint32_t> row, unsigned agent,
                        uint32_t site) {
   uint32_t now = clocks.now(agent);
-  return apply(cells, row, AccessKind::Read, Proxy::Async, [&](Cell &cell) {
-    cell.readers = reads.add(cell.readers, agent, now, site, row);
-  });
+  return apply(cells, row, AccessKind::Read, Memory::Shared, Proxy::Async,
+               [&](Cell &cell) {
+                 cell.readers = reads.add(cell.readers, agent, now, site, row);
+               });
 }
 
 std::optional<AccessFault>
 ShadowRules::beginCopy(llvm::MutableArrayRef<Cell> cells, unsigned thread,
                        uint32_t site, Proxy proxy) {
   uint32_t now = clocks.now(thread);
-  return apply(cells, clocks.row(thread), AccessKind::Write, proxy,
-               [&](Cell &cell) {
+  return apply(cells, clocks.row(thread), AccessKind::Write, Memory::Shared,
+               proxy, [&](Cell &cell) {
                  cell.writer = thread;
                  cell.writeClock = now;
                  cell.genericClock = 0;

@@ -81,35 +81,38 @@ struct AccessFault {
   bool otherIsWrite = false;
 };
 
-/// The way that an asynchronous write takes to memory: cp.async's is that of
-/// loads and stores, bulk copies have their own.
-enum class Proxy : uint8_t { Generic, Async };
+/// Memory that a proxy fence is of.
+enum class Memory : uint8_t { Shared, Global };
 
 /// The rules that accesses of one cluster obey.
 class ShadowRules {
 public:
   ShadowRules(Clocks &clocks) : clocks(clocks) {}
 
-  /// Records an access of `cells` by `thread`. At most one fault is told.
+  /// Records an access of `cells` of `memory` by `thread`. At most one fault is
+  /// told.
   std::optional<AccessFault> access(llvm::MutableArrayRef<Cell> cells,
                                     unsigned thread, AccessKind kind,
-                                    uint32_t site);
-  /// Records a read through the async proxy by `agent`, asked for by someone
-  /// who has seen `row`.
+                                    uint32_t site, Memory memory,
+                                    Proxy proxy = Proxy::Generic);
+  /// Records a read of shared memory through the async proxy by `agent`, asked
+  /// for by someone who has seen `row`.
   std::optional<AccessFault> readAsync(llvm::MutableArrayRef<Cell> cells,
                                        llvm::ArrayRef<uint32_t> row,
                                        unsigned agent, uint32_t site);
-  /// Records that `thread` asked for an asynchronous write of `cells`.
+  /// Records that `thread` asked for an asynchronous write of shared `cells`.
   std::optional<AccessFault> beginCopy(llvm::MutableArrayRef<Cell> cells,
                                        unsigned thread, uint32_t site,
                                        Proxy proxy);
   /// Records that the write has come, as one of `who`, thread or agent.
   void endCopy(llvm::MutableArrayRef<Cell> cells, unsigned who, uint32_t site,
                Proxy proxy);
-  /// fence.proxy.async by `thread`: the async proxy sees what it wrote, once it
-  /// is asked by someone ordered after this.
-  void fenceProxy(unsigned thread) {
-    fences[thread].push_back(clocks.tick(thread));
+  /// fence.proxy.async by `thread`: the async proxy sees what it wrote to that
+  /// memory, once it is asked by someone ordered after this.
+  void fenceProxy(unsigned thread, llvm::ArrayRef<Memory> memories) {
+    uint32_t now = clocks.tick(thread);
+    for (Memory memory : memories)
+      fences[unsigned(memory)][thread].push_back(now);
   }
   /// Says that every access so far is ordered before every later one.
   void advanceEpoch() {
@@ -119,26 +122,29 @@ public:
   void reset(unsigned threads) {
     epoch = 1;
     reads.clear();
-    fences.assign(threads, {});
+    for (auto &perThread : fences)
+      perThread.assign(threads, {});
   }
 
 private:
   std::optional<AccessFault> check(const Cell &cell,
                                    llvm::ArrayRef<uint32_t> row,
-                                   AccessKind kind, Proxy proxy) const;
-  bool isFenced(const Cell &cell, llvm::ArrayRef<uint32_t> row) const;
+                                   AccessKind kind, Memory memory,
+                                   Proxy proxy) const;
+  bool isFenced(const Cell &cell, llvm::ArrayRef<uint32_t> row,
+                Memory memory) const;
   /// Applies `update` to each cell after `check`; cells with the same history
   /// get the same.
   template <typename Update>
-  std::optional<AccessFault> apply(llvm::MutableArrayRef<Cell> cells,
-                                   llvm::ArrayRef<uint32_t> row,
-                                   AccessKind kind, Proxy proxy, Update update);
+  std::optional<AccessFault>
+  apply(llvm::MutableArrayRef<Cell> cells, llvm::ArrayRef<uint32_t> row,
+        AccessKind kind, Memory memory, Proxy proxy, Update update);
 
   Clocks &clocks;
   ReadSets reads;
   uint32_t epoch = 1;
-  /// Of each thread, when it fenced, in order.
-  std::vector<llvm::SmallVector<uint32_t, 0>> fences;
+  /// By memory and thread, when it fenced, in order.
+  std::array<std::vector<llvm::SmallVector<uint32_t, 0>>, 2> fences;
 };
 
 } // namespace quantmlir::emulator

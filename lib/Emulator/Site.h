@@ -35,6 +35,10 @@ inline bool isAtomic(AccessKind kind) {
          kind == AccessKind::AtomicWrite;
 }
 
+/// The way that an access takes to memory. cp.async's is that of loads and
+/// stores; bulk copies and wgmma have their own.
+enum class Proxy : uint8_t { Generic, Async };
+
 /// An access or an instruction: what one rewritten op does, and whose it is.
 struct Site {
   uint32_t id;

@@ -156,7 +156,9 @@ void Cluster::completeClusterBarrier() {
   barrier.waiting.clear();
 }
 
-void Thread::fenceProxy() { cluster->rules.fenceProxy(indexInCluster); }
+void Thread::fenceProxy(llvm::ArrayRef<Memory> memories) {
+  cluster->rules.fenceProxy(indexInCluster, memories);
+}
 
 //===----------------------------------------------------------------------===//
 // Warp-wide instructions

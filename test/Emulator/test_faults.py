@@ -62,6 +62,7 @@ PROMISES = {
     "source of a bulk store overwritten": ("tensor-copy", "race", "asynchronous copy"),
     "no proxy fence before a bulk store": ("tensor-copy", "missing-proxy-fence", "asynchronous read"),
     "no proxy fence before a bulk load": ("tensor-copy", "missing-proxy-fence", "asynchronous write"),
+    "no proxy fence for global memory": ("tensor-copy", "missing-proxy-fence", "of buffer"),
     "block ends while others use its memory": ("cluster", "race", "from ending"),
     "relaxed cluster barrier": ("cluster", "race", "read of 4 bytes"),
     "cluster barrier not reached by all": ("cluster", "divergence", "is not reached"),

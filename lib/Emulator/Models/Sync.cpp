@@ -85,18 +85,27 @@ static llvm::FailureOr<Semantics> describeNanosleep(NVVM::NanosleepOp op) {
       [](Thread &thread, ValueBytes, ValueBytes) { thread.poll(); });
 }
 
-/// What the thread wrote to shared memory becomes visible to asynchronous
-/// copies and multiplications.
+/// What the thread wrote to that memory becomes visible to asynchronous copies
+/// and multiplications.
 static llvm::FailureOr<Semantics> describeFenceProxy(NVVM::FenceProxyOp op) {
+  SmallVector<Memory, 2> memories;
   switch (op.getKind()) {
   case NVVM::ProxyKind::async:
+    memories = {Memory::Shared, Memory::Global};
+    break;
   case NVVM::ProxyKind::async_shared:
-    return perThread(
-        [](Thread &thread, ValueBytes, ValueBytes) { thread.fenceProxy(); });
+    memories = {Memory::Shared};
+    break;
+  case NVVM::ProxyKind::async_global:
+    memories = {Memory::Global};
+    break;
   default:
-    return op.emitOpError("of this kind is not known to the emulator; async "
-                          "and async.shared are");
+    return op.emitOpError("of this kind is not known to the emulator; those of "
+                          "async are");
   }
+  return perThread([memories](Thread &thread, ValueBytes, ValueBytes) {
+    thread.fenceProxy(memories);
+  });
 }
 
 //===----------------------------------------------------------------------===//

@@ -539,3 +539,79 @@ gpu.module @kernels {
     llvm.return
   }
 }
+
+// -----
+
+// The tensor was written by the kernel itself, and a fence shows it to the copy.
+
+gpu.module @kernels {
+  llvm.mlir.global internal @tile() {addr_space = 3 : i32, alignment = 1024 : i64} : !llvm.array<2048 x i8>
+  llvm.mlir.global internal @full() {addr_space = 3 : i32, alignment = 8 : i64} : !llvm.array<1 x i64>
+  llvm.func @correct_global(%tensor: !llvm.ptr<1>, %map: !llvm.ptr {llvm.byval = !llvm.array<128 x i8>, llvm.align = 64 : i64, nvvm.grid_constant}) attributes {gpu.kernel, nvvm.kernel, emulate.launch = {
+      block = array<i64: 32>, arguments = ["inout i8 16x128", "tensor_map 0 i8 16x128 8x128 128"]}} {
+    %zero = llvm.mlir.constant(0 : i32) : i32
+    %one = llvm.mlir.constant(1 : i32) : i32
+    %bytes = llvm.mlir.constant(1024 : i32) : i32
+    %tid = nvvm.read.ptx.sreg.tid.x : i32
+    %tile = llvm.mlir.addressof @tile : !llvm.ptr<3>
+    %full = llvm.mlir.addressof @full : !llvm.ptr<3>
+    %slot = llvm.getelementptr %tile[%tid] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, !llvm.array<32 x i8>
+    %words = llvm.mlir.zero : vector<4xi32>
+    %leader = llvm.icmp "eq" %tid, %zero : i32
+    %row = llvm.getelementptr %tensor[%tid] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, !llvm.array<32 x i8>
+    llvm.store %words, %row : vector<4xi32>, !llvm.ptr<1>
+    nvvm.fence.proxy {kind = #nvvm.proxy_kind<async.global>}
+    nvvm.barrier0
+    llvm.cond_br %leader, ^init, ^start
+  ^init:
+    nvvm.mbarrier.init %full, %one : !llvm.ptr<3>, i32
+    nvvm.fence.mbarrier.init
+    nvvm.mbarrier.arrive.expect_tx %full, %bytes : !llvm.ptr<3>, i32
+    nvvm.cp.async.bulk.tensor.shared.cluster.global %tile, %map, %full, box[%zero, %zero] {isCTAOnly = true} : !llvm.ptr<3>, !llvm.ptr
+    llvm.br ^start
+  ^start:
+    nvvm.barrier0
+    %done = nvvm.mbarrier.try_wait %full, %zero : !llvm.ptr<3>, i32 -> i1
+    %x = llvm.load %slot : !llvm.ptr<3> -> vector<4xi32>
+    llvm.return
+  }
+}
+
+// -----
+
+// A fence for the wrong memory.
+
+gpu.module @kernels {
+  llvm.mlir.global internal @tile() {addr_space = 3 : i32, alignment = 1024 : i64} : !llvm.array<2048 x i8>
+  llvm.mlir.global internal @full() {addr_space = 3 : i32, alignment = 8 : i64} : !llvm.array<1 x i64>
+  llvm.func @faulty_global(%tensor: !llvm.ptr<1>, %map: !llvm.ptr {llvm.byval = !llvm.array<128 x i8>, llvm.align = 64 : i64, nvvm.grid_constant}) attributes {gpu.kernel, nvvm.kernel, emulate.launch = {
+      block = array<i64: 32>, arguments = ["inout i8 16x128", "tensor_map 0 i8 16x128 8x128 128"]}} {
+    %zero = llvm.mlir.constant(0 : i32) : i32
+    %one = llvm.mlir.constant(1 : i32) : i32
+    %bytes = llvm.mlir.constant(1024 : i32) : i32
+    %tid = nvvm.read.ptx.sreg.tid.x : i32
+    %tile = llvm.mlir.addressof @tile : !llvm.ptr<3>
+    %full = llvm.mlir.addressof @full : !llvm.ptr<3>
+    %slot = llvm.getelementptr %tile[%tid] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, !llvm.array<32 x i8>
+    %words = llvm.mlir.zero : vector<4xi32>
+    %leader = llvm.icmp "eq" %tid, %zero : i32
+    %row = llvm.getelementptr %tensor[%tid] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, !llvm.array<32 x i8>
+    // expected-note @below {{the write}}
+    llvm.store %words, %row : vector<4xi32>, !llvm.ptr<1>
+    nvvm.fence.proxy {kind = #nvvm.proxy_kind<async.shared>, space = #nvvm.shared_space<cta>}
+    nvvm.barrier0
+    llvm.cond_br %leader, ^init, ^start
+  ^init:
+    nvvm.mbarrier.init %full, %one : !llvm.ptr<3>, i32
+    nvvm.fence.mbarrier.init
+    nvvm.mbarrier.arrive.expect_tx %full, %bytes : !llvm.ptr<3>, i32
+    // expected-error @below {{[missing-proxy-fence] asynchronous read of 128 bytes: byte 0 of buffer 'arg0' was written by thread (0, 0, 0)}}
+    nvvm.cp.async.bulk.tensor.shared.cluster.global %tile, %map, %full, box[%zero, %zero] {isCTAOnly = true} : !llvm.ptr<3>, !llvm.ptr
+    llvm.br ^start
+  ^start:
+    nvvm.barrier0
+    %done = nvvm.mbarrier.try_wait %full, %zero : !llvm.ptr<3>, i32 -> i1
+    %x = llvm.load %slot : !llvm.ptr<3> -> vector<4xi32>
+    llvm.return
+  }
+}
