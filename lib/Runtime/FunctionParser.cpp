@@ -158,21 +158,18 @@ bool ManifestParser::parseBuffer(const Json &json, const Path &path,
               {"from", "alignment"}) ||
       !name(json["name"], Path(path, "name"), buffer.name))
     return false;
-  static constexpr std::pair<const char *, QuantmlirRtRole> roles[] = {
-      {"input", QUANTMLIR_RT_INPUT},
-      {"weight", QUANTMLIR_RT_WEIGHT},
-      {"prepared", QUANTMLIR_RT_PREPARED},
-      {"output", QUANTMLIR_RT_OUTPUT},
-      {"temporary", QUANTMLIR_RT_TEMPORARY}};
+  static constexpr QuantmlirRtRole roles[] = {
+      QUANTMLIR_RT_INPUT, QUANTMLIR_RT_WEIGHT, QUANTMLIR_RT_PREPARED,
+      QUANTMLIR_RT_OUTPUT, QUANTMLIR_RT_TEMPORARY};
   const auto *role =
-      std::find_if(std::begin(roles), std::end(roles), [&](const auto &entry) {
-        return json["role"] == entry.first;
+      std::find_if(std::begin(roles), std::end(roles), [&](auto candidate) {
+        return json["role"] == quantmlirRtRoleName(candidate);
       });
   if (role == std::end(roles))
     return fail(Path(path, "role"), "expected \"input\", \"weight\", "
                                     "\"prepared\", \"output\" or "
                                     "\"temporary\"");
-  buffer.role = role->second;
+  buffer.role = *role;
   bool isPrepared = buffer.role == QUANTMLIR_RT_PREPARED;
   if (isPrepared != json.contains("from"))
     return fail(path, isPrepared ? "a prepared buffer needs 'from'"

@@ -49,6 +49,22 @@ const char *quantmlirRtStatusName(QuantmlirRtStatus status) {
   return "unknown status";
 }
 
+const char *quantmlirRtRoleName(QuantmlirRtRole role) {
+  switch (role) {
+  case QUANTMLIR_RT_INPUT:
+    return "input";
+  case QUANTMLIR_RT_WEIGHT:
+    return "weight";
+  case QUANTMLIR_RT_PREPARED:
+    return "prepared";
+  case QUANTMLIR_RT_OUTPUT:
+    return "output";
+  case QUANTMLIR_RT_TEMPORARY:
+    return "temporary";
+  }
+  return "unknown role";
+}
+
 const char *quantmlirRtGetVersion(void) { return QUANTMLIR_RUNTIME_VERSION; }
 
 static Status nullArgument() { return invalidArgument("a null argument"); }

@@ -66,22 +66,6 @@ Artifact loadArtifact(const std::string &directory) {
   return result;
 }
 
-const char *roleName(QuantmlirRtRole role) {
-  switch (role) {
-  case QUANTMLIR_RT_INPUT:
-    return "input";
-  case QUANTMLIR_RT_WEIGHT:
-    return "weight";
-  case QUANTMLIR_RT_PREPARED:
-    return "prepared";
-  case QUANTMLIR_RT_OUTPUT:
-    return "output";
-  case QUANTMLIR_RT_TEMPORARY:
-    return "temporary";
-  }
-  return "unknown";
-}
-
 /// One buffer of a function as a dictionary.
 nb::dict describeBuffer(const Artifact &artifact, size_t function,
                         size_t buffer) {
@@ -93,7 +77,7 @@ nb::dict describeBuffer(const Artifact &artifact, size_t function,
                                           shape.data(), shape.size()));
   nb::dict result;
   result["name"] = info.name;
-  result["role"] = roleName(info.role);
+  result["role"] = quantmlirRtRoleName(info.role);
   result["element"] = info.element;
   result["shape"] = shape;
   result["prepared_from"] = info.preparedFrom;

@@ -9,22 +9,6 @@
 using namespace quantmlir;
 using namespace quantmlir::run;
 
-static const char *getRoleName(QuantmlirRtRole role) {
-  switch (role) {
-  case QUANTMLIR_RT_INPUT:
-    return "input";
-  case QUANTMLIR_RT_WEIGHT:
-    return "weight";
-  case QUANTMLIR_RT_PREPARED:
-    return "prepared";
-  case QUANTMLIR_RT_OUTPUT:
-    return "output";
-  case QUANTMLIR_RT_TEMPORARY:
-    return "temporary";
-  }
-  return "?";
-}
-
 static std::string printExtent(const uint32_t (&extent)[3]) {
   return std::to_string(extent[0]) + "x" + std::to_string(extent[1]) + "x" +
          std::to_string(extent[2]);
@@ -53,8 +37,8 @@ static llvm::Error listBuffers(const QuantmlirRtArtifact *artifact,
     if (product >= 0)
       bytes = std::to_string(product);
     os << llvm::formatv("  {0,-10} {1,-24} {2,-24} {3,14} bytes\n",
-                        getRoleName(info.role), info.name, type + info.element,
-                        bytes);
+                        quantmlirRtRoleName(info.role), info.name,
+                        type + info.element, bytes);
   }
   return llvm::Error::success();
 }

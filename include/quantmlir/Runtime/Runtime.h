@@ -89,6 +89,9 @@ typedef enum QuantmlirRtRole {
   QUANTMLIR_RT_TEMPORARY = 4
 } QuantmlirRtRole;
 
+/// The manifest's word for a role, such as "input"; never NULL.
+QUANTMLIR_RT_EXPORT const char *quantmlirRtRoleName(QuantmlirRtRole role);
+
 /// Strings in the info structs live as long as the artifact.
 typedef struct QuantmlirRtFunctionInfo {
   const char *name;

@@ -162,3 +162,34 @@ func.func @f(%x: tensor<4x64xf32>, %f: tensor<4xf32>, %e: tensor<4x64xf32>) {
   }
   return
 }
+
+// -----
+
+#full = affine_map<(m, k) -> (m, k)>
+#row = affine_map<(m, k) -> (m)>
+func.func @f(%x: tensor<4x64xf32>, %f: tensor<4xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %f0 = linalg.fill ins(%zero : f32) outs(%f : tensor<4xf32>) -> tensor<4xf32>
+  %r = quant_tile.row_group columns 64 -> (tensor<4xf32>) {
+    // expected-error @below {{in a row group may add and drop dimensions of size 1 only}}
+    %y = tensor.expand_shape %x [[0], [1, 2]] output_shape [4, 8, 8] : tensor<4x64xf32> into tensor<4x8x8xf32>
+    %sum = linalg.generic {indexing_maps = [#full, #row], iterator_types = ["parallel", "reduction"]}
+        ins(%x : tensor<4x64xf32>) outs(%f0 : tensor<4xf32>) {
+    ^bb0(%v: f32, %acc: f32):
+      %s = arith.addf %v, %acc : f32
+      linalg.yield %s : f32
+    } -> tensor<4xf32>
+    quant_tile.yield %sum : tensor<4xf32>
+  }
+  return
+}
+
+// -----
+
+// expected-error @below {{a block has 1 to 32 warps, got 8 rows of 8}}
+module attributes {quant_tile.s = #quant_tile.row_schedule<chip = "sm_90a", warps = 8, rows = 8, vector = 8>} {}
+
+// -----
+
+// expected-error @below {{vector must be 1, 2, 4, 8 or 16 elements, got 3}}
+module attributes {quant_tile.s = #quant_tile.row_schedule<chip = "sm_90a", warps = 1, rows = 1, vector = 3>} {}
