@@ -9,7 +9,7 @@ from conformance import cases_matrix, cases_wgmma, recorded, sums
 FLOATS = {
     case.name: case
     for case in (*cases_matrix.cases(), *cases_wgmma.cases())
-    if re.match(r"mma\..*\.(f16|bf16|tf32)$|wgmma\..*\.(f16|bf16|e4m3|e5m2)\.", case.name)
+    if re.match(r"mma\..*\.(f16|bf16|tf32|e4m3|e5m2)$|wgmma\..*\.(f16|bf16|e4m3|e5m2)\.", case.name)
 }
 
 

@@ -2,6 +2,7 @@
 
 #include "TensorCoreSum.h"
 #include "llvm/ADT/APFloat.h"
+#include "llvm/ADT/bit.h"
 #include "llvm/Support/ErrorHandling.h"
 #include <algorithm>
 #include <cmath>
@@ -118,6 +119,27 @@ struct Fragments {
 };
 } // namespace
 
+/// The sum of one element of a mma.sync of 8-bit floats. sm_90 has no such
+/// instruction: it becomes two of f16, first of the lower two elements of each
+/// register, then of the upper two, and an addition of the accumulator.
+static uint32_t addEightBit(const float *a, const float *b, unsigned k,
+                            uint32_t c) {
+  TensorCoreSum sum(MatrixElement::F16, MatrixElement::F16);
+  uint32_t bits = 0;
+  for (unsigned half = 0; half < 4; half += 2) {
+    float as[32], bs[32];
+    unsigned count = 0;
+    for (unsigned i = half; i < k; i += 4)
+      for (unsigned j = i; j < i + 2; ++j, ++count) {
+        as[count] = a[j];
+        bs[count] = b[j];
+      }
+    bits = sum.addFloat(as, bs, count, bits);
+  }
+  float result = llvm::bit_cast<float>(bits) + llvm::bit_cast<float>(c);
+  return std::isnan(result) ? 0x7fffffff : llvm::bit_cast<uint32_t>(result);
+}
+
 void quantmlir::emulator::executeMma(WarpLanes &warp, const MmaForm &form,
                                      unsigned aCount, unsigned bCount,
                                      unsigned cCount) {
@@ -169,7 +191,10 @@ void quantmlir::emulator::executeMma(WarpLanes &warp, const MmaForm &form,
       } else {
         uint32_t c;
         std::memcpy(&c, accumulators + 4 * element, 4);
-        lane.results.set(0, sum->addFloat(a[row], b[column], form.k, c),
+        lane.results.set(0,
+                         getBitWidth(form.a) == 8
+                             ? addEightBit(a[row], b[column], form.k, c)
+                             : sum->addFloat(a[row], b[column], form.k, c),
                          element);
       }
     }

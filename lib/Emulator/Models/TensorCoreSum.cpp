@@ -1,5 +1,4 @@
-//===- TensorCoreSum.cpp - How tensor cores add up products
-//-----------------===//
+//===- TensorCoreSum.cpp - How tensor cores add up products ---------------===//
 
 #include "TensorCoreSum.h"
 #include "llvm/ADT/APFloat.h"

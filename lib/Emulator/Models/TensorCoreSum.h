@@ -1,5 +1,4 @@
-//===- TensorCoreSum.h - How tensor cores add up products
-//-------------------===//
+//===- TensorCoreSum.h - How tensor cores add up products -----------------===//
 //
 // NVIDIA documents the order and the rounding of float mma and wgmma as
 // unspecified. These are the rules that results recorded on sm_90 follow, bit

@@ -91,7 +91,7 @@ def stmatrix(count, layout):
 
 # mma.sync --------------------------------------------------------------------
 
-WIDTH = {"f16": 16, "bf16": 16, "tf32": 32, "s8": 8, "u8": 8, "s4": 4, "u4": 4}
+WIDTH = {"f16": 16, "bf16": 16, "tf32": 32, "s8": 8, "u8": 8, "s4": 4, "u4": 4, "e4m3": 8, "e5m2": 8}
 
 
 def mma_body(m, k, a, b, acc, saturate=False):
@@ -111,16 +111,21 @@ def mma_body(m, k, a, b, acc, saturate=False):
     struct = f"!llvm.struct<({', '.join([c_type] * c_regs)})>"
     names = [f"%v{i}" for i in range(first)]
     cs = [f"%c{i}" for i in range(c_regs)]
-    attributes = ["layoutA = #nvvm.mma_layout<row>", "layoutB = #nvvm.mma_layout<col>"]
-    if a != "f16":
-        attributes.append(f"multiplicandAPtxType = #nvvm.mma_type<{a}>")
-        attributes.append(f"multiplicandBPtxType = #nvvm.mma_type<{b}>")
-    if acc == "s32":
-        over = "satfinite" if saturate else "wrapped"
-        attributes.append(f"intOverflowBehavior = #nvvm.mma_int_overflow<{over}>")
-    attributes.append(f"shape = #nvvm.shape<m = {m}, n = 8, k = {k}>")
-    lines.append(f"%d = nvvm.mma.sync A[{', '.join(names[:a_regs])}] B[{', '.join(names[a_regs:])}] "
-                 f"C[{', '.join(cs)}] {{{', '.join(attributes)}}} : ({in_type}, {in_type}, {c_type}) -> {struct}")
+    if a in ("e4m3", "e5m2"):  # of which NVVM has no op
+        name = f"llvm.nvvm.mma.m{m}n8k{k}.row.col.f32.{a}.{b}.f32"
+        types = ", ".join([in_type] * first + [c_type] * c_regs)
+        lines.append(f'%d = llvm.call_intrinsic "{name}"({", ".join(names + cs)}) : ({types}) -> {struct}')
+    else:
+        attributes = ["layoutA = #nvvm.mma_layout<row>", "layoutB = #nvvm.mma_layout<col>"]
+        if a != "f16":
+            attributes.append(f"multiplicandAPtxType = #nvvm.mma_type<{a}>")
+            attributes.append(f"multiplicandBPtxType = #nvvm.mma_type<{b}>")
+        if acc == "s32":
+            over = "satfinite" if saturate else "wrapped"
+            attributes.append(f"intOverflowBehavior = #nvvm.mma_int_overflow<{over}>")
+        attributes.append(f"shape = #nvvm.shape<m = {m}, n = 8, k = {k}>")
+        lines.append(f"%d = nvvm.mma.sync A[{', '.join(names[:a_regs])}] B[{', '.join(names[a_regs:])}] "
+                     f"C[{', '.join(cs)}] {{{', '.join(attributes)}}} : ({in_type}, {in_type}, {c_type}) -> {struct}")
     for i in range(c_regs):
         lines.append(f"%d{i} = llvm.extractvalue %d[{i}] : {struct}")
         lines.append(f"%r{i} = llvm.bitcast %d{i} : {c_type} to i32" if c_type != "i32"
@@ -189,6 +194,8 @@ def cases():
             result.append(mma_float(16, k, type, type, "f32"))
     result += [mma_float(16, k, "f16", "f16", "f16") for k in (8, 16)]
     result += [mma_float(16, k, "tf32", "tf32", "f32") for k in (4, 8)]
+    for a in ("e4m3", "e5m2"):
+        result += [mma_float(16, 32, a, b, "f32") for b in ("e4m3", "e5m2")]
     for a, b in (("s8", "s8"), ("u8", "u8"), ("s8", "u8"), ("u8", "s8")):
         result += [mma_integer(16, 32, a, b), mma_integer(16, 16, a, b)]
     result += [mma_integer(16, 32, "s8", "s8", True), mma_integer(16, 32, "u8", "u8", True),

@@ -116,7 +116,7 @@ def redux():
 
 def registers():
     names = [f"{r}.{d}" for r in ("tid", "ntid", "ctaid", "nctaid") for d in "xyz"]
-    names += ["laneid", "warpsize", "lanemask.eq", "lanemask.lt"]
+    names += ["laneid", "warpsize", "lanemask.eq", "lanemask.lt", "lanemask.le", "lanemask.gt", "lanemask.ge"]
     body = "\n".join(f"    %r{i} = nvvm.read.ptx.sreg.{n} : i32" for i, n in enumerate(names))
     # The thread's number in the grid, x fastest.
     lines = body.split("\n") + [

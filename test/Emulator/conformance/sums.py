@@ -106,6 +106,19 @@ def add(a, b, c, a_type, b_type, rules):
     return total.astype(c.dtype)
 
 
+def add_eight_bit(a, b, c, a_type, b_type):
+    """mma.sync of 8-bit floats: two sums of f16 products, then the accumulator."""
+    half = lambda bits, type: values(bits, type).astype(np.float16).view(np.uint16)
+    a, b = half(a, a_type), half(b, b_type)
+    k = np.arange(a.shape[-1])
+    total = np.zeros_like(c)
+    for part in (k % 4 < 2, k % 4 >= 2):
+        total = add(a[..., part], b[..., part], total, "f16", "f16", Rules())
+    with np.errstate(all="ignore"):
+        total = total.view(np.float32) + c.view(np.float32)
+    return np.where(np.isnan(total), np.uint32(0x7FFFFFFF), total.view(np.uint32))
+
+
 # Operands of the cases as matrices --------------------------------------------
 
 LANE = np.arange(32)
@@ -114,7 +127,7 @@ GROUP, MEMBER = LANE // 4, LANE % 4
 
 def mma_operands(case, recorded):
     """a, b, c, recorded d, type of a mma.sync case, as matrices of each warp."""
-    k, acc, kind = re.match(r"mma\.m16n8k(\d+)\.(\w+)\.(\w+)$", case.name).groups()
+    k, acc, kind, other = re.match(r"mma\.m16n8k(\d+)\.(\w+)\.(\w+?)(?:\.(\w+))?$", case.name).groups()
     k, width = int(k), cases_matrix.WIDTH[kind]
     per, dtype = 32 // width, UNSIGNED[width // 8]
     half = acc == "f16"
@@ -138,7 +151,7 @@ def mma_operands(case, recorded):
             out[:, GROUP + i // 2 * 8, 2 * MEMBER + i % 2] = each[i // 2, ..., i % 2] if half else each[i, ..., 0]
         return out
 
-    return a, b, accumulators(table[3 * b_regs :]), accumulators(recorded.reshape(c_regs, -1)), kind, kind
+    return a, b, accumulators(table[3 * b_regs :]), accumulators(recorded.reshape(c_regs, -1)), kind, other or kind
 
 
 def image_rows(image, rows, descriptor):
@@ -196,6 +209,8 @@ def mismatches(case, recorded, **changes):
     """How many of a case's recorded sums are not those of the rules."""
     if case.name.startswith("mma"):
         a, b, c, d, a_type, b_type = mma_operands(case, recorded)
+        if a.dtype == np.uint8:
+            return int((add_eight_bit(a, b, c, a_type, b_type) != d).sum())
         a, b = a[None], b[None]
     else:
         a, b, c, d, a_type, b_type = wgmma_operands(case, recorded)
