@@ -109,6 +109,11 @@ llvm::Expected<Report> GlobalMemory::read(void *to, uint64_t address,
   return report;
 }
 
+void GlobalMemory::synchronize() {
+  for (const std::unique_ptr<Buffer> &buffer : buffers)
+    buffer->startLaunch(/*dependent=*/false);
+}
+
 Report GlobalMemory::checkOutputs(mlir::Location location) const {
   Report report;
   for (const auto &buffer : buffers)

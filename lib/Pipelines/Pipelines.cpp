@@ -72,6 +72,7 @@ void quantmlir::buildSchedulePipeline(OpPassManager &pm,
   pm.addPass(quant_tensor::createQuantTensorLowerEncodings());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  pm.addPass(quant_tensor::createQuantTensorForwardWeights());
   OpPassManager &func = pm.nest<func::FuncOp>();
   func.addPass(createConvertElementwiseToLinalgPass());
   func.addPass(quant_tile::createQuantTileFillConstants());

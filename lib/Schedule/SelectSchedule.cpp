@@ -55,6 +55,8 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
     }
     // Every error is worth telling, so one does not stop the walk.
     bool ok = true;
+    getOperation()->walk(
+        [&](Operation *op) { ok &= succeeded(checkParameters(op)); });
     int64_t open = 0, found = 0;
     getOperation()->walk([&](ScaledMatmulOp op) {
       if (isScheduled(op)) {
@@ -139,6 +141,24 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
       op->setAttr(
           ScheduleAttr::getListAttrName(),
           ArrayAttr::get(op.getContext(), SmallVector<Attribute>(schedules)));
+  }
+
+  /// Parameters that kernels choose. Histograms and their divergences take
+  /// loops over a whole block of data: a matter of calibration, on the host.
+  LogicalResult checkParameters(Operation *op) {
+    std::optional<quant_tensor::ParamMethod> method;
+    if (auto choose = dyn_cast<quant_tensor::ChooseParamsOp>(op))
+      method = choose.getMethod();
+    else if (auto quantize = dyn_cast<quant_tensor::QuantizeOp>(op))
+      method = quantize.getMethod();
+    else if (auto requantize = dyn_cast<quant_tensor::RequantizeOp>(op))
+      method = requantize.getMethod();
+    if (method != quant_tensor::ParamMethod::KL || allowPlain)
+      return success();
+    return op->emitOpError()
+           << "chooses parameters by 'kl', for which there is no kernel: "
+              "choose "
+              "them in advance, or by absmax, minmax, percentile or mse";
   }
 
   static bool isScheduled(ScaledMatmulOp op) {

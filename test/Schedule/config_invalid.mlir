@@ -104,3 +104,14 @@ func.func @f(%x: tensor<4x64xi8>, %w: tensor<7x64xi8>, %init: tensor<4x7xi32>) -
   } -> tensor<4x7xi32>
   return %y : tensor<4x7xi32>
 }
+
+// -----
+
+#token = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @f(%x: tensor<8x64xf32>) -> (tensor<8x1xf32>, tensor<8x64xf32, #token>) {
+  // expected-error @below {{'quant_tensor.choose_params' op chooses parameters by 'kl', for which there is no kernel}}
+  %s = quant_tensor.choose_params %x method(kl) encoding(#token) : tensor<8x64xf32> -> tensor<8x1xf32>
+  // expected-error @below {{'quant_tensor.quantize' op chooses parameters by 'kl', for which there is no kernel}}
+  %q = quant_tensor.quantize %x method(kl) : tensor<8x64xf32> -> tensor<8x64xf32, #token>
+  return %s, %q : tensor<8x1xf32>, tensor<8x64xf32, #token>
+}

@@ -91,6 +91,10 @@ llvm::Expected<Prepared> Session::prepare(size_t function) {
       return before.takeError();
     if (llvm::Error error = launch(*before))
       return std::move(error);
+    // A kernel with dependent launch reads weights before it waits for the
+    // kernels before it.
+    if (llvm::Error error = synchronize())
+      return std::move(error);
     auto shapes = getResultShapes(before->arguments);
     if (!shapes)
       return shapes.takeError();

@@ -48,6 +48,9 @@ public:
   llvm::Expected<Report> read(void *to, uint64_t address, uint64_t size,
                               mlir::Location location);
 
+  /// The host has waited for every launch: none overlaps one that follows.
+  void synchronize();
+
   /// One finding at `location` for each Output buffer with bytes that no
   /// launch has written.
   Report checkOutputs(mlir::Location location) const;

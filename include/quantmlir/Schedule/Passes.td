@@ -28,7 +28,8 @@ def SelectSchedule : Pass<"select-schedule"> {
     at that line; timings for other chips are passed over.
 
     Encoded weights that no kernel can read are an error at the op, or, with
-    `allow-plain`, scheduled `plain` with a remark.
+    `allow-plain`, scheduled `plain` with a remark. Parameters chosen by `kl`, for
+    which there is no kernel either, are an error without it.
 
     ```mlir
     %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x4096xbf16>, tensor<4096x4096xbf16, #w4g128>) ...

@@ -147,7 +147,8 @@ bool Device::launch(Function &function, const LaunchShape &shape,
   return tell(emulator.launch(function.name, shape, arguments));
 }
 
-bool Device::isClean() {
+bool Device::synchronize() {
   std::lock_guard<std::mutex> lock(mutex);
+  memory->synchronize();
   return clean;
 }

@@ -47,8 +47,8 @@ public:
 
   /// Runs a kernel to its end and prints its findings to standard error.
   bool launch(Function &function, const LaunchShape &shape, void **parameters);
-  /// Whether every launch and copy so far was clean.
-  bool isClean();
+  /// Ends every launch. Whether all of them, and all copies, were clean.
+  bool synchronize();
 
 private:
   Device();

@@ -275,7 +275,7 @@ CUresult cuStreamCreate(void **stream, unsigned) {
 }
 CUresult cuStreamDestroy_v2(void *) { return CUDA_SUCCESS; }
 CUresult cuStreamSynchronize(void *) {
-  return Device::get().isClean() ? CUDA_SUCCESS : CUDA_ERROR_LAUNCH_FAILED;
+  return Device::get().synchronize() ? CUDA_SUCCESS : CUDA_ERROR_LAUNCH_FAILED;
 }
 
 } // extern "C"

@@ -288,4 +288,32 @@ def QuantTensorApplyLayout : Pass<"quant-tensor-apply-layout"> {
   ];
 }
 
+def QuantTensorForwardWeights
+    : Pass<"quant-tensor-forward-weights", "::mlir::ModuleOp"> {
+  let summary = "take what a prepare function passes through from the user";
+  let description = [{
+    A result of `@f.prepare` that is one of its arguments, such as the scales of
+    a weight whose codes alone are repacked, would be copied once for nothing.
+    `@f` takes the weight itself instead, by its name, and the result goes away;
+    so does an argument of either function that it does not read and that the
+    other one takes, and a prepare function without results. Runs after
+    `quant-tensor-lower-encodings` and a canonicalization, which show what is
+    passed through.
+
+    ```mlir
+    func.func @f(%x: tensor<64xf32>, %c: tensor<32x64xf32> {quant_tensor.prepared = 0 : i64},
+                 %s: tensor<32xf32> {quant_tensor.prepared = 1 : i64}) -> tensor<32xf32>
+    func.func @f.prepare(%w: tensor<32x64xi8> {quant_tensor.name = "w"},
+                         %t: tensor<32xf32> {quant_tensor.name = "s"}) -> (tensor<32x64xf32>, tensor<32xf32>) {
+      %d = arith.sitofp %w : tensor<32x64xi8> to tensor<32x64xf32>
+      return %d, %t : tensor<32x64xf32>, tensor<32xf32>
+    }
+    // becomes
+    func.func @f(%x: tensor<64xf32>, %c: tensor<32x64xf32> {quant_tensor.prepared = 0 : i64},
+                 %s: tensor<32xf32> {quant_tensor.name = "s"}) -> tensor<32xf32>
+    func.func @f.prepare(%w: tensor<32x64xi8> {quant_tensor.name = "w"}) -> tensor<32x64xf32> {...}
+    ```
+  }];
+}
+
 #endif // QUANTMLIR_QUANTTENSOR_PASSES_TD
