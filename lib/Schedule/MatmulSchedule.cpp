@@ -111,6 +111,54 @@ int64_t getSharedMemory(const Contraction &c, ScheduleAttr schedule) {
   return family ? family->getSharedMemory(c, schedule) : 0;
 }
 
+ContractAttr getContract(const Contraction &c, const Chip &chip,
+                         ScheduleAttr schedule) {
+  if (ContractAttr stated = schedule.getContract())
+    return stated;
+  MLIRContext *context = schedule.getContext();
+  ContractAttr exact = ContractAttr::get(context, 0.0, 0.0, 0.0);
+  const Family *family = lookupFamily(schedule.getFamily());
+  if (!family)
+    return exact;
+  ContractAttr own = family->choose(c, chip, /*maxM=*/0).getContract();
+  return own ? own : exact;
+}
+
+/// Why kernels cannot keep the error bound that `schedule` states.
+static std::string whyNotContract(const Contraction &c, const Chip &chip,
+                                  ScheduleAttr schedule) {
+  ContractAttr stated = schedule.getContract();
+  if (!stated)
+    return "";
+  ContractAttr own = getContract(
+      c, chip, lookupFamily(schedule.getFamily())->choose(c, chip, 0));
+  struct Part {
+    StringRef name;
+    double stated, own;
+  };
+  for (Part part :
+       {Part{"u_acc", stated.getUAcc(), own.getUAcc()},
+        {"u_decode", stated.getUDecode(), own.getUDecode()},
+        {"offset", std::abs(stated.getOffset()), std::abs(own.getOffset())}})
+    if (part.stated < part.own)
+      return llvm::formatv(
+          "contract promises {0} = {1}, but {2} keeps {3}", part.name,
+          part.stated, stringifyKernelFamily(schedule.getFamily()), part.own);
+  return "";
+}
+
+std::string whyNotRegisters(int64_t registers, int64_t threads) {
+  // An SM has 64 Ki registers, dealt out by eights; a thread can name 255. What
+  // a kernel takes is estimated, so the estimate must leave some room.
+  constexpr int64_t kRegisters = 64 * 1024, kMost = 255, kRoom = 16;
+  int64_t most = std::min(kRegisters / threads / 8 * 8, kMost);
+  if (registers <= most - kRoom)
+    return "";
+  return llvm::formatv("schedule needs about {0} registers in each of {1} "
+                       "threads, which have {2}",
+                       registers, threads, most);
+}
+
 std::string whyNotSchedule(const Contraction &c, const Chip &chip,
                            ScheduleAttr schedule) {
   if (schedule.getChip().getValue() != chip.name)
@@ -124,6 +172,8 @@ std::string whyNotSchedule(const Contraction &c, const Chip &chip,
   if (std::string why = whyNotFamily(*family, c, chip); !why.empty())
     return llvm::formatv("{0} cannot compute this: {1}", name, why);
   if (std::string why = family->whyNotSchedule(c, chip, schedule); !why.empty())
+    return why;
+  if (std::string why = whyNotContract(c, chip, schedule); !why.empty())
     return why;
   int64_t copyBytes = schedule.getFamily() == KernelFamily::MmaSync
                           ? c.getTileCopyBytes()

@@ -3,6 +3,8 @@
 #include "quantmlir/Dialect/QuantTensor/IR/FragmentLayout.h"
 #include "quantmlir/Schedule/MatmulSchedule.h"
 
+#include <numeric>
+
 using namespace mlir;
 using namespace quantmlir::quant_tile;
 using quantmlir::quant_tensor::FragmentLayout;
@@ -13,6 +15,8 @@ namespace quantmlir::schedule {
 static constexpr int64_t kPanelBytes = 128;
 static constexpr int64_t kMaxWarps = 8;
 static constexpr int64_t kMaxStages = 4;
+/// The second extent of a grid, which counts tiles of activations.
+static constexpr uint64_t kMaxGridY = 65535;
 
 std::string whyNotMmaSync(const Contraction &c) {
   Type element = c.lhsElement;
@@ -71,17 +75,73 @@ static ContractAttr getContract(const Contraction &c) {
   return ContractAttr::get(context, std::ldexp(1.0, -23), decode, 0.0);
 }
 
+/// Registers that a thread takes, about. The numbers were fitted to what ptxas
+/// 13.0 needs for 520 kernels of nine kinds of operands: all that it gave more
+/// than 255 for are past them, or 40 bytes short.
+static int64_t estimateRegisters(const Contraction &c, ArrayRef<int64_t> tile,
+                                 ArrayRef<int64_t> warps, int64_t copy) {
+  int64_t rowTiles = tile[1] / warps[1] / 16;
+  int64_t columnTiles = tile[0] / warps[0] / 8;
+  int64_t warpK = tile[2] / warps[2];
+  int64_t accumulators = rowTiles * columnTiles * 4;
+  double registers = 80 + 1.125 * accumulators;
+  if (c.encoding) {
+    // Words of the stage that is multiplied, loaded one ahead.
+    registers += rowTiles * warpK / 32 * c.encoding.getStorageBits() / 2.0;
+    // Sums of a group beside those of all, and a scale for each row and group.
+    int64_t groups = 1, perGroup = 0;
+    if (!c.hasOneGroup()) {
+      registers += 0.75 * accumulators;
+      groups = warpK / std::gcd(c.getGroup(), warpK);
+      ++perGroup;
+    }
+    if (c.encoding.hasZeroPoint())
+      ++perGroup;
+    registers += 2.25 * rowTiles * 2 * groups * perGroup;
+  }
+  // Addresses of the copies of a stage; smaller ones are made in a loop.
+  if (copy >= 4) {
+    int64_t threads = 32 * warps[0] * warps[1] * warps[2];
+    registers += llvm::divideCeil(getStageBytes(c, tile) / copy, threads);
+  }
+  return std::ceil(registers);
+}
+
+static std::string whyNotMmaSyncRegisters(const Contraction &c,
+                                          ScheduleAttr schedule) {
+  return whyNotRegisters(estimateRegisters(c, schedule.getTile(),
+                                           schedule.getWarps(),
+                                           schedule.getCopy()),
+                         schedule.getThreads());
+}
+
+/// The schedule with tiles of `tileM` rows.
+static ScheduleAttr chooseMmaSync(const Contraction &c, const Chip &chip,
+                                  int64_t maxM, int64_t tileM);
+
 ScheduleAttr chooseMmaSync(const Contraction &c, const Chip &chip,
                            int64_t maxM) {
-  MLIRContext *context = c.lhsElement.getContext();
-  quant_tensor::LayoutAttr layout = c.getWeightLayout();
   int64_t bound = !ShapedType::isDynamic(c.m) ? c.m : maxM;
   // The smallest tile that holds all rows; 128 where there are many. Zero
   // points that are subtracted in f32 take the registers of half a tile.
-  ContractAttr contract = getContract(c);
-  int64_t tileM = contract.getUDecode() != 0.0 ? 64 : 128;
+  int64_t tileM = getContract(c).getUDecode() != 0.0 ? 64 : 128;
   while (bound && tileM > 8 && tileM / 2 >= bound)
     tileM /= 2;
+  // Or less, where registers do not hold the tile and its scales.
+  ScheduleAttr schedule = chooseMmaSync(c, chip, maxM, tileM);
+  while (tileM > 8 && !whyNotMmaSyncRegisters(c, schedule).empty()) {
+    tileM /= 2;
+    schedule = chooseMmaSync(c, chip, maxM, tileM);
+  }
+  return schedule;
+}
+
+ScheduleAttr chooseMmaSync(const Contraction &c, const Chip &chip, int64_t maxM,
+                           int64_t tileM) {
+  MLIRContext *context = c.lhsElement.getContext();
+  quant_tensor::LayoutAttr layout = c.getWeightLayout();
+  int64_t bound = !ShapedType::isDynamic(c.m) ? c.m : maxM;
+  ContractAttr contract = getContract(c);
   // Narrower tiles of weights until every SM has a block.
   int64_t tileN = 128;
   int64_t rowBlocks = bound ? llvm::divideCeil(bound, tileM) : 1;
@@ -184,7 +244,11 @@ std::string whyNotMmaSyncSchedule(const Contraction &c, const Chip &,
     return llvm::formatv("tile k = {0} does not give each warp along k a "
                          "multiple of {1} columns ({2} bytes)",
                          schedule.getTileK(), panel, kPanelBytes);
-  return "";
+  if (!ShapedType::isDynamic(c.m) &&
+      llvm::divideCeil(c.m, schedule.getTileM()) > kMaxGridY)
+    return llvm::formatv("{0} rows in tiles of {1} are more than {2} blocks",
+                         c.m, schedule.getTileM(), kMaxGridY);
+  return whyNotMmaSyncRegisters(c, schedule);
 }
 
 } // namespace quantmlir::schedule

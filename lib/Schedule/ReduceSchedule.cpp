@@ -75,7 +75,22 @@ void enumerateReduce(const Contraction &c, const Chip &chip, int64_t maxM,
 
 std::string whyNotReduceSchedule(const Contraction &c, const Chip &,
                                  ScheduleAttr schedule) {
-  return whyNotWeights(c, schedule);
+  if (std::string why = whyNotWeights(c, schedule); !why.empty())
+    return why;
+  // The second extent of a grid counts tiles of weights.
+  constexpr uint64_t kMaxGridY = 65535;
+  if (llvm::divideCeil(c.n, schedule.getTileN()) > kMaxGridY)
+    return llvm::formatv("{0} rows of weights in tiles of {1} are more than "
+                         "{2} blocks",
+                         c.n, schedule.getTileN(), kMaxGridY);
+  // Words and activations of each tile in flight.
+  FragmentLayout layout(c.encoding.getStorageBits(),
+                        schedule.getWeights().getTile()[1]);
+  int64_t perTile = layout.getWordsPerLane() + layout.getSegments() *
+                                                   FragmentLayout::runColumns *
+                                                   c.getLhsBytes() / 4;
+  return whyNotRegisters(64 + schedule.getStages() * perTile,
+                         schedule.getThreads());
 }
 
 int64_t getReduceSharedMemory(const Contraction &, ScheduleAttr schedule) {

@@ -9,11 +9,15 @@ using quantmlir::quant_tensor::ScaledMatmulOp;
 std::string quantmlir::schedule::getSignature(ScaledMatmulOp op) {
   auto lhs = cast<RankedTensorType>(op.getLhs().getType());
   auto rhs = cast<RankedTensorType>(op.getRhs().getType());
-  int64_t m = 1;
-  for (int64_t extent : lhs.getShape().drop_back())
-    m = ShapedType::isDynamic(extent) || ShapedType::isDynamic(m)
-            ? ShapedType::kDynamic
-            : m * extent;
+  int64_t numBatchDims = op.getNumBatchDims();
+  auto product = [](ArrayRef<int64_t> extents) {
+    int64_t result = 1;
+    for (int64_t extent : extents)
+      result = ShapedType::isDynamic(extent) || ShapedType::isDynamic(result)
+                   ? ShapedType::kDynamic
+                   : result * extent;
+    return result;
+  };
   std::string text;
   llvm::raw_string_ostream os(text);
   auto extent = [&](StringRef name, int64_t value) {
@@ -24,9 +28,11 @@ std::string quantmlir::schedule::getSignature(ScaledMatmulOp op) {
       os << value;
     os << ' ';
   };
-  extent("m", m);
-  extent("n", rhs.getDimSize(0));
-  extent("k", rhs.getDimSize(1));
+  if (numBatchDims)
+    extent("batch", product(lhs.getShape().take_front(numBatchDims)));
+  extent("m", product(lhs.getShape().drop_front(numBatchDims).drop_back()));
+  extent("n", rhs.getDimSize(numBatchDims));
+  extent("k", rhs.getShape().back());
   os << "lhs=" << lhs.getElementType()
      << (op.getLhsUnsigned() ? " unsigned" : "");
   os << " rhs=" << rhs.getElementType()

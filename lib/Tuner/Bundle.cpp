@@ -113,6 +113,7 @@ static llvm::json::Object describe(const TunableOp &op, ArrayRef<Job> jobs) {
   }
   return llvm::json::Object{{"op", op.signature},
                             {"location", toText(op.location)},
+                            {"batch_dims", op.numBatchDims},
                             {"candidates", std::move(candidates)}};
 }
 

@@ -14,8 +14,11 @@ using namespace quantmlir::schedule;
 using quant_tensor::ScaledMatmulOp;
 using quant_tile::ScheduleAttr;
 
-/// The schedule that `text` says; an error at `location` where it says none.
-static ScheduleAttr parseSchedule(StringRef text, Location location) {
+/// The schedule that `text` says; a diagnostic of `severity` at `location`
+/// where it says none.
+static ScheduleAttr parseSchedule(StringRef text, Location location,
+                                  DiagnosticSeverity severity) {
+  DiagnosticEngine &engine = location.getContext()->getDiagEngine();
   std::string message;
   Attribute attribute;
   {
@@ -29,12 +32,14 @@ static ScheduleAttr parseSchedule(StringRef text, Location location) {
     attribute = parseAttribute(text, location.getContext());
   }
   if (!attribute) {
-    emitError(location) << "cannot be read as a schedule: " << message;
+    engine.emit(location, severity)
+        << "cannot be read as a schedule: " << message;
     return {};
   }
   auto schedule = dyn_cast<ScheduleAttr>(attribute);
   if (!schedule)
-    emitError(location) << "expected a #quant_tile.schedule, got " << attribute;
+    engine.emit(location, severity)
+        << "expected a #quant_tile.schedule, got " << attribute;
   return schedule;
 }
 
@@ -62,6 +67,9 @@ LogicalResult quantmlir::readCandidates(std::vector<TunableOp> &ops,
     contractions.push_back(*contraction);
     op.candidates.clear();
   }
+  DiagnosticSeverity severity = options.skipIllegal
+                                    ? DiagnosticSeverity::Warning
+                                    : DiagnosticSeverity::Error;
   SmallVector<StringRef> lines;
   (*file)->getBuffer().split(lines, '\n');
   for (auto [number, line] : llvm::enumerate(lines)) {
@@ -69,7 +77,9 @@ LogicalResult quantmlir::readCandidates(std::vector<TunableOp> &ops,
     if (text.empty())
       continue;
     auto location = FileLineColLoc::get(context, path, number + 1, 1);
-    ScheduleAttr schedule = parseSchedule(text, location);
+    ScheduleAttr schedule = parseSchedule(text, location, severity);
+    if (!schedule && options.skipIllegal)
+      continue;
     if (!schedule)
       return failure();
     SmallVector<std::string> reasons;
@@ -93,11 +103,13 @@ LogicalResult quantmlir::readCandidates(std::vector<TunableOp> &ops,
     }
     if (reasons.size() < ops.size())
       continue;
-    InFlightDiagnostic error = emitError(location);
-    error << "no op can obey this schedule: " << reasons.front();
+    InFlightDiagnostic refusal =
+        context->getDiagEngine().emit(location, severity);
+    refusal << "no op can obey this schedule: " << reasons.front();
     for (auto [op, why] : llvm::zip_equal(ops, reasons))
-      error.attachNote(op.location) << op.signature << ": " << why;
-    return error;
+      refusal.attachNote(op.location) << op.signature << ": " << why;
+    if (!options.skipIllegal)
+      return failure();
   }
   llvm::erase_if(ops,
                  [](const TunableOp &op) { return op.candidates.empty(); });

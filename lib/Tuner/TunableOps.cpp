@@ -62,9 +62,9 @@ static OwningOpRef<ModuleOp> isolate(ScaledMatmulOp op) {
           tensor::DimOp::create(builder, loc, func.getArgument(0), dim)
               .getResult());
     else
-      sizes.push_back(
-          tensor::DimOp::create(builder, loc, func.getArgument(1), 0)
-              .getResult());
+      sizes.push_back(tensor::DimOp::create(builder, loc, func.getArgument(1),
+                                            op.getNumBatchDims())
+                          .getResult());
   }
   Value init =
       tensor::EmptyOp::create(builder, loc, sizes, out.getElementType());
@@ -155,16 +155,24 @@ quantmlir::findTunableOps(ModuleOp module, const TuneOptions &options) {
     if (failed(contraction))
       return WalkResult::interrupt();
     if (llvm::all_of(getFamilies(), [&](const Family &family) {
-          return !family.whyNot(*contraction, *chip).empty();
+          return !whyNotFamily(family, *contraction, *chip).empty();
         })) {
       InFlightDiagnostic warning = op.emitWarning();
       warning << "is not tuned: it has no kernel";
       for (const Family &family : getFamilies())
-        warning.attachNote() << quant_tile::stringifyKernelFamily(family.kind)
-                             << ": " << family.whyNot(*contraction, *chip);
+        warning.attachNote()
+            << quant_tile::stringifyKernelFamily(family.kind) << ": "
+            << whyNotFamily(family, *contraction, *chip);
       return WalkResult::advance();
     }
-    TunableOp tunable{signature, op.getLoc(), isolate(op), {}};
+    if (ShapedType::isDynamic(contraction->batch) ||
+        ShapedType::isDynamic(contraction->n) ||
+        ShapedType::isDynamic(contraction->k)) {
+      op.emitWarning() << "is not tuned: only its rows may be dynamic";
+      return WalkResult::advance();
+    }
+    TunableOp tunable{
+        signature, op.getLoc(), isolate(op), op.getNumBatchDims(), {}};
     FailureOr<SmallVector<ScheduleAttr>> chosen =
         choose(*tunable.module, chip->name);
     if (failed(chosen))

@@ -24,6 +24,8 @@
 // RUN: echo "// one" > %t/illegal
 // RUN: echo "#quant_tile.schedule<mma_sync, chip = \"sm_90a\", tile = [8, 16, 64], warps = [1, 1, 1], stages = 2>" >> %t/illegal
 // RUN: not quant-tune %s --schedules=%t/illegal --list 2>&1 | FileCheck %s --check-prefix=ILLEGAL
+// RUN: cat %t/bad %t/illegal %t/three > %t/mixed
+// RUN: quant-tune %s --schedules=%t/mixed --list --skip-illegal 2>&1 | FileCheck %s --check-prefix=SKIP
 // RUN: echo "func.func @f() { return }" | not quant-tune - --list 2>&1 | FileCheck %s --check-prefix=NOTHING
 // RUN: echo "func.func @f(" | not quant-tune - --list 2>&1 | FileCheck %s --check-prefix=SYNTAX
 
@@ -66,6 +68,9 @@
 // BAD: bad:1:1: error: cannot be read as a schedule: mma_sync needs tile = [m, n, k], got 0 extents
 // ILLEGAL: illegal:2:1: error: no op can obey this schedule: mma_sync reads encoded weights in fragment layout
 // ILLEGAL: quant-tune.mlir:{{.*}} note: m=? n=37 {{.*}}: mma_sync reads encoded weights in fragment layout
+// SKIP: mixed:1:1: warning: cannot be read as a schedule
+// SKIP: mixed:3:1: warning: no op can obey this schedule
+// SKIP: // 1 ops, 3 schedules in all
 // NOTHING: error: the module has no contraction to tune
 // SYNTAX: error: {{.*}}expected
 

@@ -97,7 +97,7 @@ TEST_F(Schedules, HoldWhatIsChosen) {
       for (const Family &family : getFamilies()) {
         if (!family.whyNot(c, chip).empty())
           continue;
-        for (int64_t maxM : {0, 1, 32, 64, 128}) {
+        for (int64_t maxM : {0, 16}) {
           ScheduleAttr chosen = family.choose(c, chip, maxM);
           EXPECT_EQ(whyNotSchedule(c, chip, chosen), "");
           EXPECT_TRUE(

@@ -38,6 +38,10 @@ cl::opt<std::string> schedules(
     "schedules",
     cl::desc("Time the schedules of this file, one a line, and no others"),
     cl::value_desc("file"), cl::cat(category));
+cl::opt<bool> skipIllegal(
+    "skip-illegal",
+    cl::desc("Warn of lines of --schedules that no op can obey, and go on"),
+    cl::cat(category));
 cl::opt<unsigned> limit("limit",
                         cl::desc("Most schedules of an op; all by default"),
                         cl::value_desc("n"), cl::cat(category));
@@ -109,6 +113,7 @@ int main(int argc, char **argv) {
     return applyPassManagerCLOptions(pm);
   };
   options.limit = limit;
+  options.skipIllegal = skipIllegal;
   options.jobs = jobs;
   if (!rows.empty()) {
     options.rows.assign(rows.begin(), rows.end());

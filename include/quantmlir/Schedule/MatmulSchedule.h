@@ -103,6 +103,16 @@ int64_t getMmaStreamSharedMemory(const Contraction &contraction,
 int64_t getSharedMemory(const Contraction &contraction,
                         quant_tile::ScheduleAttr schedule);
 
+/// The error bound that kernels of `schedule` keep: what it says or, where it
+/// says nothing, what its family promises for `contraction`.
+quant_tile::ContractAttr getContract(const Contraction &contraction,
+                                     const Chip &chip,
+                                     quant_tile::ScheduleAttr schedule);
+
+/// Why a block of `threads` threads cannot have `registers` registers in each;
+/// empty where it can. Families that know how many their kernels take ask this.
+std::string whyNotRegisters(int64_t registers, int64_t threads);
+
 /// Why `schedule`, which may be handwritten, cannot be obeyed for `contraction`
 /// on `chip`; empty where it can.
 std::string whyNotSchedule(const Contraction &contraction, const Chip &chip,

@@ -24,6 +24,8 @@ struct TuneOptions {
   /// Most schedules to keep of an op, 0 for all: those that would be chosen
   /// without timings, then the rest evenly thinned.
   size_t limit = 0;
+  /// Make what is wrong with a line of readCandidates a warning, and go on.
+  bool skipIllegal = false;
   /// Threads that compile; 0 for one per core.
   unsigned jobs = 0;
 };
@@ -47,6 +49,8 @@ struct TunableOp {
   /// A program of that op alone: a function `op` of `lhs`, `rhs` and the
   /// epilogue's operands `arg0`, `arg1`, ..., with result `out`.
   mlir::OwningOpRef<mlir::ModuleOp> module;
+  /// Leading dimensions of its operands that are a batch.
+  int64_t numBatchDims;
   std::vector<TuneCandidate> candidates;
 };
 

@@ -28,6 +28,8 @@ struct MatmulProblem {
   /// weights never are.
   int64_t n, k;
   mlir::Type lhsElement, accumulator;
+  /// The error bound that the kernel declares.
+  quant_tile::ContractAttr contract;
 
   /// Columns that share a scale; `k` or more where all of a row do.
   int64_t getGroup() const;

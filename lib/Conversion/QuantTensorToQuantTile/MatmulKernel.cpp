@@ -90,6 +90,8 @@ static FailureOr<MatmulProblem> analyze(ScaledMatmulOp op) {
       failed(quantmlir::schedule::verifySchedule(*contraction, *chip, schedule,
                                                  emitError)))
     return failure();
+  problem.contract =
+      quantmlir::schedule::getContract(*contraction, *chip, schedule);
   return problem;
 }
 
@@ -201,7 +203,7 @@ FailureOr<KernelCall> quantmlir::buildMatmulKernel(ScaledMatmulOp op,
   if (failed(kernel))
     return failure();
   call.kernel = *kernel;
-  (*kernel)->setAttr("quant_tile.contract", schedule.getContractOrExact());
+  (*kernel)->setAttr("quant_tile.contract", problem->contract);
 
   Location loc = op.getLoc();
   int64_t numBatchDims = op.getNumBatchDims();

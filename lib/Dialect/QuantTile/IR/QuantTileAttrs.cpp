@@ -89,12 +89,6 @@ void ContractAttr::print(AsmPrinter &printer) const {
 // ScheduleAttr
 //===----------------------------------------------------------------------===//
 
-ContractAttr ScheduleAttr::getContractOrExact() const {
-  if (ContractAttr contract = getContract())
-    return contract;
-  return ContractAttr::get(getContext(), 0.0, 0.0, 0.0);
-}
-
 ScheduleAttr ScheduleAttr::withMaxM(int64_t maxM) const {
   return get(getContext(), getFamily(), getChip(), getTile(), getWarps(),
              getStages(), getCopy(), getSplitK(), getWeights(), maxM,

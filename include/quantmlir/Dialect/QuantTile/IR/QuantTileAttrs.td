@@ -79,7 +79,7 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
     | `split_k` | blocks that share one output tile | 1 |
     | `weights` | layout that the kernel reads codes in | row major |
     | `max_m` | largest M that this schedule is for, 0 for any | 0 |
-    | `contract` | error bound | exact |
+    | `contract` | error bound, at least what the family promises | what the family promises |
     | `dependent_launch` | `mma_stream`: start while the kernel before is still running, and ask for weights before it has ended | false |
     | `occupancy` | `mma_stream`: blocks that registers must leave room for in an SM | 1 |
 
@@ -123,8 +123,6 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
     }
     /// The same for at most `maxM` rows, 0 for any.
     ScheduleAttr withMaxM(int64_t maxM) const;
-    /// The contract, exact where none is written.
-    ::quantmlir::quant_tile::ContractAttr getContractOrExact() const;
     /// Name of the discardable attribute that holds an op's schedule.
     static ::llvm::StringRef getAttrName() { return "quant_tile.schedule"; }
     /// Name of the one that holds an array of them, ascending by `max_m`.
