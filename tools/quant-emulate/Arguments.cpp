@@ -210,3 +210,33 @@ llvm::Error Arguments::writeFiles() const {
   }
   return llvm::Error::success();
 }
+
+llvm::Expected<std::vector<std::string>>
+quantmlir::emulator::readLaunch(mlir::DictionaryAttr launch,
+                                LaunchShape &shape) {
+  auto set = [&](StringRef name, std::array<uint32_t, 3> &sizes) {
+    auto array = launch.getAs<mlir::DenseI64ArrayAttr>(name);
+    if (!array)
+      return true;
+    if (array.size() > 3)
+      return false;
+    for (auto [index, size] : llvm::enumerate(array.asArrayRef())) {
+      if (size < 0 || size > INT32_MAX)
+        return false;
+      sizes[index] = size;
+    }
+    return true;
+  };
+  auto texts = launch.getAs<mlir::ArrayAttr>("arguments");
+  if (!set("grid", shape.grid) || !set("block", shape.block) ||
+      !set("cluster", shape.cluster) || !texts)
+    return llvm::createStringError(
+        "emulate.launch wants up to three sizes in each of grid, block and "
+        "cluster, and arguments");
+  if (auto bytes = launch.getAs<mlir::IntegerAttr>("dynamic_shared_memory"))
+    shape.dynamicSharedMemory = bytes.getInt();
+  std::vector<std::string> arguments;
+  for (auto text : texts.getAsRange<mlir::StringAttr>())
+    arguments.push_back(text.str());
+  return arguments;
+}

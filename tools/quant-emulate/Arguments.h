@@ -48,6 +48,11 @@ private:
   std::vector<std::unique_ptr<std::array<char, TensorMap::encodedBytes>>> maps;
 };
 
+/// Reads the launch that an attribute `emulate.launch` says: its shape, and its
+/// arguments as text.
+llvm::Expected<std::vector<std::string>> readLaunch(mlir::DictionaryAttr launch,
+                                                    LaunchShape &shape);
+
 } // namespace quantmlir::emulator
 
 #endif // QUANTMLIR_TOOLS_QUANT_EMULATE_ARGUMENTS_H

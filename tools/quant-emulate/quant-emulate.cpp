@@ -110,21 +110,10 @@ static LogicalResult runAttribute(gpu::GPUModuleOp module,
                                   DictionaryAttr launch,
                                   llvm::raw_ostream &os) {
   LaunchShape shape;
-  auto set = [&](StringRef name, std::array<uint32_t, 3> &values) {
-    auto array = launch.getAs<DenseI64ArrayAttr>(name);
-    return !array || succeeded(setShape(values, array.asArrayRef()));
-  };
-  auto texts = launch.getAs<ArrayAttr>("arguments");
-  if (!set("grid", shape.grid) || !set("block", shape.block) ||
-      !set("cluster", shape.cluster) || !texts)
-    return kernel.emitError("emulate.launch wants up to three sizes in each "
-                            "of grid, block and cluster, and arguments");
-  if (auto bytes = launch.getAs<IntegerAttr>("dynamic_shared_memory"))
-    shape.dynamicSharedMemory = bytes.getInt();
-  std::vector<std::string> arguments;
-  for (auto text : texts.getAsRange<StringAttr>())
-    arguments.push_back(text.str());
-  return run(module, kernel.getLoc(), kernel.getName(), shape, arguments,
+  auto arguments = readLaunch(launch, shape);
+  if (!arguments)
+    return kernel.emitError(llvm::toString(arguments.takeError()));
+  return run(module, kernel.getLoc(), kernel.getName(), shape, *arguments,
              bool(launch.get("dependent")), os);
 }
 

@@ -51,7 +51,8 @@ quantmlir::run::readArguments(const QuantmlirRtArtifact *artifact,
       result.arrays[i].shape = preparedShapes[buffer.preparedFrom];
     if (!isGiven(buffer.role))
       continue;
-    Argument argument{buffer.name, buffer.element, {}};
+    Argument argument{
+        buffer.name, buffer.element, {}, buffer.role == QUANTMLIR_RT_WEIGHT};
     argument.shape.resize(buffer.rank);
     if (llvm::Error error = check(quantmlirRtArtifactGetBufferShape(
             artifact, function, i, argument.shape.data(), buffer.rank)))

@@ -71,6 +71,8 @@ llvm::Expected<io::Array> Inputs::get(const Argument &argument) {
     expected += (size < 0 ? "?" : std::to_string(size)) + "x";
   expected += argument.element;
   auto it = arrays.find(argument.name);
+  if (it == arrays.end() && options.randomSeed)
+    return makeRandomArray(argument, options);
   if (it == arrays.end())
     return makeError("no array for '" + argument.name + "' (" + expected +
                      "): give --input=" + argument.name +

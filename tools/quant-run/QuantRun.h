@@ -3,6 +3,7 @@
 #ifndef QUANTMLIR_TOOLS_QUANT_RUN_QUANTRUN_H
 #define QUANTMLIR_TOOLS_QUANT_RUN_QUANTRUN_H
 
+#include "quantmlir/Emulator/DriverExtensions.h"
 #include "quantmlir/Runtime/ArrayIO.h"
 #include "quantmlir/Runtime/Runtime.h"
 
@@ -10,7 +11,9 @@
 #include "llvm/ADT/Twine.h"
 #include "llvm/Support/Error.h"
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +38,20 @@ struct Options {
   /// Take integers for the bits of a float argument of the same width, and
   /// write such results as integers where the file format lacks their type.
   bool bits = false;
+  /// Makes up arrays that were not given, from this seed; their dynamic sizes
+  /// are all `randomSize`.
+  std::optional<uint64_t> randomSeed;
+  int64_t randomSize = 1;
+  /// Of each float matrix that is no weight, the first elements of even (1) or
+  /// odd (2) rows are infinite: nothing else may depend on them, and what is
+  /// multiplied by zero for want of data must be zero.
+  unsigned randomInfinities = 0;
+  /// Emulator: steps after which a thread is taken to run for ever; 0 for its
+  /// own limit.
+  uint64_t maxSteps = 0;
+  /// Told of each buffer on the device and what the manifest says of it.
+  std::function<void(QuantmlirRtBuffer, const QuantmlirRtBufferInfo &)>
+      describeBuffer;
 };
 
 template <auto destroy> struct Destroyer {
@@ -55,6 +72,7 @@ struct Argument {
   std::string name;
   std::string element;
   std::vector<int64_t> shape;
+  bool isWeight = false;
 };
 
 /// The arrays that the user named, by name.
@@ -108,6 +126,12 @@ llvm::Expected<Shapes> getResultShapes(const Arguments &arguments);
 llvm::Error checkArguments(const QuantmlirRtArtifact *artifact, size_t function,
                            Inputs &inputs);
 
+/// Random elements for an argument: floats in [-2, 2), bytes of all values,
+/// wider integers in [-100, 100]. Sizes that are not constant are
+/// `dynamicSize`.
+llvm::Expected<io::Array> makeRandomArray(const Argument &argument,
+                                          const Options &options);
+
 /// Results in the function's order, and the time of a run if measured.
 struct Outcome {
   std::vector<std::pair<std::string, io::Array>> results;
@@ -126,6 +150,19 @@ llvm::Expected<Outcome> runOnCpu(const QuantmlirRtArtifact *artifact,
 llvm::Expected<Outcome> runOnCuda(const QuantmlirRtArtifact *artifact,
                                   size_t function, Inputs &inputs,
                                   const Options &options);
+
+/// What the emulator's driver does beside CUDA: the functions of
+/// quantmlir/Emulator/DriverExtensions.h.
+struct EmulatorLibrary {
+  QuantmlirEmulatorSetMaxStepsFn setMaxSteps;
+  QuantmlirEmulatorDescribeBufferFn describeBuffer;
+  QuantmlirEmulatorSetObserverFn setObserver;
+
+  /// Opens the driver, and lets the runtime use it with the kernels of
+  /// `artifact`. `program` is a tool beside it.
+  static llvm::Expected<EmulatorLibrary>
+  open(const QuantmlirRtArtifact *artifact, llvm::StringRef program);
+};
 
 /// Runs them in the emulator, which prints their faults and then fails.
 llvm::Expected<Outcome> runOnEmulator(const QuantmlirRtArtifact *artifact,

@@ -43,7 +43,7 @@ quantmlir::run::runOnCpu(const QuantmlirRtArtifact *artifact,
   std::vector<io::Array> arrays;
   std::vector<ArrayView> views;
   for (const ReferenceExecutor::Buffer &buffer : description->arguments) {
-    auto array = inputs.get({buffer.name, buffer.element, buffer.shape});
+    auto array = inputs.get({buffer.name, buffer.element, buffer.shape, false});
     if (!array)
       return array.takeError();
     // A file's data may lie at any address; compiled code wants its elements

@@ -49,9 +49,10 @@ class Session {
 public:
   Session(const QuantmlirRtArtifact *artifact,
           const QuantmlirRtContext *context,
-          const QuantmlirRtExecutable *executable, Inputs &inputs)
+          const QuantmlirRtExecutable *executable, Inputs &inputs,
+          const Options &options)
       : artifact(artifact), context(context), executable(executable),
-        inputs(inputs), memory(context) {}
+        inputs(inputs), options(options), memory(context) {}
 
   /// Reads and uploads the inputs of `function`; its prepared buffers come from
   /// its prepare function, which is run.
@@ -72,6 +73,7 @@ private:
   const QuantmlirRtContext *context;
   const QuantmlirRtExecutable *executable;
   Inputs &inputs;
+  const Options &options;
   DeviceMemory memory;
 };
 } // namespace
@@ -128,6 +130,8 @@ llvm::Expected<Prepared> Session::prepare(size_t function) {
     if (!allocated)
       return allocated.takeError();
     result.buffers[i] = *allocated;
+    if (options.describeBuffer && bytes)
+      options.describeBuffer(*allocated, buffer);
     if (buffer.role == QUANTMLIR_RT_OUTPUT)
       continue;
     if (llvm::Error error = check(quantmlirRtMemoryCopyToDevice(
@@ -182,7 +186,7 @@ quantmlir::run::runOnCuda(const QuantmlirRtArtifact *artifact, size_t function,
     return std::move(error);
   ExecutableHandle executable(executableHandle);
 
-  Session session(artifact, context.get(), executable.get(), inputs);
+  Session session(artifact, context.get(), executable.get(), inputs, options);
   auto prepared = session.prepare(function);
   if (!prepared)
     return prepared.takeError();

@@ -77,6 +77,18 @@ struct CommandLine {
       cl::desc("Take integers for the bits of floats of the same width, and "
                "write results that the output's format lacks that way"),
       cl::cat(category)};
+  cl::opt<uint64_t> random{
+      "random",
+      cl::desc("Make up arrays that are not given, from this seed; --size says "
+               "their dynamic sizes"),
+      cl::value_desc("seed"), cl::cat(category)};
+  cl::opt<int64_t> size{"size", cl::desc("Dynamic sizes of --random"),
+                        cl::init(1), cl::value_desc("n"), cl::cat(category)};
+  cl::opt<uint64_t> maxSteps{
+      "max-steps",
+      cl::desc("Emulator: backward branches and calls after which a thread is "
+               "taken to run for ever"),
+      cl::init(0), cl::value_desc("n"), cl::cat(category)};
 
   Options getOptions() const {
     Options options;
@@ -90,6 +102,10 @@ struct CommandLine {
     options.bench = bench;
     options.convert = convert;
     options.bits = bits;
+    if (random.getNumOccurrences())
+      options.randomSeed = random;
+    options.randomSize = size;
+    options.maxSteps = maxSteps;
     return options;
   }
 };
@@ -183,6 +199,8 @@ static std::string preview(const io::Array &array) {
 
 static llvm::Error execute(const CommandLine &line) {
   Options options = line.getOptions();
+  if (options.randomSize < 0)
+    return makeError("--size is negative");
   QuantmlirRtArtifact *handle = nullptr;
   if (llvm::Error error =
           check(quantmlirRtArtifactLoad(options.artifact.c_str(), &handle)))

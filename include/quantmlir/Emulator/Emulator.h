@@ -63,6 +63,10 @@ public:
   ~Emulator();
 
   GlobalMemory &getMemory() { return *memory; }
+  /// Lets later launches work on other memory.
+  void setMemory(std::shared_ptr<GlobalMemory> other) {
+    memory = std::move(other);
+  }
 
   bool hasKernel(llvm::StringRef name);
   /// The parameters of kernel `name`; empty if there is no such kernel.

@@ -7,6 +7,7 @@
 #include "mlir/Support/FileUtilities.h"
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 #include "quantmlir/Emulator/EmulatableOpInterface.h"
+#include "quantmlir/Emulator/LaunchRecord.h"
 
 using namespace mlir;
 using namespace quantmlir::emulator;
@@ -55,7 +56,7 @@ Module *Device::load(std::string &log) {
     log = std::string(path) + " holds no gpu.module";
     return nullptr;
   }
-  auto emulator = Emulator::create(*kernels.begin(), EmulatorOptions(), memory);
+  auto emulator = Emulator::create(*kernels.begin(), options, memory);
   if (!emulator) {
     log = llvm::toString(emulator.takeError());
     return nullptr;
@@ -102,6 +103,15 @@ bool Device::free(uint64_t address) {
   return true;
 }
 
+bool Device::describe(uint64_t address, llvm::StringRef name, BufferRole role,
+                      unsigned elementBytes) {
+  std::lock_guard<std::mutex> lock(mutex);
+  llvm::Error error = memory->describeBuffer(address, name, role, elementBytes);
+  bool known = !error;
+  llvm::consumeError(std::move(error));
+  return known;
+}
+
 bool Device::write(uint64_t address, const void *from, size_t bytes) {
   std::lock_guard<std::mutex> lock(mutex);
   return tell(memory->write(address, from, bytes));
@@ -134,8 +144,8 @@ bool Device::launch(Function &function, const LaunchShape &shape,
   std::lock_guard<std::mutex> lock(mutex);
   Emulator &emulator = *function.module->emulator;
   llvm::SmallVector<uint64_t> arguments;
-  for (auto [index, parameter] :
-       llvm::enumerate(emulator.getParameters(function.name))) {
+  std::vector<Parameter> descriptions = emulator.getParameters(function.name);
+  for (auto [index, parameter] : llvm::enumerate(descriptions)) {
     uint64_t bits = 0;
     if (parameter.byValue)
       bits = reinterpret_cast<uint64_t>(parameters[index]);
@@ -144,7 +154,42 @@ bool Device::launch(Function &function, const LaunchShape &shape,
                   std::min<size_t>(parameter.size, sizeof(bits)));
     arguments.push_back(bits);
   }
-  return tell(emulator.launch(function.name, shape, arguments));
+  observe(function.name, shape, descriptions, arguments, /*isDone=*/false);
+  bool launched = tell(emulator.launch(function.name, shape, arguments));
+  if (launched)
+    observe(function.name, shape, descriptions, arguments, /*isDone=*/true);
+  return launched;
+}
+
+void Device::observe(llvm::StringRef kernel, const LaunchShape &shape,
+                     llvm::ArrayRef<Parameter> parameters,
+                     llvm::ArrayRef<uint64_t> arguments, bool isDone) {
+  if (!observer)
+    return;
+  MemoryState state = MemoryState::capture(*memory);
+  std::vector<QuantmlirEmulatorBuffer> buffers;
+  for (const MemoryState::Buffer &buffer : state.buffers)
+    buffers.push_back(
+        {buffer.name.c_str(), static_cast<QuantmlirEmulatorRole>(buffer.role),
+         buffer.elementBytes, buffer.isRegistered, buffer.data.data(),
+         buffer.written.empty() ? nullptr : buffer.written.data(),
+         buffer.data.size()});
+  std::string name = kernel.str();
+  std::vector<size_t> byValueBytes;
+  for (const Parameter &parameter : parameters)
+    byValueBytes.push_back(parameter.byValue ? parameter.size : 0);
+  QuantmlirEmulatorLaunch launch;
+  launch.kernel = name.c_str();
+  llvm::copy(shape.grid, launch.grid);
+  llvm::copy(shape.block, launch.block);
+  llvm::copy(shape.cluster, launch.cluster);
+  launch.dynamicSharedMemory = shape.dynamicSharedMemory;
+  launch.arguments = arguments.data();
+  launch.byValueBytes = byValueBytes.data();
+  launch.numArguments = arguments.size();
+  launch.buffers = buffers.data();
+  launch.numBuffers = buffers.size();
+  observer(observerData, &launch, isDone);
 }
 
 bool Device::synchronize() {

@@ -4,6 +4,7 @@
 #define QUANTMLIR_LIB_EMULATOR_DRIVER_DEVICE_H
 
 #include "mlir/IR/MLIRContext.h"
+#include "quantmlir/Emulator/DriverExtensions.h"
 #include "quantmlir/Emulator/Emulator.h"
 #include "llvm/Support/SourceMgr.h"
 #include <map>
@@ -42,6 +43,10 @@ public:
 
   uint64_t allocate(size_t bytes);
   bool free(uint64_t address);
+  /// What findings call the memory at `address`, and what kernels may do with
+  /// it; false if there is none.
+  bool describe(uint64_t address, llvm::StringRef name, BufferRole role,
+                unsigned elementBytes);
   bool write(uint64_t address, const void *from, size_t bytes);
   bool read(void *to, uint64_t address, size_t bytes);
 
@@ -49,10 +54,19 @@ public:
   bool launch(Function &function, const LaunchShape &shape, void **parameters);
   /// Ends every launch. Whether all of them, and all copies, were clean.
   bool synchronize();
+  /// Options of modules that are loaded from now on.
+  EmulatorOptions &getOptions() { return options; }
+  void setObserver(QuantmlirEmulatorObserver function, void *user) {
+    observer = function;
+    observerData = user;
+  }
 
 private:
   Device();
   bool tell(llvm::Expected<Report> report);
+  void observe(llvm::StringRef kernel, const LaunchShape &shape,
+               llvm::ArrayRef<Parameter> parameters,
+               llvm::ArrayRef<uint64_t> arguments, bool isDone);
 
   std::mutex mutex;
   mlir::MLIRContext context;
@@ -60,6 +74,9 @@ private:
   std::map<uint64_t, std::vector<char>> allocations;
   std::vector<std::unique_ptr<Module>> modules;
   bool clean = true;
+  EmulatorOptions options;
+  QuantmlirEmulatorObserver observer = nullptr;
+  void *observerData = nullptr;
 };
 
 } // namespace quantmlir::emulator

@@ -278,4 +278,20 @@ CUresult cuStreamSynchronize(void *) {
   return Device::get().synchronize() ? CUDA_SUCCESS : CUDA_ERROR_LAUNCH_FAILED;
 }
 
+// What CUDA's driver has not (DriverExtensions.h).
+
+void quantmlirEmulatorSetMaxSteps(uint64_t maxSteps) {
+  Device::get().getOptions().maxSteps = maxSteps;
+}
+int quantmlirEmulatorDescribeBuffer(uint64_t address, const char *name,
+                                    QuantmlirEmulatorRole role,
+                                    unsigned elementBytes) {
+  return Device::get().describe(address, name, static_cast<BufferRole>(role),
+                                elementBytes);
+}
+void quantmlirEmulatorSetObserver(QuantmlirEmulatorObserver observer,
+                                  void *user) {
+  Device::get().setObserver(observer, user);
+}
+
 } // extern "C"

@@ -1,0 +1,50 @@
+"""No safeguard of a kernel can go unnoticed.
+
+quant-mutate takes away, one at a time, every barrier, wait, fence, commit,
+branch and guard of kernels that the compiler makes. Here on a sample; on all of
+them with QUANTMLIR_MUTATE=all (scripts/mutate.sh).
+"""
+
+import os
+import pathlib
+import re
+import sys
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "Integration"))
+from test_emulated_kernels import Layer  # noqa: E402
+
+#: Mutants of each layer to try; None for all.
+SAMPLE = None if os.environ.get("QUANTMLIR_MUTATE") == "all" else 12
+
+#: Tails in M, N and K, and enough of K to go round each ring of stages.
+LAYERS = {
+    # Weights decoded in registers; x copied asynchronously.
+    "int4": Layer(37, 2600, m=17, storage="i4", group=128, scale="bf16", bias=True),
+    # x of rows that no 16 bytes divide: loaded element by element.
+    "int4-odd": Layer(37, 131, m=17, storage="i4", group=32, scale="bf16"),
+    # One row: plain sums, over the warps of a block.
+    "int4-row": Layer(37, 131, m=1, storage="i4", group=32),
+    "int8": Layer(37, 592, m=33, storage="i8", x="codes", bias=True, out="bf16"),
+    "int8-quantized": Layer(37, 72, m=5, storage="i8", x="quantized"),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_mutant_is_noticed(tool, tmp_path, name):
+    layer = LAYERS[name]
+    source, folder = tmp_path / f"{name}.mlir", tmp_path / f"{name}.qmlir"
+    source.write_text(layer.mlir())
+    tool("quant-compile", source, f"--chip={layer.chip}", "-o", folder)
+    arguments = [folder, f"--equivalent={HERE / 'equivalent-mutants.txt'}", "--seed=1"]
+    if SAMPLE:
+        arguments.append(f"--sample={SAMPLE}")
+    result = tool("quant-mutate", *arguments, check=False, timeout=3600)
+    print(result.stdout)
+    assert result.returncode == 0, result.stdout + result.stderr
+    tried, total, killed = map(
+        int, re.search(r"^(\d+) mutants of (\d+): (\d+) killed", result.stdout, re.M).groups()
+    )
+    assert tried == (SAMPLE or total) and killed > tried / 4
