@@ -36,6 +36,17 @@ static std::string describe(const Cluster &cluster, unsigned index) {
                        thread.id[2]);
 }
 
+void Thread::profile(bool isShared, uint64_t address, uint64_t size,
+                     AccessKind kind) {
+  if (!cluster->profiler)
+    return;
+  uint32_t lanes = warp->lanes.size() == 32
+                       ? ~uint32_t(0)
+                       : (uint32_t(1) << warp->lanes.size()) - 1;
+  cluster->profiler->access(indexInCluster, lane(), lanes, site, isShared,
+                            address, size, kind);
+}
+
 char *Thread::access(uint64_t pointer, Space space, uint64_t size,
                      uint32_t alignment, AccessKind kind, Proxy proxy) {
   switch (space) {
@@ -158,6 +169,8 @@ bool Thread::checkShared(Block &owner, uint64_t offset, uint64_t size,
                       verb(kind), size, offset, alignment));
     return false;
   }
+  profile(/*isShared=*/true,
+          uint64_t(owner.rank) << address::rankShift | offset, size, kind);
   return true;
 }
 
@@ -247,6 +260,7 @@ char *Thread::accessGlobal(uint64_t pointer, uint64_t size, uint32_t alignment,
                          verb(kind), size, offset, buffer->name, alignment));
     return getScratch(size);
   }
+  profile(/*isShared=*/false, pointer, size, kind);
   if (buffer->role == BufferRole::Input) {
     // Nothing can conflict with reads of what is never written.
     if (isRead(kind))

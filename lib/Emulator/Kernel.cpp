@@ -87,6 +87,8 @@ static void execute(Thread *thread, uint32_t id, char *operands,
                     char *results) {
   const Site &site = thread->launch().kernel.sites[id];
   thread->site = id;
+  if (thread->cluster->profiler)
+    thread->cluster->profiler->instruction(thread->indexInCluster, site);
   ValueBytes in(operands, site.operandOffsets);
   ValueBytes out(results, site.resultOffsets);
   if (site.semantics.perThread)

@@ -62,6 +62,13 @@ void Launch::report(uint64_t order, uint32_t site, Finding finding) {
     abort();
 }
 
+void Launch::addProfile(const Profile &part) {
+  std::lock_guard<std::mutex> lock(mutex);
+  if (!profile)
+    profile = std::make_shared<Profile>();
+  profile->add(part);
+}
+
 Report Launch::run() {
   uint64_t count = clusterCount();
   std::atomic<uint64_t> next{0};
@@ -125,6 +132,9 @@ Report Launch::run() {
     return a.order < b.order;
   });
   Report report;
+  if (profile)
+    profile->launches = 1;
+  report.profile = profile;
   for (Ordered &ordered : found)
     report.findings.push_back(std::move(ordered.finding));
   return report;

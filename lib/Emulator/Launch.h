@@ -6,6 +6,7 @@
 #include "Kernel.h"
 #include "Release.h"
 #include "quantmlir/Emulator/Emulator.h"
+#include "quantmlir/Emulator/Profile.h"
 #include <atomic>
 #include <mutex>
 
@@ -115,6 +116,9 @@ public:
   ReleasePtr previous =
       std::make_shared<Release>(Release{Release::previousLaunch, true, {}, {}});
 
+  /// Adds what the clusters of one OS thread did.
+  void addProfile(const Profile &profile);
+
   /// Runs everything, on `options.workers` OS threads.
   Report run();
 
@@ -133,6 +137,7 @@ private:
   std::mutex mutex;
   std::vector<std::vector<char>> storage; ///< behind `byValue`
   std::vector<Ordered> found;
+  std::shared_ptr<Profile> profile;
   std::atomic<bool> aborted{false};
 };
 

@@ -17,6 +17,14 @@ MemoryState MemoryState::capture(const GlobalMemory &memory) {
       continue;
     buffer.data.assign(from->data, from->data + from->size);
     buffer.written = from->written;
+    for (auto [byte, sharing] : llvm::enumerate(from->sharing)) {
+      uint8_t how =
+          (sharing.write.cluster ? 1 : 0) | (sharing.read.cluster ? 2 : 0);
+      if (how && buffer.touched.empty())
+        buffer.touched.resize(from->size);
+      if (how)
+        buffer.touched[byte] = how;
+    }
   }
   return state;
 }
@@ -37,6 +45,17 @@ static std::string compare(const MemoryState &wanted, const MemoryState &now) {
   return "";
 }
 
+static void restore(Buffer &buffer, const MemoryState::Buffer &state) {
+  buffer.written = state.written;
+  if (state.touched.empty())
+    return;
+  buffer.sharing.resize(buffer.size);
+  for (auto [sharing, how] : llvm::zip_equal(buffer.sharing, state.touched)) {
+    sharing.write.cluster = how & 1 ? 1 : 0;
+    sharing.read.cluster = how & 2 ? 1 : 0;
+  }
+}
+
 llvm::Expected<ReplayResult>
 quantmlir::emulator::replay(const LaunchRecord &record, Emulator &emulator) {
   // A copy whose data the kernel writes.
@@ -48,7 +67,7 @@ quantmlir::emulator::replay(const LaunchRecord &record, Emulator &emulator) {
     if (!buffer.isRegistered)
       memory->unregisterBuffer(address);
     else
-      memory->getBuffers().back()->written = buffer.written;
+      restore(*memory->getBuffers().back(), buffer);
   }
   emulator.setMemory(memory);
   std::vector<uint64_t> arguments = record.arguments;

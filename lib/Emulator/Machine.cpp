@@ -107,6 +107,8 @@ Cluster::Cluster(Launch &launch) : launch(launch), rules(clocks) {
   unsigned perBlock = launch.threadsPerBlock();
   blocks.resize(launch.blocksPerCluster());
   threads.resize(size_t(perBlock) * blocks.size());
+  if (launch.options.profile)
+    profiler = std::make_unique<Profiler>(launch.kernel, threads.size());
   // The page below each stack is kept out of reach, so that an overflow is a
   // fault of this process and not silent corruption.
   size_t page = sysconf(_SC_PAGESIZE);
@@ -123,7 +125,11 @@ Cluster::Cluster(Launch &launch) : launch(launch), rules(clocks) {
   }
 }
 
-Cluster::~Cluster() { munmap(stacks, stackStride * threads.size()); }
+Cluster::~Cluster() {
+  if (profiler)
+    launch.addProfile(profiler->getProfile());
+  munmap(stacks, stackStride * threads.size());
+}
 
 static std::array<uint32_t, 3> unflatten(uint64_t index,
                                          std::array<uint32_t, 3> extent) {
@@ -233,6 +239,8 @@ bool Cluster::advance() {
   }
   if (!running)
     checkFinished();
+  if (profiler)
+    profiler->finish();
   return true;
 }
 

@@ -9,6 +9,7 @@
 #define QUANTMLIR_LIB_EMULATOR_MACHINE_H
 
 #include "Launch.h"
+#include "Profiler.h"
 #include "Shadow.h"
 #include "Warpgroup.h"
 #include "quantmlir/Emulator/TensorMap.h"
@@ -243,6 +244,8 @@ public:
 
 private:
   friend class Cluster;
+  /// Counts an access for the profile.
+  void profile(bool isShared, uint64_t address, uint64_t size, AccessKind kind);
   void startLoad(uint64_t destination, Space space, uint64_t mbarrier,
                  std::optional<uint16_t> multicast,
                  std::shared_ptr<const std::vector<char>> data,
@@ -348,6 +351,8 @@ public:
   std::vector<Thread> threads;
   Clocks clocks;
   ShadowRules rules;
+  /// Null unless the options ask for a profile.
+  std::unique_ptr<Profiler> profiler;
   /// What each agent of `clocks` is, for people.
   std::vector<const char *> agentNames;
   unsigned addAgent(const char *name) {

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from . import _runtime
 from .arrays import Encoded
 from .compiler import compile as compile_module
 from .demo_check import check_output, exact_output
@@ -54,6 +55,26 @@ def find_device():
         return Device(), None
     except RuntimeError as error:
         return None, str(error)
+
+
+def find_emulator():
+    """The emulator as a device, or None where it was not built."""
+    for folder in pathlib.Path(_runtime.__file__).parents:
+        library = folder / "lib" / "libquantmlir_emulator_driver.so"
+        if library.exists():
+            os.environ["QUANTMLIR_LIBCUDA"] = str(library)
+            return Device()
+    return None
+
+
+def emulated_layers(layers, path, artifact):
+    """Names of the smallest layer for each sequence of kernels."""
+    smallest = {}
+    for layer in sorted(layers, key=lambda layer: layer.weight.size):
+        n, k = layer.shape
+        kernels = kernels_of(artifact, f"linear_{n}x{k}", path.rows)
+        smallest.setdefault(tuple(kernels), layer)
+    return {layer.name for layer in smallest.values()}
 
 
 def chip_of(device):
@@ -97,6 +118,8 @@ def run_layer(layer, path, artifact, quantizer, device, seed):
     gpu_use = None
     if device is not None:
         got = artifact.run(function, device=device, **arguments)["y"].numpy()
+        # The emulator says here whether it found a fault.
+        device.context.synchronize(0)
         # Sums of integers are exact, whatever the contract of their quantizer.
         contract = ({"u_acc": 0.0} if path.dynamic
                     else contract_of(artifact, kernels))
@@ -130,13 +153,13 @@ def layer_table(layers, outcomes):
     return table
 
 
-def kernel_table(outcomes, compile_seconds):
+def kernel_table(outcomes, compile_seconds, device_name):
     table = Table(title="Kernels chosen")
     for column in ("path", "N×K", "kernels, in order"):
         table.add_column(column, overflow="fold")
     table.add_column("compile", justify="right")
     table.add_column("CPU: share of\nallowed error", justify="right")
-    table.add_column("GPU", justify="right")
+    table.add_column(device_name, justify="right")
     for path in PATHS:
         mine = [o for o in outcomes if o.path == path.name]
         for position, shape in enumerate(sorted({o.shape for o in mine})):
@@ -171,8 +194,14 @@ def main(arguments=None):
     console.print(f"{len(layers)} linear layers of a sentence encoder, "
                   f"{sum(l.weight.nbytes for l in layers) / 2**20:.1f} MiB in f32; "
                   f"kernels for {chip}")
-    console.print(f"GPU: {device.name}" if device else
-                  f"No GPU, so only the reference runs ({why})")
+    emulator = None if device else find_emulator()
+    if device:
+        console.print(f"GPU: {device.name}")
+    elif emulator:
+        console.print(f"No GPU ({why}), so one layer for each kernel runs in the "
+                      "emulator, the others through the reference")
+    else:
+        console.print(f"No GPU, so only the reference runs ({why})")
 
     outcomes, compile_seconds = [], {}
     quantizers = {}
@@ -195,8 +224,15 @@ def main(arguments=None):
             if path.encoding not in quantizers:
                 quantizers[path.encoding] = Reference(path.quantizer(shapes))
             _ = artifact.reference  # compiled once, before threads want it
+            emulated = set()
+            if emulator:
+                emulated = emulated_layers(layers, path, artifact)
+                os.environ["QUANTMLIR_EMULATOR_KERNELS"] = str(
+                    artifact.directory / artifact.manifest["kernels_ir"]["file"])
             jobs = [pool.submit(run_layer, layer, path, artifact,
-                                quantizers[path.encoding], device,
+                                quantizers[path.encoding],
+                                emulator if layer.name in emulated
+                                else device,
                                 [number, position])
                     for position, layer in enumerate(layers)]
             for job in jobs:
@@ -204,7 +240,8 @@ def main(arguments=None):
                 progress.advance(task)
 
     console.print(layer_table(layers, outcomes))
-    console.print(kernel_table(outcomes, compile_seconds))
+    console.print(kernel_table(outcomes, compile_seconds,
+                               "emulator" if emulator else "GPU"))
     wrong = [o for o in outcomes if not o.ok]
     for outcome in wrong:
         console.print(f"[red]wrong[/red]: {outcome}")

@@ -20,6 +20,7 @@
 #include "mlir/Support/ToolUtilities.h"
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 #include "quantmlir/Emulator/EmulatableOpInterface.h"
+#include "quantmlir/Emulator/Profile.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/SourceMgr.h"
@@ -47,6 +48,11 @@ static cl::opt<uint64_t> maxSteps(
     "max-steps", cl::init(EmulatorOptions().maxSteps),
     cl::desc("Backward branches and calls after which a thread is taken to run "
              "for ever"));
+static cl::opt<bool> printProfile(
+    "profile", cl::desc("Print bytes, sectors, bank conflicts, instructions"));
+static cl::opt<std::string> profileJson("profile-json",
+                                        cl::desc("Write the profile as JSON"),
+                                        cl::value_desc("file"));
 static cl::opt<bool> printBuffers("print-buffers",
                                   cl::desc("Print what was written"));
 static cl::opt<bool> splitInput("split-input-file",
@@ -66,6 +72,9 @@ static LogicalResult setShape(std::array<uint32_t, 3> &shape,
   return success();
 }
 
+/// Of all launches, for --profile-json.
+static llvm::json::Array profiles;
+
 /// Runs one launch, and if `again` another that need not wait for it, and
 /// prints their findings.
 static LogicalResult run(gpu::GPUModuleOp module, Location location,
@@ -78,6 +87,7 @@ static LogicalResult run(gpu::GPUModuleOp module, Location location,
   EmulatorOptions options;
   options.workers = workers;
   options.maxSteps = maxSteps;
+  options.profile = printProfile || !profileJson.empty();
   auto emulator = Emulator::create(module, options);
   if (!emulator)
     return fail(emulator.takeError());
@@ -94,9 +104,15 @@ static LogicalResult run(gpu::GPUModuleOp module, Location location,
   if (!report)
     return fail(report.takeError());
   // A launch that was given up has not written all, which is no second fault.
+  auto profile = report->profile;
   if (report->isClean())
     *report = (*emulator)->getMemory().checkOutputs(module.getLoc());
+  report->profile = profile;
   report->emit();
+  if (report->profile && printProfile)
+    report->profile->print(os);
+  if (report->profile && !profileJson.empty())
+    profiles.push_back(report->profile->toJson());
   if (printBuffers)
     arguments.print(os);
   if (llvm::Error error = arguments.writeFiles())
@@ -181,8 +197,13 @@ int main(int argc, char **argv) {
     SourceMgrDiagnosticHandler handler(sources, &context);
     return runFile(sources, context, os);
   };
-  if (!splitInput)
-    return failed(process(std::move(input), llvm::outs()));
-  return failed(splitAndProcessBuffer(std::move(input), process, llvm::outs(),
-                                      kDefaultSplitMarker, ""));
+  LogicalResult result =
+      splitInput ? splitAndProcessBuffer(std::move(input), process,
+                                         llvm::outs(), kDefaultSplitMarker, "")
+                 : process(std::move(input), llvm::outs());
+  if (!profileJson.empty() && !writeJson(std::move(profiles), profileJson)) {
+    llvm::errs() << "cannot write '" << profileJson << "'\n";
+    return 1;
+  }
+  return failed(result);
 }

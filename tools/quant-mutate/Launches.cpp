@@ -30,6 +30,7 @@ static void observe(void *user, const QuantmlirEmulatorLaunch *launch,
     llvm::copy(launch->block, record.shape.block.begin());
     llvm::copy(launch->cluster, record.shape.cluster.begin());
     record.shape.dynamicSharedMemory = launch->dynamicSharedMemory;
+    record.shape.dependent = launch->isDependent;
     record.arguments.assign(launch->arguments,
                             launch->arguments + launch->numArguments);
     for (size_t i = 0; i < launch->numArguments; ++i) {
@@ -48,6 +49,8 @@ static void observe(void *user, const QuantmlirEmulatorLaunch *launch,
     buffer.elementBytes = from.elementBytes;
     buffer.isRegistered = from.isRegistered;
     buffer.data.assign(from.data, from.data + from.bytes);
+    if (from.touched)
+      buffer.touched.assign(from.touched, from.touched + from.bytes);
     if (from.written)
       buffer.written.assign(from.written, from.written + from.bytes);
   }

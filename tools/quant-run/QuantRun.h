@@ -49,6 +49,9 @@ struct Options {
   /// Emulator: steps after which a thread is taken to run for ever; 0 for its
   /// own limit.
   uint64_t maxSteps = 0;
+  /// Emulator: print what kernels ask of memory, and write it as JSON.
+  bool profile = false;
+  std::string profileJson;
   /// Told of each buffer on the device and what the manifest says of it.
   std::function<void(QuantmlirRtBuffer, const QuantmlirRtBufferInfo &)>
       describeBuffer;
@@ -157,6 +160,8 @@ struct EmulatorLibrary {
   QuantmlirEmulatorSetMaxStepsFn setMaxSteps;
   QuantmlirEmulatorDescribeBufferFn describeBuffer;
   QuantmlirEmulatorSetObserverFn setObserver;
+  QuantmlirEmulatorSetProfileFn setProfile;
+  QuantmlirEmulatorWriteProfileFn writeProfile;
 
   /// Opens the driver, and lets the runtime use it with the kernels of
   /// `artifact`. `program` is a tool beside it.

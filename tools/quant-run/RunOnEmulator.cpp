@@ -40,7 +40,9 @@ EmulatorLibrary::open(const QuantmlirRtArtifact *artifact,
   };
   if (!find(library.setMaxSteps, "quantmlirEmulatorSetMaxSteps") ||
       !find(library.describeBuffer, "quantmlirEmulatorDescribeBuffer") ||
-      !find(library.setObserver, "quantmlirEmulatorSetObserver"))
+      !find(library.setObserver, "quantmlirEmulatorSetObserver") ||
+      !find(library.setProfile, "quantmlirEmulatorSetProfile") ||
+      !find(library.writeProfile, "quantmlirEmulatorWriteProfile"))
     return makeError(path + " is of another version");
   return library;
 }
@@ -72,5 +74,14 @@ quantmlir::run::runOnEmulator(const QuantmlirRtArtifact *artifact,
     library->describeBuffer(buffer.address, info.name, getRole(info.role),
                             info.elementBytes);
   };
-  return runOnCuda(artifact, function, inputs, emulated);
+  bool profiles = options.profile || !options.profileJson.empty();
+  library->setProfile(profiles);
+  auto outcome = runOnCuda(artifact, function, inputs, emulated);
+  if (!outcome || !profiles)
+    return outcome;
+  const char *json =
+      options.profileJson.empty() ? nullptr : options.profileJson.c_str();
+  if (!library->writeProfile(options.profile, json))
+    return makeError("cannot write '" + options.profileJson + "'");
+  return outcome;
 }

@@ -90,6 +90,16 @@ struct CommandLine {
                "taken to run for ever"),
       cl::init(0), cl::value_desc("n"), cl::cat(category)};
 
+  cl::opt<bool> profile{
+      "profile",
+      cl::desc(
+          "Emulator: print bytes, sectors, bank conflicts, instructions of "
+          "each kernel"),
+      cl::cat(category)};
+  cl::opt<std::string> profileJson{"profile-json",
+                                   cl::desc("Emulator: write them as JSON"),
+                                   cl::value_desc("file"), cl::cat(category)};
+
   Options getOptions() const {
     Options options;
     options.artifact = artifact;
@@ -106,6 +116,8 @@ struct CommandLine {
       options.randomSeed = random;
     options.randomSize = size;
     options.maxSteps = maxSteps;
+    options.profile = profile;
+    options.profileJson = profileJson;
     return options;
   }
 };

@@ -31,6 +31,9 @@ struct QuantmlirEmulatorBuffer {
   const char *data;
   /// Per byte, whether it holds a value; null where all do.
   const uint8_t *written;
+  /// Before a dependent launch: per byte, whether the launch before wrote (1)
+  /// or read (2) it; null where it touched none.
+  const uint8_t *touched;
   size_t bytes;
 };
 
@@ -40,6 +43,7 @@ struct QuantmlirEmulatorLaunch {
   const char *kernel;
   uint32_t grid[3], block[3], cluster[3];
   uint32_t dynamicSharedMemory;
+  int isDependent;
   const uint64_t *arguments;
   /// Of an argument that is passed by value, the number of bytes at the host
   /// address in `arguments`; otherwise zero.
@@ -67,6 +71,15 @@ typedef int (*QuantmlirEmulatorDescribeBufferFn)(uint64_t address,
 /// `quantmlirEmulatorSetObserver`: null for none.
 typedef void (*QuantmlirEmulatorSetObserverFn)(
     QuantmlirEmulatorObserver observer, void *user);
+
+/// `quantmlirEmulatorSetProfile`: whether modules that are loaded from now on
+/// count what they do.
+typedef void (*QuantmlirEmulatorSetProfileFn)(int enable);
+/// `quantmlirEmulatorWriteProfile`: the counts of all launches so far, by
+/// kernel, as tables to standard output and, unless `jsonFile` is null, as JSON
+/// to that file. Zero if it cannot be written.
+typedef int (*QuantmlirEmulatorWriteProfileFn)(int printTables,
+                                               const char *jsonFile);
 
 } // extern "C"
 

@@ -32,6 +32,8 @@ struct EmulatorOptions {
   unsigned maxFindings = 100;
   /// Backward branches and calls after which a thread is taken to run for ever.
   uint64_t maxSteps = 10'000'000;
+  /// Count what launches ask of memory and tensor cores (Report::profile).
+  bool profile = false;
 };
 
 /// The shape of a launch, as the CUDA driver takes it.

@@ -17,6 +17,9 @@ struct MemoryState {
     std::vector<char> data;
     /// Per byte, whether it holds a value; empty where all do.
     std::vector<uint8_t> written;
+    /// Per byte, whether the launch before wrote (1) or read (2) it; empty
+    /// where it touched none.
+    std::vector<uint8_t> touched;
 
     bool holds(size_t byte) const { return written.empty() || written[byte]; }
   };

@@ -7,11 +7,14 @@
 #include "llvm/ADT/SmallVector.h"
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace quantmlir::emulator {
+
+struct Profile;
 
 /// The kinds of fault.
 enum class FindingKind {
@@ -62,6 +65,8 @@ struct Finding {
 /// The findings of one launch, ordered by block, then as found.
 struct Report {
   std::vector<Finding> findings;
+  /// What the launch did, if the options asked for it.
+  std::shared_ptr<const Profile> profile = nullptr;
 
   bool isClean() const { return findings.empty(); }
   /// Emits each finding as an error at its location.

@@ -79,6 +79,8 @@ struct Semantics {
   /// The operand of a warp-wide op that holds the mask of its lanes. Without
   /// one, every lane of the warp must come (`.aligned` instructions).
   std::optional<unsigned> maskOperand;
+  /// Multiplications and additions of one warp's part, for profiles.
+  uint64_t operations = 0;
 };
 
 } // namespace quantmlir::emulator

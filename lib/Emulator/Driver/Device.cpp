@@ -155,7 +155,10 @@ bool Device::launch(Function &function, const LaunchShape &shape,
     arguments.push_back(bits);
   }
   observe(function.name, shape, descriptions, arguments, /*isDone=*/false);
-  bool launched = tell(emulator.launch(function.name, shape, arguments));
+  auto report = emulator.launch(function.name, shape, arguments);
+  if (report && report->profile)
+    profiles[function.name].add(*report->profile);
+  bool launched = tell(std::move(report));
   if (launched)
     observe(function.name, shape, descriptions, arguments, /*isDone=*/true);
   return launched;
@@ -173,6 +176,7 @@ void Device::observe(llvm::StringRef kernel, const LaunchShape &shape,
         {buffer.name.c_str(), static_cast<QuantmlirEmulatorRole>(buffer.role),
          buffer.elementBytes, buffer.isRegistered, buffer.data.data(),
          buffer.written.empty() ? nullptr : buffer.written.data(),
+         buffer.touched.empty() ? nullptr : buffer.touched.data(),
          buffer.data.size()});
   std::string name = kernel.str();
   std::vector<size_t> byValueBytes;
@@ -184,12 +188,25 @@ void Device::observe(llvm::StringRef kernel, const LaunchShape &shape,
   llvm::copy(shape.block, launch.block);
   llvm::copy(shape.cluster, launch.cluster);
   launch.dynamicSharedMemory = shape.dynamicSharedMemory;
+  launch.isDependent = shape.dependent;
   launch.arguments = arguments.data();
   launch.byValueBytes = byValueBytes.data();
   launch.numArguments = arguments.size();
   launch.buffers = buffers.data();
   launch.numBuffers = buffers.size();
   observer(observerData, &launch, isDone);
+}
+
+bool Device::writeProfile(bool printTables, const std::string &jsonFile) {
+  std::lock_guard<std::mutex> lock(mutex);
+  llvm::json::Array array;
+  for (auto &[name, profile] : profiles) {
+    if (printTables)
+      profile.print(llvm::outs());
+    array.push_back(profile.toJson());
+  }
+  llvm::outs().flush();
+  return jsonFile.empty() || writeJson(std::move(array), jsonFile);
 }
 
 bool Device::synchronize() {

@@ -6,6 +6,7 @@
 #include "mlir/IR/MLIRContext.h"
 #include "quantmlir/Emulator/DriverExtensions.h"
 #include "quantmlir/Emulator/Emulator.h"
+#include "quantmlir/Emulator/Profile.h"
 #include "llvm/Support/SourceMgr.h"
 #include <map>
 #include <mutex>
@@ -56,6 +57,8 @@ public:
   bool synchronize();
   /// Options of modules that are loaded from now on.
   EmulatorOptions &getOptions() { return options; }
+  /// Writes the profiles of all launches; false if the file cannot be written.
+  bool writeProfile(bool printTables, const std::string &jsonFile);
   void setObserver(QuantmlirEmulatorObserver function, void *user) {
     observer = function;
     observerData = user;
@@ -74,6 +77,7 @@ private:
   std::map<uint64_t, std::vector<char>> allocations;
   std::vector<std::unique_ptr<Module>> modules;
   bool clean = true;
+  std::map<std::string, Profile> profiles;
   EmulatorOptions options;
   QuantmlirEmulatorObserver observer = nullptr;
   void *observerData = nullptr;

@@ -294,4 +294,11 @@ void quantmlirEmulatorSetObserver(QuantmlirEmulatorObserver observer,
   Device::get().setObserver(observer, user);
 }
 
+void quantmlirEmulatorSetProfile(int enable) {
+  Device::get().getOptions().profile = enable;
+}
+int quantmlirEmulatorWriteProfile(int printTables, const char *jsonFile) {
+  return Device::get().writeProfile(printTables, jsonFile ? jsonFile : "");
+}
+
 } // extern "C"

@@ -144,9 +144,12 @@ static llvm::FailureOr<Semantics> describeMma(NVVM::MmaOp op) {
         "of this shape and type is not known to the emulator");
   unsigned aCount = op.getOperandA().size(), bCount = op.getOperandB().size(),
            cCount = op.getOperandC().size();
-  return perWarp([form, aCount, bCount, cCount](WarpLanes &warp) {
-    executeMma(warp, form, aCount, bCount, cCount);
-  });
+  Semantics semantics =
+      perWarp([form, aCount, bCount, cCount](WarpLanes &warp) {
+        executeMma(warp, form, aCount, bCount, cCount);
+      });
+  semantics.operations = uint64_t(2) * form.m * form.n * form.k;
+  return semantics;
 }
 
 /// What NVVM has no op for and LLVM an intrinsic: mma.sync of 8-bit floats,

@@ -35,9 +35,13 @@ static llvm::FailureOr<Semantics> describeWgmma(quant_tile::WgmmaOp op) {
   form.registerA = op.hasRegisterA();
   if (auto where = op->getAttrOfType<LocationAttr>(unfencedAttribute))
     form.unfenced = Location(where);
-  return perWarpgroup([form](WarpgroupLanes &lanes) {
+  Semantics semantics = perWarpgroup([form](WarpgroupLanes &lanes) {
     getWarpgroup(lanes).multiply(lanes, form);
   });
+  // 64 rows, 16 of them for each warp, and 256 bits of K.
+  semantics.operations =
+      uint64_t(2) * 16 * form.n * (256 / getBitWidth(form.a));
+  return semantics;
 }
 
 static llvm::FailureOr<Semantics>
