@@ -3,7 +3,7 @@
 `FAMILIES` also runs in the emulator, in the tests.
 """
 
-from programs import Dense, Integers, Layer, Mlp
+from programs import Dense, Integers, Layer, Mlp, Scheduled
 
 #: Every family of kernels, on layers where nothing divides: small, so that the
 #: emulator runs them too.
@@ -60,6 +60,18 @@ FAMILIES = [
     Integers(37, 131, unsigned=["rhs"]),
     Integers(37, 131, unsigned=["lhs", "rhs"], points=True),
     Integers(64, 128, m=33, chip="sm_80"),
+    # Rows of a multiple of 16 bytes: warpgroups.
+    Dense(40, 136, "bf16"),
+    Integers(37, 144, unsigned=["lhs"]),
+    Integers(64, 272, unsigned=["rhs"], m=70),
+    Layer(37, 144, storage="i8", x="codes", bias=True, out="f16"),
+    Layer(72, 400, storage="i4", x="quantized", out="bf16"),
+    # Tiles of several blocks of 64 rows, shared by clusters, in every order.
+    Scheduled(136, 400, [128, 128, 128], [4, 1, 1], 3, "pingpong, cluster = [2, 1]", m=300),
+    Scheduled(61, 272, [128, 64, 128], [8, 1, 1], 2, "cooperative, cluster = [1, 2]", m=200),
+    Scheduled(200, 144, [64, 96, 128], [4, 1, 1], 3, "pingpong, group_m = 2", m=130),
+    Scheduled(136, 272, [64, 64, 128], [4, 2, 1], 4, "cooperative, group_m = 4"),
+    Scheduled(33, 1040, [64, 16, 128], [4, 1, 1], 2, "pingpong, cluster = [1, 2]"),
     # M known to the compiler.
     Layer(37, 131, m=1, storage="i4", group=32, scale="bf16"),
     Layer(37, 131, m=1, storage="ui4", group=32, zero="ui4", x="f16", out="f16"),

@@ -145,7 +145,7 @@ class Layer:
     def family(self, rows):
         """What multiplies when there are `rows` rows."""
         if self.is_integer and not self.is_decoded:
-            return "mma_sync"
+            return _plain_family(self.chip, self.k)
         # There is no mma of f32, and a fragment's rows are of one group.
         if self.x == "f32" or self.group % 32:
             return "reduce"
@@ -207,6 +207,11 @@ class Layer:
         return exact, bound + rounding
 
 
+def _plain_family(chip, row_bytes):
+    """What multiplies plain operands: the accelerator wants rows of 16 bytes."""
+    return "wgmma" if chip == "sm_90a" and row_bytes % 16 == 0 else "mma_sync"
+
+
 class Integers:
     """y = x wᵀ in i32, neither with scales: exact. Of `unsigned`, "lhs" and "rhs",
     codes are read as unsigned; with `points`, both have zero points."""
@@ -258,7 +263,7 @@ class Integers:
         )
 
     def family(self, rows):
-        return "mma_sync"
+        return _plain_family(self.chip, self.k)
 
     def weights(self):
         return self._draw("w", self.n, "q", "rhs")
@@ -284,6 +289,28 @@ class Integers:
         exact = values[0] @ values[1].T
         # Less than one: not a bit may be wrong.
         return exact, np.full_like(exact, 0.5)
+
+
+class Scheduled(Integers):
+    """The same with a wgmma schedule written by hand."""
+
+    def __init__(self, n, k, tile, warps, stages, warpgroups, m=None):
+        super().__init__(n, k, m)
+        self.arguments = _arguments(locals())
+        self.schedule = (
+            f'#quant_tile.schedule<wgmma, chip = "sm_90a", tile = {tile}, '
+            f"warps = {warps}, stages = {stages}, warpgroups = <{warpgroups}>>"
+        )
+        self.name += f"-{tile}-{warpgroups}".replace(" ", "").replace("=", "")
+
+    def mlir(self):
+        return super().mlir().replace(
+            " {\n  ^bb0(%acc",
+            f" attributes {{quant_tile.schedule = {self.schedule}}} {{\n  ^bb0(%acc",
+        )
+
+    def family(self, rows):
+        return "wgmma"
 
 
 class Dense:
@@ -317,7 +344,7 @@ class Dense:
         )
 
     def family(self, rows):
-        return "mma_sync"
+        return _plain_family(self.chip, 2 * self.k)
 
     def weights(self):
         return {"w": self._draw(self.n)}

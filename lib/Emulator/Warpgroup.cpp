@@ -170,7 +170,9 @@ void Warpgroup::multiply(WarpgroupLanes &warpgroup, const WgmmaForm &form) {
     return reinterpret_cast<uint32_t *>(values.bytes(index));
   };
   const uint32_t *mark = words(first, accumulatorsOperand);
-  Accumulation *accumulation = findAccumulation(mark);
+  // One that starts from zero does not read what is in the registers.
+  bool accumulate = multiplication.accumulate;
+  Accumulation *accumulation = accumulate ? findAccumulation(mark) : nullptr;
   bool isFloat = !isInteger(form.a);
   if (accumulation &&
       (accumulation->n != form.n || accumulation->isFloat != isFloat ||
@@ -185,8 +187,8 @@ void Warpgroup::multiply(WarpgroupLanes &warpgroup, const WgmmaForm &form) {
   }
   for (const Lane &lane : warpgroup.lanes) {
     const uint32_t *other = words(lane.operands, accumulatorsOperand);
-    if (isMark(other) == isMark(mark) &&
-        (!isMark(mark) || std::equal(mark, mark + 4, other)))
+    if (!accumulate || (isMark(other) == isMark(mark) &&
+                        (!isMark(mark) || std::equal(mark, mark + 4, other))))
       continue;
     lane.thread->report(FindingKind::PendingMultiplication,
                         "accumulators that are not of the same wgmma in all "

@@ -156,6 +156,17 @@ static LogicalResult checkSizes(ModuleOp module) {
   return failure(result.wasInterrupted());
 }
 
+/// A copy of `module` without what it says about how to compute: schedules
+/// written by hand are nothing to a reference.
+static OwningOpRef<ModuleOp> withoutSchedules(ModuleOp module) {
+  OwningOpRef<ModuleOp> copy = module.clone();
+  copy->walk([](Operation *op) {
+    op->removeAttr(quant_tile::ScheduleAttr::getAttrName());
+    op->removeAttr(quant_tile::ScheduleAttr::getListAttrName());
+  });
+  return copy;
+}
+
 FailureOr<Artifact> quantmlir::compileModule(ModuleOp module,
                                              const CompileOptions &options,
                                              TimingScope &timing) {
@@ -175,7 +186,8 @@ FailureOr<Artifact> quantmlir::compileModule(ModuleOp module,
     return failure();
   ArtifactFile reference{"", "reference.mlirbc", ""};
   llvm::raw_string_ostream bytecode(reference.contents);
-  if (failed(writeBytecodeToFile(module, bytecode)))
+  OwningOpRef<ModuleOp> program = withoutSchedules(module);
+  if (failed(writeBytecodeToFile(*program, bytecode)))
     return module.emitError() << "cannot be written as bytecode";
 
   if (failed(runStage(module, options, timing,

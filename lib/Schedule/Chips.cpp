@@ -12,9 +12,10 @@ namespace quantmlir::schedule {
 // CUDA programming guide's table of compute capabilities. PTX 8.0 is read by
 // drivers since CUDA 12.0, 8.4 (mma of fp8, wgmma of mixed integers)
 // since 12.4.
-static constexpr Chip kChips[] = {{"sm_80", 108, 163 * 1024, "+ptx80", false},
-                                  {"sm_89", 142, 99 * 1024, "+ptx84", false},
-                                  {"sm_90a", 132, 227 * 1024, "+ptx84", true}};
+static constexpr Chip kChips[] = {
+    {"sm_80", 108, 163 * 1024, "+ptx80", false, false},
+    {"sm_89", 142, 99 * 1024, "+ptx84", false, false},
+    {"sm_90a", 132, 227 * 1024, "+ptx84", true, true}};
 
 ArrayRef<Chip> getChips() { return kChips; }
 

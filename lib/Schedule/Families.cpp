@@ -22,6 +22,8 @@ static constexpr Family kFamilies[] = {
      [](const Contraction &c, const Chip &) { return whyNotMmaStream(c); },
      chooseMmaStream, enumerateMmaStream, whyNotMmaStreamSchedule,
      getMmaStreamSharedMemory},
+    {KernelFamily::Wgmma, whyNotWgmma, chooseWgmma, enumerateWgmma,
+     whyNotWgmmaSchedule, getWgmmaSharedMemory, /*takesAnyWeights=*/false},
 };
 
 ArrayRef<Family> getFamilies() { return kFamilies; }

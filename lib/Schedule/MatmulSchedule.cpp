@@ -47,6 +47,7 @@ FailureOr<Contraction> Contraction::get(ScaledMatmulOp op) {
                             << rhs;
   result.lhsElement = lhs.getElementType();
   result.rhsElement = rhs.getElementType();
+  result.resultElement = op.getInit().getType().getElementType();
   return result;
 }
 

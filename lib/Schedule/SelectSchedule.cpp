@@ -1,6 +1,7 @@
 //===- SelectSchedule.cpp - Decide how each contraction is computed -------===//
 
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
+#include "quantmlir/Schedule/Families.h"
 #include "quantmlir/Schedule/MatmulSchedule.h"
 #include "quantmlir/Schedule/Passes.h"
 #include "quantmlir/Schedule/Tuned.h"
@@ -29,6 +30,8 @@ constexpr int64_t kRowBounds[] = {32, 64, 128};
 /// And up to these many where weights stream: a block's work grows with its
 /// rows of activations, the weights that it reads do not.
 constexpr int64_t kStreamBounds[] = {1, 8, 16};
+/// The same for wgmma, whose blocks are fast enough that it takes more of them.
+constexpr int64_t kWgmmaRowBounds[] = {64, 128, 256, 512, 1024};
 
 remark::RemarkOpts remarkOptions(Operation *op) {
   auto options = remark::RemarkOpts::name("Schedule").category("schedule");
@@ -212,9 +215,26 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
       return failure();
     std::string noReduce = whyNotReduce(*contraction);
     std::string noMma = whyNotMmaSync(*contraction);
+    std::string noWgmma =
+        whyNotFamily(*lookupFamily(KernelFamily::Wgmma), *contraction, target);
     SmallVector<ScheduleAttr> schedules;
     bool isDynamic = ShapedType::isDynamic(contraction->m);
-    if (noMma.empty()) {
+    if (noWgmma.empty()) {
+      auto choose = [&](int64_t bound) {
+        // Equal neighbours share one.
+        ScheduleAttr next = chooseWgmma(*contraction, target, bound);
+        if (!schedules.empty() && schedules.back().withMaxM(bound) == next)
+          schedules.pop_back();
+        schedules.push_back(next);
+      };
+      if (isDynamic)
+        llvm::for_each(kWgmmaRowBounds, choose);
+      choose(0);
+    } else if (noMma.empty()) {
+      if (target.hasWgmma && !contraction->encoding)
+        remark::missed(op.getLoc(), remarkOptions(op))
+            << remark::add("not scheduled wgmma")
+            << remark::reason("{0}", noWgmma);
       bool streams = whyNotMmaStream(*contraction).empty();
       if (isDynamic && streams)
         for (int64_t bound : kStreamBounds)

@@ -61,7 +61,8 @@ def test_product(tool, tmp_path, element, order, b, m, n, k):
     manifest = json.loads((artifact / "manifest.json").read_text())
     names = [kernel["name"] for kernel in manifest["kernels"]]
     on_tensor_cores = element != "f32" and m != 1 and n != 1
-    assert any("mma_sync" in name for name in names) == on_tensor_cores, names
+    multiplies = ("mma_sync", "wgmma")
+    assert any(part in name for name in names for part in multiplies) == on_tensor_cores, names
     [function] = manifest["functions"]
     # No product of rank 4 between it and its sum.
     assert all(len(buffer["shape"]) < 4 for buffer in function["buffers"])

@@ -9,10 +9,12 @@
 // CHECK-NOT: "element": "i32"
 // CHECK: "name": "linear"
 // CHECK-NOT: "element": "i32"
-// PTX: mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32
+// PTX: wgmma.mma_async.sync.aligned.m64n32k32.s32.s8.s8
+// PTX: wgmma.mma_async.sync.aligned.m64n128k32.s32.s8.s8
 // PTX-NOT: .extern .func
 // PTXAS-NOT: {{[1-9][0-9]*}} bytes spill
 // PTXAS-NOT: {{[1-9][0-9]*}} bytes stack
+// PTXAS-NOT: C75
 
 #token = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
 #channel = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>

@@ -13,3 +13,14 @@ func.func @handwritten(%x: tensor<1x64xf32>, %w: tensor<7x64xf32, #w8>, %init: t
   } -> tensor<1x7xf32>
   return %y : tensor<1x7xf32>
 }
+
+// CHECK-LABEL: @warpgroups
+// CHECK: quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 32, 128], warps = [4, 1, 1], stages = 3, warpgroups = <pingpong, cluster = [1, 2]>>
+func.func @warpgroups(%x: tensor<?x64xi8>, %w: tensor<7x64xi8>, %init: tensor<?x7xi32>) -> tensor<?x7xi32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<?x64xi8>, tensor<7x64xi8>) maps [] outs(%init : tensor<?x7xi32>)
+      attributes {quant_tile.schedule = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 32, 128], warps = [4, 1, 1], stages = 3, warpgroups = <pingpong, cluster = [1, 2]>>} {
+  ^bb0(%acc: i32):
+    quant_tensor.yield %acc : i32
+  } -> tensor<?x7xi32>
+  return %y : tensor<?x7xi32>
+}

@@ -115,3 +115,70 @@ func.func @f(%x: tensor<8x64xf32>) -> (tensor<8x1xf32>, tensor<8x64xf32, #token>
   %q = quant_tensor.quantize %x method(kl) : tensor<8x64xf32> -> tensor<8x64xf32, #token>
   return %s, %q : tensor<8x1xf32>, tensor<8x64xf32, #token>
 }
+
+// -----
+
+func.func @f(%x: tensor<4x68xi8>, %w: tensor<7x68xi8>, %init: tensor<4x7xi32>) -> tensor<4x7xi32> {
+  // expected-error @below {{wgmma cannot compute this: rows of 68 x i8 are no multiple of 16 bytes}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4x68xi8>, tensor<7x68xi8>) maps [] outs(%init : tensor<4x7xi32>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 32, 128], warps = [4, 1, 1], stages = 3, warpgroups = <pingpong>>} {
+  ^bb0(%acc: i32):
+    quant_tensor.yield %acc : i32
+  } -> tensor<4x7xi32>
+  return %y : tensor<4x7xi32>
+}
+
+// -----
+
+func.func @f(%x: tensor<4x64xi8>, %w: tensor<7x64xi8>, %init: tensor<4x7xf64>) -> tensor<4x7xf64> {
+  // expected-error @below {{wgmma cannot compute this: results are f64, expected elements of 8, 16 or 32 bits}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4x64xi8>, tensor<7x64xi8>) maps [] outs(%init : tensor<4x7xf64>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 32, 128], warps = [4, 1, 1], stages = 3, warpgroups = <pingpong>>} {
+  ^bb0(%acc: i32):
+    %0 = arith.sitofp %acc : i32 to f64
+    quant_tensor.yield %0 : f64
+  } -> tensor<4x7xf64>
+  return %y : tensor<4x7xf64>
+}
+
+// -----
+
+func.func @f(%x: tensor<4x64xbf16>, %w: tensor<7x64xbf16>, %init: tensor<4x7xf32>) -> tensor<4x7xf32> {
+  // expected-error @below {{tile k = 128 of bf16 is not 128 bytes}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4x64xbf16>, tensor<7x64xbf16>) maps [] outs(%init : tensor<4x7xf32>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 32, 128], warps = [4, 1, 1], stages = 3, warpgroups = <pingpong>>} {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<4x7xf32>
+  return %y : tensor<4x7xf32>
+}
+
+// -----
+
+func.func @f(%x: tensor<4x64xi8>, %w: tensor<7x64xi8>, %init: tensor<4x7xi32>) -> tensor<4x7xi32> {
+  // expected-error @below {{a tile of 128 x 256 needs 256 accumulators in a thread, more than 128}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4x64xi8>, tensor<7x64xi8>) maps [] outs(%init : tensor<4x7xi32>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [128, 256, 128], warps = [4, 1, 1], stages = 3, warpgroups = <pingpong>>} {
+  ^bb0(%acc: i32):
+    quant_tensor.yield %acc : i32
+  } -> tensor<4x7xi32>
+  return %y : tensor<4x7xi32>
+}
+
+// -----
+
+func.func @f(%x: tensor<4x64xi8>, %w: tensor<7x64xi8>, %init: tensor<4x7xi32>) -> tensor<4x7xi32> {
+  // expected-error @below {{the blocks of a cluster cannot share a tile in parts of a multiple of 8 rows}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4x64xi8>, tensor<7x64xi8>) maps [] outs(%init : tensor<4x7xi32>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 16, 128], warps = [4, 1, 1], stages = 3, warpgroups = <pingpong, cluster = [4, 1]>>} {
+  ^bb0(%acc: i32):
+    quant_tensor.yield %acc : i32
+  } -> tensor<4x7xi32>
+  return %y : tensor<4x7xi32>
+}
+
+// -----
+
+func.func @f(%x: tensor<4x64xi8>, %w: tensor<7x64xi8>, %init: tensor<4x7xi32>) -> tensor<4x7xi32> {
+  // expected-error @below {{schedule needs 278624 bytes of shared memory, sm_90a has 232448}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4x64xi8>, tensor<7x64xi8>) maps [] outs(%init : tensor<4x7xi32>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [128, 256, 128], warps = [8, 1, 1], stages = 5, warpgroups = <cooperative>>} {
+  ^bb0(%acc: i32):
+    quant_tensor.yield %acc : i32
+  } -> tensor<4x7xi32>
+  return %y : tensor<4x7xi32>
+}

@@ -38,7 +38,7 @@ func.func @static(%x: tensor<17x4096xi8>, %w: tensor<2048x4096xi8>, %init: tenso
 
 // Another epilogue has no timing.
 // CHECK-LABEL: @other
-// CHECK: quant_tile.schedule = #quant_tile.schedule<mma_sync, chip = "sm_90a"
+// CHECK: quant_tile.schedule = #quant_tile.schedule<wgmma, chip = "sm_90a"
 // CHECK-NOT: tile = [32, 64, 256]
 func.func @other(%x: tensor<17x4096xi8>, %w: tensor<2048x4096xi8>, %init: tensor<17x2048xf32>) -> tensor<17x2048xf32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<17x4096xi8>, tensor<2048x4096xi8>) maps [] outs(%init : tensor<17x2048xf32>) {

@@ -27,6 +27,9 @@ struct Chip {
   llvm::StringLiteral ptxFeature;
   /// Whether a kernel may start before the one in front of it has ended.
   bool hasDependentLaunch;
+  /// Whether it has warpgroup multiplications, the tensor memory accelerator
+  /// and clusters.
+  bool hasWgmma;
 };
 
 /// Every chip that schedules are made for.

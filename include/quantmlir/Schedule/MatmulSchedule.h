@@ -22,7 +22,7 @@ struct Contraction {
   /// Number of such products, each with weights of its own; kDynamic where
   /// unknown.
   int64_t batch = 1;
-  mlir::Type lhsElement, rhsElement;
+  mlir::Type lhsElement, rhsElement, resultElement;
   /// Encoding of the weights, null where they are plain.
   quant_tensor::EncodingAttr encoding;
 
@@ -57,6 +57,10 @@ std::string whyNotWeights(const Contraction &contraction,
 std::string whyNotReduce(const Contraction &contraction);
 std::string whyNotMmaSync(const Contraction &contraction);
 std::string whyNotMmaStream(const Contraction &contraction);
+std::string whyNotWgmma(const Contraction &contraction, const Chip &chip);
+
+/// The most rows of activations that wgmma kernels can address.
+int64_t getWgmmaMaxRows();
 
 /// Chooses the numbers of a family that can compute `contraction`, for up to
 /// `maxM` rows of activations (0: no bound known).
@@ -66,6 +70,8 @@ quant_tile::ScheduleAttr chooseMmaSync(const Contraction &contraction,
                                        const Chip &chip, int64_t maxM);
 quant_tile::ScheduleAttr chooseMmaStream(const Contraction &contraction,
                                          const Chip &chip, int64_t maxM);
+quant_tile::ScheduleAttr chooseWgmma(const Contraction &contraction,
+                                     const Chip &chip, int64_t maxM);
 
 /// Appends the schedules of a family that a tuner should try.
 void enumerateReduce(
@@ -74,6 +80,9 @@ void enumerateReduce(
 void enumerateMmaSync(
     const Contraction &contraction, const Chip &chip, int64_t maxM,
     llvm::SmallVectorImpl<quant_tile::ScheduleAttr> &schedules);
+void enumerateWgmma(const Contraction &contraction, const Chip &chip,
+                    int64_t maxM,
+                    llvm::SmallVectorImpl<quant_tile::ScheduleAttr> &schedules);
 
 void enumerateMmaStream(
     const Contraction &contraction, const Chip &chip, int64_t maxM,
@@ -90,6 +99,9 @@ std::string whyNotMmaSyncSchedule(const Contraction &contraction,
 std::string whyNotMmaStreamSchedule(const Contraction &contraction,
                                     const Chip &chip,
                                     quant_tile::ScheduleAttr schedule);
+std::string whyNotWgmmaSchedule(const Contraction &contraction,
+                                const Chip &chip,
+                                quant_tile::ScheduleAttr schedule);
 
 /// Bytes of shared memory that a block of a family's `schedule` uses.
 int64_t getReduceSharedMemory(const Contraction &contraction,
@@ -98,6 +110,8 @@ int64_t getMmaSyncSharedMemory(const Contraction &contraction,
                                quant_tile::ScheduleAttr schedule);
 int64_t getMmaStreamSharedMemory(const Contraction &contraction,
                                  quant_tile::ScheduleAttr schedule);
+int64_t getWgmmaSharedMemory(const Contraction &contraction,
+                             quant_tile::ScheduleAttr schedule);
 
 /// Bytes of shared memory that a block of `schedule` uses.
 int64_t getSharedMemory(const Contraction &contraction,

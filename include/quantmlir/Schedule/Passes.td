@@ -17,7 +17,9 @@ def SelectSchedule : Pass<"select-schedule"> {
     - f16 or bf16 rows on encoded weights in groups of a multiple of 32 columns:
       `mma_stream` up to 16 rows, `mma_sync` beyond; other rows on encoded
       weights: `reduce`, a row at a time;
-    - two operands of i8, f16 or bf16: `mma_sync`;
+    - two operands of i8, f16, bf16 or floats of 8 bits on sm_90a, whose rows are
+      a multiple of 16 bytes: `wgmma`;
+    - other pairs of operands of i8, f16 or bf16: `mma_sync`;
     - other plain operands: `plain`, the reference lowering.
 
     With `tuned=FILE`, an op that the file has timings of (`quant-tune` makes

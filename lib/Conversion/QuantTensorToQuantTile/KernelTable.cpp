@@ -103,6 +103,12 @@ void quantmlir::replaceWithLaunch(RewriterBase &rewriter, Operation *op,
   for (Value out : call.outs)
     if (isa<TensorType>(out.getType()))
       results.push_back(out.getType());
+  SmallVector<int64_t> mapped;
+  SmallVector<Attribute> maps;
+  for (auto [operand, map] : call.tensorMaps) {
+    mapped.push_back(operand);
+    maps.push_back(map);
+  }
   auto launch = quant_tile::LaunchOp::create(
       rewriter, op->getLoc(), results, symbol, call.grid[0], call.grid[1],
       call.grid[2], call.ins, call.scalars, call.outs,
@@ -111,6 +117,9 @@ void quantmlir::replaceWithLaunch(RewriterBase &rewriter, Operation *op,
                    : DenseI64ArrayAttr(),
       rewriter.getI64IntegerAttr(call.dynamicSharedMemory),
       call.dependentLaunch ? rewriter.getUnitAttr() : UnitAttr(),
-      call.accumulates ? rewriter.getUnitAttr() : UnitAttr());
+      call.accumulates ? rewriter.getUnitAttr() : UnitAttr(),
+      maps.empty() ? DenseI64ArrayAttr()
+                   : rewriter.getDenseI64ArrayAttr(mapped),
+      maps.empty() ? ArrayAttr() : rewriter.getArrayAttr(maps));
   rewriter.replaceOp(op, launch.getResults());
 }

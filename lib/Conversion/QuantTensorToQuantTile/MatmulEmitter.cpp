@@ -50,6 +50,7 @@ MatmulEmitter::MatmulEmitter(OpBuilder &builder, Location loc,
   for (size_t i = 0, e = op.getEpilogueArgs().size(); i < e; ++i)
     epilogueArgs.push_back(kernel.getArgument(next++));
   out = kernel.getArgument(next++);
+  llvm::append_range(tensorMaps, kernel.getArguments().drop_front(next));
 
   auto extent = [&](Value memref, int64_t dim) -> Value {
     auto type = cast<MemRefType>(memref.getType());
@@ -400,23 +401,81 @@ SmallVector<Value> MatmulEmitter::outputPosition(Value row, Value column) {
   return position;
 }
 
-Value MatmulEmitter::epilogue(Value accumulator, Value row, Value column) {
+Value MatmulEmitter::runEpilogue(Value accumulator, ArrayRef<Value> operands) {
   ScaledMatmulOp op = problem.op;
   Block &body = op.getEpilogue().front();
   IRMapping mapping;
   mapping.map(body.getArgument(0), accumulator);
+  for (auto [argument, operand] :
+       llvm::zip_equal(body.getArguments().drop_front(), operands))
+    mapping.map(argument, operand);
+  for (Operation &inner : body.without_terminator())
+    clone(inner, mapping);
+  return mapping.lookupOrDefault(body.getTerminator()->getOperand(0));
+}
+
+Value MatmulEmitter::epilogue(Value accumulator, Value row, Value column) {
+  ScaledMatmulOp op = problem.op;
+  SmallVector<Value> operands;
   if (!epilogueArgs.empty()) {
     SmallVector<Value> position = outputPosition(row, column);
     for (auto [i, memref] : llvm::enumerate(epilogueArgs)) {
       SmallVector<Value, 8> indices = *affine::expandAffineMap(
           *this, getLoc(), op.getEpilogueMap(i), position);
       Type type = cast<MemRefType>(memref.getType()).getElementType();
-      mapping.map(body.getArgument(i + 1), loadShared(type, memref, indices));
+      operands.push_back(loadShared(type, memref, indices));
     }
   }
-  for (Operation &inner : body.without_terminator())
-    clone(inner, mapping);
-  return mapping.lookupOrDefault(body.getTerminator()->getOperand(0));
+  return runEpilogue(accumulator, operands);
+}
+
+/// Whether `map` reads neighbours in `type` where n is even and n + 1: n is the
+/// last index and none else, and rows have an even length.
+static bool readsPairs(AffineMap map, MemRefType type) {
+  unsigned n = map.getNumDims() - 1;
+  if (map.getNumResults() == 0 ||
+      map.getResults().back() != getAffineDimExpr(n, map.getContext()) ||
+      type.getElementTypeBitWidth() < 8)
+    return false;
+  for (AffineExpr expr : map.getResults().drop_back())
+    if (expr.isFunctionOfDim(n))
+      return false;
+  int64_t length = type.getShape().back();
+  return !ShapedType::isDynamic(length) && length % 2 == 0;
+}
+
+SmallVector<Value> MatmulEmitter::epiloguePair(ArrayRef<Value> accumulators,
+                                               Value row,
+                                               ArrayRef<Value> columns) {
+  ScaledMatmulOp op = problem.op;
+  bool isOdd = problem.n % 2;
+  SmallVector<SmallVector<Value>> operands(2);
+  SmallVector<SmallVector<Value>> positions;
+  if (!epilogueArgs.empty())
+    for (Value at : columns)
+      positions.push_back(outputPosition(row, at));
+  for (auto [i, memref] : llvm::enumerate(epilogueArgs)) {
+    AffineMap map = op.getEpilogueMap(i);
+    auto type = cast<MemRefType>(memref.getType());
+    Type element = type.getElementType();
+    auto at = [&](int64_t j) {
+      return *affine::expandAffineMap(*this, getLoc(), map, positions[j]);
+    };
+    if (!isOdd && readsPairs(map, type)) {
+      Value both = loadShared(VectorType::get({2}, element), memref, at(0));
+      for (int64_t j = 0; j < 2; ++j)
+        operands[j].push_back(this->element(both, j));
+      continue;
+    }
+    for (int64_t j = 0; j < 2; ++j)
+      operands[j].push_back(loadShared(element, memref, at(j)));
+  }
+  return {runEpilogue(accumulators[0], operands[0]),
+          runEpilogue(accumulators[1], operands[1])};
+}
+
+Type MatmulEmitter::getOutElement() {
+  return cast<MemRefType>(out.getType()).getElementType();
 }
 
 void MatmulEmitter::store(Value value, Value row, Value column) {

@@ -27,7 +27,7 @@ struct MatmulProblem {
   /// Rows and columns of the weights; kDynamic where unknown, which encoded
   /// weights never are.
   int64_t n, k;
-  mlir::Type lhsElement, accumulator;
+  mlir::Type lhsElement, rhsElement, accumulator;
   /// The error bound that the kernel declares.
   quant_tile::ContractAttr contract;
 
@@ -61,6 +61,8 @@ public:
   mlir::Value batch;
   /// This block's number along x within its product.
   mlir::Value blockX;
+  /// Pointers to the tensor maps, the last parameters.
+  llvm::SmallVector<mlir::Value> tensorMaps;
   /// Thread in the block, lane in the warp, and the lane's place in the
   /// fragment layout: row `g`, column run `t`.
   mlir::Value thread, lane, warp, g, t;
@@ -153,6 +155,13 @@ public:
   /// within bounds.
   mlir::Value epilogue(mlir::Value accumulator, mlir::Value row,
                        mlir::Value column);
+  /// The epilogue's results for two accumulators of `row` at `columns`, all
+  /// within bounds. Where N is even, the columns are an even one and the next.
+  llvm::SmallVector<mlir::Value>
+  epiloguePair(llvm::ArrayRef<mlir::Value> accumulators, mlir::Value row,
+               llvm::ArrayRef<mlir::Value> columns);
+  /// Element type of the result.
+  mlir::Type getOutElement();
   /// Writes one element of the result.
   void store(mlir::Value value, mlir::Value row, mlir::Value column);
 
@@ -161,6 +170,9 @@ private:
   /// cache where they run at the same time.
   mlir::Value loadShared(mlir::Type type, mlir::Value memref,
                          mlir::ValueRange indices, int64_t alignment = 0);
+  /// The epilogue's region on `accumulator` and one element of each operand.
+  mlir::Value runEpilogue(mlir::Value accumulator,
+                          llvm::ArrayRef<mlir::Value> operands);
   /// Output position [.., m, n] of flattened `row` and `column`.
   llvm::SmallVector<mlir::Value> outputPosition(mlir::Value row,
                                                 mlir::Value column);
@@ -174,6 +186,12 @@ private:
 void emitReduceKernel(MatmulEmitter &emitter);
 void emitMmaSyncKernel(MatmulEmitter &emitter);
 void emitMmaStreamKernel(MatmulEmitter &emitter);
+void emitWgmmaKernel(MatmulEmitter &emitter);
+
+/// Tensor maps of activations, weights and, where it is stored through one, the
+/// result of `outElement`, as `emitWgmmaKernel` expects them.
+llvm::SmallVector<quant_tile::TensorMapAttr>
+getWgmmaTensorMaps(const MatmulProblem &problem, mlir::Type outElement);
 
 /// Bytes of dynamic shared memory that `emitMmaSyncKernel`
 /// (`emitMmaStreamKernel`) uses.

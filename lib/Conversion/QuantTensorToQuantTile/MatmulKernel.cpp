@@ -2,11 +2,13 @@
 
 #include "MatmulEmitter.h"
 
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "quantmlir/Conversion/QuantTensorToQuantTile/KernelBuilder.h"
 #include "quantmlir/Schedule/MatmulSchedule.h"
+#include "quantmlir/Schedule/WgmmaLayout.h"
 
 using namespace mlir;
 using namespace quantmlir;
@@ -16,30 +18,10 @@ using quant_tensor::DisassembleOp;
 using quant_tensor::FragmentLayout;
 using quant_tensor::ScaledMatmulOp;
 
-/// Reads what a kernel must know off `op`; errors say what its schedule asks
-/// for that the op does not have.
-static FailureOr<MatmulProblem> analyze(ScaledMatmulOp op) {
-  auto schedule = op->getAttrOfType<ScheduleAttr>(ScheduleAttr::getAttrName());
-  if (!schedule)
-    return op.emitOpError() << "has no " << ScheduleAttr::getAttrName()
-                            << ": run select-schedule first";
-  if (schedule.getFamily() == KernelFamily::Plain)
-    return op.emitOpError()
-           << "is scheduled plain, which convert-quant-tensor-to-linalg lowers";
-  MatmulProblem problem;
-  problem.op = op;
-  problem.schedule = schedule;
-  problem.encoding = op.getRhsEncoding();
-  auto rhs = cast<RankedTensorType>(op.getRhs().getType());
-  problem.n = rhs.getDimSize(op.getNumBatchDims());
-  problem.k = rhs.getShape().back();
-  if (ShapedType::isDynamic(problem.k))
-    problem.k = op.getLhs().getType().getShape().back();
-  problem.lhsElement = op.getLhs().getType().getElementType();
-  problem.accumulator = op.getAccumulatorType();
-  if (!problem.n || !problem.k)
-    return op.emitOpError() << "has no elements to contract";
-
+/// Checks that the mma_sync or reduce kernel can read the operands.
+static LogicalResult verifyOperands(const MatmulProblem &problem) {
+  ScaledMatmulOp op = problem.op;
+  ScheduleAttr schedule = problem.schedule;
   Type element = problem.lhsElement;
   bool isMma = schedule.getFamily() != KernelFamily::Reduce;
   if (problem.encoding) {
@@ -67,7 +49,7 @@ static FailureOr<MatmulProblem> analyze(ScaledMatmulOp op) {
       return op.emitOpError()
              << "has plain weights, which "
              << stringifyKernelFamily(schedule.getFamily()) << " cannot read";
-    Type codes = rhs.getElementType();
+    Type codes = problem.rhsElement;
     if (codes != element ||
         !(element.isBF16() || element.isF16() || element.isInteger(8)))
       return op.emitOpError()
@@ -80,6 +62,37 @@ static FailureOr<MatmulProblem> analyze(ScaledMatmulOp op) {
   if (!isMma && !(element.isF32() || element.isBF16() || element.isF16()))
     return op.emitOpError()
            << "reduce has no path for activations of " << element;
+  return success();
+}
+
+/// Reads what a kernel must know off `op`; errors say what its schedule asks
+/// for that the op does not have.
+static FailureOr<MatmulProblem> analyze(ScaledMatmulOp op) {
+  auto schedule = op->getAttrOfType<ScheduleAttr>(ScheduleAttr::getAttrName());
+  if (!schedule)
+    return op.emitOpError() << "has no " << ScheduleAttr::getAttrName()
+                            << ": run select-schedule first";
+  if (schedule.getFamily() == KernelFamily::Plain)
+    return op.emitOpError()
+           << "is scheduled plain, which convert-quant-tensor-to-linalg lowers";
+  MatmulProblem problem;
+  problem.op = op;
+  problem.schedule = schedule;
+  problem.encoding = op.getRhsEncoding();
+  auto rhs = cast<RankedTensorType>(op.getRhs().getType());
+  problem.n = rhs.getDimSize(op.getNumBatchDims());
+  problem.k = rhs.getShape().back();
+  if (ShapedType::isDynamic(problem.k))
+    problem.k = op.getLhs().getType().getShape().back();
+  problem.lhsElement = op.getLhs().getType().getElementType();
+  problem.rhsElement = rhs.getElementType();
+  problem.accumulator = op.getAccumulatorType();
+  if (!problem.n || !problem.k)
+    return op.emitOpError() << "has no elements to contract";
+
+  if (schedule.getFamily() != KernelFamily::Wgmma &&
+      failed(verifyOperands(problem)))
+    return failure();
   // The pass may run on schedules that select-schedule has not seen.
   FailureOr<quantmlir::schedule::Contraction> contraction =
       quantmlir::schedule::Contraction::get(op);
@@ -156,6 +169,47 @@ static bool hasGivenWeights(ScaledMatmulOp op) {
   return isGiven(op.getRhs());
 }
 
+/// Launches a wgmma kernel: as many blocks as there are SMs, or fewer where
+/// there are fewer tiles, in whole clusters.
+static void launchPersistent(RewriterBase &rewriter,
+                             const MatmulProblem &problem, KernelCall &call) {
+  ScaledMatmulOp op = problem.op;
+  Location loc = op.getLoc();
+  ScheduleAttr schedule = problem.schedule;
+  WarpgroupsAttr groups = schedule.getWarpgroups();
+  auto index = [&](int64_t value) -> Value {
+    return arith::ConstantIndexOp::create(rewriter, loc, value);
+  };
+  auto getRows = [&](int64_t tile) {
+    return getBlocks(rewriter, loc, op.getLhs(), 0,
+                     op.getLhs().getType().getRank() - 1, tile);
+  };
+  // Kernels count rows in 32 bits.
+  if (ShapedType::isDynamicShape(
+          cast<RankedTensorType>(op.getLhs().getType()).getShape().drop_back()))
+    cf::AssertOp::create(
+        rewriter, loc,
+        arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::ule,
+                              getRows(1),
+                              index(quantmlir::schedule::getWgmmaMaxRows())),
+        "there are more rows than a kernel can count");
+  int64_t size = groups.getClusterSize();
+  Value rows = getRows(schedule.getTileM() * groups.getClusterM());
+  int64_t tilesN =
+      llvm::divideCeil(problem.n, schedule.getTileN() * groups.getClusterN());
+  Value blocks =
+      rewriter.createOrFold<arith::MulIOp>(loc, rows, index(tilesN * size));
+  const quantmlir::schedule::Chip *chip = quantmlir::schedule::lookupChip(
+      schedule.getChip().getValue(), [&] { return op.emitOpError(); });
+  Value limit = index(chip->multiprocessors / size * size);
+  call.grid = {rewriter.createOrFold<arith::MinUIOp>(loc, blocks, limit),
+               index(1), index(1)};
+  if (size > 1)
+    call.cluster = {size, 1, 1};
+  call.dynamicSharedMemory =
+      quantmlir::schedule::WgmmaLayout(schedule).getBytes();
+}
+
 FailureOr<KernelCall> quantmlir::buildMatmulKernel(ScaledMatmulOp op,
                                                    KernelTable &table,
                                                    RewriterBase &rewriter) {
@@ -175,6 +229,15 @@ FailureOr<KernelCall> quantmlir::buildMatmulKernel(ScaledMatmulOp op,
       parameters.push_back(
           MemRefType::get(type.getShape(), type.getElementType()));
     }
+  if (family == KernelFamily::Wgmma) {
+    // Of activations, weights and, perhaps, the result.
+    int64_t operands[] = {0, 1, static_cast<int64_t>(call.ins.size())};
+    for (auto [index, map] : llvm::enumerate(getWgmmaTensorMaps(
+             *problem, op.getInit().getType().getElementType())))
+      call.tensorMaps.push_back({operands[index], map});
+    parameters.append(call.tensorMaps.size(),
+                      LLVM::LLVMPointerType::get(op.getContext()));
+  }
 
   // With operands outside of its scope, the op's text is all that its kernel
   // depends on: types, encoding, schedule, maps and epilogue.
@@ -191,11 +254,16 @@ FailureOr<KernelCall> quantmlir::buildMatmulKernel(ScaledMatmulOp op,
         // to their uses.
         func->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
                       builder.getI32IntegerAttr(schedule.getOccupancy()));
+        if (!call.tensorMaps.empty())
+          func->setAttr(TensorMapAttr::getCountAttrName(),
+                        builder.getI32IntegerAttr(call.tensorMaps.size()));
         MatmulEmitter emitter(builder, op.getLoc(), *problem, func);
         if (family == KernelFamily::MmaSync)
           emitMmaSyncKernel(emitter);
         else if (family == KernelFamily::MmaStream)
           emitMmaStreamKernel(emitter);
+        else if (family == KernelFamily::Wgmma)
+          emitWgmmaKernel(emitter);
         else
           emitReduceKernel(emitter);
         return success();
@@ -205,6 +273,11 @@ FailureOr<KernelCall> quantmlir::buildMatmulKernel(ScaledMatmulOp op,
   call.kernel = *kernel;
   (*kernel)->setAttr("quant_tile.contract", problem->contract);
 
+  call.block = {schedule.getThreads(), 1, 1};
+  if (family == KernelFamily::Wgmma) {
+    launchPersistent(rewriter, *problem, call);
+    return call;
+  }
   Location loc = op.getLoc();
   int64_t numBatchDims = op.getNumBatchDims();
   Value weightBlocks = getBlocks(rewriter, loc, op.getRhs(), numBatchDims,
@@ -221,7 +294,6 @@ FailureOr<KernelCall> quantmlir::buildMatmulKernel(ScaledMatmulOp op,
   // A block a row: only the first dimension of a grid exceeds 65535.
   if (family == KernelFamily::Reduce)
     std::swap(call.grid[0], call.grid[1]);
-  call.block = {schedule.getThreads(), 1, 1};
   if (family == KernelFamily::MmaSync)
     call.dynamicSharedMemory = getMmaSyncSharedMemory(*problem);
   else if (family == KernelFamily::MmaStream)

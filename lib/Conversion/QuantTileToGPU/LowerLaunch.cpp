@@ -34,7 +34,7 @@ static LogicalResult lowerLaunch(quant_tile::LaunchOp op,
   llvm::append_range(operands, op.getOuts());
   llvm::append_range(operands, op.getScalars());
   for (auto [operand, parameter] :
-       llvm::zip_equal(operands, kernel.getArgumentTypes())) {
+       llvm::zip_first(operands, kernel.getArgumentTypes())) {
     if (operand.getType() == parameter)
       continue;
     // The kernel's type says which sizes and strides it takes for granted.
@@ -43,6 +43,15 @@ static LogicalResult lowerLaunch(quant_tile::LaunchOp op,
              << "passes a buffer of type " << operand.getType() << " to "
              << op.getKernelAttr() << ", which needs " << parameter;
     operand = memref::CastOp::create(builder, loc, parameter, operand);
+  }
+
+  if (std::optional<ArrayRef<int64_t>> mapped = op.getTensorMapOperands()) {
+    SmallVector<Value> maps;
+    for (auto [operand, map] : llvm::zip_equal(*mapped, op.getTensorMapsAttr()))
+      maps.push_back(quant_tile::TensorMapOp::create(
+          builder, loc, operands[operand],
+          cast<quant_tile::TensorMapAttr>(map)));
+    llvm::append_range(operands, maps);
   }
 
   Value sharedMemory;

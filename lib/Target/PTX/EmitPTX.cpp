@@ -91,8 +91,8 @@ FailureOr<std::string> quantmlir::emitPTX(gpu::GPUModuleOp module,
   if (!target)
     return module.emitError() << "no NVPTX backend: " << message;
   std::unique_ptr<llvm::TargetMachine> machine(target->createTargetMachine(
-      llvm::Triple(kTriple), chip->name, chip->ptxFeature, llvm::TargetOptions(),
-      std::nullopt, std::nullopt,
+      llvm::Triple(kTriple), chip->name, chip->ptxFeature,
+      llvm::TargetOptions(), std::nullopt, std::nullopt,
       static_cast<llvm::CodeGenOptLevel>(options.optLevel)));
 
   llvm::LLVMContext context;

@@ -241,6 +241,28 @@ LogicalResult HostFunction::addKernel(gpu::LaunchFuncOp op,
   return success();
 }
 
+FailureOr<Expression> HostFunction::describe(quant_tile::TensorMapOp op) {
+  FailureOr<Descriptor> memref = describe(op.getBuffer());
+  if (failed(memref))
+    return failure();
+  if (memref->offset != Expression(0))
+    return op.emitOpError() << "is of a part of a buffer, which a launch plan "
+                               "cannot express";
+  // A matrix: the last dimension, and all others together.
+  Expression rows = 1;
+  for (const Expression &size : ArrayRef(memref->sizes).drop_back())
+    rows = makeExpression("mul", rows, size);
+  quant_tile::TensorMapAttr map = op.getMap();
+  return Expression(llvm::json::Object{
+      {"buffer", memref->buffer},
+      {"element",
+       spell(cast<MemRefType>(op.getBuffer().getType()).getElementType())},
+      {"shape", llvm::json::Array{rows, memref->sizes.back()}},
+      {"box", llvm::json::Array{map.getRows(), map.getColumns()}},
+      {"swizzle", map.getSwizzle()},
+      {"l2_promotion", map.getL2Promotion()}});
+}
+
 LogicalResult HostFunction::addLaunch(gpu::LaunchFuncOp op,
                                       const std::optional<Expression> &when) {
   llvm::json::Array grid, parameters, arguments;
@@ -269,6 +291,13 @@ LogicalResult HostFunction::addLaunch(gpu::LaunchFuncOp op,
         pass("i64", "i64", size);
       for (const Expression &stride : memref->strides)
         pass("i64", "i64", stride);
+      continue;
+    }
+    if (auto map = operand.getDefiningOp<quant_tile::TensorMapOp>()) {
+      FailureOr<Expression> description = describe(map);
+      if (failed(description))
+        return failure();
+      pass("tensor_map", "tensor_map", *description);
       continue;
     }
     if (!type.isIndex() && !type.isInteger(64) && !type.isInteger(32))

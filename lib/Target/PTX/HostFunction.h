@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/Support/JSON.h"
 
@@ -69,6 +70,7 @@ private:
                                        mlir::ValueRange symbols);
   mlir::FailureOr<Expression> evaluate(mlir::OpFoldResult value);
   mlir::FailureOr<Descriptor> describe(mlir::Value memref);
+  mlir::FailureOr<Expression> describe(quant_tile::TensorMapOp op);
   mlir::FailureOr<Descriptor> describeView(mlir::Operation *op);
 
   mlir::func::FuncOp func;

@@ -24,6 +24,29 @@ module attributes {gpu.container_module} {
 
 // -----
 
+// Tensor maps come last, each of the buffer as the kernel sees it.
+
+module attributes {gpu.container_module} {
+  gpu.module @kernels {
+    gpu.func @k(%in: memref<?x64xf32>, %out: memref<?x64xf32>, %n: index, %a: !llvm.ptr, %b: !llvm.ptr) kernel { gpu.return }
+  }
+  // CHECK-LABEL: func.func @maps
+  // CHECK-SAME: (%[[X:.*]]: memref<4x64xf32>, %[[Y:.*]]: memref<?x64xf32>, %[[N:.*]]: index)
+  // CHECK: %[[CAST:.*]] = memref.cast %[[X]]
+  // CHECK: %[[A:.*]] = quant_tile.tensor_map %[[Y]] <box = [64, 32], swizzle = 128> : memref<?x64xf32>
+  // CHECK: %[[B:.*]] = quant_tile.tensor_map %[[CAST]] <box = [8, 4]> : memref<?x64xf32>
+  // CHECK: args(%[[CAST]] : memref<?x64xf32>, %[[Y]] : memref<?x64xf32>, %[[N]] : index, %[[A]] : !llvm.ptr, %[[B]] : !llvm.ptr)
+  func.func @maps(%x: memref<4x64xf32>, %y: memref<?x64xf32>, %n: index) {
+    %c1 = arith.constant 1 : index
+    quant_tile.launch @kernels::@k grid(%n, %c1, %c1) block [128, 1, 1]
+        tensor_maps [1, 0] [#quant_tile.tensor_map<box = [64, 32], swizzle = 128>, #quant_tile.tensor_map<box = [8, 4]>]
+        ins(%x : memref<4x64xf32>) scalars(%n) outs(%y : memref<?x64xf32>)
+    return
+  }
+}
+
+// -----
+
 module attributes {gpu.container_module} {
   gpu.module @kernels {
     gpu.func @k(%out: memref<64xf32>) kernel { gpu.return }

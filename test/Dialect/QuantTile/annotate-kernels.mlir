@@ -9,6 +9,12 @@ gpu.module @kernels {
   llvm.func @kernel(%x: !llvm.ptr, %n: i64) attributes {gpu.kernel, nvvm.kernel} {
     llvm.return
   }
+  // The last parameters may be tensor maps.
+  // CHECK: llvm.func @maps(%{{.*}}: !llvm.ptr {llvm.noalias}, %{{.*}}: !llvm.ptr {llvm.align = 64 : i64, llvm.byval = !llvm.array<128 x i8>, nvvm.grid_constant})
+  // CHECK-NOT: quant_tile.tensor_maps
+  llvm.func @maps(%x: !llvm.ptr, %map: !llvm.ptr) attributes {gpu.kernel, nvvm.kernel, quant_tile.tensor_maps = 1 : i32} {
+    llvm.return
+  }
   // Nothing is promised for a function that kernels call.
   // CHECK: llvm.func @device(%{{.*}}: !llvm.ptr)
   llvm.func @device(%x: !llvm.ptr) {

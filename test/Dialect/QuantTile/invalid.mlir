@@ -121,3 +121,56 @@ func.func @type(%init: tensor<65xf32>, %g: index) -> tensor<65xf32> {
       outs(%init : tensor<65xf32>) -> tensor<65xf32>
   return %0 : tensor<65xf32>
 }
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @k(%out: memref<64xf32>, %map: !llvm.ptr) kernel {
+    gpu.return
+  }
+}
+func.func @no_map(%init: tensor<64xf32>, %g: index) -> tensor<64xf32> {
+  // expected-error @below {{has 1 tensor maps of 2 operands}}
+  %0 = quant_tile.launch @kernels::@k grid(%g, %g, %g) block [64, 1, 1]
+      tensor_maps [0, 0] [#quant_tile.tensor_map<box = [1, 32]>]
+      outs(%init : tensor<64xf32>) -> tensor<64xf32>
+  return %0 : tensor<64xf32>
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @k(%out: memref<64xf32>, %map: !llvm.ptr) kernel {
+    gpu.return
+  }
+}
+func.func @map_of_nothing(%init: tensor<64xf32>, %g: index) -> tensor<64xf32> {
+  // expected-error @below {{tensor map of operand 1, which is not one of 1}}
+  %0 = quant_tile.launch @kernels::@k grid(%g, %g, %g) block [64, 1, 1]
+      tensor_maps [1] [#quant_tile.tensor_map<box = [1, 32]>]
+      outs(%init : tensor<64xf32>) -> tensor<64xf32>
+  return %0 : tensor<64xf32>
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @k(%out: memref<64xf32>, %map: index) kernel {
+    gpu.return
+  }
+}
+func.func @map_to_index(%init: tensor<64xf32>, %g: index) -> tensor<64xf32> {
+  // expected-error @below {{passes a tensor map to a parameter of type 'index' of @kernels::@k}}
+  %0 = quant_tile.launch @kernels::@k grid(%g, %g, %g) block [64, 1, 1]
+      tensor_maps [0] [#quant_tile.tensor_map<box = [1, 32]>]
+      outs(%init : tensor<64xf32>) -> tensor<64xf32>
+  return %0 : tensor<64xf32>
+}
+
+// -----
+
+func.func @wide_rows(%x: memref<4x64xf32>) {
+  // expected-error @below {{rows of a box are at most as long as the swizzle, 128 bytes, got 64 x 'f32'}}
+  %0 = quant_tile.tensor_map %x <box = [4, 64], swizzle = 128> : memref<4x64xf32>
+  return
+}

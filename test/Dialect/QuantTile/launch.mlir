@@ -51,3 +51,23 @@ func.func @accumulates(%a: tensor<?x64xf32>, %b: tensor<?x64xf32>)
       outs(%b : tensor<?x64xf32>) -> tensor<?x64xf32>
   return %0, %b : tensor<?x64xf32>, tensor<?x64xf32>
 }
+
+gpu.module @mapped {
+  gpu.func @k(%a: memref<?x64xf32>, %out: memref<?x64xf32>, %map: !llvm.ptr) kernel {
+    gpu.return
+  }
+}
+
+// CHECK-LABEL: func.func @tensor_maps
+// CHECK: quant_tile.launch @mapped::@k
+// CHECK-SAME: tensor_maps [0] [#quant_tile.tensor_map<box = [64, 32], swizzle = 128>] ins(
+// BUFFER-LABEL: func.func @tensor_maps
+// BUFFER: quant_tile.launch @mapped::@k
+// BUFFER-SAME: tensor_maps [0] [#quant_tile.tensor_map<box = [64, 32], swizzle = 128>] ins(
+func.func @tensor_maps(%a: tensor<?x64xf32>, %init: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  %c1 = arith.constant 1 : index
+  %0 = quant_tile.launch @mapped::@k grid(%c1, %c1, %c1) block [256, 1, 1]
+      tensor_maps [0] [#quant_tile.tensor_map<box = [64, 32], swizzle = 128>]
+      ins(%a : tensor<?x64xf32>) outs(%init : tensor<?x64xf32>) -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}

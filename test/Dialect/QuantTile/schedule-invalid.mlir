@@ -1,6 +1,6 @@
 // RUN: quant-opt %s -split-input-file -verify-diagnostics
 
-// expected-error @below {{unknown kernel family 'magic', expected plain, reduce, mma_sync or mma_stream}}
+// expected-error @below {{unknown kernel family 'magic', expected plain, reduce, mma_sync, mma_stream or wgmma}}
 module attributes {quant_tile.s = #quant_tile.schedule<magic, chip = "sm_90a">} {}
 
 // -----
@@ -10,7 +10,7 @@ module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, tile = [8, 16, 
 
 // -----
 
-// expected-error @below {{unknown schedule field 'tiles', expected one of: chip, tile, warps, stages, copy, split_k, weights, max_m, contract, dependent_launch, occupancy}}
+// expected-error @below {{unknown schedule field 'tiles', expected one of: chip, tile, warps, stages, copy, split_k, weights, max_m, contract, dependent_launch, occupancy, warpgroups}}
 module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, chip = "sm_80", tiles = [8, 16, 64]>} {}
 
 // -----
@@ -147,3 +147,88 @@ module attributes {quant_tile.s = #quant_tile.contract<u_acc = 1.0>} {}
 
 // expected-error @below {{unknown contract field 'u', expected one of: u_acc, u_decode, offset}}
 module attributes {quant_tile.s = #quant_tile.contract<u = 1.0>} {}
+
+// -----
+
+// expected-error @below {{wgmma needs warpgroups = <..>}}
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 64, 128], warps = [4, 1, 1], stages = 2>} {}
+
+// -----
+
+// expected-error @below {{mma_sync has no warpgroups}}
+module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, chip = "sm_80", tile = [8, 16, 64], warps = [1, 1, 1], stages = 2, warpgroups = <pingpong>>} {}
+
+// -----
+
+// expected-error @below {{wgmma has warps = [4 x warpgroups, n, 1], got [2, 1, 1]}}
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 64, 128], warps = [2, 1, 1], stages = 2, warpgroups = <cooperative>>} {}
+
+// -----
+
+// expected-error @below {{at most two warpgroups multiply, got 4}}
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [128, 64, 128], warps = [8, 1, 1], stages = 2, warpgroups = <pingpong>>} {}
+
+// -----
+
+// expected-error @below {{tile m = 64 does not give each of 2 warpgroups a multiple of 64 rows up to 256 in all}}
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 64, 128], warps = [8, 1, 1], stages = 2, warpgroups = <cooperative>>} {}
+
+// -----
+
+// expected-error @below {{tile n = 24 does not give each of 1 warpgroups a multiple of 16 columns up to 256 in all}}
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 24, 128], warps = [4, 1, 1], stages = 2, warpgroups = <cooperative>>} {}
+
+// -----
+
+// expected-error @below {{wgmma reads row-major weights, 16 bytes or more at a time}}
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 64, 128], warps = [4, 1, 1], stages = 2, copy = 8, warpgroups = <cooperative>>} {}
+
+// -----
+
+// expected-error @below {{wgmma needs at least 2 stages, got 1}}
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 64, 128], warps = [4, 1, 1], stages = 1, warpgroups = <cooperative>>} {}
+
+// -----
+
+// expected-error @below {{unknown kind of warpgroups 'tennis'}}
+module attributes {quant_tile.s = #quant_tile.warpgroups<tennis>} {}
+
+// -----
+
+// expected-error @below {{a cluster is [m, n], got 3 extents}}
+module attributes {quant_tile.s = #quant_tile.warpgroups<pingpong, cluster = [2, 1, 1]>} {}
+
+// -----
+
+// expected-error @below {{a cluster has 1 to 8 blocks, got 16 x 1}}
+module attributes {quant_tile.s = #quant_tile.warpgroups<pingpong, cluster = [16, 1]>} {}
+
+// -----
+
+// expected-error @below {{blocks of a cluster lie along m or n, got 2 x 2}}
+module attributes {quant_tile.s = #quant_tile.warpgroups<pingpong, cluster = [2, 2]>} {}
+
+// -----
+
+// expected-error @below {{group_m must be positive, got 0}}
+module attributes {quant_tile.s = #quant_tile.warpgroups<pingpong, group_m = 0>} {}
+
+// -----
+
+// expected-error @below {{a box is [rows, columns], got 1 extents}}
+module attributes {quant_tile.s = #quant_tile.tensor_map<box = [64]>} {}
+
+// -----
+
+// expected-error @below {{box extents are in [1, 256], got 512}}
+module attributes {quant_tile.s = #quant_tile.tensor_map<box = [64, 512]>} {}
+
+// -----
+
+// expected-error @below {{swizzle is 0, 32, 64 or 128 bytes, got 16}}
+module attributes {quant_tile.s = #quant_tile.tensor_map<box = [64, 64], swizzle = 16>} {}
+
+// -----
+
+// expected-error @below {{l2_promotion is 0, 64, 128 or 256 bytes, got 32}}
+module attributes {quant_tile.s = #quant_tile.tensor_map<box = [64, 64], l2_promotion = 32>} {}

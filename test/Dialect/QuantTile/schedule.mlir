@@ -13,3 +13,12 @@ module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, tile = [16, 64,
 
 // CHECK: #quant_tile.schedule<plain, chip = "sm_89">
 module attributes {quant_tile.s = #quant_tile.schedule<plain, chip = "sm_89">} {}
+
+// CHECK: #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [128, 256, 128], warps = [8, 1, 1], stages = 4, warpgroups = <cooperative, cluster = [2, 1], group_m = 16>>
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [128, 256, 128], warps = [8, 1, 1], stages = 4, warpgroups = <cooperative, group_m = 16, cluster = [2, 1]>>} {}
+// CHECK: #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 96, 64], warps = [4, 1, 1], stages = 2, warpgroups = <pingpong>>
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 96, 64], warps = [4, 1, 1], stages = 2, warpgroups = <pingpong, cluster = [1, 1], group_m = 1>>} {}
+// CHECK: #quant_tile.tensor_map<box = [128, 64], swizzle = 128, l2_promotion = 256>
+module attributes {quant_tile.m = #quant_tile.tensor_map<l2_promotion = 256, box = [128, 64], swizzle = 128>} {}
+// CHECK: #quant_tile.tensor_map<box = [1, 16]>
+module attributes {quant_tile.m = #quant_tile.tensor_map<box = [1, 16], swizzle = 0>} {}

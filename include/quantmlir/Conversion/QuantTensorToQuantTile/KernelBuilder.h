@@ -23,6 +23,8 @@ struct KernelCall {
   mlir::gpu::GPUFuncOp kernel;
   /// Operands in the order of the kernel's parameters: ins, outs, scalars.
   llvm::SmallVector<mlir::Value> ins, outs, scalars;
+  /// Tensor maps, the last parameters, each of one operand (ins, then outs).
+  llvm::SmallVector<std::pair<int64_t, quant_tile::TensorMapAttr>> tensorMaps;
   /// Blocks along x, y, z: `index` values before the op.
   std::array<mlir::Value, 3> grid;
   std::array<int64_t, 3> block = {1, 1, 1};

@@ -35,7 +35,8 @@ def QuantTileLowerLaunch : Pass<"quant-tile-lower-launch", "::mlir::ModuleOp"> {
   let summary = "quant_tile.launch on memrefs to gpu.launch_func";
   let description = [{
     Operands become the kernel's arguments in the order of its parameters, and
-    are cast where the kernel's memref type is more or less static. What
+    are cast where the kernel's memref type is more or less static; tensor maps
+    come last, each a `quant_tile.tensor_map` of its buffer. What
     `gpu.launch_func` has no place for stays as the discardable attribute
     `quant_tile.dependent_launch`.
 
@@ -53,7 +54,7 @@ def QuantTileLowerLaunch : Pass<"quant-tile-lower-launch", "::mlir::ModuleOp"> {
   }];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect",
-    "::mlir::memref::MemRefDialect"
+    "::mlir::memref::MemRefDialect", "::quantmlir::quant_tile::QuantTileDialect"
   ];
 }
 

@@ -53,6 +53,17 @@ LogicalResult LaunchOp::verify() {
     for (Value value : values)
       if (isa<TensorType>(value.getType()) != onTensors)
         return emitOpError() << "mixes tensors and memrefs";
+  size_t maps = getTensorMaps() ? getTensorMaps()->size() : 0;
+  ArrayRef<int64_t> mapped =
+      getTensorMapOperands().value_or(ArrayRef<int64_t>());
+  if (maps != mapped.size())
+    return emitOpError() << "has " << maps << " tensor maps of "
+                         << mapped.size() << " operands";
+  int64_t buffers = getIns().size() + getOuts().size();
+  for (int64_t operand : mapped)
+    if (operand < 0 || operand >= buffers)
+      return emitOpError() << "tensor map of operand " << operand
+                           << ", which is not one of " << buffers;
   if (onTensors && getResults().size() != getOuts().size())
     return emitOpError() << "has " << getResults().size() << " results for "
                          << getOuts().size() << " outs";
@@ -72,10 +83,16 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &tables) {
   llvm::append_range(operands, getOuts());
   llvm::append_range(operands, getScalars());
   TypeRange parameters = kernel.getArgumentTypes();
-  if (parameters.size() != operands.size())
-    return emitOpError() << "passes " << operands.size() << " operands to "
-                         << getKernelAttr() << ", which takes "
-                         << parameters.size();
+  size_t maps = getTensorMapOperands().value_or(ArrayRef<int64_t>()).size();
+  if (parameters.size() != operands.size() + maps)
+    return emitOpError() << "passes " << operands.size() + maps
+                         << " operands to " << getKernelAttr()
+                         << ", which takes " << parameters.size();
+  for (Type parameter : parameters.take_back(maps))
+    if (!isa<LLVM::LLVMPointerType>(parameter))
+      return emitOpError() << "passes a tensor map to a parameter of type "
+                           << parameter << " of " << getKernelAttr();
+  parameters = parameters.drop_back(maps);
   for (auto [index, parameter, operand] :
        llvm::enumerate(parameters, operands)) {
     auto shaped = dyn_cast<ShapedType>(operand.getType());
@@ -163,11 +180,11 @@ LogicalResult LaunchOp::bufferize(RewriterBase &rewriter,
       return failure();
     outs.push_back(*buffer);
   }
-  LaunchOp::create(rewriter, getLoc(), TypeRange(), getKernelAttr(), getGridX(),
-                   getGridY(), getGridZ(), ins, getScalars(), outs,
-                   getBlockAttr(), getClusterAttr(),
-                   getDynamicSharedMemoryAttr(), getDependentLaunchAttr(),
-                   getAccumulatesAttr());
+  LaunchOp::create(
+      rewriter, getLoc(), TypeRange(), getKernelAttr(), getGridX(), getGridY(),
+      getGridZ(), ins, getScalars(), outs, getBlockAttr(), getClusterAttr(),
+      getDynamicSharedMemoryAttr(), getDependentLaunchAttr(),
+      getAccumulatesAttr(), getTensorMapOperandsAttr(), getTensorMapsAttr());
   replaceOpWithBufferizedValues(rewriter, *this, outs);
   return success();
 }

@@ -92,12 +92,14 @@ void ContractAttr::print(AsmPrinter &printer) const {
 ScheduleAttr ScheduleAttr::withMaxM(int64_t maxM) const {
   return get(getContext(), getFamily(), getChip(), getTile(), getWarps(),
              getStages(), getCopy(), getSplitK(), getWeights(), maxM,
-             getContract(), getDependentLaunch(), getOccupancy());
+             getContract(), getDependentLaunch(), getOccupancy(),
+             getWarpgroups());
 }
 
 static constexpr StringRef scheduleKeys[] = {
-    "chip",    "tile",  "warps",    "stages",           "copy",     "split_k",
-    "weights", "max_m", "contract", "dependent_launch", "occupancy"};
+    "chip",      "tile",      "warps", "stages",   "copy",
+    "split_k",   "weights",   "max_m", "contract", "dependent_launch",
+    "occupancy", "warpgroups"};
 
 Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
   SMLoc loc = parser.getCurrentLocation();
@@ -108,7 +110,7 @@ Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
   if (!family) {
     parser.emitError(loc)
         << "unknown kernel family '" << keyword
-        << "', expected plain, reduce, mma_sync or mma_stream";
+        << "', expected plain, reduce, mma_sync, mma_stream or wgmma";
     return {};
   }
   StringAttr chip;
@@ -116,28 +118,31 @@ Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
   int64_t stages = 0, copy = 16, splitK = 1, maxM = 0, occupancy = 1;
   LayoutAttr weights;
   ContractAttr contract;
+  WarpgroupsAttr warpgroups;
   bool dependentLaunch = false;
   if (succeeded(parser.parseOptionalComma()) &&
-      parseFields(parser, "schedule", scheduleKeys,
-                  [&](StringRef key) -> ParseResult {
-                    if (key == "chip")
-                      return parser.parseAttribute(chip);
-                    if (key == "tile")
-                      return parseIntegers(parser, tile);
-                    if (key == "warps")
-                      return parseIntegers(parser, warps);
-                    if (key == "weights")
-                      return parser.parseCustomAttributeWithFallback(weights);
-                    if (key == "contract")
-                      return parser.parseCustomAttributeWithFallback(contract);
-                    if (key == "dependent_launch")
-                      return parseBoolean(parser, dependentLaunch);
-                    return parser.parseInteger(key == "stages"    ? stages
-                                               : key == "copy"    ? copy
-                                               : key == "split_k" ? splitK
-                                               : key == "max_m"   ? maxM
-                                                                  : occupancy);
-                  }))
+      parseFields(
+          parser, "schedule", scheduleKeys, [&](StringRef key) -> ParseResult {
+            if (key == "chip")
+              return parser.parseAttribute(chip);
+            if (key == "tile")
+              return parseIntegers(parser, tile);
+            if (key == "warps")
+              return parseIntegers(parser, warps);
+            if (key == "weights")
+              return parser.parseCustomAttributeWithFallback(weights);
+            if (key == "contract")
+              return parser.parseCustomAttributeWithFallback(contract);
+            if (key == "warpgroups")
+              return parser.parseCustomAttributeWithFallback(warpgroups);
+            if (key == "dependent_launch")
+              return parseBoolean(parser, dependentLaunch);
+            return parser.parseInteger(key == "stages"    ? stages
+                                       : key == "copy"    ? copy
+                                       : key == "split_k" ? splitK
+                                       : key == "max_m"   ? maxM
+                                                          : occupancy);
+          }))
     return {};
   if (parser.parseGreater())
     return {};
@@ -150,7 +155,7 @@ Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
     weights = {};
   return getChecked([&] { return parser.emitError(loc); }, parser.getContext(),
                     *family, chip, tile, warps, stages, copy, splitK, weights,
-                    maxM, contract, dependentLaunch, occupancy);
+                    maxM, contract, dependentLaunch, occupancy, warpgroups);
 }
 
 void ScheduleAttr::print(AsmPrinter &printer) const {
@@ -185,6 +190,10 @@ void ScheduleAttr::print(AsmPrinter &printer) const {
     printer << ", dependent_launch = true";
   if (getOccupancy() != 1)
     printer << ", occupancy = " << getOccupancy();
+  if (getWarpgroups()) {
+    printer << ", warpgroups = ";
+    printer.printStrippedAttrOrType(getWarpgroups());
+  }
   printer << '>';
 }
 
@@ -234,18 +243,52 @@ static LogicalResult verifyTiled(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
-LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                                   KernelFamily family, StringAttr chip,
-                                   ArrayRef<int64_t> tile,
-                                   ArrayRef<int64_t> warps, int64_t stages,
-                                   int64_t copy, int64_t splitK,
-                                   LayoutAttr weights, int64_t maxM,
-                                   ContractAttr contract, bool dependentLaunch,
-                                   int64_t occupancy) {
+/// Checks what only wgmma wants.
+static LogicalResult verifyWgmma(function_ref<InFlightDiagnostic()> emitError,
+                                 ArrayRef<int64_t> tile,
+                                 ArrayRef<int64_t> warps, int64_t stages,
+                                 int64_t copy, LayoutAttr weights,
+                                 WarpgroupsAttr warpgroups) {
+  if (weights || copy != 16)
+    return emitError() << "wgmma reads row-major weights, 16 bytes or more at "
+                          "a time";
+  if (warps[0] % 4 || warps[2] != 1)
+    return emitError() << "wgmma has warps = [4 x warpgroups, n, 1], got ["
+                       << warps[0] << ", " << warps[1] << ", " << warps[2]
+                       << "]";
+  int64_t perTile = warps[0] / 4 * warps[1];
+  if (perTile > 2 || (perTile > 1 && warpgroups.isPingPong()))
+    return emitError() << "at most two warpgroups multiply, got "
+                       << perTile * (warpgroups.isPingPong() ? 2 : 1);
+  // One instruction multiplies 64 rows by a multiple of 16 columns.
+  if (tile[0] % (16 * warps[0]) || tile[0] > 256)
+    return emitError() << "tile m = " << tile[0] << " does not give each of "
+                       << warps[0] / 4
+                       << " warpgroups a multiple of 64 rows up to 256 in all";
+  if (tile[1] % (16 * warps[1]) || tile[1] > 256)
+    return emitError() << "tile n = " << tile[1] << " does not give each of "
+                       << warps[1]
+                       << " warpgroups a multiple of 16 columns up to 256 in "
+                          "all";
+  if (stages < 2)
+    return emitError() << "wgmma needs at least 2 stages, got " << stages;
+  return success();
+}
+
+LogicalResult ScheduleAttr::verify(
+    function_ref<InFlightDiagnostic()> emitError, KernelFamily family,
+    StringAttr chip, ArrayRef<int64_t> tile, ArrayRef<int64_t> warps,
+    int64_t stages, int64_t copy, int64_t splitK, LayoutAttr weights,
+    int64_t maxM, ContractAttr contract, bool dependentLaunch,
+    int64_t occupancy, WarpgroupsAttr warpgroups) {
   if (!chip || chip.getValue().empty())
     return emitError() << "a schedule needs a chip";
   if (maxM < 0)
     return emitError() << "max_m must not be negative, got " << maxM;
+  if (static_cast<bool>(warpgroups) != (family == KernelFamily::Wgmma))
+    return emitError() << stringifyKernelFamily(family)
+                       << (warpgroups ? " has no warpgroups"
+                                      : " needs warpgroups = <..>");
   if (family == KernelFamily::Plain) {
     if (!tile.empty() || !warps.empty() || stages || copy != 16 ||
         splitK != 1 || weights || dependentLaunch || occupancy != 1)
@@ -289,6 +332,9 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
       return emitError() << "reduce reads weights in fragment layout";
     return success();
   }
+  if (family == KernelFamily::Wgmma)
+    return verifyWgmma(emitError, tile, warps, stages, copy, weights,
+                       warpgroups);
   if (tile[0] % (8 * warps[0]))
     return emitError() << "tile m = " << tile[0] << " does not give each of "
                        << warps[0] << " warps a multiple of 8 rows";

@@ -5,6 +5,7 @@
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 
 namespace quantmlir::quant_tile {
 #define GEN_PASS_DEF_QUANTTILEANNOTATEKERNELS
@@ -12,6 +13,7 @@ namespace quantmlir::quant_tile {
 } // namespace quantmlir::quant_tile
 
 using namespace mlir;
+using quantmlir::quant_tile::TensorMapAttr;
 
 namespace {
 
@@ -23,7 +25,12 @@ struct AnnotateKernels
     : quantmlir::quant_tile::impl::QuantTileAnnotateKernelsBase<
           AnnotateKernels> {
   void runOnOperation() override {
-    auto noalias = UnitAttr::get(&getContext());
+    Builder builder(&getContext());
+    UnitAttr unit = builder.getUnitAttr();
+    // CUtensorMap.
+    auto map =
+        TypeAttr::get(LLVM::LLVMArrayType::get(builder.getI8Type(), 128));
+    auto alignment = builder.getI64IntegerAttr(64);
     for (auto func : getOperation().getOps<LLVM::LLVMFuncOp>()) {
       if (!func->hasAttr(NVVM::NVVMDialect::getKernelFuncAttrName()))
         continue;
@@ -34,12 +41,26 @@ struct AnnotateKernels
                                return WalkResult::interrupt();
                              })
                              .wasInterrupted();
-      if (isDependent)
-        continue;
-      for (auto [index, type] : llvm::enumerate(func.getArgumentTypes()))
-        if (isa<LLVM::LLVMPointerType>(type))
-          func.setArgAttr(index, LLVM::LLVMDialect::getNoAliasAttrName(),
-                          noalias);
+      int64_t maps = 0;
+      if (auto count = dyn_cast_or_null<IntegerAttr>(
+              func->removeAttr(TensorMapAttr::getCountAttrName())))
+        maps = count.getInt();
+      int64_t firstMap = func.getNumArguments() - maps;
+      for (auto [index, type] : llvm::enumerate(func.getArgumentTypes())) {
+        if (!isa<LLVM::LLVMPointerType>(type))
+          continue;
+        if (static_cast<int64_t>(index) >= firstMap) {
+          // The map itself is the parameter, and kernels leave it where it is.
+          func.setArgAttr(index, LLVM::LLVMDialect::getByValAttrName(), map);
+          func.setArgAttr(index, LLVM::LLVMDialect::getAlignAttrName(),
+                          alignment);
+          func.setArgAttr(index, NVVM::NVVMDialect::getGridConstantAttrName(),
+                          unit);
+          continue;
+        }
+        if (!isDependent)
+          func.setArgAttr(index, LLVM::LLVMDialect::getNoAliasAttrName(), unit);
+      }
     }
     // LLVM reads arrays by vectors as if they were aligned to 16 bytes, but
     // the backend writes down the alignment of their elements.

@@ -21,10 +21,74 @@ def QuantTile_KernelFamily : I32EnumAttr<"KernelFamily",
       I32EnumAttrCase<"Plain", 0, "plain">,
       I32EnumAttrCase<"Reduce", 1, "reduce">,
       I32EnumAttrCase<"MmaSync", 2, "mma_sync">,
+      I32EnumAttrCase<"Wgmma", 3, "wgmma">,
       I32EnumAttrCase<"MmaStream", 4, "mma_stream">
     ]> {
   let cppNamespace = "::quantmlir::quant_tile";
   let genSpecializedAttr = 0;
+}
+
+def QuantTile_ConsumerKind : I32EnumAttr<"ConsumerKind",
+    "how the warpgroups that multiply share the tiles of a block", [
+      I32EnumAttrCase<"Cooperative", 0, "cooperative">,
+      I32EnumAttrCase<"PingPong", 1, "pingpong">
+    ]> {
+  let cppNamespace = "::quantmlir::quant_tile";
+  let genSpecializedAttr = 0;
+}
+
+def QuantTile_WarpgroupsAttr : QuantTile_Attr<"Warpgroups", "warpgroups"> {
+  let summary = "how warpgroups and clusters share the tiles of a wgmma kernel";
+  let description = [{
+    A block has one warpgroup that loads and one or two that multiply:
+    `cooperative` ones divide each tile, `pingpong` ones take tiles in turn, so
+    that one multiplies while the other computes its epilogue.
+
+    `cluster` counts the blocks along m and n that work on neighbouring tiles at
+    the same time and share the operand that they have in common; one of the two
+    is 1. Blocks are persistent. They walk through the tiles `group_m` rows of
+    (clusters of) tiles at a time, column by column: 1 goes along n first.
+
+    ```mlir
+    #quant_tile.warpgroups<pingpong, cluster = [2, 1], group_m = 16>
+    ```
+  }];
+  let parameters = (ins
+    "::quantmlir::quant_tile::ConsumerKind":$kind,
+    "int64_t":$clusterM, "int64_t":$clusterN, "int64_t":$groupM);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    bool isPingPong() const { return getKind() == ConsumerKind::PingPong; }
+    /// Blocks of a cluster.
+    int64_t getClusterSize() const { return getClusterM() * getClusterN(); }
+  }];
+}
+
+def QuantTile_TensorMapAttr : QuantTile_Attr<"TensorMap", "tensor_map"> {
+  let summary = "how the tensor memory accelerator sees a buffer";
+  let description = [{
+    The buffer is a matrix: its last dimension, and all others together. `box`
+    is what one instruction copies, `[rows, columns]` in elements; its rows are
+    `swizzle` bytes long (or shorter where that is 0) and lie in shared memory
+    with their 16-byte chunks exchanged as CUDA's swizzle of that width says.
+    `l2_promotion` is how many bytes a miss in L2 fetches.
+
+    ```mlir
+    #quant_tile.tensor_map<box = [128, 64], swizzle = 128, l2_promotion = 256>
+    ```
+  }];
+  let parameters = (ins "int64_t":$rows, "int64_t":$columns, "int64_t":$swizzle,
+                        "int64_t":$l2Promotion);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Name of the attribute of a kernel that counts its last parameters which
+    /// are tensor maps. (Conversion to LLVM drops attributes of parameters.)
+    static ::llvm::StringRef getCountAttrName() {
+      return "quant_tile.tensor_maps";
+    }
+  }];
 }
 
 def QuantTile_ContractAttr : QuantTile_Attr<"Contract", "contract"> {
@@ -70,11 +134,11 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
 
     | field | meaning | default |
     |---|---|---|
-    | family | `reduce`: CUDA cores, one row of activations at a time; `mma_sync`: tensor cores, `mma.sync`; `mma_stream`: the same for few rows of activations, encoded weights streaming from global memory through registers; `plain`: the reference lowering | required |
+    | family | `reduce`: CUDA cores, one row of activations at a time; `mma_sync`: tensor cores, `mma.sync`; `mma_stream`: the same for few rows of activations, encoded weights streaming from global memory through registers; `wgmma`: tensor cores, `wgmma`, fed by the tensor memory accelerator (sm_90a); `plain`: the reference lowering | required |
     | `chip` | the target it was chosen for | required |
     | `tile` | [m, n, k] of one block's step: rows of activations, rows of weights, columns of both | required |
-    | `warps` | how the block's warps divide `tile`; along k each warp sums its own columns | required |
-    | `stages` | `mma_sync`: slots of the shared-memory ring; `reduce`: weight tiles in flight per warp; `mma_stream`: steps of weights in flight per warp | required |
+    | `warps` | how the block's warps divide `tile`; along k each warp sums its own columns; `wgmma`: the warps that multiply, four of a warpgroup along m | required |
+    | `stages` | `mma_sync`, `wgmma`: slots of the shared-memory ring; `reduce`: weight tiles in flight per warp; `mma_stream`: steps of weights in flight per warp | required |
     | `copy` | bytes of one activation copy: 16, 8, 4 or, where rows are not aligned, 2 or 1 | 16 |
     | `split_k` | blocks that share one output tile | 1 |
     | `weights` | layout that the kernel reads codes in | row major |
@@ -82,6 +146,7 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
     | `contract` | error bound, at least what the family promises | what the family promises |
     | `dependent_launch` | `mma_stream`: start while the kernel before is still running, and ask for weights before it has ended | false |
     | `occupancy` | `mma_stream`: blocks that registers must leave room for in an SM | 1 |
+    | `warpgroups` | `wgmma` only: how warpgroups and clusters share tiles | required there |
 
     A `plain` schedule has a chip only.
 
@@ -93,6 +158,8 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
     #quant_tile.schedule<mma_stream, chip = "sm_90a", tile = [8, 32, 1024], warps = [1, 1, 8],
         stages = 4, weights = <fragment, tile = [16, 64]>, max_m = 8, dependent_launch = true,
         occupancy = 2>
+    #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [128, 128, 128], warps = [4, 1, 1],
+        stages = 6, warpgroups = <pingpong, cluster = [2, 1], group_m = 16>>
     ```
   }];
   let parameters = (ins
@@ -107,9 +174,26 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
     DefaultValuedParameter<"int64_t", "0">:$maxM,
     OptionalParameter<"::quantmlir::quant_tile::ContractAttr">:$contract,
     DefaultValuedParameter<"bool", "false">:$dependentLaunch,
-    DefaultValuedParameter<"int64_t", "1">:$occupancy);
+    DefaultValuedParameter<"int64_t", "1">:$occupancy,
+    OptionalParameter<"::quantmlir::quant_tile::WarpgroupsAttr">:$warpgroups);
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
+  let builders = [
+    AttrBuilder<(ins "::quantmlir::quant_tile::KernelFamily":$family,
+                     "::mlir::StringAttr":$chip,
+                     "::llvm::ArrayRef<int64_t>":$tile,
+                     "::llvm::ArrayRef<int64_t>":$warps, "int64_t":$stages,
+                     "int64_t":$copy, "int64_t":$splitK,
+                     "::quantmlir::quant_tensor::LayoutAttr":$weights,
+                     "int64_t":$maxM,
+                     "::quantmlir::quant_tile::ContractAttr":$contract,
+                     CArg<"bool", "false">:$dependentLaunch,
+                     CArg<"int64_t", "1">:$occupancy), [{
+      return $_get($_ctxt, family, chip, tile, warps, stages, copy, splitK,
+                   weights, maxM, contract, dependentLaunch, occupancy,
+                   WarpgroupsAttr());
+    }]>
+  ];
   let extraClassDeclaration = [{
     int64_t getTileM() const { return getTile()[0]; }
     int64_t getTileN() const { return getTile()[1]; }
@@ -117,8 +201,17 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
     int64_t getWarpsM() const { return getWarps()[0]; }
     int64_t getWarpsN() const { return getWarps()[1]; }
     int64_t getWarpsK() const { return getWarps()[2]; }
+    /// Warpgroups of a wgmma block that share a tile, and all that multiply.
+    int64_t getWarpgroupsPerTile() const {
+      return getWarpsM() / 4 * getWarpsN();
+    }
+    int64_t getConsumers() const {
+      return getWarpgroupsPerTile() * (getWarpgroups().isPingPong() ? 2 : 1);
+    }
     /// Threads of a block.
     int64_t getThreads() const {
+      if (getFamily() == KernelFamily::Wgmma)
+        return 128 * (1 + getConsumers());
       return 32 * getWarpsM() * getWarpsN() * getWarpsK();
     }
     /// The same for at most `maxM` rows, 0 for any.

@@ -18,6 +18,7 @@ def QuantTile_Dialect : Dialect {
   let extraClassDeclaration = "void registerAttributes();";
   let useDefaultAttributePrinterParser = 1;
   let dependentDialects = ["::mlir::gpu::GPUDialect",
+                           "::mlir::LLVM::LLVMDialect",
                            "::quantmlir::quant_tensor::QuantTensorDialect"];
 }
 

@@ -29,7 +29,9 @@ def QuantTile_LaunchOp : QuantTile_Op<"launch", [
   let description = [{
     Runs the `gpu.func` that `kernel` names on a grid of `grid` blocks of
     `block` threads. The kernel's parameters are, in order, a memref for each
-    of `ins`, a memref for each of `outs`, and an `index` for each of `scalars`.
+    of `ins`, a memref for each of `outs`, an `index` for each of `scalars`, and
+    a pointer to a tensor map for each of `tensor_maps`. `tensor_map_operands`
+    says which buffer each map is of, counting `ins`, then `outs`.
 
     In destination style: a tensor in `outs` says shape and type of a result
     and is the place to compute it in. Its contents are not read, unless
@@ -46,6 +48,9 @@ def QuantTile_LaunchOp : QuantTile_Op<"launch", [
     %y = quant_tile.launch @kernels::@k0 grid(%g, %c1, %c1) block [256, 1, 1]
         ins(%a, %b : tensor<?x64xf32>, tensor<64xf32>) scalars(%n)
         outs(%init : tensor<?x64xf32>) -> tensor<?x64xf32>
+    %z = quant_tile.launch @kernels::@k1 grid(%g, %c1, %c1) block [384, 1, 1]
+        cluster [2, 1, 1] tensor_maps [0] [#quant_tile.tensor_map<box = [64, 32], swizzle = 128, l2_promotion = 128>]
+        ins(%a : tensor<?x64xf32>) outs(%init : tensor<?x64xf32>) -> tensor<?x64xf32>
     ```
   }];
   let arguments = (ins
@@ -58,12 +63,16 @@ def QuantTile_LaunchOp : QuantTile_Op<"launch", [
     OptionalAttr<DenseI64ArrayAttr>:$cluster,
     DefaultValuedAttr<I64Attr, "0">:$dynamic_shared_memory,
     UnitAttr:$dependent_launch,
-    UnitAttr:$accumulates);
+    UnitAttr:$accumulates,
+    OptionalAttr<DenseI64ArrayAttr>:$tensor_map_operands,
+    OptionalAttr<TypedArrayAttrBase<QuantTile_TensorMapAttr,
+                                    "array of tensor maps">>:$tensor_maps);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = [{
     $kernel `grid` `(` $grid_x `,` $grid_y `,` $grid_z `)` `block` $block
     (`cluster` $cluster^)? (`dependent_launch` $dependent_launch^)?
     (`accumulates` $accumulates^)?
+    (`tensor_maps` $tensor_map_operands^ $tensor_maps)?
     (`ins` `(` $ins^ `:` type($ins) `)`)? (`scalars` `(` $scalars^ `)`)?
     `outs` `(` $outs `:` type($outs) `)` attr-dict (`->` type($results)^)?
   }];
@@ -72,6 +81,30 @@ def QuantTile_LaunchOp : QuantTile_Op<"launch", [
     /// Threads of a block.
     int64_t getThreadsPerBlock();
   }];
+  let hasVerifier = 1;
+}
+
+/// A pointer as kernels get it: into the generic address space.
+def QuantTile_Pointer : Type<
+    CPred<"::llvm::isa<::mlir::LLVM::LLVMPointerType>($_self)">, "a pointer">,
+  BuildableType<"::mlir::LLVM::LLVMPointerType::get($_builder.getContext())">;
+
+def QuantTile_TensorMapOp : QuantTile_Op<"tensor_map", [Pure]> {
+  let summary = "the tensor map of a buffer, as a kernel's argument";
+  let description = [{
+    What the tensor memory accelerator must know of a contiguous buffer (see
+    `#quant_tile.tensor_map`). The launch plan describes the map and the
+    runtime makes it; the result is an argument of `gpu.launch_func` and
+    nothing else.
+
+    ```mlir
+    %map = quant_tile.tensor_map %x #quant_tile.tensor_map<box = [64, 32], swizzle = 128, l2_promotion = 128>
+        : memref<?x64xf32>
+    ```
+  }];
+  let arguments = (ins AnyMemRef:$buffer, QuantTile_TensorMapAttr:$map);
+  let results = (outs QuantTile_Pointer:$result);
+  let assemblyFormat = "$buffer $map attr-dict `:` type($buffer)";
   let hasVerifier = 1;
 }
 

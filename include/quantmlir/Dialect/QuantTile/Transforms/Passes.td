@@ -182,6 +182,8 @@ def QuantTileAnnotateKernels
     lets loads of what the kernel does not write become `ld.global.nc`.
     Shared variables get an alignment of 16: where none is written, LLVM's
     vectorizer counts on that, and the backend declares less.
+    The last parameters, as many as the kernel's `quant_tile.tensor_maps` says, become
+    the 128 bytes of the tensor map itself, which must lie among the parameters.
 
     ```mlir
     llvm.func @k(%x: !llvm.ptr) attributes {gpu.kernel, nvvm.kernel}

@@ -1,0 +1,235 @@
+//===- WgmmaSchedule.cpp - Tensor cores through wgmma ---------------------===//
+
+#include "quantmlir/Schedule/MatmulSchedule.h"
+#include "quantmlir/Schedule/WgmmaLayout.h"
+
+using namespace mlir;
+using namespace quantmlir::quant_tile;
+
+namespace quantmlir::schedule {
+
+/// Accumulators that leave a thread registers enough for all else: of 232 where
+/// two warpgroups multiply, of 255 where one does.
+static constexpr int64_t kMaxAccumulators[] = {192, 128};
+/// Rows of tiles that are walked column by column at most.
+static constexpr int64_t kMaxGroup = 64;
+/// Rows that stand for any number of them.
+static constexpr int64_t kManyRows = 8192;
+/// More stages than this cover no more latency.
+static constexpr int64_t kMaxStages = 8;
+/// Rows are addressed in 32 bits, with room for a tile beyond the last.
+static constexpr int64_t kMaxRows = (int64_t(1) << 31) - 4096;
+
+std::string whyNotWgmma(const Contraction &c, const Chip &chip) {
+  if (!chip.hasWgmma)
+    return llvm::formatv("{0} has no wgmma", chip.name);
+  if (c.encoding)
+    return "the weights are encoded";
+  Type lhs = c.lhsElement, rhs = c.rhsElement;
+  auto isFloat8 = [](Type type) {
+    return isa<Float8E4M3FNType, Float8E5M2Type>(type);
+  };
+  bool isKnown = lhs.isInteger(8) || lhs.isF16() || lhs.isBF16();
+  if (!(isFloat8(lhs) && isFloat8(rhs)) && !(isKnown && lhs == rhs))
+    return llvm::formatv("operands are {0} and {1}, expected two of i8, f16, "
+                         "bf16, or floats of 8 bits",
+                         lhs, rhs);
+  if (c.k * c.getLhsBytes() % 16)
+    return llvm::formatv("rows of {0} x {1} are no multiple of 16 bytes", c.k,
+                         lhs);
+  // Enumeration knows no result; any of a program's has a type.
+  if (c.resultElement &&
+      !llvm::is_contained({8u, 16u, 32u},
+                          c.resultElement.getIntOrFloatBitWidth()))
+    return llvm::formatv("results are {0}, expected elements of 8, 16 or 32 "
+                         "bits",
+                         c.resultElement);
+  if (c.m > kMaxRows || c.n > kMaxRows || c.k > kMaxRows)
+    return llvm::formatv("more than {0} rows or columns", kMaxRows);
+  return "";
+}
+
+int64_t getWgmmaMaxRows() { return kMaxRows; }
+
+/// What the accumulation promises.
+static ContractAttr getContract(const Contraction &c) {
+  MLIRContext *context = c.lhsElement.getContext();
+  if (c.lhsElement.isInteger())
+    return ContractAttr::get(context, 0.0, 0.0, 0.0);
+  // Products of 8-bit floats are added with 13 bits or so after the point of
+  // the largest; the tensor core truncates where f32 arithmetic rounds.
+  bool isByte = c.getLhsBytes() == 1;
+  return ContractAttr::get(context, std::ldexp(1.0, isByte ? -13 : -23), 0.0,
+                           0.0);
+}
+
+static ScheduleAttr makeWgmma(const Contraction &c, const Chip &chip,
+                              int64_t maxM, ConsumerKind kind, int64_t tileM,
+                              int64_t tileN, int64_t clusterM, int64_t clusterN,
+                              int64_t groupM, int64_t stages = 0) {
+  MLIRContext *context = c.lhsElement.getContext();
+  // Two warpgroups share a tile along M, or along N where there is one block
+  // of 64 rows only; the smallest tiles are one's.
+  bool isShared = kind == ConsumerKind::Cooperative;
+  bool isTall = tileM > 64;
+  int64_t warpsM = isShared && isTall ? 8 : 4;
+  int64_t warpsN = isShared && !isTall && tileN >= 64 ? 2 : 1;
+  auto make = [&](int64_t stages) {
+    return ScheduleAttr::get(
+        context, KernelFamily::Wgmma, StringAttr::get(context, chip.name),
+        {tileM, tileN, WgmmaLayout::rowBytes / c.getLhsBytes()},
+        {warpsM, warpsN, 1}, stages, /*copy=*/16, /*splitK=*/1,
+        quant_tensor::LayoutAttr(), maxM, getContract(c),
+        /*dependentLaunch=*/false, /*occupancy=*/1,
+        WarpgroupsAttr::get(context, kind, clusterM, clusterN, groupM));
+  };
+  if (stages)
+    return make(stages);
+  stages = kMaxStages;
+  while (stages > 2 && WgmmaLayout(make(stages)).getBytes() > chip.sharedMemory)
+    --stages;
+  return make(stages);
+}
+
+namespace {
+/// A shape of tiles that is worth choosing.
+struct Candidate {
+  ConsumerKind kind;
+  int64_t tileM, tileN, clusterM;
+};
+} // namespace
+
+// From the largest to the smallest: of equal ones the first is taken, since it
+// reads the operands less often.
+static constexpr Candidate kCandidates[] = {
+    {ConsumerKind::Cooperative, 128, 256, 2},
+    {ConsumerKind::PingPong, 128, 128, 2},
+    {ConsumerKind::PingPong, 128, 128, 1},
+    {ConsumerKind::Cooperative, 64, 256, 1},
+    {ConsumerKind::Cooperative, 128, 64, 1},
+    {ConsumerKind::Cooperative, 64, 128, 1},
+    {ConsumerKind::Cooperative, 64, 64, 1},
+    {ConsumerKind::Cooperative, 64, 32, 1}};
+
+// Measured on an H100, in cycles of an SM and bytes per cycle.
+/// What one SM gets from L2 while all ask for different tiles, and what all get
+/// from memory.
+static constexpr double kBytesFromL2 = 43, kBytesFromMemory = 1650;
+/// A wgmma of 64 x 128 x 32 bytes.
+static constexpr double kCyclesOfStep = 64;
+/// Filling the ring and handing over to the next tile; the epilogue of 128 x
+/// 128 results, which ping-pong hides behind the other warpgroup.
+static constexpr double kCyclesOfTile = 500, kCyclesOfEpilogue = 2250;
+
+/// About how long a kernel takes for `m` rows, in cycles.
+static double estimate(const Contraction &c, const Chip &chip, int64_t m,
+                       const Candidate &candidate) {
+  auto [kind, tileM, tileN, clusterM] = candidate;
+  double steps = llvm::divideCeil(c.k * c.getLhsBytes(), WgmmaLayout::rowBytes);
+  double area = static_cast<double>(tileM * tileN) / (64 * 128);
+  double multiply = area * kCyclesOfStep * 4;
+  // Rows that do not exist are not read.
+  double rows = std::min(m, tileM) + static_cast<double>(tileN) / clusterM;
+  double feed = rows * WgmmaLayout::rowBytes / kBytesFromL2;
+  double tile = steps * std::max(multiply, feed) + kCyclesOfTile;
+  if (kind == ConsumerKind::Cooperative)
+    tile += area / 2 * kCyclesOfEpilogue;
+  int64_t clusters =
+      llvm::divideCeil(m, tileM * clusterM) * llvm::divideCeil(c.n, tileN);
+  double waves = llvm::divideCeil(clusters, chip.multiprocessors / clusterM);
+  double memory =
+      static_cast<double>(m + c.n) * c.k * c.getLhsBytes() / kBytesFromMemory;
+  return std::max(waves * tile, memory);
+}
+
+/// Rows of (clusters of) tiles that are walked column by column.
+static int64_t chooseGroup(const Contraction &c, const Candidate &candidate) {
+  // Weights that stay in L2 are best read again for each row of tiles, or a few
+  // of them where tiles are wide. If they do not stay there, the activations of
+  // a group must while the weights pass by.
+  constexpr int64_t weightsInL2 = 24 << 20, activationsInL2 = 16 << 20;
+  int64_t rowBytes = c.k * c.getLhsBytes();
+  int64_t group = candidate.tileN > 128 ? 4 : 1;
+  if (c.n * rowBytes <= weightsInL2)
+    return group;
+  int64_t rows = candidate.tileM * candidate.clusterM;
+  while (group < kMaxGroup && 2 * group * rows * rowBytes <= activationsInL2)
+    group *= 2;
+  return group;
+}
+
+ScheduleAttr chooseWgmma(const Contraction &c, const Chip &chip, int64_t maxM) {
+  int64_t bound = !ShapedType::isDynamic(c.m) ? c.m : maxM;
+  int64_t m = bound ? bound : kManyRows;
+  const Candidate *best = nullptr;
+  double least = 0;
+  for (const Candidate &candidate : kCandidates) {
+    // Tiles, or clusters of them, that are mostly padding.
+    if ((candidate.tileM > 64 && candidate.tileM / 2 >= m) ||
+        (candidate.clusterM > 1 && candidate.tileM >= m))
+      continue;
+    double cycles = estimate(c, chip, m, candidate);
+    if (best && cycles >= least)
+      continue;
+    best = &candidate;
+    least = cycles;
+  }
+  int64_t rows = best->tileM * best->clusterM;
+  return makeWgmma(c, chip, maxM, best->kind, best->tileM, best->tileN,
+                   best->clusterM, /*clusterN=*/1,
+                   m <= rows ? 1 : chooseGroup(c, *best));
+}
+
+void enumerateWgmma(const Contraction &c, const Chip &chip, int64_t maxM,
+                    SmallVectorImpl<ScheduleAttr> &schedules) {
+  int64_t bound = !ShapedType::isDynamic(c.m) ? c.m : maxM;
+  for (ConsumerKind kind : {ConsumerKind::Cooperative, ConsumerKind::PingPong})
+    for (int64_t tileM : {64, 128, 256})
+      for (int64_t tileN : {32, 64, 96, 128, 160, 192, 256}) {
+        // Tiles of mostly padding.
+        if ((bound && tileM > 64 && tileM / 2 >= bound) ||
+            (tileN > 32 && tileN / 2 >= c.n))
+          continue;
+        for (auto [clusterM, clusterN] :
+             {std::pair<int64_t, int64_t>{1, 1}, {2, 1}, {1, 2}, {4, 1}})
+          for (int64_t groupM : {1, 4, 16, 64}) {
+            int64_t rows = tileM * clusterM;
+            if (bound && (clusterM > 1 && rows / 2 >= bound))
+              continue;
+            // One row of tiles has one order.
+            if (bound && groupM > 1 && rows * (groupM / 4) >= bound)
+              continue;
+            schedules.push_back(makeWgmma(c, chip, maxM, kind, tileM, tileN,
+                                          clusterM, clusterN, groupM));
+          }
+      }
+}
+
+std::string whyNotWgmmaSchedule(const Contraction &c, const Chip &,
+                                ScheduleAttr schedule) {
+  if (schedule.getTileK() * c.getLhsBytes() != WgmmaLayout::rowBytes)
+    return llvm::formatv("tile k = {0} of {1} is not {2} bytes",
+                         schedule.getTileK(), c.lhsElement,
+                         WgmmaLayout::rowBytes);
+  WarpgroupsAttr groups = schedule.getWarpgroups();
+  int64_t accumulators = schedule.getTileM() * schedule.getTileN() / 128 /
+                         schedule.getWarpgroupsPerTile();
+  int64_t limit = kMaxAccumulators[schedule.getConsumers() - 1];
+  if (accumulators > limit)
+    return llvm::formatv("a tile of {0} x {1} needs {2} accumulators in a "
+                         "thread, more than {3}",
+                         schedule.getTileM(), schedule.getTileN(), accumulators,
+                         limit);
+  // The swizzle repeats after eight rows.
+  if (schedule.getTileN() % (8 * groups.getClusterM()) ||
+      schedule.getTileM() % (8 * groups.getClusterN()))
+    return "the blocks of a cluster cannot share a tile in parts of a multiple "
+           "of 8 rows";
+  return "";
+}
+
+int64_t getWgmmaSharedMemory(const Contraction &, ScheduleAttr schedule) {
+  return WgmmaLayout(schedule).getBytes();
+}
+
+} // namespace quantmlir::schedule

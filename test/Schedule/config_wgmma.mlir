@@ -1,0 +1,53 @@
+// RUN: quant-opt %s -select-schedule=chip=sm_90a | FileCheck %s
+// RUN: quant-opt %s -select-schedule=chip=sm_90a -o %t --remarks-filter=schedule 2>&1 | FileCheck %s --check-prefix=REMARK
+
+// Few rows: small tiles of weights, so that every SM reads its part; more rows,
+// larger tiles. Weights that do not stay in L2 are read once for a group of rows.
+// CHECK-LABEL: @dynamic
+// CHECK: quant_tile.schedules = [#quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 128, 128], warps = [4, 2, 1], stages = 8, max_m = 64
+// CHECK-SAME: <wgmma, chip = "sm_90a", tile = [128, 128, 128], warps = [4, 1, 1], stages = 6, max_m = 128
+// CHECK-SAME: warpgroups = <pingpong>>
+// CHECK-SAME: <wgmma, chip = "sm_90a", tile = [128, 128, 128], warps = [4, 1, 1], stages = 6, contract
+// CHECK-SAME: warpgroups = <pingpong, cluster = [2, 1], group_m = 16>>]
+func.func @dynamic(%x: tensor<?x4096xi8>, %w: tensor<11008x4096xi8>, %init: tensor<?x11008xi32>) -> tensor<?x11008xi32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<?x4096xi8>, tensor<11008x4096xi8>) maps [] outs(%init : tensor<?x11008xi32>) {
+  ^bb0(%acc: i32):
+    quant_tensor.yield %acc : i32
+  } -> tensor<?x11008xi32>
+  return %y : tensor<?x11008xi32>
+}
+
+// A long K: what the epilogue costs matters less than what is read.
+// CHECK-LABEL: @long
+// CHECK: <wgmma, chip = "sm_90a", tile = [128, 256, 128], warps = [8, 1, 1], stages = 4
+// CHECK-SAME: warpgroups = <cooperative, cluster = [2, 1], group_m = 8>>
+func.func @long(%x: tensor<8192x8192xi8>, %w: tensor<8192x8192xi8>, %init: tensor<8192x8192xi32>) -> tensor<8192x8192xi32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<8192x8192xi8>, tensor<8192x8192xi8>) maps [] outs(%init : tensor<8192x8192xi32>) {
+  ^bb0(%acc: i32):
+    quant_tensor.yield %acc : i32
+  } -> tensor<8192x8192xi32>
+  return %y : tensor<8192x8192xi32>
+}
+
+// Hopper adds products of 8-bit floats with 13 bits or so.
+// CHECK-LABEL: @fp8
+// CHECK: <wgmma, {{.*}}contract = <u_acc = 1.220703125E-4, u_decode = 0.000000e+00
+func.func @fp8(%x: tensor<64x256xf8E4M3FN>, %w: tensor<128x256xf8E5M2>, %init: tensor<64x128xf32>) -> tensor<64x128xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<64x256xf8E4M3FN>, tensor<128x256xf8E5M2>) maps [] outs(%init : tensor<64x128xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<64x128xf32>
+  return %y : tensor<64x128xf32>
+}
+
+// Rows that the accelerator cannot address stay with mma.sync, and it says so.
+// CHECK-LABEL: @unaligned
+// CHECK: <mma_sync
+// REMARK: Reason="rows of 100 x i8 are no multiple of 16 bytes", Remark="not scheduled wgmma"
+func.func @unaligned(%x: tensor<64x100xi8>, %w: tensor<128x100xi8>, %init: tensor<64x128xi32>) -> tensor<64x128xi32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<64x100xi8>, tensor<128x100xi8>) maps [] outs(%init : tensor<64x128xi32>) {
+  ^bb0(%acc: i32):
+    quant_tensor.yield %acc : i32
+  } -> tensor<64x128xi32>
+  return %y : tensor<64x128xi32>
+}
