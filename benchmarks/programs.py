@@ -29,8 +29,8 @@ MAPS = """#mk = affine_map<(m, n, k) -> (m, k)>
 
 
 def _arguments(scope):
-    """The arguments of a constructor, from its locals()."""
-    return {name: value for name, value in scope.items() if name != "self"}
+    """The arguments of a constructor, from its locals() (`super` adds a class)."""
+    return {n: value for n, value in scope.items() if n not in ("self", "__class__")}
 
 
 class Layer:
@@ -455,7 +455,7 @@ class Mlp:
 
 
 #: By the names that descriptions use.
-PROGRAMS = {cls.__name__: cls for cls in (Layer, Integers, Dense, Mlp)}
+PROGRAMS = {cls.__name__: cls for cls in (Layer, Integers, Scheduled, Dense, Mlp)}
 
 
 def describe(program):
