@@ -5,6 +5,8 @@
 #include "QuantMutate.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/ADT/ScopeExit.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FileSystem.h"
 
 using namespace mlir;
@@ -56,6 +58,58 @@ static void observe(void *user, const QuantmlirEmulatorLaunch *launch,
   }
 }
 
+/// The kernels that are launched to start before the one ahead has ended.
+static llvm::Expected<llvm::StringSet<>>
+findDependentKernels(const QuantmlirRtArtifact *artifact) {
+  llvm::StringSet<> names;
+  for (size_t i = 0; i < quantmlirRtArtifactGetNumKernels(artifact); ++i) {
+    QuantmlirRtKernelInfo info;
+    if (llvm::Error error =
+            run::check(quantmlirRtArtifactGetKernelInfo(artifact, i, &info)))
+      return std::move(error);
+    if (info.dependentLaunch)
+      names.insert(info.name);
+  }
+  return names;
+}
+
+/// A function's first kernel was launched behind what prepares its weights, so
+/// it waited for nothing. Whoever calls the function again launches it behind
+/// kernels of their own, which may still write the inputs and read the outputs:
+/// adds those launches to the records from `first` on.
+static llvm::Error addOverlappingLaunches(Subject &subject, size_t first,
+                                          const QuantmlirRtArtifact *artifact,
+                                          size_t function, size_t numBuffers) {
+  auto dependent = findDependentKernels(artifact);
+  if (!dependent)
+    return dependent.takeError();
+  enum : uint8_t { Written = 1, Read = 2 };
+  llvm::StringMap<uint8_t> touches;
+  for (size_t i = 0; i < numBuffers; ++i) {
+    QuantmlirRtBufferInfo info;
+    if (llvm::Error error = run::check(
+            quantmlirRtArtifactGetBufferInfo(artifact, function, i, &info)))
+      return error;
+    if (info.role == QUANTMLIR_RT_INPUT)
+      touches[info.name] = Written;
+    if (info.role == QUANTMLIR_RT_OUTPUT)
+      touches[info.name] = Written | Read;
+  }
+  for (size_t i = first, end = subject.launches.size(); i < end; ++i) {
+    if (subject.launches[i].shape.dependent ||
+        !dependent->contains(subject.launches[i].kernel))
+      continue;
+    LaunchRecord record = subject.launches[i];
+    record.shape.dependent = true;
+    for (MemoryState::Buffer &buffer : record.before.buffers)
+      if (buffer.isRegistered)
+        if (uint8_t how = touches.lookup(buffer.name))
+          buffer.touched.assign(buffer.data.size(), how);
+    subject.launches.push_back(std::move(record));
+  }
+  return llvm::Error::success();
+}
+
 /// Runs each function that prepares nothing with each of the sizes.
 static llvm::Error recordArtifact(Subject &subject,
                                   const mutate::Options &options) {
@@ -87,6 +141,7 @@ static llvm::Error recordArtifact(Subject &subject,
       continue;
     // Without dynamic dimensions all sizes are one.
     size_t sizes = infos[i].numDims ? options.sizes.size() : 1;
+    size_t first = subject.launches.size();
     // Plain numbers, then infinities in even rows, then in odd ones.
     for (size_t run = 0; run < 3 * sizes; ++run) {
       run::Options how;
@@ -103,6 +158,9 @@ static llvm::Error recordArtifact(Subject &subject,
                     "' with sizes " + llvm::Twine(how.randomSize) + ": " +
                     llvm::toString(outcome.takeError()));
     }
+    if (llvm::Error error = addOverlappingLaunches(
+            subject, first, artifact.get(), i, infos[i].numBuffers))
+      return error;
   }
   return llvm::Error::success();
 }
