@@ -29,10 +29,10 @@ llvm::Error Equivalents::read(const std::string &path) {
       field = field.trim();
     if (fields.size() != 3 || fields[2].empty())
       return fail("expected INPUT/KERNEL | MUTATION | REASON");
-    auto kernel = llvm::GlobPattern::create(fields[0]);
+    auto kernel = llvm::GlobPattern::create(fields[0], /*MaxSubPatterns=*/64);
     if (!kernel)
       return fail(llvm::toString(kernel.takeError()));
-    auto mutation = llvm::GlobPattern::create(fields[1]);
+    auto mutation = llvm::GlobPattern::create(fields[1], /*MaxSubPatterns=*/64);
     if (!mutation)
       return fail(llvm::toString(mutation.takeError()));
     entries.push_back({std::move(*kernel), std::move(*mutation), line.str(),

@@ -110,6 +110,41 @@ static llvm::Error addOverlappingLaunches(Subject &subject, size_t first,
   return llvm::Error::success();
 }
 
+/// Kernels that loop over tiles get a block for each as long as the chip has
+/// room. Adds the launches again as a chip with room for `options.blocks` would
+/// make them; the kernels must then still compute the same.
+static llvm::Error addCrowdedLaunches(Subject &subject,
+                                      const mutate::Options &options) {
+  MLIRContext context(makeRegistry(), MLIRContext::Threading::DISABLED);
+  OwningOpRef<ModuleOp> file =
+      parseSourceFile<ModuleOp>(subject.path, &context);
+  if (!file)
+    return fail("cannot read '" + subject.path + "'");
+  for (auto module : file->getOps<gpu::GPUModuleOp>()) {
+    EmulatorOptions how;
+    how.workers = 1;
+    auto emulator = Emulator::create(module, how);
+    if (!emulator)
+      return emulator.takeError();
+    for (size_t i = 0, end = subject.launches.size(); i < end; ++i) {
+      LaunchRecord record = subject.launches[i];
+      if (!module.lookupSymbol(record.kernel) ||
+          record.shape.grid[0] <= options.blocks)
+        continue;
+      record.shape.grid[0] = options.blocks;
+      auto result = replay(record, **emulator);
+      if (!result)
+        return result.takeError();
+      if (!result->isSame())
+        return fail("kernel '" + record.kernel + "' on " +
+                    llvm::Twine(options.blocks) +
+                    " blocks computes something else: " + result->difference);
+      subject.launches.push_back(std::move(record));
+    }
+  }
+  return llvm::Error::success();
+}
+
 /// Runs each function that prepares nothing with each of the sizes.
 static llvm::Error recordArtifact(Subject &subject,
                                   const mutate::Options &options) {
@@ -162,7 +197,8 @@ static llvm::Error recordArtifact(Subject &subject,
             subject, first, artifact.get(), i, infos[i].numBuffers))
       return error;
   }
-  return llvm::Error::success();
+  return options.blocks ? addCrowdedLaunches(subject, options)
+                        : llvm::Error::success();
 }
 
 //===----------------------------------------------------------------------===//

@@ -19,6 +19,8 @@ struct Options {
   uint64_t seed = 0;
   /// Mutants to try, chosen by the seed; 0 for all.
   unsigned sample = 0;
+  /// Launch grids of more blocks along x again with so many; 0 does not.
+  unsigned blocks = 0;
   unsigned workers = 0;
   uint64_t maxSteps = 0;
 };
@@ -80,7 +82,8 @@ tryMutants(llvm::ArrayRef<Subject> subjects, llvm::ArrayRef<Mutant> mutants,
 ///
 ///   INPUT/KERNEL | MUTATION | REASON
 ///
-/// with patterns of names, a kernel's behind its file's and a mutation's as in
+/// with patterns of names ("{a,b}" is either), a kernel's behind its file's and a
+/// mutation's as in
 /// "guard llvm.icmp ult #3". # starts a comment line.
 class Equivalents {
 public:

@@ -45,6 +45,12 @@ struct CommandLine {
   cl::opt<unsigned> sample{"sample", cl::init(0),
                            cl::desc("Try only so many, chosen by the seed"),
                            cl::cat(category)};
+  cl::opt<unsigned> blocks{
+      "blocks", cl::init(0),
+      cl::desc(
+          "Launch kernels that loop over tiles also on so few blocks, each "
+          "with several tiles; 0 does not"),
+      cl::cat(category)};
   cl::opt<std::string> only{
       "only", cl::init("*"),
       cl::desc("Mutants whose 'INPUT/KERNEL: MUTATION' matches"),
@@ -122,6 +128,7 @@ static llvm::Expected<bool> execute(const CommandLine &line) {
     options.sizes = {1, 2, 17, 33, 67};
   options.seed = line.seed;
   options.sample = line.sample;
+  options.blocks = line.blocks;
   options.workers = line.workers;
   options.maxSteps = line.maxSteps;
 

@@ -42,7 +42,7 @@ struct Options {
   /// are all `randomSize`.
   std::optional<uint64_t> randomSeed;
   int64_t randomSize = 1;
-  /// Of each float matrix that is no weight, the first elements of even (1) or
+  /// Of each float matrix but an encoded weight's, the first elements of even (1) or
   /// odd (2) rows are infinite: nothing else may depend on them, and what is
   /// multiplied by zero for want of data must be zero.
   unsigned randomInfinities = 0;

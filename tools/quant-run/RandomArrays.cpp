@@ -52,7 +52,10 @@ quantmlir::run::makeRandomArray(const Argument &argument,
         value = std::ldexp(1.0f, int(7 * draw(engine)) - 5);
       std::memcpy(target + i * sizeof(float), &value, sizeof(float));
     }
-    if (options.randomInfinities && !argument.isWeight &&
+    // What a weight is encoded with, "w.scales", would make all of it infinite.
+    bool isPart =
+        argument.isWeight && llvm::StringRef(argument.name).contains('.');
+    if (options.randomInfinities && !isScale && !isPart &&
         wide.shape.size() == 2)
       for (int64_t row = options.randomInfinities - 1; row < wide.shape[0];
            row += 2)
