@@ -82,9 +82,8 @@ tryMutants(llvm::ArrayRef<Subject> subjects, llvm::ArrayRef<Mutant> mutants,
 ///
 ///   INPUT/KERNEL | MUTATION | REASON
 ///
-/// with patterns of names ("{a,b}" is either), a kernel's behind its file's and a
-/// mutation's as in
-/// "guard llvm.icmp ult #3". # starts a comment line.
+/// with patterns of names ("{a,b}" is either), a kernel's behind its file's and
+/// a mutation's as in "guard llvm.icmp ult #3". # starts a comment line.
 class Equivalents {
 public:
   llvm::Error read(const std::string &path);
