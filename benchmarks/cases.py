@@ -31,6 +31,10 @@ FAMILIES = [
     # Microscaling formats.
     Layer(37, 131, storage="f4E2M1FN", group=32, scale="f8E8M0FNU"),
     Layer(37, 131, storage="f4E2M1FN", group=16, scale="f8E4M3FN", x="f16"),
+    # Floats of eight bits, rows with a scale each and rows that share one.
+    Layer(37, 131, storage="f8E4M3FN"),
+    Layer(40, 131, storage="f8E4M3FN", group=32, rows=8, x="f16"),
+    Layer(37, 131, storage="f8E5M2", group=32, scale="bf16"),
     # Both operands int8: a scale per token and per channel.
     Layer(37, 131, storage="i8", x="codes"),
     Layer(61, 67, storage="i8", x="codes", bias=True, out="bf16"),

@@ -14,6 +14,7 @@ DTYPES = {
     "i32": np.dtype(np.int32),
     "f8E8M0FNU": np.dtype(ml_dtypes.float8_e8m0fnu),
     "f8E4M3FN": np.dtype(ml_dtypes.float8_e4m3fn),
+    "f8E5M2": np.dtype(ml_dtypes.float8_e5m2),
 }
 #: Half the distance between neighbours, relative to the number.
 HALF_ULP = {"bf16": 2.0**-9, "f16": 2.0**-12, "f32": 2.0**-25}
@@ -23,10 +24,17 @@ TINY = {"bf16": 2.0**-134, "f16": 2.0**-25, "f32": 2.0**-150}
 FP4 = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0]
 
 
+def float_values(storage):
+    """What each code of a float storage means, in float32."""
+    if storage == "f4E2M1FN":
+        return np.float32(FP4 + [-value for value in FP4])
+    return np.arange(256, dtype=np.uint8).view(DTYPES[storage]).astype(np.float32)
+
+
 @dataclasses.dataclass(frozen=True)
 class Encoding:
     """A #quant_tensor.encoding of an N×K weight, in blocks of rows × group (0: the
-    whole of K). Its text is the attribute's."""
+    whole of N or K). Its text is the attribute's."""
 
     storage: str
     group: int
@@ -43,11 +51,11 @@ class Encoding:
 
     @property
     def is_float(self):
-        return self.storage == "f4E2M1FN"
+        return self.storage.startswith("f")
 
     @property
     def bits(self):
-        return 4 if self.is_float else int(self.storage.lstrip("ui"))
+        return int(self.storage[1] if self.is_float else self.storage.lstrip("ui"))
 
     @property
     def limits(self):
@@ -63,13 +71,17 @@ class Weight:
 
     def __init__(self, encoding, n, k, seed=0, values=None):
         rng = np.random.default_rng([n, k, seed])
-        rows, group = encoding.rows, encoding.group or k
+        rows, group = encoding.rows or n, encoding.group or k
         self.shape, self.block = (n, k), (rows, group)
         low, high = encoding.limits
         blocks = (-(-n // rows), -(-k // group))
         scale_type = DTYPES[encoding.scale]
         if values is None:
             codes = rng.integers(low, high, (n, k), dtype=np.int16)
+            if encoding.is_float:
+                # Those of NaN and infinity are planted where they are wanted.
+                finite = np.flatnonzero(np.isfinite(float_values(encoding.storage)))
+                codes = finite.astype(np.int16)[codes % len(finite)]
             scales = rng.uniform(0.002, 0.02, blocks).astype(scale_type)
         else:
             largest = np.zeros(blocks, np.float32)
@@ -82,7 +94,7 @@ class Weight:
         self.arrays = {"codes": pack(codes, encoding.bits), "scales": scales}
         self._codes, self._points = codes, 0
         if encoding.is_float:
-            self._codes = np.float32(FP4 + [-value for value in FP4])[codes]
+            self._codes = float_values(encoding.storage)[codes]
         if encoding.zero in DTYPES:
             points = rng.uniform(0, high, blocks).astype(DTYPES[encoding.zero])
         elif encoding.zero:

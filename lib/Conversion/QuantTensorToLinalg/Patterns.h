@@ -12,6 +12,7 @@ namespace quantmlir::quant_tensor {
 
 void populateElementwisePatterns(mlir::RewritePatternSet &patterns,
                                  bool keepScheduled);
+void populatePoisonScalesPatterns(mlir::RewritePatternSet &patterns);
 void populateContractionPatterns(mlir::RewritePatternSet &patterns,
                                  bool keepScheduled);
 

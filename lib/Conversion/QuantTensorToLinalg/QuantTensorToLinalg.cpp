@@ -64,6 +64,7 @@ std::string quantmlir::quant_tensor::findLinalgObstacle(Operation *op) {
 void quantmlir::quant_tensor::populateQuantTensorToLinalgPatterns(
     RewritePatternSet &patterns, bool keepScheduled) {
   populateElementwisePatterns(patterns, keepScheduled);
+  populatePoisonScalesPatterns(patterns);
   populateContractionPatterns(patterns, keepScheduled);
 }
 

@@ -345,14 +345,14 @@ Value MatmulEmitter::scaleToF32(Value scale) {
       *this, getI32Type(), arith::BitcastOp::create(*this, getI8Type(), scale));
   auto word = [&](uint32_t value) { return wordConstant(value); };
   if (isa<Float8E8M0FNUType>(type)) {
-    // The exponent of f32, except 2^-127, which is subnormal there. 255 is
-    // NaN and becomes infinity: a non-finite result either way.
-    Value shifted = arith::ShLIOp::create(*this, bits, word(23));
-    Value zero =
-        arith::CmpIOp::create(*this, arith::CmpIPredicate::eq, bits, word(0));
-    return arith::BitcastOp::create(
-        *this, f32,
-        arith::SelectOp::create(*this, zero, word(0x00400000), shifted));
+    // The exponent of f32, except 0, which is 2^-127 and subnormal there, and
+    // 255, which is NaN where f32 has infinity: that would not do, as an
+    // epilogue may make a number of it. Infinity times zero is NaN; a select
+    // costs a register more, which makes kernels that stream spill.
+    Value moved = arith::MaxUIOp::create(
+        *this, arith::ShLIOp::create(*this, bits, word(23)), word(0x00400000));
+    Value value = arith::BitcastOp::create(*this, f32, moved);
+    return fma(value, floatConstant(f32, 0.0), value);
   }
   // f8E4M3FN: fields moved into place mean the value times 2^-120.
   Value fields = arith::AndIOp::create(*this, bits, word(0x7f));

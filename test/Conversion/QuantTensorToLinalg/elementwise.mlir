@@ -100,6 +100,26 @@ func.func @repack(%w: tensor<48x64xbf16, #w4>) -> tensor<48x64xbf16, #words> {
   return %q : tensor<48x64xbf16, #words>
 }
 
+// Rows that shared a scale get their own; a block of columns may have a tail.
+// CHECK-LABEL: func @poison_scales
+// CHECK: %[[C:.*]], %[[S:.*]] = quant_tensor.disassemble
+// CHECK: %[[P:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<6x3xbf16>)
+// CHECK: %[[ROW:.*]] = linalg.index 0
+// CHECK: %[[BLOCK:.*]] = linalg.index 1
+// CHECK: %[[LARGEST:.*]] = scf.for {{.*}} iter_args(%[[SO_FAR:.*]] =
+// CHECK: %[[CODE:.*]] = tensor.extract %[[C]]
+// CHECK: arith.maxui %[[SO_FAR]]
+// CHECK: %[[NOT_FINITE:.*]] = arith.cmpi ugt, %[[LARGEST]], %c123_i32
+// CHECK: %[[SHARED:.*]] = arith.divui %[[ROW]], %c4
+// CHECK: %[[SCALE:.*]] = tensor.extract %[[S]][%[[SHARED]], %[[BLOCK]]]
+// CHECK: %[[NEW:.*]] = arith.select %[[NOT_FINITE]], %{{.*}}, %[[SCALE]] : bf16
+// CHECK: linalg.yield %[[NEW]]
+// CHECK: quant_tensor.assemble %[[C]], %[[P]]
+func.func @poison_scales(%w: tensor<6x70xbf16, #quant_tensor.encoding<{storage = f8E5M2, block = [4, 32], scale = bf16}>>) -> tensor<6x70xbf16, #quant_tensor.encoding<{storage = f8E5M2, block = [1, 32], scale = bf16}>> {
+  %q = quant_tensor.poison_scales %w : tensor<6x70xbf16, #quant_tensor.encoding<{storage = f8E5M2, block = [4, 32], scale = bf16}>> -> tensor<6x70xbf16, #quant_tensor.encoding<{storage = f8E5M2, block = [1, 32], scale = bf16}>>
+  return %q : tensor<6x70xbf16, #quant_tensor.encoding<{storage = f8E5M2, block = [1, 32], scale = bf16}>>
+}
+
 // CHECK-LABEL: func @observe
 // CHECK-SAME: (%[[X:.*]]: tensor<8xf32>)
 // CHECK-NEXT: return %[[X]]

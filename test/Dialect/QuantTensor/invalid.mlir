@@ -506,6 +506,46 @@ func.func @f(%q: tensor<8x64xf32, #asym>) {
 
 // -----
 
+// poison_scales C1
+#fp4 = #quant_tensor.encoding<{storage = f4E2M1FN, block = [1, 32], scale = bf16}>
+func.func @f(%q: tensor<8x64xbf16, #fp4>) {
+  // expected-error @below {{'quant_tensor.poison_scales' op source must have storage f8E4M3FN or f8E5M2, whose codes may be NaN, got 'f4E2M1FN'}}
+  %0 = quant_tensor.poison_scales %q : tensor<8x64xbf16, #fp4> -> tensor<8x64xbf16, #fp4>
+  return
+}
+
+// -----
+
+// poison_scales C2
+#fp8 = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 32], scale = bf16}>
+func.func @f(%q: tensor<8x64xbf16, #fp8>) {
+  // expected-error @below {{'quant_tensor.poison_scales' op source and result must have the same element type, got 'bf16' and 'f32'}}
+  %0 = quant_tensor.poison_scales %q : tensor<8x64xbf16, #fp8> -> tensor<8x64xf32, #fp8>
+  return
+}
+
+// -----
+
+// poison_scales C2
+#fp8 = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 32], scale = bf16}>
+func.func @f(%q: tensor<8x64xbf16, #fp8>) {
+  // expected-error @below {{'quant_tensor.poison_scales' op source and result must have agreeing shapes, got}}
+  %0 = quant_tensor.poison_scales %q : tensor<8x64xbf16, #fp8> -> tensor<16x64xbf16, #fp8>
+  return
+}
+
+// -----
+
+// poison_scales C3
+#fp8 = #quant_tensor.encoding<{storage = f8E5M2, block = [8, 32], scale = bf16}>
+func.func @f(%q: tensor<8x64xbf16, #fp8>) {
+  // expected-error @below {{'quant_tensor.poison_scales' op result encoding must be #quant_tensor.encoding<{storage = f8E5M2, block = [1, 32], scale = bf16}>, got #quant_tensor.encoding<{storage = f8E5M2, block = [8, 32], scale = bf16}>}}
+  %0 = quant_tensor.poison_scales %q : tensor<8x64xbf16, #fp8> -> tensor<8x64xbf16, #fp8>
+  return
+}
+
+// -----
+
 // observe C1
 func.func @f(%x: tensor<8xi8>) {
   // expected-error @below {{'quant_tensor.observe' op source must have a float element type, got 'i8'}}

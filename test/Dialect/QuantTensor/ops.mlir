@@ -251,6 +251,13 @@ func.func @quantize(%x: tensor<?x256xf32>, %s: tensor<?x1xf32>, %z: tensor<?x1xi
   return
 }
 
+// CHECK-LABEL: func @poison_scales
+// CHECK: quant_tensor.poison_scales %{{.*}} : tensor<?x256xbf16, #{{.*}}> -> tensor<?x256xbf16, #
+func.func @poison_scales(%w: tensor<?x256xbf16, #quant_tensor.encoding<{storage = f8E5M2, block = [8, 32], scale = bf16}>>) {
+  %0 = quant_tensor.poison_scales %w : tensor<?x256xbf16, #quant_tensor.encoding<{storage = f8E5M2, block = [8, 32], scale = bf16}>> -> tensor<?x256xbf16, #quant_tensor.encoding<{storage = f8E5M2, block = [1, 32], scale = bf16}>>
+  return
+}
+
 // CHECK-LABEL: func @int_matmul
 // CHECK: quant_tensor.int_matmul ins(%{{.*}}, %{{.*}} : tensor<2x?x256xi8>, tensor<512x256xi8>) outs(%{{.*}} : tensor<2x?x512xi32>) -> tensor<2x?x512xi32>
 // CHECK: quant_tensor.int_matmul lhs_unsigned rhs_unsigned ins(%{{.*}}) lhs_zero_points(%{{.*}} : tensor<2x?x1xi32>) rhs_zero_points(%{{.*}} : tensor<512x1xi32>) outs(

@@ -72,6 +72,17 @@ func.func @repack(%x: tensor<?x128xf32, #w4t>) -> index {
   return %1 : index
 }
 
+// CHECK-LABEL: @poison_scales
+// CHECK-SAME: %[[X:.*]]: tensor<?x128xf32
+// CHECK: %[[D:.*]] = tensor.dim %[[X]], %c0
+// CHECK: return %[[D]]
+func.func @poison_scales(%x: tensor<?x128xf32, #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 128], scale = f32}>>) -> index {
+  %c0 = arith.constant 0 : index
+  %0 = quant_tensor.poison_scales %x : tensor<?x128xf32, #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 128], scale = f32}>> -> tensor<?x128xf32, #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 128], scale = f32}>>
+  %1 = tensor.dim %0, %c0 : tensor<?x128xf32, #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 128], scale = f32}>>
+  return %1 : index
+}
+
 // CHECK-LABEL: @contractions
 // CHECK-SAME: %[[I:[a-z0-9]*]]: tensor<?x8xi32>, %[[F:[a-z0-9]*]]: tensor<?x8xf32>
 // CHECK-DAG: %[[D:.*]] = tensor.dim %[[I]], %c0

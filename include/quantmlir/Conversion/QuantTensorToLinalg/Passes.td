@@ -17,6 +17,8 @@ def ConvertQuantTensorToLinalg : Pass<"convert-quant-tensor-to-linalg"> {
     - `quantize`, `requantize` and `repack` become one `linalg.generic` over the
       words of the result's codes: one word per iteration, codes narrower than a
       byte gathered with `tensor.extract`.
+    - `poison_scales` becomes a `linalg.generic` over the blocks of the result,
+      whose body loops over the codes of the block.
     - `dequantize` becomes one `linalg.generic` over the elements.
     - `choose_params` `absmax` and `minmax` become a reduction in standard form
       where blocks do not leave a tail, and otherwise a `linalg.generic` over

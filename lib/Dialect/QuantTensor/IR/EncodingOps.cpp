@@ -197,6 +197,45 @@ LogicalResult RepackOp::verify() {
 }
 
 //===----------------------------------------------------------------------===//
+// PoisonScalesOp
+//===----------------------------------------------------------------------===//
+
+bool PoisonScalesOp::isSupported(EncodingAttr encoding) {
+  return isa<Float8E4M3FNType, Float8E5M2Type>(encoding.getStorage());
+}
+
+EncodingAttr PoisonScalesOp::getResultEncoding(EncodingAttr encoding) {
+  SmallVector<int64_t> block(encoding.getBlock().size(), 1);
+  block.back() = encoding.getBlock().back();
+  return EncodingAttr::get(
+      encoding.getContext(), encoding.getStorage(), block, encoding.getScale(),
+      encoding.getZeroPoint(), encoding.getRange(), encoding.getRounding(),
+      encoding.getOverflow(), encoding.getCodebook(), encoding.getLayout());
+}
+
+LogicalResult PoisonScalesOp::verify() {
+  RankedTensorType source = getSource().getType();
+  RankedTensorType result = getResult().getType();
+  if (failed(verifyEncodedType(*this, "source", source)) ||
+      failed(verifyEncodedType(*this, "result", result)))
+    return failure();
+  EncodingAttr from = getEncoding(source), to = getEncoding(result);
+  // (C1)
+  if (!isSupported(from))
+    return emitOpError() << "source must have storage f8E4M3FN or f8E5M2, "
+                            "whose codes may be NaN, got "
+                         << from.getStorage();
+  // (C2)
+  if (failed(verifySameValues(*this, source, result)))
+    return failure();
+  // (C3)
+  if (to != getResultEncoding(from))
+    return emitOpError() << "result encoding must be "
+                         << getResultEncoding(from) << ", got " << to;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
 // ObserveOp
 //===----------------------------------------------------------------------===//
 

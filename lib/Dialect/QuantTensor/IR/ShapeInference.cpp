@@ -192,6 +192,12 @@ LogicalResult RepackOp::reifyResultShapes(OpBuilder &builder,
 }
 
 LogicalResult
+PoisonScalesOp::reifyResultShapes(OpBuilder &builder,
+                                  ReifiedRankedShapedTypeDims &shapes) {
+  return reifyLike(builder, *this, getSource(), shapes);
+}
+
+LogicalResult
 ObserveOp::reifyResultShapes(OpBuilder &builder,
                              ReifiedRankedShapedTypeDims &shapes) {
   return reifyLike(builder, *this, getSource(), shapes);

@@ -32,6 +32,7 @@ public:
   LogicalResult apply();
 
 private:
+  Value getSource(EncodingAttr encoding);
   FailureOr<Value> getWeights(ScheduleAttr schedule);
   Value countRows();
   Value computeWith(ScheduleAttr schedule);
@@ -40,17 +41,36 @@ private:
   ImplicitLocOpBuilder builder;
   RewriterBase &rewriter;
   ScaledMatmulOp op;
+  /// The weights with poisoned scales, null where there are none.
+  Value poisoned;
   /// The weights in each layout that some schedule names.
   llvm::SmallDenseMap<LayoutAttr, Value> weights;
 };
+
+/// The op's weights with scales that tell what the decode of kernels does not:
+/// which codes are NaN or infinity.
+Value LayoutApplier::getSource(EncodingAttr encoding) {
+  if (!PoisonScalesOp::isSupported(encoding))
+    return op.getRhs();
+  if (!poisoned) {
+    auto type = cast<RankedTensorType>(op.getRhs().getType());
+    poisoned = PoisonScalesOp::create(
+        builder,
+        RankedTensorType::get(type.getShape(), type.getElementType(),
+                              PoisonScalesOp::getResultEncoding(encoding)),
+        op.getRhs());
+  }
+  return poisoned;
+}
 
 /// The op's weights in the layout of `schedule`; one repack for each layout.
 FailureOr<Value> LayoutApplier::getWeights(ScheduleAttr schedule) {
   EncodingAttr encoding = op.getRhsEncoding();
   LayoutAttr layout = schedule.getWeights();
-  if (schedule.getFamily() == KernelFamily::Plain ||
-      (encoding && encoding.getLayout() == layout))
+  if (schedule.getFamily() == KernelFamily::Plain)
     return op.getRhs();
+  if (encoding && encoding.getLayout() == layout)
+    return weights[layout] = getSource(encoding);
   if (!encoding) {
     if (!layout)
       return op.getRhs();
@@ -61,7 +81,9 @@ FailureOr<Value> LayoutApplier::getWeights(ScheduleAttr schedule) {
   Value &value = weights[layout];
   if (value)
     return value;
-  auto type = cast<RankedTensorType>(op.getRhs().getType());
+  Value source = getSource(encoding);
+  auto type = cast<RankedTensorType>(source.getType());
+  encoding = getEncoding(type);
   EncodingAttr target = EncodingAttr::getChecked(
       [&] { return op.emitOpError() << "cannot obey its schedule: "; },
       encoding.getContext(), encoding.getStorage(), encoding.getBlock(),
@@ -73,7 +95,7 @@ FailureOr<Value> LayoutApplier::getWeights(ScheduleAttr schedule) {
   value = RepackOp::create(
       builder,
       RankedTensorType::get(type.getShape(), type.getElementType(), target),
-      op.getRhs());
+      source);
   return value;
 }
 

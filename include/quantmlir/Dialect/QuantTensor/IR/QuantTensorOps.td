@@ -332,6 +332,47 @@ def QuantTensor_RepackOp : QuantTensor_Op<"repack",
   let hasFolder = 1;
 }
 
+def QuantTensor_PoisonScalesOp : QuantTensor_Op<"poison_scales",
+    [Pure, DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
+         ["reifyResultShapes"]>]> {
+  let summary = "the same codes, with NaN for the scale of what is not finite";
+  let description = [{
+    Kernels decode float codes by moving their fields into place, which makes a
+    finite number of a code that means NaN or infinity. This op says once, in
+    the scales, what such codes would have to say in each decode: a sum with a
+    weight of theirs is not finite, whatever it is multiplied with.
+
+    The result has the codes of `source`. Its scales are those of `source`, but
+    NaN for each block with a code of NaN or infinity. Where a block of `source`
+    has several rows, all that differ but in the last index, each row gets a
+    block of its own: rows without such codes keep their values. So an element
+    of the result is NaN where its row has a code of NaN or infinity within its
+    block, and that of `source` elsewhere: a product with the rows of the result
+    is finite where one with the rows of `source` is.
+
+    Constraints:
+    - (C1) `source` has storage `f8E4M3FN` or `f8E5M2`; no other has codes of
+      NaN or infinity.
+    - (C2) `source` and `result` have agreeing shapes and the same element type.
+    - (C3) Their encodings are equal but for the extents of a block, which in
+      `result` are 1 in all dimensions but the last.
+
+    ```mlir
+    %p = quant_tensor.poison_scales %w : tensor<256x512xbf16, #fp8> -> tensor<256x512xbf16, #fp8_rows>
+    ```
+  }];
+  let arguments = (ins QuantTensor_EncodedTensor:$source);
+  let results = (outs QuantTensor_EncodedTensor:$result);
+  let assemblyFormat = "$source attr-dict `:` type($source) `->` type($result)";
+  let extraClassDeclaration = [{
+    /// Whether `encoding` has codes of NaN or infinity (C1).
+    static bool isSupported(EncodingAttr encoding);
+    /// The encoding of the result for a source of `encoding` (C3).
+    static EncodingAttr getResultEncoding(EncodingAttr encoding);
+  }];
+  let hasVerifier = 1;
+}
+
 /// The statistics that `observe` writes: a write keeps the op alive and in
 /// order with other observers, and touches no memory that other ops see.
 def QuantTensor_Statistics : Resource<"::quantmlir::quant_tensor::StatisticsResource">;

@@ -264,7 +264,10 @@ def QuantTensorApplyLayout : Pass<"quant-tensor-apply-layout"> {
     `quant_tile.schedules`, one for each range of M, becomes a chain of tests
     of M with a copy of the op, scheduled, in each branch. All kernel families
     read encoded weights in one fragment layout, so the branches share one
-    repack and no weight is stored twice. An op scheduled `plain` loses its
+    repack and no weight is stored twice. Kernels do not tell codes of NaN or
+    infinity from numbers, so weights of `f8E4M3FN` or `f8E5M2` go through
+    `poison_scales` first; their scales are prepared once, as codes are, and
+    each row has its own. An op scheduled `plain` loses its
     schedule: the reference lowering takes it.
 
     ```mlir

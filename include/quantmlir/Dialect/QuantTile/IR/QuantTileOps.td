@@ -192,7 +192,9 @@ def QuantTile_DecodeOp : QuantTile_Op<"decode", [Pure]> {
     the codes at bits `pair * width` and `pair * width + 16`. These are the pairs that the fragment layout (`FragmentLayout.h`) makes of
     neighbouring columns. Integer codes come out as their integer, float codes
     as their value; zero points and scales are the kernel's business. Lowered
-    to a few bit operations that build the floats without a conversion.
+    to a few bit operations that build the floats without a conversion. For a
+    code of NaN or infinity these give any value, perhaps a finite one:
+    `quant_tensor.poison_scales` tells such weights by their scales.
 
     Instructions for each weight, as `mma_stream` decodes (shifts, `lop3` and
     packed arithmetic; where there is a bias, biased):

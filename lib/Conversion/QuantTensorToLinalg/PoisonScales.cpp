@@ -1,0 +1,124 @@
+//===- PoisonScales.cpp - Codes that are not finite, told by the scales ---===//
+
+#include "Patterns.h"
+
+#include "quantmlir/Conversion/QuantTensorToLinalg/CodeAccess.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace quantmlir::quant_tensor;
+
+namespace {
+
+/// The largest magnitude, its bits as i32, of the codes that share the scale at
+/// `position`, which has a block's number for the last index.
+Value buildLargestCode(ImplicitLocOpBuilder &b, const EncodedParts &source,
+                       ArrayRef<OpFoldResult> sizes, ValueRange position) {
+  Value size = getValueOrCreateConstantIndexOp(b, b.getLoc(), sizes.back());
+  Value lower = arith::ConstantIndexOp::create(b, 0), upper = size;
+  Value one = arith::ConstantIndexOp::create(b, 1);
+  if (int64_t block = source.getEncoding().getBlock().back()) {
+    Value extent = arith::ConstantIndexOp::create(b, block);
+    lower = arith::MulIOp::create(b, position.back(), extent);
+    upper = arith::MinUIOp::create(b, arith::AddIOp::create(b, lower, extent),
+                                   size);
+  }
+  unsigned bits = source.getEncoding().getStorageBits();
+  Value none = arith::ConstantOp::create(b, b.getI32IntegerAttr(0));
+  Value mask = arith::ConstantOp::create(
+      b, b.getI32IntegerAttr(llvm::maskTrailingOnes<uint32_t>(bits - 1)));
+  auto loop = scf::ForOp::create(
+      b, lower, upper, one, none,
+      [&](OpBuilder &builder, Location loc, Value index, ValueRange args) {
+        ImplicitLocOpBuilder body(loc, builder);
+        SmallVector<Value> indices(position);
+        indices.back() = index;
+        Value magnitude = arith::AndIOp::create(
+            body, buildReadCode(body, source, sizes, indices), mask);
+        scf::YieldOp::create(
+            body, Value(arith::MaxUIOp::create(body, args[0], magnitude)));
+      });
+  return loop.getResult(0);
+}
+
+/// NaN where `condition` holds, else `scale`.
+Value buildPoisoned(ImplicitLocOpBuilder &b, Value condition, Value scale) {
+  auto type = cast<FloatType>(scale.getType());
+  APFloat nan = APFloat::getNaN(type.getFloatSemantics());
+  if (type.getWidth() > 8)
+    return arith::SelectOp::create(
+        b, condition, arith::ConstantOp::create(b, b.getFloatAttr(type, nan)),
+        scale);
+  // Narrow floats are their bits.
+  Value bits = arith::ConstantOp::create(
+      b, b.getI32IntegerAttr(nan.bitcastToAPInt().getZExtValue()));
+  return buildBitsElement(
+      b,
+      arith::SelectOp::create(b, condition, bits, buildElementBits(b, scale)),
+      type);
+}
+
+struct ConvertPoisonScales : OpRewritePattern<PoisonScalesOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(PoisonScalesOp op,
+                                PatternRewriter &rewriter) const override {
+    if (std::string obstacle = findLinalgObstacle(op); !obstacle.empty())
+      return rewriter.notifyMatchFailure(op, obstacle);
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    EncodedParts source = EncodedParts::get(b, op.getLoc(), op.getSource());
+    SmallVector<OpFoldResult> sizes = source.getMixedSizes(b, op.getLoc());
+    RankedTensorType type = op.getResult().getType();
+    EncodingAttr encoding = getEncoding(type);
+    RankedTensorType scalesType = encoding.getScalesType(type.getShape());
+    Value init = createEmpty(b, op.getLoc(), scalesType,
+                             getScalesSizes(b, op.getLoc(), encoding, sizes));
+    auto storage = cast<FloatType>(encoding.getStorage());
+    int64_t largest = APFloat::getLargest(storage.getFloatSemantics())
+                          .bitcastToAPInt()
+                          .getZExtValue();
+    unsigned rank = type.getRank();
+    auto scales = linalg::GenericOp::create(
+        b, TypeRange(scalesType), ValueRange(), ValueRange(init),
+        b.getMultiDimIdentityMap(rank),
+        SmallVector<utils::IteratorType>(rank, utils::IteratorType::parallel),
+        [&](OpBuilder &builder, Location loc, ValueRange) {
+          ImplicitLocOpBuilder body(loc, builder);
+          SmallVector<Value> position;
+          for (unsigned dim = 0; dim < rank; ++dim)
+            position.push_back(linalg::IndexOp::create(body, dim));
+          Value isPoisoned = arith::CmpIOp::create(
+              body, arith::CmpIPredicate::ugt,
+              buildLargestCode(body, source, sizes, position),
+              arith::ConstantOp::create(body, body.getI32IntegerAttr(largest)));
+          // Rows may share a scale in the source; blocks of columns are the
+          // same ones.
+          EncodingAttr from = source.getEncoding();
+          SmallVector<Value> shared(position);
+          for (unsigned dim = 0; dim + 1 < rank; ++dim)
+            if (int64_t rows = from.getBlock()[dim]; rows == 0)
+              shared[dim] = arith::ConstantIndexOp::create(body, 0);
+            else if (rows > 1)
+              shared[dim] = arith::DivUIOp::create(
+                  body, position[dim],
+                  arith::ConstantIndexOp::create(body, rows));
+          Value scale = tensor::ExtractOp::create(body, source.scales, shared);
+          linalg::YieldOp::create(body, buildPoisoned(body, isPoisoned, scale));
+        });
+    rewriter.replaceOp(
+        op,
+        EncodedParts{type, source.codes, scales.getResult(0), Value()}.assemble(
+            rewriter, op.getLoc()));
+    return success();
+  }
+};
+
+} // namespace
+
+void quantmlir::quant_tensor::populatePoisonScalesPatterns(
+    RewritePatternSet &patterns) {
+  patterns.add<ConvertPoisonScales>(patterns.getContext());
+}
