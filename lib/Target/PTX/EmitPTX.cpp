@@ -9,6 +9,7 @@
 #include "mlir/Target/LLVMIR/Export.h"
 #include "quantmlir/Conversion/QuantTileToNVVM/QuantTileToNVVM.h"
 #include "quantmlir/Schedule/Chips.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
@@ -76,6 +77,51 @@ static LogicalResult checkSelfContained(gpu::GPUModuleOp module,
                                "load";
 }
 
+/// Whether a PTX instruction with this name leaves an f32 in its register.
+static bool definesFloat(StringRef name) {
+  SmallVector<StringRef> parts;
+  name.split(parts, '.');
+  StringRef operation = parts.front();
+  if (operation == "st" || operation == "setp")
+    return false;
+  // A conversion says what it makes before what it makes it of.
+  if (operation == "cvt" && parts.size() >= 3)
+    return parts[parts.size() - 2] == "f32";
+  return parts.back() == "f32";
+}
+
+/// ptxas (13.0) takes a store of a byte from a register that an f32 operation
+/// wrote for a conversion to an integer. LLVM writes such stores where only the
+/// low byte of a float's bits is wanted, so they must not reach it.
+static LogicalResult checkByteStores(gpu::GPUModuleOp module, StringRef ptx) {
+  llvm::StringSet<> floats;
+  while (!ptx.empty()) {
+    StringRef line;
+    std::tie(line, ptx) = ptx.split('\n');
+    line = line.trim();
+    if (line.starts_with(".visible"))
+      floats.clear();
+    auto [name, operands] = line.split(' ');
+    if (name.starts_with("@"))
+      std::tie(name, operands) = operands.ltrim().split(' ');
+    name = name.trim();
+    bool narrow = name.starts_with("st.") &&
+                  (name.ends_with(".b8") || name.ends_with(".b16"));
+    if (narrow && floats.contains(operands.rsplit(' ').second.trim(" ;\t")))
+      return module.emitError()
+             << "stores part of a float's register, which ptxas would "
+                "convert: "
+             << line;
+    StringRef target = operands.ltrim().split(',').first;
+    if (!target.starts_with("%r"))
+      continue;
+    StringRef source = operands.rsplit(' ').second.trim(" ;\t");
+    if (definesFloat(name) || (name == "mov.b32" && floats.contains(source)))
+      floats.insert(target);
+  }
+  return success();
+}
+
 FailureOr<std::string> quantmlir::emitPTX(gpu::GPUModuleOp module,
                                           const PTXOptions &options) {
   const schedule::Chip *chip =
@@ -111,7 +157,8 @@ FailureOr<std::string> quantmlir::emitPTX(gpu::GPUModuleOp module,
                                    llvm::CodeGenFileType::AssemblyFile))
     return module.emitError() << "the NVPTX backend cannot emit text";
   codegen.run(*llvmModule);
-  if (failed(checkSelfContained(module, text)))
+  if (failed(checkSelfContained(module, text)) ||
+      failed(checkByteStores(module, text)))
     return failure();
   return text.str().str();
 }

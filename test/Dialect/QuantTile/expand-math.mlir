@@ -48,7 +48,8 @@ gpu.module @kernels {
   // CHECK-NOT: roundeven
   // CHECK: %[[X:.*]] = llvm.intr.minnum
   // CHECK: %[[S:.*]] = arith.addf %[[X]], %{{.*}} : f32
-  // CHECK: arith.bitcast %[[S]] : f32 to i32
+  // CHECK: %[[B:.*]] = arith.bitcast %[[S]] : f32 to i32
+  // CHECK: quant_tile.lop3 %[[B]], %{{.*}} table 192
   // CHECK-NOT: fptosi
   gpu.func @quantized(%x: f32, %out: memref<i8>) kernel {
     %low = arith.constant -128.0 : f32

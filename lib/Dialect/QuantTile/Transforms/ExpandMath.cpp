@@ -10,6 +10,7 @@
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 
 namespace quantmlir::quant_tile {
 #define GEN_PASS_DEF_QUANTTILEEXPANDMATH

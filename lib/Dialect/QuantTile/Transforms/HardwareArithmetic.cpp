@@ -6,6 +6,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Matchers.h"
+#include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 
 using namespace mlir;
 
@@ -51,6 +52,10 @@ std::optional<double> getSmallInteger(Value value) {
 /// order of rounding and clamping does not matter, and adding 1.5 * 2^23
 /// rounds to an integer, half to even, that lies in the low bits of the sum.
 /// Two conversions at a quarter of the rate become one addition.
+///
+/// The low bits are taken by an instruction that LLVM does not see through: it
+/// would store the low byte of the float itself, and ptxas (13.0) makes a
+/// conversion of a store of a float's register as a byte.
 struct ConvertRounded : OpRewritePattern<arith::FPToSIOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(arith::FPToSIOp op,
@@ -75,9 +80,16 @@ struct ConvertRounded : OpRewritePattern<arith::FPToSIOp> {
     Value sum = arith::AddFOp::create(rewriter, loc, x, magic);
     Type word = rewriter.getI32Type();
     Value bits = arith::BitcastOp::create(rewriter, loc, word, sum);
-    Value zero = arith::ConstantOp::create(
-        rewriter, loc, rewriter.getI32IntegerAttr(0x4b400000));
-    Value result = arith::SubIOp::create(rewriter, loc, bits, zero);
+    auto constant = [&](int32_t value) -> Value {
+      return arith::ConstantOp::create(rewriter, loc,
+                                       rewriter.getI32IntegerAttr(value));
+    };
+    constexpr int32_t kAnd = 0xc0, kMantissa = 0x007fffff, kZero = 0x00400000;
+    Value mantissa = quantmlir::quant_tile::Lop3Op::create(
+        rewriter, loc, word, bits, constant(kMantissa), constant(0),
+        rewriter.getI32IntegerAttr(kAnd));
+    Value result =
+        arith::SubIOp::create(rewriter, loc, mantissa, constant(kZero));
     if (integer.getWidth() < 32)
       result = arith::TruncIOp::create(rewriter, loc, integer, result);
     rewriter.replaceOp(op, result);

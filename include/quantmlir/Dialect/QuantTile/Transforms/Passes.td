@@ -169,7 +169,7 @@ def QuantTileExpandMath
   }];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
-    "::mlir::vector::VectorDialect", "::mlir::LLVM::LLVMDialect"
+    "::mlir::vector::VectorDialect", "::quantmlir::quant_tile::QuantTileDialect", "::mlir::LLVM::LLVMDialect"
   ];
 }
 
