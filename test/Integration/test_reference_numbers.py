@@ -312,11 +312,8 @@ def fragment_words(codes, bits, columns):
             r, c = row % 16, column % columns
             g, h = r % 8, r // 8
             segment, t, step, e = c // 32, c % 32 // 8, c % 8 // 4, c % 4
-            if bits == 8:
-                word, bit = 2 * step + h, 8 * e
-            else:
-                pair, per_word = 4 * step + 2 * (e // 2) + h, 16 // bits
-                word, bit = pair // per_word, bits * (pair % per_word) + 16 * (e % 2)
+            pair, per_word = 4 * step + 2 * (e // 2) + h, 16 // bits
+            word, bit = pair // per_word, bits * (pair % per_word) + 16 * (e % 2)
             own = segment * (bits // 2) + word
             index = ((own // vector) * 32 + 4 * g + t) * vector + own % vector
             code = int(codes[row, column]) & ((1 << bits) - 1)
