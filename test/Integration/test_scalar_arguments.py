@@ -88,7 +88,7 @@ def test_epilogue(tool, tmp_path):
     exact = inputs["x"].astype(np.float64) @ inputs["w"].T.astype(np.float64) / 4
     for y in results:
         np.testing.assert_array_equal(y, exact)
-    assert [kernel["name"].rsplit("_", 1)[0] for kernel in manifest["kernels"]] == ["matmul_mma_sync"]
+    assert [kernel["name"].rsplit("_", 1)[0] for kernel in manifest["kernels"]] == ["matmul_wgmma"]
 
 
 def test_python():
