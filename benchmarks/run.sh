@@ -3,7 +3,7 @@
 #   benchmarks/run.sh [ARTIFACTS [RESULTS]]
 # Without ARTIFACTS it sets up, builds and compiles them; with a folder that
 # build_artifacts.py made elsewhere (the runtime library is in it) nothing is
-# built. RESULTS (default: benchmarks/results) gets check.json, linear.json and
+# built. RESULTS (default: benchmarks/results) gets check.json, linear.json, rows.json and
 # linear.png. PYTHON names a Python with NumPy, ml_dtypes, PyTorch and
 # Matplotlib; options of bench_linear.py go into BENCH_OPTIONS.
 set -euo pipefail
@@ -15,6 +15,8 @@ else
   artifacts=$here/../build/benchmarks
   "$here/../scripts/build.sh" quant-compile quantmlir_runtime _runtime
   "$here/../.venv/bin/python" "$here/build_artifacts.py" --model --out "$artifacts"
+  "$here/../.venv/bin/python" "$here/bench_rows.py" --build "$artifacts/rows" \
+    --compiler "$here/../build/bin/quant-compile"
 fi
 results=${2:-$here/results}
 export QUANTMLIR_RUNTIME=${QUANTMLIR_RUNTIME:-$artifacts/libquantmlir_runtime.so}
@@ -30,5 +32,9 @@ fi
 # shellcheck disable=SC2086
 "$python" "$here/bench_linear.py" "$artifacts" --json "$results/linear.json" \
   ${BENCH_OPTIONS:-} || status=1
+if [ -d "$artifacts/rows" ]; then
+  "$python" "$here/bench_rows.py" "$artifacts/rows" --json "$results/rows.json" ||
+    status=1
+fi
 "$python" "$here/plot.py" "$results/linear.json" "$results/linear.png" || status=1
 exit $status
