@@ -106,6 +106,11 @@ static constexpr StringRef excluded[] = {
 bool fuzz::crashesUpstream(StringRef text) {
   if (llvm::any_of(excluded, [&](StringRef op) { return text.contains(op); }))
     return true;
+  // The verifier of linalg.matmul looks at the results of an indexing map
+  // before it counts them. Bytecode keeps an op's name apart from its
+  // dialect's.
+  if (text.contains("matmul") && text.contains("-> ()"))
+    return true;
   // Upstream's parsers recurse without a bound: nesting ends in a stack
   // overflow in its own code.
   unsigned depth = 0;
