@@ -4,7 +4,7 @@
 // "quantmlir.statistics", "version": "1"}. A tensor `name` that was observed as
 // [.., C] (C channels, R rows in all) has the entries
 //
-//   name.count           i64 [1]     R
+//   name.count           i64 [2]     R and C
 //   name.min, name.max   f32 [C]     per channel               (kind minmax)
 //   name.absmean         f64 [C]     mean of |x| per channel   (kind absmean)
 //   name.histogram       i64 [4096]  of all elements           (kind histogram)

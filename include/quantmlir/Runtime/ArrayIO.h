@@ -44,6 +44,8 @@ struct Array {
   Bytes data;
 };
 using ArrayMap = std::map<std::string, Array>;
+/// What a safetensors file says beside its tensors: its `__metadata__`.
+using Metadata = std::map<std::string, std::string>;
 
 /// Bytes of an element of a type spelled as in MLIR: i1 (one byte), i8 to i64,
 /// ui8 to ui64, f16, bf16, f32, f64, f8E4M3FN, f8E5M2, f8E8M0FNU; else 0.
@@ -59,19 +61,23 @@ std::string describe(const Array &array);
 bool parseNpy(const Bytes &bytes, Array &array, std::string &error);
 /// Stored and deflated entries; checksums are verified.
 bool parseNpz(const Bytes &bytes, ArrayMap &arrays, std::string &error);
-bool parseSafetensors(const Bytes &bytes, ArrayMap &arrays, std::string &error);
+/// `metadata`, where asked for, is empty for a file without any.
+bool parseSafetensors(const Bytes &bytes, ArrayMap &arrays, std::string &error,
+                      Metadata *metadata = nullptr);
 
 bool readNpy(const std::string &path, Array &array, std::string &error);
-/// Reads .npz or .safetensors, by the file's name.
-bool readArrays(const std::string &path, ArrayMap &arrays, std::string &error);
+/// Reads .npz (which has no metadata) or .safetensors, by the file's name.
+bool readArrays(const std::string &path, ArrayMap &arrays, std::string &error,
+                Metadata *metadata = nullptr);
 
 /// Writers make the file beside its place and rename it, so that a reader never
 /// sees half of one. NumPy's formats have no bf16 and f8: convert or
 /// reinterpret first.
 bool writeNpy(const std::string &path, const Array &array, std::string &error);
-/// Writes .npz (stored entries) or .safetensors, by the file's name.
+/// Writes .npz (stored entries) or .safetensors, by the file's name. Metadata
+/// for an .npz is an error.
 bool writeArrays(const std::string &path, const ArrayMap &arrays,
-                 std::string &error);
+                 std::string &error, const Metadata &metadata = {});
 
 /// Converts the elements. Floats round to nearest even; an integer that the
 /// target cannot hold, or a fraction for an integer target, is an error.

@@ -137,7 +137,7 @@ static bool hasExtension(const std::string &path, std::string_view extension) {
 }
 
 bool quantmlir::io::readArrays(const std::string &path, ArrayMap &arrays,
-                               std::string &error) {
+                               std::string &error, Metadata *metadata) {
   bool isNpz = hasExtension(path, ".npz");
   if (!isNpz && !hasExtension(path, ".safetensors")) {
     error = "'" + path + "': expected a file named .npz or .safetensors";
@@ -147,7 +147,7 @@ bool quantmlir::io::readArrays(const std::string &path, ArrayMap &arrays,
   if (!mapFile(path, bytes, error))
     return false;
   if (isNpz ? parseNpz(bytes, arrays, error)
-            : parseSafetensors(bytes, arrays, error))
+            : parseSafetensors(bytes, arrays, error, metadata))
     return true;
   error = "'" + path + "': " + error;
   return false;

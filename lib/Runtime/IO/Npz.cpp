@@ -113,16 +113,20 @@ bool quantmlir::io::writeNpz(const std::string &path, const ArrayMap &arrays,
 }
 
 bool quantmlir::io::writeArrays(const std::string &path, const ArrayMap &arrays,
-                                std::string &error) {
+                                std::string &error, const Metadata &metadata) {
   auto endsWith = [&](std::string_view extension) {
     return path.size() > extension.size() &&
            path.compare(path.size() - extension.size(), extension.size(),
                         extension) == 0;
   };
+  if (endsWith(".npz") && !metadata.empty()) {
+    error = "'" + path + "': .npz holds no metadata";
+    return false;
+  }
   if (endsWith(".npz"))
     return writeNpz(path, arrays, error);
   if (endsWith(".safetensors"))
-    return writeSafetensors(path, arrays, error);
+    return writeSafetensors(path, arrays, metadata, error);
   error = "'" + path + "': expected a file named .npz or .safetensors";
   return false;
 }

@@ -10,7 +10,7 @@ namespace quantmlir::io {
 bool writeNpz(const std::string &path, const ArrayMap &arrays,
               std::string &error);
 bool writeSafetensors(const std::string &path, const ArrayMap &arrays,
-                      std::string &error);
+                      const Metadata &metadata, std::string &error);
 
 } // namespace quantmlir::io
 

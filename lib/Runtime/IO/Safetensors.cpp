@@ -67,8 +67,20 @@ static bool parseNumbers(const Json &json, size_t maxSize,
   return true;
 }
 
+/// Reads a map of strings to strings.
+static bool parseMetadata(const Json &json, Metadata &metadata) {
+  if (!json.is_object())
+    return false;
+  for (auto it = json.begin(); it != json.end(); ++it) {
+    if (!it.value().is_string())
+      return false;
+    metadata.emplace(it.key(), it.value().get<std::string>());
+  }
+  return true;
+}
+
 bool quantmlir::io::parseSafetensors(const Bytes &bytes, ArrayMap &arrays,
-                                     std::string &error) {
+                                     std::string &error, Metadata *metadata) {
   auto fail = [&](std::string message) {
     error = std::move(message);
     return false;
@@ -92,8 +104,11 @@ bool quantmlir::io::parseSafetensors(const Bytes &bytes, ArrayMap &arrays,
   for (auto it = header.begin(); it != header.end(); ++it) {
     const std::string &name = it.key();
     const Json &entry = it.value();
-    if (name == metadataKey)
+    if (name == metadataKey) {
+      if (metadata && !parseMetadata(entry, *metadata))
+        return fail("the metadata are not a map of strings");
       continue;
+    }
     if (!entry.is_object() || entry.size() != 3 || !entry.contains("dtype") ||
         !entry.contains("shape") || !entry.contains("data_offsets") ||
         !entry["dtype"].is_string())
@@ -138,6 +153,7 @@ bool quantmlir::io::parseSafetensors(const Bytes &bytes, ArrayMap &arrays,
 
 bool quantmlir::io::writeSafetensors(const std::string &path,
                                      const ArrayMap &arrays,
+                                     const Metadata &metadata,
                                      std::string &error) {
   // Largest elements first, so that every tensor is aligned to its element.
   std::vector<const ArrayMap::value_type *> order;
@@ -149,6 +165,8 @@ bool quantmlir::io::writeSafetensors(const std::string &path,
                             getElementBytes(b->second.element);
                    });
   Json header = Json::object();
+  if (!metadata.empty())
+    header[std::string(metadataKey)] = metadata;
   uint64_t offset = 0;
   for (const ArrayMap::value_type *entry : order) {
     const auto &[name, array] = *entry;

@@ -1,0 +1,171 @@
+//===- Statistics.cpp - What calibration saw of a tensor ------------------===//
+
+#include "quantmlir/Calibration/Statistics.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <Eigen/Core>
+#include <cassert>
+#include <cmath>
+#include <limits>
+
+using namespace quantmlir::calibration;
+
+static llvm::Error makeError(const llvm::Twine &message) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
+}
+
+using RowMajor =
+    Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+//===----------------------------------------------------------------------===//
+// One tensor
+//===----------------------------------------------------------------------===//
+
+TensorStatistics TensorStatistics::create(int64_t channels, unsigned kinds) {
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  TensorStatistics result;
+  result.channels = channels;
+  if (kinds & MinMaxStatistic) {
+    result.min.assign(channels, infinity);
+    result.max.assign(channels, -infinity);
+  }
+  if (kinds & AbsMeanStatistic)
+    result.absSum.assign(channels, 0.0);
+  if (kinds & HistogramStatistic)
+    result.histogram.counts.assign(Histogram::numBins, 0);
+  if (kinds & XtXStatistic)
+    result.xtx.assign(channels * channels, 0.0);
+  return result;
+}
+
+unsigned TensorStatistics::getKinds() const {
+  unsigned kinds = 0;
+  if (!min.empty())
+    kinds |= MinMaxStatistic;
+  if (!absSum.empty())
+    kinds |= AbsMeanStatistic;
+  if (!histogram.empty())
+    kinds |= HistogramStatistic;
+  if (!xtx.empty())
+    kinds |= XtXStatistic;
+  return kinds;
+}
+
+float TensorStatistics::getMin() const {
+  return count == 0 || min.empty() ? 0 : *llvm::min_element(min);
+}
+
+float TensorStatistics::getMax() const {
+  return count == 0 || max.empty() ? 0 : *llvm::max_element(max);
+}
+
+float TensorStatistics::getAbsMax() const {
+  return std::max(std::fabs(getMin()), std::fabs(getMax()));
+}
+
+/// Adds x^T x to the symmetric `sum`, some rows at a time so that their f64
+/// copy stays small.
+static void addProducts(llvm::ArrayRef<float> rows, int64_t channels,
+                        std::vector<double> &sum) {
+  constexpr int64_t chunk = 256;
+  Eigen::Map<RowMajor> target(sum.data(), channels, channels);
+  int64_t count = rows.size() / channels;
+  for (int64_t first = 0; first < count; first += chunk) {
+    int64_t size = std::min(chunk, count - first);
+    RowMajor block =
+        Eigen::Map<const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic,
+                                       Eigen::RowMajor>>(
+            rows.data() + first * channels, size, channels)
+            .cast<double>();
+    target.selfadjointView<Eigen::Lower>().rankUpdate(block.transpose());
+  }
+  target.triangularView<Eigen::StrictlyUpper>() = target.transpose();
+}
+
+llvm::Error TensorStatistics::add(llvm::ArrayRef<float> rows) {
+  assert(channels > 0 && rows.size() % channels == 0 && "not whole rows");
+  for (auto [index, element] : llvm::enumerate(rows))
+    if (!std::isfinite(element))
+      return makeError(llvm::formatv("holds {0} in row {1}, channel {2}",
+                                     std::isnan(element) ? "NaN" : "infinity",
+                                     index / channels, index % channels));
+  for (size_t row = 0; row < rows.size(); row += channels) {
+    llvm::ArrayRef<float> elements = rows.slice(row, channels);
+    if (!min.empty())
+      for (int64_t i = 0; i < channels; ++i) {
+        min[i] = std::min(min[i], elements[i]);
+        max[i] = std::max(max[i], elements[i]);
+      }
+    if (!absSum.empty())
+      for (int64_t i = 0; i < channels; ++i)
+        absSum[i] += std::fabs(elements[i]);
+  }
+  if (!histogram.empty())
+    histogram.add(rows);
+  if (!xtx.empty())
+    addProducts(rows, channels, xtx);
+  count += rows.size() / channels;
+  return llvm::Error::success();
+}
+
+llvm::Error TensorStatistics::merge(const TensorStatistics &other) {
+  if (channels != other.channels)
+    return makeError(llvm::formatv("has {0} channels in one file and {1} in "
+                                   "another",
+                                   channels, other.channels));
+  if (getKinds() != other.getKinds())
+    return makeError("has other kinds of statistics in one file than in "
+                     "another");
+  count += other.count;
+  for (size_t i = 0; i < min.size(); ++i) {
+    min[i] = std::min(min[i], other.min[i]);
+    max[i] = std::max(max[i], other.max[i]);
+  }
+  for (size_t i = 0; i < absSum.size(); ++i)
+    absSum[i] += other.absSum[i];
+  histogram.merge(other.histogram);
+  for (size_t i = 0; i < xtx.size(); ++i)
+    xtx[i] += other.xtx[i];
+  return llvm::Error::success();
+}
+
+//===----------------------------------------------------------------------===//
+// All of them
+//===----------------------------------------------------------------------===//
+
+const TensorStatistics *Statistics::find(llvm::StringRef name) const {
+  auto it = tensors.find(name.str());
+  return it == tensors.end() ? nullptr : &it->second;
+}
+
+llvm::Expected<const TensorStatistics *>
+Statistics::get(llvm::StringRef name) const {
+  if (const TensorStatistics *found = find(name))
+    return found;
+  if (tensors.empty())
+    return makeError("no statistics of '" + name + "', nor of anything");
+  constexpr size_t shown = 4;
+  std::string names;
+  llvm::raw_string_ostream stream(names);
+  llvm::interleaveComma(
+      llvm::make_range(
+          tensors.begin(),
+          std::next(tensors.begin(), std::min(shown, tensors.size()))),
+      stream, [&](const auto &entry) { stream << "'" << entry.first << "'"; });
+  stream << (tensors.size() > shown ? ", ..." : "");
+  return makeError("no statistics of '" + name + "'; there are " + names);
+}
+
+llvm::Error Statistics::merge(const Statistics &other) {
+  for (const auto &[name, statistics] : other.tensors) {
+    auto [it, isNew] = tensors.emplace(name, statistics);
+    if (isNew)
+      continue;
+    if (llvm::Error error = it->second.merge(statistics))
+      return makeError("'" + name + "' " + llvm::toString(std::move(error)));
+  }
+  return llvm::Error::success();
+}
