@@ -27,6 +27,10 @@ struct WgmmaLayout {
   /// Chunks that a consumer may have on their way to memory.
   static constexpr int64_t chunkBuffers = 2;
   static constexpr int64_t barrierBytes = 8;
+  /// What a miss in L2 fetches: a line is 128 bytes and a sector pair 64; the
+  /// largest promotion reads two lines along K, of which the next stage needs
+  /// the other.
+  static constexpr int64_t promotion = 256;
 
   explicit WgmmaLayout(quant_tile::ScheduleAttr schedule)
       : stages(schedule.getStages()), lhsBytes(schedule.getTileM() * rowBytes),

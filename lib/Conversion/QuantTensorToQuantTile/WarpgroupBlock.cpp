@@ -1,0 +1,322 @@
+//===- WarpgroupBlock.cpp - Blocks of specialised warpgroups (sm_90a) -----===//
+
+#include "WarpgroupBlock.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace quantmlir;
+using namespace quantmlir::quant_tile;
+using quantmlir::schedule::WgmmaLayout;
+
+/// Address spaces of a block's shared memory, and of its cluster's.
+static constexpr unsigned kShared = 3, kSharedCluster = 7;
+/// What swizzled tiles are aligned to.
+static constexpr int64_t kAlignment = 1024;
+/// Threads of a warpgroup.
+static constexpr int64_t kWarpgroup = 128;
+/// Registers of a thread once the warpgroups have settled what each needs:
+/// three warpgroups start with 168 each.
+static constexpr int64_t kLoaderRegisters = 40, kConsumerRegisters = 232;
+
+/// The block's dynamic shared memory as `kAlignment` wants it.
+static Value getSharedMemory(MatmulEmitter &b) {
+  constexpr StringLiteral name = "dynamic_shared_memory";
+  auto module = b.kernel->getParentOfType<gpu::GPUModuleOp>();
+  auto global = module.lookupSymbol<LLVM::GlobalOp>(name);
+  if (!global) {
+    OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
+    global = LLVM::GlobalOp::create(
+        builder, b.getLoc(), LLVM::LLVMArrayType::get(b.getI8Type(), 0),
+        /*isConstant=*/false, LLVM::Linkage::External, name, Attribute(),
+        kAlignment, kShared);
+  }
+  return LLVM::AddressOfOp::create(b, global);
+}
+
+WarpgroupBlock::WarpgroupBlock(MatmulEmitter &b, WgmmaLayout layout,
+                               ResultChunks output, int64_t clusterSize)
+    : b(b), problem(b.problem), schedule(problem.schedule),
+      groups(schedule.getWarpgroups()), layout(layout), output(output),
+      clusterSize(clusterSize) {}
+
+//===----------------------------------------------------------------------===//
+// Arithmetic
+//===----------------------------------------------------------------------===//
+
+Value WarpgroupBlock::word(int64_t value) {
+  return arith::ConstantOp::create(b, b.getI32IntegerAttr(value));
+}
+Value WarpgroupBlock::add(Value x, Value y) {
+  return b.createOrFold<arith::AddIOp>(x, y);
+}
+Value WarpgroupBlock::sub(Value x, Value y) {
+  return b.createOrFold<arith::SubIOp>(x, y);
+}
+Value WarpgroupBlock::mul(Value x, Value y) {
+  return b.createOrFold<arith::MulIOp>(x, y);
+}
+Value WarpgroupBlock::div(Value x, Value y) {
+  return b.createOrFold<arith::DivUIOp>(x, y);
+}
+Value WarpgroupBlock::rem(Value x, Value y) {
+  return b.createOrFold<arith::RemUIOp>(x, y);
+}
+Value WarpgroupBlock::exclusiveOr(Value x, Value y) {
+  return b.createOrFold<arith::XOrIOp>(x, y);
+}
+Value WarpgroupBlock::equal(Value x, Value y) {
+  return b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::eq, x, y);
+}
+Value WarpgroupBlock::toIndex(Value value) {
+  return b.createOrFold<arith::IndexCastUIOp>(b.getIndexType(), value);
+}
+Value WarpgroupBlock::toWord(Value value) {
+  return b.createOrFold<arith::IndexCastUIOp>(b.getI32Type(), value);
+}
+
+//===----------------------------------------------------------------------===//
+// Shared memory and barriers
+//===----------------------------------------------------------------------===//
+
+/// The address of byte `offset` + `scaled` * `scale` of shared memory.
+Value WarpgroupBlock::shared(int64_t offset, Value scaled, int64_t scale) {
+  Type pointer = base.getType(), byte = b.getI8Type();
+  Value address = base;
+  if (scaled) {
+    Value bytes = mul(scaled, scale);
+    address = LLVM::GEPOp::create(b, pointer, byte, address,
+                                  ArrayRef<LLVM::GEPArg>{bytes});
+  }
+  return LLVM::GEPOp::create(
+      b, pointer, byte, address,
+      ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(offset)});
+}
+
+Value WarpgroupBlock::full(Value stage) {
+  return shared(layout.getFull(0), stage, WgmmaLayout::barrierBytes);
+}
+Value WarpgroupBlock::empty(Value stage) {
+  return shared(layout.getEmpty(0), stage, WgmmaLayout::barrierBytes);
+}
+Value WarpgroupBlock::order(Value consumer) {
+  return shared(layout.getOrder(0), consumer, WgmmaLayout::barrierBytes);
+}
+
+/// Makes this thread's writes to shared memory visible to the accelerator.
+void WarpgroupBlock::fenceSharedMemory() {
+  MLIRContext *context = b.getContext();
+  NVVM::FenceProxyOp::create(
+      b, NVVM::ProxyKindAttr::get(context, NVVM::ProxyKind::async_shared),
+      NVVM::SharedSpaceAttr::get(context, NVVM::SharedSpace::shared_cta));
+}
+
+void WarpgroupBlock::synchronizeCluster() {
+  if (clusterSize == 1) {
+    gpu::BarrierOp::create(b);
+    return;
+  }
+  NVVM::ClusterArriveOp::create(b, b.getUnitAttr());
+  NVVM::ClusterWaitOp::create(b, b.getUnitAttr());
+}
+
+void WarpgroupBlock::initBarriers() {
+  b.ifThen(equal(thread, word(0)), [&] {
+    // Of a ping-pong pair only one consumer uses a stage.
+    Value users =
+        word(schedule.getWarpgroupsPerTile() * groups.getClusterSize());
+    for (int64_t stage = 0; stage < layout.stages; ++stage) {
+      NVVM::MBarrierInitOp::create(b, full(word(stage)), word(1), Value());
+      NVVM::MBarrierInitOp::create(b, empty(word(stage)), users, Value());
+    }
+    if (groups.isPingPong())
+      for (int64_t w = 0; w < 2; ++w)
+        NVVM::MBarrierInitOp::create(b, order(word(w)), word(1), Value());
+    // To the other blocks of the cluster, and to the bulk copies.
+    NVVM::FenceMbarrierInitOp::create(b);
+    fenceSharedMemory();
+  });
+  synchronizeCluster();
+}
+
+void WarpgroupBlock::waitFor(Value barrier, Value parity) {
+  auto loop = scf::WhileOp::create(b, TypeRange(), ValueRange());
+  OpBuilder::InsertionGuard guard(b);
+  b.createBlock(&loop.getBefore());
+  Value done =
+      NVVM::MBarrierTryWaitOp::create(b, b.getI1Type(), barrier, parity,
+                                      /*ticks=*/Value());
+  Value again = arith::XOrIOp::create(
+      b, done, arith::ConstantOp::create(b, b.getBoolAttr(true)));
+  scf::ConditionOp::create(b, again, ValueRange());
+  b.createBlock(&loop.getAfter());
+  scf::YieldOp::create(b);
+}
+
+void WarpgroupBlock::arrive(Value barrier) {
+  NVVM::MBarrierArriveOp::create(
+      b,
+      cast<LLVM::LLVMPointerType>(barrier.getType()).getAddressSpace() ==
+              kShared
+          ? TypeRange(b.getI64Type())
+          : TypeRange(),
+      barrier, /*count=*/Value());
+}
+
+void WarpgroupBlock::expect(Value barrier, int64_t bytes) {
+  NVVM::MBarrierArriveExpectTxOp::create(
+      b, /*res=*/Type(), barrier, word(bytes), NVVM::MemScopeKind::CTA,
+      /*relaxed=*/false, /*predicate=*/Value());
+}
+
+/// Tells every loader that writes into `stage` that this consumer is done.
+void WarpgroupBlock::release(Value stage) {
+  int64_t size = groups.getClusterSize();
+  Value first = b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult, member,
+                                              word(size));
+  b.ifThen(first, [&] {
+    Value barrier = empty(stage);
+    // A plain arrive, with the scope of a block: a release of the cluster's
+    // would wait for all of this thread's writes to reach the device.
+    if (size > 1)
+      barrier = NVVM::MapaOp::create(
+          b, LLVM::LLVMPointerType::get(b.getContext(), kSharedCluster),
+          barrier, member);
+    arrive(barrier);
+  });
+}
+
+WarpgroupBlock::Ring WarpgroupBlock::advance(Ring ring) {
+  Value next = add(ring.stage, 1);
+  Value wraps = equal(next, word(layout.stages));
+  return {b.select(wraps, word(0), next),
+          b.select(wraps, exclusiveOr(ring.phase, word(1)), ring.phase)};
+}
+
+/// The position `count` stages on.
+WarpgroupBlock::Ring WarpgroupBlock::skip(Ring ring, int64_t count) {
+  Value next = add(ring.stage, count % layout.stages);
+  Value phase = exclusiveOr(ring.phase, word(count / layout.stages % 2));
+  Value wraps = b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::uge, next,
+                                              word(layout.stages));
+  return {b.select(wraps, sub(next, word(layout.stages)), next),
+          b.select(wraps, exclusiveOr(phase, word(1)), phase)};
+}
+
+//===----------------------------------------------------------------------===//
+// Tiles
+//===----------------------------------------------------------------------===//
+
+std::pair<Value, Value> WarpgroupBlock::locate(Value tile) {
+  int64_t tilesN =
+      llvm::divideCeil(problem.n, schedule.getTileN() * groups.getClusterN());
+  // Groups of rows of tiles; within one, column by column.
+  int64_t groupM = groups.getGroupM();
+  Value m, n;
+  if (groupM == 1) {
+    m = div(tile, word(tilesN));
+    n = rem(tile, word(tilesN));
+  } else {
+    Value perGroup = word(groupM * tilesN);
+    Value first = mul(div(tile, perGroup), groupM);
+    Value inside = rem(tile, perGroup);
+    // The last group may have fewer rows.
+    Value height = b.min(sub(tilesM, first), word(groupM));
+    m = add(first, rem(inside, height));
+    n = div(inside, height);
+  }
+  auto place = [&](Value index, int64_t extent, int64_t blocks) {
+    index = mul(index, blocks);
+    if (blocks > 1)
+      index = add(index, rank);
+    return mul(index, extent);
+  };
+  return {place(m, schedule.getTileM(), groups.getClusterM()),
+          place(n, schedule.getTileN(), groups.getClusterN())};
+}
+
+void WarpgroupBlock::tileLoop(
+    Value first, Value step, SmallVector<Value> carried,
+    function_ref<SmallVector<Value>(Value, ValueRange)> body) {
+  b.loop(first, tiles, step, carried, body);
+}
+
+//===----------------------------------------------------------------------===//
+// Operands
+//===----------------------------------------------------------------------===//
+
+void WarpgroupBlock::loadBox(Value map, Value to, Value barrier, Value column,
+                             Value row, Value mask) {
+  Value destination = LLVM::AddrSpaceCastOp::create(
+      b, LLVM::LLVMPointerType::get(b.getContext(), kSharedCluster), to);
+  NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(
+      b, destination, map, ValueRange{column, row}, barrier,
+      /*im2colOffsets=*/ValueRange(), mask, /*l2CacheHint=*/Value(),
+      NVVM::TMALoadMode::TILE, /*isCTAOnly=*/false,
+      /*group=*/NVVM::CTAGroupKindAttr(), /*predicate=*/Value());
+}
+
+Value WarpgroupBlock::descriptorBase() {
+  Value address = LLVM::PtrToIntOp::create(b, b.getI32Type(), base);
+  return b.createOrFold<arith::ShRUIOp>(address, word(4));
+}
+
+Value WarpgroupBlock::descriptor(Value address) {
+  // After the address: 1024 bytes between groups of eight rows, swizzle of 128
+  // bytes.
+  constexpr uint64_t constant =
+      1ull << 16 | uint64_t(kAlignment / 16) << 32 | 1ull << 62;
+  Value rest = arith::ConstantOp::create(
+      b, b.getI64IntegerAttr(static_cast<int64_t>(constant)));
+  return arith::OrIOp::create(
+      b, arith::ExtUIOp::create(b, b.getI64Type(), address), rest);
+}
+
+//===----------------------------------------------------------------------===//
+// The kernel
+//===----------------------------------------------------------------------===//
+
+void WarpgroupBlock::emit() {
+  base = getSharedMemory(b);
+  if (output.isBulk)
+    outMap = b.tensorMaps.back();
+  rows = toWord(b.rows);
+  thread = toWord(b.thread);
+  group = div(thread, word(kWarpgroup));
+  Value block = toWord(gpu::BlockIdOp::create(b, gpu::Dimension::x));
+  Value grid = toWord(gpu::GridDimOp::create(b, gpu::Dimension::x));
+  rank = rem(block, word(clusterSize));
+  cluster = div(block, word(clusterSize));
+  clusters = div(grid, word(clusterSize));
+  int64_t heightM = schedule.getTileM() * groups.getClusterM();
+  tilesM = div(add(rows, heightM - 1), word(heightM));
+  tiles = mul(tilesM, llvm::divideCeil(problem.n, schedule.getTileN() *
+                                                      groups.getClusterN()));
+
+  initBarriers();
+  bool settles = layout.consumers == 2;
+  auto branch = scf::IfOp::create(b, equal(group, word(0)),
+                                  /*withElseRegion=*/true);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(branch.thenBlock()->getTerminator());
+    if (settles)
+      NVVM::SetMaxRegisterOp::create(b, kLoaderRegisters,
+                                     NVVM::SetMaxRegisterAction::decrease);
+    produce();
+    b.setInsertionPoint(branch.elseBlock()->getTerminator());
+    if (settles)
+      NVVM::SetMaxRegisterOp::create(b, kConsumerRegisters,
+                                     NVVM::SetMaxRegisterAction::increase);
+    consumer = sub(group, word(1));
+    member = rem(thread, word(kWarpgroup));
+    warp = div(member, word(32));
+    lane = rem(member, word(32));
+    consume();
+  }
+  // A block must not end while others may still arrive at its barriers.
+  if (clusterSize > 1)
+    synchronizeCluster();
+}

@@ -1,0 +1,156 @@
+//===- WarpgroupBlock.h - Blocks of specialised warpgroups (sm_90a) -------===//
+//
+// What main loops of wgmma share. One warpgroup of a block loads: a thread
+// keeps a ring of stages in shared memory filled by bulk copies. The others
+// multiply with wgmma and compute the epilogue on their registers. Blocks are
+// persistent, and the ring runs on from tile to tile, so that the next tile's
+// operands arrive during the epilogue.
+//
+//   full[s]   the loader's bytes of stage s are there
+//   empty[s]  every consumer of the cluster is done with stage s
+//   order[w]  ping-pong: consumer w may start to multiply
+//
+// Results go through swizzled shared memory in chunks, which the tensor memory
+// accelerator stores (and clips) while the next chunk, and the other
+// consumer's multiplications, are under way.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUANTMLIR_LIB_CONVERSION_QUANTTENSORTOQUANTTILE_WARPGROUPBLOCK_H
+#define QUANTMLIR_LIB_CONVERSION_QUANTTENSORTOQUANTTILE_WARPGROUPBLOCK_H
+
+#include "MatmulEmitter.h"
+#include "quantmlir/Schedule/WgmmaLayout.h"
+
+namespace quantmlir {
+
+/// The result in chunks that the tensor memory accelerator stores.
+struct ResultChunks {
+  /// Chunks of `rows` rows, and of at most `columns` columns of `element`.
+  ResultChunks(const MatmulProblem &problem, mlir::Type element, int64_t rows,
+               int64_t columns);
+
+  /// The tensor map of the result; only where `isBulk`.
+  quant_tile::TensorMapAttr getTensorMap(mlir::MLIRContext *context) const;
+
+  /// Whether rows of the result are aligned as the accelerator wants them;
+  /// threads store element by element where they are not.
+  bool isBulk;
+  /// Rows of a chunk, bytes and columns of each; its swizzle is as wide, if
+  /// any.
+  int64_t rows, bytes, columns;
+};
+
+/// Emits what is not a main loop of one kernel. Values are i32 where nothing
+/// else is said.
+class WarpgroupBlock {
+public:
+  /// The kernel: `produce` and `consume`, each by its own warpgroups.
+  void emit();
+
+protected:
+  /// A block of `layout`, in clusters of `clusterSize`.
+  WarpgroupBlock(MatmulEmitter &b, schedule::WgmmaLayout layout,
+                 ResultChunks output, int64_t clusterSize);
+  virtual ~WarpgroupBlock() = default;
+
+  /// What the loading warpgroup does.
+  virtual void produce() = 0;
+  /// What each of the others does. `consumer`, `member`, `warp` and `lane` say
+  /// who it is.
+  virtual void consume() = 0;
+
+  /// Position in the ring: the stage and the parity of its current phase.
+  struct Ring {
+    mlir::Value stage, phase;
+  };
+
+  // i32 arithmetic that folds.
+  mlir::Value word(int64_t value);
+  mlir::Value add(mlir::Value a, mlir::Value b);
+  mlir::Value add(mlir::Value a, int64_t b) { return add(a, word(b)); }
+  mlir::Value sub(mlir::Value a, mlir::Value b);
+  mlir::Value mul(mlir::Value a, mlir::Value b);
+  mlir::Value mul(mlir::Value a, int64_t b) { return mul(a, word(b)); }
+  mlir::Value div(mlir::Value a, mlir::Value b);
+  mlir::Value rem(mlir::Value a, mlir::Value b);
+  mlir::Value exclusiveOr(mlir::Value a, mlir::Value b);
+  mlir::Value equal(mlir::Value a, mlir::Value b);
+  mlir::Value toIndex(mlir::Value value);
+  mlir::Value toWord(mlir::Value value);
+
+  // Shared memory and barriers.
+  mlir::Value shared(int64_t offset, mlir::Value scaled = {},
+                     int64_t scale = 1);
+  mlir::Value full(mlir::Value stage);
+  mlir::Value empty(mlir::Value stage);
+  mlir::Value order(mlir::Value consumer);
+  void initBarriers();
+  void fenceSharedMemory();
+  void synchronizeCluster();
+  void waitFor(mlir::Value barrier, mlir::Value parity);
+  void arrive(mlir::Value barrier);
+  /// This thread's arrival at `barrier`, which waits for `bytes` of copies.
+  void expect(mlir::Value barrier, int64_t bytes);
+  void release(mlir::Value stage);
+  Ring advance(Ring ring);
+  Ring skip(Ring ring, int64_t steps);
+
+  /// Rows and columns of the result that tile number `tile` starts at, for
+  /// this block of the cluster.
+  std::pair<mlir::Value, mlir::Value> locate(mlir::Value tile);
+  void
+  tileLoop(mlir::Value first, mlir::Value step,
+           llvm::SmallVector<mlir::Value> carried,
+           llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value,
+                                                             mlir::ValueRange)>
+               body);
+
+  /// Starts the copy of a box of `map` from (row, column) on into `to` and, if
+  /// there is a mask, into the same place of the other blocks in it.
+  void loadBox(mlir::Value map, mlir::Value to, mlir::Value barrier,
+               mlir::Value column, mlir::Value row, mlir::Value mask = {});
+
+  /// Descriptor of an operand whose rows of 128 bytes, swizzled, start at
+  /// `address` / 16 (PTX ISA, "Matrix descriptor").
+  mlir::Value descriptor(mlir::Value address);
+  /// Address of shared memory / 16.
+  mlir::Value descriptorBase();
+
+  // Results: ResultStore.cpp.
+  mlir::Value chunkByte(int64_t buffer, mlir::Value offset);
+  mlir::Value exchange(mlir::Value row, mlir::Value byte);
+  void copyChunk(int64_t buffer, mlir::Value firstRow, mlir::Value firstColumn);
+  /// Stores chunk `number` of the `count` of a consumer's tile, whose place in
+  /// the result is (row, column); `fill` writes it to the buffer that it gets.
+  void storeChunk(int64_t number, int64_t count, mlir::Value row,
+                  mlir::Value column, llvm::function_ref<void(int64_t)> fill);
+  void synchronizeConsumer();
+  /// Waits until the last chunk has left shared memory.
+  void finishStores();
+
+  MatmulEmitter &b;
+  const MatmulProblem &problem;
+  quant_tile::ScheduleAttr schedule;
+  quant_tile::WarpgroupsAttr groups;
+  quantmlir::schedule::WgmmaLayout layout;
+  ResultChunks output;
+  int64_t clusterSize;
+
+  mlir::Value base;          // shared memory
+  mlir::Value outMap;        // tensor map of the result
+  mlir::Value rows;          // of the result
+  mlir::Value thread, group; // in the block; its warpgroup
+  mlir::Value rank, cluster,
+      clusters;              // block in its cluster; which of how many
+  mlir::Value tilesM, tiles; // of the cluster
+  // Of a consumer: which it is, its thread, warp and lane.
+  mlir::Value consumer, member, warp, lane;
+};
+
+/// Two neighbours as one word.
+mlir::Value packPair(MatmulEmitter &b, mlir::ValueRange values);
+
+} // namespace quantmlir
+
+#endif // QUANTMLIR_LIB_CONVERSION_QUANTTENSORTOQUANTTILE_WARPGROUPBLOCK_H
