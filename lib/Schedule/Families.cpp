@@ -36,6 +36,8 @@ const Family *lookupFamily(KernelFamily kind) {
 
 std::string whyNotFamily(const Family &family, const Contraction &c,
                          const Chip &chip) {
+  if (std::string why = whyNotShape(c); !why.empty())
+    return why;
   if (!family.takesAnyWeights) {
     if (c.batch != 1)
       return "each batch has weights of its own";

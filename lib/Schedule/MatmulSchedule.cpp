@@ -16,16 +16,11 @@ using quantmlir::quant_tensor::ScaledMatmulOp;
 
 namespace quantmlir::schedule {
 
-FailureOr<Contraction> Contraction::get(ScaledMatmulOp op) {
+Contraction Contraction::get(ScaledMatmulOp op) {
   auto lhs = cast<RankedTensorType>(op.getLhs().getType());
   auto rhs = cast<RankedTensorType>(op.getRhs().getType());
   Contraction result;
   result.encoding = op.getRhsEncoding();
-  if (result.encoding && !rhs.hasStaticShape())
-    return op.emitOpError()
-           << "has encoded weights of dynamic shape, for which "
-              "there is no kernel: "
-           << rhs;
   int64_t numBatchDims = op.getNumBatchDims();
   auto product = [](ArrayRef<int64_t> extents) {
     int64_t result = 1;
@@ -41,10 +36,6 @@ FailureOr<Contraction> Contraction::get(ScaledMatmulOp op) {
   result.k = rhs.getShape().back();
   if (ShapedType::isDynamic(result.k))
     result.k = lhs.getShape().back();
-  if (!result.n || !result.k)
-    return op.emitOpError() << "has weights without elements, for which there "
-                               "is no kernel: "
-                            << rhs;
   result.lhsElement = lhs.getElementType();
   result.rhsElement = rhs.getElementType();
   result.resultElement = op.getInit().getType().getElementType();
@@ -92,6 +83,14 @@ std::string whyNotWeights(const Contraction &c, ScheduleAttr schedule) {
     return "";
   return FragmentLayout::whyNot(c.encoding.getStorageBits(),
                                 schedule.getWeights().getTile());
+}
+
+std::string whyNotShape(const Contraction &c) {
+  if (!c.n || !c.k)
+    return "the weights have no elements";
+  if (c.encoding && (ShapedType::isDynamic(c.n) || ShapedType::isDynamic(c.k)))
+    return "the shape of the encoded weights is dynamic";
+  return "";
 }
 
 std::string whyNoDecode(const Contraction &c) {

@@ -96,20 +96,18 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
           << remark::reason("no timing of {0}", signature);
       return false;
     }
-    FailureOr<Contraction> contraction = Contraction::get(op);
-    if (failed(contraction))
-      return failure();
-    bool isDynamic = ShapedType::isDynamic(contraction->m);
+    Contraction contraction = Contraction::get(op);
+    bool isDynamic = ShapedType::isDynamic(contraction.m);
     SmallVector<ScheduleAttr> schedules;
     for (const Timing &timing : best) {
-      if (!isDynamic && timing.rows != contraction->m) {
+      if (!isDynamic && timing.rows != contraction.m) {
         InFlightDiagnostic error = emitError(timing.location);
         error << "timing is with " << timing.rows << " rows, but its op has "
-              << contraction->m;
+              << contraction.m;
         return error;
       }
       if (std::string why =
-              whyNotSchedule(*contraction, target, timing.schedule);
+              whyNotSchedule(contraction, target, timing.schedule);
           !why.empty()) {
         InFlightDiagnostic error = emitError(timing.location);
         error << "schedule cannot be obeyed, so the timing is of another "
@@ -199,30 +197,27 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
         previous = schedule.getMaxM();
       }
     }
-    FailureOr<Contraction> contraction = Contraction::get(op);
-    if (failed(contraction))
-      return failure();
+    Contraction contraction = Contraction::get(op);
     for (ScheduleAttr schedule : schedules)
-      if (failed(verifySchedule(*contraction, target, schedule,
+      if (failed(verifySchedule(contraction, target, schedule,
                                 [&] { return op.emitOpError(); })))
         return failure();
     return success();
   }
 
   LogicalResult select(ScaledMatmulOp op, const Chip &target) {
-    FailureOr<Contraction> contraction = Contraction::get(op);
-    if (failed(contraction))
-      return failure();
-    std::string noReduce = whyNotReduce(*contraction);
-    std::string noMma = whyNotMmaSync(*contraction);
-    std::string noWgmma =
-        whyNotFamily(*lookupFamily(KernelFamily::Wgmma), *contraction, target);
+    Contraction contraction = Contraction::get(op);
+    auto whyNot = [&](KernelFamily family) {
+      return whyNotFamily(*lookupFamily(family), contraction, target);
+    };
+    std::string noMma = whyNot(KernelFamily::MmaSync);
+    std::string noWgmma = whyNot(KernelFamily::Wgmma);
     SmallVector<ScheduleAttr> schedules;
-    bool isDynamic = ShapedType::isDynamic(contraction->m);
+    bool isDynamic = ShapedType::isDynamic(contraction.m);
     if (noWgmma.empty()) {
       auto choose = [&](int64_t bound) {
         // Equal neighbours share one.
-        ScheduleAttr next = chooseWgmma(*contraction, target, bound);
+        ScheduleAttr next = chooseWgmma(contraction, target, bound);
         if (!schedules.empty() && schedules.back().withMaxM(bound) == next)
           schedules.pop_back();
         schedules.push_back(next);
@@ -231,27 +226,30 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
         llvm::for_each(kWgmmaRowBounds, choose);
       choose(0);
     } else if (noMma.empty()) {
-      if (target.hasWgmma && !contraction->encoding)
+      if (target.hasWgmma && !contraction.encoding)
         remark::missed(op.getLoc(), remarkOptions(op))
             << remark::add("not scheduled wgmma")
             << remark::reason("{0}", noWgmma);
-      bool streams = whyNotMmaStream(*contraction).empty();
+      bool streams = whyNot(KernelFamily::MmaStream).empty();
       if (isDynamic && streams)
         for (int64_t bound : kStreamBounds)
-          schedules.push_back(chooseMmaStream(*contraction, target, bound));
+          schedules.push_back(chooseMmaStream(contraction, target, bound));
       if (isDynamic)
         for (int64_t bound : kRowBounds)
-          schedules.push_back(chooseMmaSync(*contraction, target, bound));
-      bool isFew =
-          !isDynamic &&
-          contraction->m <= kStreamBounds[std::size(kStreamBounds) - 1];
+          schedules.push_back(chooseMmaSync(contraction, target, bound));
+      bool isFew = !isDynamic &&
+                   contraction.m <= kStreamBounds[std::size(kStreamBounds) - 1];
       schedules.push_back(streams && isFew
-                              ? chooseMmaStream(*contraction, target, 0)
-                              : chooseMmaSync(*contraction, target, 0));
-    } else if (noReduce.empty()) {
-      schedules.push_back(chooseReduce(*contraction, target, 0));
+                              ? chooseMmaStream(contraction, target, 0)
+                              : chooseMmaSync(contraction, target, 0));
+    } else if (whyNot(KernelFamily::Reduce).empty()) {
+      schedules.push_back(chooseReduce(contraction, target, 0));
     } else {
-      if (contraction->encoding && !allowPlain)
+      // Shapes that only loops take are no reason to refuse what they decode.
+      bool isShape =
+          !whyNotShape(contraction).empty() &&
+          (!contraction.encoding || whyNoDecode(contraction).empty());
+      if (contraction.encoding && !allowPlain && !isShape)
         return op.emitOpError() << "has no kernel: " << noMma;
       remark::missed(op.getLoc(), remarkOptions(op))
           << remark::add("scheduled plain") << remark::reason("{0}", noMma);

@@ -60,11 +60,9 @@ LogicalResult quantmlir::readCandidates(std::vector<TunableOp> &ops,
   std::vector<Contraction> contractions;
   for (TunableOp &op : ops) {
     auto func = *op.module->getOps<func::FuncOp>().begin();
-    FailureOr<Contraction> contraction =
+    Contraction contraction =
         Contraction::get(*func.getOps<ScaledMatmulOp>().begin());
-    if (failed(contraction))
-      return failure();
-    contractions.push_back(*contraction);
+    contractions.push_back(contraction);
     op.candidates.clear();
   }
   DiagnosticSeverity severity = options.skipIllegal

@@ -151,23 +151,21 @@ quantmlir::findTunableOps(ModuleOp module, const TuneOptions &options) {
     std::string signature = getSignature(op);
     if (!signatures.insert(signature).second)
       return WalkResult::advance();
-    FailureOr<Contraction> contraction = Contraction::get(op);
-    if (failed(contraction))
-      return WalkResult::interrupt();
+    Contraction contraction = Contraction::get(op);
     if (llvm::all_of(getFamilies(), [&](const Family &family) {
-          return !whyNotFamily(family, *contraction, *chip).empty();
+          return !whyNotFamily(family, contraction, *chip).empty();
         })) {
       InFlightDiagnostic warning = op.emitWarning();
       warning << "is not tuned: it has no kernel";
       for (const Family &family : getFamilies())
         warning.attachNote()
             << quant_tile::stringifyKernelFamily(family.kind) << ": "
-            << whyNotFamily(family, *contraction, *chip);
+            << whyNotFamily(family, contraction, *chip);
       return WalkResult::advance();
     }
-    if (ShapedType::isDynamic(contraction->batch) ||
-        ShapedType::isDynamic(contraction->n) ||
-        ShapedType::isDynamic(contraction->k)) {
+    if (ShapedType::isDynamic(contraction.batch) ||
+        ShapedType::isDynamic(contraction.n) ||
+        ShapedType::isDynamic(contraction.k)) {
       op.emitWarning() << "is not tuned: only its rows may be dynamic";
       return WalkResult::advance();
     }
@@ -178,8 +176,8 @@ quantmlir::findTunableOps(ModuleOp module, const TuneOptions &options) {
     if (failed(chosen))
       return WalkResult::interrupt();
 
-    SmallVector<int64_t> rows = {contraction->m};
-    if (ShapedType::isDynamic(contraction->m))
+    SmallVector<int64_t> rows = {contraction.m};
+    if (ShapedType::isDynamic(contraction.m))
       rows = options.rows;
     llvm::MapVector<ScheduleAttr, TuneCandidate> candidates;
     for (int64_t m : rows) {
@@ -195,7 +193,7 @@ quantmlir::findTunableOps(ModuleOp module, const TuneOptions &options) {
         return !schedule.getMaxM() || schedule.getMaxM() >= m;
       });
       add(*first).chosenFor.push_back(m);
-      for (ScheduleAttr schedule : enumerateSchedules(*contraction, *chip, m))
+      for (ScheduleAttr schedule : enumerateSchedules(contraction, *chip, m))
         add(schedule);
     }
     for (auto &entry : candidates)

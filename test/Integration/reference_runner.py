@@ -80,7 +80,7 @@ def pack(codes, bits):
     streams, one per row."""
     codes = np.asarray(codes).astype(np.int64) & ((1 << bits) - 1)
     stream = (codes[..., None] >> np.arange(bits)) & 1
-    stream = stream.reshape(*codes.shape[:-1], -1).astype(np.uint8)
+    stream = stream.reshape(*codes.shape[:-1], codes.shape[-1] * bits).astype(np.uint8)
     return np.packbits(stream, axis=-1, bitorder="little")
 
 

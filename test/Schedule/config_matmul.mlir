@@ -123,6 +123,27 @@ func.func @plain(%x: tensor<8x64xf32>, %w: tensor<32x64xf32>, %init: tensor<8x32
   return %y : tensor<8x32xf32>
 }
 
+// Nor has any a tile of encoded weights that it cannot count.
+// CHECK-LABEL: @dynamic_weights
+// CHECK: #quant_tile.schedule<plain, chip
+func.func @dynamic_weights(%x: tensor<1x64xbf16>, %w: tensor<?x64xbf16, #w8>, %init: tensor<1x?xf32>) -> tensor<1x?xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x64xbf16>, tensor<?x64xbf16, #w8>) maps [] outs(%init : tensor<1x?xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<1x?xf32>
+  return %y : tensor<1x?xf32>
+}
+
+// CHECK-LABEL: @empty
+// CHECK: #quant_tile.schedule<plain, chip
+func.func @empty(%x: tensor<1x0xbf16>, %w: tensor<8x0xbf16, #w8>, %init: tensor<1x8xf32>) -> tensor<1x8xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x0xbf16>, tensor<8x0xbf16, #w8>) maps [] outs(%init : tensor<1x8xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<1x8xf32>
+  return %y : tensor<1x8xf32>
+}
+
 // One row of activations is aligned, but the rows of plain weights are not.
 // CHECK-LABEL: @int8_odd
 // CHECK: <mma_sync, {{.*}}copy = 1, contract

@@ -26,9 +26,8 @@ struct Contraction {
   /// Encoding of the weights, null where they are plain.
   quant_tensor::EncodingAttr encoding;
 
-  /// Reads a contraction off `op`. Encoded weights of dynamic shape, and empty
-  /// ones, are an error at the op.
-  static mlir::FailureOr<Contraction> get(quant_tensor::ScaledMatmulOp op);
+  /// Reads a contraction off `op`.
+  static Contraction get(quant_tensor::ScaledMatmulOp op);
 
   /// Columns that share a scale, `k` where all of a row do.
   int64_t getGroup() const;
@@ -44,6 +43,10 @@ struct Contraction {
   /// The layout in which kernels read encoded weights, null for plain ones.
   quant_tensor::LayoutAttr getWeightLayout() const;
 };
+
+/// Why no family takes the shape of the weights, so that only the loops of a
+/// plain kernel do; empty where some may.
+std::string whyNotShape(const Contraction &contraction);
 
 /// Why no kernel decodes the encoded weights; empty where one does.
 std::string whyNoDecode(const Contraction &contraction);

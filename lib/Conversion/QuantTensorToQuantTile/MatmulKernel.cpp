@@ -18,53 +18,6 @@ using quant_tensor::DisassembleOp;
 using quant_tensor::FragmentLayout;
 using quant_tensor::ScaledMatmulOp;
 
-/// Checks that the mma_sync or reduce kernel can read the operands.
-static LogicalResult verifyOperands(const MatmulProblem &problem) {
-  ScaledMatmulOp op = problem.op;
-  ScheduleAttr schedule = problem.schedule;
-  Type element = problem.lhsElement;
-  bool isMma = schedule.getFamily() != KernelFamily::Reduce;
-  if (problem.encoding) {
-    if (problem.encoding.getLayout() != schedule.getWeights())
-      return op.emitOpError()
-             << "reads weights in another layout than its schedule says: run "
-                "quant-tensor-apply-layout first";
-    if (!schedule.getWeights())
-      return op.emitOpError() << "has encoded weights, which kernels read in "
-                                 "fragment layout only";
-    Type decoded = isMma ? element : Type(Builder(op).getBF16Type());
-    if (problem.encoding.getCodebook() ||
-        !DecodeOp::isSupported(problem.encoding.getStorage(), decoded))
-      return op.emitOpError()
-             << "has no decode of " << problem.encoding.getStorage() << " to "
-             << decoded;
-    if (isMma && !problem.hasOneGroup() &&
-        problem.getGroup() % FragmentLayout::segmentColumns)
-      return op.emitOpError() << stringifyKernelFamily(schedule.getFamily())
-                              << " needs groups of a multiple of "
-                              << FragmentLayout::segmentColumns
-                              << " columns, got " << problem.getGroup();
-  } else {
-    if (schedule.getFamily() != KernelFamily::MmaSync)
-      return op.emitOpError()
-             << "has plain weights, which "
-             << stringifyKernelFamily(schedule.getFamily()) << " cannot read";
-    Type codes = problem.rhsElement;
-    if (codes != element ||
-        !(element.isBF16() || element.isF16() || element.isInteger(8)))
-      return op.emitOpError()
-             << "mma_sync multiplies bf16, f16 or i8 operands "
-             << "of one type, got " << element << " and " << codes;
-  }
-  if (isMma && !(element.isBF16() || element.isF16() || element.isInteger(8)))
-    return op.emitOpError() << stringifyKernelFamily(schedule.getFamily())
-                            << " has no path for activations of " << element;
-  if (!isMma && !(element.isF32() || element.isBF16() || element.isF16()))
-    return op.emitOpError()
-           << "reduce has no path for activations of " << element;
-  return success();
-}
-
 /// Reads what a kernel must know off `op`; errors say what its schedule asks
 /// for that the op does not have.
 static FailureOr<MatmulProblem> analyze(ScaledMatmulOp op) {
@@ -87,24 +40,20 @@ static FailureOr<MatmulProblem> analyze(ScaledMatmulOp op) {
   problem.lhsElement = op.getLhs().getType().getElementType();
   problem.rhsElement = rhs.getElementType();
   problem.accumulator = op.getAccumulatorType();
-  if (!problem.n || !problem.k)
-    return op.emitOpError() << "has no elements to contract";
-
-  if (schedule.getFamily() != KernelFamily::Wgmma &&
-      failed(verifyOperands(problem)))
-    return failure();
   // The pass may run on schedules that select-schedule has not seen.
-  FailureOr<quantmlir::schedule::Contraction> contraction =
-      quantmlir::schedule::Contraction::get(op);
+  auto contraction = quantmlir::schedule::Contraction::get(op);
   auto emitError = [&] { return op.emitOpError(); };
   const quantmlir::schedule::Chip *chip =
       quantmlir::schedule::lookupChip(schedule.getChip().getValue(), emitError);
-  if (failed(contraction) || !chip ||
-      failed(quantmlir::schedule::verifySchedule(*contraction, *chip, schedule,
-                                                 emitError)))
+  if (!chip || failed(quantmlir::schedule::verifySchedule(contraction, *chip,
+                                                          schedule, emitError)))
     return failure();
+  if (problem.encoding && problem.encoding.getLayout() != schedule.getWeights())
+    return op.emitOpError()
+           << "reads weights in another layout than its schedule says: run "
+              "quant-tensor-apply-layout first";
   problem.contract =
-      quantmlir::schedule::getContract(*contraction, *chip, schedule);
+      quantmlir::schedule::getContract(contraction, *chip, schedule);
   return problem;
 }
 

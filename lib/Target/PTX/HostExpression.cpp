@@ -199,6 +199,19 @@ FailureOr<Expression> HostFunction::evaluate(Value value) {
       return failure();
     return makeNegation(*operand);
   }
+  if (auto select = dyn_cast<arith::SelectOp>(op)) {
+    FailureOr<Expression> condition = evaluate(select.getCondition());
+    FailureOr<Expression> then = evaluate(select.getTrueValue());
+    FailureOr<Expression> other = evaluate(select.getFalseValue());
+    if (failed(condition) || failed(then) || failed(other))
+      return failure();
+    if (*then == *other)
+      return then;
+    // Conditions are 0 or 1.
+    return makeExpression(
+        "add", makeExpression("mul", *condition, *then),
+        makeExpression("mul", makeNegation(*condition), *other));
+  }
   StringRef name = getBinaryName(op);
   if (name.empty())
     return op->emitOpError() << "cannot be part of a launch plan";

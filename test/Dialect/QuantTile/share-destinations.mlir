@@ -7,11 +7,14 @@ gpu.module @kernels {
 }
 
 // The destination's size is computed inside a branch and moves out with it; a
-// branch that knows more about the shape sees it through a cast.
+// branch that knows more about the shape sees it through a cast, and what it
+// knows holds only there.
 // CHECK-LABEL: func.func @dispatch
 // CHECK-SAME: (%[[X:.*]]: tensor<?x64xf32>
+// CHECK-SAME: %[[SMALL:.*]]: i1
 // CHECK: %[[M:.*]] = tensor.dim %[[X]]
-// CHECK: %[[E:.*]] = tensor.empty(%[[M]]) : tensor<?x64xf32>
+// CHECK: %[[SIZE:.*]] = arith.select %[[SMALL]], %{{.*}}, %[[M]] : index
+// CHECK: %[[E:.*]] = tensor.empty(%[[SIZE]]) : tensor<?x64xf32>
 // CHECK: scf.if
 // CHECK: %[[CAST:.*]] = tensor.cast %[[E]] : tensor<?x64xf32> to tensor<1x64xf32>
 // CHECK: quant_tile.launch @kernels::@one {{.*}} outs(%[[CAST]] :
@@ -37,16 +40,63 @@ func.func @dispatch(%x: tensor<?x64xf32>, %small: i1) -> tensor<?x64xf32> {
   return %r : tensor<?x64xf32>
 }
 
-// An argument is nobody's destination.
-// CHECK-LABEL: func.func @not_a_destination
-// CHECK-NEXT: scf.if
-func.func @not_a_destination(%x: tensor<64xf32>, %y: tensor<64xf32>, %c: i1) -> tensor<64xf32> {
+// What is there already is copied.
+// CHECK-LABEL: func.func @arguments
+// CHECK-SAME: (%[[X:.*]]: tensor<64xf32>, %[[Y:.*]]: tensor<64xf32>
+// CHECK: %[[E:.*]] = tensor.empty() : tensor<64xf32>
+// CHECK: scf.if
+// CHECK: %[[THEN:.*]] = bufferization.materialize_in_destination %[[X]] in %[[E]]
+// CHECK: scf.yield %[[THEN]]
+// CHECK: %[[ELSE:.*]] = bufferization.materialize_in_destination %[[Y]] in %[[E]]
+// CHECK: scf.yield %[[ELSE]]
+func.func @arguments(%x: tensor<64xf32>, %y: tensor<64xf32>, %c: i1) -> tensor<64xf32> {
   %r = scf.if %c -> tensor<64xf32> {
     scf.yield %x : tensor<64xf32>
   } else {
     scf.yield %y : tensor<64xf32>
   }
   return %r : tensor<64xf32>
+}
+
+// A destination from outside that no branch reads is as good as none; one that
+// is read stays, and what is computed in it is copied.
+// CHECK-LABEL: func.func @outside
+// CHECK-SAME: (%[[X:.*]]: tensor<?x64xf32>
+// CHECK: %[[D:.*]] = tensor.dim %[[X]]
+// CHECK: %[[E:.*]] = tensor.empty(%[[D]]) : tensor<?x64xf32>
+// CHECK: scf.if
+// CHECK: quant_tile.launch @kernels::@many {{.*}} outs(%[[E]] :
+// CHECK: } else {
+// CHECK: %[[Y:.*]] = quant_tile.launch @kernels::@many {{.*}} outs(%[[X]] :
+// CHECK: bufferization.materialize_in_destination %[[Y]] in %[[E]]
+func.func @outside(%x: tensor<?x64xf32>, %c: i1) -> tensor<?x64xf32> {
+  %c1 = arith.constant 1 : index
+  %r = scf.if %c -> tensor<?x64xf32> {
+    %y = quant_tile.launch @kernels::@many grid(%c1, %c1, %c1) block [64, 1, 1]
+        outs(%x : tensor<?x64xf32>) -> tensor<?x64xf32>
+    scf.yield %y : tensor<?x64xf32>
+  } else {
+    %y = quant_tile.launch @kernels::@many grid(%c1, %c1, %c1) block [64, 1, 1]
+        accumulates outs(%x : tensor<?x64xf32>) -> tensor<?x64xf32>
+    scf.yield %y : tensor<?x64xf32>
+  }
+  return %r : tensor<?x64xf32>
+}
+
+// A size that nobody knows in front: all stays.
+// CHECK-LABEL: func.func @unknown
+// CHECK-NEXT: scf.if
+func.func @unknown(%x: tensor<?xf32>, %n: tensor<index>, %c: i1) -> tensor<?xf32> {
+  %r = scf.if %c -> tensor<?xf32> {
+    %d = tensor.extract %n[] : tensor<index>
+    %y = tensor.extract_slice %x[0] [%d] [1] : tensor<?xf32> to tensor<?xf32>
+    scf.yield %y : tensor<?xf32>
+  } else {
+    %d = tensor.extract %n[] : tensor<index>
+    %y = tensor.extract_slice %x[4] [%d] [1] : tensor<?xf32> to tensor<?xf32>
+    scf.yield %y : tensor<?xf32>
+  }
+  return %r : tensor<?xf32>
 }
 
 // One destination outside, as CSE leaves it, of two dispatches: each gets its

@@ -2,10 +2,13 @@
 
 #include "quantmlir/Dialect/QuantTile/Transforms/Passes.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Interfaces/DestinationStyleOpInterface.h"
+#include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 
 namespace quantmlir::quant_tile {
 #define GEN_PASS_DEF_QUANTTILESHAREDESTINATIONS
@@ -13,32 +16,41 @@ namespace quantmlir::quant_tile {
 } // namespace quantmlir::quant_tile
 
 using namespace mlir;
+using quantmlir::quant_tile::LaunchOp;
 
-/// The tensor.empty within `region` that `value` is computed in, or null.
-static tensor::EmptyOp findDestination(Value value, Region &region) {
+/// The operand through which a branch is told where to compute `value`: a
+/// tensor.empty, or, unread, a tensor from outside of `region`. Null where
+/// there is none.
+static OpOperand *findDestination(Value value, Region &region) {
   while (Operation *op = value.getDefiningOp()) {
     if (!region.isAncestor(op->getParentRegion()))
-      return {};
-    if (auto empty = dyn_cast<tensor::EmptyOp>(op))
-      return empty;
+      return nullptr;
     if (auto ifOp = dyn_cast<scf::IfOp>(op)) {
       // An inner dispatch, whose branches share one by now.
       unsigned index = cast<OpResult>(value).getResultNumber();
-      tensor::EmptyOp then =
+      OpOperand *then =
           findDestination(ifOp.thenYield().getOperand(index), region);
-      tensor::EmptyOp other =
+      OpOperand *other =
           findDestination(ifOp.elseYield().getOperand(index), region);
-      return then == other ? then : tensor::EmptyOp();
+      return then && other && then->get() == other->get() ? then : nullptr;
     }
-    if (auto cast = dyn_cast<tensor::CastOp>(op))
-      value = cast.getSource();
-    else if (auto destination = dyn_cast<DestinationStyleOpInterface>(op))
-      value =
-          destination.getTiedOpOperand(cast_or_null<OpResult>(value))->get();
-    else
-      return {};
+    OpOperand *operand = nullptr;
+    bool isRead = false;
+    if (auto cast = dyn_cast<tensor::CastOp>(op)) {
+      operand = &cast.getSourceMutable();
+    } else if (auto destination = dyn_cast<DestinationStyleOpInterface>(op)) {
+      operand = destination.getTiedOpOperand(cast_or_null<OpResult>(value));
+      auto launch = dyn_cast<LaunchOp>(op);
+      isRead = !launch || launch.getAccumulates();
+    } else {
+      return nullptr;
+    }
+    value = operand->get();
+    if (value.getDefiningOp<tensor::EmptyOp>() ||
+        (!isRead && !region.isAncestor(value.getParentRegion())))
+      return operand;
   }
-  return {};
+  return nullptr;
 }
 
 /// Whether `value` is available in front of `ifOp`, moving the pure ops that
@@ -56,23 +68,72 @@ static bool hoist(Value value, scf::IfOp ifOp) {
   return true;
 }
 
-/// Sizes of the dynamic dimensions of `type` in front of `ifOp`, taken from
-/// whichever destination knows them there.
-static bool getSizes(RankedTensorType type, ArrayRef<tensor::EmptyOp> empties,
-                     scf::IfOp ifOp, SmallVectorImpl<Value> &sizes) {
+/// Whether two values without side effects are computed alike.
+static bool areEqual(Value a, Value b) {
+  if (a == b)
+    return true;
+  Operation *first = a.getDefiningOp(), *second = b.getDefiningOp();
+  return first && second && first->getName() == second->getName() &&
+         first->getNumRegions() == 0 && isMemoryEffectFree(first) &&
+         first->getAttrDictionary() == second->getAttrDictionary() &&
+         cast<OpResult>(a).getResultNumber() ==
+             cast<OpResult>(b).getResultNumber() &&
+         llvm::equal(first->getOperands(), second->getOperands(), areEqual);
+}
+
+/// The size of `value` along `axis`, known in front of `ifOp`, whose branch
+/// computes the value; null where it cannot be.
+static Value getSize(Value value, int64_t axis, scf::IfOp ifOp) {
+  while (true) {
+    OpBuilder builder(ifOp);
+    auto type = cast<RankedTensorType>(value.getType());
+    if (!type.isDynamicDim(axis))
+      return arith::ConstantIndexOp::create(builder, ifOp.getLoc(),
+                                            type.getDimSize(axis));
+    if (!ifOp->isAncestor(value.getParentBlock()->getParentOp()))
+      return tensor::DimOp::create(builder, ifOp.getLoc(), value, axis);
+    Operation *op = value.getDefiningOp();
+    if (auto empty = dyn_cast_or_null<tensor::EmptyOp>(op)) {
+      Value size = empty.getDynamicSize(axis);
+      return hoist(size, ifOp) ? size : Value();
+    }
+    if (auto castOp = dyn_cast_or_null<tensor::CastOp>(op)) {
+      value = castOp.getSource();
+    } else if (auto destination =
+                   dyn_cast_or_null<DestinationStyleOpInterface>(op)) {
+      value = destination.getTiedOpOperand(cast<OpResult>(value))->get();
+    } else if (auto inner = dyn_cast_or_null<scf::IfOp>(op)) {
+      // Both branches share a destination, or there is no telling.
+      unsigned index = cast<OpResult>(value).getResultNumber();
+      Value then = getSize(inner.thenYield().getOperand(index), axis, ifOp);
+      Value other = getSize(inner.elseYield().getOperand(index), axis, ifOp);
+      return then && other && areEqual(then, other) ? then : Value();
+    } else {
+      return {};
+    }
+  }
+}
+
+/// Sizes of the dynamic dimensions of result `index` in front of `ifOp`.
+static FailureOr<SmallVector<Value>> getSizes(scf::IfOp ifOp, unsigned index,
+                                              RankedTensorType type) {
+  SmallVector<Value> sizes;
   for (int64_t axis = 0; axis < type.getRank(); ++axis) {
     if (!type.isDynamicDim(axis))
       continue;
-    Value size;
-    for (tensor::EmptyOp empty : empties)
-      if (!size && empty.getType().isDynamicDim(axis) &&
-          hoist(empty.getDynamicSize(axis), ifOp))
-        size = empty.getDynamicSize(axis);
-    if (!size)
-      return false;
+    Value size = getSize(ifOp.thenYield().getOperand(index), axis, ifOp);
+    Value other = getSize(ifOp.elseYield().getOperand(index), axis, ifOp);
+    if (!size || !other)
+      return failure();
+    // What a branch knows holds only in it.
+    if (!areEqual(size, other)) {
+      OpBuilder builder(ifOp);
+      size = arith::SelectOp::create(builder, ifOp.getLoc(),
+                                     ifOp.getCondition(), size, other);
+    }
     sizes.push_back(size);
   }
-  return true;
+  return sizes;
 }
 
 /// Gives each use of a tensor.empty one of its own, in front of it. They are
@@ -107,22 +168,38 @@ struct ShareDestinations
   }
 
   static void share(scf::IfOp ifOp, unsigned index, RankedTensorType type) {
-    tensor::EmptyOp then = findDestination(ifOp.thenYield().getOperand(index),
-                                           ifOp.getThenRegion());
-    tensor::EmptyOp other = findDestination(ifOp.elseYield().getOperand(index),
-                                            ifOp.getElseRegion());
-    SmallVector<Value> sizes;
-    if (!then || !other || !getSizes(type, {then, other}, ifOp, sizes))
+    FailureOr<SmallVector<Value>> sizes = getSizes(ifOp, index, type);
+    if (failed(sizes))
       return;
     OpBuilder builder(ifOp);
     Value shared = tensor::EmptyOp::create(
-        builder, ifOp.getLoc(), type.getShape(), type.getElementType(), sizes);
-    for (tensor::EmptyOp empty : {then, other}) {
-      builder.setInsertionPoint(empty);
+        builder, ifOp.getLoc(), type.getShape(), type.getElementType(), *sizes);
+    for (Region *region : ifOp.getRegions()) {
+      auto yield = cast<scf::YieldOp>(region->front().getTerminator());
+      OpOperand &result = yield->getOpOperand(index);
+      OpOperand *destination = findDestination(result.get(), *region);
+      if (!destination) {
+        // Computed, or waiting, elsewhere: a copy.
+        builder.setInsertionPoint(yield);
+        result.set(bufferization::MaterializeInDestinationOp::create(
+                       builder, yield.getLoc(), result.get(), shared)
+                       .getResult());
+        continue;
+      }
+      Value old = destination->get();
+      auto empty = old.getDefiningOp<tensor::EmptyOp>();
+      if (empty)
+        builder.setInsertionPoint(empty);
+      else
+        builder.setInsertionPoint(destination->getOwner());
       Value place = shared;
-      if (place.getType() != empty.getType())
-        place = tensor::CastOp::create(builder, empty.getLoc(), empty.getType(),
-                                       place);
+      if (place.getType() != old.getType())
+        place =
+            tensor::CastOp::create(builder, old.getLoc(), old.getType(), place);
+      if (!empty) {
+        destination->set(place);
+        continue;
+      }
       empty.getResult().replaceAllUsesWith(place);
       empty.erase();
     }

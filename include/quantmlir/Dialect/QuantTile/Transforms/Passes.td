@@ -33,9 +33,13 @@ def QuantTileShareDestinations
     } else { ... }
     ```
 
-    Branches whose result does not come from a destination stay as they are.
+    So does a destination that comes from outside and is not read. A branch whose
+    result does not come from a destination copies it into the shared one. Where
+    a dynamic size is not known in front of the `scf.if`, all stays as it is.
   }];
-  let dependentDialects = ["::mlir::tensor::TensorDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::bufferization::BufferizationDialect",
+                           "::mlir::tensor::TensorDialect"];
 }
 
 def QuantTileFillConstants
