@@ -1,0 +1,312 @@
+//===- GPTQ.cpp - Codes that make up for each other's errors --------------===//
+//
+// Rows of W do not know of each other once U is there, so threads take rows, a
+// chunk at a time, through all columns. Within a block of columns elements are
+// kept transposed: a step is then the same for all lanes of a vector.
+//
+//===----------------------------------------------------------------------===//
+
+#include "quantmlir/Calibration/Algorithms/GPTQ.h"
+#include "Codes.h"
+#include "MatrixKernels.h"
+
+#include "llvm/Support/Parallel.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+using namespace quantmlir::calibration;
+
+static llvm::Error makeError(const llvm::Twine &message) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
+}
+
+//===----------------------------------------------------------------------===//
+// The factor of the inverse
+//===----------------------------------------------------------------------===//
+
+static llvm::Error checkInputs(ConstMatrix weights,
+                               MatrixRef<const double> hessian) {
+  if (hessian.rows != weights.columns || hessian.columns != weights.columns)
+    return makeError("the Hessian is " + llvm::Twine(hessian.rows) + "x" +
+                     llvm::Twine(hessian.columns) + ", but the weights have " +
+                     llvm::Twine(weights.columns) + " columns");
+  if (auto where = findNonFinite(weights))
+    return makeError("the weight at [" + llvm::Twine(where->first) + ", " +
+                     llvm::Twine(where->second) + "] is NaN or infinite");
+  for (int64_t i = 0; i < hessian.rows; ++i) {
+    double diagonal = hessian(i, i);
+    if (!(diagonal >= 0))
+      return makeError("the Hessian's diagonal is " +
+                       llvm::Twine(std::to_string(diagonal)) + " at " +
+                       llvm::Twine(i) + ", which no x^T x has");
+    for (int64_t j = 0; j <= i; ++j) {
+      double a = hessian(i, j), b = hessian(j, i);
+      if (!std::isfinite(a) || !std::isfinite(b))
+        return makeError("the Hessian at [" + llvm::Twine(i) + ", " +
+                         llvm::Twine(j) + "] is NaN or infinite");
+      // As large as |xi|^2 and |xj|^2 allow, up to rounding in f32.
+      double bound = std::sqrt(diagonal) * std::sqrt(hessian(j, j));
+      if (std::fabs(a - b) > 1e-3 * bound)
+        return makeError("the Hessian is not symmetric at [" + llvm::Twine(i) +
+                         ", " + llvm::Twine(j) + "]");
+      if (std::fabs(a) > 1.001 * bound)
+        return makeError("the Hessian at [" + llvm::Twine(i) + ", " +
+                         llvm::Twine(j) + "] exceeds what its diagonal allows");
+    }
+  }
+  return llvm::Error::success();
+}
+
+/// U (f32) of the permuted and damped H.
+static llvm::Expected<std::vector<float>>
+makeFactor(MatrixRef<const double> hessian, llvm::ArrayRef<int64_t> order,
+           const GPTQOptions &options, GPTQReport &report) {
+  int64_t n = hessian.rows;
+  double sum = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    sum += hessian(i, i);
+    report.deadColumns += hessian(i, i) == 0;
+  }
+  int64_t live = n - report.deadColumns;
+  double mean = live ? sum / static_cast<double>(live) : 1.0;
+  std::vector<double> permuted(n * n), factor(n * n);
+  MatrixRef<double> h(permuted.data(), n, n), u(factor.data(), n, n);
+  llvm::parallelFor(0, n, [&](size_t i) {
+    for (int64_t j = 0; j < n; ++j)
+      h(i, j) = hessian(order[i], order[j]);
+    // Stands alone: nothing is taken from others for it.
+    if (h(i, i) == 0)
+      h(i, i) = mean;
+  });
+  report.damping = options.damping;
+  double added = 0;
+  for (;;) {
+    double wanted = report.damping * mean;
+    for (int64_t i = 0; i < n; ++i)
+      h(i, i) += wanted - added;
+    added = wanted;
+    if (computeInverseFactor(h, u))
+      break;
+    // With ten times the mean a matrix of this diagonal is far from singular.
+    if (report.damping > 10)
+      return makeError("the Hessian is not positive semidefinite: damping by " +
+                       llvm::Twine(std::to_string(report.damping)) +
+                       " of its mean diagonal does not make it definite");
+    report.damping = std::max(report.damping * 10, 1e-8);
+    ++report.dampingSteps;
+  }
+  return std::vector<float>(factor.begin(), factor.end());
+}
+
+//===----------------------------------------------------------------------===//
+// Rows through all columns
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Rows of a chunk: lanes of a step, a multiple of what products like.
+constexpr int64_t chunk = 96;
+
+/// Everything that chunks share.
+struct Problem {
+  ConstMatrix weights;
+  const WeightFormat &format;
+  MatrixRef<const float> factor;
+  /// order[k] is the column that is k-th to be quantized.
+  llvm::ArrayRef<int64_t> order;
+  int64_t blockSize;
+  /// Columns of a group.
+  int64_t groupSize;
+  bool isStatic;
+  QuantizedMatrix &result;
+
+  int64_t getBlockEnd(int64_t first) const;
+};
+
+/// One chunk of rows.
+class Chunk {
+public:
+  Chunk(const Problem &problem, int64_t firstRow);
+  void run();
+
+private:
+  void startGroup(int64_t column, int64_t blockFirst, int64_t blockEnd);
+  void loadParams(int64_t column);
+  void runBlock(int64_t first, int64_t end);
+
+  const Problem &problem;
+  int64_t firstRow, rows;
+  /// What the weights have become, in the order of quantization.
+  std::vector<float> current;
+  /// The block of columns at hand, [column][row], and its errors,
+  /// [row][column].
+  std::vector<float> block, errors;
+  /// Of the column at hand, one per row.
+  float scales[chunk], zeroPoints[chunk], decoded[chunk], error[chunk];
+  uint8_t codes[chunk];
+};
+} // namespace
+
+/// Groups start where blocks do or within one, never where columns wait for an
+/// update.
+int64_t Problem::getBlockEnd(int64_t first) const {
+  int64_t columns = weights.columns;
+  int64_t end;
+  if (isStatic || groupSize >= columns)
+    end = first + blockSize;
+  else if (groupSize <= blockSize)
+    end = first + blockSize / groupSize * groupSize;
+  else
+    end = std::min(first + blockSize, (first / groupSize + 1) * groupSize);
+  return std::min(end, columns);
+}
+
+Chunk::Chunk(const Problem &problem, int64_t firstRow)
+    : problem(problem), firstRow(firstRow),
+      rows(std::min(chunk, problem.weights.rows - firstRow)),
+      current(rows * problem.weights.columns), block(problem.blockSize * chunk),
+      errors(chunk * problem.blockSize) {
+  int64_t columns = problem.weights.columns;
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t k = 0; k < columns; ++k)
+      current[row * columns + k] =
+          problem.weights(firstRow + row, problem.order[k]);
+  std::fill_n(zeroPoints, chunk, 0.0f);
+}
+
+/// Chooses the parameters of the group that starts at `column`, from what its
+/// weights have become.
+void Chunk::startGroup(int64_t column, int64_t blockFirst, int64_t blockEnd) {
+  int64_t columns = problem.weights.columns;
+  int64_t end = std::min(column + problem.groupSize, columns);
+  WeightParams &params = problem.result.params;
+  std::vector<float> elements(end - column);
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t k = column; k < end; ++k)
+      elements[k - column] = k < blockEnd
+                                 ? block[(k - blockFirst) * chunk + row]
+                                 : current[row * columns + k];
+    auto [scale, zeroPoint] = chooseBlockParams(elements, problem.format);
+    int64_t index =
+        (firstRow + row) * params.blockColumns + column / problem.groupSize;
+    params.scales[index] = scale;
+    if (problem.format.hasZeroPoint())
+      params.zeroPoints[index] = zeroPoint;
+  }
+}
+
+/// Sets `scales` and `zeroPoints` for a column of the matrix.
+void Chunk::loadParams(int64_t column) {
+  const WeightParams &params = problem.result.params;
+  int64_t blockRows = problem.format.blockRows;
+  for (int64_t row = 0; row < rows; ++row) {
+    int64_t blockRow = blockRows ? (firstRow + row) / blockRows : 0;
+    int64_t index = blockRow * params.blockColumns + column / problem.groupSize;
+    scales[row] = params.scales[index];
+    zeroPoints[row] = params.getZeroPoint(index);
+  }
+}
+
+/// block[j] -= error * factor[j] for columns 1 .. count - 1 of a block; the
+/// first is the one at hand.
+QUANTMLIR_VECTOR_CLONES
+static void spreadError(const float *__restrict error,
+                        const float *__restrict factor, int64_t count,
+                        float *__restrict block) {
+  for (int64_t j = 1; j < count; ++j)
+    for (int64_t row = 0; row < chunk; ++row)
+      block[j * chunk + row] -= error[row] * factor[j];
+}
+
+void Chunk::runBlock(int64_t first, int64_t end) {
+  int64_t columns = problem.weights.columns, width = end - first;
+  for (int64_t k = first; k < end; ++k)
+    for (int64_t row = 0; row < chunk; ++row)
+      block[(k - first) * chunk + row] =
+          row < rows ? current[row * columns + k] : 0.0f;
+  for (int64_t k = first; k < end; ++k) {
+    int64_t column = problem.order[k];
+    if (!problem.isStatic && k % problem.groupSize == 0)
+      startGroup(k, first, end);
+    loadParams(column);
+    float *weights = &block[(k - first) * chunk];
+    encodeLanes(problem.format, weights, rows, scales, zeroPoints, codes,
+                decoded);
+    float pivot = problem.factor(k, k);
+    for (int64_t row = 0; row < rows; ++row) {
+      problem.result.codes[(firstRow + row) * columns + column] = codes[row];
+      error[row] = (weights[row] - decoded[row]) / pivot;
+      errors[row * width + k - first] = error[row];
+    }
+    std::fill(error + rows, error + chunk, 0.0f);
+    spreadError(error, &problem.factor(k, k), end - k, weights);
+  }
+  if (end < columns)
+    subtractProduct(
+        MatrixRef<const float>(errors.data(), rows, width),
+        MatrixRef<const float>(&problem.factor(first, end), width,
+                               columns - end, columns),
+        MatrixRef<float>(&current[end], rows, columns - end, columns));
+}
+
+void Chunk::run() {
+  int64_t end;
+  for (int64_t first = 0; first < problem.weights.columns; first = end) {
+    end = problem.getBlockEnd(first);
+    runBlock(first, end);
+  }
+}
+
+llvm::Expected<GPTQResult> quantmlir::calibration::quantizeGPTQ(
+    ConstMatrix weights, MatrixRef<const double> hessian,
+    const WeightFormat &format, const GPTQOptions &options) {
+  if (llvm::Error error = format.verify())
+    return std::move(error);
+  if (options.blockSize < 1)
+    return makeError("a block of columns must have at least one");
+  if (!(options.damping >= 0) || !std::isfinite(options.damping))
+    return makeError("damping must not be negative");
+  if (llvm::Error error = checkInputs(weights, hessian))
+    return std::move(error);
+
+  GPTQResult result;
+  int64_t columns = weights.columns;
+  std::vector<int64_t> order(columns);
+  std::iota(order.begin(), order.end(), 0);
+  if (options.actOrder)
+    std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+      return hessian(a, a) > hessian(b, b);
+    });
+  auto factor = makeFactor(hessian, order, options, result.report);
+  if (!factor)
+    return factor.takeError();
+
+  QuantizedMatrix rounded = quantize(weights, format);
+  QuantizedMatrix &matrix = result.matrix;
+  matrix.rows = weights.rows;
+  matrix.columns = columns;
+  matrix.codes.resize(weights.rows * columns);
+  matrix.params = rounded.params;
+  Problem problem{weights,
+                  format,
+                  {factor->data(), columns, columns},
+                  order,
+                  options.blockSize,
+                  format.blockColumns ? format.blockColumns : columns,
+                  options.actOrder || options.staticGroups ||
+                      format.blockRows != 1 || format.blockColumns == 0,
+                  matrix};
+  llvm::parallelFor(0, (weights.rows + chunk - 1) / chunk,
+                    [&](size_t index) { Chunk(problem, index * chunk).run(); });
+  factor->clear();
+  factor->shrink_to_fit();
+
+  std::vector<float> decoded(weights.rows * columns);
+  MatrixRef<float> view(decoded.data(), weights.rows, columns);
+  dequantize(matrix, format, view);
+  result.report.objective = computeObjective(weights, view, hessian);
+  dequantize(rounded, format, view);
+  result.report.roundingObjective = computeObjective(weights, view, hessian);
+  return result;
+}
