@@ -4,6 +4,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Matchers.h"
+#include "llvm/Support/Format.h"
 
 using namespace mlir;
 using namespace quantmlir;
@@ -29,6 +30,7 @@ private:
   LogicalResult matchScaled(Value value);
   LogicalResult matchOffset(Value value);
   LogicalResult matchCode(Value value);
+  LogicalResult matchTruncated(Operation *truncation);
   LogicalResult matchNibble(Operation *op);
   LogicalResult matchLeaf(Value value);
   LogicalResult setScale(Value value);
@@ -163,10 +165,25 @@ LogicalResult BodyMatcher::matchOffset(Value value) {
 LogicalResult BodyMatcher::matchCode(Value value) {
   if (Operation *producer = value.getDefiningOp()) {
     if (isa<arith::TruncIOp>(producer))
-      return matchCode(producer->getOperand(0));
+      return value.getType().isInteger(4) ? matchTruncated(producer)
+                                          : matchCode(producer->getOperand(0));
     return matchNibble(producer);
   }
   return matchLeaf(value);
+}
+
+/// trunc(w) and trunc(w >> 4) to i4. What widens it says if it is signed.
+LogicalResult BodyMatcher::matchTruncated(Operation *truncation) {
+  Value source = truncation->getOperand(0);
+  Operation *below = source.getDefiningOp();
+  if (!isa_and_nonnull<arith::ShRUIOp, arith::ShRSIOp>(below)) {
+    result.nibble = Nibble::Low;
+    return matchLeaf(source);
+  }
+  if (getConstant(below->getOperand(1)) != 4.0)
+    return whyNot("the high nibble is not at bit 4");
+  result.nibble = Nibble::High;
+  return matchLeaf(below->getOperand(0));
 }
 
 /// w & 15, w >> 4, (w >> 4) & 15, and signed: w >>s 4, (w << 4) >>s 4.
@@ -241,4 +258,135 @@ FailureOr<DecodeBody> quantmlir::matchDecodeBody(
       op->getNumResults() != 1 || !op.hasPureTensorSemantics())
     return failure();
   return BodyMatcher(op, mayBeCodes, whyNot).match();
+}
+
+//===----------------------------------------------------------------------===//
+// Trying every byte
+//===----------------------------------------------------------------------===//
+
+TypedAttr quantmlir::evaluateBody(linalg::LinalgOp op,
+                                  ArrayRef<Attribute> inputs) {
+  Block *body = op.getBlock();
+  llvm::DenseMap<Value, Attribute> values;
+  for (auto [argument, input] : llvm::zip(body->getArguments(), inputs))
+    values[argument] = input;
+  auto valueOf = [&](Value value) -> Attribute {
+    auto it = values.find(value);
+    if (it != values.end())
+      return it->second;
+    Attribute constant;
+    return matchPattern(value, m_Constant(&constant)) ? constant : Attribute();
+  };
+  for (Operation &inner : body->without_terminator()) {
+    SmallVector<Attribute> operands = llvm::map_to_vector(
+        inner.getOperands(), [&](Value operand) { return valueOf(operand); });
+    SmallVector<OpFoldResult> results;
+    // An op that nothing reads may well not fold.
+    if (!inner.isRegistered() || failed(inner.fold(operands, results)) ||
+        results.size() != inner.getNumResults())
+      continue;
+    for (auto [result, folded] : llvm::zip(inner.getResults(), results)) {
+      auto attribute = dyn_cast<Attribute>(folded);
+      values[result] = attribute ? attribute : valueOf(cast<Value>(folded));
+    }
+  }
+  return dyn_cast_or_null<TypedAttr>(
+      valueOf(body->getTerminator()->getOperand(0)));
+}
+
+/// A number of `type` with the value `value`, integers modulo their width.
+static Attribute getNumber(Type type, double value) {
+  if (isa<FloatType>(type))
+    return FloatAttr::get(type, value);
+  return IntegerAttr::get(type, APInt(type.getIntOrFloatBitWidth(),
+                                      static_cast<int64_t>(value),
+                                      /*isSigned=*/true,
+                                      /*implicitTrunc=*/true));
+}
+
+/// What a zero point operand of `type` may hold, as values.
+static SmallVector<double> getZeroPointSamples(Type type, bool isUnsigned) {
+  if (isa<FloatType>(type))
+    return {0.0, 8.0, 0.5, -3.25};
+  double high = std::min(
+      120.0,
+      std::exp2(type.getIntOrFloatBitWidth() - (isUnsigned ? 0 : 1)) - 1.0);
+  if (isUnsigned && type.isInteger(8))
+    high = 255.0;
+  return {0.0, 3.0, high, isUnsigned ? 1.0 : -5.0};
+}
+
+/// `value` in as many digits as it needs.
+static std::string printed(double value) {
+  std::string text;
+  llvm::raw_string_ostream(text) << llvm::format("%g", value);
+  return text;
+}
+
+LogicalResult DecodeCheck::run(WhyNot &whyNot) const {
+  // Interface values have no const methods.
+  linalg::LinalgOp low = this->low, high = this->high, decode = this->decode;
+  // Each op may round once to the narrowest float in use.
+  unsigned precision = 53;
+  for (linalg::LinalgOp op : {low, high, decode})
+    if (op)
+      op.getBlock()->walk([&](Operation *inner) {
+        for (Type type : inner->getResultTypes())
+          if (auto number = dyn_cast<FloatType>(type))
+            precision = std::min(precision, number.getFPMantissaWidth());
+      });
+  SmallVector<double> zeroPoints = {0.0};
+  if (body.zeroPointOperand)
+    zeroPoints = getZeroPointSamples(
+        getElementTypeOrSelf(decode->getOperand(*body.zeroPointOperand)),
+        body.zeroPointIsUnsigned);
+
+  auto checkOne = [&](linalg::LinalgOp half, unsigned byte,
+                      double zeroPoint) -> LogicalResult {
+    MLIRContext *context = (half ? half : decode)->getContext();
+    Attribute value = getNumber(IntegerType::get(context, 8), byte);
+    unsigned code = byte, bits = 8;
+    if (half) {
+      value = evaluateBody(half, value);
+      code = half == low ? byte & 15 : byte >> 4;
+      bits = 4;
+    }
+    if (value && decode) {
+      SmallVector<Attribute> inputs(decode.getNumDpsInputs());
+      inputs[body.codes] = value;
+      if (body.scaleOperand)
+        inputs[*body.scaleOperand] = getNumber(
+            getElementTypeOrSelf(decode->getOperand(*body.scaleOperand)), 1.0);
+      if (body.zeroPointOperand)
+        inputs[*body.zeroPointOperand] = getNumber(
+            getElementTypeOrSelf(decode->getOperand(*body.zeroPointOperand)),
+            zeroPoint);
+      value = evaluateBody(decode, inputs);
+    }
+    auto number = dyn_cast_or_null<FloatAttr>(value);
+    if (!number)
+      return whyNot("its arithmetic is not understood");
+    double meaning = isSigned && code >> (bits - 1)
+                         ? double(code) - double(1u << bits)
+                         : double(code);
+    double offset = this->zeroPoint + zeroPoint;
+    double wanted = (meaning - offset) * body.scale;
+    double got = number.getValueAsDouble();
+    double slack = std::ldexp((std::abs(meaning) + std::abs(offset)) *
+                                  std::abs(body.scale),
+                              2 - static_cast<int>(precision));
+    if (got == wanted || std::abs(got - wanted) <= slack)
+      return success();
+    return whyNot("its arithmetic makes {0} of byte {1}, whose code means {2}",
+                  printed(got), byte, printed(wanted));
+  };
+  SmallVector<linalg::LinalgOp> halves = {low};
+  if (low)
+    halves.push_back(high);
+  for (auto [index, zeroPoint] : llvm::enumerate(zeroPoints))
+    for (unsigned byte = 0; byte < 256; byte += index == 0 ? 1 : 17)
+      for (linalg::LinalgOp half : halves)
+        if (failed(checkOne(half, byte, zeroPoint)))
+          return failure();
+  return success();
 }

@@ -32,8 +32,11 @@ struct Parameter {
   Value operand;
   /// Extent of a block in each dimension of the codes.
   SmallVector<int64_t> block;
-  /// For each dimension of the operand, the dimension of the codes.
+  /// For each dimension of the operand but its unit ones that are read at 0,
+  /// the dimension of the codes.
   SmallVector<unsigned> dims;
+  /// Which dimensions of the operand those are.
+  SmallVector<unsigned> operandDims;
 };
 
 /// Everything that `assemble` needs to know.
@@ -46,6 +49,8 @@ struct EncodedTensor {
   Parameter scale, zeroPoint;
   bool hasZeroPoint = false;
   bool zeroPointIsUnsigned = false;
+  /// What makes nibbles of bytes; null where codes are whole bytes.
+  linalg::LinalgOp low, high;
   /// The last two dimensions are [groups, group] of one.
   bool isGrouped = false;
 };
@@ -71,21 +76,37 @@ static LogicalResult matchParameter(linalg::LinalgOp op, unsigned operand,
     return success();
   AffineMap toCodes = inversePermutation(codesMap);
   AffineMap map = op.getMatchingIndexingMap(&op->getOpOperand(operand));
-  for (AffineExpr expr : map.getResults()) {
+  auto type = cast<RankedTensorType>(parameter.operand.getType());
+  auto codesType = cast<RankedTensorType>(op->getResult(0).getType());
+  for (auto [axis, expr] : llvm::enumerate(map.getResults())) {
+    // A dimension that was kept when the blocks were reduced.
+    if (auto zero = dyn_cast<AffineConstantExpr>(expr);
+        zero && zero.getValue() == 0 && type.getDimSize(axis) == 1)
+      continue;
     int64_t extent = 1;
+    AffineExpr dimension = expr;
     if (auto quotient = dyn_cast<AffineBinaryOpExpr>(expr);
         quotient && quotient.getKind() == AffineExprKind::FloorDiv &&
         isa<AffineConstantExpr>(quotient.getRHS())) {
       extent = cast<AffineConstantExpr>(quotient.getRHS()).getValue();
-      expr = quotient.getLHS();
+      dimension = quotient.getLHS();
     }
-    auto loop = dyn_cast<AffineDimExpr>(expr);
+    auto loop = dyn_cast<AffineDimExpr>(dimension);
     if (!loop)
       return whyNot("the {0} is not indexed by dimensions of the codes", what);
     unsigned dim = toCodes.getDimPosition(loop.getPosition());
     if (llvm::is_contained(parameter.dims, dim))
       return whyNot("the {0} has two axes along one of the codes", what);
+    if (!type.isDynamicDim(axis) && !codesType.isDynamicDim(dim)) {
+      int64_t blocks =
+          llvm::divideCeilSigned(codesType.getDimSize(dim), extent);
+      if (type.getDimSize(axis) != blocks)
+        return whyNot("the {0} has {1} elements along dimension {2} of the "
+                      "codes, which has {3} blocks",
+                      what, type.getDimSize(axis), dim, blocks);
+    }
     parameter.dims.push_back(dim);
+    parameter.operandDims.push_back(axis);
     parameter.block[dim] = extent;
   }
   return success();
@@ -121,8 +142,11 @@ static LogicalResult matchCodes(Value codes, const DecodeBody &body,
   result.bits = 4;
   result.codes = nibbles->bytes;
   result.layout = nibbles->layout;
-  result.isSigned = nibbles->isSigned;
+  if (nibbles->isSigned)
+    result.isSigned = *nibbles->isSigned;
   result.zeroPoint.constant += nibbles->zeroPoint;
+  result.low = nibbles->low;
+  result.high = nibbles->high;
   return success();
 }
 
@@ -237,6 +261,42 @@ static FailureOr<EncodedTensor> matchDequantize(linalg::LinalgOp op,
   if (failed(matchGroups(codes, result, whyNot)) ||
       failed(reconcileBlocks(result, whyNot)))
     return failure();
+  DecodeCheck check;
+  check.low = result.low;
+  check.high = result.high;
+  check.decode = op;
+  check.body = *body;
+  check.isSigned = result.isSigned;
+  check.zeroPoint = result.zeroPoint.constant;
+  if (failed(check.run(whyNot)))
+    return failure();
+  return result;
+}
+
+/// Nibbles that are joined as floats and mean themselves.
+static FailureOr<EncodedTensor> matchJoined(Value value, WhyNot &whyNot) {
+  FailureOr<PackedNibbles> nibbles = matchPackedNibbles(value, whyNot);
+  if (failed(nibbles))
+    return failure();
+  EncodedTensor result;
+  result.codes = nibbles->bytes;
+  result.type = cast<RankedTensorType>(value.getType());
+  result.layout = nibbles->layout;
+  result.bits = 4;
+  // What is a float has been widened.
+  result.isSigned = nibbles->isSigned.value_or(true);
+  result.scale.constant = 1.0;
+  result.zeroPoint.constant = nibbles->zeroPoint;
+  result.hasZeroPoint = nibbles->zeroPoint != 0.0;
+  result.scale.block.assign(result.type.getRank(), 0);
+  result.zeroPoint.block = result.scale.block;
+  DecodeCheck check;
+  check.low = nibbles->low;
+  check.high = nibbles->high;
+  check.isSigned = result.isSigned;
+  check.zeroPoint = nibbles->zeroPoint;
+  if (failed(check.run(whyNot)))
+    return failure();
   return result;
 }
 
@@ -283,6 +343,21 @@ static Value createParameter(OpBuilder &builder, Location loc,
   auto operandType = dyn_cast<RankedTensorType>(value.getType());
   if (!operandType)
     return tensor::FromElementsOp::create(builder, loc, type, value);
+  if (parameter.dims.size() != static_cast<size_t>(operandType.getRank())) {
+    // Without its unit dimensions.
+    SmallVector<ReassociationIndices> groups(parameter.dims.size());
+    SmallVector<int64_t> shape;
+    for (int64_t axis = 0, e = operandType.getRank();
+         !groups.empty() && axis != e; ++axis) {
+      size_t next = shape.size();
+      if (next != groups.size() && parameter.operandDims[next] == axis)
+        shape.push_back(operandType.getDimSize(axis));
+      groups[std::max<size_t>(shape.size(), 1) - 1].push_back(axis);
+    }
+    operandType = RankedTensorType::get(shape, elementType);
+    value = tensor::CollapseShapeOp::create(builder, loc, operandType, value,
+                                            groups);
+  }
   // In the order of the codes' dimensions, then with those that it lacks.
   SmallVector<int64_t> order =
       llvm::to_vector(llvm::seq<int64_t>(0, operandType.getRank()));
@@ -402,22 +477,11 @@ template <typename OpTy> struct ImportJoined : OpRewritePattern<OpTy> {
         return failure();
     }
     WhyNot whyNot;
-    FailureOr<PackedNibbles> nibbles = matchPackedNibbles(value, whyNot);
-    if (failed(nibbles))
+    FailureOr<EncodedTensor> encoded = matchJoined(value, whyNot);
+    if (failed(encoded))
       return rewriter.notifyMatchFailure(op, whyNot.str());
-    EncodedTensor encoded;
-    encoded.codes = nibbles->bytes;
-    encoded.type = type;
-    encoded.layout = nibbles->layout;
-    encoded.bits = 4;
-    encoded.isSigned = nibbles->isSigned;
-    encoded.scale.constant = 1.0;
-    encoded.zeroPoint.constant = nibbles->zeroPoint;
-    encoded.hasZeroPoint = nibbles->zeroPoint != 0.0;
-    encoded.scale.block.assign(type.getRank(), 0);
-    encoded.zeroPoint.block = encoded.scale.block;
     remarkPassed(op, passName, "recognised packed 4-bit codes");
-    rewriter.replaceOp(op, createDequantize(rewriter, op.getLoc(), encoded));
+    rewriter.replaceOp(op, createDequantize(rewriter, op.getLoc(), *encoded));
     return success();
   }
 };
@@ -509,7 +573,7 @@ struct ImportDequantize
         (void)matchDequantize(linalgOp, whyNot);
       else if (op->getNumResults() == 1 &&
                isEncodableFloat(getElementTypeOrSelf(op->getResult(0))))
-        (void)matchPackedNibbles(op->getResult(0), whyNot);
+        (void)matchJoined(op->getResult(0), whyNot);
       remarkMissed(op, passName, "not a dequantization", whyNot);
     });
   }

@@ -53,16 +53,17 @@ static std::optional<Join> matchConcat(Value value) {
   Value second = withoutUnitDim(concat.getInputs()[1], dim);
   if (!first || !second)
     return std::nullopt;
+  std::optional<Join> join;
   for (auto [axis, group] :
        llvm::enumerate(collapse.getReassociationIndices())) {
     if (group.size() == 1)
       continue;
-    if (group.size() != 2 || !llvm::is_contained(group, dim))
+    if (join || group.size() != 2 || !llvm::is_contained(group, dim))
       return std::nullopt;
-    return Join{first, second, static_cast<int64_t>(axis),
+    join = Join{first, second, static_cast<int64_t>(axis),
                 /*alternates=*/group.back() == dim};
   }
-  return std::nullopt;
+  return join;
 }
 
 /// insert_slice of one tensor, then of the other, that together cover all.
@@ -111,6 +112,7 @@ namespace {
 
 /// One nibble of each byte.
 struct NibbleHalf {
+  linalg::LinalgOp op;
   Value bytes;
   DecodeBody body;
 };
@@ -135,7 +137,7 @@ static FailureOr<NibbleHalf> matchHalf(Value value, WhyNot &whyNot) {
     return failure();
   if (body->hasScale() || body->zeroPointOperand)
     return whyNot("each half is scaled on its own");
-  return NibbleHalf{op.getDpsInputOperand(0)->get(), *body};
+  return NibbleHalf{op, op.getDpsInputOperand(0)->get(), *body};
 }
 
 FailureOr<PackedNibbles> quantmlir::matchPackedNibbles(Value value,
@@ -166,7 +168,9 @@ FailureOr<PackedNibbles> quantmlir::matchPackedNibbles(Value value,
   bool lowFirst = first->body.nibble == Nibble::Low;
   PackedNibbles result;
   result.bytes = first->bytes;
-  result.isSigned = *first->body.isSigned;
+  result.isSigned = first->body.isSigned;
+  result.low = (lowFirst ? first : second)->op;
+  result.high = (lowFirst ? second : first)->op;
   result.zeroPoint = first->body.zeroPoint;
   // Row major is the low nibble first, along the last dimension.
   if (!lowFirst || !join->alternates || join->axis + 1 != type.getRank())

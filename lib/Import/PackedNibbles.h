@@ -13,7 +13,10 @@ struct PackedNibbles {
   ::mlir::Value bytes;
   /// Where the codes sit; null for row major.
   quant_tensor::LayoutAttr layout;
-  bool isSigned = false;
+  /// None where a nibble is an i4 that nothing has widened yet.
+  std::optional<bool> isSigned;
+  /// What makes a low and a high nibble of a byte.
+  ::mlir::linalg::LinalgOp low, high;
   /// What was subtracted from both nibbles already.
   double zeroPoint = 0.0;
 };

@@ -127,9 +127,12 @@ ScheduleAttr chooseMmaSync(const Contraction &c, const Chip &chip,
   int64_t tileM = getContract(c).getUDecode() != 0.0 ? 64 : 128;
   while (bound && tileM > 8 && tileM / 2 >= bound)
     tileM /= 2;
-  // Or less, where registers do not hold the tile and its scales.
+  // Or less, where registers do not hold the tile and its scales, or two
+  // stages are more than shared memory.
   ScheduleAttr schedule = chooseMmaSync(c, chip, maxM, tileM);
-  while (tileM > 8 && !whyNotMmaSyncRegisters(c, schedule).empty()) {
+  while (tileM > 8 &&
+         (!whyNotMmaSyncRegisters(c, schedule).empty() ||
+          getMmaSyncSharedMemory(c, schedule) > chip.sharedMemory)) {
     tileM /= 2;
     schedule = chooseMmaSync(c, chip, maxM, tileM);
   }

@@ -114,3 +114,72 @@ func.func @division(%w: tensor<32x32xi8>) -> tensor<32x32xf32> {
   %d = arith.divf %0, %s : tensor<32x32xf32>
   return %d : tensor<32x32xf32>
 }
+
+// -----
+
+// Signed nibbles, read as unsigned bytes afterwards.
+func.func @signed_then_unsigned(%w: tensor<32x32xi8>) -> tensor<32x64xf32> {
+  %four = arith.constant dense<4> : tensor<32x32xi8>
+  %0 = arith.shli %w, %four : tensor<32x32xi8>
+  %lo = arith.shrsi %0, %four : tensor<32x32xi8>
+  %hi = arith.shrsi %w, %four : tensor<32x32xi8>
+  %c = tensor.concat dim(1) %lo, %hi : (tensor<32x32xi8>, tensor<32x32xi8>) -> tensor<32x64xi8>
+  // expected-remark @below {{its arithmetic makes 248 of byte 8, whose code means -8}}
+  %d = arith.uitofp %c : tensor<32x64xi8> to tensor<32x64xf32>
+  return %d : tensor<32x64xf32>
+}
+
+// -----
+
+// Differences of nibbles and 8 that are read as unsigned.
+func.func @unsigned_differences(%w: tensor<32x32xi8>) -> tensor<32x64xf32> {
+  %f = arith.constant dense<15> : tensor<32x32xi8>
+  %four = arith.constant dense<4> : tensor<32x32xi8>
+  %eight = arith.constant dense<8> : tensor<32x32xi8>
+  %0 = arith.andi %w, %f : tensor<32x32xi8>
+  %lo = arith.subi %0, %eight : tensor<32x32xi8>
+  %1 = arith.shrui %w, %four : tensor<32x32xi8>
+  %hi = arith.subi %1, %eight : tensor<32x32xi8>
+  %c = tensor.concat dim(1) %lo, %hi : (tensor<32x32xi8>, tensor<32x32xi8>) -> tensor<32x64xi8>
+  // expected-remark @below {{its arithmetic makes 248 of byte 0, whose code means -8}}
+  %d = arith.uitofp %c : tensor<32x64xi8> to tensor<32x64xf32>
+  return %d : tensor<32x64xf32>
+}
+
+// -----
+
+// A sign that is extended, and then taken for magnitude.
+func.func @zext_of_sext(%w: tensor<32x32xi8>) -> tensor<32x32xf32> {
+  %0 = arith.extsi %w : tensor<32x32xi8> to tensor<32x32xi16>
+  // expected-remark @below {{its arithmetic makes 65408 of byte 128, whose code means -128}}
+  %d = arith.uitofp %0 : tensor<32x32xi16> to tensor<32x32xf32>
+  return %d : tensor<32x32xf32>
+}
+
+// -----
+
+// A nibble by truncation, alone.
+func.func @truncated(%w: tensor<32x32xi8>) -> tensor<32x32xf32> {
+  %0 = arith.trunci %w : tensor<32x32xi8> to tensor<32x32xi4>
+  // expected-remark @below {{only the low nibble of each byte is used}}
+  %d = arith.sitofp %0 : tensor<32x32xi4> to tensor<32x32xf32>
+  return %d : tensor<32x32xf32>
+}
+
+// -----
+
+// More groups than the codes have.
+#g = affine_map<(m, n) -> (m, n floordiv 16)>
+#id = affine_map<(m, n) -> (m, n)>
+func.func @spare_scales(%w: tensor<8x64xi8>, %s: tensor<8x5xf32>) -> tensor<8x64xf32> {
+  %e = tensor.empty() : tensor<8x64xf32>
+  // expected-remark @below {{the scale has 5 elements along dimension 1 of the codes, which has 4 blocks}}
+  %d = linalg.generic {indexing_maps = [#id, #g, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%w, %s : tensor<8x64xi8>, tensor<8x5xf32>) outs(%e : tensor<8x64xf32>) {
+  ^bb0(%a: i8, %b: f32, %o: f32):
+    %0 = arith.sitofp %a : i8 to f32
+    %1 = arith.mulf %0, %b : f32
+    linalg.yield %1 : f32
+  } -> tensor<8x64xf32>
+  return %d : tensor<8x64xf32>
+}

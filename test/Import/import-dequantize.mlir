@@ -166,3 +166,44 @@ func.func @groups(%w: tensor<32x4x16xi8>, %s: tensor<32x4xf32>) -> tensor<32x64x
   %c = tensor.collapse_shape %d [[0], [1, 2]] : tensor<32x4x16xf32> into tensor<32x64xf32>
   return %c : tensor<32x64xf32>
 }
+
+// -----
+
+// Nibbles by truncation to i4; the cast after it says that they are signed.
+#mn = affine_map<(m, n) -> (m, n)>
+// CHECK: storage = i4, block = [0, 0], scale = f32, layout = <packed, word = 8, axis = 1, order = [0, 1], halves = true>
+// CHECK-LABEL: func @truncated
+// CHECK: quant_tensor.assemble
+// CHECK: quant_tensor.dequantize
+func.func @truncated(%w: tensor<8x16xi8>) -> tensor<8x32xf32> {
+  %four = arith.constant dense<4> : tensor<8x16xi8>
+  %lo = arith.trunci %w : tensor<8x16xi8> to tensor<8x16xi4>
+  %0 = arith.shrui %w, %four : tensor<8x16xi8>
+  %hi = arith.trunci %0 : tensor<8x16xi8> to tensor<8x16xi4>
+  %c = tensor.concat dim(1) %lo, %hi : (tensor<8x16xi4>, tensor<8x16xi4>) -> tensor<8x32xi4>
+  %d = arith.sitofp %c : tensor<8x32xi4> to tensor<8x32xf32>
+  return %d : tensor<8x32xf32>
+}
+
+// -----
+
+// Scale and zero point with the dimension that they were reduced along.
+#mn = affine_map<(m, n) -> (m, n)>
+#m1 = affine_map<(m, n) -> (m, 0)>
+#one = affine_map<(m, n) -> (0, 0)>
+// CHECK: storage = i8, block = [1, 0], scale = f32
+// CHECK-LABEL: func @kept_dimensions
+// CHECK-SAME: %[[W:[a-z0-9]+]]: tensor<8x64xi8>, %[[S:[a-z0-9]+]]: tensor<8x1xf32>
+// CHECK: quant_tensor.assemble %[[W]], %[[S]]
+// CHECK: quant_tensor.dequantize
+func.func @kept_dimensions(%w: tensor<8x64xi8>, %s: tensor<8x1xf32>) -> tensor<8x64xf32> {
+  %e = tensor.empty() : tensor<8x64xf32>
+  %d = linalg.generic {indexing_maps = [#mn, #m1, #mn], iterator_types = ["parallel", "parallel"]}
+      ins(%w, %s : tensor<8x64xi8>, tensor<8x1xf32>) outs(%e : tensor<8x64xf32>) {
+  ^bb0(%a: i8, %b: f32, %o: f32):
+    %0 = arith.sitofp %a : i8 to f32
+    %1 = arith.mulf %0, %b : f32
+    linalg.yield %1 : f32
+  } -> tensor<8x64xf32>
+  return %d : tensor<8x64xf32>
+}

@@ -154,3 +154,16 @@ func.func @int8_odd(%x: tensor<1x1021xi8>, %w: tensor<509x1021xi8>, %init: tenso
   } -> tensor<1x509xi32>
   return %y : tensor<1x509xi32>
 }
+
+// Panels of 2-bit weights are 128 columns wide: two stages of 128 rows by 256
+// columns would fill more than the shared memory of sm_89.
+// CHECK-LABEL: @wide_panels
+// L40: <mma_sync, chip = "sm_89", tile = [64, 64, 256], warps = [2, 2, 2], stages = 3, copy = 2
+#w2 = #quant_tensor.encoding<{storage = ui2, block = [1, 0], scale = f32}>
+func.func @wide_panels(%x: tensor<300x129xbf16>, %w: tensor<72x129xbf16, #w2>, %init: tensor<300x72xf32>) -> tensor<300x72xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<300x129xbf16>, tensor<72x129xbf16, #w2>) maps [] outs(%init : tensor<300x72xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<300x72xf32>
+  return %y : tensor<300x72xf32>
+}

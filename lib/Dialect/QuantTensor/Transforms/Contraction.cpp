@@ -107,6 +107,9 @@ static BlockArgument throughBodyCasts(Value value, bool &isUnsigned) {
   while (Operation *op = value.getDefiningOp()) {
     if (!isa<arith::ExtSIOp, arith::ExtUIOp, arith::ExtFOp>(op))
       return {};
+    // zext(sext(x)) is neither; sext(zext(x)) is zext(x).
+    if (isUnsigned && isa<arith::ExtSIOp>(op))
+      return {};
     isUnsigned |= isa<arith::ExtUIOp>(op);
     value = op->getOperand(0);
   }
