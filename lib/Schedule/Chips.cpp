@@ -19,6 +19,16 @@ static constexpr Chip kChips[] = {
 
 ArrayRef<Chip> getChips() { return kChips; }
 
+int64_t Chip::getResidentBlocks(int64_t clusterSize) const {
+  // The SMs of a cluster are of one part of the chip (GPC); those of Hopper
+  // have 16 or 18 each, which clusters of more than two do not divide.
+  constexpr int64_t perPart = 16;
+  int64_t parts = multiprocessors / perPart;
+  if (clusterSize <= 2)
+    return multiprocessors / clusterSize * clusterSize;
+  return parts * (perPart / clusterSize) * clusterSize;
+}
+
 const Chip *lookupChip(StringRef name,
                        function_ref<InFlightDiagnostic()> emitError) {
   const Chip *chip = llvm::find_if(

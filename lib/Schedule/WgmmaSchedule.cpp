@@ -51,6 +51,11 @@ std::string whyNotWgmma(const Contraction &c, const Chip &chip) {
 
 int64_t getWgmmaMaxRows() { return kMaxRows; }
 
+/// Steps of a tile along K.
+static int64_t getSteps(const Contraction &c) {
+  return llvm::divideCeil(c.k * c.getLhsBytes(), WgmmaLayout::rowBytes);
+}
+
 /// What the accumulation promises.
 static ContractAttr getContract(const Contraction &c) {
   MLIRContext *context = c.lhsElement.getContext();
@@ -66,7 +71,8 @@ static ContractAttr getContract(const Contraction &c) {
 static ScheduleAttr makeWgmma(const Contraction &c, const Chip &chip,
                               int64_t maxM, ConsumerKind kind, int64_t tileM,
                               int64_t tileN, int64_t clusterM, int64_t clusterN,
-                              int64_t groupM, int64_t stages = 0) {
+                              int64_t groupM, int64_t splitK = 1,
+                              int64_t stages = 0) {
   MLIRContext *context = c.lhsElement.getContext();
   // Two warpgroups share a tile along M, or along N where there is one block
   // of 64 rows only; the smallest tiles are one's.
@@ -78,7 +84,7 @@ static ScheduleAttr makeWgmma(const Contraction &c, const Chip &chip,
     return ScheduleAttr::get(
         context, KernelFamily::Wgmma, StringAttr::get(context, chip.name),
         {tileM, tileN, WgmmaLayout::rowBytes / c.getLhsBytes()},
-        {warpsM, warpsN, 1}, stages, /*copy=*/16, /*splitK=*/1,
+        {warpsM, warpsN, 1}, stages, /*copy=*/16, splitK,
         quant_tensor::LayoutAttr(), maxM, getContract(c),
         /*dependentLaunch=*/false, /*occupancy=*/1,
         WarpgroupsAttr::get(context, kind, clusterM, clusterN, groupM));
@@ -86,7 +92,8 @@ static ScheduleAttr makeWgmma(const Contraction &c, const Chip &chip,
   if (stages)
     return make(stages);
   stages = kMaxStages;
-  while (stages > 2 && WgmmaLayout(make(stages)).getBytes() > chip.sharedMemory)
+  while (stages > 2 &&
+         getWgmmaSharedMemory(c, make(stages)) > chip.sharedMemory)
     --stages;
   return make(stages);
 }
@@ -125,7 +132,7 @@ static constexpr double kCyclesOfTile = 500, kCyclesOfEpilogue = 2250;
 static double estimate(const Contraction &c, const Chip &chip, int64_t m,
                        const Candidate &candidate) {
   auto [kind, tileM, tileN, clusterM] = candidate;
-  double steps = llvm::divideCeil(c.k * c.getLhsBytes(), WgmmaLayout::rowBytes);
+  double steps = getSteps(c);
   double area = static_cast<double>(tileM * tileN) / (64 * 128);
   double multiply = area * kCyclesOfStep * 4;
   // Rows that do not exist are not read.
@@ -201,6 +208,17 @@ void enumerateWgmma(const Contraction &c, const Chip &chip, int64_t maxM,
               continue;
             schedules.push_back(makeWgmma(c, chip, maxM, kind, tileM, tileN,
                                           clusterM, clusterN, groupM));
+            // Blocks that share K, where there are fewer tiles than SMs.
+            int64_t tiles =
+                llvm::divideCeil(bound, tileM) * llvm::divideCeil(c.n, tileN);
+            if (kind == ConsumerKind::PingPong || groupM > 1 || !bound)
+              continue;
+            for (int64_t splitK : {2, 4, 8})
+              if (clusterM * clusterN * splitK <= 8 && getSteps(c) >= splitK &&
+                  tiles * splitK < 2 * chip.multiprocessors)
+                schedules.push_back(makeWgmma(c, chip, maxM, kind, tileM, tileN,
+                                              clusterM, clusterN, groupM,
+                                              splitK));
           }
       }
 }
@@ -220,6 +238,10 @@ std::string whyNotWgmmaSchedule(const Contraction &c, const Chip &,
                          "thread, more than {3}",
                          schedule.getTileM(), schedule.getTileN(), accumulators,
                          limit);
+  if (schedule.getSplitK() > getSteps(c))
+    return llvm::formatv("split_k = {0}, but K has {1} steps of {2} bytes",
+                         schedule.getSplitK(), getSteps(c),
+                         WgmmaLayout::rowBytes);
   // The swizzle repeats after eight rows.
   if (schedule.getTileN() % (8 * groups.getClusterM()) ||
       schedule.getTileM() % (8 * groups.getClusterN()))
@@ -228,8 +250,11 @@ std::string whyNotWgmmaSchedule(const Contraction &c, const Chip &,
   return "";
 }
 
-int64_t getWgmmaSharedMemory(const Contraction &, ScheduleAttr schedule) {
-  return WgmmaLayout(schedule).getBytes();
+int64_t getWgmmaSharedMemory(const Contraction &c, ScheduleAttr schedule) {
+  // Enumeration may know no result.
+  int64_t bits = c.resultElement ? c.resultElement.getIntOrFloatBitWidth() : 16;
+  return WgmmaLayout(schedule, WgmmaSplit(schedule, bits / 8).getSumsBytes())
+      .getBytes();
 }
 
 } // namespace quantmlir::schedule

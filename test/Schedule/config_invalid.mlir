@@ -183,3 +183,14 @@ func.func @f(%x: tensor<4x64xi8>, %w: tensor<7x64xi8>, %init: tensor<4x7xi32>) -
   } -> tensor<4x7xi32>
   return %y : tensor<4x7xi32>
 }
+
+// -----
+
+func.func @f(%x: tensor<4x144xi8>, %w: tensor<7x144xi8>, %init: tensor<4x7xi32>) -> tensor<4x7xi32> {
+  // expected-error @below {{split_k = 4, but K has 2 steps of 128 bytes}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4x144xi8>, tensor<7x144xi8>) maps [] outs(%init : tensor<4x7xi32>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 32, 128], warps = [4, 1, 1], stages = 4, split_k = 4, warpgroups = <cooperative>>} {
+  ^bb0(%acc: i32):
+    quant_tensor.yield %acc : i32
+  } -> tensor<4x7xi32>
+  return %y : tensor<4x7xi32>
+}

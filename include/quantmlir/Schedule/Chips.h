@@ -30,6 +30,10 @@ struct Chip {
   /// Whether it has warpgroup multiplications, the tensor memory accelerator
   /// and clusters.
   bool hasWgmma;
+
+  /// Blocks, each of which fills an SM, that run at the same time where they
+  /// come in clusters of `clusterSize`.
+  int64_t getResidentBlocks(int64_t clusterSize) const;
 };
 
 /// Every chip that schedules are made for.

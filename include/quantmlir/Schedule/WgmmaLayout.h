@@ -5,7 +5,8 @@
 //
 //   stages x (tile of activations | tile of weights)   rows of 128 bytes
 //   consumers x staging buffers of one chunk of the result
-//   barriers: full[stages], empty[stages], order[2]
+//   consumers x sums from the blocks that share K
+//   barriers: full[stages], empty[stages], order[2], ready[2], taken[2]
 //
 // The chooser needs its size and the kernel its places, so both read this.
 //
@@ -15,6 +16,8 @@
 #define QUANTMLIR_SCHEDULE_WGMMALAYOUT_H
 
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
+
+#include <numeric>
 
 namespace quantmlir::schedule {
 
@@ -32,25 +35,65 @@ struct WgmmaLayout {
   /// the other.
   static constexpr int64_t promotion = 256;
 
-  explicit WgmmaLayout(quant_tile::ScheduleAttr schedule)
+  /// With `sumsBytes` of sums for each consumer.
+  explicit WgmmaLayout(quant_tile::ScheduleAttr schedule, int64_t sumsBytes = 0)
       : stages(schedule.getStages()), lhsBytes(schedule.getTileM() * rowBytes),
         rhsBytes(schedule.getTileN() * rowBytes),
-        consumers(schedule.getConsumers()) {}
+        consumers(schedule.getConsumers()), sumsBytes(sumsBytes) {}
 
-  int64_t stages, lhsBytes, rhsBytes, consumers;
+  int64_t stages, lhsBytes, rhsBytes, consumers, sumsBytes;
 
   int64_t getStageBytes() const { return lhsBytes + rhsBytes; }
   int64_t getChunk(int64_t buffer) const {
     return stages * getStageBytes() + buffer * chunkBytes;
   }
+  int64_t getSums() const { return getChunk(consumers * chunkBuffers); }
   int64_t getFull(int64_t stage) const {
-    return getChunk(consumers * chunkBuffers) + stage * barrierBytes;
+    return getSums() + consumers * sumsBytes + stage * barrierBytes;
   }
   int64_t getEmpty(int64_t stage) const { return getFull(stages + stage); }
   int64_t getOrder(int64_t consumer) const {
     return getFull(2 * stages + consumer);
   }
-  int64_t getBytes() const { return getOrder(2); }
+  int64_t getReady(int64_t consumer) const { return getOrder(2 + consumer); }
+  int64_t getTaken(int64_t consumer) const { return getOrder(4 + consumer); }
+  int64_t getBytes() const { return getOrder(sumsBytes ? 6 : 2); }
+};
+
+/// How the blocks that share a tile along K divide the chunks of a consumer's
+/// part of it: chunk c is finished by block c % `parts`, to which the others
+/// send their sums.
+struct WgmmaSplit {
+  /// Of a kernel whose results have `resultBytes` bytes each.
+  WgmmaSplit(quant_tile::ScheduleAttr schedule, int64_t resultBytes)
+      : parts(schedule.getSplitK()),
+        blocks(schedule.getTileM() / (schedule.getWarpsM() / 4) /
+               WgmmaLayout::chunkRows),
+        columns(schedule.getTileN() / schedule.getWarpsN()) {
+    chunkColumns =
+        std::gcd(columns * resultBytes, WgmmaLayout::rowBytes) / resultBytes;
+    // Narrower ones where there are not enough of them; an instruction stages
+    // 16 columns.
+    while (getChunks() < parts && chunkColumns % 32 == 0)
+      chunkColumns /= 2;
+  }
+
+  int64_t parts;
+  /// Blocks of 64 rows and columns of a consumer's part of a tile.
+  int64_t blocks, columns;
+  int64_t chunkColumns;
+
+  int64_t getChunksOfBlock() const { return columns / chunkColumns; }
+  int64_t getChunks() const { return blocks * getChunksOfBlock(); }
+  /// Bytes of the sums of a chunk, of those from one sender, and of all for a
+  /// consumer.
+  int64_t getChunkBytes() const {
+    return WgmmaLayout::chunkRows * chunkColumns * 4;
+  }
+  int64_t getSenderBytes() const {
+    return (getChunks() + parts - 1) / parts * getChunkBytes();
+  }
+  int64_t getSumsBytes() const { return (parts - 1) * getSenderBytes(); }
 };
 
 } // namespace quantmlir::schedule

@@ -8,7 +8,6 @@
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "quantmlir/Conversion/QuantTensorToQuantTile/KernelBuilder.h"
 #include "quantmlir/Schedule/MatmulSchedule.h"
-#include "quantmlir/Schedule/WgmmaLayout.h"
 
 using namespace mlir;
 using namespace quantmlir;
@@ -142,7 +141,7 @@ static void launchPersistent(RewriterBase &rewriter,
                               getRows(1),
                               index(quantmlir::schedule::getWgmmaMaxRows())),
         "there are more rows than a kernel can count");
-  int64_t size = groups.getClusterSize();
+  int64_t size = groups.getClusterSize() * schedule.getSplitK();
   Value rows = getRows(schedule.getTileM() * groups.getClusterM());
   int64_t tilesN =
       llvm::divideCeil(problem.n, schedule.getTileN() * groups.getClusterN());
@@ -150,13 +149,13 @@ static void launchPersistent(RewriterBase &rewriter,
       rewriter.createOrFold<arith::MulIOp>(loc, rows, index(tilesN * size));
   const quantmlir::schedule::Chip *chip = quantmlir::schedule::lookupChip(
       schedule.getChip().getValue(), [&] { return op.emitOpError(); });
-  Value limit = index(chip->multiprocessors / size * size);
+  Value limit = index(chip->getResidentBlocks(size));
   call.grid = {rewriter.createOrFold<arith::MinUIOp>(loc, blocks, limit),
                index(1), index(1)};
   if (size > 1)
     call.cluster = {size, 1, 1};
-  call.dynamicSharedMemory =
-      quantmlir::schedule::WgmmaLayout(schedule).getBytes();
+  call.dynamicSharedMemory = quantmlir::schedule::getSharedMemory(
+      *quantmlir::schedule::Contraction::get(op), schedule);
 }
 
 FailureOr<KernelCall> quantmlir::buildMatmulKernel(ScaledMatmulOp op,

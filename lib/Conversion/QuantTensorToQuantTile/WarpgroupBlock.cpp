@@ -104,6 +104,12 @@ Value WarpgroupBlock::empty(Value stage) {
 Value WarpgroupBlock::order(Value consumer) {
   return shared(layout.getOrder(0), consumer, WgmmaLayout::barrierBytes);
 }
+Value WarpgroupBlock::ready(Value consumer) {
+  return shared(layout.getReady(0), consumer, WgmmaLayout::barrierBytes);
+}
+Value WarpgroupBlock::taken(Value consumer) {
+  return shared(layout.getTaken(0), consumer, WgmmaLayout::barrierBytes);
+}
 
 /// Makes this thread's writes to shared memory visible to the accelerator.
 void WarpgroupBlock::fenceSharedMemory() {
@@ -134,6 +140,10 @@ void WarpgroupBlock::initBarriers() {
     if (groups.isPingPong())
       for (int64_t w = 0; w < 2; ++w)
         NVVM::MBarrierInitOp::create(b, order(word(w)), word(1), Value());
+    if (int64_t others = schedule.getSplitK() - 1)
+      for (int64_t w = 0; w < layout.consumers; ++w)
+        for (Value barrier : {ready(word(w)), taken(word(w))})
+          NVVM::MBarrierInitOp::create(b, barrier, word(others), Value());
     // To the other blocks of the cluster, and to the bulk copies.
     NVVM::FenceMbarrierInitOp::create(b);
     fenceSharedMemory();
@@ -141,13 +151,13 @@ void WarpgroupBlock::initBarriers() {
   synchronizeCluster();
 }
 
-void WarpgroupBlock::waitFor(Value barrier, Value parity) {
+void WarpgroupBlock::waitFor(Value barrier, Value parity, Scope scope) {
   auto loop = scf::WhileOp::create(b, TypeRange(), ValueRange());
   OpBuilder::InsertionGuard guard(b);
   b.createBlock(&loop.getBefore());
   Value done =
       NVVM::MBarrierTryWaitOp::create(b, b.getI1Type(), barrier, parity,
-                                      /*ticks=*/Value());
+                                      /*ticks=*/Value(), scope);
   Value again = arith::XOrIOp::create(
       b, done, arith::ConstantOp::create(b, b.getBoolAttr(true)));
   scf::ConditionOp::create(b, again, ValueRange());
@@ -155,14 +165,20 @@ void WarpgroupBlock::waitFor(Value barrier, Value parity) {
   scf::YieldOp::create(b);
 }
 
-void WarpgroupBlock::arrive(Value barrier) {
+void WarpgroupBlock::arrive(Value barrier, Scope scope) {
   NVVM::MBarrierArriveOp::create(
       b,
       cast<LLVM::LLVMPointerType>(barrier.getType()).getAddressSpace() ==
               kShared
           ? TypeRange(b.getI64Type())
           : TypeRange(),
-      barrier, /*count=*/Value());
+      barrier, /*count=*/Value(), scope);
+}
+
+Value WarpgroupBlock::remote(Value address, Value block) {
+  return NVVM::MapaOp::create(
+      b, LLVM::LLVMPointerType::get(b.getContext(), kSharedCluster), address,
+      block);
 }
 
 void WarpgroupBlock::expect(Value barrier, int64_t bytes) {
@@ -181,9 +197,7 @@ void WarpgroupBlock::release(Value stage) {
     // A plain arrive, with the scope of a block: a release of the cluster's
     // would wait for all of this thread's writes to reach the device.
     if (size > 1)
-      barrier = NVVM::MapaOp::create(
-          b, LLVM::LLVMPointerType::get(b.getContext(), kSharedCluster),
-          barrier, member);
+      barrier = remote(barrier, add(mul(part, size), member));
     arrive(barrier);
   });
 }
@@ -287,7 +301,9 @@ void WarpgroupBlock::emit() {
   group = div(thread, word(kWarpgroup));
   Value block = toWord(gpu::BlockIdOp::create(b, gpu::Dimension::x));
   Value grid = toWord(gpu::GridDimOp::create(b, gpu::Dimension::x));
-  rank = rem(block, word(clusterSize));
+  int64_t size = groups.getClusterSize();
+  rank = rem(block, word(size));
+  part = div(rem(block, word(clusterSize)), word(size));
   cluster = div(block, word(clusterSize));
   clusters = div(grid, word(clusterSize));
   int64_t heightM = schedule.getTileM() * groups.getClusterM();

@@ -9,6 +9,8 @@
 //   full[s]   the loader's bytes of stage s are there
 //   empty[s]  every consumer of the cluster is done with stage s
 //   order[w]  ping-pong: consumer w may start to multiply
+//   ready[w]  split K: the other blocks' sums for consumer w are there
+//   taken[w]  split K: the other blocks have read what consumer w sent them
 //
 // Results go through swizzled shared memory in chunks, which the tensor memory
 // accelerator stores (and clips) while the next chunk, and the other
@@ -20,6 +22,7 @@
 #define QUANTMLIR_LIB_CONVERSION_QUANTTENSORTOQUANTTILE_WARPGROUPBLOCK_H
 
 #include "MatmulEmitter.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "quantmlir/Schedule/WgmmaLayout.h"
 
 namespace quantmlir {
@@ -49,7 +52,8 @@ public:
   void emit();
 
 protected:
-  /// A block of `layout`, in clusters of `clusterSize`.
+  /// A block of `layout`, in clusters of `clusterSize`: those that share
+  /// operands, times those that share tiles along K.
   WarpgroupBlock(MatmulEmitter &b, schedule::WgmmaLayout layout,
                  ResultChunks output, int64_t clusterSize);
   virtual ~WarpgroupBlock() = default;
@@ -85,11 +89,17 @@ protected:
   mlir::Value full(mlir::Value stage);
   mlir::Value empty(mlir::Value stage);
   mlir::Value order(mlir::Value consumer);
+  mlir::Value ready(mlir::Value consumer);
+  mlir::Value taken(mlir::Value consumer);
   void initBarriers();
   void fenceSharedMemory();
   void synchronizeCluster();
-  void waitFor(mlir::Value barrier, mlir::Value parity);
-  void arrive(mlir::Value barrier);
+  using Scope = mlir::NVVM::MemScopeKind;
+  void waitFor(mlir::Value barrier, mlir::Value parity,
+               Scope scope = Scope::CTA);
+  void arrive(mlir::Value barrier, Scope scope = Scope::CTA);
+  /// The same place in the shared memory of block `block` of the cluster.
+  mlir::Value remote(mlir::Value address, mlir::Value block);
   /// This thread's arrival at `barrier`, which waits for `bytes` of copies.
   void expect(mlir::Value barrier, int64_t bytes);
   void release(mlir::Value stage);
@@ -141,8 +151,9 @@ protected:
   mlir::Value outMap;        // tensor map of the result
   mlir::Value rows;          // of the result
   mlir::Value thread, group; // in the block; its warpgroup
-  mlir::Value rank, cluster,
-      clusters;              // block in its cluster; which of how many
+  // Of those of the cluster that share operands, and along K, which block it
+  // is; which cluster of how many.
+  mlir::Value rank, part, cluster, clusters;
   mlir::Value tilesM, tiles; // of the cluster
   // Of a consumer: which it is, its thread, warp and lane.
   mlir::Value consumer, member, warp, lane;

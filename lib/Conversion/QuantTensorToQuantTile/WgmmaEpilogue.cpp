@@ -20,38 +20,33 @@ using quantmlir::schedule::WgmmaLayout;
 /// Columns that share four accumulators of a thread.
 static constexpr int64_t kColumns = 8;
 
-/// The four results at columns `column8` * 8 on of a block of 64 rows, whose
-/// first row and column of this thread are `row` and `column`.
-SmallVector<Value> WgmmaKernel::results(Value accumulators, int64_t column8,
-                                        Value row, Value column) {
+/// The results of a thread's four `accumulators` of 8 columns, whose first row
+/// and column are `row` and `column`.
+SmallVector<Value> WgmmaKernel::results(ArrayRef<Value> accumulators, Value row,
+                                        Value column) {
   // Reads beyond the last row or column are of the last one: what they give is
   // not stored.
   auto clamp = [&](Value value, Value last) {
     return toIndex(b.createOrFold<arith::MinUIOp>(value, last));
   };
   bool isOdd = problem.n % 2, isGuarded = problem.n % schedule.getTileN();
-  Value first = add(column, column8 * kColumns);
   SmallVector<Value> pairColumns;
   if (!isGuarded)
-    pairColumns = {toIndex(first), toIndex(add(first, 1))};
+    pairColumns = {toIndex(column), toIndex(add(column, 1))};
   else if (isOdd)
-    pairColumns = {clamp(first, word(problem.n - 1)),
-                   clamp(add(first, 1), word(problem.n - 1))};
+    pairColumns = {clamp(column, word(problem.n - 1)),
+                   clamp(add(column, 1), word(problem.n - 1))};
   else
-    pairColumns = {clamp(first, word(problem.n - 2))};
+    pairColumns = {clamp(column, word(problem.n - 2))};
   if (pairColumns.size() == 1)
     pairColumns.push_back(b.add(pairColumns[0], 1));
   Value lastRow = sub(rows, word(1));
   SmallVector<Value> values;
-  for (int64_t half = 0; half < 2; ++half) {
-    SmallVector<Value> pair;
-    for (int64_t i = 0; i < 2; ++i)
-      pair.push_back(LLVM::ExtractValueOp::create(b, accumulators,
-                                                  column8 * 4 + half * 2 + i));
-    llvm::append_range(
-        values,
-        b.epiloguePair(pair, clamp(add(row, 8 * half), lastRow), pairColumns));
-  }
+  for (int64_t half = 0; half < 2; ++half)
+    llvm::append_range(values,
+                       b.epiloguePair(accumulators.slice(half * 2, 2),
+                                      clamp(add(row, 8 * half), lastRow),
+                                      pairColumns));
   return values;
 }
 
@@ -86,25 +81,67 @@ void WgmmaKernel::stage(int64_t buffer, int64_t column8, ArrayRef<Value> left,
     }
 }
 
+/// The accumulators of a chunk of a consumer's part of a tile: of each 8
+/// columns a thread has four.
+SmallVector<Value> WgmmaKernel::getChunk(ArrayRef<Value> accumulators,
+                                         int64_t chunk) {
+  int64_t count = split.chunkColumns / 2;
+  int64_t first = chunk % split.getChunksOfBlock() * count;
+  SmallVector<Value> values;
+  for (int64_t i = 0; i < count; ++i)
+    values.push_back(LLVM::ExtractValueOp::create(
+        b, accumulators[chunk / split.getChunksOfBlock()], first + i));
+  return values;
+}
+
+/// Computes chunk `chunk` of a consumer's part of a tile and stores it.
+void WgmmaKernel::finishChunk(ArrayRef<Value> accumulators, int64_t chunk,
+                              Value firstRow, Value firstColumn) {
+  int64_t perBlock = split.getChunksOfBlock();
+  firstRow = add(firstRow, chunk / perBlock * WgmmaLayout::chunkRows);
+  firstColumn = add(firstColumn, chunk % perBlock * split.chunkColumns);
+  Value row = add(firstRow, add(mul(warp, 16), div(lane, word(4))));
+  Value column = add(firstColumn, mul(rem(lane, word(4)), 2));
+  SmallVector<SmallVector<Value>> values;
+  auto compute = [&] {
+    for (int64_t i = 0; i < split.chunkColumns / kColumns; ++i)
+      values.push_back(results(accumulators.slice(i * 4, 4), row,
+                               add(column, i * kColumns)));
+  };
+  // Operands arrive while the buffer's last chunk leaves it. Not for the first
+  // chunk, whose buffer is free: ptxas would move the arithmetic up among the
+  // multiplications, and serialize them.
+  bool isAhead = chunk >= split.parts;
+  if (isAhead)
+    compute();
+  // Blocks that share K do not all have the same number of chunks: the first
+  // waits for all of the tile before.
+  int64_t count = split.parts > 1 ? 1 : split.getChunks();
+  storeChunk(chunk / split.parts, count, firstRow, firstColumn,
+             [&](int64_t buffer) {
+               if (!isAhead)
+                 compute();
+               for (size_t i = 0; i < values.size(); i += 2)
+                 stage(buffer, i, values[i], values[i + 1]);
+             });
+}
+
+/// From a tile's accumulators to the result. `parity`: of this block's tile,
+/// with split K.
 void WgmmaKernel::finish(ArrayRef<Value> accumulators, Value firstRow,
-                         Value firstColumn) {
-  int64_t chunks = columns / output.columns, width = output.columns / kColumns;
-  for (int64_t block = 0; block < blocks; ++block)
-    for (int64_t chunk = 0; chunk < chunks; ++chunk) {
-      Value chunkRow = add(firstRow, block * WgmmaLayout::chunkRows);
-      storeChunk(block * chunks + chunk, blocks * chunks, chunkRow,
-                 add(firstColumn, chunk * output.columns), [&](int64_t buffer) {
-                   Value row =
-                       add(chunkRow, add(mul(warp, 16), div(lane, word(4))));
-                   Value column = add(firstColumn, mul(rem(lane, word(4)), 2));
-                   auto get = [&](int64_t i) {
-                     return results(accumulators[block], chunk * width + i, row,
-                                    column);
-                   };
-                   for (int64_t i = 0; i < width; i += 2) {
-                     SmallVector<Value> left = get(i), right = get(i + 1);
-                     stage(buffer, i, left, right);
-                   }
-                 });
-    }
+                         Value firstColumn, Value parity) {
+  if (split.parts == 1) {
+    for (int64_t chunk = 0; chunk < split.getChunks(); ++chunk)
+      finishChunk(getChunk(accumulators, chunk), chunk, firstRow, firstColumn);
+    return;
+  }
+  sendSums(accumulators, parity);
+  for (int64_t chunk = 0; chunk < split.getChunks(); ++chunk)
+    b.ifThen(equal(part, word(chunk % split.parts)), [&] {
+      finishChunk(addSums(getChunk(accumulators, chunk), chunk / split.parts),
+                  chunk, firstRow, firstColumn);
+    });
+  forOthers([&](Value other) {
+    arrive(remote(taken(consumer), other), Scope::CLUSTER);
+  });
 }

@@ -9,27 +9,34 @@ using namespace mlir;
 using namespace quantmlir;
 using namespace quantmlir::quant_tile;
 using quantmlir::schedule::WgmmaLayout;
+using quantmlir::schedule::WgmmaSplit;
 
 /// Bytes along K of one instruction.
 static constexpr int64_t kStepBytes = 32;
 
+static WgmmaSplit getSplit(const MatmulProblem &problem, Type element) {
+  return WgmmaSplit(problem.schedule, element.getIntOrFloatBitWidth() / 8);
+}
+
 /// Chunks of 64 rows, as many columns as a swizzled row has room for.
 static ResultChunks getChunks(const MatmulProblem &problem, Type element) {
-  ScheduleAttr schedule = problem.schedule;
   return ResultChunks(problem, element, WgmmaLayout::chunkRows,
-                      schedule.getTileN() / schedule.getWarpsN());
+                      getSplit(problem, element).chunkColumns);
 }
 
 WgmmaKernel::WgmmaKernel(MatmulEmitter &b)
-    : WarpgroupBlock(b, WgmmaLayout(b.problem.schedule),
-                     getChunks(b.problem, b.getOutElement()),
-                     b.problem.schedule.getWarpgroups().getClusterSize()),
+    : WarpgroupBlock(
+          b,
+          WgmmaLayout(b.problem.schedule,
+                      getSplit(b.problem, b.getOutElement()).getSumsBytes()),
+          getChunks(b.problem, b.getOutElement()),
+          b.problem.schedule.getWarpgroups().getClusterSize() *
+              b.problem.schedule.getSplitK()),
+      split(getSplit(b.problem, b.getOutElement())),
       tileK(WgmmaLayout::rowBytes * 8 /
             problem.lhsElement.getIntOrFloatBitWidth()),
-      steps(llvm::divideCeil(problem.k, tileK)),
-      blocks(schedule.getTileM() / (schedule.getWarpsM() / 4) /
-             WgmmaLayout::chunkRows),
-      columns(schedule.getTileN() / schedule.getWarpsN()),
+      steps(llvm::divideCeil(problem.k, tileK)), blocks(split.blocks),
+      columns(split.columns),
       accumulatorType(LLVM::LLVMStructType::getLiteral(
           b.getContext(), SmallVector<Type>(columns / 2, problem.accumulator))),
       lhsMap(b.tensorMaps[0]), rhsMap(b.tensorMaps[1]) {}
@@ -37,6 +44,18 @@ WgmmaKernel::WgmmaKernel(MatmulEmitter &b)
 //===----------------------------------------------------------------------===//
 // The loader
 //===----------------------------------------------------------------------===//
+
+/// Which steps along K are this block's: the first blocks take one more where
+/// the parts are not equal.
+void WgmmaKernel::divideSteps() {
+  int64_t fewest = steps / split.parts, more = steps % split.parts;
+  auto getFirst = [&](Value part) {
+    Value before = b.createOrFold<arith::MinUIOp>(part, word(more));
+    return add(mul(part, fewest), before);
+  };
+  firstStep = getFirst(part);
+  endStep = getFirst(add(part, 1));
+}
 
 /// Starts the copy of `rows` rows from (row, column) on. A tile that the
 /// cluster shares comes in as many parts as there are blocks; each block loads
@@ -46,17 +65,21 @@ void WgmmaKernel::load(Value map, Value to, Value barrier, Value column,
   int64_t size = groups.getClusterSize();
   Value mask;
   if (isShared && size > 1) {
-    int64_t part = rows / size;
+    int64_t share = rows / size;
     to = LLVM::GEPOp::create(
         b, to.getType(), b.getI8Type(), to,
-        ArrayRef<LLVM::GEPArg>{mul(rank, part * WgmmaLayout::rowBytes)});
-    row = add(row, mul(rank, part));
+        ArrayRef<LLVM::GEPArg>{mul(rank, share * WgmmaLayout::rowBytes)});
+    row = add(row, mul(rank, share));
     mask = arith::ConstantOp::create(b, b.getI16IntegerAttr((1 << size) - 1));
+    if (split.parts > 1)
+      mask = arith::ShLIOp::create(
+          b, mask, arith::TruncIOp::create(b, b.getI16Type(), mul(part, size)));
   }
   loadBox(map, to, barrier, column, row, mask);
 }
 
 void WgmmaKernel::produce() {
+  divideSteps();
   b.ifThen(equal(thread, word(0)), [&] {
     // The first phase of an empty barrier counts as over.
     tileLoop(
@@ -64,7 +87,7 @@ void WgmmaKernel::produce() {
         [&](Value tile, ValueRange state) {
           auto [row, column] = locate(tile);
           return b.loop(
-              word(0), word(steps), word(1), state,
+              firstStep, endStep, word(1), state,
               [&, row = row, column = column](Value step, ValueRange state) {
                 Ring ring = {state[0], state[1]};
                 waitFor(empty(ring.stage), ring.phase);
@@ -109,12 +132,12 @@ void WgmmaKernel::issue(SmallVectorImpl<Value> &accumulators, Value stage,
     for (int64_t k = 0; k < WgmmaLayout::rowBytes / kStepBytes; ++k) {
       Value accumulate =
           arith::ConstantOp::create(b, b.getBoolAttr(!isFirst || k > 0));
-      int64_t part = k * kStepBytes / 16;
+      int64_t along = k * kStepBytes / 16;
       int64_t down = block * WgmmaLayout::chunkBytes / 16;
       accumulators[block] =
           WgmmaOp::create(b, accumulatorType, accumulators[block], accumulate,
-                          descriptor(add(rhs, part)),
-                          ValueRange{descriptor(add(lhs, down + part))},
+                          descriptor(add(rhs, along)),
+                          ValueRange{descriptor(add(lhs, down + along))},
                           columns, lhsType, rhsType);
     }
   NVVM::WgmmaGroupSyncAlignedOp::create(b);
@@ -129,20 +152,21 @@ SmallVector<Value> WgmmaKernel::multiply(Ring &ring) {
   Value last = ring.stage;
   ring = advance(ring);
   llvm::append_range(state, ValueRange{ring.stage, ring.phase, last});
-  state = b.loop(
-      word(1), word(steps), word(1), state, [&](Value, ValueRange values) {
-        SmallVector<Value> next(values.take_front(blocks));
-        Ring ring = {values[blocks], values[blocks + 1]};
-        waitFor(full(ring.stage), ring.phase);
-        issue(next, ring.stage, /*isFirst=*/false);
-        // The group before this one is done: its stage is free.
-        WgmmaWaitOp::create(b, 1, ValueRange());
-        release(values[blocks + 2]);
-        Value last = ring.stage;
-        ring = advance(ring);
-        llvm::append_range(next, ValueRange{ring.stage, ring.phase, last});
-        return next;
-      });
+  state = b.loop(add(firstStep, 1), endStep, word(1), state,
+                 [&](Value, ValueRange values) {
+                   SmallVector<Value> next(values.take_front(blocks));
+                   Ring ring = {values[blocks], values[blocks + 1]};
+                   waitFor(full(ring.stage), ring.phase);
+                   issue(next, ring.stage, /*isFirst=*/false);
+                   // The group before this one is done: its stage is free.
+                   WgmmaWaitOp::create(b, 1, ValueRange());
+                   release(values[blocks + 2]);
+                   Value last = ring.stage;
+                   ring = advance(ring);
+                   llvm::append_range(next,
+                                      ValueRange{ring.stage, ring.phase, last});
+                   return next;
+                 });
   ring = {state[blocks], state[blocks + 1]};
   last = state[blocks + 2];
   state.truncate(blocks);
@@ -155,6 +179,7 @@ SmallVector<Value> WgmmaKernel::multiply(Ring &ring) {
 }
 
 void WgmmaKernel::consume() {
+  divideSteps();
   bool isPingPong = groups.isPingPong();
   int64_t groupsM = schedule.getWarpsM() / 4;
   partRow = partColumn = word(0);
@@ -176,6 +201,8 @@ void WgmmaKernel::consume() {
             b.select(isSecond, second.phase, ring.phase)};
     // The first consumer need not wait for its first turn.
     state.push_back(sub(word(1), consumer));
+  } else if (split.parts > 1) {
+    state.push_back(word(0));
   }
   state.insert(state.begin(), {ring.stage, ring.phase});
   tileLoop(first, step, state, [&](Value tile, ValueRange values) {
@@ -184,11 +211,13 @@ void WgmmaKernel::consume() {
     if (isPingPong)
       waitFor(order(consumer), values[2]);
     SmallVector<Value> accumulators = multiply(ring);
-    finish(accumulators, add(row, partRow), add(column, partColumn));
+    bool alternates = values.size() > 2;
+    finish(accumulators, add(row, partRow), add(column, partColumn),
+           alternates ? values[2] : Value());
     if (isPingPong)
       ring = skip(ring, steps);
     SmallVector<Value> next = {ring.stage, ring.phase};
-    if (isPingPong)
+    if (alternates)
       next.push_back(exclusiveOr(values[2], word(1)));
     return next;
   });

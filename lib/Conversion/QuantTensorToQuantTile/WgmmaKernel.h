@@ -4,6 +4,11 @@
 // in swizzled shared memory, filled by the tensor memory accelerator. One or
 // two warpgroups multiply.
 //
+// With split K, the blocks of a cluster that share a tile along K each multiply
+// some of its steps. Each then finishes some chunks of the result: it gets the
+// others' sums of these through distributed shared memory and adds them in a
+// fixed order.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef QUANTMLIR_LIB_CONVERSION_QUANTTENSORTOQUANTTILE_WGMMAKERNEL_H
@@ -19,6 +24,8 @@ public:
   explicit WgmmaKernel(MatmulEmitter &b);
 
 private:
+  void divideSteps();
+
   // The loader.
   void produce() override;
   void load(mlir::Value map, mlir::Value to, mlir::Value barrier,
@@ -32,18 +39,31 @@ private:
 
   // The epilogue: WgmmaEpilogue.cpp.
   void finish(llvm::ArrayRef<mlir::Value> accumulators, mlir::Value firstRow,
-              mlir::Value firstColumn);
+              mlir::Value firstColumn, mlir::Value parity);
+  void finishChunk(llvm::ArrayRef<mlir::Value> accumulators, int64_t chunk,
+                   mlir::Value firstRow, mlir::Value firstColumn);
+  llvm::SmallVector<mlir::Value>
+  getChunk(llvm::ArrayRef<mlir::Value> accumulators, int64_t chunk);
   void stage(int64_t buffer, int64_t column8, llvm::ArrayRef<mlir::Value> left,
              llvm::ArrayRef<mlir::Value> right);
-  llvm::SmallVector<mlir::Value> results(mlir::Value accumulators,
-                                         int64_t column8, mlir::Value row,
-                                         mlir::Value column);
+  llvm::SmallVector<mlir::Value>
+  results(llvm::ArrayRef<mlir::Value> accumulators, mlir::Value row,
+          mlir::Value column);
 
+  // Tiles that blocks share along K: WgmmaSplit.cpp.
+  mlir::Value sumAddress(mlir::Value sender, int64_t slot);
+  void forOthers(llvm::function_ref<void(mlir::Value)> body);
+  void sendSums(llvm::ArrayRef<mlir::Value> accumulators, mlir::Value parity);
+  llvm::SmallVector<mlir::Value>
+  addSums(llvm::ArrayRef<mlir::Value> accumulators, int64_t slot);
+
+  quantmlir::schedule::WgmmaSplit split;
   /// Columns of a stage, steps of a tile along K, blocks of 64 rows and columns
   /// of a consumer's part of a tile.
   int64_t tileK, steps, blocks, columns;
   mlir::Type accumulatorType;
-  mlir::Value lhsMap, rhsMap; // tensor maps
+  mlir::Value lhsMap, rhsMap;     // tensor maps
+  mlir::Value firstStep, endStep; // of this block along K
   // Where a consumer's part of a tile starts.
   mlir::Value partRow, partColumn;
 };

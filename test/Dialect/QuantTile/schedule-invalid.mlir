@@ -45,7 +45,7 @@ module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, chip = "sm_80",
 
 // -----
 
-// expected-error @below {{mma_sync has no split_k over blocks yet, got 2}}
+// expected-error @below {{mma_sync has no split_k over blocks, only wgmma has; got 2}}
 module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, chip = "sm_80", tile = [8, 16, 32], warps = [1, 1, 1], stages = 2, split_k = 2>} {}
 
 // -----
@@ -232,3 +232,13 @@ module attributes {quant_tile.s = #quant_tile.tensor_map<box = [64, 64], swizzle
 
 // expected-error @below {{l2_promotion is 0, 64, 128 or 256 bytes, got 32}}
 module attributes {quant_tile.s = #quant_tile.tensor_map<box = [64, 64], l2_promotion = 32>} {}
+
+// -----
+
+// expected-error @below {{split_k is for cooperative warpgroups}}
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [128, 128, 128], warps = [4, 1, 1], stages = 4, split_k = 2, warpgroups = <pingpong>>} {}
+
+// -----
+
+// expected-error @below {{a cluster has 1 to 8 blocks, got 2 times split_k = 8}}
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [128, 128, 128], warps = [8, 1, 1], stages = 4, split_k = 8, warpgroups = <cooperative, cluster = [2, 1]>>} {}

@@ -220,9 +220,9 @@ static LogicalResult verifyTiled(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "a block has at most 32 warps, got " << count;
   if (!llvm::is_contained({1, 2, 4, 8, 16}, copy))
     return emitError() << "copy must be 16, 8, 4, 2 or 1 bytes, got " << copy;
-  if (splitK != 1)
-    return emitError() << name << " has no split_k over blocks yet, got "
-                       << splitK;
+  if (splitK != 1 && family != KernelFamily::Wgmma)
+    return emitError() << name << " has no split_k over blocks, only wgmma "
+                       << "has; got " << splitK;
   if (weights && weights.getKind() == LayoutKind::Packed)
     return emitError() << name
                        << " reads weights in row_major or fragment layout";
@@ -247,7 +247,8 @@ static LogicalResult verifyTiled(function_ref<InFlightDiagnostic()> emitError,
 static LogicalResult verifyWgmma(function_ref<InFlightDiagnostic()> emitError,
                                  ArrayRef<int64_t> tile,
                                  ArrayRef<int64_t> warps, int64_t stages,
-                                 int64_t copy, LayoutAttr weights,
+                                 int64_t copy, int64_t splitK,
+                                 LayoutAttr weights,
                                  WarpgroupsAttr warpgroups) {
   if (weights || copy != 16)
     return emitError() << "wgmma reads row-major weights, 16 bytes or more at "
@@ -272,6 +273,14 @@ static LogicalResult verifyWgmma(function_ref<InFlightDiagnostic()> emitError,
                           "all";
   if (stages < 2)
     return emitError() << "wgmma needs at least 2 stages, got " << stages;
+  // Those that share a tile exchange sums through their shared memory.
+  int64_t blocks = warpgroups.getClusterSize() * splitK;
+  if (splitK < 1 || blocks > 8)
+    return emitError() << "a cluster has 1 to 8 blocks, got "
+                       << warpgroups.getClusterSize()
+                       << " times split_k = " << splitK;
+  if (splitK > 1 && warpgroups.isPingPong())
+    return emitError() << "split_k is for cooperative warpgroups";
   return success();
 }
 
@@ -333,7 +342,7 @@ LogicalResult ScheduleAttr::verify(
     return success();
   }
   if (family == KernelFamily::Wgmma)
-    return verifyWgmma(emitError, tile, warps, stages, copy, weights,
+    return verifyWgmma(emitError, tile, warps, stages, copy, splitK, weights,
                        warpgroups);
   if (tile[0] % (8 * warps[0]))
     return emitError() << "tile m = " << tile[0] << " does not give each of "

@@ -140,7 +140,7 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
     | `warps` | how the block's warps divide `tile`; along k each warp sums its own columns; `wgmma`: the warps that multiply, four of a warpgroup along m | required |
     | `stages` | `mma_sync`, `wgmma`: slots of the shared-memory ring; `reduce`: weight tiles in flight per warp; `mma_stream`: steps of weights in flight per warp | required |
     | `copy` | bytes of one activation copy: 16, 8, 4 or, where rows are not aligned, 2 or 1 | 16 |
-    | `split_k` | blocks that share one output tile | 1 |
+    | `split_k` | `wgmma` with cooperative warpgroups: blocks of a cluster that share one tile along K and exchange their sums | 1 |
     | `weights` | layout that the kernel reads codes in | row major |
     | `max_m` | largest M that this schedule is for, 0 for any | 0 |
     | `contract` | error bound, at least what the family promises | what the family promises |
@@ -160,6 +160,8 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
         occupancy = 2>
     #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [128, 128, 128], warps = [4, 1, 1],
         stages = 6, warpgroups = <pingpong, cluster = [2, 1], group_m = 16>>
+    #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 128, 128], warps = [4, 2, 1],
+        stages = 6, split_k = 4, warpgroups = <cooperative>>
     ```
   }];
   let parameters = (ins
