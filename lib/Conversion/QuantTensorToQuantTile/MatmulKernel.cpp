@@ -155,7 +155,7 @@ static void launchPersistent(RewriterBase &rewriter,
   if (size > 1)
     call.cluster = {size, 1, 1};
   call.dynamicSharedMemory = quantmlir::schedule::getSharedMemory(
-      *quantmlir::schedule::Contraction::get(op), schedule);
+      quantmlir::schedule::Contraction::get(op), schedule);
 }
 
 FailureOr<KernelCall> quantmlir::buildMatmulKernel(ScaledMatmulOp op,
