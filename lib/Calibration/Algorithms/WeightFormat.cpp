@@ -79,6 +79,16 @@ llvm::Error WeightFormat::verify() const {
   return llvm::Error::success();
 }
 
+llvm::Error WeightFormat::verifyFits(int64_t rows, int64_t columns) const {
+  if (blockRows <= rows && blockColumns <= columns)
+    return llvm::Error::success();
+  return llvm::createStringError(
+      llvm::inconvertibleErrorCode(),
+      "a block of " + llvm::Twine(blockRows) + "x" + llvm::Twine(blockColumns) +
+          " exceeds a matrix of " + llvm::Twine(rows) + "x" +
+          llvm::Twine(columns));
+}
+
 float WeightFormat::getMaxMagnitude() const {
   switch (code) {
   case CodeKind::Integer:

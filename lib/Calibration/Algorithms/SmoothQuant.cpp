@@ -1,0 +1,158 @@
+//===- SmoothQuant.cpp - Outliers moved into weights ----------------------===//
+
+#include "quantmlir/Calibration/Algorithms/SmoothQuant.h"
+#include "MatrixKernels.h"
+#include "quantmlir/Calibration/Algorithms/WeightQuantizer.h"
+
+#include "llvm/Support/Parallel.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+using namespace quantmlir::calibration;
+
+static llvm::Error makeError(const llvm::Twine &message) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
+}
+
+std::vector<float> quantmlir::calibration::getColumnAbsMax(ConstMatrix matrix) {
+  std::vector<float> result(matrix.columns);
+  for (int64_t i = 0; i < matrix.rows; ++i)
+    for (int64_t k = 0; k < matrix.columns; ++k)
+      result[k] = std::max(result[k], std::fabs(matrix(i, k)));
+  return result;
+}
+
+std::vector<float>
+quantmlir::calibration::computeSmoothScales(llvm::ArrayRef<float> inputAbsMax,
+                                            llvm::ArrayRef<float> weightAbsMax,
+                                            double alpha) {
+  std::vector<float> scales(inputAbsMax.size(), 1.0f);
+  for (auto [scale, input, weight] :
+       llvm::zip_equal(scales, inputAbsMax, weightAbsMax)) {
+    if (input == 0 || weight == 0)
+      continue;
+    double value = std::pow(double(input), alpha) /
+                   std::pow(static_cast<double>(weight), 1 - alpha);
+    // Neither 0 nor infinite as f32, and nor is its inverse.
+    scale = static_cast<float>(std::clamp(value, 0x1p-120, 0x1p120));
+  }
+  return scales;
+}
+
+/// `matrix` with its columns multiplied or divided by `scales`, quantized and
+/// decoded.
+static std::vector<float> simulate(ConstMatrix matrix,
+                                   llvm::ArrayRef<float> scales, bool divide,
+                                   const WeightFormat &format) {
+  std::vector<float> scaled(matrix.rows * matrix.columns);
+  MatrixRef<float> view(scaled.data(), matrix.rows, matrix.columns);
+  llvm::parallelFor(0, matrix.rows, [&](size_t i) {
+    for (int64_t k = 0; k < matrix.columns; ++k)
+      view(i, k) = divide ? matrix(i, k) / scales[k] : matrix(i, k) * scales[k];
+  });
+  dequantize(quantize(view, format), format, view);
+  return scaled;
+}
+
+static std::vector<float> transpose(ConstMatrix matrix) {
+  std::vector<float> result(matrix.rows * matrix.columns);
+  for (int64_t i = 0; i < matrix.rows; ++i)
+    for (int64_t k = 0; k < matrix.columns; ++k)
+      result[k * matrix.rows + i] = matrix(i, k);
+  return result;
+}
+
+/// ||x a - y b||^2 for x, y of the same rows and a, b of the same columns.
+static double getDistance(ConstMatrix x, ConstMatrix a, ConstMatrix y,
+                          ConstMatrix b) {
+  constexpr int64_t chunk = 96;
+  int64_t numChunks = (x.rows + chunk - 1) / chunk;
+  std::vector<double> sums(numChunks);
+  llvm::parallelFor(0, numChunks, [&](size_t index) {
+    int64_t first = index * chunk, rows = std::min(chunk, x.rows - first);
+    std::vector<float> left(rows * a.columns), right(rows * a.columns);
+    subtractProduct(x.rowRange(first, rows), a,
+                    MatrixRef<float>{left.data(), rows, a.columns});
+    subtractProduct(y.rowRange(first, rows), b,
+                    MatrixRef<float>{right.data(), rows, a.columns});
+    double sum = 0;
+    for (auto [l, r] : llvm::zip_equal(left, right))
+      sum += (double(l) - double(r)) * (double(l) - double(r));
+    sums[index] = sum;
+  });
+  double sum = 0;
+  for (double part : sums)
+    sum += part;
+  return sum;
+}
+
+llvm::Expected<SmoothSearch> quantmlir::calibration::searchSmoothAlpha(
+    ConstMatrix samples, llvm::ArrayRef<ConstMatrix> weights,
+    const WeightFormat &inputFormat, const WeightFormat &weightFormat,
+    int64_t steps) {
+  if (llvm::Error error = inputFormat.verify())
+    return std::move(error);
+  if (llvm::Error error = weightFormat.verify())
+    return std::move(error);
+  if (weights.empty() || samples.rows == 0 || steps < 1)
+    return makeError("a search for alpha needs weights, samples and a step");
+  if (auto where = findNonFinite(samples))
+    return makeError("sample " + llvm::Twine(where->first) +
+                     " is NaN or infinite in channel " +
+                     llvm::Twine(where->second));
+  std::vector<float> inputAbsMax = getColumnAbsMax(samples);
+  std::vector<float> weightAbsMax(samples.columns);
+  std::vector<std::vector<float>> transposed;
+  for (ConstMatrix matrix : weights) {
+    if (matrix.columns != samples.columns)
+      return makeError("the weights have " + llvm::Twine(matrix.columns) +
+                       " columns, but samples have " +
+                       llvm::Twine(samples.columns) + " channels");
+    if (auto where = findNonFinite(matrix))
+      return makeError("the weight at [" + llvm::Twine(where->first) + ", " +
+                       llvm::Twine(where->second) + "] is NaN or infinite");
+    for (auto [all, one] :
+         llvm::zip_equal(weightAbsMax, getColumnAbsMax(matrix)))
+      all = std::max(all, one);
+    transposed.push_back(transpose(matrix));
+  }
+
+  SmoothSearch search;
+  double least = std::numeric_limits<double>::infinity();
+  for (int64_t step = 0; step <= steps; ++step) {
+    double alpha = static_cast<double>(step) / static_cast<double>(steps);
+    std::vector<float> scales =
+        computeSmoothScales(inputAbsMax, weightAbsMax, alpha);
+    std::vector<float> inputs =
+        simulate(samples, scales, /*divide=*/true, inputFormat);
+    double loss = 0;
+    for (auto [matrix, exact] : llvm::zip_equal(weights, transposed)) {
+      std::vector<float> simulated =
+          simulate(matrix, scales, /*divide=*/false, weightFormat);
+      simulated = transpose({simulated.data(), matrix.rows, matrix.columns});
+      loss += getDistance({inputs.data(), samples.rows, samples.columns},
+                          {simulated.data(), matrix.columns, matrix.rows},
+                          samples, {exact.data(), matrix.columns, matrix.rows});
+    }
+    search.alphas.push_back(alpha);
+    search.losses.push_back(loss);
+    if (!(loss < least))
+      continue;
+    least = loss;
+    search.alpha = alpha;
+    search.scales = std::move(scales);
+  }
+  return search;
+}
+
+std::vector<int64_t>
+quantmlir::calibration::chooseOutlierColumns(llvm::ArrayRef<float> inputAbsMax,
+                                             float threshold) {
+  std::vector<int64_t> columns;
+  for (auto [index, magnitude] : llvm::enumerate(inputAbsMax))
+    if (magnitude >= threshold)
+      columns.push_back(index);
+  return columns;
+}
