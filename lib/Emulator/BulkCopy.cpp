@@ -138,6 +138,8 @@ void Thread::startLoad(uint64_t destination, Space space, uint64_t mbarrier,
     MBarrier *barrier =
         findMBarrier(uint64_t(owner.rank) << address::clusterShift | mbarrier,
                      Space::Cluster, barrierOwner, AccessKind::Atomic);
+    if (barrier)
+      checkInitVisible(*barrier);
     if (!barrier ||
         !checkShared(owner, offset, size, alignment, AccessKind::Write))
       continue;

@@ -189,6 +189,8 @@ void Cluster::prepare() {
       thread.storeGroups.clear();
       thread.storeAgent.reset();
       thread.hasArrived = false;
+      thread.initFences.clear();
+      thread.initsSeen.clear();
       thread.observed.clear();
       thread.fenced.reset();
       thread.endLocals(0);

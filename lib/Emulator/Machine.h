@@ -124,6 +124,13 @@ public:
   std::deque<StoreGroup> storeGroups;
   std::optional<unsigned> storeAgent;
 
+  /// When it made the mbarriers that it had initialised visible to the cluster
+  /// and to asynchronous copies (fence.mbarrier_init), in order.
+  std::vector<uint32_t> initFences;
+  /// Of which other threads, by number, it has seen such a fence, though
+  /// nothing else of what they did: the last one's time.
+  std::map<unsigned, uint32_t> initsSeen;
+
   /// What it saw released since its last fence, and its last fence.
   std::vector<ReleasePtr> observed;
   ReleasePtr fenced;
@@ -208,6 +215,8 @@ public:
   /// report.
   std::optional<TensorMap> readTensorMap(uint64_t pointer, unsigned rank);
 
+  /// fence.mbarrier_init.
+  void fenceInits();
   /// fence.proxy.async.
   void fenceProxy(llvm::ArrayRef<Memory> memories);
 
@@ -258,6 +267,9 @@ private:
   /// Notes an access of another block's shared memory, and reports it if that
   /// block has ended.
   void touchRemote(Block &owner);
+  /// Reports an asynchronous copy that completes on `barrier`, which its
+  /// initialisation was not made visible to.
+  void checkInitVisible(const MBarrier &barrier);
   /// Reports a wait for a phase that is long over.
   void checkPhase(const MBarrier &barrier, unsigned parity);
   ReleasePtr makeRelease(bool reachesDevice);
@@ -390,6 +402,8 @@ public:
     unsigned arrived = 0;
     uint64_t phase = 0;
     std::vector<uint32_t> seen, completed;
+    /// The last fence.mbarrier_init of each thread that arrived.
+    std::map<unsigned, uint32_t> initsSeen, initsCompleted;
     std::vector<Thread *> waiting;
   } barrier;
   /// Completes it if all threads that live have arrived.

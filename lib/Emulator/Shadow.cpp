@@ -26,12 +26,20 @@ uint32_t ReadSets::add(uint32_t set, unsigned thread, uint32_t now,
   return sets.size() - 1;
 }
 
+std::optional<uint32_t> ShadowRules::findFence(unsigned thread, uint32_t clock,
+                                               Memory memory) const {
+  const auto &times = fences[unsigned(memory)][thread];
+  auto fence = llvm::lower_bound(times, clock);
+  if (fence == times.end())
+    return std::nullopt;
+  return *fence;
+}
+
 bool ShadowRules::isFenced(const Cell &cell, llvm::ArrayRef<uint32_t> row,
                            Memory memory) const {
   // The first fence of the writer after the write, seen by who asks now.
-  const auto &times = fences[unsigned(memory)][cell.writer];
-  auto fence = llvm::lower_bound(times, cell.genericClock);
-  return fence != times.end() && row[cell.writer] > *fence;
+  auto fence = findFence(cell.writer, cell.genericClock, memory);
+  return fence && row[cell.writer] > *fence;
 }
 
 std::optional<AccessFault> ShadowRules::check(const Cell &cell,

@@ -114,6 +114,9 @@ public:
     for (Memory memory : memories)
       fences[unsigned(memory)][thread].push_back(now);
   }
+  /// When `thread` first did that at or after moment `clock`.
+  std::optional<uint32_t> findFence(unsigned thread, uint32_t clock,
+                                    Memory memory) const;
   /// Says that every access so far is ordered before every later one.
   void advanceEpoch() {
     ++epoch;

@@ -105,8 +105,11 @@ void Thread::arriveCluster(bool aligned, bool relaxed) {
   arrivalSite = site;
   arrivalPhase = barrier.phase;
   ++barrier.arrived;
+  // fence.mbarrier_init releases even what a relaxed arrival does not.
   if (!relaxed)
     cluster->clocks.release(indexInCluster, barrier.seen);
+  else if (!initFences.empty())
+    barrier.initsSeen[indexInCluster] = initFences.back();
   cluster->completeClusterBarrier();
 }
 
@@ -123,6 +126,8 @@ void Thread::waitCluster() {
   }
   hasArrived = false;
   cluster->clocks.acquire(indexInCluster, barrier.completed);
+  for (auto [who, clock] : barrier.initsCompleted)
+    initsSeen[who] = clock;
 }
 
 void Cluster::completeClusterBarrier() {
@@ -151,9 +156,15 @@ void Cluster::completeClusterBarrier() {
   barrier.arrived = 0;
   barrier.completed = std::move(barrier.seen);
   barrier.seen.clear();
+  barrier.initsCompleted = std::move(barrier.initsSeen);
+  barrier.initsSeen.clear();
   for (Thread *thread : barrier.waiting)
     makeReady(*thread);
   barrier.waiting.clear();
+}
+
+void Thread::fenceInits() {
+  initFences.push_back(cluster->clocks.tick(indexInCluster));
 }
 
 void Thread::fenceProxy(llvm::ArrayRef<Memory> memories) {

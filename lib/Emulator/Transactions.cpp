@@ -28,26 +28,68 @@ MBarrier *Thread::findMBarrier(uint64_t pointer, Space space, Block *&owner,
   }
   owner = &cluster->blocks[rank];
   touchRemote(*owner);
+  auto found = owner->mbarriers.find(offset);
+  MBarrier *barrier =
+      kind == AccessKind::Write || found == owner->mbarriers.end()
+          ? nullptr
+          : &found->second;
+  // Whoever has seen the fence behind the initialisation, but nothing else of
+  // that thread, is ordered after the initialisation for this purpose.
+  std::optional<uint32_t> row;
+  if (barrier) {
+    auto fence = initsSeen.find(barrier->initThread);
+    uint32_t &seen = cluster->clocks.row(indexInCluster)[barrier->initThread];
+    if (fence != initsSeen.end() && fence->second >= barrier->initClock &&
+        seen < barrier->initClock)
+      row = std::exchange(seen, barrier->initClock);
+  }
   // Its use before the initialisation, or not ordered after it, is found as
   // with any other memory: initialising writes, everything else is atomic.
   access(generic, Space::Generic, mbarrierSize, mbarrierSize, kind);
   if (kind == AccessKind::Write)
     return &(owner->mbarriers[offset] = MBarrier());
-  auto found = owner->mbarriers.find(offset);
-  if (found != owner->mbarriers.end()) {
+  if (barrier) {
     // Later updates by the thread that initialised it hide that from the
     // bytes' own history.
-    MBarrier &barrier = found->second;
-    if (!cluster->clocks.isOrdered(indexInCluster, barrier.initThread,
-                                   barrier.initClock))
+    if (!cluster->clocks.isOrdered(indexInCluster, barrier->initThread,
+                                   barrier->initClock))
       report(FindingKind::Race,
              "nothing orders this use of an mbarrier after its initialisation",
-             barrier.initSite, "initialised here");
-    return &barrier;
+             barrier->initSite, "initialised here");
+    if (row)
+      cluster->clocks.row(indexInCluster)[barrier->initThread] = *row;
+    return barrier;
   }
   report(FindingKind::InvalidOperand,
          "no mbarrier was initialised at shared offset " + Twine(offset));
   return nullptr;
+}
+
+void Thread::checkInitVisible(const MBarrier &barrier) {
+  auto isSeen = [&](uint32_t fence) {
+    if (cluster->clocks.isOrdered(indexInCluster, barrier.initThread,
+                                  fence + 1))
+      return true;
+    auto seen = initsSeen.find(barrier.initThread);
+    return seen != initsSeen.end() && seen->second >= fence;
+  };
+  Thread &initialiser = cluster->threads[barrier.initThread];
+  auto fence = llvm::lower_bound(initialiser.initFences, barrier.initClock);
+  if (fence != initialiser.initFences.end() && isSeen(*fence))
+    return;
+  auto proxyFence = cluster->rules.findFence(barrier.initThread,
+                                             barrier.initClock, Memory::Shared);
+  if (proxyFence && isSeen(*proxyFence))
+    return;
+  const auto &id = initialiser.id, &home = initialiser.block->id;
+  report(
+      FindingKind::MissingProxyFence,
+      llvm::formatv("an asynchronous copy is to tell an mbarrier that thread "
+                    "({0}, {1}, {2}) of block ({3}, {4}, {5}) initialised, "
+                    "and no fence.mbarrier_init or fence.proxy.async of that "
+                    "thread comes between",
+                    id[0], id[1], id[2], home[0], home[1], home[2]),
+      barrier.initSite, "initialised here");
 }
 
 void Thread::initMBarrier(uint64_t pointer, Space space, uint32_t count) {

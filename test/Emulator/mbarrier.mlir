@@ -65,6 +65,7 @@ gpu.module @kernels {
     %tile = llvm.mlir.addressof @tile : !llvm.ptr<3>
     %full = llvm.mlir.addressof @full : !llvm.ptr<3>
     nvvm.mbarrier.init %full, %one : !llvm.ptr<3>, i32
+    nvvm.fence.mbarrier.init
     nvvm.mbarrier.arrive.expect_tx %full, %bytes : !llvm.ptr<3>, i32
     // expected-note @below {{copy started by thread (0, 0, 0)}}
     // expected-error @below {{[pending-copy] the block ends while this copy into its shared memory is under way}}
@@ -92,6 +93,7 @@ gpu.module @kernels {
     %tile = llvm.mlir.addressof @tile : !llvm.ptr<3>
     %full = llvm.mlir.addressof @full : !llvm.ptr<3>
     nvvm.mbarrier.init %full, %one : !llvm.ptr<3>, i32
+    nvvm.fence.mbarrier.init
     nvvm.mbarrier.arrive.expect_tx %full, %bytes : !llvm.ptr<3>, i32
     nvvm.cp.async.bulk.shared.cluster.global %tile, %in, %full, %half : !llvm.ptr<3>, !llvm.ptr<1>
     // expected-note @below {{waiting for an mbarrier: 1 thread, the first of them (0, 0, 0)}}

@@ -70,6 +70,8 @@ PROMISES = {
     "flag that never comes": ("semaphores", "deadlock", "never comes"),
     "dependent launch that does not wait": ("dependent-launch", "race", "launch before"),
     "wait for the wrong phase": ("mbarrier-phases", "invalid-operand", "wrong phase"),
+    "mbarrier not made visible to copies": ("mbarrier-init", "missing-proxy-fence", "tell an mbarrier"),
+    "mbarrier not made visible to the cluster": ("mbarrier-init", "race", "after its initialisation"),
     "too many arrivals": ("mbarrier-phases", "invalid-operand", "arrivals gets more"),
     "too many bytes": ("mbarrier-phases", "invalid-operand", "bytes more"),
     "poll of an mbarrier nobody arrives at": ("mbarrier-phases", "deadlock", "never comes"),

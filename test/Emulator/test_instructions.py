@@ -4,6 +4,8 @@ Each test makes a kernel of one warp whose lane i reads its registers from row i
 of a table, executes one instruction and writes the results to row i of another.
 """
 
+from fractions import Fraction
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -74,6 +76,67 @@ def run(tool, tmp_path):
 
 def rng(*seed):
     return np.random.default_rng(list(seed))
+
+
+# frem ----------------------------------------------------------------------
+
+
+def device_remainder(a, b):
+    """a - trunc(a / b) * b, of which the quotient and the result are rounded."""
+    kind = a.dtype.type
+    if a.dtype.itemsize == 2:
+        return device_remainder(a.astype(np.float32), b.astype(np.float32)).astype(kind)
+    quotient = np.trunc(a / b)
+    exact = [Fraction(float(x)) - Fraction(float(q)) * Fraction(float(y))
+             for x, q, y in zip(a, quotient, b)]
+    return np.array([float(x) for x in exact], a.dtype)
+
+
+@pytest.mark.parametrize("kind", ["f32", "f16", "bf16", "f64"])
+def test_remainder_is_what_nvptx_makes_of_it(run, kind):
+    """Not fmod, which it is far from where the quotient is large."""
+    dtype = {"f16": np.float16, "bf16": ml_dtypes.bfloat16, "f32": np.float32, "f64": np.float64}[kind]
+    r = rng(len(kind), 5)
+    exponents = r.integers(-12, 15 if kind == "f16" else 40, 32)
+    a = (r.standard_normal(32) * 2.0**exponents).astype(dtype)
+    b = (r.uniform(0.1, 7, 32) * r.choice([-1, 1], 32)).astype(dtype)
+    a[:2] = [1, -3]
+    b[:2] = [np.inf, -np.inf]  # a remainder of anything by infinity is itself
+    words = max(1, a.itemsize // 4)
+    table = np.zeros((32, 2 * words), np.uint32)
+    table.view(np.uint8)[:, : a.itemsize] = a.view(np.uint8).reshape(32, -1)
+    table.view(np.uint8)[:, 4 * words : 4 * words + a.itemsize] = b.view(np.uint8).reshape(32, -1)
+    lines = []
+    for i, name in enumerate("ab"):
+        if kind == "f64":
+            lines += [f"%l{name} = llvm.zext %x{2 * i} : i32 to i64",
+                      f"%h{name} = llvm.zext %x{2 * i + 1} : i32 to i64",
+                      f"%s{name} = llvm.mlir.constant(32 : i64) : i64",
+                      f"%u{name} = llvm.shl %h{name}, %s{name} : i64",
+                      f"%w{name} = llvm.or %l{name}, %u{name} : i64",
+                      f"%{name} = llvm.bitcast %w{name} : i64 to f64"]
+        elif kind == "f32":
+            lines.append(f"%{name} = llvm.bitcast %x{i} : i32 to f32")
+        else:
+            lines += [f"%w{name} = llvm.trunc %x{i} : i32 to i16",
+                      f"%{name} = llvm.bitcast %w{name} : i16 to {kind}"]
+    lines.append(f"%d = llvm.frem %a, %b : {kind}")
+    if kind == "f64":
+        lines += ["%bits = llvm.bitcast %d : f64 to i64", "%high = llvm.lshr %bits, %sa : i64",
+                  "%r0 = llvm.trunc %bits : i64 to i32", "%r1 = llvm.trunc %high : i64 to i32"]
+    elif kind == "f32":
+        lines.append("%r0 = llvm.bitcast %d : f32 to i32")
+    else:
+        lines += [f"%bits = llvm.bitcast %d : {kind} to i16", "%r0 = llvm.zext %bits : i16 to i32"]
+    got = run("\n".join("    " + line for line in lines), table, words)
+    got = np.ascontiguousarray(got).view(np.uint8)[:, : a.itemsize].copy().view(dtype).ravel()
+    finite = np.isfinite(b.astype(np.float64))
+    np.testing.assert_array_equal(got[~finite], a[~finite])
+    want = device_remainder(a[finite], b[finite])
+    np.testing.assert_array_equal(got[finite], want)
+    true = np.fmod(a[finite].astype(np.float64), b[finite].astype(np.float64)).astype(dtype)
+    # Only there are quotients of more bits than a significand has.
+    assert kind in ("f16", "f64") or (want != true).any()
 
 
 # mma.sync ------------------------------------------------------------------

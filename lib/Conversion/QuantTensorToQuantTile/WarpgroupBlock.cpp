@@ -146,7 +146,6 @@ void WarpgroupBlock::initBarriers() {
           NVVM::MBarrierInitOp::create(b, barrier, word(others), Value());
     // To the other blocks of the cluster, and to the bulk copies.
     NVVM::FenceMbarrierInitOp::create(b);
-    fenceSharedMemory();
   });
   synchronizeCluster();
 }

@@ -101,10 +101,11 @@ describeTestWait(NVVM::MBarrierTestWaitOp op) {
   });
 }
 
-/// It orders what an mbarrier's initialisation does; a barrier has to follow,
-/// and does that here.
+/// Asynchronous copies, and after the barrier of a cluster, even a relaxed one,
+/// its other blocks, see the mbarriers that the thread has initialised.
 static llvm::FailureOr<Semantics> describeFence(NVVM::FenceMbarrierInitOp op) {
-  return perThread([](Thread &, ValueBytes, ValueBytes) {});
+  return perThread(
+      [](Thread &thread, ValueBytes, ValueBytes) { thread.fenceInits(); });
 }
 
 void quantmlir::emulator::attachMBarrierModels(MLIRContext *context) {

@@ -117,6 +117,7 @@ gpu.module @kernels {
   ^init:
     nvvm.mbarrier.init %bar, %one : !llvm.ptr<3>, i32
     nvvm.mbarrier.init %other, %c32 : !llvm.ptr<3>, i32
+    nvvm.fence.mbarrier.init
     llvm.br ^start
   ^start:
     nvvm.barrier0
@@ -158,6 +159,7 @@ gpu.module @kernels {
   ^init:
     nvvm.mbarrier.init %bar, %one : !llvm.ptr<3>, i32
     nvvm.mbarrier.init %other, %c32 : !llvm.ptr<3>, i32
+    nvvm.fence.mbarrier.init
     llvm.br ^start
   ^start:
     nvvm.barrier0
@@ -199,6 +201,7 @@ gpu.module @kernels {
   ^init:
     nvvm.mbarrier.init %bar, %one : !llvm.ptr<3>, i32
     nvvm.mbarrier.init %other, %c32 : !llvm.ptr<3>, i32
+    nvvm.fence.mbarrier.init
     llvm.br ^start
   ^start:
     nvvm.barrier0

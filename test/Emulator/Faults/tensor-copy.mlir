@@ -281,8 +281,8 @@ gpu.module @kernels {
     llvm.cond_br %leader, ^init, ^start
   ^init:
     nvvm.mbarrier.init %full, %one : !llvm.ptr<3>, i32
-    nvvm.fence.mbarrier.init
     nvvm.mbarrier.init %other, %one : !llvm.ptr<3>, i32
+    nvvm.fence.mbarrier.init
     nvvm.mbarrier.arrive.expect_tx %full, %bytes : !llvm.ptr<3>, i32
     // expected-note @below {{copy started by thread (0, 0, 0)}}
     // expected-error @below {{[pending-copy] the block ends}}
