@@ -37,9 +37,11 @@ static std::string describe(const Cluster &cluster, unsigned index) {
 }
 
 void Thread::profile(bool isShared, uint64_t address, uint64_t size,
-                     AccessKind kind) {
+                     AccessKind kind, Proxy proxy) {
   if (!cluster->profiler)
     return;
+  if (proxy == Proxy::Async)
+    return cluster->profiler->copy(site, isShared, address, size, kind);
   uint32_t lanes = warp->lanes.size() == 32
                        ? ~uint32_t(0)
                        : (uint32_t(1) << warp->lanes.size()) - 1;
@@ -169,15 +171,22 @@ bool Thread::checkShared(Block &owner, uint64_t offset, uint64_t size,
                       verb(kind), size, offset, alignment));
     return false;
   }
-  profile(/*isShared=*/true,
-          uint64_t(owner.rank) << address::rankShift | offset, size, kind);
   return true;
 }
 
+void Thread::profileShared(Block &owner, uint64_t offset, uint64_t size,
+                           AccessKind kind, Proxy proxy) {
+  profile(/*isShared=*/true,
+          uint64_t(owner.rank) << address::rankShift | offset, size, kind,
+          proxy);
+}
+
 char *Thread::accessShared(Block &owner, uint64_t offset, uint64_t size,
-                           uint32_t alignment, AccessKind kind) {
+                           uint32_t alignment, AccessKind kind, bool isData) {
   if (!checkShared(owner, offset, size, alignment, kind))
     return getScratch(size);
+  if (isData)
+    profileShared(owner, offset, size, kind, Proxy::Generic);
   if (kind == AccessKind::Write)
     cluster->note();
   llvm::MutableArrayRef<Cell> cells(owner.sharedCells.data() + offset, size);
@@ -260,7 +269,7 @@ char *Thread::accessGlobal(uint64_t pointer, uint64_t size, uint32_t alignment,
                          verb(kind), size, offset, buffer->name, alignment));
     return getScratch(size);
   }
-  profile(/*isShared=*/false, pointer, size, kind);
+  profile(/*isShared=*/false, pointer, size, kind, proxy);
   if (buffer->role == BufferRole::Input) {
     // Nothing can conflict with reads of what is never written.
     if (isRead(kind))
@@ -384,6 +393,7 @@ void Thread::copyAsync(uint64_t sharedOffset, uint64_t globalPointer,
         copied);
   if (!checkShared(*block, sharedOffset, size, size, AccessKind::Write))
     return;
+  profileShared(*block, sharedOffset, size, AccessKind::Write, Proxy::Generic);
   llvm::MutableArrayRef<Cell> cells(block->sharedCells.data() + sharedOffset,
                                     size);
   if (auto fault =

@@ -143,6 +143,7 @@ void Thread::startLoad(uint64_t destination, Space space, uint64_t mbarrier,
     if (!barrier ||
         !checkShared(owner, offset, size, alignment, AccessKind::Write))
       continue;
+    profileShared(owner, offset, size, AccessKind::Write, Proxy::Async);
     llvm::MutableArrayRef<Cell> cells(owner.sharedCells.data() + offset, size);
     if (auto fault =
             cluster->rules.beginCopy(cells, indexInCluster, site, Proxy::Async))
@@ -253,6 +254,8 @@ void Thread::startStore(BulkStore store, uint32_t alignment) {
   if (!checkShared(*block, store.offset, store.size, alignment,
                    AccessKind::Read))
     return;
+  profileShared(*block, store.offset, store.size, AccessKind::Read,
+                Proxy::Async);
   if (!storeAgent)
     storeAgent = cluster->addAgent("an asynchronous copy");
   llvm::MutableArrayRef<Cell> cells(block->sharedCells.data() + store.offset,

@@ -14,7 +14,7 @@ quantmlir::emulator::createTargetMachine() {
   if (!builder)
     return builder.takeError();
   // As MLIR's execution engine would make it, but for the features.
-  builder->setCodeGenOptLevel(llvm::CodeGenOptLevel::Less);
+  builder->setCodeGenOptLevel(llvm::CodeGenOptLevel::None);
   if (builder->getTargetTriple().isX86())
     builder->addFeatures({"-avx512bf16", "-avxneconvert"});
   return builder->createTargetMachine();

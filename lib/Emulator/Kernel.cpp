@@ -286,7 +286,7 @@ llvm::Expected<std::unique_ptr<Kernel>> Kernel::compile(gpu::GPUModuleOp from,
   ExecutionEngineOptions options;
   // A kernel runs a few times on small data: quick code is worth less than
   // quick compilation.
-  options.jitCodeGenOptLevel = llvm::CodeGenOptLevel::Less;
+  options.jitCodeGenOptLevel = llvm::CodeGenOptLevel::None;
   options.enableGDBNotificationListener = false;
   options.enablePerfNotificationListener = false;
   auto machine = createTargetMachine();

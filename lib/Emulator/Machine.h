@@ -250,11 +250,16 @@ public:
   /// and reports it if not.
   bool checkShared(Block &owner, uint64_t offset, uint64_t size,
                    uint32_t alignment, AccessKind kind);
+  /// Counts an access of `owner`'s shared memory for the profile; one through
+  /// the async proxy as a part of a copy.
+  void profileShared(Block &owner, uint64_t offset, uint64_t size,
+                     AccessKind kind, Proxy proxy);
 
 private:
   friend class Cluster;
   /// Counts an access for the profile.
-  void profile(bool isShared, uint64_t address, uint64_t size, AccessKind kind);
+  void profile(bool isShared, uint64_t address, uint64_t size, AccessKind kind,
+               Proxy proxy);
   void startLoad(uint64_t destination, Space space, uint64_t mbarrier,
                  std::optional<uint16_t> multicast,
                  std::shared_ptr<const std::vector<char>> data,
@@ -276,8 +281,9 @@ private:
   /// Checks an access of global memory against those of other clusters.
   void checkSharing(Buffer &buffer, uint64_t offset, uint64_t size,
                     AccessKind kind);
+  /// `isData` says whether the profile counts it.
   char *accessShared(Block &owner, uint64_t offset, uint64_t size,
-                     uint32_t alignment, AccessKind kind);
+                     uint32_t alignment, AccessKind kind, bool isData = true);
   char *accessGlobal(uint64_t pointer, uint64_t size, uint32_t alignment,
                      AccessKind kind, Proxy proxy);
   char *accessLocal(uint64_t pointer, uint64_t size, uint32_t alignment,

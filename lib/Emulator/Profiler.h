@@ -22,6 +22,15 @@ public:
   /// of its warp; `address` tells bytes of one memory from each other.
   void access(unsigned thread, unsigned lane, uint32_t lanes, uint32_t site,
               bool isShared, uint64_t address, uint64_t size, AccessKind kind);
+  /// So many bytes in a row that no thread waits for: a part of a bulk or
+  /// tensor copy. It goes by sectors, or by lines of shared memory, and meets
+  /// no conflict.
+  void copy(uint32_t site, bool isShared, uint64_t address, uint64_t size,
+            AccessKind kind);
+  /// A matrix that a wgmma reads: where each 16 bytes of its rows lie in shared
+  /// memory, `perRow` of a row after each other. The unit is a core matrix, 16
+  /// bytes of 8 rows, which is one wavefront where they lie in different banks.
+  void matrix(uint32_t site, llvm::ArrayRef<uint32_t> pieces, unsigned perRow);
   /// An instruction that one thread comes to.
   void instruction(unsigned thread, const Site &site);
   /// The cluster has come to its end.

@@ -45,7 +45,8 @@ MBarrier *Thread::findMBarrier(uint64_t pointer, Space space, Block *&owner,
   }
   // Its use before the initialisation, or not ordered after it, is found as
   // with any other memory: initialising writes, everything else is atomic.
-  access(generic, Space::Generic, mbarrierSize, mbarrierSize, kind);
+  accessShared(*owner, offset, mbarrierSize, mbarrierSize, kind,
+               /*isData=*/false);
   if (kind == AccessKind::Write)
     return &(owner->mbarriers[offset] = MBarrier());
   if (barrier) {

@@ -98,6 +98,8 @@ std::vector<uint32_t> Warpgroup::readMatrix(Thread &thread, uint64_t bits,
                            "matrix " + Twine(name) + ", row " + Twine(r) +
                                ": shared byte " + Twine(at + fault->byte));
     }
+  if (cluster.profiler && !llvm::is_contained(chunks, Multiplication::none))
+    cluster.profiler->matrix(thread.site, chunks, /*perRow=*/2);
   return chunks;
 }
 
