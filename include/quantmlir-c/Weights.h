@@ -38,6 +38,9 @@ MLIR_CAPI_EXPORTED QuantmlirArray
 quantmlirWeightsGetScales(QuantmlirWeights weights);
 MLIR_CAPI_EXPORTED QuantmlirArray
 quantmlirWeightsGetZeroPoints(QuantmlirWeights weights);
+MLIR_CAPI_EXPORTED int64_t quantmlirWeightsGetNumRows(QuantmlirWeights weights);
+MLIR_CAPI_EXPORTED int64_t
+quantmlirWeightsGetNumColumns(QuantmlirWeights weights);
 /// "#quant_tensor.encoding<{...}>".
 MLIR_CAPI_EXPORTED MlirStringRef
 quantmlirWeightsGetEncoding(QuantmlirWeights weights);
@@ -124,6 +127,42 @@ MLIR_CAPI_EXPORTED MlirLogicalResult quantmlirSearchSmoothAlpha(
 MLIR_CAPI_EXPORTED MlirLogicalResult
 quantmlirHadamardRotate(QuantmlirMatrix rows, uint64_t seed, bool inverse,
                         MlirStringCallback onError, void *userData);
+
+//===----------------------------------------------------------------------===//
+// Checkpoints of other tools
+//===----------------------------------------------------------------------===//
+
+/// Arrays by name.
+typedef struct QuantmlirTensors {
+  void *ptr;
+} QuantmlirTensors;
+
+MLIR_CAPI_EXPORTED intptr_t quantmlirTensorsGetSize(QuantmlirTensors tensors);
+/// Name and array live as long as `tensors`.
+MLIR_CAPI_EXPORTED MlirStringRef
+quantmlirTensorsGetName(QuantmlirTensors tensors, intptr_t index);
+MLIR_CAPI_EXPORTED QuantmlirArray
+quantmlirTensorsGetArray(QuantmlirTensors tensors, intptr_t index);
+MLIR_CAPI_EXPORTED void quantmlirTensorsDestroy(QuantmlirTensors tensors);
+
+/// The tensors of one layer of a checkpoint by suffix (".qweight"). `format` is
+/// gptq, gptq_v2, awq, pack-quantized, naive-quantized or float-quantized.
+/// Fails where the format cannot hold the weights as they are.
+MLIR_CAPI_EXPORTED QuantmlirTensors
+quantmlirWeightsToCheckpoint(QuantmlirWeights weights, MlirStringRef format,
+                             MlirStringCallback onError, void *userData);
+/// The weights of one layer. `bits` is 0 where shapes tell it. With `isSigned`,
+/// unsigned codes become signed ones, without zero points where all are in the
+/// middle.
+MLIR_CAPI_EXPORTED QuantmlirWeights quantmlirWeightsFromCheckpoint(
+    MlirStringRef format, intptr_t numTensors, const MlirStringRef *suffixes,
+    const QuantmlirArray *arrays, unsigned bits, bool isSigned,
+    MlirStringCallback onError, void *userData);
+/// Calls `onLayout` with the `#quant_tensor.layout` that the codes of a format
+/// have; with nothing where codes straddle words or are whole bytes.
+MLIR_CAPI_EXPORTED MlirLogicalResult quantmlirCheckpointGetLayout(
+    MlirStringRef format, unsigned bits, MlirStringCallback onLayout,
+    MlirStringCallback onError, void *userData);
 
 #ifdef __cplusplus
 }

@@ -8,50 +8,26 @@
 #include "quantmlir/Calibration/Algorithms/GPTQ.h"
 #include "quantmlir/Calibration/Algorithms/Hadamard.h"
 #include "quantmlir/Calibration/Algorithms/SmoothQuant.h"
-#include "llvm/Support/MathExtras.h"
+#include "quantmlir/Calibration/Checkpoints/Checkpoints.h"
 
 using namespace quantmlir::calibration;
 
 namespace {
-/// An array and what its view points to.
-struct Part {
-  std::vector<uint8_t> bytes;
-  std::vector<int64_t> shape;
-  std::string element;
-
-  QuantmlirArray view() const {
-    return {bytes.data(), bytes.size(), static_cast<intptr_t>(shape.size()),
-            shape.data(), wrap(llvm::StringRef(element))};
-  }
-};
-
 struct Weights {
   Weights(QuantizedMatrix quantized, const WeightFormat &format)
-      : matrix(std::move(quantized)), format(format),
-        encoding(format.getEncodingText()) {
-    int64_t columns =
-        llvm::divideCeil(matrix.columns * int64_t(format.bits), 8);
-    codes = {packRowMajor(matrix, format.bits),
-             {matrix.rows, columns},
-             format.code == CodeKind::FP8E4M3   ? "f8E4M3FN"
-             : format.code == CodeKind::FP8E5M2 ? "f8E5M2"
-                                                : "i8"};
-    std::vector<int64_t> shape = {matrix.params.blockRows,
-                                  matrix.params.blockColumns};
-    scales = {encodeScales(matrix.params.scales, format.scale), shape,
-              getElementName(format.scale).str()};
-    if (format.hasZeroPoint())
-      zeroPoints = {
-          encodeZeroPoints(matrix.params.zeroPoints, format.zeroPoint), shape,
-          format.hasFloatZeroPoint() ? getElementName(format.zeroPoint).str()
-                                     : "i8"};
-  }
+      : Weights(LayerWeights{format, std::move(quantized)}) {}
+  explicit Weights(LayerWeights given)
+      : layer(std::move(given)), encoding(layer.format.getEncodingText()),
+        parts(makeParts(layer)) {}
 
-  QuantizedMatrix matrix;
-  WeightFormat format;
+  QuantmlirArray getPart(const char *name) const;
+
+  LayerWeights layer;
   std::string encoding;
-  Part codes, scales, zeroPoints;
+  quantmlir::io::ArrayMap parts;
 };
+
+using Tensors = std::vector<std::pair<std::string, quantmlir::io::Array>>;
 
 /// Where errors go.
 struct Reporter {
@@ -66,6 +42,20 @@ struct Reporter {
 } // namespace
 
 DEFINE_C_API_PTR_METHODS(QuantmlirWeights, Weights)
+DEFINE_C_API_PTR_METHODS(QuantmlirTensors, Tensors)
+
+static QuantmlirArray view(const quantmlir::io::Array &array) {
+  return {array.data.data, array.data.size,
+          static_cast<intptr_t>(array.shape.size()), array.shape.data(),
+          wrap(llvm::StringRef(array.element))};
+}
+
+QuantmlirArray Weights::getPart(const char *name) const {
+  auto it = parts.find(name);
+  if (it != parts.end())
+    return view(it->second);
+  return {nullptr, 0, 0, nullptr, wrap(llvm::StringRef())};
+}
 
 static MatrixRef<float> toMatrix(QuantmlirMatrix matrix) {
   return {matrix.data, matrix.rows, matrix.columns};
@@ -83,10 +73,9 @@ static llvm::Expected<WeightFormat> parseFormat(MlirStringRef text,
     return scheme.takeError();
   if (!scheme->weights)
     return makeError("the scheme leaves weights as they are");
-  WeightFormat format = WeightFormat::get(*scheme->weights);
+  WeightFormat format =
+      WeightFormat::get(*scheme->weights).fit(weights.rows, weights.columns);
   if (llvm::Error error = format.verify())
-    return std::move(error);
-  if (llvm::Error error = format.verifyFits(weights.rows, weights.columns))
     return std::move(error);
   if (auto where = findNonFinite(toMatrix(weights)))
     return makeError("the weight at [" + llvm::Twine(where->first) + ", " +
@@ -99,15 +88,23 @@ void quantmlirWeightsDestroy(QuantmlirWeights weights) {
 }
 
 QuantmlirArray quantmlirWeightsGetCodes(QuantmlirWeights weights) {
-  return unwrap(weights)->codes.view();
+  return unwrap(weights)->getPart("codes");
 }
 
 QuantmlirArray quantmlirWeightsGetScales(QuantmlirWeights weights) {
-  return unwrap(weights)->scales.view();
+  return unwrap(weights)->getPart("scales");
 }
 
 QuantmlirArray quantmlirWeightsGetZeroPoints(QuantmlirWeights weights) {
-  return unwrap(weights)->zeroPoints.view();
+  return unwrap(weights)->getPart("zero_points");
+}
+
+int64_t quantmlirWeightsGetNumRows(QuantmlirWeights weights) {
+  return unwrap(weights)->layer.matrix.rows;
+}
+
+int64_t quantmlirWeightsGetNumColumns(QuantmlirWeights weights) {
+  return unwrap(weights)->layer.matrix.columns;
 }
 
 MlirStringRef quantmlirWeightsGetEncoding(QuantmlirWeights weights) {
@@ -116,8 +113,8 @@ MlirStringRef quantmlirWeightsGetEncoding(QuantmlirWeights weights) {
 
 void quantmlirWeightsDequantize(QuantmlirWeights weights,
                                 QuantmlirMatrix result) {
-  dequantize(unwrap(weights)->matrix, unwrap(weights)->format,
-             toMatrix(result));
+  const LayerWeights &layer = unwrap(weights)->layer;
+  dequantize(layer.matrix, layer.format, toMatrix(result));
 }
 
 QuantmlirWeights quantmlirQuantizeWeights(QuantmlirMatrix weights,
@@ -270,5 +267,102 @@ MlirLogicalResult quantmlirHadamardRotate(QuantmlirMatrix rows, uint64_t seed,
     rotation->applyInverse(toMatrix(rows));
   else
     rotation->apply(toMatrix(rows));
+  return wrap(mlir::success());
+}
+
+//===----------------------------------------------------------------------===//
+// Checkpoints
+//===----------------------------------------------------------------------===//
+
+intptr_t quantmlirTensorsGetSize(QuantmlirTensors tensors) {
+  return unwrap(tensors)->size();
+}
+
+MlirStringRef quantmlirTensorsGetName(QuantmlirTensors tensors,
+                                      intptr_t index) {
+  return wrap(llvm::StringRef((*unwrap(tensors))[index].first));
+}
+
+QuantmlirArray quantmlirTensorsGetArray(QuantmlirTensors tensors,
+                                        intptr_t index) {
+  return view((*unwrap(tensors))[index].second);
+}
+
+void quantmlirTensorsDestroy(QuantmlirTensors tensors) {
+  delete unwrap(tensors);
+}
+
+QuantmlirTensors quantmlirWeightsToCheckpoint(QuantmlirWeights weights,
+                                              MlirStringRef format,
+                                              MlirStringCallback onError,
+                                              void *userData) {
+  Reporter report{onError, userData};
+  llvm::Expected<CheckpointFormat> parsed =
+      parseCheckpointFormat(unwrap(format));
+  if (!parsed) {
+    report(parsed.takeError());
+    return {nullptr};
+  }
+  auto tensors = writeLayer(*parsed, unwrap(weights)->layer);
+  if (!tensors) {
+    report(tensors.takeError());
+    return {nullptr};
+  }
+  return wrap(new Tensors(tensors->begin(), tensors->end()));
+}
+
+QuantmlirWeights quantmlirWeightsFromCheckpoint(
+    MlirStringRef format, intptr_t numTensors, const MlirStringRef *suffixes,
+    const QuantmlirArray *arrays, unsigned bits, bool isSigned,
+    MlirStringCallback onError, void *userData) {
+  Reporter report{onError, userData};
+  llvm::Expected<CheckpointFormat> parsed =
+      parseCheckpointFormat(unwrap(format));
+  if (!parsed) {
+    report(parsed.takeError());
+    return {nullptr};
+  }
+  quantmlir::io::ArrayMap tensors;
+  for (intptr_t i = 0; i < numTensors; ++i) {
+    const QuantmlirArray &array = arrays[i];
+    size_t bytes =
+        quantmlir::io::getElementBytes(std::string_view(unwrap(array.element)));
+    for (int64_t extent : llvm::ArrayRef(array.shape, array.rank))
+      bytes *= extent;
+    if (bytes != array.numBytes) {
+      report(makeError("'" + unwrap(suffixes[i]) +
+                       "' has other bytes than its type and shape say"));
+      return {nullptr};
+    }
+    tensors[unwrap(suffixes[i]).str()] = {
+        unwrap(array.element).str(),
+        std::vector<int64_t>(array.shape, array.shape + array.rank),
+        {nullptr, static_cast<const uint8_t *>(array.data), array.numBytes}};
+  }
+  llvm::Expected<LayerWeights> layer = readLayer(*parsed, tensors, bits);
+  if (!layer) {
+    report(layer.takeError());
+    return {nullptr};
+  }
+  if (isSigned)
+    *layer = toSigned(std::move(*layer));
+  return wrap(new Weights(std::move(*layer)));
+}
+
+MlirLogicalResult quantmlirCheckpointGetLayout(MlirStringRef format,
+                                               unsigned bits,
+                                               MlirStringCallback onLayout,
+                                               MlirStringCallback onError,
+                                               void *userData) {
+  llvm::Expected<CheckpointFormat> parsed =
+      parseCheckpointFormat(unwrap(format));
+  if (!parsed) {
+    Reporter{onError, userData}(parsed.takeError());
+    return wrap(mlir::failure());
+  }
+  std::string text;
+  if (auto packing = getCodePacking(*parsed, bits))
+    text = packing->getLayoutText();
+  onLayout(wrap(llvm::StringRef(text)), userData);
   return wrap(mlir::success());
 }

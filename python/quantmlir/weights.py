@@ -10,7 +10,7 @@ import dataclasses
 import numpy as np
 
 from . import _calibration
-from .arrays import Encoded, from_bytes
+from .arrays import DTYPES, Encoded, from_bytes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +34,13 @@ class QuantizedWeights(Encoded):
         result = np.empty(self.shape, np.float32)
         self._native.dequantize(result)
         return result
+
+    def to_checkpoint(self, format):
+        """The layer's tensors by suffix (".qweight", ...) in a checkpoint of
+        `format`: gptq, gptq_v2, awq, pack-quantized, naive-quantized or
+        float-quantized. ValueError where it cannot hold them as they are."""
+        return {suffix: from_bytes(*parts) for suffix, parts
+                in self._native.to_checkpoint(format).items()}
 
     @property
     def nbytes(self):
@@ -80,6 +87,37 @@ def quantize_weights(weights, scheme):
     """
     weights = _matrix(weights)
     return _take(_calibration.quantize_weights(weights, scheme), weights.shape)
+
+
+def from_checkpoint(tensors, format, *, bits=0, signed=True):
+    """The weights of one layer of a checkpoint; see `to_checkpoint`.
+
+    `tensors` maps suffixes to arrays. `bits` is needed only where shapes do not
+    tell. With `signed`, GPTQ's and AWQ's unsigned codes become signed ones,
+    without zero points where all are in the middle. ValueError names the tensor
+    that is wrong.
+    """
+    parts = []
+    for suffix, array in tensors.items():
+        array = np.asarray(array)
+        parts.append((suffix,
+                      np.ascontiguousarray(array).reshape(-1).view(np.uint8),
+                      list(array.shape), _element_of(suffix, array.dtype)))
+    native = _calibration.from_checkpoint(format, parts, bits, signed)
+    return _take(native, tuple(native.shape))
+
+
+def checkpoint_layout(format, bits):
+    """The `#quant_tensor.layout` of a format's codes; "" where codes straddle
+    words or are whole bytes."""
+    return _calibration.checkpoint_layout(format, bits)
+
+
+def _element_of(name, dtype):
+    for element, known in DTYPES.items():
+        if known == dtype and element != "index":
+            return element
+    raise TypeError(f"{name}: no element type is {dtype}")
 
 
 def hessian(samples, into=None):

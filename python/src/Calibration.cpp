@@ -75,8 +75,26 @@ public:
   nb::object zeroPoints() {
     return toTuple(quantmlirWeightsGetZeroPoints(weights));
   }
+  std::vector<int64_t> shape() {
+    return {quantmlirWeightsGetNumRows(weights),
+            quantmlirWeightsGetNumColumns(weights)};
+  }
   std::string encoding() {
     return toString(quantmlirWeightsGetEncoding(weights));
+  }
+  /// {suffix: (bytes, shape, element)}
+  nb::dict toCheckpoint(const std::string &format) {
+    std::string error;
+    QuantmlirTensors tensors =
+        quantmlirWeightsToCheckpoint(weights, toRef(format), append, &error);
+    if (!tensors.ptr)
+      throw nb::value_error(error.c_str());
+    nb::dict result;
+    for (intptr_t i = 0; i < quantmlirTensorsGetSize(tensors); ++i)
+      result[nb::str(toString(quantmlirTensorsGetName(tensors, i)).c_str())] =
+          toTuple(quantmlirTensorsGetArray(tensors, i));
+    quantmlirTensorsDestroy(tensors);
+    return result;
   }
   void dequantize(Matrix result) {
     nb::gil_scoped_release release;
@@ -96,6 +114,44 @@ Weights quantizeWeights(Matrix weights, const std::string &scheme) {
                                       &error);
   }
   return Weights(result, error);
+}
+
+/// `tensors` are (suffix, array of bytes, shape, element).
+Weights fromCheckpoint(const std::string &format, nb::list tensors,
+                       unsigned bits, bool isSigned) {
+  using ByteArray =
+      nb::ndarray<nb::ro, uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+  std::vector<std::string> suffixes, elements;
+  std::vector<std::vector<int64_t>> shapes;
+  std::vector<ByteArray> bytes;
+  for (nb::handle tensor : tensors) {
+    nb::tuple entry = nb::cast<nb::tuple>(tensor);
+    suffixes.push_back(nb::cast<std::string>(entry[0]));
+    bytes.push_back(nb::cast<ByteArray>(entry[1]));
+    shapes.push_back(nb::cast<std::vector<int64_t>>(entry[2]));
+    elements.push_back(nb::cast<std::string>(entry[3]));
+  }
+  std::vector<MlirStringRef> names;
+  std::vector<QuantmlirArray> arrays;
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    names.push_back(toRef(suffixes[i]));
+    arrays.push_back({bytes[i].data(), bytes[i].size(),
+                      static_cast<intptr_t>(shapes[i].size()), shapes[i].data(),
+                      toRef(elements[i])});
+  }
+  std::string error;
+  QuantmlirWeights result = quantmlirWeightsFromCheckpoint(
+      toRef(format), arrays.size(), names.data(), arrays.data(), bits, isSigned,
+      append, &error);
+  return Weights(result, error);
+}
+
+std::string getCheckpointLayout(const std::string &format, unsigned bits) {
+  std::string text;
+  if (mlirLogicalResultIsFailure(quantmlirCheckpointGetLayout(
+          toRef(format), bits, append, append, &text)))
+    throw nb::value_error(text.c_str());
+  return text;
 }
 
 void checkHessian(const Matrix &weights, const Wide &hessian) {
@@ -227,7 +283,11 @@ NB_MODULE(_calibration, m) {
       .def_prop_ro("scales", &Weights::scales)
       .def_prop_ro("zero_points", &Weights::zeroPoints)
       .def_prop_ro("encoding", &Weights::encoding)
+      .def_prop_ro("shape", &Weights::shape)
+      .def("to_checkpoint", &Weights::toCheckpoint, nb::arg("format"))
       .def("dequantize", &Weights::dequantize, nb::arg("result"));
+  m.def("from_checkpoint", &fromCheckpoint);
+  m.def("checkpoint_layout", &getCheckpointLayout);
   m.def("quantize_weights", &quantizeWeights);
   m.def("gptq", &quantizeGPTQ);
   m.def("awq", &quantizeAWQ);

@@ -79,14 +79,13 @@ llvm::Error WeightFormat::verify() const {
   return llvm::Error::success();
 }
 
-llvm::Error WeightFormat::verifyFits(int64_t rows, int64_t columns) const {
-  if (blockRows <= rows && blockColumns <= columns)
-    return llvm::Error::success();
-  return llvm::createStringError(
-      llvm::inconvertibleErrorCode(),
-      "a block of " + llvm::Twine(blockRows) + "x" + llvm::Twine(blockColumns) +
-          " exceeds a matrix of " + llvm::Twine(rows) + "x" +
-          llvm::Twine(columns));
+WeightFormat WeightFormat::fit(int64_t rows, int64_t columns) const {
+  WeightFormat format = *this;
+  if (blockRows > 1 && blockRows >= rows)
+    format.blockRows = 0;
+  if (blockColumns > 1 && blockColumns >= columns)
+    format.blockColumns = 0;
+  return format;
 }
 
 float WeightFormat::getMaxMagnitude() const {

@@ -67,9 +67,9 @@ struct WeightFormat {
   static WeightFormat get(const TensorScheme &scheme);
   /// Fails with what is wrong: widths, extents, methods that do not exist.
   llvm::Error verify() const;
-  /// Fails where a block is larger than a matrix of this size, as the encoding
-  /// of its type would.
-  llvm::Error verifyFits(int64_t rows, int64_t columns) const;
+  /// A block that is as large as a matrix of this size, or larger, becomes the
+  /// whole dimension.
+  WeightFormat fit(int64_t rows, int64_t columns) const;
 
   bool hasZeroPoint() const { return zeroPoint != ZeroPointKind::None; }
   bool hasFloatZeroPoint() const {
