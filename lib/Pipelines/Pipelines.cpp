@@ -87,6 +87,8 @@ void quantmlir::buildSchedulePipeline(OpPassManager &pm,
   SelectRowScheduleOptions selectRows;
   selectRows.chip = options.chip;
   pm.addPass(createSelectRowSchedule(selectRows));
+  pm.addNestedPass<func::FuncOp>(quant_tile::createQuantTileDecomposeOps());
+  pm.addPass(createSelectPlainSchedule());
 }
 
 void quantmlir::buildKernelPipeline(OpPassManager &pm,

@@ -86,4 +86,29 @@ def SelectRowSchedule : Pass<"select-row-schedule"> {
   let dependentDialects = ["::quantmlir::quant_tile::QuantTileDialect"];
 }
 
+def SelectPlainSchedule : Pass<"select-plain-schedule"> {
+  let summary = "decide how each ordinary linalg op is computed";
+  let description = [{
+    Writes `quant_tile.plain_schedule` on every `linalg` op outside of
+    `quant_tile.row_group` and changes nothing else. One that is there already
+    stays; it is checked against the op.
+
+    - A thread computes an element of the result, in blocks of 256;
+    - a warp does where 16 elements or more are reduced along a dimension that
+      lies contiguous in some input, in any order;
+    - a block does from 1024 elements on.
+
+    ```mlir
+    %s = linalg.reduce { arith.addf } ins(%x : tensor<8x512xf32>) outs(%z : tensor<8xf32>) dimensions = [1]
+    ```
+
+    gets
+
+    ```mlir
+    quant_tile.plain_schedule = #quant_tile.plain_schedule<threads = 256, lanes = 32>
+    ```
+  }];
+  let dependentDialects = ["::quantmlir::quant_tile::QuantTileDialect"];
+}
+
 #endif // QUANTMLIR_SCHEDULE_PASSES_TD

@@ -32,60 +32,11 @@ struct ConvertQuantTensorToQuantTile
         return signalPassFailure();
   }
 
-  /// Ops such as softmax that stand for several simple ones.
-  LogicalResult decompose(func::FuncOp func, IRRewriter &rewriter) {
-    SmallVector<linalg::AggregatedOpInterface> ops;
-    func.walk([&](linalg::AggregatedOpInterface op) { ops.push_back(op); });
-    for (linalg::AggregatedOpInterface op : ops) {
-      rewriter.setInsertionPoint(op);
-      FailureOr<SmallVector<Value>> values = op.decomposeOperation(rewriter);
-      if (failed(values))
-        return op->emitOpError() << "cannot be decomposed into simple ops";
-      rewriter.replaceOp(op, *values);
-    }
-    return lowerTensorOps(func, rewriter);
-  }
-
-  /// Tensor ops that compute something become linalg; those that only view
-  /// something are bufferization's.
-  LogicalResult lowerTensorOps(func::FuncOp func, IRRewriter &rewriter) {
-    SmallVector<Operation *> ops;
-    func.walk([&](Operation *op) {
-      if (isa<tensor::PadOp, tensor::GenerateOp, tensor::ConcatOp,
-              tensor::FromElementsOp>(op))
-        ops.push_back(op);
-    });
-    for (Operation *op : ops) {
-      rewriter.setInsertionPoint(op);
-      LogicalResult result = failure();
-      if (auto pad = dyn_cast<tensor::PadOp>(op)) {
-        result = linalg::rewriteInDestinationPassingStyle(rewriter, pad);
-      } else if (auto generate = dyn_cast<tensor::GenerateOp>(op)) {
-        result = linalg::rewriteInDestinationPassingStyle(rewriter, generate);
-      } else if (auto concat = dyn_cast<tensor::ConcatOp>(op)) {
-        FailureOr<SmallVector<Value>> values =
-            concat.decomposeOperation(rewriter);
-        if (succeeded(values))
-          rewriter.replaceOp(concat, *values);
-        result = values;
-      } else if (auto elements = cast<tensor::FromElementsOp>(op);
-                 elements.getElements().size() == 1) {
-        Value empty = tensor::EmptyOp::create(
-            rewriter, op->getLoc(), elements.getType().getShape(),
-            elements.getType().getElementType());
-        rewriter.replaceOpWithNewOp<linalg::FillOp>(
-            elements, elements.getElements(), empty);
-        result = success();
-      }
-      if (failed(result))
-        return op->emitOpError() << "has no kernel";
-    }
-    return success();
-  }
-
   LogicalResult convertLinalg(linalg::LinalgOp op, KernelTable &table,
                               IRRewriter &rewriter) {
     rewriter.setInsertionPoint(op);
+    StringRef name = quant_tile::PlainScheduleAttr::getAttrName();
+    Attribute schedule = op->getAttr(name);
     auto generic = dyn_cast<linalg::GenericOp>(op.getOperation());
     if (!generic) {
       FailureOr<linalg::GenericOp> general =
@@ -94,6 +45,8 @@ struct ConvertQuantTensorToQuantTile
         return op->emitOpError() << "has no kernel: it is not a linalg.generic "
                                     "and cannot become one";
       generic = *general;
+      if (schedule)
+        generic->setAttr(name, schedule);
     }
     rewriter.setInsertionPoint(generic);
     FailureOr<KernelCall> call = buildPlainKernel(generic, table, rewriter);
@@ -105,8 +58,6 @@ struct ConvertQuantTensorToQuantTile
 
   LogicalResult convert(func::FuncOp func, KernelTable &table) {
     IRRewriter rewriter(&getContext());
-    if (failed(decompose(func, rewriter)))
-      return failure();
     assertExtents(func, rewriter);
 
     SmallVector<quant_tile::RowGroupOp> groups;

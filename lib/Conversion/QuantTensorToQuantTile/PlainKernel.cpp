@@ -2,13 +2,13 @@
 
 #include "PlainKernel.h"
 
-#include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "quantmlir/Conversion/QuantTensorToQuantTile/KernelBuilder.h"
+#include "quantmlir/Schedule/PlainSchedule.h"
 
 using namespace mlir;
 using namespace quantmlir;
@@ -116,15 +116,18 @@ PlainKernelPlan::findExtent(unsigned loop) {
 // Plan
 //===----------------------------------------------------------------------===//
 
-void PlainKernelPlan::matchCombiners() {
-  for (unsigned out = 0; out < op.getNumDpsInits(); ++out) {
-    SmallVector<Operation *> ops;
-    if (!matchReduction(op.getRegionOutputArgs(), out, ops) ||
-        ops.size() != 1 || !arith::getNeutralElement(ops[0]) ||
-        ops[0]->getNumOperands() != 2)
-      break;
-    combiners.push_back(ops[0]);
-  }
+LogicalResult PlainKernelPlan::readSchedule() {
+  StringRef name = quant_tile::PlainScheduleAttr::getAttrName();
+  schedule = op->getAttrOfType<quant_tile::PlainScheduleAttr>(name);
+  if (!schedule)
+    return op.emitOpError()
+           << "has no " << name << ": run select-plain-schedule first";
+  // The pass may run on schedules that select-plain-schedule has not seen.
+  std::string why = schedule::whyNotPlainSchedule(op, schedule);
+  if (!why.empty())
+    return op.emitOpError() << why;
+  combiners = schedule::matchCombiners(op);
+  return success();
 }
 
 LogicalResult PlainKernelPlan::collect() {
@@ -187,11 +190,7 @@ LogicalResult PlainKernelPlan::collect() {
     if (!llvm::is_contained(outs, extent->first))
       buffers.insert(extent->first);
   }
-  matchCombiners();
-  schedule = schedule::choosePlainSchedule(
-      op, /*reorderable=*/static_cast<int64_t>(combiners.size()) ==
-              op.getNumDpsInits());
-  return success();
+  return readSchedule();
 }
 
 //===----------------------------------------------------------------------===//
@@ -222,7 +221,7 @@ static FailureOr<Value> emitGrid(PlainKernelPlan &plan,
       dim = rewriter.createOrFold<memref::DimOp>(loc, value, axis);
     total = total ? arith::MulIOp::create(rewriter, loc, total, dim) : dim;
   }
-  int64_t perBlock = plan.schedule.threads / plan.schedule.lanes;
+  int64_t perBlock = plan.schedule.getThreads() / plan.schedule.getLanes();
   if (!total)
     return arith::ConstantIndexOp::create(
                rewriter, loc, llvm::divideCeil(staticTotal, perBlock))
@@ -267,7 +266,7 @@ FailureOr<KernelCall> quantmlir::buildPlainKernel(linalg::GenericOp op,
       op.getLoc(), name, parameters,
       [&](OpBuilder &builder, gpu::GPUFuncOp func) -> LogicalResult {
         func.setKnownBlockSizeAttr(builder.getDenseI32ArrayAttr(
-            {static_cast<int32_t>(plan.schedule.threads), 1, 1}));
+            {static_cast<int32_t>(plan.schedule.getThreads()), 1, 1}));
         return PlainKernelBody(plan, builder, func).emit();
       });
   if (failed(kernel))
@@ -278,7 +277,7 @@ FailureOr<KernelCall> quantmlir::buildPlainKernel(linalg::GenericOp op,
   Value one = arith::ConstantIndexOp::create(rewriter, op.getLoc(), 1);
   call.kernel = *kernel;
   call.grid = {*blocks, one, one};
-  call.block = {plan.schedule.threads, 1, 1};
+  call.block = {plan.schedule.getThreads(), 1, 1};
   call.accumulates = plan.accumulates;
   return call;
 }

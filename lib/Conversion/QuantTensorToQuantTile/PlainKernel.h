@@ -12,7 +12,7 @@
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/IRMapping.h"
-#include "quantmlir/Schedule/PlainKernels.h"
+#include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 #include "llvm/ADT/SetVector.h"
 
 namespace quantmlir {
@@ -20,7 +20,7 @@ namespace quantmlir {
 /// What a linalg.generic needs from outside of its kernel.
 struct PlainKernelPlan {
   mlir::linalg::GenericOp op;
-  schedule::PlainSchedule schedule;
+  quant_tile::PlainScheduleAttr schedule;
   /// Tensors (or memrefs) that the kernel takes as parameters.
   llvm::SetVector<mlir::Value> buffers;
   /// Where each init is written.
@@ -36,7 +36,7 @@ struct PlainKernelPlan {
   /// Parallel loops from the slowest to the fastest varying, and reductions.
   llvm::SmallVector<unsigned> parallel, reductions;
   /// The op that combines partial results of each out, where it may be
-  /// reordered; as many as outs where `schedule.lanes` > 1.
+  /// reordered; as many as outs where several lanes share it.
   llvm::SmallVector<mlir::Operation *> combiners;
   /// Some init's contents are read.
   bool accumulates = false;
@@ -51,7 +51,7 @@ private:
   mlir::LogicalResult collectScalar(mlir::Value value);
   void collectBuffer(mlir::Value value);
   void collectOperands();
-  void matchCombiners();
+  mlir::LogicalResult readSchedule();
 };
 
 /// Writes the body of the kernel of `plan`.

@@ -8,15 +8,12 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "quantmlir/Schedule/PlainSchedule.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Support/xxhash.h"
 
 using namespace mlir;
 using namespace quantmlir;
-
-/// A codebook or a table of a few rows fits into constant memory; weights
-/// belong into a buffer.
-static constexpr int64_t kMaxConstantBytes = 16 * 1024;
 
 PlainKernelBody::PlainKernelBody(PlainKernelPlan &plan, OpBuilder &builder,
                                  gpu::GPUFuncOp kernel)
@@ -47,10 +44,11 @@ LogicalResult PlainKernelBody::bindConstant(Value value) {
                                   << " that is not written out as numbers";
   int64_t bytes = llvm::divideCeil(type.getElementTypeBitWidth(), 8) *
                   type.getNumElements();
-  if (bytes > kMaxConstantBytes)
+  int64_t most = schedule::getMaxConstantBytes();
+  if (bytes > most)
     return plan.op->emitOpError()
-           << "reads a constant of " << bytes << " bytes; the limit is "
-           << kMaxConstantBytes << ", pass it as an argument";
+           << "reads a constant of " << bytes << " bytes; the limit is " << most
+           << ", pass it as an argument";
 
   // Named after its contents, so that equal kernels name equal tables.
   std::string text;
@@ -208,7 +206,7 @@ SmallVector<Value> PlainKernelBody::emitLoops(unsigned depth, Value lane,
   unsigned loop = plan.reductions[depth];
   bool innermost = depth + 1 == plan.reductions.size();
   Value lower = innermost && lane ? lane : constant(0);
-  Value step = constant(innermost && lane ? plan.schedule.lanes : 1);
+  Value step = constant(innermost && lane ? plan.schedule.getLanes() : 1);
   auto forOp = scf::ForOp::create(builder, loc, lower, extents[loop], step,
                                   accumulators);
   OpBuilder::InsertionGuard guard(builder);
@@ -262,7 +260,7 @@ void PlainKernelBody::emitElement(Value linear, Value lane) {
         builder, loc, *arith::getNeutralElement(combiner)));
   SmallVector<Value> results =
       combineLanes(builder, loc, kernel, emitLoops(0, lane, neutral),
-                   plan.combiners, plan.schedule.lanes);
+                   plan.combiners, plan.schedule.getLanes());
   Value first = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
                                       lane, constant(0));
   auto ifFirst = scf::IfOp::create(builder, loc, first, /*withElse=*/false);
@@ -279,7 +277,8 @@ void PlainKernelBody::emitElement(Value linear, Value lane) {
 LogicalResult PlainKernelBody::emit() {
   if (failed(bindParameters()))
     return failure();
-  int64_t threads = plan.schedule.threads, lanes = plan.schedule.lanes;
+  int64_t threads = plan.schedule.getThreads(),
+          lanes = plan.schedule.getLanes();
   // A whole block per element: the grid is exact, and the barriers of the
   // reduction must not stand under a condition.
   if (lanes == threads) {

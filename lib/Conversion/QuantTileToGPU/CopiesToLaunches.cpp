@@ -21,7 +21,15 @@ namespace {
 
 struct CopiesToLaunches
     : quantmlir::impl::QuantTileCopiesToLaunchesBase<CopiesToLaunches> {
+  using QuantTileCopiesToLaunchesBase::QuantTileCopiesToLaunchesBase;
+
   void runOnOperation() override {
+    auto schedule = quant_tile::PlainScheduleAttr::getChecked(
+        [&] { return getOperation().emitError(); }, &getContext(),
+        threads.getValue(),
+        /*lanes=*/int64_t(1));
+    if (!schedule)
+      return signalPassFailure();
     KernelTable table(getOperation());
     SmallVector<memref::CopyOp> copies;
     getOperation().walk([&](memref::CopyOp op) {
@@ -45,6 +53,7 @@ struct CopiesToLaunches
           loops, [](OpBuilder &builder, Location loc, ValueRange arguments) {
             linalg::YieldOp::create(builder, loc, arguments[0]);
           });
+      generic->setAttr(quant_tile::PlainScheduleAttr::getAttrName(), schedule);
       rewriter.setInsertionPoint(generic);
       FailureOr<KernelCall> call = buildPlainKernel(generic, table, rewriter);
       if (failed(call))

@@ -1,4 +1,4 @@
-// RUN: quant-opt %s -convert-quant-tensor-to-quant-tile -cse | FileCheck %s
+// RUN: quant-opt %s --pass-pipeline="builtin.module(func.func(quant-tile-decompose-ops),select-plain-schedule,convert-quant-tensor-to-quant-tile,cse)" | FileCheck %s
 
 #id = affine_map<(m, n) -> (m, n)>
 #row = affine_map<(m, n) -> (m, 0)>

@@ -1,4 +1,4 @@
-// RUN: quant-opt %s --convert-quant-tensor-to-quant-tile --split-input-file --verify-diagnostics
+// RUN: quant-opt %s --select-plain-schedule --convert-quant-tensor-to-quant-tile --split-input-file --verify-diagnostics
 
 #id = affine_map<(i) -> (i)>
 

@@ -1,4 +1,4 @@
-// RUN: quant-opt %s --convert-quant-tensor-to-quant-tile --split-input-file | FileCheck %s
+// RUN: quant-opt %s --pass-pipeline="builtin.module(func.func(quant-tile-decompose-ops),select-plain-schedule,convert-quant-tensor-to-quant-tile)" --split-input-file | FileCheck %s
 
 #mk = affine_map<(m, k) -> (m, k)>
 #m = affine_map<(m, k) -> (m)>

@@ -1,4 +1,4 @@
-// RUN: quant-opt %s --convert-quant-tensor-to-quant-tile | FileCheck %s
+// RUN: quant-opt %s --select-plain-schedule --convert-quant-tensor-to-quant-tile | FileCheck %s
 
 // Only the lane that writes an element reads what it was: the shuffles of the
 // reduction order no memory, so another lane's read could come after the write.

@@ -1,4 +1,9 @@
 // RUN: quant-opt %s --quant-tile-copies-to-launches | FileCheck %s
+// RUN: quant-opt %s --quant-tile-copies-to-launches=threads=64 | FileCheck %s --check-prefix=FEW
+// RUN: not quant-opt %s --quant-tile-copies-to-launches=threads=65 2>&1 | FileCheck %s --check-prefix=ODD
+
+// FEW: block [64, 1, 1]
+// ODD: error: a block has 1 to 32 warps of 32 threads, got 65 threads
 
 // The kernel reads through the source's strides.
 // CHECK: gpu.func @elementwise_0(%[[IN:.*]]: memref<4x8xf32, strided<[16, 1], offset: 36>>, %[[OUT:.*]]: memref<4x8xf32>) kernel

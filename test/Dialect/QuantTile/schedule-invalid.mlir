@@ -242,3 +242,17 @@ module attributes {quant_tile.s = #quant_tile.schedule<wgmma, chip = "sm_90a", t
 
 // expected-error @below {{a cluster has 1 to 8 blocks, got 2 times split_k = 8}}
 module attributes {quant_tile.s = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [128, 128, 128], warps = [8, 1, 1], stages = 4, split_k = 8, warpgroups = <cooperative, cluster = [2, 1]>>} {}
+
+// -----
+// expected-error @below {{a block has 1 to 32 warps of 32 threads, got 48 threads}}
+func.func private @f() attributes {a = #quant_tile.plain_schedule<threads = 48, lanes = 1>}
+
+// -----
+
+// expected-error @below {{a block has 1 to 32 warps of 32 threads, got 2048 threads}}
+func.func private @f() attributes {a = #quant_tile.plain_schedule<threads = 2048, lanes = 1>}
+
+// -----
+
+// expected-error @below {{lanes must be 1, 32 or all 256 threads, got 64}}
+func.func private @f() attributes {a = #quant_tile.plain_schedule<threads = 256, lanes = 64>}

@@ -9,8 +9,8 @@ def ConvertQuantTensorToQuantTile
     : Pass<"convert-quant-tensor-to-quant-tile", "::mlir::ModuleOp"> {
   let summary = "make a kernel of each contraction and of each linalg op";
   let description = [{
-    Each `quant_tensor.scaled_matmul` with a schedule and each `linalg` op on
-    tensors becomes a `quant_tile.launch` of a `gpu.func` in
+    Each `quant_tensor.scaled_matmul`, each `quant_tile.row_group` and each
+    `linalg` op on tensors obeys its schedule and becomes a `quant_tile.launch` of a `gpu.func` in
     `gpu.module @kernels`. Equal kernels are made once.
 
     ```mlir
@@ -21,6 +21,7 @@ def ConvertQuantTensorToQuantTile
     }
     ```
 
+    with `{quant_tile.plain_schedule = #quant_tile.plain_schedule<threads = 256, lanes = 1>}`
     becomes
 
     ```mlir

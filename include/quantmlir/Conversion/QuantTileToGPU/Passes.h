@@ -4,6 +4,7 @@
 #define QUANTMLIR_CONVERSION_QUANTTILETOGPU_PASSES_H
 
 #include "mlir/Pass/Pass.h"
+#include "quantmlir/Schedule/PlainSchedule.h"
 
 namespace quantmlir {
 

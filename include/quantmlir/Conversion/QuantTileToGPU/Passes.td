@@ -24,6 +24,10 @@ def QuantTileCopiesToLaunches
         block [256, 1, 1] ins(%x : memref<64xf32>) outs(%y : memref<64xf32>)
     ```
   }];
+  let options = [
+    Option<"threads", "threads", "int64_t",
+           "::quantmlir::schedule::getPlainThreads()", "threads of a block">
+  ];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect",
     "::mlir::linalg::LinalgDialect", "::mlir::memref::MemRefDialect",

@@ -354,3 +354,19 @@ LogicalResult ScheduleAttr::verify(
     return emitError() << "mma_sync needs at least 2 stages, got " << stages;
   return success();
 }
+
+//===----------------------------------------------------------------------===//
+// PlainScheduleAttr
+//===----------------------------------------------------------------------===//
+
+LogicalResult
+PlainScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                          int64_t threads, int64_t lanes) {
+  if (threads < 32 || threads > 1024 || threads % 32)
+    return emitError() << "a block has 1 to 32 warps of 32 threads, got "
+                       << threads << " threads";
+  if (lanes != 1 && lanes != 32 && lanes != threads)
+    return emitError() << "lanes must be 1, 32 or all " << threads
+                       << " threads, got " << lanes;
+  return success();
+}

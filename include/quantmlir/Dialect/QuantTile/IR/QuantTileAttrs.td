@@ -249,4 +249,29 @@ def QuantTile_RowScheduleAttr : QuantTile_Attr<"RowSchedule", "row_schedule"> {
   }];
 }
 
+def QuantTile_PlainScheduleAttr
+    : QuantTile_Attr<"PlainSchedule", "plain_schedule"> {
+  let summary = "how an ordinary linalg op is computed";
+  let description = [{
+    The schedule of a `linalg` op that is neither a contraction with a schedule
+    nor part of a row group, as the discardable attribute
+    `quant_tile.plain_schedule`; written by `select-plain-schedule` or a human.
+    A block has `threads` threads, of which `lanes` share the reduction of one
+    element of the result: 1, a warp of 32, or all of the block.
+
+    ```mlir
+    #quant_tile.plain_schedule<threads = 256, lanes = 32>
+    ```
+  }];
+  let parameters = (ins "int64_t":$threads, "int64_t":$lanes);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Name of the discardable attribute that holds an op's schedule.
+    static ::llvm::StringRef getAttrName() {
+      return "quant_tile.plain_schedule";
+    }
+  }];
+}
+
 #endif // QUANTMLIR_QUANTTILE_ATTRS_TD

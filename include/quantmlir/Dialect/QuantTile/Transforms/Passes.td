@@ -42,6 +42,35 @@ def QuantTileShareDestinations
                            "::mlir::tensor::TensorDialect"];
 }
 
+def QuantTileDecomposeOps
+    : Pass<"quant-tile-decompose-ops", "::mlir::func::FuncOp"> {
+  let summary = "replace what stands for several linalg ops";
+  let description = [{
+    A plain kernel computes one `linalg.generic` or a named op that is one.
+    Aggregated ops (`linalg.softmax`) become several of them, and so do tensor
+    ops that compute something: `tensor.pad`, `tensor.generate`, `tensor.concat`
+    and `tensor.from_elements` of one element. Tensor ops that only view
+    something are left to bufferization.
+
+    ```mlir
+    %p = tensor.pad %x low[1] high[2] {
+    ^bb0(%i: index):
+      tensor.yield %zero : f32
+    } : tensor<4xf32> to tensor<7xf32>
+    ```
+
+    becomes
+
+    ```mlir
+    %e = tensor.empty() : tensor<7xf32>
+    %f = linalg.fill ins(%zero : f32) outs(%e : tensor<7xf32>) -> tensor<7xf32>
+    %p = tensor.insert_slice %x into %f[1] [4] [1] : tensor<4xf32> into tensor<7xf32>
+    ```
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def QuantTileFillConstants
     : Pass<"quant-tile-fill-constants", "::mlir::func::FuncOp"> {
   let summary = "compute constants that are returned or written into";
