@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cassert>
 #include <cmath>
 #include <cstring>
 
@@ -156,17 +157,22 @@ QuantizedMatrix quantmlir::calibration::quantize(ConstMatrix source,
   return quantize(source, format, chooseParams(source, format));
 }
 
+void quantmlir::calibration::dequantizeRow(const QuantizedMatrix &matrix,
+                                           const WeightFormat &format,
+                                           int64_t row, float *result) {
+  visitBlocks(row, matrix.columns, format, matrix.params,
+              [&](int64_t first, int64_t count, int64_t block) {
+                decodeRun(format, &matrix.codes[row * matrix.columns + first],
+                          count, matrix.params.scales[block],
+                          matrix.params.getZeroPoint(block), result + first);
+              });
+}
+
 void quantmlir::calibration::dequantize(const QuantizedMatrix &matrix,
                                         const WeightFormat &format,
                                         MatrixRef<float> result) {
   llvm::parallelFor(0, matrix.rows, [&](size_t row) {
-    visitBlocks(row, matrix.columns, format, matrix.params,
-                [&](int64_t first, int64_t count, int64_t block) {
-                  decodeRun(format, &matrix.codes[row * matrix.columns + first],
-                            count, matrix.params.scales[block],
-                            matrix.params.getZeroPoint(block),
-                            result.row(row) + first);
-                });
+    dequantizeRow(matrix, format, row, result.row(row));
   });
 }
 
@@ -273,6 +279,38 @@ quantmlir::calibration::encodeZeroPoints(llvm::ArrayRef<float> zeroPoints,
     return toBytes<uint16_t>(zeroPoints, toBFloat16Bits);
   }
   llvm_unreachable("all kinds handled");
+}
+
+QUANTMLIR_VECTOR_CLONES
+static void decodeBFloat16(const uint8_t *bytes, int64_t count,
+                           float *__restrict result) {
+  for (int64_t i = 0; i < count; ++i) {
+    uint16_t bits;
+    std::memcpy(&bits, bytes + 2 * i, sizeof(bits));
+    uint32_t word = static_cast<uint32_t>(bits) << 16;
+    std::memcpy(&result[i], &word, sizeof(word));
+  }
+}
+
+void quantmlir::calibration::decodeFloats(const uint8_t *bytes, ScaleKind kind,
+                                          llvm::MutableArrayRef<float> result) {
+  if (kind == ScaleKind::F32) {
+    std::memcpy(result.data(), bytes, result.size() * sizeof(float));
+    return;
+  }
+  assert((kind == ScaleKind::F16 || kind == ScaleKind::BF16) &&
+         "not a type of weights");
+  constexpr size_t chunk = 1 << 16;
+  llvm::parallelFor(0, (result.size() + chunk - 1) / chunk, [&](size_t index) {
+    size_t first = index * chunk, end = std::min(result.size(), first + chunk);
+    if (kind == ScaleKind::BF16)
+      return decodeBFloat16(bytes + 2 * first, end - first, &result[first]);
+    for (size_t i = first; i < end; ++i) {
+      uint16_t bits;
+      std::memcpy(&bits, bytes + 2 * i, sizeof(bits));
+      result[i] = fromHalfBits(bits);
+    }
+  });
 }
 
 QUANTMLIR_VECTOR_CLONES

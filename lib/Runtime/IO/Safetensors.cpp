@@ -9,6 +9,7 @@
 #include "AtomicFile.h"
 #include "ElementTypes.h"
 #include "Npz.h"
+#include "SafetensorsHeader.h"
 
 #include <algorithm>
 #include <cstring>
@@ -79,28 +80,35 @@ static bool parseMetadata(const Json &json, Metadata &metadata) {
   return true;
 }
 
-bool quantmlir::io::parseSafetensors(const Bytes &bytes, ArrayMap &arrays,
-                                     std::string &error, Metadata *metadata) {
+bool quantmlir::io::readHeaderLength(const uint8_t *prefix, uint64_t fileBytes,
+                                     uint64_t &headerBytes,
+                                     std::string &error) {
+  if (fileBytes < 8) {
+    error = "not a safetensors file: shorter than its header's length";
+    return false;
+  }
+  headerBytes = 0;
+  for (size_t i = 0; i < 8; ++i)
+    headerBytes |= uint64_t(prefix[i]) << (8 * i);
+  if (headerBytes <= maxHeaderBytes && headerBytes <= fileBytes - 8)
+    return true;
+  error = "not a safetensors file, or truncated: a header of " +
+          std::to_string(headerBytes) + " bytes";
+  return false;
+}
+
+bool quantmlir::io::parseSafetensorsHeader(std::string_view text,
+                                           uint64_t dataBytes,
+                                           std::vector<TensorInfo> &tensors,
+                                           Metadata *metadata,
+                                           std::string &error) {
   auto fail = [&](std::string message) {
     error = std::move(message);
     return false;
   };
-  if (bytes.size < 8)
-    return fail("not a safetensors file: shorter than its header's length");
-  uint64_t headerBytes = 0;
-  for (size_t i = 0; i < 8; ++i)
-    headerBytes |= uint64_t(bytes.data[i]) << (8 * i);
-  if (headerBytes > maxHeaderBytes || headerBytes > bytes.size - 8)
-    return fail("not a safetensors file, or truncated: a header of " +
-                std::to_string(headerBytes) + " bytes");
   Json header;
-  std::string_view text(reinterpret_cast<const char *>(bytes.data + 8),
-                        headerBytes);
   if (!parseHeader(text, header, error))
     return false;
-
-  Bytes data = bytes.slice(8 + headerBytes, bytes.size - 8 - headerBytes);
-  std::vector<std::pair<uint64_t, uint64_t>> ranges;
   for (auto it = header.begin(); it != header.end(); ++it) {
     const std::string &name = it.key();
     const Json &entry = it.value();
@@ -119,8 +127,7 @@ bool quantmlir::io::parseSafetensors(const Bytes &bytes, ArrayMap &arrays,
     if (!info)
       return fail("tensor '" + name + "' has the unknown dtype '" + dtype +
                   "'");
-    Array array;
-    array.element = std::string(info->name);
+    Array array{std::string(info->name), {}, {}};
     std::vector<int64_t> offsets;
     size_t needed = 0;
     if (!parseNumbers(entry["shape"], maxRank, array.shape) ||
@@ -128,26 +135,94 @@ bool quantmlir::io::parseSafetensors(const Bytes &bytes, ArrayMap &arrays,
       return fail("tensor '" + name + "' has an invalid shape");
     if (!parseNumbers(entry["data_offsets"], 2, offsets) ||
         offsets.size() != 2 || offsets[0] > offsets[1] ||
-        uint64_t(offsets[1]) > data.size)
+        uint64_t(offsets[1]) > dataBytes)
       return fail("tensor '" + name + "' lies outside the file");
     if (uint64_t(offsets[1] - offsets[0]) != needed)
       return fail("tensor '" + name + "' of type " + describe(array) + " has " +
                   std::to_string(offsets[1] - offsets[0]) +
                   " bytes instead of " + std::to_string(needed));
-    array.data = data.slice(offsets[0], needed);
-    ranges.emplace_back(offsets[0], offsets[1]);
-    arrays.emplace(name, std::move(array));
+    tensors.push_back({name, array.element, array.shape, uint64_t(offsets[0]),
+                       uint64_t(needed)});
   }
-  std::sort(ranges.begin(), ranges.end());
+  std::stable_sort(tensors.begin(), tensors.end(),
+                   [](const TensorInfo &a, const TensorInfo &b) {
+                     return std::pair(a.offset, a.bytes) <
+                            std::pair(b.offset, b.bytes);
+                   });
   uint64_t covered = 0;
-  for (const auto &[begin, end] : ranges) {
-    if (begin != covered)
-      return fail(begin < covered ? "two tensors overlap"
-                                  : "there is a gap between two tensors");
-    covered = end;
+  const std::string *last = nullptr;
+  for (const TensorInfo &tensor : tensors) {
+    std::string both =
+        last ? ": '" + *last + "' and '" + tensor.name + "'" : std::string();
+    if (tensor.offset < covered)
+      return fail("two tensors overlap" + both);
+    if (tensor.offset > covered)
+      return fail(last ? "there is a gap between two tensors" + both
+                       : "there is a gap before tensor '" + tensor.name + "'");
+    covered = tensor.offset + tensor.bytes;
+    last = &tensor.name;
   }
-  if (covered != data.size)
+  if (covered != dataBytes)
     return fail("there are bytes after the last tensor");
+  return true;
+}
+
+bool quantmlir::io::printSafetensorsHeader(
+    const std::vector<TensorInfo> &tensors, const Metadata &metadata,
+    uint64_t bytes, std::string &header, std::string &error) {
+  Json json = Json::object();
+  if (!metadata.empty())
+    json[std::string(metadataKey)] = metadata;
+  for (const TensorInfo &tensor : tensors) {
+    const ElementInfo *info = findElement(tensor.element);
+    size_t needed = 0;
+    if (!info || !computeBytes(tensor.shape, info->bytes, needed) ||
+        needed != tensor.bytes) {
+      error = "'" + tensor.name + "': the data does not match " +
+              describe({tensor.element, tensor.shape, {}});
+      return false;
+    }
+    if (tensor.name == metadataKey || json.contains(tensor.name)) {
+      error = "two tensors named '" + tensor.name + "'";
+      return false;
+    }
+    json[tensor.name] = {
+        {"dtype", std::string(info->safetensors)},
+        {"shape", tensor.shape},
+        {"data_offsets", {tensor.offset, tensor.offset + tensor.bytes}}};
+  }
+  // Invalid UTF-8 in a name is replaced rather than thrown about.
+  std::string text = json.dump(-1, ' ', /*ensure_ascii=*/false,
+                               Json::error_handler_t::replace);
+  if (bytes == 0)
+    bytes = 8 + (text.size() + 7) / 8 * 8;
+  if (text.size() > bytes - 8 || bytes - 8 > maxHeaderBytes) {
+    error = "a header of " + std::to_string(text.size()) +
+            " bytes is more than was kept free, or than the format allows";
+    return false;
+  }
+  text.append(bytes - 8 - text.size(), ' ');
+  header.clear();
+  for (size_t i = 0; i < 8; ++i)
+    header += static_cast<char>(text.size() >> (8 * i) & 0xFF);
+  header += text;
+  return true;
+}
+
+bool quantmlir::io::parseSafetensors(const Bytes &bytes, ArrayMap &arrays,
+                                     std::string &error, Metadata *metadata) {
+  uint64_t headerBytes = 0;
+  if (!readHeaderLength(bytes.data, bytes.size, headerBytes, error))
+    return false;
+  std::string_view text(reinterpret_cast<const char *>(bytes.data + 8),
+                        headerBytes);
+  Bytes data = bytes.slice(8 + headerBytes, bytes.size - 8 - headerBytes);
+  std::vector<TensorInfo> tensors;
+  if (!parseSafetensorsHeader(text, data.size, tensors, metadata, error))
+    return false;
+  for (TensorInfo &tensor : tensors)
+    arrays.emplace(tensor.name, Array{tensor.element, tensor.shape,
+                                      data.slice(tensor.offset, tensor.bytes)});
   return true;
 }
 
@@ -155,44 +230,26 @@ bool quantmlir::io::writeSafetensors(const std::string &path,
                                      const ArrayMap &arrays,
                                      const Metadata &metadata,
                                      std::string &error) {
+  std::vector<TensorInfo> tensors;
+  for (const auto &[name, array] : arrays)
+    tensors.push_back({name, array.element, array.shape, 0, array.data.size});
   // Largest elements first, so that every tensor is aligned to its element.
-  std::vector<const ArrayMap::value_type *> order;
-  for (const ArrayMap::value_type &entry : arrays)
-    order.push_back(&entry);
-  std::stable_sort(order.begin(), order.end(),
-                   [](const auto *a, const auto *b) {
-                     return getElementBytes(a->second.element) >
-                            getElementBytes(b->second.element);
+  std::stable_sort(tensors.begin(), tensors.end(),
+                   [](const TensorInfo &a, const TensorInfo &b) {
+                     return getElementBytes(a.element) >
+                            getElementBytes(b.element);
                    });
-  Json header = Json::object();
-  if (!metadata.empty())
-    header[std::string(metadataKey)] = metadata;
   uint64_t offset = 0;
-  for (const ArrayMap::value_type *entry : order) {
-    const auto &[name, array] = *entry;
-    const ElementInfo *info = findElement(array.element);
-    size_t needed = 0;
-    if (!info || !computeBytes(array.shape, info->bytes, needed) ||
-        needed != array.data.size || name == metadataKey) {
-      error = "'" + name + "': the data does not match " + describe(array);
-      return false;
-    }
-    header[name] = {{"dtype", std::string(info->safetensors)},
-                    {"shape", array.shape},
-                    {"data_offsets", {offset, offset + needed}}};
-    offset += needed;
+  for (TensorInfo &tensor : tensors) {
+    tensor.offset = offset;
+    offset += tensor.bytes;
   }
-  // Invalid UTF-8 in a name is replaced rather than thrown about.
-  std::string text = header.dump(-1, ' ', /*ensure_ascii=*/false,
-                                 Json::error_handler_t::replace);
-  text.append((8 - text.size() % 8) % 8, ' ');
-  char length[8];
-  for (size_t i = 0; i < 8; ++i)
-    length[i] = static_cast<char>(text.size() >> (8 * i) & 0xFF);
+  std::string header;
+  if (!printSafetensorsHeader(tensors, metadata, /*bytes=*/0, header, error))
+    return false;
   AtomicFile file(path);
-  file.write(length, sizeof(length));
-  file.write(text);
-  for (const ArrayMap::value_type *entry : order)
-    file.write(entry->second.data.data, entry->second.data.size);
+  file.write(header);
+  for (const TensorInfo &tensor : tensors)
+    file.write(arrays.at(tensor.name).data.data, tensor.bytes);
   return file.commit(error);
 }

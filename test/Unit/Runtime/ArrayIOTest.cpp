@@ -430,12 +430,17 @@ TEST(Safetensors, Refuses) {
   expectError(one(R"("dtype":"F32","shape":[1],"data_offsets":[0,4])", "12345"),
               "bytes after the last tensor");
   expectError(one(R"("dtype":"U8","shape":[1],"data_offsets":[1,2])", "12"),
-              "gap between two tensors");
+              "gap before tensor 'w'");
+  expectError(
+      makeSafetensors(
+          R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"U8","shape":[1],"data_offsets":[2,3]}})",
+          "123"),
+      "gap between two tensors: 'a' and 'b'");
   expectError(
       makeSafetensors(
           R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}})",
           "123"),
-      "two tensors overlap");
+      "two tensors overlap: 'a' and 'b'");
   expectError(
       makeSafetensors(
           R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})",

@@ -47,6 +47,10 @@ QuantizedMatrix quantize(ConstMatrix source, const WeightFormat &format);
 void dequantize(const QuantizedMatrix &matrix, const WeightFormat &format,
                 MatrixRef<float> result);
 
+/// One row of it.
+void dequantizeRow(const QuantizedMatrix &matrix, const WeightFormat &format,
+                   int64_t row, float *result);
+
 /// Codes as the row-major layout has them: 8-bit codes a byte each, narrower
 /// ones a little-endian bit stream per row, padded to whole bytes.
 std::vector<uint8_t> packRowMajor(const QuantizedMatrix &matrix, unsigned bits);
@@ -59,6 +63,11 @@ std::vector<uint8_t> unpackRowMajor(llvm::ArrayRef<uint8_t> packed,
 std::vector<uint8_t> encodeScales(llvm::ArrayRef<float> scales, ScaleKind kind);
 std::vector<uint8_t> encodeZeroPoints(llvm::ArrayRef<float> zeroPoints,
                                       ZeroPointKind kind);
+
+/// `result.size()` elements of f16, bf16 or f32 as f32; `bytes` may be
+/// unaligned.
+void decodeFloats(const uint8_t *bytes, ScaleKind kind,
+                  llvm::MutableArrayRef<float> result);
 
 /// Scale and zero point of one block, whose elements are given in the order of
 /// its rows.
