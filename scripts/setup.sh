@@ -16,6 +16,8 @@ packages=(
   python3 python3-dev python3-venv python3-psutil
 )
 
+sentences_sha256=5d97c37f3ef6e24eef331122e055dbedafeb6a56abfce0608b326701116ea49a
+
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
@@ -51,6 +53,20 @@ install_python() {
   echo "$wanted" >"$venv/quantmlir.stamp"
 }
 
+# Sentences for benchmarks/encoder: data inside a source package, which is fetched
+# and never installed.
+fetch_sentences() {
+  local file=vaderSentiment-0.5.zip
+  [ ! -f "$venv/data/$file" ] || return 0
+  say "fetching the sentences of vaderSentiment 0.5 from PyPI"
+  mkdir -p "$venv/data/partial"
+  "$python" -m pip download -q --disable-pip-version-check --no-deps \
+    --no-binary :all: -d "$venv/data/partial" vaderSentiment==0.5
+  echo "$sentences_sha256  $venv/data/partial/$file" | sha256sum --check --quiet ||
+    die "$file is not what it was"
+  mv "$venv/data/partial/$file" "$venv/data/$file"
+}
+
 # Our compiler needs no part of CUDA to write PTX; the tests hand every PTX to
 # the real assembler.
 find_ptxas() {
@@ -81,4 +97,5 @@ print("".join(glob.glob(sysconfig.get_path("purelib") + "/nvidia/*/bin/ptxas")[:
 
 install_packages
 install_python
+fetch_sentences
 install_ptxas

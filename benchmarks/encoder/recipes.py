@@ -1,0 +1,240 @@
+"""Ways to quantize a linear layer, and the program that each one compiles to."""
+
+import dataclasses
+
+import numpy as np
+from quantmlir import weights as quantization
+
+_MAPS = """\
+#mk = affine_map<(m, n, k) -> (m, k)>
+#nk = affine_map<(m, n, k) -> (n, k)>
+#mn = affine_map<(m, n, k) -> (m, n)>
+#at = affine_map<(m, n) -> (m, n)>
+#row = affine_map<(m, n) -> (n)>
+"""
+
+_ACTIVATIONS = {
+    "int8": "#quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>",
+    "fp8": "#quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 0], scale = f32}>",
+    "int8 static":
+        "#quant_tensor.encoding<{storage = i8, block = [0, 0], scale = f32}>",
+}
+
+
+@dataclasses.dataclass
+class Statistics:
+    """Of a layer's inputs on the calibration sentences."""
+
+    hessian: np.ndarray
+    abs_mean: np.ndarray
+    abs_max: np.ndarray
+    #: Some rows, to search alphas on.
+    samples: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    name: str
+    #: Of the weights, as quantmlir.quantize_weights takes it.
+    scheme: str
+    #: "round", "gptq", "awq" or "awq+gptq".
+    method: str = "round"
+    #: None (weights only, float16 activations), "int8" or "fp8" per token, or
+    #: "int8 static".
+    activations: str | None = None
+    #: SmoothQuant, with this alpha; "search" finds one for each layer.
+    smooth: float | str | None = None
+    #: A Hadamard rotation of weights and activations.
+    rotate: bool = False
+    #: A hundredth of each layer's input channels is first made 100 times as
+    #: large (and its weights as much smaller): outliers that change nothing
+    #: but how hard the activations are to quantize.
+    planted: bool = False
+
+    @property
+    def scaled(self):
+        """Whether channels of the activations are scaled first."""
+        return "awq" in self.method or self.smooth is not None
+
+    def program(self, encodings):
+        """MLIR of {(N, K): encoding of the weights}: a function for each."""
+        return _MAPS + "".join(self._linear(n, k, encoding)
+                               for (n, k), encoding in encodings.items())
+
+    def _linear(self, n, k, encoding):
+        element = "f32" if self.activations else "f16"
+        w = f"tensor<{n}x{k}x{element}, {encoding}>"
+        arguments, body, x = "", "", "%x"
+        rows = f"tensor<?x{k}xf32>"
+        narrow = f"tensor<?x{k}x{element}>"
+        if self.scaled or element != "f32":
+            if self.scaled:
+                arguments += f", %f: tensor<{k}xf32> {{quant_tensor.name = \"f\"}}"
+            body += _prepare_rows(self.scaled, rows, narrow, k, element)
+            x = "%rows"
+        lhs = narrow
+        if self.activations:
+            lhs = f"tensor<?x{k}xf32, {_ACTIVATIONS[self.activations]}>"
+            scale = ""
+            if self.activations == "int8 static":
+                arguments += ", %s: tensor<1x1xf32> {quant_tensor.name = \"s\"}"
+                scale = " scales(%s : tensor<1x1xf32>)"
+            body += f"  %q = quant_tensor.quantize {x}{scale} : {narrow} -> {lhs}\n"
+            x = "%q"
+        y = f"tensor<?x{n}xf32>"
+        return f"""
+func.func @linear_{n}x{k}(%x: {rows} {{quant_tensor.name = "x"}}{arguments},
+    %w: {w} {{quant_tensor.name = "w", quant_tensor.weight}},
+    %b: tensor<{n}xf32> {{quant_tensor.name = "b"}})
+    -> ({y} {{quant_tensor.name = "y"}}) {{
+  %c0 = arith.constant 0 : index
+  %m = tensor.dim %x, %c0 : {rows}
+{body}  %empty = tensor.empty(%m) : {y}
+  %zero = arith.constant 0.0 : f32
+  %init = linalg.fill ins(%zero : f32) outs(%empty : {y}) -> {y}
+  %acc = linalg.matmul indexing_maps = [#mk, #nk, #mn]
+      ins({x}, %w : {lhs}, {w}) outs(%init : {y}) -> {y}
+  %y = linalg.generic {{indexing_maps = [#at, #row, #at],
+                       iterator_types = ["parallel", "parallel"]}}
+      ins(%acc, %b : {y}, tensor<{n}xf32>) outs(%empty : {y}) {{
+  ^bb0(%a: f32, %bias: f32, %o: f32):
+    %sum = arith.addf %a, %bias : f32
+    linalg.yield %sum : f32
+  }} -> {y}
+  return %y : {y}
+}}
+"""
+
+
+def _prepare_rows(scaled, rows, narrow, k, element):
+    """Scales channels by %f, and makes float16 of them where wanted."""
+    maps = "#at, #row, #at" if scaled else "#at, #at"
+    inputs = f"%x, %f : {rows}, tensor<{k}xf32>" if scaled else f"%x : {rows}"
+    names = "%a: f32, %c: f32" if scaled else "%a: f32"
+    steps, value = "", "%a"
+    if scaled:
+        steps += "    %p = arith.mulf %a, %c : f32\n"
+        value = "%p"
+    if element != "f32":
+        steps += f"    %h = arith.truncf {value} : f32 to {element}\n"
+        value = "%h"
+    return f"""\
+  %space = tensor.empty(%m) : {narrow}
+  %rows = linalg.generic {{indexing_maps = [{maps}],
+                          iterator_types = ["parallel", "parallel"]}}
+      ins({inputs}) outs(%space : {narrow}) {{
+  ^bb0({names}, %o: {element}):
+{steps}    linalg.yield {value} : {element}
+  }} -> {narrow}
+"""
+
+
+def plant_outliers(weight, statistics):
+    """(factors of the inputs, weights divided by them, statistics after)."""
+    channels = weight.shape[1]
+    factors = np.ones(channels, np.float32)
+    factors[np.random.default_rng(channels).permutation(channels)
+            [:max(1, channels // 100)]] = 100
+    return factors, weight / factors, Statistics(
+        statistics.hessian * np.outer(factors, factors).astype(np.float64),
+        statistics.abs_mean * factors, statistics.abs_max * factors,
+        statistics.samples * factors)
+
+
+@dataclasses.dataclass
+class Quantized:
+    """A layer's weights as a recipe made them, and what its program is given."""
+
+    weights: quantization.QuantizedWeights
+    #: More arguments of the program.
+    arguments: dict
+    #: Hadamard rotation of the inputs before.
+    rotate: bool
+    nbytes: int
+    #: ||(W - What) X||^2 of the result and of rounding to nearest under the same
+    #: scheme, on the calibration sentences.
+    objective: float
+    rounding_objective: float
+
+
+def quantize_layer(recipe, weight, statistics):
+    """Raises ValueError where the scheme or the statistics do not fit."""
+    hessian, factors, arguments = statistics.hessian, None, {}
+    target = weight
+    if recipe.rotate:
+        target = quantization.rotate(weight)
+        # Q^T H Q, for the inputs rotated alike; symmetric, so either order.
+        half = quantization.rotate(hessian.astype(np.float32))
+        hessian = quantization.rotate(np.ascontiguousarray(half.T)).astype(np.float64)
+        hessian = (hessian + hessian.T) / 2
+    if recipe.smooth == "search":
+        inputs = ("int8,tensor,static" if recipe.activations == "int8 static"
+                  else "int8,token")
+        _, factors, _ = quantization.search_smooth_alpha(
+            statistics.samples, [weight], f"{recipe.scheme}/{inputs}")
+    elif recipe.smooth is not None:
+        factors = quantization.smooth_scales(
+            statistics.abs_max, np.abs(weight).max(axis=0), recipe.smooth)
+    if "awq" in recipe.method:
+        made = quantization.awq(weight, statistics.abs_mean, hessian, recipe.scheme)
+        factors = made.channel_scales
+    if factors is not None:
+        target = weight * factors
+        hessian = hessian / np.outer(factors, factors).astype(np.float64)
+        arguments["f"] = (1 / factors).astype(np.float32)
+    if "gptq" in recipe.method:
+        made = quantization.gptq(target, hessian, recipe.scheme)
+    elif recipe.method != "awq":
+        made = quantization.quantize_weights(target, recipe.scheme)
+    if recipe.activations == "int8 static":
+        highest = statistics.abs_max
+        if factors is not None:
+            highest = highest / factors
+        arguments["s"] = np.full((1, 1), highest.max() / 127, np.float32)
+    nbytes = made.nbytes + (0 if factors is None else factors.nbytes)
+    rounded = quantization.quantize_weights(weight, recipe.scheme)
+    return Quantized(
+        made, arguments, recipe.rotate, nbytes,
+        quantization.objective(target, made.dequantize(), hessian),
+        quantization.objective(weight, rounded.dequantize(), statistics.hessian))
+
+
+def _sweep(bits):
+    for group in (128, 64, 32):
+        for method in ("round", "gptq"):
+            yield Recipe(f"int{bits} g{group} {_TITLES[method]}",
+                         f"int{bits},group={group},asymmetric", method)
+
+
+_TITLES = {"round": "RTN", "gptq": "GPTQ"}
+
+INT8 = "int8,channel"
+_ZERO = ",asymmetric"
+RECIPES = (
+    Recipe("int8 dynamic", INT8, activations="int8"),
+    Recipe("int8 static", INT8, activations="int8 static"),
+    Recipe("int8 static, SmoothQuant", INT8, activations="int8 static",
+           smooth="search"),
+    Recipe("int8 dynamic, SmoothQuant", INT8, activations="int8", smooth="search"),
+    *(Recipe(f"planted outliers: {name}", INT8, activations=activations,
+             smooth=smooth, planted=True)
+      for name, activations, smooth in (
+          ("int8 dynamic", "int8", None), ("int8 static", "int8 static", None),
+          ("int8 static, SmoothQuant", "int8 static", "search"))),
+    Recipe("int8 weight-only", INT8),
+    Recipe("fp8", "fp8,channel", activations="fp8"),
+    Recipe("fp8 weight-only", "fp8,channel"),
+    Recipe("MXFP4", "mxfp4"),
+    Recipe("NF4 g64", "nf4,group=64"),
+    *(Recipe(f"int4 g{group} {title}", f"int4,group={group}{words}", method, rotate=r)
+      for group in (128, 64, 32)
+      for title, words, method, r in (
+          ("symmetric RTN", "", "round", False),
+          ("symmetric GPTQ", "", "gptq", False),
+          ("RTN", _ZERO, "round", False), ("MSE", _ZERO + ",mse", "round", False),
+          ("AWQ", _ZERO, "awq", False), ("GPTQ", _ZERO, "gptq", False),
+          ("AWQ + GPTQ", _ZERO, "awq+gptq", False),
+          ("Hadamard", _ZERO, "round", True),
+          ("Hadamard + GPTQ", _ZERO, "gptq", True))),
+    *_sweep(3), *_sweep(2),
+)
