@@ -408,14 +408,17 @@ namespace {
 struct HoistPrepare
     : quantmlir::quant_tensor::impl::QuantTensorHoistPrepareBase<HoistPrepare> {
   void runOnOperation() override {
-    SymbolTable symbols(getOperation());
+    SymbolTableCollection tables;
+    SymbolTable &symbols = tables.getSymbolTable(getOperation());
+    // Who calls what, once: asking for each function would be quadratic.
+    SymbolUserMap users(tables, getOperation());
     for (auto function :
          llvm::to_vector(getOperation().getOps<func::FuncOp>())) {
       if (function.isExternal() ||
           function->hasAttr(QuantTensorDialect::getPrepareAttrName()) ||
           function->hasAttr(QuantTensorDialect::getPrepareOfAttrName()))
         continue;
-      if (!SymbolTable::symbolKnownUseEmpty(function, getOperation())) {
+      if (!users.useEmpty(function)) {
         WhyNot whyNot;
         (void)whyNot("the function is called: its signature must stay");
         remarkMissed(function, passName, "weights not prepared in advance",

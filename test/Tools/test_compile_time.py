@@ -1,0 +1,92 @@
+"""How long the compiler takes, in CPU time, so that a busy machine does not
+matter, and how much memory."""
+
+import os
+
+import pytest
+
+HEAD = """
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 128], scale = bf16}>
+#mk = affine_map<(m, n, k) -> (m, k)>
+#nk = affine_map<(m, n, k) -> (n, k)>
+#mn = affine_map<(m, n, k) -> (m, n)>
+#matrix = affine_map<(m, n) -> (m, n)>
+#row = affine_map<(m, n) -> (m)>
+#column = affine_map<(m, n) -> (n)>
+"""
+
+
+def int4(name, m, n, k):
+    x, w, y = f"tensor<{m}x{k}xbf16>", f"tensor<{n}x{k}xbf16, #w4>", f"tensor<{m}x{n}xf32>"
+    return f"""
+func.func @{name}(%x: {x}, %w: {w}, %init: {y}) -> {y} {{
+  %y = linalg.matmul indexing_maps = [#mk, #nk, #mn] ins(%x, %w : {x}, {w}) outs(%init : {y}) -> {y}
+  return %y : {y}
+}}
+"""
+
+
+def int8(name, m, n, k):
+    x, w, acc, y = (f"tensor<{text}>" for text in (
+        f"{m}x{k}xi8", f"{n}x{k}xi8", f"{m}x{n}xi32", f"{m}x{n}xbf16"))
+    return f"""
+func.func @{name}(%x: {x}, %w: {w}, %sx: tensor<{m}xf32>, %sw: tensor<{n}xf32>) -> {y} {{
+  %zero = arith.constant dense<0> : {acc}
+  %acc = linalg.matmul indexing_maps = [#mk, #nk, #mn] ins(%x, %w : {x}, {w}) outs(%zero : {acc}) -> {acc}
+  %e = tensor.empty() : {y}
+  %y = linalg.generic {{indexing_maps = [#matrix, #row, #column, #matrix],
+                       iterator_types = ["parallel", "parallel"]}}
+      ins(%acc, %sx, %sw : {acc}, tensor<{m}xf32>, tensor<{n}xf32>) outs(%e : {y}) {{
+  ^bb0(%a: i32, %s: f32, %t: f32, %o: bf16):
+    %f = arith.sitofp %a : i32 to f32
+    %g = arith.mulf %f, %s : f32
+    %h = arith.mulf %g, %t : f32
+    %r = arith.truncf %h : f32 to bf16
+    linalg.yield %r : bf16
+  }} -> {y}
+  return %y : {y}
+}}
+"""
+
+
+def compile_time(build_dir, tmp_path, text, runs=2):
+    """(CPU seconds, MiB): the better of some runs, as the first one also waits
+    for the disk."""
+    source = tmp_path / "m.mlir"
+    source.write_text(HEAD + text)
+    command = [str(build_dir / "bin" / "quant-compile"), str(source), "-o", str(tmp_path / "m.qmlir")]
+    measured = []
+    for _ in range(runs):
+        child = os.posix_spawn(command[0], command, os.environ)
+        _, status, usage = os.wait4(child, 0)
+        assert status == 0
+        measured.append((usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024))
+    return min(measured)
+
+
+@pytest.mark.parametrize("layer, m", [(int4, 1), (int4, 64), (int4, 4096),
+                                      (int8, 1), (int8, 4096)])
+def test_one_kernel(build_dir, tmp_path, layer, m):
+    seconds, _ = compile_time(build_dir, tmp_path, layer("f", m, 4096, 4096))
+    print(f"{seconds * 1000:.0f} ms")
+    assert seconds < 0.3
+
+
+def test_model(build_dir, tmp_path):
+    """The linear layers of LLaMA-7B's 32 blocks, for any number of rows."""
+    shapes = 4 * [(4096, 4096)] + 2 * [(11008, 4096)] + [(4096, 11008)]
+    text = "".join(int4(f"block{block}_{index}", "?", *shape)
+                   for block in range(32) for index, shape in enumerate(shapes))
+    seconds, mebibytes = compile_time(build_dir, tmp_path, text)
+    print(f"{seconds:.2f} s, {mebibytes:.0f} MiB")
+    assert seconds < 5 and mebibytes < 1024
+
+
+@pytest.mark.parametrize("layer", [int4, int8])
+def test_grows_linearly(build_dir, tmp_path, layer):
+    """Layers with shapes of their own, from one range: four times as many take
+    no more than that, but for what measuring adds."""
+    few, many = (compile_time(build_dir, tmp_path, "".join(
+        layer(f"layer{i}", 1, 4096 + 1024 // count * i, 4096) for i in range(count)))[0] for count in (16, 64))
+    print(f"{few:.2f} s, {many:.2f} s")
+    assert many < 1.5 * 4 * few
