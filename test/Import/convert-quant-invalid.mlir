@@ -76,3 +76,10 @@ func.func @encoded(%x: tensor<2x8x!quant.uniform<i8:f32, 0.5>, "sparse">) {
 func.func @narrow_values(%x: tensor<2x8x!quant.uniform<i8:f8E4M3FN, 0.5>>) {
   return
 }
+
+// -----
+
+// expected-error @below {{has 2 scales, but its shape needs}}
+func.func @few_scales(%x: tensor<3x8x!quant.uniform<i8:f32:0, {0.5, 0.25}>>) {
+  return
+}

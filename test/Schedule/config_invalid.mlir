@@ -194,3 +194,101 @@ func.func @f(%x: tensor<4x144xi8>, %w: tensor<7x144xi8>, %init: tensor<4x7xi32>)
   } -> tensor<4x7xi32>
   return %y : tensor<4x7xi32>
 }
+
+// -----
+
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 48], scale = f32}>
+func.func @f(%x: tensor<16x480xbf16>, %w: tensor<32x480xbf16, #w4>, %init: tensor<16x32xf32>) -> tensor<16x32xf32> {
+  // expected-error @below {{mma_sync cannot compute this: groups of 48 columns are no multiple of 32}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x480xbf16>, tensor<32x480xbf16, #w4>) maps []
+      outs(%init : tensor<16x32xf32>) attributes {quant_tile.schedule = #quant_tile.schedule<mma_sync, chip = "sm_90a", tile = [16, 32, 128], warps = [1, 1, 1], stages = 2, weights = <fragment, tile = [16, 64]>>} {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<16x32xf32>
+  return %y : tensor<16x32xf32>
+}
+
+// -----
+
+func.func @f(%x: tensor<2097152x64xbf16>, %w: tensor<32x64xbf16>, %init: tensor<2097152x32xf32>) -> tensor<2097152x32xf32> {
+  // expected-error @below {{2097152 rows in tiles of 16 are more than 65535 blocks}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<2097152x64xbf16>, tensor<32x64xbf16>) maps []
+      outs(%init : tensor<2097152x32xf32>) attributes {quant_tile.schedule = #quant_tile.schedule<mma_sync, chip = "sm_90a", tile = [16, 32, 64], warps = [1, 1, 1], stages = 2>} {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<2097152x32xf32>
+  return %y : tensor<2097152x32xf32>
+}
+
+// -----
+
+#w8 = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @f(%x: tensor<1x64xbf16>, %w: tensor<2097152x64xbf16, #w8>, %init: tensor<1x2097152xf32>) -> tensor<1x2097152xf32> {
+  // expected-error @below {{2097152 rows of weights in tiles of 16 are more than 65535 blocks}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x64xbf16>, tensor<2097152x64xbf16, #w8>) maps []
+      outs(%init : tensor<1x2097152xf32>) attributes {quant_tile.schedule = #quant_tile.schedule<reduce, chip = "sm_90a", tile = [1, 16, 32], warps = [1, 1, 1], stages = 2, weights = <fragment, tile = [16, 32]>>} {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<1x2097152xf32>
+  return %y : tensor<1x2097152xf32>
+}
+
+// -----
+
+#w8 = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @f(%x: tensor<16x512xbf16>, %w: tensor<32x512xbf16, #w8>, %init: tensor<16x32xf32>) -> tensor<16x32xf32> {
+  // expected-error @below {{contract promises u_acc = 0}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x512xbf16>, tensor<32x512xbf16, #w8>) maps []
+      outs(%init : tensor<16x32xf32>) attributes {quant_tile.schedule = #quant_tile.schedule<mma_sync, chip = "sm_90a", tile = [16, 32, 128], warps = [1, 1, 1], stages = 2, weights = <fragment, tile = [16, 32]>, contract = <u_acc = 0.0, u_decode = 0.0, offset = 0.0>>} {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<16x32xf32>
+  return %y : tensor<16x32xf32>
+}
+
+// -----
+
+#w8 = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @f(%x: tensor<16x512xbf16>, %w: tensor<32x512xbf16, #w8>, %init: tensor<16x32xf32>) -> tensor<16x32xf32> {
+  // expected-error @below {{quant_tile.schedules must be a non-empty array of #quant_tile.schedule and stand alone, got []}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x512xbf16>, tensor<32x512xbf16, #w8>) maps []
+      outs(%init : tensor<16x32xf32>) attributes {quant_tile.schedules = []} {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<16x32xf32>
+  return %y : tensor<16x32xf32>
+}
+
+// -----
+
+#w8 = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @f(%x: tensor<16x512xbf16>, %w: tensor<32x512xbf16, #w8>, %init: tensor<16x32xf32>) -> tensor<16x32xf32> {
+  // expected-error @below {{quant_tile.schedules must ascend by max_m, the last one without}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x512xbf16>, tensor<32x512xbf16, #w8>) maps []
+      outs(%init : tensor<16x32xf32>) attributes {quant_tile.schedules = [#quant_tile.schedule<mma_sync, chip = "sm_90a", tile = [16, 32, 128], warps = [1, 1, 1], stages = 2, weights = <fragment, tile = [16, 32]>, max_m = 16>, #quant_tile.schedule<mma_sync, chip = "sm_90a", tile = [16, 32, 128], warps = [1, 1, 1], stages = 2, weights = <fragment, tile = [16, 32]>, max_m = 8>, #quant_tile.schedule<mma_sync, chip = "sm_90a", tile = [16, 32, 128], warps = [1, 1, 1], stages = 2, weights = <fragment, tile = [16, 32]>>]} {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<16x32xf32>
+  return %y : tensor<16x32xf32>
+}
+
+// -----
+
+func.func @f(%x: tensor<16x512xbf16>, %w: tensor<32x512xbf16>, %init: tensor<16x32xf32>) -> tensor<16x32xf32> {
+  // expected-error @below {{schedule is for chip "sm_89", but the target is "sm_90a"}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x512xbf16>, tensor<32x512xbf16>) maps []
+      outs(%init : tensor<16x32xf32>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma, chip = "sm_89", tile = [64, 64, 64], warps = [4, 1, 1], stages = 4, warpgroups = <pingpong>>} {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<16x32xf32>
+  return %y : tensor<16x32xf32>
+}
+
+// -----
+
+#e = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @f(%x: tensor<4x64xf32>) -> tensor<4x64xf32, #e> {
+  // expected-error @below {{chooses parameters by 'kl', for which there is no kernel: choose them in advance, or by absmax, minmax, percentile or mse}}
+  %q = quant_tensor.quantize %x method(kl) : tensor<4x64xf32> -> tensor<4x64xf32, #e>
+  return %q : tensor<4x64xf32, #e>
+}

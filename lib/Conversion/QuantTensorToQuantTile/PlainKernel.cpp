@@ -90,8 +90,7 @@ void PlainKernelPlan::collectOperands() {
   }
 }
 
-FailureOr<std::pair<Value, int64_t>>
-PlainKernelPlan::findExtent(unsigned loop) {
+std::pair<Value, int64_t> PlainKernelPlan::findExtent(unsigned loop) {
   AffineExpr wanted = getAffineDimExpr(loop, op.getContext());
   // Outs first: they are parameters in any case.
   auto operands =
@@ -104,12 +103,10 @@ PlainKernelPlan::findExtent(unsigned loop) {
         Value value = operand->get();
         if (op.isDpsInit(operand))
           value = outs[operand->getOperandNumber() - op.getNumDpsInputs()];
-        return std::make_pair(value, static_cast<int64_t>(position));
+        return {value, static_cast<int64_t>(position)};
       }
   }
-  return op->emitOpError() << "has no operand dimension that is as long as "
-                              "loop "
-                           << loop;
+  llvm_unreachable("linalg's maps together are invertible");
 }
 
 //===----------------------------------------------------------------------===//
@@ -184,11 +181,9 @@ LogicalResult PlainKernelPlan::collect() {
   for (unsigned loop = 0; loop < op.getNumLoops(); ++loop) {
     if (!ShapedType::isDynamic(op.getStaticLoopRanges()[loop]))
       continue;
-    FailureOr<std::pair<Value, int64_t>> extent = findExtent(loop);
-    if (failed(extent))
-      return failure();
-    if (!llvm::is_contained(outs, extent->first))
-      buffers.insert(extent->first);
+    Value extent = findExtent(loop).first;
+    if (!llvm::is_contained(outs, extent))
+      buffers.insert(extent);
   }
   return readSchedule();
 }
@@ -198,8 +193,7 @@ LogicalResult PlainKernelPlan::collect() {
 //===----------------------------------------------------------------------===//
 
 /// Blocks of the launch: one lane group per output element.
-static FailureOr<Value> emitGrid(PlainKernelPlan &plan,
-                                 RewriterBase &rewriter) {
+static Value emitGrid(PlainKernelPlan &plan, RewriterBase &rewriter) {
   linalg::GenericOp op = plan.op;
   Location loc = op.getLoc();
   int64_t staticTotal = 1;
@@ -210,10 +204,7 @@ static FailureOr<Value> emitGrid(PlainKernelPlan &plan,
       staticTotal *= range;
       continue;
     }
-    FailureOr<std::pair<Value, int64_t>> extent = plan.findExtent(loop);
-    if (failed(extent))
-      return failure();
-    auto [value, axis] = *extent;
+    auto [value, axis] = plan.findExtent(loop);
     Value dim;
     if (isa<TensorType>(value.getType()))
       dim = rewriter.createOrFold<tensor::DimOp>(loc, value, axis);
@@ -224,8 +215,7 @@ static FailureOr<Value> emitGrid(PlainKernelPlan &plan,
   int64_t perBlock = plan.schedule.getThreads() / plan.schedule.getLanes();
   if (!total)
     return arith::ConstantIndexOp::create(
-               rewriter, loc, llvm::divideCeil(staticTotal, perBlock))
-        .getResult();
+        rewriter, loc, llvm::divideCeil(staticTotal, perBlock));
   if (staticTotal != 1)
     total = arith::MulIOp::create(
         rewriter, loc, total,
@@ -233,9 +223,8 @@ static FailureOr<Value> emitGrid(PlainKernelPlan &plan,
   if (perBlock == 1)
     return total;
   return arith::CeilDivUIOp::create(
-             rewriter, loc, total,
-             arith::ConstantIndexOp::create(rewriter, loc, perBlock))
-      .getResult();
+      rewriter, loc, total,
+      arith::ConstantIndexOp::create(rewriter, loc, perBlock));
 }
 
 /// The memref type through which the kernel sees `value`.
@@ -271,12 +260,10 @@ FailureOr<KernelCall> quantmlir::buildPlainKernel(linalg::GenericOp op,
       });
   if (failed(kernel))
     return failure();
-  FailureOr<Value> blocks = emitGrid(plan, rewriter);
-  if (failed(blocks))
-    return failure();
+  Value blocks = emitGrid(plan, rewriter);
   Value one = arith::ConstantIndexOp::create(rewriter, op.getLoc(), 1);
   call.kernel = *kernel;
-  call.grid = {*blocks, one, one};
+  call.grid = {blocks, one, one};
   call.block = {plan.schedule.getThreads(), 1, 1};
   call.accumulates = plan.accumulates;
   return call;

@@ -41,8 +41,8 @@ struct PlainKernelPlan {
   /// Some init's contents are read.
   bool accumulates = false;
 
-  /// An operand dimension that is as long as `loop`, or an error at the op.
-  mlir::FailureOr<std::pair<mlir::Value, int64_t>> findExtent(unsigned loop);
+  /// An operand dimension that is as long as `loop`.
+  std::pair<mlir::Value, int64_t> findExtent(unsigned loop);
 
   /// Collects all of the above.
   mlir::LogicalResult collect();

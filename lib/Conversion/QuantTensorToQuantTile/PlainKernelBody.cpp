@@ -85,11 +85,9 @@ LogicalResult PlainKernelBody::bindParameters() {
       extents.push_back(constant(range));
       continue;
     }
-    FailureOr<std::pair<Value, int64_t>> extent = plan.findExtent(loop);
-    if (failed(extent))
-      return failure();
-    extents.push_back(memref::DimOp::create(builder, loc, buffer(extent->first),
-                                            constant(extent->second)));
+    auto [value, axis] = plan.findExtent(loop);
+    extents.push_back(
+        memref::DimOp::create(builder, loc, buffer(value), constant(axis)));
   }
   indices.resize(extents.size());
   // Here, where they dominate every use.

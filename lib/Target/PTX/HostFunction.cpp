@@ -214,11 +214,9 @@ LogicalResult HostFunction::addKernel(gpu::LaunchFuncOp op,
   llvm::json::Object contract{
       {"u_acc", 0x1p-24}, {"u_decode", 0.0}, {"offset", 0.0}};
   StringRef name = op.getKernelName().getValue();
+  // That there is one, the module's verifier sees to.
   Operation *kernel =
       SymbolTable::lookupNearestSymbolFrom(op, op.getKernelAttr());
-  if (!kernel)
-    return op.emitOpError()
-           << "launches kernel '" << name << "', which is not in this module";
   if (auto declared =
           kernel->getAttrOfType<quant_tile::ContractAttr>(kContract))
     contract = llvm::json::Object{{"u_acc", declared.getUAcc()},

@@ -97,3 +97,109 @@ func.func @half_panel_bf16(%x: tensor<16x512xbf16>, %w: tensor<32x512xbf16, #w8>
   } -> tensor<16x32xf32>
   return %y : tensor<16x32xf32>
 }
+
+// -----
+
+#w8 = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @f(%x: tensor<16x512xbf16>, %w: tensor<32x512xbf16, #w8>, %init: tensor<16x32xf32>) -> tensor<16x32xf32> {
+  // expected-error @below {{has no quant_tile.schedule: run select-schedule first}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x512xbf16>, tensor<32x512xbf16, #w8>) maps []
+      outs(%init : tensor<16x32xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<16x32xf32>
+  return %y : tensor<16x32xf32>
+}
+
+// -----
+
+#w8 = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @f(%x: tensor<16x512xbf16>, %w: tensor<32x512xbf16, #w8>, %init: tensor<16x32xf32>) -> tensor<16x32xf32> {
+  // expected-error @below {{is scheduled plain, which convert-quant-tensor-to-linalg lowers}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x512xbf16>, tensor<32x512xbf16, #w8>) maps []
+      outs(%init : tensor<16x32xf32>) attributes {quant_tile.schedule = #quant_tile.schedule<plain, chip = "sm_90a">} {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<16x32xf32>
+  return %y : tensor<16x32xf32>
+}
+
+// -----
+
+#w8 = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @f(%x: tensor<16x512xbf16>, %w: tensor<32x512xbf16, #w8>, %init: tensor<16x32xf32>) -> tensor<16x32xf32> {
+  // expected-error @below {{reads weights in another layout than its schedule says: run quant-tensor-apply-layout first}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x512xbf16>, tensor<32x512xbf16, #w8>) maps []
+      outs(%init : tensor<16x32xf32>) attributes {quant_tile.schedule = #quant_tile.schedule<mma_sync, chip = "sm_90a", tile = [16, 32, 128], warps = [1, 1, 1], stages = 2, weights = <fragment, tile = [16, 32]>>} {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<16x32xf32>
+  return %y : tensor<16x32xf32>
+}
+
+// -----
+
+func.func @f(%x: tensor<16x512xbf16>, %w: tensor<32x512xbf16>, %init: tensor<16x32xf32>) -> tensor<16x32xf32> {
+  // expected-error @below {{unknown chip 'sm_42', expected one of: sm_80, sm_89, sm_90a}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x512xbf16>, tensor<32x512xbf16>) maps []
+      outs(%init : tensor<16x32xf32>) attributes {quant_tile.schedule = #quant_tile.schedule<mma_sync, chip = "sm_42", tile = [16, 32, 64], warps = [1, 1, 1], stages = 2>} {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<16x32xf32>
+  return %y : tensor<16x32xf32>
+}
+
+// -----
+
+func.func @out_per_step(%x: tensor<8x4xf32>, %init: tensor<8x4xf32>) -> tensor<8x4xf32> {
+  // expected-error @below {{writes out #1 once per step of reduction loop 1}}
+  %0 = linalg.generic {indexing_maps = [affine_map<(i, k) -> (i, k)>, affine_map<(i, k) -> (i, k)>],
+                       iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<8x4xf32>) outs(%init : tensor<8x4xf32>) {
+  ^bb0(%a: f32, %out: f32):
+    linalg.yield %a : f32
+  } -> tensor<8x4xf32>
+  return %0 : tensor<8x4xf32>
+}
+
+// -----
+
+#full = affine_map<(m, k) -> (m, k)>
+#row = affine_map<(m, k) -> (m)>
+func.func @group_without_schedule(%x: tensor<4x64xf32>, %f: tensor<4xf32>) -> tensor<4xf32> {
+  %zero = arith.constant 0.0 : f32
+  %f0 = linalg.fill ins(%zero : f32) outs(%f : tensor<4xf32>) -> tensor<4xf32>
+  // expected-error @below {{has no schedule: run select-row-schedule first}}
+  %r = quant_tile.row_group columns 64 -> (tensor<4xf32>) {
+    %sum = linalg.generic {indexing_maps = [#full, #row], iterator_types = ["parallel", "reduction"]}
+        ins(%x : tensor<4x64xf32>) outs(%f0 : tensor<4xf32>) {
+    ^bb0(%v: f32, %acc: f32):
+      %s = arith.addf %v, %acc : f32
+      linalg.yield %s : f32
+    } -> tensor<4xf32>
+    quant_tile.yield %sum : tensor<4xf32>
+  }
+  return %r : tensor<4xf32>
+}
+
+// -----
+
+#full = affine_map<(m, k) -> (m, k)>
+#row = affine_map<(m, k) -> (m)>
+#none = affine_map<(m, k) -> ()>
+func.func @group_scalar(%x: tensor<4x64xf32>, %f: tensor<4xf32>, %h: f32) -> tensor<4xf32> {
+  %zero = arith.constant 0.0 : f32
+  %f0 = linalg.fill ins(%zero : f32) outs(%f : tensor<4xf32>) -> tensor<4xf32>
+  %r = quant_tile.row_group columns 64 schedule <chip = "sm_90a", warps = 1, rows = 1, vector = 1> -> (tensor<4xf32>) {
+    // expected-error @below {{uses a scalar that only the host knows}}
+    %sum = linalg.generic {indexing_maps = [#full, #none, #row], iterator_types = ["parallel", "reduction"]}
+        ins(%x, %h : tensor<4x64xf32>, f32) outs(%f0 : tensor<4xf32>) {
+    ^bb0(%v: f32, %g: f32, %acc: f32):
+      %p = arith.mulf %v, %g : f32
+      %s = arith.addf %p, %acc : f32
+      linalg.yield %s : f32
+    } -> tensor<4xf32>
+    quant_tile.yield %sum : tensor<4xf32>
+  }
+  return %r : tensor<4xf32>
+}

@@ -125,3 +125,40 @@ func.func @recast(%w: tensor<8x64xbf16, #w4>) -> tensor<8x64xbf16> {
   %s = tensor.cast %w : tensor<8x64xbf16, #w4> to tensor<8x64xbf16>
   return %s : tensor<8x64xbf16>
 }
+
+// -----
+
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 32], scale = bf16}>
+func.func private @callee(tensor<8x64xbf16, #w4>)
+func.func @by_value() {
+  // expected-error @below {{refers to a function of encoded tensors by value: only direct calls are lowered}}
+  %f = func.constant @callee : (tensor<8x64xbf16, #w4>) -> ()
+  return
+}
+
+// -----
+
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 32], scale = bf16}>
+func.func @stride(%w: tensor<8x64xbf16, #w4>) -> tensor<4x64xbf16, #w4> {
+  // expected-error @below {{slices dimension #0 with a stride}}
+  %s = tensor.extract_slice %w[0, 0] [4, 64] [2, 1] : tensor<8x64xbf16, #w4> to tensor<4x64xbf16, #w4>
+  return %s : tensor<4x64xbf16, #w4>
+}
+
+// -----
+
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 32], scale = bf16}>
+func.func @position(%w: tensor<8x64xbf16, #w4>, %i: index) -> tensor<8x32xbf16, #w4> {
+  // expected-error @below {{slices dimension #1 at a dynamic position, which may cut a block or a byte}}
+  %s = tensor.extract_slice %w[0, %i] [8, 32] [1, 1] : tensor<8x64xbf16, #w4> to tensor<8x32xbf16, #w4>
+  return %s : tensor<8x32xbf16, #w4>
+}
+
+// -----
+
+#c4 = #quant_tensor.encoding<{storage = i4, block = [1, 1], scale = bf16}>
+func.func @byte(%w: tensor<8x64xbf16, #c4>) -> tensor<8x32xbf16, #c4> {
+  // expected-error @below {{slice offset 3 cuts a byte of codes in dimension #1}}
+  %s = tensor.extract_slice %w[0, 3] [8, 32] [1, 1] : tensor<8x64xbf16, #c4> to tensor<8x32xbf16, #c4>
+  return %s : tensor<8x32xbf16, #c4>
+}
