@@ -8,6 +8,7 @@
 #ifndef QUANTMLIR_INITALL_H
 #define QUANTMLIR_INITALL_H
 
+#include "quantmlir/Calibration/Passes.h"
 #include "quantmlir/Conversion/KernelsToNVVM/Passes.h"
 #include "quantmlir/Conversion/QuantTensorToLinalg/QuantTensorToLinalg.h"
 #include "quantmlir/Conversion/QuantTensorToQuantTile/Passes.h"
@@ -38,6 +39,7 @@ inline void registerAllDialects(mlir::DialectRegistry &registry) {
 /// names that `quant-opt --help` lists. Call it once per process.
 inline void registerAllPasses() {
   quant_tensor::registerQuantTensorPasses();
+  calibration::registerCalibrationPasses();
   registerSchedulePasses();
   registerQuantTensorToQuantTilePasses();
   registerQuantTensorToLinalgPasses();

@@ -3,6 +3,8 @@
 #include "quantmlir/Execution/ReferenceExecutor.h"
 
 #include "Asserts.h"
+#include "Descriptors.h"
+#include "Observers.h"
 #include "SoftFloat.h"
 #include "quantmlir/Conversion/QuantTensorToLinalg/QuantTensorToLinalg.h"
 #include "quantmlir/Dialect/QuantTensor/Transforms/Passes.h"
@@ -122,6 +124,7 @@ struct ReferenceExecutor::Implementation {
   std::vector<Function> functions;
   /// Of the checks in the compiled code, by number.
   std::vector<std::string> messages;
+  std::vector<Observation> observations;
   std::unique_ptr<ExecutionEngine> engine;
 };
 
@@ -163,7 +166,7 @@ private:
 } // namespace
 
 llvm::Expected<std::unique_ptr<ReferenceExecutor>>
-ReferenceExecutor::create(ModuleOp module) {
+ReferenceExecutor::create(ModuleOp module, const Options &options) {
   static bool initialized = [] {
     llvm::InitializeNativeTarget();
     llvm::InitializeNativeTargetAsmPrinter();
@@ -175,6 +178,15 @@ ReferenceExecutor::create(ModuleOp module) {
   DiagnosticCollector diagnostics(context);
   OwningOpRef<ModuleOp> lowered(cast<ModuleOp>(module->clone()));
 
+  auto implementation = std::make_unique<Implementation>();
+  if (options.observe) {
+    PassManager observers(context);
+    observers.addPass(createLowerObservers());
+    if (failed(observers.run(*lowered)))
+      return diagnostics.takeError("the observers do not lower");
+    implementation->observations = readObservations(*lowered);
+  }
+
   // Signatures are read after encoded tensors have become their parts, before
   // buffers become descriptors.
   PassManager split(context);
@@ -182,7 +194,6 @@ ReferenceExecutor::create(ModuleOp module) {
   split.addPass(quant_tensor::createQuantTensorLowerEncodings());
   if (failed(split.run(*lowered)))
     return diagnostics.takeError("the reference does not lower");
-  auto implementation = std::make_unique<Implementation>();
   for (auto function : lowered->getOps<func::FuncOp>()) {
     if (function.isPrivate())
       continue;
@@ -210,12 +221,13 @@ ReferenceExecutor::create(ModuleOp module) {
     return machine.takeError();
   auto optimize = makeOptimizingTransformer(/*optLevel=*/2, /*sizeLevel=*/0,
                                             machine->get());
-  ExecutionEngineOptions options;
-  options.transformer = optimize;
-  options.jitCodeGenOptLevel = llvm::CodeGenOptLevel::Default;
-  options.enableGDBNotificationListener = false;
-  options.enablePerfNotificationListener = false;
-  auto engine = ExecutionEngine::create(*lowered, options, std::move(*machine));
+  ExecutionEngineOptions engineOptions;
+  engineOptions.transformer = optimize;
+  engineOptions.jitCodeGenOptLevel = llvm::CodeGenOptLevel::Default;
+  engineOptions.enableGDBNotificationListener = false;
+  engineOptions.enablePerfNotificationListener = false;
+  auto engine =
+      ExecutionEngine::create(*lowered, engineOptions, std::move(*machine));
   if (!engine)
     return llvm::joinErrors(diagnostics.takeError("the reference does not "
                                                   "compile"),
@@ -228,6 +240,9 @@ ReferenceExecutor::create(ModuleOp module) {
     symbols[interner(kAssertHandler)] = {
         llvm::orc::ExecutorAddr::fromPtr(getAssertHandlerAddress()),
         llvm::JITSymbolFlags::Exported};
+    symbols[interner(kObserverSymbol)] = {
+        llvm::orc::ExecutorAddr::fromPtr(getObserverAddress()),
+        llvm::JITSymbolFlags::Exported};
     return symbols;
   });
   implementation->engine = std::move(*engine);
@@ -236,7 +251,8 @@ ReferenceExecutor::create(ModuleOp module) {
 }
 
 llvm::Expected<std::unique_ptr<ReferenceExecutor>>
-ReferenceExecutor::create(llvm::MemoryBufferRef buffer) {
+ReferenceExecutor::create(llvm::MemoryBufferRef buffer,
+                          const Options &options) {
   DialectRegistry registry;
   registerDialects(registry);
   auto context =
@@ -253,7 +269,7 @@ ReferenceExecutor::create(llvm::MemoryBufferRef buffer) {
     if (!module)
       return diagnostics.takeError("the reference does not parse");
   }
-  auto executor = create(*module);
+  auto executor = create(*module, options);
   if (!executor)
     return executor.takeError();
   module = nullptr;
@@ -267,6 +283,11 @@ ReferenceExecutor::create(llvm::MemoryBufferRef buffer) {
 
 ArrayRef<ReferenceExecutor::Function> ReferenceExecutor::getFunctions() const {
   return implementation->functions;
+}
+
+ArrayRef<ReferenceExecutor::Observation>
+ReferenceExecutor::getObservations() const {
+  return implementation->observations;
 }
 
 const ReferenceExecutor::Function *
@@ -313,17 +334,11 @@ static llvm::Error checkInput(const ReferenceExecutor::Buffer &expected,
   return llvm::Error::success();
 }
 
-namespace {
-
-/// A memref descriptor of any rank as the C interface passes it: allocated and
-/// aligned pointer, offset, sizes, strides; one word each.
-using Word = int64_t;
-size_t getDescriptorWords(size_t rank) { return 3 + 2 * rank; }
-
-std::vector<Word> makeDescriptor(const ArrayView &input) {
+/// A memref descriptor of `input`.
+static std::vector<int64_t> makeDescriptor(const ArrayView &input) {
   size_t rank = input.shape.size();
-  std::vector<Word> words(getDescriptorWords(rank));
-  words[0] = words[1] = reinterpret_cast<Word>(input.data);
+  std::vector<int64_t> words(getDescriptorWords(rank));
+  words[0] = words[1] = reinterpret_cast<int64_t>(input.data);
   int64_t stride = 1;
   for (size_t dim = rank; dim-- > 0;) {
     words[3 + dim] = input.shape[dim];
@@ -333,45 +348,9 @@ std::vector<Word> makeDescriptor(const ArrayView &input) {
   return words;
 }
 
-/// Copies the elements that a descriptor describes to row-major order.
-void copyOut(const Word *descriptor, size_t elementBytes, Array &array) {
-  size_t rank = array.shape.size();
-  const char *base = reinterpret_cast<const char *>(descriptor[1]) +
-                     descriptor[2] * static_cast<int64_t>(elementBytes);
-  const Word *strides = descriptor + 3 + rank;
-  int64_t count = array.data.size() / elementBytes;
-  if (count == 0)
-    return;
-  int64_t expected = 1;
-  bool contiguous = true;
-  for (size_t dim = rank; dim-- > 0;) {
-    contiguous &= array.shape[dim] == 1 || strides[dim] == expected;
-    expected *= array.shape[dim];
-  }
-  if (contiguous) {
-    std::memcpy(array.data.data(), base, array.data.size());
-    return;
-  }
-  std::vector<int64_t> index(rank);
-  for (int64_t i = 0; i < count; ++i) {
-    int64_t offset = 0;
-    for (size_t dim = 0; dim < rank; ++dim)
-      offset += index[dim] * strides[dim];
-    std::memcpy(array.data.data() + i * elementBytes,
-                base + offset * static_cast<int64_t>(elementBytes),
-                elementBytes);
-    for (size_t dim = rank; dim-- > 0;) {
-      if (++index[dim] < array.shape[dim])
-        break;
-      index[dim] = 0;
-    }
-  }
-}
-
-} // namespace
-
 llvm::Expected<std::vector<Array>>
-ReferenceExecutor::invoke(StringRef name, ArrayRef<ArrayView> inputs) {
+ReferenceExecutor::invoke(StringRef name, ArrayRef<ArrayView> inputs,
+                          Observer observer) {
   const Function *function = findFunction(name);
   if (!function)
     return makeError("the module has no public function @" + name);
@@ -388,14 +367,14 @@ ReferenceExecutor::invoke(StringRef name, ArrayRef<ArrayView> inputs) {
   size_t resultWords = 0;
   for (const Buffer &result : function->results)
     resultWords += getDescriptorWords(result.shape.size());
-  std::vector<Word> results(resultWords);
-  std::vector<std::vector<Word>> descriptors;
+  std::vector<int64_t> results(resultWords);
+  std::vector<std::vector<int64_t>> descriptors;
   for (const ArrayView &input : inputs)
     descriptors.push_back(makeDescriptor(input));
   std::vector<void *> pointers;
   if (!function->results.empty())
     pointers.push_back(results.data());
-  for (std::vector<Word> &descriptor : descriptors)
+  for (std::vector<int64_t> &descriptor : descriptors)
     pointers.push_back(descriptor.data());
   SmallVector<void *> packed;
   for (void *&pointer : pointers)
@@ -404,12 +383,13 @@ ReferenceExecutor::invoke(StringRef name, ArrayRef<ArrayView> inputs) {
       implementation->engine->lookupPacked(("_mlir_ciface_" + name).str());
   if (!compiled)
     return compiled.takeError();
+  ObserverScope scope(observer);
   if (std::optional<int64_t> failed = callWithAsserts(*compiled, packed.data()))
     return makeError("@" + name + ": " + implementation->messages[*failed]);
 
   std::vector<Array> arrays;
   llvm::SmallPtrSet<void *, 4> owned;
-  const Word *next = results.data();
+  const int64_t *next = results.data();
   for (const Buffer &result : function->results) {
     size_t rank = result.shape.size();
     Array array;
@@ -420,7 +400,7 @@ ReferenceExecutor::invoke(StringRef name, ArrayRef<ArrayView> inputs) {
     for (int64_t extent : array.shape)
       count *= extent;
     array.data.resize(count * elementBytes);
-    copyOut(next, elementBytes, array);
+    copyElements(next, array.shape, elementBytes, array.data.data());
     arrays.push_back(std::move(array));
     owned.insert(reinterpret_cast<void *>(next[0]));
     next += getDescriptorWords(rank);

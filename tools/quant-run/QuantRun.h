@@ -42,9 +42,9 @@ struct Options {
   /// are all `randomSize`.
   std::optional<uint64_t> randomSeed;
   int64_t randomSize = 1;
-  /// Of each float matrix but an encoded weight's, the first elements of even (1) or
-  /// odd (2) rows are infinite: nothing else may depend on them, and what is
-  /// multiplied by zero for want of data must be zero.
+  /// Of each float matrix but an encoded weight's, the first elements of even
+  /// (1) or odd (2) rows are infinite: nothing else may depend on them, and
+  /// what is multiplied by zero for want of data must be zero.
   unsigned randomInfinities = 0;
   /// Emulator: steps after which a thread is taken to run for ever; 0 for its
   /// own limit.
@@ -52,6 +52,11 @@ struct Options {
   /// Emulator: print what kernels ask of memory, and write it as JSON.
   bool profile = false;
   std::string profileJson;
+  /// Files of samples to calibrate on, files of statistics to add, and where
+  /// the statistics go.
+  std::vector<std::string> calibrationFiles;
+  std::vector<std::string> mergedStatistics;
+  std::string statistics;
   /// Told of each buffer on the device and what the manifest says of it.
   std::function<void(QuantmlirRtBuffer, const QuantmlirRtBufferInfo &)>
       describeBuffer;
@@ -140,6 +145,13 @@ struct Outcome {
   std::vector<std::pair<std::string, io::Array>> results;
   double microseconds = 0;
 };
+
+/// Runs the model `options.artifact` (MLIR with observers, or an artifact made
+/// of such) on samples, and writes statistics.
+llvm::Error calibrate(const Options &options);
+
+/// Adds files of statistics up.
+llvm::Error mergeStatistics(const Options &options);
 
 /// Prints functions, kernels and buffers of an artifact as a table.
 llvm::Error list(const QuantmlirRtArtifact *artifact);

@@ -3,6 +3,8 @@
 // quant-run ARTIFACT --inputs=weights.safetensors --input=x=x.npy \
 //   --output=out.npz --device=cuda
 //
+// quant-run model.mlir --calibrate=samples.npz --stats=statistics.safetensors
+//
 // On the CPU it compiles the artifact's reference, the definition of what the
 // kernels compute; on a GPU it runs the kernels themselves.
 //
@@ -31,8 +33,8 @@ enum class Device { Cpu, Cuda, Emulator };
 /// The options as the command line knows them; they live in main() only.
 struct CommandLine {
   cl::OptionCategory category{"quant-run options"};
-  cl::opt<std::string> artifact{cl::Positional, cl::Required,
-                                cl::desc("ARTIFACT"), cl::cat(category)};
+  cl::opt<std::string> artifact{cl::Positional, cl::desc("ARTIFACT"),
+                                cl::cat(category)};
   cl::opt<bool> list{"list", cl::desc("Print what the artifact holds"),
                      cl::cat(category)};
   cl::opt<std::string> function{
@@ -100,6 +102,20 @@ struct CommandLine {
                                    cl::desc("Emulator: write them as JSON"),
                                    cl::value_desc("file"), cl::cat(category)};
 
+  cl::list<std::string> calibrate{
+      "calibrate",
+      cl::desc(
+          "Run MLIR with observers (in place of ARTIFACT) on samples: each "
+          "index along the leading axis of its arrays is one call. May be "
+          "given several times, for samples of other sizes"),
+      cl::value_desc("file.npz|file.safetensors"), cl::cat(category)};
+  cl::opt<std::string> stats{"stats", cl::desc("Where to write the statistics"),
+                             cl::value_desc("file.safetensors"),
+                             cl::cat(category)};
+  cl::list<std::string> merge{
+      "merge", cl::desc("Add statistics of other runs to --stats"),
+      cl::value_desc("file.safetensors"), cl::cat(category)};
+
   Options getOptions() const {
     Options options;
     options.artifact = artifact;
@@ -118,6 +134,9 @@ struct CommandLine {
     options.maxSteps = maxSteps;
     options.profile = profile;
     options.profileJson = profileJson;
+    options.calibrationFiles.assign(calibrate.begin(), calibrate.end());
+    options.mergedStatistics.assign(merge.begin(), merge.end());
+    options.statistics = stats;
     return options;
   }
 };
@@ -213,6 +232,17 @@ static llvm::Error execute(const CommandLine &line) {
   Options options = line.getOptions();
   if (options.randomSize < 0)
     return makeError("--size is negative");
+  if (options.calibrationFiles.empty() && !options.mergedStatistics.empty()) {
+    if (!options.artifact.empty())
+      return makeError("--merge alone runs nothing; --calibrate says what on");
+    return mergeStatistics(options);
+  }
+  if (options.artifact.empty())
+    return makeError("name an artifact to run");
+  if (!options.calibrationFiles.empty())
+    return calibrate(options);
+  if (!options.statistics.empty())
+    return makeError("--stats goes with --calibrate or --merge");
   QuantmlirRtArtifact *handle = nullptr;
   if (llvm::Error error =
           check(quantmlirRtArtifactLoad(options.artifact.c_str(), &handle)))
@@ -257,6 +287,10 @@ static llvm::Error execute(const CommandLine &line) {
 
 int main(int argc, char **argv) {
   llvm::InitLLVM initialize(argc, argv);
+  // LLVM has an option --stats of its own, for counters that it was built
+  // without.
+  if (cl::Option *option = cl::getRegisteredOptions().lookup("stats"))
+    option->removeArgument();
   CommandLine line;
   cl::HideUnrelatedOptions(line.category);
   cl::ParseCommandLineOptions(argc, argv,

@@ -74,8 +74,10 @@ struct Scheme {
   /// Whether parameters of activations come from statistics.
   bool isStatic = false;
 
-  /// Errors say which word is wrong and what there is instead.
-  static llvm::Expected<Scheme> parse(llvm::StringRef text);
+  /// Errors say which word is wrong and what there is instead. `method` (a word
+  /// such as "mse" or "kl=20") counts where `text` names none.
+  static llvm::Expected<Scheme> parse(llvm::StringRef text,
+                                      llvm::StringRef method = {});
   /// Text that `parse` reads back, with every default written out.
   std::string toString() const;
 };

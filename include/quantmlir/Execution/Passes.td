@@ -37,6 +37,24 @@ def LowerAsserts : Pass<"quant-lower-asserts", "::mlir::ModuleOp"> {
                            "::mlir::scf::SCFDialect"];
 }
 
+def LowerObservers : Pass<"quant-lower-observers", "::mlir::ModuleOp"> {
+  let summary = "hand observed tensors to the caller of compiled code";
+  let description = [{
+    Each `quant_tensor.observe` becomes a call of the executor's observer, with
+    its number and its data as f32; names, kinds and axes by that number become an
+    attribute of the module. Runs before anything that takes an `observe` for the
+    identity.
+
+    ```mlir
+    %any = tensor.cast %x : tensor<8x64xf32> to tensor<*xf32>
+    func.call @quantmlirObserve(%number, %any) : (i64, tensor<*xf32>) -> ()
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::func::FuncDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def LowerCopies : Pass<"quant-lower-copies"> {
   let summary = "copies to or from strided buffers as linalg";
   let description = [{

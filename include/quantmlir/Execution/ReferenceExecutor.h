@@ -14,6 +14,7 @@
 #define QUANTMLIR_EXECUTION_REFERENCEEXECUTOR_H
 
 #include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 #include "llvm/Support/MemoryBufferRef.h"
@@ -70,6 +71,25 @@ public:
     std::vector<Buffer> results;
   };
 
+  /// A `quant_tensor.observe` of the module.
+  struct Observation {
+    std::string name;
+    /// As MLIR spells them: minmax, absmean, histogram, xtx.
+    std::vector<std::string> kinds;
+    /// Dimension of the channels; -1 for the last.
+    int64_t axis = -1;
+  };
+
+  /// Is given what an `observe` sees: the number of the observation, and its
+  /// data as contiguous f32, which live during the call only. An `observe` in a
+  /// loop sees something in every round.
+  using Observer = llvm::function_ref<void(size_t, const ArrayView &)>;
+
+  struct Options {
+    /// Compile observers in; elsewhere they are the identity.
+    bool observe = false;
+  };
+
   ~ReferenceExecutor();
   ReferenceExecutor(const ReferenceExecutor &) = delete;
   ReferenceExecutor &operator=(const ReferenceExecutor &) = delete;
@@ -81,11 +101,19 @@ public:
   /// must have been made with `registerDialects`. Fails with every diagnostic
   /// that the lowering emitted in the message.
   static llvm::Expected<std::unique_ptr<ReferenceExecutor>>
-  create(mlir::ModuleOp module);
+  create(mlir::ModuleOp module, const Options &options);
+  static llvm::Expected<std::unique_ptr<ReferenceExecutor>>
+  create(mlir::ModuleOp module) {
+    return create(module, Options());
+  }
 
   /// Parses MLIR text or bytecode in a context of its own and compiles it.
   static llvm::Expected<std::unique_ptr<ReferenceExecutor>>
-  create(llvm::MemoryBufferRef buffer);
+  create(llvm::MemoryBufferRef buffer, const Options &options);
+  static llvm::Expected<std::unique_ptr<ReferenceExecutor>>
+  create(llvm::MemoryBufferRef buffer) {
+    return create(buffer, Options());
+  }
 
   /// The functions that can be invoked: those with a body that are not private.
   llvm::ArrayRef<Function> getFunctions() const;
@@ -93,12 +121,16 @@ public:
   /// The function of this name, or null.
   const Function *findFunction(llvm::StringRef name) const;
 
+  /// What observers were compiled in, by number.
+  llvm::ArrayRef<Observation> getObservations() const;
+
   /// Runs a function. Fails, without having run anything, where the number,
   /// an element type or a static extent of the inputs differs from the
   /// function's, or where two inputs disagree with the same function's shapes
   /// in a way that the lowered code checks.
   llvm::Expected<std::vector<Array>> invoke(llvm::StringRef function,
-                                            llvm::ArrayRef<ArrayView> inputs);
+                                            llvm::ArrayRef<ArrayView> inputs,
+                                            Observer observer = nullptr);
 
 private:
   struct Implementation;

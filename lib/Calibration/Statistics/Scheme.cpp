@@ -106,8 +106,8 @@ namespace {
 /// Reads one side of the `/`.
 class TensorSchemeParser {
 public:
-  TensorSchemeParser(StringRef text, bool isWeight)
-      : text(text), isWeight(isWeight) {}
+  TensorSchemeParser(StringRef text, bool isWeight, StringRef defaultMethod)
+      : text(text), isWeight(isWeight), defaultMethod(defaultMethod) {}
 
   llvm::Expected<TensorScheme> parse();
 
@@ -126,6 +126,7 @@ private:
 
   StringRef text;
   bool isWeight;
+  StringRef defaultMethod;
   TensorScheme scheme;
   bool hasGranularity = false, hasSymmetry = false, hasMethod = false,
        hasScale = false;
@@ -287,6 +288,11 @@ llvm::Error TensorSchemeParser::parseWord(StringRef word) {
 llvm::Error TensorSchemeParser::check() {
   if (!scheme.symmetric && scheme.code != CodeKind::Integer)
     return fail("only integer types have zero points (asymmetric)");
+  if (!hasMethod && !defaultMethod.empty()) {
+    auto [key, value] = defaultMethod.split('=');
+    if (llvm::Error error = parseMethod(key, value))
+      return error;
+  }
   if (!hasMethod && !scheme.symmetric)
     scheme.method = Method::MinMax;
   if (scheme.method == Method::MinMax && scheme.symmetric)
@@ -309,12 +315,13 @@ llvm::Expected<TensorScheme> TensorSchemeParser::parse() {
   return scheme;
 }
 
-llvm::Expected<Scheme> Scheme::parse(StringRef text) {
+llvm::Expected<Scheme> Scheme::parse(StringRef text, StringRef method) {
   Scheme scheme;
   auto [weights, activations] = text.split('/');
   bool hasActivations = text.contains('/');
   if (weights.trim() != "none") {
-    auto parsed = TensorSchemeParser(weights, /*isWeight=*/true).parse();
+    auto parsed =
+        TensorSchemeParser(weights, /*isWeight=*/true, method).parse();
     if (!parsed)
       return parsed.takeError();
     scheme.weights = *parsed;
@@ -325,7 +332,7 @@ llvm::Expected<Scheme> Scheme::parse(StringRef text) {
     return makeError("scheme '" + text +
                      "': activations are quantized with "
                      "their weights only");
-  TensorSchemeParser parser(activations, /*isWeight=*/false);
+  TensorSchemeParser parser(activations, /*isWeight=*/false, method);
   auto parsed = parser.parse();
   if (!parsed)
     return parsed.takeError();

@@ -84,7 +84,9 @@ private:
   mlir::OpBuilder &builder;
   mlir::gpu::GPUFuncOp kernel;
   mlir::Location loc;
+  /// Parameters by what they stand for, and those of the plan's outs by number.
   llvm::DenseMap<mlir::Value, mlir::Value> buffers;
+  llvm::SmallVector<mlir::Value> outs;
   mlir::IRMapping values;
   llvm::SmallVector<mlir::Value> extents, indices;
 };

@@ -71,8 +71,11 @@ LogicalResult PlainKernelBody::bindParameters() {
   auto arguments = kernel.getArguments().begin();
   for (Value value : plan.buffers)
     buffers[value] = *arguments++;
-  for (Value value : plan.outs)
-    buffers[value] = *arguments++;
+  // Two outs may start from one value; each is a buffer of its own.
+  for (Value value : plan.outs) {
+    outs.push_back(*arguments++);
+    buffers.try_emplace(value, outs.back());
+  }
   for (Value value : plan.scalars)
     values.map(value, *arguments++);
   for (Value value : plan.constants)
@@ -135,10 +138,9 @@ Value PlainKernelBody::load(OpOperand &operand) {
   linalg::GenericOp op = plan.op;
   if (Value splat = plan.splats[operand.getOperandNumber()])
     return scalar(splat);
-  Value memref =
-      op.isDpsInit(&operand)
-          ? buffer(plan.outs[operand.getOperandNumber() - op.getNumDpsInputs()])
-          : buffer(operand.get());
+  Value memref = op.isDpsInit(&operand)
+                     ? outs[operand.getOperandNumber() - op.getNumDpsInputs()]
+                     : buffer(operand.get());
   return memref::LoadOp::create(builder, loc, memref, indicesOf(operand));
 }
 
@@ -245,7 +247,7 @@ void PlainKernelBody::emitElement(Value linear, Value lane) {
   };
   auto store = [&](ValueRange results) {
     for (auto [index, value] : llvm::enumerate(results))
-      memref::StoreOp::create(builder, loc, value, buffer(plan.outs[index]),
+      memref::StoreOp::create(builder, loc, value, outs[index],
                               indicesOf(*op.getDpsInitOperand(index)));
   };
   if (!lane)

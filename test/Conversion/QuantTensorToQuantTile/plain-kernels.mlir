@@ -216,3 +216,26 @@ func.func @sum64(%x: tensor<8x512xf64>, %init: tensor<8xf64>) -> tensor<8xf64> {
       outs(%init : tensor<8xf64>) dimensions = [1]
   return %0 : tensor<8xf64>
 }
+
+// -----
+
+// Two outs that start from one fill are two buffers.
+#mk = affine_map<(m, k) -> (m, k)>
+#m = affine_map<(m, k) -> (m)>
+// CHECK: gpu.func @reduce_0(%[[X:.*]]: memref<8x4xf32>, %[[LOW:.*]]: memref<8xf32>, %[[HIGH:.*]]: memref<8xf32>)
+// CHECK: %[[BOTH:.*]]:2 = scf.for
+// CHECK: memref.store %[[BOTH]]#0, %[[LOW]]
+// CHECK: memref.store %[[BOTH]]#1, %[[HIGH]]
+func.func @extremes(%x: tensor<8x4xf32>) -> (tensor<8xf32>, tensor<8xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<8xf32>
+  %i = linalg.fill ins(%zero : f32) outs(%e : tensor<8xf32>) -> tensor<8xf32>
+  %0:2 = linalg.generic {indexing_maps = [#mk, #m, #m], iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<8x4xf32>) outs(%i, %i : tensor<8xf32>, tensor<8xf32>) {
+  ^bb0(%a: f32, %l: f32, %h: f32):
+    %1 = arith.minnumf %a, %l : f32
+    %2 = arith.maxnumf %a, %h : f32
+    linalg.yield %1, %2 : f32, f32
+  } -> (tensor<8xf32>, tensor<8xf32>)
+  return %0#0, %0#1 : tensor<8xf32>, tensor<8xf32>
+}

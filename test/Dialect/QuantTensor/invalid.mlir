@@ -555,6 +555,24 @@ func.func @f(%x: tensor<8xi8>) {
 
 // -----
 
+// observe C4
+func.func @observe_axis(%x: tensor<8x4xf32>) {
+  // expected-error @below {{'quant_tensor.observe' op axis 2 is no dimension of a tensor of rank 2}}
+  %0 = quant_tensor.observe %x name("a") kinds([minmax]) {axis = 2 : i64} : tensor<8x4xf32>
+  return
+}
+
+// -----
+
+// observe C4
+func.func @observe_scalar_axis(%x: tensor<f32>) {
+  // expected-error @below {{'quant_tensor.observe' op axis 0 is no dimension of a tensor of rank 0}}
+  %0 = quant_tensor.observe %x name("a") kinds([minmax]) {axis = 0 : i64} : tensor<f32>
+  return
+}
+
+// -----
+
 // observe C2
 func.func @f(%x: tensor<8xf32>) {
   // expected-error @below {{'quant_tensor.observe' op name must not be empty}}

@@ -256,5 +256,12 @@ LogicalResult ObserveOp::verify() {
     if (!seen.insert(kind.getValue()).second)
       return emitOpError() << "kinds names "
                            << stringifyObserveKind(kind.getValue()) << " twice";
+  // (C4)
+  int64_t rank = getSource().getType().getRank();
+  int64_t axis = getAxis();
+  if (rank == 0 ? axis != -1 : axis < -rank || axis >= rank)
+    return emitOpError() << "axis " << axis
+                         << " is no dimension of a tensor of "
+                         << "rank " << rank;
   return success();
 }

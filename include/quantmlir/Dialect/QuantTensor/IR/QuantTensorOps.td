@@ -385,19 +385,23 @@ def QuantTensor_ObserveOp : QuantTensor_Op<"observe",
   let summary = "identity on data that records a statistic under a name";
   let description = [{
     Calibration reads the statistics by name; everywhere else the op is the
-    identity. It is never dead: it writes the statistics.
+    identity. It is never dead: it writes the statistics. Those of a channel are
+    kept for each index along dimension `axis`, the last by default; negative
+    ones count from the end.
 
     Constraints:
     - (C1) `source` has a float element type.
     - (C2) `name` is not empty.
     - (C3) `kinds` names at least one statistic, none twice.
+    - (C4) `axis` is in [-rank, rank); it is -1 where the rank is 0.
 
     ```mlir
     %y = quant_tensor.observe %x name("layer0.in") kinds([minmax, absmean]) : tensor<8x64xf32>
     ```
   }];
   let arguments = (ins QuantTensor_DenseTensor:$source, StrAttr:$name,
-      TypedArrayAttrBase<QuantTensor_ObserveKindAttr, "statistics">:$kinds);
+      TypedArrayAttrBase<QuantTensor_ObserveKindAttr, "statistics">:$kinds,
+      DefaultValuedAttr<I64Attr, "-1">:$axis);
   let results = (outs QuantTensor_DenseTensor:$result);
   let assemblyFormat = [{
     $source `name` `(` $name `)` `kinds` `(` custom<ObserveKinds>($kinds) `)`

@@ -1,0 +1,99 @@
+//===- Passes.td - Calibration and quantization of models -----*- tablegen -*-===//
+
+#ifndef QUANTMLIR_CALIBRATION_PASSES_TD
+#define QUANTMLIR_CALIBRATION_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def InsertObservers : Pass<"quant-tensor-insert-observers", "::mlir::ModuleOp"> {
+  let summary = "observe what a scheme will quantize";
+  let description = [{
+    Puts a `quant_tensor.observe` before each contraction of float activations with
+    a weight: one with the attribute `quant_tensor.weight`, a table of constants, or
+    what is computed from these. The statistics of the activations of layer `fc`
+    are called `fc.input`, those of its weight `fc.weight`; a layer is called as its
+    weight is (without a trailing `.weight`), or `<function>.<number>`. Channels are
+    those that are contracted.
+
+    With `scheme` and `overrides`, only layers that they quantize are observed. A
+    contraction of floats that is no layer says why in a missed remark.
+
+    ```mlir
+    func.func @f(%x: tensor<8x64xf32>, %w: tensor<32x64xf32> {quant_tensor.name = "fc.weight", quant_tensor.weight}, ...
+      %y = linalg.matmul indexing_maps = [#mk, #nk, #mn] ins(%x, %w : ...) ...
+    // becomes
+      %0 = quant_tensor.observe %x name("fc.input") kinds([minmax, absmean, histogram]) : tensor<8x64xf32>
+      %y = linalg.matmul indexing_maps = [#mk, #nk, #mn] ins(%0, %w : ...) ...
+    ```
+  }];
+  let options = [
+    Option<"scheme", "scheme", "std::string", "\"\"",
+           "observe what this scheme quantizes (default: every layer)">,
+    Option<"overrides", "overrides", "std::string", "\"\"",
+           "other schemes by name: pattern=scheme;pattern=scheme">,
+    ListOption<"kinds", "kinds", "std::string",
+               "statistics of activations: minmax, absmean, histogram, xtx "
+               "(default: the first three)">,
+    Option<"weights", "weights", "bool", "false",
+           "observe weights as well (minmax, absmean, histogram)">
+  ];
+  let dependentDialects = ["::quantmlir::quant_tensor::QuantTensorDialect"];
+}
+
+def QuantizeModel : Pass<"quant-tensor-quantize-model", "::mlir::ModuleOp"> {
+  let summary = "float linalg to encoded tensors, by a scheme";
+  let description = [{
+    Encodes the weight of each layer (as `quant-tensor-insert-observers` defines
+    them), and its activations where the scheme has a part for them. Schemes are
+    written as
+
+        weights[/activations]
+
+    each a type and words behind commas: `int2`..`int8`, `fp8`, `fp8_e5m2`, `fp4`,
+    `nf4`, `mxfp4` or `none`; `tensor`, `channel` (weights), `token` (activations),
+    `group=G`, `block=NxK`; `symmetric`, `asymmetric`; `scale=f32|f16|bf16|f8E8M0FNU|f8E4M3FN`;
+    `absmax`, `minmax`, `percentile=P`, `mse=CANDIDATES`, `kl=CANDIDATES`;
+    `dynamic`, `static` (activations). `overrides` gives other schemes to layers
+    whose names match a pattern. Codes mean `(code - zero point) * scale`.
+
+    Parameters of weights are chosen from the weights, those of dynamic activations
+    from the data of each call, and those of static ones here, from the statistics
+    in the file `stats`.
+
+    With `weights=in-place` the function still takes float weights, which are
+    quantized once, in the function that `quant-tensor-hoist-prepare` makes. With
+    `weights=arguments`, it takes encoded ones where an argument is one layer's
+    weight; what makes them of float weights is `@<function>.quantize` where
+    `emit` is `both`, and the whole output where it is `quantizer`.
+
+    Each decision is a remark. Statistics that do not fit the model are an error
+    at the layer.
+
+    ```mlir
+    // scheme=int8,channel/int8,token
+    %xq = quant_tensor.quantize %x : tensor<?x64xf32> -> tensor<?x64xf32, #token>
+    %wq = quant_tensor.quantize %w : tensor<32x64xf32> -> tensor<32x64xf32, #channel>
+    %y = linalg.matmul indexing_maps = [#mk, #nk, #mn] ins(%xq, %wq : ...) ...
+    ```
+  }];
+  let options = [
+    Option<"scheme", "scheme", "std::string", "\"\"",
+           "how to quantize; required">,
+    Option<"overrides", "overrides", "std::string", "\"\"",
+           "other schemes by name: pattern=scheme;pattern=scheme">,
+    Option<"stats", "stats", "std::string", "\"\"",
+           "statistics that quant-run --calibrate wrote">,
+    Option<"method", "method", "std::string", "\"\"",
+           "method (and its number) for all that does not name one">,
+    Option<"weights", "weights", "std::string", "\"in-place\"",
+           "in-place or arguments">,
+    Option<"emit", "emit", "std::string", "\"model\"",
+           "model, quantizer or both">
+  ];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+    "::quantmlir::quant_tensor::QuantTensorDialect"
+  ];
+}
+
+#endif // QUANTMLIR_CALIBRATION_PASSES_TD
