@@ -183,3 +183,301 @@ func.func @spare_scales(%w: tensor<8x64xi8>, %s: tensor<8x5xf32>) -> tensor<8x64
   } -> tensor<8x64xf32>
   return %d : tensor<8x64xf32>
 }
+
+// -----
+
+// A scale of the row and one of all.
+#mn = affine_map<(m, n) -> (m, n)>
+#m = affine_map<(m, n) -> (m)>
+func.func @scaled_twice(%w: tensor<32x32xi8>, %s: tensor<32xf32>) -> tensor<32x32xf32> {
+  %e = tensor.empty() : tensor<32x32xf32>
+  // expected-remark @below {{it is scaled twice}}
+  %d = linalg.generic {indexing_maps = [#mn, #m, #mn], iterator_types = ["parallel", "parallel"]}
+      ins(%w, %s : tensor<32x32xi8>, tensor<32xf32>) outs(%e : tensor<32x32xf32>) {
+  ^bb0(%a: i8, %b: f32, %o: f32):
+    %0 = arith.sitofp %a : i8 to f32
+    %1 = arith.mulf %0, %b : f32
+    %2 = arith.mulf %1, %b : f32
+    linalg.yield %2 : f32
+  } -> tensor<32x32xf32>
+  return %d : tensor<32x32xf32>
+}
+
+// -----
+
+// A scale that is made on the spot.
+#mn = affine_map<(m, n) -> (m, n)>
+#m = affine_map<(m, n) -> (m)>
+func.func @computed_scale(%w: tensor<32x32xi8>, %s: tensor<32xf32>) -> tensor<32x32xf32> {
+  %e = tensor.empty() : tensor<32x32xf32>
+  // expected-remark @below {{its scale is computed beside the decoding}}
+  %d = linalg.generic {indexing_maps = [#mn, #m, #mn], iterator_types = ["parallel", "parallel"]}
+      ins(%w, %s : tensor<32x32xi8>, tensor<32xf32>) outs(%e : tensor<32x32xf32>) {
+  ^bb0(%a: i8, %b: f32, %o: f32):
+    %0 = arith.sitofp %a : i8 to f32
+    %1 = arith.addf %b, %b : f32
+    %2 = arith.mulf %0, %1 : f32
+    linalg.yield %2 : f32
+  } -> tensor<32x32xf32>
+  return %d : tensor<32x32xf32>
+}
+
+// -----
+
+// A zero point that is added.
+#mn = affine_map<(m, n) -> (m, n)>
+#m = affine_map<(m, n) -> (m)>
+func.func @added_point(%w: tensor<32x32xi8>, %s: tensor<32xf32>) -> tensor<32x32xf32> {
+  %e = tensor.empty() : tensor<32x32xf32>
+  // expected-remark @below {{what is subtracted is no zero point}}
+  %d = linalg.generic {indexing_maps = [#mn, #m, #mn], iterator_types = ["parallel", "parallel"]}
+      ins(%w, %s : tensor<32x32xi8>, tensor<32xf32>) outs(%e : tensor<32x32xf32>) {
+  ^bb0(%a: i8, %b: f32, %o: f32):
+    %0 = arith.sitofp %a : i8 to f32
+    %1 = arith.addf %0, %b : f32
+    linalg.yield %1 : f32
+  } -> tensor<32x32xf32>
+  return %d : tensor<32x32xf32>
+}
+
+// -----
+
+// A zero point that is made on the spot.
+#mn = affine_map<(m, n) -> (m, n)>
+#m = affine_map<(m, n) -> (m)>
+func.func @computed_point(%w: tensor<32x32xi8>, %s: tensor<32xf32>) -> tensor<32x32xf32> {
+  %e = tensor.empty() : tensor<32x32xf32>
+  // expected-remark @below {{its zero point is computed beside the decoding}}
+  %d = linalg.generic {indexing_maps = [#mn, #m, #mn], iterator_types = ["parallel", "parallel"]}
+      ins(%w, %s : tensor<32x32xi8>, tensor<32xf32>) outs(%e : tensor<32x32xf32>) {
+  ^bb0(%a: i8, %b: f32, %o: f32):
+    %0 = arith.sitofp %a : i8 to f32
+    %1 = arith.mulf %b, %b : f32
+    %2 = arith.subf %0, %1 : f32
+    linalg.yield %2 : f32
+  } -> tensor<32x32xf32>
+  return %d : tensor<32x32xf32>
+}
+
+// -----
+
+// A difference in i32 that is read as unsigned.
+#mn = affine_map<(m, n) -> (m, n)>
+func.func @unsigned_difference(%w: tensor<32x32xi8>) -> tensor<32x32xf32> {
+  %c8 = arith.constant 8 : i32
+  %e = tensor.empty() : tensor<32x32xf32>
+  // expected-remark @below {{the difference is read as unsigned}}
+  %d = linalg.generic {indexing_maps = [#mn, #mn], iterator_types = ["parallel", "parallel"]}
+      ins(%w : tensor<32x32xi8>) outs(%e : tensor<32x32xf32>) {
+  ^bb0(%a: i8, %o: f32):
+    %0 = arith.extui %a : i8 to i32
+    %1 = arith.subi %0, %c8 : i32
+    %2 = arith.uitofp %1 : i32 to f32
+    linalg.yield %2 : f32
+  } -> tensor<32x32xf32>
+  return %d : tensor<32x32xf32>
+}
+
+// -----
+
+// A shift by three, then a nibble.
+#mn = affine_map<(m, n) -> (m, n)>
+func.func @three_bits(%w: tensor<32x32xi8>) -> tensor<32x32xf32> {
+  %c3 = arith.constant 3 : i8
+  %c15 = arith.constant 15 : i8
+  %e = tensor.empty() : tensor<32x32xf32>
+  // expected-remark @below {{the high nibble is not at bit 4}}
+  %d = linalg.generic {indexing_maps = [#mn, #mn], iterator_types = ["parallel", "parallel"]}
+      ins(%w : tensor<32x32xi8>) outs(%e : tensor<32x32xf32>) {
+  ^bb0(%a: i8, %o: f32):
+    %0 = arith.shrui %a, %c3 : i8
+    %1 = arith.andi %0, %c15 : i8
+    %2 = arith.uitofp %1 : i8 to f32
+    linalg.yield %2 : f32
+  } -> tensor<32x32xf32>
+  return %d : tensor<32x32xf32>
+}
+
+// -----
+
+// The same, cut off.
+#mn = affine_map<(m, n) -> (m, n)>
+func.func @truncated_three(%w: tensor<32x32xi8>) -> tensor<32x32xf32> {
+  %c3 = arith.constant 3 : i8
+  %e = tensor.empty() : tensor<32x32xf32>
+  // expected-remark @below {{the high nibble is not at bit 4}}
+  %d = linalg.generic {indexing_maps = [#mn, #mn], iterator_types = ["parallel", "parallel"]}
+      ins(%w : tensor<32x32xi8>) outs(%e : tensor<32x32xf32>) {
+  ^bb0(%a: i8, %o: f32):
+    %0 = arith.shrui %a, %c3 : i8
+    %1 = arith.trunci %0 : i8 to i4
+    %2 = arith.uitofp %1 : i4 to f32
+    linalg.yield %2 : f32
+  } -> tensor<32x32xf32>
+  return %d : tensor<32x32xf32>
+}
+
+// -----
+
+// A mask of the row.
+#mn = affine_map<(m, n) -> (m, n)>
+#m = affine_map<(m, n) -> (m)>
+func.func @variable_mask(%w: tensor<32x32xi8>, %s: tensor<32xi8>) -> tensor<32x32xf32> {
+  %e = tensor.empty() : tensor<32x32xf32>
+  // expected-remark @below {{it masks or shifts by something unknown}}
+  %d = linalg.generic {indexing_maps = [#mn, #m, #mn], iterator_types = ["parallel", "parallel"]}
+      ins(%w, %s : tensor<32x32xi8>, tensor<32xi8>) outs(%e : tensor<32x32xf32>) {
+  ^bb0(%a: i8, %b: i8, %o: f32):
+    %0 = arith.andi %a, %b : i8
+    %1 = arith.uitofp %0 : i8 to f32
+    linalg.yield %1 : f32
+  } -> tensor<32x32xf32>
+  return %d : tensor<32x32xf32>
+}
+
+// -----
+
+// Left by three, right by four.
+#mn = affine_map<(m, n) -> (m, n)>
+func.func @left_three(%w: tensor<32x32xi8>) -> tensor<32x32xf32> {
+  %c3 = arith.constant 3 : i8
+  %c4 = arith.constant 4 : i8
+  %e = tensor.empty() : tensor<32x32xf32>
+  // expected-remark @below {{it shifts left by other than a nibble}}
+  %d = linalg.generic {indexing_maps = [#mn, #mn], iterator_types = ["parallel", "parallel"]}
+      ins(%w : tensor<32x32xi8>) outs(%e : tensor<32x32xf32>) {
+  ^bb0(%a: i8, %o: f32):
+    %0 = arith.shli %a, %c3 : i8
+    %1 = arith.shrsi %0, %c4 : i8
+    %2 = arith.sitofp %1 : i8 to f32
+    linalg.yield %2 : f32
+  } -> tensor<32x32xf32>
+  return %d : tensor<32x32xf32>
+}
+
+// -----
+
+// Codes that are turned round on the way.
+#mn = affine_map<(m, n) -> (m, n)>
+#nm = affine_map<(m, n) -> (n, m)>
+func.func @turned(%w: tensor<32x32xi8>) -> tensor<32x32xf32> {
+  %e = tensor.empty() : tensor<32x32xf32>
+  // expected-remark @below {{the codes are not read in the order of the result}}
+  %d = linalg.generic {indexing_maps = [#nm, #mn], iterator_types = ["parallel", "parallel"]}
+      ins(%w : tensor<32x32xi8>) outs(%e : tensor<32x32xf32>) {
+  ^bb0(%a: i8, %o: f32):
+    %0 = arith.sitofp %a : i8 to f32
+    linalg.yield %0 : f32
+  } -> tensor<32x32xf32>
+  return %d : tensor<32x32xf32>
+}
+
+// -----
+
+// A scale of each diagonal.
+#mn = affine_map<(m, n) -> (m, n)>
+#d = affine_map<(m, n) -> (m + n)>
+func.func @odd_scale_index(%w: tensor<32x32xi8>, %s: tensor<63xf32>) -> tensor<32x32xf32> {
+  %e = tensor.empty() : tensor<32x32xf32>
+  // expected-remark @below {{the scale is not indexed by dimensions of the codes}}
+  %d = linalg.generic {indexing_maps = [#mn, #d, #mn], iterator_types = ["parallel", "parallel"]}
+      ins(%w, %s : tensor<32x32xi8>, tensor<63xf32>) outs(%e : tensor<32x32xf32>) {
+  ^bb0(%a: i8, %b: f32, %o: f32):
+    %0 = arith.sitofp %a : i8 to f32
+    %1 = arith.mulf %0, %b : f32
+    linalg.yield %1 : f32
+  } -> tensor<32x32xf32>
+  return %d : tensor<32x32xf32>
+}
+
+// -----
+
+// A scale of each row, on a diagonal.
+#mn = affine_map<(m, n) -> (m, n)>
+#d = affine_map<(m, n) -> (m, m)>
+func.func @two_axes(%w: tensor<32x32xi8>, %s: tensor<32x32xf32>) -> tensor<32x32xf32> {
+  %e = tensor.empty() : tensor<32x32xf32>
+  // expected-remark @below {{the scale has two axes along one of the codes}}
+  %d = linalg.generic {indexing_maps = [#mn, #d, #mn], iterator_types = ["parallel", "parallel"]}
+      ins(%w, %s : tensor<32x32xi8>, tensor<32x32xf32>) outs(%e : tensor<32x32xf32>) {
+  ^bb0(%a: i8, %b: f32, %o: f32):
+    %0 = arith.sitofp %a : i8 to f32
+    %1 = arith.mulf %0, %b : f32
+    linalg.yield %1 : f32
+  } -> tensor<32x32xf32>
+  return %d : tensor<32x32xf32>
+}
+
+// -----
+
+// A zero point that is constant, and one of the row.
+#mn = affine_map<(m, n) -> (m, n)>
+#m = affine_map<(m, n) -> (m)>
+func.func @two_points(%w: tensor<32x32xi8>, %s: tensor<32xf32>) -> tensor<32x32xf32> {
+  %c3 = arith.constant 3.0 : f32
+  %e = tensor.empty() : tensor<32x32xf32>
+  // expected-remark @below {{it has a constant zero point and another}}
+  %d = linalg.generic {indexing_maps = [#mn, #m, #mn], iterator_types = ["parallel", "parallel"]}
+      ins(%w, %s : tensor<32x32xi8>, tensor<32xf32>) outs(%e : tensor<32x32xf32>) {
+  ^bb0(%a: i8, %b: f32, %o: f32):
+    %0 = arith.sitofp %a : i8 to f32
+    %1 = arith.subf %0, %c3 : f32
+    %2 = arith.subf %1, %b : f32
+    linalg.yield %2 : f32
+  } -> tensor<32x32xf32>
+  return %d : tensor<32x32xf32>
+}
+
+// -----
+
+// Nibbles of two tensors.
+func.func @two_tensors(%w: tensor<32x32xi8>, %v: tensor<32x32xi8>) -> tensor<32x64xf32> {
+  %f = arith.constant dense<15> : tensor<32x32xi8>
+  %four = arith.constant dense<4> : tensor<32x32xi8>
+  %lo = arith.andi %w, %f : tensor<32x32xi8>
+  %hi = arith.shrui %v, %four : tensor<32x32xi8>
+  %c = tensor.concat dim(1) %lo, %hi : (tensor<32x32xi8>, tensor<32x32xi8>) -> tensor<32x64xi8>
+  // expected-remark @below {{the nibbles are of different bytes}}
+  %d = arith.sitofp %c : tensor<32x64xi8> to tensor<32x64xf32>
+  return %d : tensor<32x64xf32>
+}
+
+// -----
+
+// One nibble with a sign.
+func.func @one_signed(%w: tensor<32x32xi8>) -> tensor<32x64xf32> {
+  %f = arith.constant dense<15> : tensor<32x32xi8>
+  %four = arith.constant dense<4> : tensor<32x32xi8>
+  %lo = arith.andi %w, %f : tensor<32x32xi8>
+  %hi = arith.shrsi %w, %four : tensor<32x32xi8>
+  %c = tensor.concat dim(1) %lo, %hi : (tensor<32x32xi8>, tensor<32x32xi8>) -> tensor<32x64xi8>
+  // expected-remark @below {{one nibble is signed, the other is not}}
+  %d = arith.sitofp %c : tensor<32x64xi8> to tensor<32x64xf32>
+  return %d : tensor<32x64xf32>
+}
+
+// -----
+
+// Rows that only the run knows.
+#mn = affine_map<(m, n) -> (m, n)>
+func.func @unknown_rows(%w: tensor<?x32xi8>, %f: tensor<?x32xi8>) -> tensor<?x64xf32> {
+  %c0 = arith.constant 0 : index
+  %m = tensor.dim %w, %c0 : tensor<?x32xi8>
+  %fifteen = arith.constant 15 : i8
+  %four = arith.constant 4 : i8
+  %e = tensor.empty(%m) : tensor<?x32xi8>
+  %lo = linalg.generic {indexing_maps = [#mn, #mn], iterator_types = ["parallel", "parallel"]} ins(%w : tensor<?x32xi8>) outs(%e : tensor<?x32xi8>) {
+  ^bb0(%a: i8, %o: i8):
+    %0 = arith.andi %a, %fifteen : i8
+    linalg.yield %0 : i8
+  } -> tensor<?x32xi8>
+  %hi = linalg.generic {indexing_maps = [#mn, #mn], iterator_types = ["parallel", "parallel"]} ins(%w : tensor<?x32xi8>) outs(%e : tensor<?x32xi8>) {
+  ^bb0(%a: i8, %o: i8):
+    %0 = arith.shrui %a, %four : i8
+    linalg.yield %0 : i8
+  } -> tensor<?x32xi8>
+  %c = tensor.concat dim(1) %lo, %hi : (tensor<?x32xi8>, tensor<?x32xi8>) -> tensor<?x64xi8>
+  // expected-remark @below {{the shape of the codes is not known}}
+  %d = arith.sitofp %c : tensor<?x64xi8> to tensor<?x64xf32>
+  return %d : tensor<?x64xf32>
+}

@@ -542,3 +542,20 @@ func.func private @f(tensor<8x7xf32, #e>)
 #e = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
 // expected-error @below {{expected non-function type}}
 func.func private @f(tensor<8x8x, #e>)
+
+// -----
+
+// encoding C8
+// expected-error @below {{a fragment tile of 96 columns gives each lane 6 words, which is no whole number of 16-byte loads}}
+#e = #quant_tensor.encoding<{storage = i4, block = [1, 0], scale = f32, layout = <fragment, tile = [16, 96]>}>
+
+// -----
+
+// encoding C8
+// expected-error @below {{a fragment tile of 96 columns gives each lane 3 words, expected 1, 2 or a multiple of 4}}
+#e = #quant_tensor.encoding<{storage = i2, block = [1, 0], scale = f32, layout = <fragment, tile = [16, 96]>}>
+
+// -----
+
+// expected-error @below {{quant_tensor.prepared is the index of a prepare function's result, got -1}}
+func.func private @f(tensor<8xi8> {quant_tensor.prepared = -1})

@@ -101,3 +101,11 @@ func.func @f(%c: !llvm.struct<(i32, i32, i32, i32, i32, i32, i32, i32)>) {
   %r = quant_tile.wgmma_wait 8, %c : !llvm.struct<(i32, i32, i32, i32, i32, i32, i32, i32)>
   return
 }
+
+// -----
+
+func.func @f(%a: i32) {
+  // expected-error @below {{storage 'f8E5M2' has no bias in 'f16'}}
+  %r = quant_tile.decode %a[0] biased storage(f8E5M2) : vector<2xf16>
+  return
+}

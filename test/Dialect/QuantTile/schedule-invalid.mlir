@@ -256,3 +256,8 @@ func.func private @f() attributes {a = #quant_tile.plain_schedule<threads = 2048
 
 // expected-error @below {{lanes must be 1, 32 or all 256 threads, got 64}}
 func.func private @f() attributes {a = #quant_tile.plain_schedule<threads = 256, lanes = 64>}
+
+// -----
+
+// expected-error @below {{offset must be finite}}
+module attributes {quant_tile.s = #quant_tile.contract<u_acc = 0.0, offset = 0x7FF0000000000000>} {}

@@ -48,8 +48,9 @@ static bool expandsRowsOnly(tensor::ExpandShapeOp op) {
 /// Follows the only users of `value` until the element type is no longer i32.
 static LogicalResult checkLeavesI32(Value value, WhyNot &whyNot) {
   while (getElementTypeOrSelf(value.getType()).isSignlessInteger(32)) {
+    // Dead, and about to go.
     if (value.use_empty())
-      return whyNot("the i32 result is not used");
+      return failure();
     auto expand = dyn_cast<tensor::ExpandShapeOp>(*value.user_begin());
     if (expand && value.hasOneUse() && expandsRowsOnly(expand)) {
       value = expand.getResult();
