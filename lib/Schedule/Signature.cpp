@@ -7,17 +7,7 @@ using namespace mlir;
 using quantmlir::quant_tensor::ScaledMatmulOp;
 
 std::string quantmlir::schedule::getSignature(ScaledMatmulOp op) {
-  auto lhs = cast<RankedTensorType>(op.getLhs().getType());
-  auto rhs = cast<RankedTensorType>(op.getRhs().getType());
-  int64_t numBatchDims = op.getNumBatchDims();
-  auto product = [](ArrayRef<int64_t> extents) {
-    int64_t result = 1;
-    for (int64_t extent : extents)
-      result = ShapedType::isDynamic(extent) || ShapedType::isDynamic(result)
-                   ? ShapedType::kDynamic
-                   : result * extent;
-    return result;
-  };
+  Contraction contraction = Contraction::get(op);
   std::string text;
   llvm::raw_string_ostream os(text);
   auto extent = [&](StringRef name, int64_t value) {
@@ -28,19 +18,19 @@ std::string quantmlir::schedule::getSignature(ScaledMatmulOp op) {
       os << value;
     os << ' ';
   };
-  if (numBatchDims)
-    extent("batch", product(lhs.getShape().take_front(numBatchDims)));
-  extent("m", product(lhs.getShape().drop_front(numBatchDims).drop_back()));
-  extent("n", rhs.getDimSize(numBatchDims));
-  extent("k", rhs.getShape().back());
-  os << "lhs=" << lhs.getElementType()
+  if (op.getNumBatchDims())
+    extent("batch", contraction.batch);
+  extent("m", contraction.m);
+  extent("n", contraction.n);
+  extent("k", contraction.k);
+  os << "lhs=" << contraction.lhsElement
      << (op.getLhsUnsigned() ? " unsigned" : "");
-  os << " rhs=" << rhs.getElementType()
+  os << " rhs=" << contraction.rhsElement
      << (op.getRhsUnsigned() ? " unsigned" : "");
   // Kernels read the weights in the schedule's layout, whatever they come in.
-  if (quant_tensor::EncodingAttr encoding = op.getRhsEncoding())
-    os << ' ' << Attribute(encoding.withLayout({}));
-  os << " out=" << op.getInit().getType().getElementType() << " args=[";
+  if (contraction.encoding)
+    os << ' ' << Attribute(contraction.encoding.withLayout({}));
+  os << " out=" << contraction.resultElement << " args=[";
   llvm::interleaveComma(
       llvm::zip_equal(op.getEpilogueArgs(),
                       op.getMaps().getAsValueRange<AffineMapAttr>()),

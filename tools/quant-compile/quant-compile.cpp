@@ -1,21 +1,10 @@
 //===- quant-compile.cpp - MLIR in, artifact out --------------------------===//
 
-#include "../LibraryOptions.h"
+#include "../CompilerTool.h"
 
-#include "mlir/IR/AsmState.h"
-#include "mlir/IR/MLIRContext.h"
-#include "mlir/Parser/Parser.h"
-#include "mlir/Pass/PassManager.h"
-#include "mlir/Support/FileUtilities.h"
-#include "mlir/Support/Timing.h"
-#include "mlir/Tools/ParseUtilities.h"
-#include "quantmlir/Pipelines/Compile.h"
 #include "quantmlir/Schedule/Chips.h"
-#include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
-#include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/ToolOutputFile.h"
-#include "llvm/Support/WithColor.h"
 
 using namespace mlir;
 using namespace quantmlir;
@@ -59,8 +48,7 @@ cl::opt<Emit> emit(
     cl::cat(category));
 
 int fail(const llvm::Twine &message) {
-  llvm::WithColor::error(llvm::errs(), "quant-compile") << message << "\n";
-  return EXIT_FAILURE;
+  return failTool("quant-compile", message);
 }
 
 /// Writes `text` where -o says, the standard output by default.
@@ -126,10 +114,9 @@ int compile(ModuleOp module, TimingScope &timing) {
   setOptions(options);
   options.configure = configure;
   if (cubin) {
-    options.ptxas = findPTXAssembler();
+    options.ptxas = requirePTXAssembler("quant-compile");
     if (options.ptxas.empty())
-      return fail("--cubin needs ptxas, which is not in $QUANTMLIR_PTXAS, "
-                  "$CUDA_HOME/bin, PATH or /usr/local/cuda/bin");
+      return EXIT_FAILURE;
   }
   FailureOr<Artifact> artifact = compileModule(module, options, timing);
   if (failed(artifact))
@@ -150,13 +137,8 @@ int compile(ModuleOp module, TimingScope &timing) {
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
-  registerAsmPrinterCLOptions();
-  registerMLIRContextCLOptions();
-  registerPassManagerCLOptions();
-  registerDefaultTimingManagerCLOptions();
-  hideLibraryOptions(&category);
-  cl::ParseCommandLineOptions(
-      argc, argv,
+  parseToolOptions(
+      argc, argv, category,
       "quant-mlir's compiler: linalg with quantized encodings to PTX\n\n"
       "  quant-compile model.mlir -o model.qmlir\n"
       "  quant-compile model.mlir --emit=ptx --chip=sm_80\n");
@@ -165,25 +147,11 @@ int main(int argc, char **argv) {
   applyDefaultTimingManagerCLOptions(timingManager);
   TimingScope timing = timingManager.getRootScope();
 
-  DialectRegistry registry;
-  registerCompilerDialects(registry);
-  MLIRContext context(registry);
-  // Messages point into the user's file; the op as we see it by then would not
-  // tell them more.
-  context.printOpOnDiagnostic(false);
-
-  std::string message;
-  auto input = openInputFile(inputName, &message);
-  if (!input)
-    return fail(message);
-  auto sources = std::make_shared<llvm::SourceMgr>();
-  sources->AddNewSourceBuffer(std::move(input), llvm::SMLoc());
-  SourceMgrDiagnosticHandler diagnostics(*sources, &context);
+  InputModule module;
   TimingScope parsing = timing.nest("Parser");
-  OwningOpRef<ModuleOp> module =
-      parseSourceFile<ModuleOp>(sources, ParserConfig(&context));
+  bool isRead = module.read("quant-compile", inputName);
   parsing.stop();
-  if (!module)
+  if (!isRead)
     return EXIT_FAILURE;
   if (emit >= Emit::Algebra)
     return emitStage(*module, timing);

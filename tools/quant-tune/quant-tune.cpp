@@ -1,16 +1,9 @@
 //===- quant-tune.cpp - Every schedule of every op, to be timed -----------===//
 
-#include "mlir/IR/AsmState.h"
-#include "mlir/IR/MLIRContext.h"
-#include "mlir/Parser/Parser.h"
-#include "mlir/Pass/PassManager.h"
-#include "mlir/Support/FileUtilities.h"
-#include "mlir/Tools/ParseUtilities.h"
+#include "../CompilerTool.h"
+
 #include "quantmlir/Tuner/Tuner.h"
-#include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
-#include "llvm/Support/SourceMgr.h"
-#include "llvm/Support/WithColor.h"
 
 using namespace mlir;
 using namespace quantmlir;
@@ -53,10 +46,7 @@ cl::opt<bool> cubin("cubin",
                              "driver of the GPU's machine"),
                     cl::cat(category));
 
-int fail(const llvm::Twine &message) {
-  llvm::WithColor::error(llvm::errs(), "quant-tune") << message << "\n";
-  return EXIT_FAILURE;
-}
+int fail(const llvm::Twine &message) { return failTool("quant-tune", message); }
 
 /// Prints `ops` and, for --list, their schedules as they are written in IR.
 size_t print(llvm::ArrayRef<TunableOp> ops) {
@@ -87,18 +77,8 @@ size_t print(llvm::ArrayRef<TunableOp> ops) {
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
-  registerAsmPrinterCLOptions();
-  registerMLIRContextCLOptions();
-  registerPassManagerCLOptions();
-  for (auto &[name, option] : cl::getRegisteredOptions()) {
-    bool ours = llvm::any_of(option->Categories, [](cl::OptionCategory *its) {
-      return its == &category || its->getName() == "Generic Options";
-    });
-    if (!ours && !name.starts_with("mlir-"))
-      option->setHiddenFlag(cl::Hidden);
-  }
-  cl::ParseCommandLineOptions(
-      argc, argv,
+  parseToolOptions(
+      argc, argv, category,
       "quant-mlir's tuner: every legal schedule of a program's contractions\n\n"
       "  quant-tune model.mlir --list\n"
       "  quant-tune model.mlir -o model.qtune\n"
@@ -122,26 +102,13 @@ int main(int argc, char **argv) {
         return fail("--rows must ascend from at least 1");
   }
   if (cubin) {
-    options.compile.ptxas = findPTXAssembler();
+    options.compile.ptxas = requirePTXAssembler("quant-tune");
     if (options.compile.ptxas.empty())
-      return fail("--cubin needs ptxas, which is not in $QUANTMLIR_PTXAS, "
-                  "$CUDA_HOME/bin, PATH or /usr/local/cuda/bin");
+      return EXIT_FAILURE;
   }
 
-  DialectRegistry registry;
-  registerCompilerDialects(registry);
-  MLIRContext context(registry);
-  context.printOpOnDiagnostic(false);
-  std::string message;
-  auto input = openInputFile(inputName, &message);
-  if (!input)
-    return fail(message);
-  auto sources = std::make_shared<llvm::SourceMgr>();
-  sources->AddNewSourceBuffer(std::move(input), llvm::SMLoc());
-  SourceMgrDiagnosticHandler diagnostics(*sources, &context);
-  OwningOpRef<ModuleOp> module =
-      parseSourceFile<ModuleOp>(sources, ParserConfig(&context));
-  if (!module)
+  InputModule module;
+  if (!module.read("quant-tune", inputName))
     return EXIT_FAILURE;
 
   FailureOr<std::vector<TunableOp>> ops = findTunableOps(*module, options);

@@ -94,12 +94,12 @@ Value quantmlir::quant_tensor::buildBitsElement(ImplicitLocOpBuilder &b,
 }
 
 Value quantmlir::quant_tensor::buildReadBlockElement(ImplicitLocOpBuilder &b,
-                                                     EncodingAttr encoding,
+                                                     ArrayRef<int64_t> block,
                                                      Value tensor,
                                                      ValueRange indices) {
   SmallVector<Value> position;
-  for (auto [logical, block] : llvm::zip_equal(indices, encoding.getBlock()))
-    position.push_back(block == 0 ? index(b, 0) : div(b, logical, block));
+  for (auto [logical, extent] : llvm::zip_equal(indices, block))
+    position.push_back(extent == 0 ? index(b, 0) : div(b, logical, extent));
   return tensor::ExtractOp::create(b, tensor, position);
 }
 

@@ -137,13 +137,13 @@ Value buildQuantizedCodes(
         [&](ImplicitLocOpBuilder &body, ValueRange indices) -> Value {
           Value zeroPoint =
               params.zeroPoints
-                  ? buildReadBlockElement(body, encoding, params.zeroPoints,
-                                          indices)
+                  ? buildReadBlockElement(body, encoding.getBlock(),
+                                          params.zeroPoints, indices)
                   : Value();
-          return buildEncode(
-              body, encoding, valueAt(body, indices),
-              buildReadBlockElement(body, encoding, params.scales, indices),
-              zeroPoint);
+          return buildEncode(body, encoding, valueAt(body, indices),
+                             buildReadBlockElement(body, encoding.getBlock(),
+                                                   params.scales, indices),
+                             zeroPoint);
         });
   size_t count = inputs.size();
   inputs.push_back(params.scales);
@@ -216,14 +216,15 @@ struct ConvertRequantize : OpRewritePattern<RequantizeOp> {
                   });
     auto valueAt = [&](ImplicitLocOpBuilder &body,
                        ValueRange indices) -> Value {
-      Value zeroPoint =
-          source.zeroPoints
-              ? buildReadBlockElement(body, from, source.zeroPoints, indices)
-              : Value();
+      Value zeroPoint = source.zeroPoints
+                            ? buildReadBlockElement(body, from.getBlock(),
+                                                    source.zeroPoints, indices)
+                            : Value();
       return buildToF32(
           body,
           buildDecode(body, from, buildReadCode(body, source, sizes, indices),
-                      buildReadBlockElement(body, from, source.scales, indices),
+                      buildReadBlockElement(body, from.getBlock(),
+                                            source.scales, indices),
                       zeroPoint));
     };
     SmallVector<Value> inputs;

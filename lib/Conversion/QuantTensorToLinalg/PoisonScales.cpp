@@ -96,16 +96,10 @@ struct ConvertPoisonScales : OpRewritePattern<PoisonScalesOp> {
               arith::ConstantOp::create(body, body.getI32IntegerAttr(largest)));
           // Rows may share a scale in the source; blocks of columns are the
           // same ones.
-          EncodingAttr from = source.getEncoding();
-          SmallVector<Value> shared(position);
-          for (unsigned dim = 0; dim + 1 < rank; ++dim)
-            if (int64_t rows = from.getBlock()[dim]; rows == 0)
-              shared[dim] = arith::ConstantIndexOp::create(body, 0);
-            else if (rows > 1)
-              shared[dim] = arith::DivUIOp::create(
-                  body, position[dim],
-                  arith::ConstantIndexOp::create(body, rows));
-          Value scale = tensor::ExtractOp::create(body, source.scales, shared);
+          SmallVector<int64_t> block(source.getEncoding().getBlock());
+          block.back() = std::min<int64_t>(block.back(), 1);
+          Value scale =
+              buildReadBlockElement(body, block, source.scales, position);
           linalg::YieldOp::create(body, buildPoisoned(body, isPoisoned, scale));
         });
     rewriter.replaceOp(

@@ -2,6 +2,8 @@
 
 #include "MatmulEmitter.h"
 
+#include "FlatMemref.h"
+
 #include "mlir/Dialect/Affine/Utils.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -21,15 +23,6 @@ int64_t MatmulProblem::getGroup() const {
 
 int64_t MatmulProblem::getRowGroup() const {
   return encoding ? encoding.getBlockExtent(0, n) : n;
-}
-
-/// `memref`, which is contiguous, as one dimension of `size` elements.
-static Value flatten(ImplicitLocOpBuilder &b, Value memref, Value size) {
-  auto type = cast<MemRefType>(memref.getType());
-  auto flat = MemRefType::get({ShapedType::kDynamic}, type.getElementType());
-  return memref::ReinterpretCastOp::create(
-      b, b.getLoc(), flat, memref, OpFoldResult(b.getIndexAttr(0)),
-      ArrayRef<OpFoldResult>{size}, ArrayRef<OpFoldResult>{b.getIndexAttr(1)});
 }
 
 MatmulEmitter::MatmulEmitter(OpBuilder &builder, Location loc,
@@ -70,9 +63,9 @@ MatmulEmitter::MatmulEmitter(OpBuilder &builder, Location loc,
                                        : index(problem.n);
   k = ShapedType::isDynamic(problem.k) ? extent(lhsMemref, lhsRank - 1)
                                        : index(problem.k);
-  lhs = flatten(*this, lhsMemref, mul(mul(batches, rows), k));
+  lhs = flattenMemref(*this, getLoc(), lhsMemref, mul(mul(batches, rows), k));
   if (!problem.encoding)
-    codes = flatten(*this, codes, mul(mul(batches, n), k));
+    codes = flattenMemref(*this, getLoc(), codes, mul(mul(batches, n), k));
 
   blockX = gpu::BlockIdOp::create(*this, gpu::Dimension::x);
   if (numBatchDims) {

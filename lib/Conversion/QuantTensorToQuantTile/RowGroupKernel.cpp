@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "FlatMemref.h"
 #include "LaneReduction.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -195,10 +196,7 @@ Value RowGroupBody::flatten(Value memref) {
         type.isDynamicDim(dim)
             ? memref::DimOp::create(b, loc, memref, dim).getResult()
             : constant(type.getDimSize(dim)));
-  return memref::ReinterpretCastOp::create(
-      b, loc, MemRefType::get({ShapedType::kDynamic}, type.getElementType()),
-      memref, OpFoldResult(b.getIndexAttr(0)), ArrayRef<OpFoldResult>{size},
-      ArrayRef<OpFoldResult>{b.getIndexAttr(1)});
+  return flattenMemref(b, loc, memref, size);
 }
 
 /// Rows are whole vectors, so that every vector is as aligned as it is long.

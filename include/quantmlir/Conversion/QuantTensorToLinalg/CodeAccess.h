@@ -32,11 +32,11 @@ mlir::Value buildReadCode(mlir::ImplicitLocOpBuilder &b,
                           llvm::ArrayRef<mlir::OpFoldResult> sizes,
                           mlir::ValueRange indices);
 
-/// The element of a tensor of scales or zero points that belongs to the logical
-/// `indices`.
+/// The element of a tensor of scales or zero points, one for each `block` of
+/// elements, that belongs to the logical `indices`.
 mlir::Value buildReadBlockElement(mlir::ImplicitLocOpBuilder &b,
-                                  EncodingAttr encoding, mlir::Value tensor,
-                                  mlir::ValueRange indices);
+                                  llvm::ArrayRef<int64_t> block,
+                                  mlir::Value tensor, mlir::ValueRange indices);
 
 /// Builds a codes tensor of `type`'s encoding as one linalg.generic, parallel
 /// over the words of the result: each computes the codes that it holds.
