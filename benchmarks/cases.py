@@ -70,6 +70,19 @@ FAMILIES = [
     Integers(64, 272, unsigned=["rhs"], m=70),
     Layer(37, 144, storage="i8", x="codes", bias=True, out="f16"),
     Layer(72, 400, storage="i4", x="quantized", out="bf16"),
+    # The same with encoded weights: every storage, scale and zero point, tails of
+    # all tiles, and results of every width.
+    Layer(141, 264, storage="i4", group=128, scale="bf16", out="bf16"),
+    Layer(37, 136, storage="i4", group=32, x="f16", scale="f16", out="f16"),
+    Layer(64, 1032, m=133, storage="ui4", group=32, zero="ui4", scale="bf16"),
+    Layer(141, 264, storage="ui4", group=64, zero="f16", x="f16"),
+    Layer(61, 200, storage="i4", bias=True, out="bf16"),
+    Layer(37, 136, storage="i2", group=64),
+    Layer(80, 136, storage="i8", group=32, out="bf16"),
+    Layer(37, 136, storage="ui8", zero="ui8", x="f16"),
+    Layer(37, 264, storage="f4E2M1FN", group=32, scale="f8E8M0FNU"),
+    Layer(61, 136, storage="f8E4M3FN", x="f16"),
+    Layer(40, 136, storage="f8E5M2", group=32, rows=8, scale="bf16"),
     # Tiles of several blocks of 64 rows, shared by clusters, in every order.
     Scheduled(136, 400, [128, 128, 128], [4, 1, 1], 3, "pingpong, cluster = [2, 1]", m=300),
     Scheduled(61, 272, [128, 64, 128], [8, 1, 1], 2, "cooperative, cluster = [1, 2]", m=200),

@@ -149,7 +149,7 @@ class Layer:
         # There is no mma of f32, and a fragment's rows are of one group.
         if self.x == "f32" or self.group % 32:
             return "reduce"
-        return "mma_sync" if rows > STREAM_ROWS else "mma_stream"
+        return _decoded_family(self.chip, self.k, rows)
 
     def use_weight(self, values):
         """Takes a real weight, float32 and N×K, in place of a random one."""
@@ -205,6 +205,13 @@ class Layer:
             bound = bound + 2.0**-24 * (np.abs(exact) + bound)
         rounding = HALF_ULP[self.out] * 2 * (np.abs(exact) + bound) + TINY[self.out]
         return exact, bound + rounding
+
+
+def _decoded_family(chip, k, rows):
+    """What multiplies 16-bit activations by encoded weights."""
+    if rows <= STREAM_ROWS:
+        return "mma_stream"
+    return "wgmma_decode" if _plain_family(chip, 2 * k) == "wgmma" else "mma_sync"
 
 
 def _plain_family(chip, row_bytes):
@@ -422,7 +429,7 @@ class Mlp:
         )
 
     def family(self, rows):
-        return "mma_sync" if rows > STREAM_ROWS else "mma_stream"
+        return _decoded_family(self.chip, self.k, rows)
 
     def weights(self):
         inputs = {}

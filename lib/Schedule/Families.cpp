@@ -24,6 +24,10 @@ static constexpr Family kFamilies[] = {
      getMmaStreamSharedMemory},
     {KernelFamily::Wgmma, whyNotWgmma, chooseWgmma, enumerateWgmma,
      whyNotWgmmaSchedule, getWgmmaSharedMemory, /*takesAnyWeights=*/false},
+    {KernelFamily::WgmmaDecode, whyNotWgmmaDecode, chooseWgmmaDecode,
+     enumerateWgmmaDecode, whyNotWgmmaDecodeSchedule,
+     getWgmmaDecodeSharedMemory, /*takesAnyWeights=*/false,
+     getWgmmaDecodeContract},
 };
 
 ArrayRef<Family> getFamilies() { return kFamilies; }

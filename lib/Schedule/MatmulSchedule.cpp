@@ -111,17 +111,24 @@ int64_t getSharedMemory(const Contraction &c, ScheduleAttr schedule) {
   return family ? family->getSharedMemory(c, schedule) : 0;
 }
 
+/// The error bound that kernels of `schedule` keep, whatever it says.
+static ContractAttr getOwnContract(const Contraction &c, const Chip &chip,
+                                   ScheduleAttr schedule) {
+  ContractAttr exact = ContractAttr::get(schedule.getContext(), 0.0, 0.0, 0.0);
+  const Family *family = lookupFamily(schedule.getFamily());
+  if (!family)
+    return exact;
+  if (family->getContract)
+    return family->getContract(c, schedule);
+  ContractAttr own = family->choose(c, chip, /*maxM=*/0).getContract();
+  return own ? own : exact;
+}
+
 ContractAttr getContract(const Contraction &c, const Chip &chip,
                          ScheduleAttr schedule) {
   if (ContractAttr stated = schedule.getContract())
     return stated;
-  MLIRContext *context = schedule.getContext();
-  ContractAttr exact = ContractAttr::get(context, 0.0, 0.0, 0.0);
-  const Family *family = lookupFamily(schedule.getFamily());
-  if (!family)
-    return exact;
-  ContractAttr own = family->choose(c, chip, /*maxM=*/0).getContract();
-  return own ? own : exact;
+  return getOwnContract(c, chip, schedule);
 }
 
 /// Why kernels cannot keep the error bound that `schedule` states.
@@ -130,8 +137,7 @@ static std::string whyNotContract(const Contraction &c, const Chip &chip,
   ContractAttr stated = schedule.getContract();
   if (!stated)
     return "";
-  ContractAttr own = getContract(
-      c, chip, lookupFamily(schedule.getFamily())->choose(c, chip, 0));
+  ContractAttr own = getOwnContract(c, chip, schedule);
   struct Part {
     StringRef name;
     double stated, own;

@@ -30,8 +30,10 @@ constexpr int64_t kRowBounds[] = {32, 64, 128};
 /// And up to these many where weights stream: a block's work grows with its
 /// rows of activations, the weights that it reads do not.
 constexpr int64_t kStreamBounds[] = {1, 8, 16};
-/// The same for wgmma, whose blocks are fast enough that it takes more of them.
+/// The same for wgmma, whose blocks are fast enough that it takes more of them,
+/// and for wgmma_decode, which starts where weights no longer stream.
 constexpr int64_t kWgmmaRowBounds[] = {64, 128, 256, 512, 1024};
+constexpr int64_t kDecodeRowBounds[] = {32, 64, 128, 256};
 
 remark::RemarkOpts remarkOptions(Operation *op) {
   auto options = remark::RemarkOpts::name("Schedule").category("schedule");
@@ -205,6 +207,44 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
     return success();
   }
 
+  /// Appends the schedule of the next range of rows; equal neighbours share
+  /// one.
+  static void append(SmallVectorImpl<ScheduleAttr> &schedules,
+                     ScheduleAttr next) {
+    if (!schedules.empty() && schedules.back().withMaxM(next.getMaxM()) == next)
+      schedules.pop_back();
+    schedules.push_back(next);
+  }
+
+  /// What mma.sync can compute, and wgmma with decoded weights where it is
+  /// there and can.
+  void chooseTensorCores(const Contraction &contraction, const Chip &target,
+                         SmallVectorImpl<ScheduleAttr> &schedules) {
+    auto canUse = [&](KernelFamily family) {
+      return whyNotFamily(*lookupFamily(family), contraction, target).empty();
+    };
+    bool isDynamic = ShapedType::isDynamic(contraction.m);
+    auto choose = [&](ArrayRef<int64_t> bounds, auto family) {
+      if (isDynamic)
+        for (int64_t bound : bounds)
+          append(schedules, family(contraction, target, bound));
+    };
+    if (canUse(KernelFamily::MmaStream)) {
+      if (!isDynamic && contraction.m <= ArrayRef(kStreamBounds).back()) {
+        schedules.push_back(chooseMmaStream(contraction, target, 0));
+        return;
+      }
+      choose(kStreamBounds, chooseMmaStream);
+    }
+    if (canUse(KernelFamily::WgmmaDecode)) {
+      choose(kDecodeRowBounds, chooseWgmmaDecode);
+      append(schedules, chooseWgmmaDecode(contraction, target, 0));
+      return;
+    }
+    choose(kRowBounds, chooseMmaSync);
+    append(schedules, chooseMmaSync(contraction, target, 0));
+  }
+
   LogicalResult select(ScaledMatmulOp op, const Chip &target) {
     Contraction contraction = Contraction::get(op);
     auto whyNot = [&](KernelFamily family) {
@@ -216,11 +256,7 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
     bool isDynamic = ShapedType::isDynamic(contraction.m);
     if (noWgmma.empty()) {
       auto choose = [&](int64_t bound) {
-        // Equal neighbours share one.
-        ScheduleAttr next = chooseWgmma(contraction, target, bound);
-        if (!schedules.empty() && schedules.back().withMaxM(bound) == next)
-          schedules.pop_back();
-        schedules.push_back(next);
+        append(schedules, chooseWgmma(contraction, target, bound));
       };
       if (isDynamic)
         llvm::for_each(kWgmmaRowBounds, choose);
@@ -230,18 +266,7 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
         remark::missed(op.getLoc(), remarkOptions(op))
             << remark::add("not scheduled wgmma")
             << remark::reason("{0}", noWgmma);
-      bool streams = whyNot(KernelFamily::MmaStream).empty();
-      if (isDynamic && streams)
-        for (int64_t bound : kStreamBounds)
-          schedules.push_back(chooseMmaStream(contraction, target, bound));
-      if (isDynamic)
-        for (int64_t bound : kRowBounds)
-          schedules.push_back(chooseMmaSync(contraction, target, bound));
-      bool isFew = !isDynamic &&
-                   contraction.m <= kStreamBounds[std::size(kStreamBounds) - 1];
-      schedules.push_back(streams && isFew
-                              ? chooseMmaStream(contraction, target, 0)
-                              : chooseMmaSync(contraction, target, 0));
+      chooseTensorCores(contraction, target, schedules);
     } else if (whyNot(KernelFamily::Reduce).empty()) {
       schedules.push_back(chooseReduce(contraction, target, 0));
     } else {

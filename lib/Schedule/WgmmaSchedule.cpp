@@ -87,7 +87,8 @@ static ScheduleAttr makeWgmma(const Contraction &c, const Chip &chip,
         {warpsM, warpsN, 1}, stages, /*copy=*/16, splitK,
         quant_tensor::LayoutAttr(), maxM, getContract(c),
         /*dependentLaunch=*/false, /*occupancy=*/1,
-        WarpgroupsAttr::get(context, kind, clusterM, clusterN, groupM));
+        WarpgroupsAttr::get(context, kind, clusterM, clusterN, groupM),
+        /*scaleDecoded=*/false);
   };
   if (stages)
     return make(stages);

@@ -39,6 +39,13 @@ _SCHEMES = [
     Layer(21, 67, storage="i8", x="f32"),
     Layer(37, 131, storage="f4E2M1FN", group=32, scale="f8E8M0FNU"),
     Layer(37, 131, storage="f4E2M1FN", group=16, scale="f8E4M3FN", x="f16"),
+    # Rows of a multiple of 16 bytes.
+    Layer(141, 264, storage="i4", group=64, scale="bf16", out="bf16"),
+    Layer(37, 264, storage="ui4", group=32, zero="ui4", x="f16", scale="f16", out="f16"),
+    Layer(72, 136, storage="i4", m=133, bias=True),
+    Layer(37, 264, storage="i2", group=64),
+    Layer(37, 136, storage="ui8", group=32, zero="ui8"),
+    Layer(37, 136, storage="f8E4M3FN", group=32),
     # One row, and rows that the compiler knows.
     Layer(37, 520, m=1, storage="i4", group=128, scale="bf16"),
     Layer(21, 300, m=5, storage="i4", group=96),

@@ -311,11 +311,12 @@ def fragment_words(codes, bits, columns):
         for column in range(k):
             r, c = row % 16, column % columns
             g, h = r % 8, r // 8
-            segment, t, step, e = c // 32, c % 32 // 8, c % 8 // 4, c % 4
-            pair, per_word = 4 * step + 2 * (e // 2) + h, 16 // bits
-            word, bit = pair // per_word, bits * (pair % per_word) + 16 * (e % 2)
-            own = segment * (bits // 2) + word
-            index = ((own // vector) * 32 + 4 * g + t) * vector + own % vector
+            segment, t, per_word = c // 32, c % 32 // 8, 16 // bits
+            together = 2 * vector // bits  # segments whose codes share a vector
+            pair = 2 * (c % 8 // 2 * together + segment % together) + h
+            word, bit = pair // per_word, bits * (pair % per_word) + 16 * (c % 2)
+            own = segment // together * vector + word
+            index = ((own // vector) * 32 + 4 * g + (t + g // 2) % 4) * vector + own % vector
             code = int(codes[row, column]) & ((1 << bits) - 1)
             words[row // 16, column // columns, index] |= np.uint32(code << bit)
     return words

@@ -124,7 +124,7 @@ def test_counts():
         f"{_counts['run']} run, {len(structures)} distinct structures"
     )
     families = {kind[0] for kind in structures}
-    assert families == {"reduce", "mma_sync", "mma_stream", "wgmma"}
+    assert families == {"reduce", "mma_sync", "mma_stream", "wgmma", "wgmma_decode"}
 
 
 # ---------------------------------------------------------------------------

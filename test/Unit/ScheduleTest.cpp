@@ -77,7 +77,8 @@ TEST_F(Schedules, AreLegalAndDistinct) {
             [&] { return emitError(UnknownLoc::get(&context)); }, s.getFamily(),
             s.getChip(), s.getTile(), s.getWarps(), s.getStages(), s.getCopy(),
             s.getSplitK(), s.getWeights(), s.getMaxM(), s.getContract(),
-            s.getDependentLaunch(), s.getOccupancy(), s.getWarpgroups())));
+            s.getDependentLaunch(), s.getOccupancy(), s.getWarpgroups(),
+            s.getScaleDecoded())));
       }
       if (schedules.empty())
         continue;

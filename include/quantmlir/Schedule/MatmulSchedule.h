@@ -61,6 +61,7 @@ std::string whyNotReduce(const Contraction &contraction);
 std::string whyNotMmaSync(const Contraction &contraction);
 std::string whyNotMmaStream(const Contraction &contraction);
 std::string whyNotWgmma(const Contraction &contraction, const Chip &chip);
+std::string whyNotWgmmaDecode(const Contraction &contraction, const Chip &chip);
 
 /// The most rows of activations that wgmma kernels can address.
 int64_t getWgmmaMaxRows();
@@ -76,6 +77,9 @@ quant_tile::ScheduleAttr chooseMmaStream(const Contraction &contraction,
 quant_tile::ScheduleAttr chooseWgmma(const Contraction &contraction,
                                      const Chip &chip, int64_t maxM);
 
+quant_tile::ScheduleAttr chooseWgmmaDecode(const Contraction &contraction,
+                                           const Chip &chip, int64_t maxM);
+
 /// Appends the schedules of a family that a tuner should try.
 void enumerateReduce(
     const Contraction &contraction, const Chip &chip, int64_t maxM,
@@ -87,6 +91,9 @@ void enumerateWgmma(const Contraction &contraction, const Chip &chip,
                     int64_t maxM,
                     llvm::SmallVectorImpl<quant_tile::ScheduleAttr> &schedules);
 
+void enumerateWgmmaDecode(
+    const Contraction &contraction, const Chip &chip, int64_t maxM,
+    llvm::SmallVectorImpl<quant_tile::ScheduleAttr> &schedules);
 void enumerateMmaStream(
     const Contraction &contraction, const Chip &chip, int64_t maxM,
     llvm::SmallVectorImpl<quant_tile::ScheduleAttr> &schedules);
@@ -106,6 +113,15 @@ std::string whyNotWgmmaSchedule(const Contraction &contraction,
                                 const Chip &chip,
                                 quant_tile::ScheduleAttr schedule);
 
+std::string whyNotWgmmaDecodeSchedule(const Contraction &contraction,
+                                      const Chip &chip,
+                                      quant_tile::ScheduleAttr schedule);
+
+/// The error bound that a schedule of wgmma_decode keeps.
+quant_tile::ContractAttr
+getWgmmaDecodeContract(const Contraction &contraction,
+                       quant_tile::ScheduleAttr schedule);
+
 /// Bytes of shared memory that a block of a family's `schedule` uses.
 int64_t getReduceSharedMemory(const Contraction &contraction,
                               quant_tile::ScheduleAttr schedule);
@@ -115,6 +131,8 @@ int64_t getMmaStreamSharedMemory(const Contraction &contraction,
                                  quant_tile::ScheduleAttr schedule);
 int64_t getWgmmaSharedMemory(const Contraction &contraction,
                              quant_tile::ScheduleAttr schedule);
+int64_t getWgmmaDecodeSharedMemory(const Contraction &contraction,
+                                   quant_tile::ScheduleAttr schedule);
 
 /// Bytes of shared memory that a block of `schedule` uses.
 int64_t getSharedMemory(const Contraction &contraction,

@@ -3,10 +3,14 @@
 // A block's dynamic shared memory, from its start (aligned to 1024 bytes, as
 // swizzled tiles must be):
 //
-//   stages x (tile of activations | tile of weights)   rows of 128 bytes
+//   stages x (tile of activations | tile of weights)
 //   consumers x staging buffers of one chunk of the result
 //   consumers x sums from the blocks that share K
 //   barriers: full[stages], empty[stages], order[2], ready[2], taken[2]
+//
+// Activations, and weights of `wgmma`, are rows of 128 bytes, one panel of as
+// many columns behind the other; weights of `wgmma_decode` are packed codes,
+// row tile by row tile.
 //
 // The chooser needs its size and the kernel its places, so both read this.
 //
@@ -40,6 +44,14 @@ struct WgmmaLayout {
       : stages(schedule.getStages()), lhsBytes(schedule.getTileM() * rowBytes),
         rhsBytes(schedule.getTileN() * rowBytes),
         consumers(schedule.getConsumers()), sumsBytes(sumsBytes) {}
+  /// Of `wgmma_decode`: 16-bit activations and codes of `width` bits.
+  static WgmmaLayout ofDecoded(quant_tile::ScheduleAttr schedule,
+                               unsigned width, int64_t sumsBytes) {
+    WgmmaLayout layout(schedule, sumsBytes);
+    layout.lhsBytes = schedule.getTileM() * schedule.getTileK() * 2;
+    layout.rhsBytes = schedule.getTileN() * schedule.getTileK() * width / 8;
+    return layout;
+  }
 
   int64_t stages, lhsBytes, rhsBytes, consumers, sumsBytes;
 

@@ -287,6 +287,10 @@ Value MatmulEmitter::firstRowOfBatch(Value rowsOfBatch) {
   return batch ? mul(batch, rowsOfBatch) : index(0);
 }
 
+Value MatmulEmitter::getVectorPosition(Value g, Value t) {
+  return add(mul(g, 4), rem(add(t, div(g, 2)), 4));
+}
+
 SmallVector<Value> MatmulEmitter::loadWeights(Value row, Value column,
                                               bool inBounds) {
   auto type = cast<MemRefType>(codes.getType());
@@ -296,7 +300,7 @@ SmallVector<Value> MatmulEmitter::loadWeights(Value row, Value column,
   }
   int64_t width = layout->getVectorWords();
   auto vector = VectorType::get({width}, getI32Type());
-  Value first = mul(lane, width);
+  Value first = mul(getVectorPosition(g, t), width);
   SmallVector<Value> words;
   for (int64_t i = 0; i < layout->getWordsPerLane(); i += width)
     words.push_back(load(vector, codes,
@@ -372,6 +376,23 @@ Value MatmulEmitter::zeroPointToF32(Value zeroPoint) {
   if (problem.encoding.getZeroPoint().isUnsignedInteger())
     return arith::UIToFPOp::create(*this, f32, zeroPoint);
   return arith::SIToFPOp::create(*this, f32, zeroPoint);
+}
+
+Value MatmulEmitter::subtractZeroPoint(Value values, Value zeroPoint) {
+  Value zero = zeroPointToF32(zeroPoint);
+  auto pair = cast<VectorType>(values.getType());
+  if (isa<IntegerType>(zeroPoint.getType()) &&
+      zeroPoint.getType().getIntOrFloatBitWidth() <= 8) {
+    // Codes and zero points of up to 8 bits: the difference is exact.
+    Value narrow = arith::TruncFOp::create(*this, pair.getElementType(), zero);
+    return arith::SubFOp::create(
+        *this, values, vector::BroadcastOp::create(*this, pair, narrow));
+  }
+  auto wide = VectorType::get({2}, getF32Type());
+  Value difference =
+      arith::SubFOp::create(*this, arith::ExtFOp::create(*this, wide, values),
+                            vector::BroadcastOp::create(*this, wide, zero));
+  return arith::TruncFOp::create(*this, pair, difference);
 }
 
 //===----------------------------------------------------------------------===//

@@ -115,6 +115,8 @@ public:
   mlir::Value loadActivations(mlir::Value row, mlir::Value column,
                               bool guarded);
 
+  /// `FragmentLayout::getVectorPosition` of lane 4 g + t.
+  mlir::Value getVectorPosition(mlir::Value g, mlir::Value t);
   /// Words of the weights' tile (tileRow, tileColumn) that this lane owns, as
   /// vectors of `FragmentLayout::getVectorWords()` words. Tiles past the end
   /// read the last one, unless the caller knows that there are none.
@@ -134,6 +136,9 @@ public:
   /// A stored scale or zero point as f32.
   mlir::Value scaleToF32(mlir::Value scale);
   mlir::Value zeroPointToF32(mlir::Value zeroPoint);
+  /// `values`, a pair of decoded codes, without `zeroPoint`. Exact where zero
+  /// points are integers of up to 8 bits, else rounded.
+  mlir::Value subtractZeroPoint(mlir::Value values, mlir::Value zeroPoint);
   bool hasZeroPoint() const {
     return problem.encoding && problem.encoding.hasZeroPoint();
   }
@@ -187,11 +192,16 @@ void emitReduceKernel(MatmulEmitter &emitter);
 void emitMmaSyncKernel(MatmulEmitter &emitter);
 void emitMmaStreamKernel(MatmulEmitter &emitter);
 void emitWgmmaKernel(MatmulEmitter &emitter);
+void emitWgmmaDecodeKernel(MatmulEmitter &emitter);
 
 /// Tensor maps of activations, weights and, where it is stored through one, the
 /// result of `outElement`, as `emitWgmmaKernel` expects them.
 llvm::SmallVector<quant_tile::TensorMapAttr>
 getWgmmaTensorMaps(const MatmulProblem &problem, mlir::Type outElement);
+
+/// The same for `emitWgmmaDecodeKernel`, but none of the weights.
+llvm::SmallVector<quant_tile::TensorMapAttr>
+getWgmmaDecodeTensorMaps(const MatmulProblem &problem, mlir::Type outElement);
 
 /// Bytes of dynamic shared memory that `emitMmaSyncKernel`
 /// (`emitMmaStreamKernel`) uses.

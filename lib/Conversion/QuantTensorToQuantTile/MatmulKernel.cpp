@@ -117,8 +117,8 @@ static bool hasGivenWeights(ScaledMatmulOp op) {
   return isGiven(op.getRhs());
 }
 
-/// Launches a wgmma kernel: as many blocks as there are SMs, or fewer where
-/// there are fewer tiles, in whole clusters.
+/// Launches a kernel of warpgroups: as many blocks as there are SMs, or fewer
+/// where there are fewer tiles, in whole clusters.
 static void launchPersistent(RewriterBase &rewriter,
                              const MatmulProblem &problem, KernelCall &call) {
   ScaledMatmulOp op = problem.op;
@@ -158,6 +158,26 @@ static void launchPersistent(RewriterBase &rewriter,
       quantmlir::schedule::Contraction::get(op), schedule);
 }
 
+/// The tensor maps of a kernel of warpgroups, each with the number of the
+/// operand that it is of; the result comes after all `inputs`.
+static SmallVector<std::pair<int64_t, TensorMapAttr>>
+getTensorMaps(const MatmulProblem &problem, int64_t inputs) {
+  ScaledMatmulOp op = problem.op;
+  Type element = op.getInit().getType().getElementType();
+  bool isPlain = problem.schedule.getFamily() == KernelFamily::Wgmma;
+  SmallVector<TensorMapAttr> maps =
+      isPlain ? getWgmmaTensorMaps(problem, element)
+              : getWgmmaDecodeTensorMaps(problem, element);
+  SmallVector<int64_t> operands = {0};
+  if (isPlain)
+    operands.push_back(1);
+  operands.push_back(inputs);
+  SmallVector<std::pair<int64_t, TensorMapAttr>> result;
+  for (auto [operand, map] : llvm::zip(operands, maps))
+    result.push_back({operand, map});
+  return result;
+}
+
 FailureOr<KernelCall> quantmlir::buildMatmulKernel(ScaledMatmulOp op,
                                                    KernelTable &table,
                                                    RewriterBase &rewriter) {
@@ -177,12 +197,8 @@ FailureOr<KernelCall> quantmlir::buildMatmulKernel(ScaledMatmulOp op,
       parameters.push_back(
           MemRefType::get(type.getShape(), type.getElementType()));
     }
-  if (family == KernelFamily::Wgmma) {
-    // Of activations, weights and, perhaps, the result.
-    int64_t operands[] = {0, 1, static_cast<int64_t>(call.ins.size())};
-    for (auto [index, map] : llvm::enumerate(getWgmmaTensorMaps(
-             *problem, op.getInit().getType().getElementType())))
-      call.tensorMaps.push_back({operands[index], map});
+  if (schedule.isWarpgroups()) {
+    call.tensorMaps = getTensorMaps(*problem, call.ins.size());
     parameters.append(call.tensorMaps.size(),
                       LLVM::LLVMPointerType::get(op.getContext()));
   }
@@ -212,6 +228,8 @@ FailureOr<KernelCall> quantmlir::buildMatmulKernel(ScaledMatmulOp op,
           emitMmaStreamKernel(emitter);
         else if (family == KernelFamily::Wgmma)
           emitWgmmaKernel(emitter);
+        else if (family == KernelFamily::WgmmaDecode)
+          emitWgmmaDecodeKernel(emitter);
         else
           emitReduceKernel(emitter);
         return success();
@@ -222,7 +240,7 @@ FailureOr<KernelCall> quantmlir::buildMatmulKernel(ScaledMatmulOp op,
   (*kernel)->setAttr("quant_tile.contract", problem->contract);
 
   call.block = {schedule.getThreads(), 1, 1};
-  if (family == KernelFamily::Wgmma) {
+  if (schedule.isWarpgroups()) {
     launchPersistent(rewriter, *problem, call);
     return call;
   }

@@ -59,7 +59,6 @@ private:
                                 int64_t segment, int64_t step);
   void compute(const Weights &weights, Value stage,
                SmallVector<Value> &accumulators);
-  Value zeroPointPair(Value zeroPoint);
   void reduceWarps(SmallVector<Value> &accumulators, Value shared);
   void finish(ArrayRef<Value> accumulators);
 
@@ -151,39 +150,19 @@ MmaSyncKernel::Weights MmaSyncKernel::loadWeights(Value step) {
   return weights;
 }
 
-/// A zero point as a pair of floats of the activations' type.
-Value MmaSyncKernel::zeroPointPair(Value zeroPoint) {
-  Value value = b.zeroPointToF32(zeroPoint);
-  if (!isa<IntegerType>(zeroPoint.getType()) ||
-      zeroPoint.getType().getIntOrFloatBitWidth() > 8)
-    return vector::BroadcastOp::create(b, VectorType::get({2}, b.getF32Type()),
-                                       value);
-  return vector::BroadcastOp::create(
-      b, VectorType::get({2}, problem.lhsElement),
-      arith::TruncFOp::create(b, problem.lhsElement, value));
-}
-
 SmallVector<Value> MmaSyncKernel::decodeStep(const Weights &weights,
                                              int64_t rowTile, int64_t segment,
                                              int64_t step) {
   int64_t columns = schedule.getWeights().getTile()[1];
   int64_t perTile = columns / kSegment;
-  auto pair = VectorType::get({2}, problem.lhsElement);
   SmallVector<Value> registers;
   for (int64_t p = 0; p < 4; ++p) {
     Value value = b.decode(weights.words[rowTile][segment / perTile],
                            segment % perTile, step, p, problem.lhsElement);
     if (b.hasZeroPoint()) {
       int64_t u = segment * kSegment / unit;
-      Value zero = zeroPointPair(weights.zeroPoints[rowTile][2 * u + p % 2]);
-      if (zero.getType() == value.getType()) {
-        // Codes and zero points of up to 8 bits: the difference is exact.
-        value = arith::SubFOp::create(b, value, zero);
-      } else {
-        value = arith::ExtFOp::create(b, zero.getType(), value);
-        value = arith::SubFOp::create(b, value, zero);
-        value = arith::TruncFOp::create(b, pair, value);
-      }
+      value = b.subtractZeroPoint(value,
+                                  weights.zeroPoints[rowTile][2 * u + p % 2]);
     }
     registers.push_back(b.mmaOperand(value));
   }

@@ -37,10 +37,11 @@ static Value getSharedMemory(MatmulEmitter &b) {
 }
 
 WarpgroupBlock::WarpgroupBlock(MatmulEmitter &b, WgmmaLayout layout,
-                               ResultChunks output, int64_t clusterSize)
+                               ResultChunks output, int64_t clusterSize,
+                               int64_t releases)
     : b(b), problem(b.problem), schedule(problem.schedule),
       groups(schedule.getWarpgroups()), layout(layout), output(output),
-      clusterSize(clusterSize) {}
+      clusterSize(clusterSize), releases(releases) {}
 
 //===----------------------------------------------------------------------===//
 // Arithmetic
@@ -131,8 +132,8 @@ void WarpgroupBlock::synchronizeCluster() {
 void WarpgroupBlock::initBarriers() {
   b.ifThen(equal(thread, word(0)), [&] {
     // Of a ping-pong pair only one consumer uses a stage.
-    Value users =
-        word(schedule.getWarpgroupsPerTile() * groups.getClusterSize());
+    Value users = word(schedule.getWarpgroupsPerTile() *
+                       groups.getClusterSize() * releases);
     for (int64_t stage = 0; stage < layout.stages; ++stage) {
       NVVM::MBarrierInitOp::create(b, full(word(stage)), word(1), Value());
       NVVM::MBarrierInitOp::create(b, empty(word(stage)), users, Value());
@@ -260,12 +261,15 @@ void WarpgroupBlock::tileLoop(
 // Operands
 //===----------------------------------------------------------------------===//
 
+Value WarpgroupBlock::toCluster(Value address) {
+  return LLVM::AddrSpaceCastOp::create(
+      b, LLVM::LLVMPointerType::get(b.getContext(), kSharedCluster), address);
+}
+
 void WarpgroupBlock::loadBox(Value map, Value to, Value barrier, Value column,
                              Value row, Value mask) {
-  Value destination = LLVM::AddrSpaceCastOp::create(
-      b, LLVM::LLVMPointerType::get(b.getContext(), kSharedCluster), to);
   NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(
-      b, destination, map, ValueRange{column, row}, barrier,
+      b, toCluster(to), map, ValueRange{column, row}, barrier,
       /*im2colOffsets=*/ValueRange(), mask, /*l2CacheHint=*/Value(),
       NVVM::TMALoadMode::TILE, /*isCTAOnly=*/false,
       /*group=*/NVVM::CTAGroupKindAttr(), /*predicate=*/Value());

@@ -53,9 +53,11 @@ public:
 
 protected:
   /// A block of `layout`, in clusters of `clusterSize`: those that share
-  /// operands, times those that share tiles along K.
+  /// operands, times those that share tiles along K. Each consumer
+  /// that uses a stage arrives `releases` times at its empty barrier.
   WarpgroupBlock(MatmulEmitter &b, schedule::WgmmaLayout layout,
-                 ResultChunks output, int64_t clusterSize);
+                 ResultChunks output, int64_t clusterSize,
+                 int64_t releases = 1);
   virtual ~WarpgroupBlock() = default;
 
   /// What the loading warpgroup does.
@@ -116,6 +118,8 @@ protected:
                                                              mlir::ValueRange)>
                body);
 
+  /// An address of the block's shared memory as one of its cluster's.
+  mlir::Value toCluster(mlir::Value address);
   /// Starts the copy of a box of `map` from (row, column) on into `to` and, if
   /// there is a mask, into the same place of the other blocks in it.
   void loadBox(mlir::Value map, mlir::Value to, mlir::Value barrier,
@@ -145,7 +149,7 @@ protected:
   quant_tile::WarpgroupsAttr groups;
   quantmlir::schedule::WgmmaLayout layout;
   ResultChunks output;
-  int64_t clusterSize;
+  int64_t clusterSize, releases;
 
   mlir::Value base;          // shared memory
   mlir::Value outMap;        // tensor map of the result

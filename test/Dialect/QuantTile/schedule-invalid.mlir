@@ -1,6 +1,6 @@
 // RUN: quant-opt %s -split-input-file -verify-diagnostics
 
-// expected-error @below {{unknown kernel family 'magic', expected plain, reduce, mma_sync, mma_stream or wgmma}}
+// expected-error @below {{unknown kernel family 'magic', expected plain, reduce, mma_sync, mma_stream, wgmma or wgmma_decode}}
 module attributes {quant_tile.s = #quant_tile.schedule<magic, chip = "sm_90a">} {}
 
 // -----
@@ -261,3 +261,48 @@ func.func private @f() attributes {a = #quant_tile.plain_schedule<threads = 256,
 
 // expected-error @below {{offset must be finite}}
 module attributes {quant_tile.s = #quant_tile.contract<u_acc = 0.0, offset = 0x7FF0000000000000>} {}
+
+// -----
+
+// expected-error @below {{wgmma_decode needs warpgroups = <..>}}
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [64, 128, 128], warps = [1, 8, 1], stages = 4, weights = <fragment, tile = [16, 64]>>} {}
+
+// -----
+
+// expected-error @below {{wgmma_decode reads weights in fragment layout, and activations 16 bytes or more at a time}}
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [64, 128, 128], warps = [1, 8, 1], stages = 4, warpgroups = <cooperative>>} {}
+
+// -----
+
+// expected-error @below {{wgmma_decode has one or two warpgroups along n, warps = [1, 4, 1] or [1, 8, 1], got [4, 1, 1]}}
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [64, 128, 128], warps = [4, 1, 1], stages = 4, weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative>>} {}
+
+// -----
+
+// expected-error @below {{wgmma_decode has cooperative warpgroups and no clusters that share operands}}
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [64, 128, 128], warps = [1, 8, 1], stages = 4, weights = <fragment, tile = [16, 64]>, warpgroups = <pingpong>>} {}
+
+// -----
+
+// expected-error @below {{tile m = 24 is no multiple of 16 rows up to 256}}
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [24, 128, 128], warps = [1, 8, 1], stages = 4, weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative>>} {}
+
+// -----
+
+// expected-error @below {{tile n = 64 does not give each of 2 warpgroups a multiple of 64 up to 512 in all}}
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [64, 64, 128], warps = [1, 8, 1], stages = 4, weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative>>} {}
+
+// -----
+
+// expected-error @below {{tile k = 32 is no multiple of 64 up to 512}}
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [64, 128, 32], warps = [1, 8, 1], stages = 4, weights = <fragment, tile = [16, 32]>, warpgroups = <cooperative>>} {}
+
+// -----
+
+// expected-error @below {{wgmma_decode needs at least 2 stages, got 1}}
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [64, 128, 128], warps = [1, 8, 1], stages = 1, weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative>>} {}
+
+// -----
+
+// expected-error @below {{mma_sync does not scale decoded weights, only wgmma_decode can}}
+module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, chip = "sm_80", tile = [8, 16, 32], warps = [1, 1, 1], stages = 2, scale_decoded = true>} {}

@@ -60,7 +60,8 @@ int64_t FragmentLayout::getVectorWords() const {
 
 int64_t FragmentLayout::getWordIndex(int64_t lane, int64_t laneWord) const {
   int64_t vector = getVectorWords();
-  return ((laneWord / vector) * lanes + lane) * vector + laneWord % vector;
+  return ((laneWord / vector) * lanes + getVectorPosition(lane)) * vector +
+         laneWord % vector;
 }
 
 FragmentPosition FragmentLayout::getPosition(int64_t row,
@@ -77,27 +78,30 @@ FragmentPosition FragmentLayout::getPosition(int64_t row,
 
 std::pair<int64_t, int64_t>
 FragmentLayout::getRegister(int64_t segment, int64_t step, int64_t p) const {
-  int64_t first = segment * getWordsPerSegment();
-  int64_t pairsPerWord = 16 / width;
-  int64_t pair = 4 * step + p;
-  return {first + pair / pairsPerWord, pair % pairsPerWord};
+  int64_t segments = getVectorSegments(), pairsPerWord = 16 / width;
+  int64_t vector = segment / segments, columnPair = 2 * step + p / 2;
+  int64_t pair = 2 * (columnPair * segments + segment % segments) + p % 2;
+  return {vector * getVectorWords() + pair / pairsPerWord, pair % pairsPerWord};
 }
 
 AffineMap FragmentLayout::getSlotMap(int64_t slot, MLIRContext *context) const {
   AffineExpr tileRow, tileColumn, word;
   bindDims(context, tileRow, tileColumn, word);
   int64_t vector = getVectorWords();
-  AffineExpr lane = word.floorDiv(vector) % lanes;
+  AffineExpr position = word.floorDiv(vector) % lanes;
   AffineExpr laneWord = word.floorDiv(vector * lanes) * vector + word % vector;
-  AffineExpr g = lane.floorDiv(4), t = lane % 4;
-  AffineExpr segment = laneWord.floorDiv(getWordsPerSegment());
-  AffineExpr inSegment = laneWord % getWordsPerSegment();
+  AffineExpr g = position.floorDiv(4);
+  // Turned back by g / 2 of four places.
+  AffineExpr t = (position + g.floorDiv(2) * 3) % 4;
   // Of each two pairs of a word, which have the same columns, the first is row
   // g and the second row g + 8.
-  int64_t pairsPerWord = 16 / width;
+  int64_t segments = getVectorSegments(), pairsPerWord = 16 / width;
   int64_t half = slot / pairsPerWord, pair = slot % pairsPerWord;
   AffineExpr h = getAffineConstantExpr(pair % 2, context);
-  AffineExpr column = inSegment * pairsPerWord + (pair / 2 * 2 + half);
+  AffineExpr columnPair = laneWord % vector * (pairsPerWord / 2) + pair / 2;
+  AffineExpr segment =
+      laneWord.floorDiv(vector) * segments + columnPair % segments;
+  AffineExpr column = columnPair.floorDiv(segments) * 2 + half;
   return AffineMap::get(3, 0,
                         {tileRow * rows + g + h * 8,
                          tileColumn * columns + segment * segmentColumns +
@@ -112,16 +116,16 @@ AffineMap FragmentLayout::getPositionMap(MLIRContext *context) const {
   AffineExpr g = r % 8, h = r.floorDiv(8);
   AffineExpr segment = c.floorDiv(segmentColumns);
   AffineExpr t = (c % segmentColumns).floorDiv(runColumns);
-  AffineExpr step = (c % runColumns).floorDiv(4), k = c % 4;
-  int64_t pairsPerWord = 16 / width;
-  AffineExpr pair = step * 4 + k.floorDiv(2) * 2 + h;
-  AffineExpr word = pair.floorDiv(pairsPerWord);
-  AffineExpr bit = (pair % pairsPerWord) * width + (k % 2) * 16;
+  int64_t segments = getVectorSegments(), pairsPerWord = 16 / width;
   int64_t vector = getVectorWords();
-  AffineExpr laneWord = segment * getWordsPerSegment() + word;
-  AffineExpr lane = g * 4 + t;
-  AffineExpr index =
-      (laneWord.floorDiv(vector) * lanes + lane) * vector + laneWord % vector;
+  AffineExpr columnPair = (c % runColumns).floorDiv(2);
+  AffineExpr pair = (columnPair * segments + segment % segments) * 2 + h;
+  AffineExpr word = pair.floorDiv(pairsPerWord);
+  AffineExpr bit = (pair % pairsPerWord) * width + (c % 2) * 16;
+  AffineExpr laneWord = segment.floorDiv(segments) * vector + word;
+  AffineExpr position = g * 4 + (t + g.floorDiv(2)) % 4;
+  AffineExpr index = (laneWord.floorDiv(vector) * lanes + position) * vector +
+                     laneWord % vector;
   return AffineMap::get(
       2, 0, {row.floorDiv(rows), column.floorDiv(columns), index, bit},
       context);

@@ -93,13 +93,13 @@ ScheduleAttr ScheduleAttr::withMaxM(int64_t maxM) const {
   return get(getContext(), getFamily(), getChip(), getTile(), getWarps(),
              getStages(), getCopy(), getSplitK(), getWeights(), maxM,
              getContract(), getDependentLaunch(), getOccupancy(),
-             getWarpgroups());
+             getWarpgroups(), getScaleDecoded());
 }
 
 static constexpr StringRef scheduleKeys[] = {
-    "chip",      "tile",      "warps", "stages",   "copy",
-    "split_k",   "weights",   "max_m", "contract", "dependent_launch",
-    "occupancy", "warpgroups"};
+    "chip",      "tile",       "warps",        "stages",   "copy",
+    "split_k",   "weights",    "max_m",        "contract", "dependent_launch",
+    "occupancy", "warpgroups", "scale_decoded"};
 
 Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
   SMLoc loc = parser.getCurrentLocation();
@@ -110,7 +110,8 @@ Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
   if (!family) {
     parser.emitError(loc)
         << "unknown kernel family '" << keyword
-        << "', expected plain, reduce, mma_sync, mma_stream or wgmma";
+        << "', expected plain, reduce, mma_sync, mma_stream, wgmma or "
+           "wgmma_decode";
     return {};
   }
   StringAttr chip;
@@ -119,7 +120,7 @@ Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
   LayoutAttr weights;
   ContractAttr contract;
   WarpgroupsAttr warpgroups;
-  bool dependentLaunch = false;
+  bool dependentLaunch = false, scaleDecoded = false;
   if (succeeded(parser.parseOptionalComma()) &&
       parseFields(
           parser, "schedule", scheduleKeys, [&](StringRef key) -> ParseResult {
@@ -137,6 +138,8 @@ Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
               return parser.parseCustomAttributeWithFallback(warpgroups);
             if (key == "dependent_launch")
               return parseBoolean(parser, dependentLaunch);
+            if (key == "scale_decoded")
+              return parseBoolean(parser, scaleDecoded);
             return parser.parseInteger(key == "stages"    ? stages
                                        : key == "copy"    ? copy
                                        : key == "split_k" ? splitK
@@ -155,7 +158,8 @@ Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
     weights = {};
   return getChecked([&] { return parser.emitError(loc); }, parser.getContext(),
                     *family, chip, tile, warps, stages, copy, splitK, weights,
-                    maxM, contract, dependentLaunch, occupancy, warpgroups);
+                    maxM, contract, dependentLaunch, occupancy, warpgroups,
+                    scaleDecoded);
 }
 
 void ScheduleAttr::print(AsmPrinter &printer) const {
@@ -194,6 +198,8 @@ void ScheduleAttr::print(AsmPrinter &printer) const {
     printer << ", warpgroups = ";
     printer.printStrippedAttrOrType(getWarpgroups());
   }
+  if (getScaleDecoded())
+    printer << ", scale_decoded = true";
   printer << '>';
 }
 
@@ -284,20 +290,61 @@ static LogicalResult verifyWgmma(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
+/// Checks what only wgmma_decode wants.
+static LogicalResult
+verifyWgmmaDecode(function_ref<InFlightDiagnostic()> emitError,
+                  ArrayRef<int64_t> tile, ArrayRef<int64_t> warps,
+                  int64_t stages, int64_t copy, LayoutAttr weights,
+                  WarpgroupsAttr warpgroups) {
+  if (!weights || copy != 16)
+    return emitError() << "wgmma_decode reads weights in fragment layout, and "
+                          "activations 16 bytes or more at a time";
+  if (warps[0] != 1 || warps[2] != 1 || (warps[1] != 4 && warps[1] != 8))
+    return emitError() << "wgmma_decode has one or two warpgroups along n, "
+                          "warps = [1, 4, 1] or [1, 8, 1], got ["
+                       << warps[0] << ", " << warps[1] << ", " << warps[2]
+                       << "]";
+  if (warpgroups.isPingPong() || warpgroups.getClusterSize() != 1)
+    return emitError() << "wgmma_decode has cooperative warpgroups and no "
+                          "clusters that share operands";
+  // One instruction multiplies 64 weights by a multiple of 8 activations;
+  // results leave by 16.
+  if (tile[0] % 16 || tile[0] > 256)
+    return emitError() << "tile m = " << tile[0]
+                       << " is no multiple of 16 rows up to 256";
+  if (tile[1] % (16 * warps[1]) || tile[1] > 512)
+    return emitError() << "tile n = " << tile[1] << " does not give each of "
+                       << warps[1] / 4
+                       << " warpgroups a multiple of 64 up to 512 in all";
+  if (tile[2] % 64 || tile[2] > 512)
+    return emitError() << "tile k = " << tile[2]
+                       << " is no multiple of 64 up to 512";
+  if (stages < 2)
+    return emitError() << "wgmma_decode needs at least 2 stages, got "
+                       << stages;
+  return success();
+}
+
 LogicalResult ScheduleAttr::verify(
     function_ref<InFlightDiagnostic()> emitError, KernelFamily family,
     StringAttr chip, ArrayRef<int64_t> tile, ArrayRef<int64_t> warps,
     int64_t stages, int64_t copy, int64_t splitK, LayoutAttr weights,
     int64_t maxM, ContractAttr contract, bool dependentLaunch,
-    int64_t occupancy, WarpgroupsAttr warpgroups) {
+    int64_t occupancy, WarpgroupsAttr warpgroups, bool scaleDecoded) {
   if (!chip || chip.getValue().empty())
     return emitError() << "a schedule needs a chip";
   if (maxM < 0)
     return emitError() << "max_m must not be negative, got " << maxM;
-  if (static_cast<bool>(warpgroups) != (family == KernelFamily::Wgmma))
+  bool isWarpgroups =
+      family == KernelFamily::Wgmma || family == KernelFamily::WgmmaDecode;
+  if (static_cast<bool>(warpgroups) != isWarpgroups)
     return emitError() << stringifyKernelFamily(family)
                        << (warpgroups ? " has no warpgroups"
                                       : " needs warpgroups = <..>");
+  if (scaleDecoded && family != KernelFamily::WgmmaDecode)
+    return emitError() << stringifyKernelFamily(family)
+                       << " does not scale decoded weights, only wgmma_decode "
+                          "can";
   if (family == KernelFamily::Plain) {
     if (!tile.empty() || !warps.empty() || stages || copy != 16 ||
         splitK != 1 || weights || dependentLaunch || occupancy != 1)
@@ -341,6 +388,9 @@ LogicalResult ScheduleAttr::verify(
       return emitError() << "reduce reads weights in fragment layout";
     return success();
   }
+  if (family == KernelFamily::WgmmaDecode)
+    return verifyWgmmaDecode(emitError, tile, warps, stages, copy, weights,
+                             warpgroups);
   if (family == KernelFamily::Wgmma)
     return verifyWgmma(emitError, tile, warps, stages, copy, splitK, weights,
                        warpgroups);

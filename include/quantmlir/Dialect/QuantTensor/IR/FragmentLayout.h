@@ -25,7 +25,8 @@ struct FragmentPosition {
 };
 
 /// Order of the codes in a fragment layout: the registers that the lanes of a
-/// warp feed to `mma.sync` with the weights as the A operand (Yᵀ = W·Xᵀ).
+/// warp feed to `mma.sync` or `wgmma` with the weights as the A operand (Yᵀ =
+/// W·Xᵀ).
 ///
 /// A tile is 16 rows of one or more *segments* of 32 columns. Lane
 /// `l = 4 g + t` owns rows `g` and `g + 8`, and of each segment the eight
@@ -43,15 +44,31 @@ struct FragmentPosition {
 /// instructions. Step `i` (0, 1) of a segment is columns `4 i .. 4 i + 3` of
 /// each lane: one m16n8k16 step, or half of one m16n8k32 step.
 ///
-/// The codes of a lane are `wordsPerLane` words of 32 bits, segment after
-/// segment. Register `p = 2 j + h` of step `i` is row `g + 8 h`, columns
-/// `4 i + 2 j` and `4 i + 2 j + 1`. The first column is in the low half of a
-/// word and the second 16 bits above it, so that one `lop3` makes a pair of
-/// 16-bit floats. Registers of a word follow each other from bit 0; a word
-/// holds half a step at width 8, one at width 4, both at width 2.
+/// Register `p = 2 j + h` of step `i` is row `g + 8 h`, columns `4 i + 2 j` and
+/// the one after: `c = 2 i + j` counts the pairs of columns of a run. The first
+/// column is in the low half of a word and the second 16 bits above it, so that
+/// one `lop3` makes a pair of 16-bit floats.
+///
+/// The codes of a lane are `wordsPerLane` words of 32 bits in vectors of
+/// `vectorWords`, as many as a lane reads at once. A vector holds one segment
+/// at width 8, two at width 4, four at width 2 (fewer where tiles are narrow),
+/// and its words follow the pairs of columns: with four words, word `c` is pair
+/// `c` of all its segments, both rows of each, segment after segment from bit
+/// 0:
+///
+/// ```
+///            bits  0..3   4..7   8..11  12..15   (width 4; columns 2c; 16 bits
+///   word c         g      g+8    g      g+8       above, columns 2c + 1)
+///                  segment 0     segment 1
+/// ```
 ///
 /// Within a tile, lanes interleave by `vectorWords` words, so that a warp
-/// reads consecutive vectors of up to 16 bytes.
+/// reads consecutive vectors of up to 16 bytes: lane `4 g + t` those at
+/// position `4 g + (t + g / 2) % 4`. `mma.sync` takes a lane's own vector. A
+/// `wgmma` of 16 columns wants pair `t` of two runs, whichever lanes own these:
+/// that is what `ldmatrix` gives, which deals the four words of each vector out
+/// to four lanes. The positions make the eight vectors that it reads at once
+/// lie in different banks.
 class FragmentLayout {
 public:
   static constexpr int64_t rows = 16;
@@ -91,6 +108,15 @@ public:
   int64_t getWordsPerTile() const { return getWordsPerLane() * lanes; }
   /// Words that a lane reads with one load: 4, 2 or 1.
   int64_t getVectorWords() const;
+  /// Segments that these hold.
+  int64_t getVectorSegments() const {
+    return getVectorWords() / getWordsPerSegment();
+  }
+
+  /// Where among the vectors of a warp that of lane `lane` lies.
+  static int64_t getVectorPosition(int64_t lane) {
+    return lane / 4 * 4 + (lane % 4 + lane / 8) % 4;
+  }
 
   /// Index within a tile of word `laneWord` of lane `lane`.
   int64_t getWordIndex(int64_t lane, int64_t laneWord) const;

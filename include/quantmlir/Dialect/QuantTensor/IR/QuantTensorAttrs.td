@@ -135,7 +135,7 @@ def QuantTensor_LayoutAttr : QuantTensor_Attr<"Layout", "layout"> {
       byte i: | k=i+K/2 | k=i |
     ```
 
-    `fragment`: the order in which the lanes of a warp feed `mma.sync`, chosen
+    `fragment`: the order in which the lanes of a warp feed tensor cores, chosen
     by the schedule; `tile` is [rows, columns] of one block of codes that a
     warp reads with 16 bytes a lane. Rows and columns are zero-padded to whole
     tiles. Only `repack` makes it.

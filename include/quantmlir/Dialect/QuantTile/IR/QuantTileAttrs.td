@@ -22,7 +22,8 @@ def QuantTile_KernelFamily : I32EnumAttr<"KernelFamily",
       I32EnumAttrCase<"Reduce", 1, "reduce">,
       I32EnumAttrCase<"MmaSync", 2, "mma_sync">,
       I32EnumAttrCase<"Wgmma", 3, "wgmma">,
-      I32EnumAttrCase<"MmaStream", 4, "mma_stream">
+      I32EnumAttrCase<"MmaStream", 4, "mma_stream">,
+      I32EnumAttrCase<"WgmmaDecode", 5, "wgmma_decode">
     ]> {
   let cppNamespace = "::quantmlir::quant_tile";
   let genSpecializedAttr = 0;
@@ -134,11 +135,11 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
 
     | field | meaning | default |
     |---|---|---|
-    | family | `reduce`: CUDA cores, one row of activations at a time; `mma_sync`: tensor cores, `mma.sync`; `mma_stream`: the same for few rows of activations, encoded weights streaming from global memory through registers; `wgmma`: tensor cores, `wgmma`, fed by the tensor memory accelerator (sm_90a); `plain`: the reference lowering | required |
+    | family | `reduce`: CUDA cores, one row of activations at a time; `mma_sync`: tensor cores, `mma.sync`; `mma_stream`: the same for few rows of activations, encoded weights streaming from global memory through registers; `wgmma`: tensor cores, `wgmma`, fed by the tensor memory accelerator (sm_90a); `wgmma_decode`: the same for encoded weights, decoded into the registers that `wgmma` takes them from; `plain`: the reference lowering | required |
     | `chip` | the target it was chosen for | required |
     | `tile` | [m, n, k] of one block's step: rows of activations, rows of weights, columns of both | required |
-    | `warps` | how the block's warps divide `tile`; along k each warp sums its own columns; `wgmma`: the warps that multiply, four of a warpgroup along m | required |
-    | `stages` | `mma_sync`, `wgmma`: slots of the shared-memory ring; `reduce`: weight tiles in flight per warp; `mma_stream`: steps of weights in flight per warp | required |
+    | `warps` | how the block's warps divide `tile`; along k each warp sums its own columns; `wgmma`: the warps that multiply, four of a warpgroup along m; `wgmma_decode`: along n | required |
+    | `stages` | `mma_sync`, `wgmma`, `wgmma_decode`: slots of the shared-memory ring; `reduce`: weight tiles in flight per warp; `mma_stream`: steps of weights in flight per warp | required |
     | `copy` | bytes of one activation copy: 16, 8, 4 or, where rows are not aligned, 2 or 1 | 16 |
     | `split_k` | `wgmma` with cooperative warpgroups: blocks of a cluster that share one tile along K and exchange their sums | 1 |
     | `weights` | layout that the kernel reads codes in | row major |
@@ -146,7 +147,8 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
     | `contract` | error bound, at least what the family promises | what the family promises |
     | `dependent_launch` | `mma_stream`: start while the kernel before is still running, and ask for weights before it has ended | false |
     | `occupancy` | `mma_stream`: blocks that registers must leave room for in an SM | 1 |
-    | `warpgroups` | `wgmma` only: how warpgroups and clusters share tiles | required there |
+    | `warpgroups` | `wgmma`, `wgmma_decode`: how warpgroups and clusters share tiles | required there |
+    | `scale_decoded` | `wgmma_decode`: multiply decoded weights by their scales, rounded to the type of the activations, rather than the sum of each group by its scale | false |
 
     A `plain` schedule has a chip only.
 
@@ -162,6 +164,8 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
         stages = 6, warpgroups = <pingpong, cluster = [2, 1], group_m = 16>>
     #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 128, 128], warps = [4, 2, 1],
         stages = 6, split_k = 4, warpgroups = <cooperative>>
+    #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [64, 128, 128], warps = [1, 8, 1],
+        stages = 6, weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative>>
     ```
   }];
   let parameters = (ins
@@ -177,7 +181,8 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
     OptionalParameter<"::quantmlir::quant_tile::ContractAttr">:$contract,
     DefaultValuedParameter<"bool", "false">:$dependentLaunch,
     DefaultValuedParameter<"int64_t", "1">:$occupancy,
-    OptionalParameter<"::quantmlir::quant_tile::WarpgroupsAttr">:$warpgroups);
+    OptionalParameter<"::quantmlir::quant_tile::WarpgroupsAttr">:$warpgroups,
+    DefaultValuedParameter<"bool", "false">:$scaleDecoded);
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
   let builders = [
@@ -193,7 +198,7 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
                      CArg<"int64_t", "1">:$occupancy), [{
       return $_get($_ctxt, family, chip, tile, warps, stages, copy, splitK,
                    weights, maxM, contract, dependentLaunch, occupancy,
-                   WarpgroupsAttr());
+                   WarpgroupsAttr(), /*scaleDecoded=*/false);
     }]>
   ];
   let extraClassDeclaration = [{
@@ -203,16 +208,21 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
     int64_t getWarpsM() const { return getWarps()[0]; }
     int64_t getWarpsN() const { return getWarps()[1]; }
     int64_t getWarpsK() const { return getWarps()[2]; }
-    /// Warpgroups of a wgmma block that share a tile, and all that multiply.
+    /// Whether the kernel is of specialised warpgroups.
+    bool isWarpgroups() const {
+      return getFamily() == KernelFamily::Wgmma ||
+             getFamily() == KernelFamily::WgmmaDecode;
+    }
+    /// Warpgroups of such a block that share a tile, and all that multiply.
     int64_t getWarpgroupsPerTile() const {
-      return getWarpsM() / 4 * getWarpsN();
+      return getWarpsM() * getWarpsN() / 4;
     }
     int64_t getConsumers() const {
       return getWarpgroupsPerTile() * (getWarpgroups().isPingPong() ? 2 : 1);
     }
     /// Threads of a block.
     int64_t getThreads() const {
-      if (getFamily() == KernelFamily::Wgmma)
+      if (isWarpgroups())
         return 128 * (1 + getConsumers());
       return 32 * getWarpsM() * getWarpsN() * getWarpsK();
     }

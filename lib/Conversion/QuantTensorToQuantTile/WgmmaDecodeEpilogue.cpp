@@ -1,0 +1,121 @@
+//===- WgmmaDecodeEpilogue.cpp - From sums of Yᵀ to the result ------------===//
+//
+// The accumulators are a tile of Yᵀ: of each 64 weights and 8 rows of
+// activations, a thread owns two neighbouring rows of activations for weight
+// lane / 4 of its warp's 16, and for the one eight further. The epilogue's
+// region runs on each, and the results are transposed on their way into shared
+// memory.
+//
+//===----------------------------------------------------------------------===//
+
+#include "WgmmaDecodeKernel.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
+using namespace mlir;
+using namespace quantmlir;
+using namespace quantmlir::quant_tile;
+using quantmlir::schedule::WgmmaLayout;
+
+/// Rows of activations that share four accumulators of a thread.
+static constexpr int64_t kRows8 = 8;
+
+/// The four results of eight rows of activations, the `row8`-th such, and block
+/// `block`: two rows of the first weight, two of the second. The consumer's
+/// part of the tile starts at (firstRow, firstColumn).
+SmallVector<Value> WgmmaDecodeKernel::results(ArrayRef<Value> totals,
+                                              int64_t block, int64_t row8,
+                                              Value firstRow) {
+  SmallVector<Value> values;
+  for (int64_t half = 0; half < 2; ++half) {
+    Value column = weightRows[2 * block + half], scale;
+    if (problem.hasOneGroup())
+      scale = b.scaleToF32(b.loadScale(column, b.index(0)));
+    for (int64_t i = 0; i < 2; ++i) {
+      int64_t element = 4 * row8 + 2 * half + i;
+      Value total =
+          scalesSums()
+              ? totals[block * tileM / 2 + element]
+              : LLVM::ExtractValueOp::create(b, totals[block], element);
+      if (scale)
+        total = arith::MulFOp::create(b, total, scale);
+      // Rows beyond the last read what belongs to the last one: what they give
+      // is not stored.
+      Value row =
+          add(firstRow, add(mul(rem(lane, word(4)), 2), row8 * kRows8 + i));
+      row = b.createOrFold<arith::MinUIOp>(row, sub(rows, word(1)));
+      values.push_back(b.epilogue(total, toIndex(row), column));
+    }
+  }
+  return values;
+}
+
+/// Writes 16 rows of activations, rows `row16` * 16 on of a chunk, which is
+/// panel `panel` of a block: eight values of a thread, as `results` gives them
+/// for the first eight rows and for the others.
+void WgmmaDecodeKernel::stage(int64_t buffer, int64_t row16, int64_t panel,
+                              ArrayRef<Value> values) {
+  int64_t bytes = values[0].getType().getIntOrFloatBitWidth() / 8;
+  if (bytes == 2) {
+    // stmatrix, transposed: lane l gives the address of row l % 8 of the 8x8
+    // matrix l / 8; matrices 1 and 3 are eight weights on, 2 and 3 eight rows
+    // of activations down.
+    SmallVector<Value> words;
+    for (int64_t i = 0; i < 8; i += 2)
+      words.push_back(packPair(b, ValueRange(values).slice(i, 2)));
+    Value row =
+        add(add(rem(lane, word(8)), mul(div(lane, word(16)), 8)), row16 * 16);
+    Value column = add(mul(warp, 16), mul(rem(div(lane, word(8)), word(2)), 8));
+    NVVM::StMatrixOp::create(
+        b, chunkByte(buffer, exchange(row, mul(column, bytes))), words,
+        NVVM::MMALayout::col,
+        NVVM::LdStMatrixShapeAttr::get(b.getContext(), 8, 8),
+        NVVM::LdStMatrixEltType::B16);
+    return;
+  }
+  auto write = [&] {
+    for (auto [i, value] : llvm::enumerate(values)) {
+      int64_t row8 = 2 * row16 + i / 4, half = i / 2 % 2;
+      Value row = add(mul(rem(lane, word(4)), 2), row8 * kRows8 + i % 2);
+      Value column = sub(add(mul(warp, 16), add(div(lane, word(4)), 8 * half)),
+                         word(panel * output.columns));
+      Value bits =
+          arith::BitcastOp::create(b, b.getIntegerType(8 * bytes), value);
+      LLVM::StoreOp::create(
+          b, bits, chunkByte(buffer, exchange(row, mul(column, bytes))), bytes);
+    }
+  };
+  // Chunks that are narrower than a block belong to some of its warps.
+  int64_t warps = output.columns / 16;
+  if (warps == 4)
+    return write();
+  b.ifThen(equal(div(warp, word(warps)), word(panel)), write);
+}
+
+/// Stores a consumer's part of a tile, which starts at (firstRow, firstColumn)
+/// of the result.
+void WgmmaDecodeKernel::finish(ArrayRef<Value> totals, Value firstRow,
+                               Value firstColumn) {
+  int64_t panels = WgmmaLayout::chunkRows / output.columns;
+  int64_t chunks = tileM / output.rows, count = blocks * panels * chunks;
+  int64_t number = 0;
+  for (int64_t block = 0; block < blocks; ++block)
+    for (int64_t chunk = 0; chunk < chunks; ++chunk)
+      for (int64_t panel = 0; panel < panels; ++panel) {
+        Value row = add(firstRow, chunk * output.rows);
+        Value column = add(firstColumn, block * WgmmaLayout::chunkRows +
+                                            panel * output.columns);
+        storeChunk(number++, count, row, column, [&](int64_t buffer) {
+          for (int64_t i = 0; i < output.rows / 16; ++i) {
+            SmallVector<Value> values;
+            for (int64_t row8 : {0, 1})
+              llvm::append_range(
+                  values, results(totals, block,
+                                  chunk * output.rows / kRows8 + 2 * i + row8,
+                                  firstRow));
+            stage(buffer, i, panel, values);
+          }
+        });
+      }
+}

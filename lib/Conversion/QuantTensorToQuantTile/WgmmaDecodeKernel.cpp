@@ -1,0 +1,476 @@
+//===- WgmmaDecodeKernel.cpp - wgmma on decoded weights -------------------===//
+
+#include "WgmmaDecodeKernel.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+#include <numeric>
+
+using namespace mlir;
+using namespace quantmlir;
+using namespace quantmlir::quant_tile;
+using quant_tensor::FragmentLayout;
+using quantmlir::schedule::WgmmaLayout;
+
+static constexpr int64_t kSegment = FragmentLayout::segmentColumns;
+static constexpr int64_t kRows = FragmentLayout::rows;
+/// Instructions (16 columns) of a segment.
+static constexpr int64_t kSegmentSteps = kSegment / 16;
+/// 16-bit activations of a row of a panel.
+static constexpr int64_t kPanel = WgmmaLayout::rowBytes / 2;
+/// Bytes that `ldmatrix` gives to a warp at once: a vector of each lane.
+static constexpr int64_t kVectorBytes = FragmentLayout::lanes * 16;
+/// Rows of weights of a warpgroup's instruction.
+static constexpr int64_t kBlockRows = 64;
+static constexpr int64_t kBlockTiles = kBlockRows / kRows;
+
+/// Chunks of 64 weights, or as many as a swizzled row has room for.
+static ResultChunks getChunks(const MatmulProblem &problem, Type element) {
+  return ResultChunks(
+      problem, element,
+      std::gcd(problem.schedule.getTileM(), WgmmaLayout::chunkRows),
+      kBlockRows);
+}
+
+WgmmaDecodeKernel::WgmmaDecodeKernel(MatmulEmitter &b)
+    // Each warp of a consumer reads codes for itself, and says when it has.
+    : WarpgroupBlock(
+          b,
+          WgmmaLayout(b.problem.schedule, b.problem.encoding.getStorageBits()),
+          getChunks(b.problem, b.getOutElement()),
+          /*clusterSize=*/1, /*releases=*/4),
+      tileM(schedule.getTileM()), tileK(schedule.getTileK()),
+      blocks(schedule.getTileN() / schedule.getWarpsN() * 4 / kBlockRows),
+      steps(llvm::divideCeil(problem.k, tileK)),
+      lastSegments(llvm::divideCeil(problem.k - (steps - 1) * tileK, kSegment)),
+      unitSegments((problem.hasOneGroup()
+                        ? tileK
+                        : std::gcd(problem.getGroup(), tileK)) /
+                   kSegment),
+      width(problem.encoding.getStorageBits()),
+      accumulatorType(LLVM::LLVMStructType::getLiteral(
+          b.getContext(), SmallVector<Type>(tileM / 2, problem.accumulator))),
+      lhsMap(b.tensorMaps[0]) {}
+
+int64_t WgmmaDecodeKernel::getSegments(int64_t step) const {
+  if (step >= steps)
+    return 0;
+  return step == steps - 1 ? lastSegments : tileK / kSegment;
+}
+
+//===----------------------------------------------------------------------===//
+// Values that a loop carries
+//===----------------------------------------------------------------------===//
+
+SmallVector<Value> WgmmaDecodeKernel::Parameters::flatten() const {
+  SmallVector<Value> values;
+  for (const auto *list : {&scales, &zeroPoints})
+    for (const auto &block : *list)
+      llvm::append_range(values, block);
+  return values;
+}
+
+void WgmmaDecodeKernel::Parameters::unflatten(ValueRange values) {
+  size_t next = 0;
+  for (auto *list : {&scales, &zeroPoints})
+    for (auto &block : *list)
+      for (Value &value : block)
+        value = values[next++];
+}
+
+SmallVector<Value> WgmmaDecodeKernel::State::flatten() const {
+  SmallVector<Value> values(totals);
+  for (const auto &block : weights)
+    llvm::append_range(values, block);
+  llvm::append_range(values, parameters.flatten());
+  llvm::append_range(values, nextParameters.flatten());
+  llvm::append_range(values, ValueRange{ring.stage, ring.phase});
+  return values;
+}
+
+void WgmmaDecodeKernel::State::unflatten(ValueRange values) {
+  auto take = [&](Value &value) {
+    value = values.front();
+    values = values.drop_front();
+  };
+  llvm::for_each(totals, take);
+  for (auto &block : weights)
+    llvm::for_each(block, take);
+  for (Parameters *part : {&parameters, &nextParameters}) {
+    size_t count = part->flatten().size();
+    part->unflatten(values.take_front(count));
+    values = values.drop_front(count);
+  }
+  take(ring.stage);
+  take(ring.phase);
+}
+
+//===----------------------------------------------------------------------===//
+// The loader
+//===----------------------------------------------------------------------===//
+
+/// Starts the copies of `segments` segments of step `step` of the tile at
+/// (row, column). Each lane of the loading warp has a copy or two: a single
+/// thread would take longer to issue them than they need.
+void WgmmaDecodeKernel::loadStep(Value row, Value column, Value step, Ring ring,
+                                 int64_t segments) {
+  waitFor(empty(ring.stage), ring.phase);
+  // Whole panels of activations, and whole tiles of codes.
+  int64_t panels = llvm::divideCeil(segments * kSegment, kPanel);
+  int64_t panelBytes = tileM * WgmmaLayout::rowBytes;
+  int64_t tileColumns = schedule.getWeights().getTile()[1];
+  int64_t tileBytes = kRows * tileColumns * width / 8;
+  int64_t copyBytes =
+      llvm::divideCeil(segments * kSegment, tileColumns) * tileBytes;
+  int64_t rowTiles = schedule.getTileN() / kRows;
+  Value barrier = full(ring.stage),
+        stageByte = mul(ring.stage, layout.getStageBytes());
+  b.ifThen(equal(thread, word(0)), [&] {
+    expect(barrier, panels * panelBytes + rowTiles * copyBytes);
+  });
+  NVVM::SyncWarpOp::create(b, word(-1));
+  auto isOneOf = [&](int64_t count) {
+    return b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult, thread,
+                                         word(count));
+  };
+  b.ifThen(isOneOf(panels), [&] {
+    loadBox(lhsMap, shared(0, add(stageByte, mul(thread, panelBytes))), barrier,
+            add(mul(step, tileK), mul(thread, kPanel)), row);
+  });
+  b.ifThen(isOneOf(rowTiles), [&] {
+    auto type = cast<MemRefType>(b.codes.getType());
+    Value global = LLVM::IntToPtrOp::create(
+        b, LLVM::LLVMPointerType::get(b.getContext(), /*addressSpace=*/1),
+        b.createOrFold<arith::IndexCastUIOp>(
+            b.getI64Type(),
+            memref::ExtractAlignedPointerAsIndexOp::create(b, b.codes)));
+    // Past the last row of weights, others stand in: what they give is not
+    // stored.
+    Value rowTile = add(div(column, word(kRows)), thread);
+    if (problem.n % schedule.getTileN())
+      rowTile =
+          b.createOrFold<arith::MinUIOp>(rowTile, word(type.getDimSize(0) - 1));
+    Value tile = b.createOrFold<arith::ExtUIOp>(
+        b.getI64Type(),
+        add(mul(rowTile, type.getDimSize(1)), mul(step, tileK / tileColumns)));
+    Value from = LLVM::GEPOp::create(
+        b, global.getType(), LLVM::LLVMArrayType::get(b.getI8Type(), tileBytes),
+        global, ArrayRef<LLVM::GEPArg>{tile});
+    Value to = shared(layout.lhsBytes,
+                      add(stageByte, mul(thread, kRows * tileK * width / 8)));
+    NVVM::CpAsyncBulkGlobalToSharedClusterOp::create(
+        b, toCluster(to), from, barrier, word(copyBytes),
+        /*multicastMask=*/Value(), /*l2CacheHint=*/Value());
+  });
+}
+
+void WgmmaDecodeKernel::produce() {
+  Value isLoader = b.createOrFold<arith::CmpIOp>(
+      arith::CmpIPredicate::ult, thread, word(FragmentLayout::lanes));
+  b.ifThen(isLoader, [&] {
+    // The first phase of an empty barrier counts as over.
+    tileLoop(
+        cluster, clusters, {word(0), word(1)},
+        [&](Value tile, ValueRange state) {
+          auto [row, column] = locate(tile);
+          bool isWhole = lastSegments == tileK / kSegment;
+          SmallVector<Value> next = b.loop(
+              word(0), word(isWhole ? steps : steps - 1), word(1), state,
+              [&, row = row, column = column](Value step, ValueRange state) {
+                Ring ring = {state[0], state[1]};
+                loadStep(row, column, step, ring, tileK / kSegment);
+                ring = advance(ring);
+                return SmallVector<Value>{ring.stage, ring.phase};
+              });
+          if (isWhole)
+            return next;
+          Ring ring = {next[0], next[1]};
+          loadStep(row, column, word(steps - 1), ring, lastSegments);
+          ring = advance(ring);
+          return SmallVector<Value>{ring.stage, ring.phase};
+        });
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// The consumers
+//===----------------------------------------------------------------------===//
+
+/// Scales of the groups of step `step`, and zero points; those of the last step
+/// where there are fewer.
+WgmmaDecodeKernel::Parameters WgmmaDecodeKernel::loadParameters(Value step) {
+  Parameters parameters;
+  bool hasOneGroup = problem.hasOneGroup();
+  int64_t units = hasOneGroup ? 1 : tileK / kSegment / unitSegments;
+  Value first = toIndex(
+      mul(b.createOrFold<arith::MinUIOp>(step, word(steps - 1)), word(tileK)));
+  for (int64_t block = 0; block < blocks; ++block) {
+    auto &scales = parameters.scales.emplace_back();
+    auto &zeroPoints = parameters.zeroPoints.emplace_back();
+    for (int64_t u = 0; u < units; ++u) {
+      Value group = b.index(0);
+      if (!hasOneGroup) {
+        group = b.div(b.add(first, u * unitSegments * kSegment),
+                      problem.getGroup());
+        if (steps * tileK > problem.getGroups() * problem.getGroup())
+          group = b.min(group, b.index(problem.getGroups() - 1));
+      }
+      for (int64_t half = 0; half < 2; ++half) {
+        Value row = weightRows[2 * block + half];
+        if (!hasOneGroup)
+          scales.push_back(b.loadScale(row, group));
+        if (b.hasZeroPoint())
+          zeroPoints.push_back(b.loadZeroPoint(row, group));
+      }
+    }
+  }
+  return parameters;
+}
+
+/// `word`, computed here. Of a loop's values that both of their sources compute
+/// alike, LLVM moves the last operation to the head of the loop, in front of
+/// the multiplications that should hide it; a `lop3` it does not look into.
+/// (ptxas does: it costs nothing.)
+static Value pin(MatmulEmitter &b, Value word) {
+  constexpr int32_t kFirst = 0xf0; // the truth table of `a`
+  return Lop3Op::create(b, b.getI32Type(), word, word, word,
+                        b.getI32IntegerAttr(kFirst));
+}
+
+/// Decodes `segments` segments of a stage.
+WgmmaDecodeKernel::Weights
+WgmmaDecodeKernel::decodeStage(Value stage, int64_t segments,
+                               const Parameters &parameters) {
+  auto pair = VectorType::get({2}, problem.lhsElement);
+  Type storage = problem.encoding.getStorage();
+  auto four = LLVM::LLVMStructType::getLiteral(
+      b.getContext(), SmallVector<Type>(4, b.getI32Type()));
+  int64_t tileBytes = kRows * tileK * width / 8;
+  int64_t vectorSegments = 8 / static_cast<int64_t>(width);
+  bool scales = schedule.getScaleDecoded() && !problem.hasOneGroup();
+  Value at =
+      add(mul(stage, layout.getStageBytes()),
+          add(mul(add(mul(consumer, blocks * kBlockTiles), warp), tileBytes),
+              matrixByte));
+  Weights weights;
+  for (int64_t block = 0; block < blocks; ++block) {
+    auto &registers = weights.emplace_back();
+    // Scales as pairs, made once for each unit.
+    SmallVector<std::array<Value, 2>> pairs;
+    if (scales)
+      for (int64_t u = 0; u < int64_t(llvm::divideCeil(segments, unitSegments));
+           ++u) {
+        auto &halves = pairs.emplace_back();
+        for (int64_t half = 0; half < 2; ++half) {
+          Value scale = b.scaleToF32(parameters.scales[block][2 * u + half]);
+          halves[half] = vector::BroadcastOp::create(
+              b, pair, arith::TruncFOp::create(b, problem.lhsElement, scale));
+        }
+      }
+    Value words[4];
+    for (int64_t s = 0; s < segments; ++s) {
+      if (s % vectorSegments == 0) {
+        Value loaded = NVVM::LdMatrixOp::create(
+            b, four,
+            shared(layout.lhsBytes + block * kBlockTiles * tileBytes +
+                       s / vectorSegments * kVectorBytes,
+                   at),
+            /*num=*/4, NVVM::MMALayout::row,
+            NVVM::LdStMatrixShapeAttr::get(b.getContext(), 8, 8),
+            NVVM::LdStMatrixEltType::B16);
+        for (int64_t i = 0; i < 4; ++i)
+          words[i] = LLVM::ExtractValueOp::create(b, loaded, i);
+      }
+      int64_t u = problem.hasOneGroup() ? 0 : s / unitSegments;
+      // Registers of an instruction: rows g and g + 8 of its first eight
+      // columns, then of the other eight. Word i has the columns of run i.
+      for (int64_t i = 0; i < 4; ++i)
+        for (int64_t half = 0; half < 2; ++half) {
+          uint32_t number = 2 * (s % vectorSegments) + half;
+          Value value = DecodeOp::create(b, pair, words[i], number, storage);
+          if (b.hasZeroPoint())
+            value = b.subtractZeroPoint(
+                value, parameters.zeroPoints[block][2 * u + half]);
+          if (scales)
+            value = arith::MulFOp::create(b, value, pairs[u][half]);
+          registers.push_back(pin(b, b.bitcast(b.getI32Type(), value)));
+        }
+    }
+  }
+  return weights;
+}
+
+/// Issues the multiplications of segments [first, last) of a stage as one
+/// group.
+void WgmmaDecodeKernel::issue(SmallVectorImpl<Value> &accumulators,
+                              const Weights &weights, Value stage,
+                              int64_t first, int64_t last, bool accumulate) {
+  Value start = add(descriptorBase(), mul(stage, layout.getStageBytes() / 16));
+  NVVM::WgmmaFenceAlignedOp::create(b);
+  for (int64_t i = first * kSegmentSteps; i < last * kSegmentSteps; ++i) {
+    int64_t column = 16 * i;
+    int64_t byte =
+        column / kPanel * tileM * WgmmaLayout::rowBytes + column % kPanel * 2;
+    Value rhs = descriptor(add(start, byte / 16));
+    Value adds = arith::ConstantOp::create(
+        b, b.getBoolAttr(accumulate || i > first * kSegmentSteps));
+    for (int64_t block = 0; block < blocks; ++block)
+      accumulators[block] =
+          WgmmaOp::create(b, accumulatorType, accumulators[block], adds, rhs,
+                          ValueRange(weights[block]).slice(4 * i, 4), tileM,
+                          problem.lhsElement, problem.lhsElement);
+  }
+  NVVM::WgmmaGroupSyncAlignedOp::create(b);
+}
+
+/// Adds the sums of unit `unit`, scaled.
+void WgmmaDecodeKernel::scaleSums(SmallVectorImpl<Value> &totals,
+                                  ArrayRef<Value> sums,
+                                  const Parameters &parameters, int64_t unit) {
+  int64_t count = tileM / 2;
+  for (int64_t block = 0; block < blocks; ++block) {
+    Value scales[2];
+    for (int64_t half = 0; half < 2; ++half)
+      scales[half] = b.scaleToF32(parameters.scales[block][2 * unit + half]);
+    // Of each four elements, the first two are row g, the others g + 8.
+    for (int64_t i = 0; i < count; ++i) {
+      Value &total = totals[block * count + i];
+      total = b.fma(LLVM::ExtractValueOp::create(b, sums[block], i),
+                    scales[i / 2 % 2], total);
+    }
+  }
+}
+
+/// Tells the loader that this warp is done with `stage`.
+void WgmmaDecodeKernel::releaseStage(Value stage) {
+  NVVM::SyncWarpOp::create(b, word(-1));
+  b.ifThen(equal(lane, word(0)), [&] { arrive(empty(stage)); });
+}
+
+/// Multiplies step `step` of `segments` segments, and decodes the next one.
+void WgmmaDecodeKernel::multiplyStep(State &state, Value step, int64_t segments,
+                                     int64_t nextSegments) {
+  Parameters later;
+  if (nextSegments)
+    later = loadParameters(add(step, 2));
+  int64_t units = scalesSums() ? llvm::divideCeil(segments, unitSegments) : 1;
+  Ring next = advance(state.ring);
+  Weights nextWeights;
+  for (int64_t u = 0; u < units; ++u) {
+    bool isLast = u + 1 == units;
+    SmallVector<Value> sums(state.totals);
+    // The first instruction takes no accumulators in.
+    if (scalesSums())
+      sums.assign(blocks, LLVM::UndefOp::create(b, accumulatorType));
+    issue(sums, state.weights, state.ring.stage, u * unitSegments,
+          isLast ? segments : (u + 1) * unitSegments,
+          /*accumulate=*/!scalesSums());
+    if (isLast && nextSegments) {
+      waitFor(full(next.stage), next.phase);
+      nextWeights = decodeStage(next.stage, nextSegments, state.nextParameters);
+    }
+    sums = SmallVector<Value>(WgmmaWaitOp::create(b, 0, sums).getResults());
+    if (isLast)
+      releaseStage(state.ring.stage);
+    if (scalesSums())
+      scaleSums(state.totals, sums, state.parameters, u);
+    else
+      state.totals = sums;
+  }
+  state.weights = std::move(nextWeights);
+  state.parameters = std::move(state.nextParameters);
+  state.nextParameters = std::move(later);
+  state.ring = next;
+}
+
+/// What `State::totals` is at the end of a tile whose stages start at `ring`;
+/// moves it on.
+SmallVector<Value> WgmmaDecodeKernel::multiply(Ring &ring) {
+  State state;
+  state.ring = ring;
+  state.parameters = loadParameters(word(0));
+  state.nextParameters = loadParameters(word(1));
+  Value zero = b.floatConstant(problem.accumulator, 0.0);
+  if (scalesSums()) {
+    state.totals.assign(blocks * tileM / 2, zero);
+  } else {
+    Value zeros = LLVM::UndefOp::create(b, accumulatorType);
+    for (int64_t i = 0; i < tileM / 2; ++i)
+      zeros = LLVM::InsertValueOp::create(b, zeros, zero, i);
+    state.totals.assign(blocks, zeros);
+  }
+  waitFor(full(ring.stage), ring.phase);
+  state.weights = decodeStage(ring.stage, getSegments(0), state.parameters);
+  // Whole steps with a whole one behind them. The loop takes two at a time:
+  // what is decoded goes to other registers than those which the
+  // multiplications under way read.
+  int64_t whole = 0;
+  while (getSegments(whole + 1) == tileK / kSegment)
+    ++whole;
+  int64_t loops = whole / 2;
+  if (loops > 1)
+    state.unflatten(b.loop(word(0), word(loops), word(1), state.flatten(),
+                           [&](Value pair, ValueRange values) {
+                             state.unflatten(values);
+                             for (int64_t i = 0; i < 2; ++i)
+                               multiplyStep(state, add(mul(pair, 2), i),
+                                            tileK / kSegment, tileK / kSegment);
+                             return state.flatten();
+                           }));
+  for (int64_t step = loops > 1 ? 2 * loops : 0; step < steps; ++step)
+    multiplyStep(state, word(step), getSegments(step), getSegments(step + 1));
+  ring = state.ring;
+  return state.totals;
+}
+
+void WgmmaDecodeKernel::consume() {
+  Value g = div(lane, word(4));
+  // Lane l of `ldmatrix` addresses row l % 8 of matrix l / 8: the vector of
+  // lane 4 (l % 8) + l / 8.
+  matrixByte = mul(toWord(b.getVectorPosition(toIndex(rem(lane, word(8))),
+                                              toIndex(div(lane, word(8))))),
+                   word(16));
+  tileLoop(cluster, clusters, {word(0), word(0)},
+           [&](Value tile, ValueRange values) {
+             auto [row, column] = locate(tile);
+             column = add(column, mul(consumer, blocks * kBlockRows));
+             Value first = add(add(column, mul(warp, kRows)), g);
+             weightRows.clear();
+             for (int64_t i = 0; i < 2 * blocks; ++i) {
+               Value weight = add(first, i / 2 * kBlockRows + i % 2 * 8);
+               if (problem.n % schedule.getTileN())
+                 weight = b.createOrFold<arith::MinUIOp>(weight,
+                                                         word(problem.n - 1));
+               weightRows.push_back(toIndex(weight));
+             }
+             Ring ring = {values[0], values[1]};
+             SmallVector<Value> totals = multiply(ring);
+             finish(totals, row, column);
+             return SmallVector<Value>{ring.stage, ring.phase};
+           });
+  finishStores();
+}
+
+//===----------------------------------------------------------------------===//
+// The kernel
+//===----------------------------------------------------------------------===//
+
+void quantmlir::emitWgmmaDecodeKernel(MatmulEmitter &emitter) {
+  WgmmaDecodeKernel(emitter).emit();
+}
+
+SmallVector<TensorMapAttr>
+quantmlir::getWgmmaDecodeTensorMaps(const MatmulProblem &problem,
+                                    Type outElement) {
+  MLIRContext *context = problem.schedule.getContext();
+  SmallVector<TensorMapAttr> maps = {
+      TensorMapAttr::get(context, problem.schedule.getTileM(), kPanel,
+                         WgmmaLayout::rowBytes, WgmmaLayout::promotion)};
+  ResultChunks output = getChunks(problem, outElement);
+  if (output.isBulk)
+    maps.push_back(output.getTensorMap(context));
+  return maps;
+}

@@ -1,0 +1,101 @@
+//===- WgmmaDecodeKernel.h - wgmma on decoded weights ---------------------===//
+//
+// Yᵀ = W·Xᵀ: encoded weights stream through shared memory as they are packed,
+// are decoded in registers, and enter wgmma as its A operand. Activations are
+// the B operand, in swizzled shared memory. While a step is multiplied, the
+// next one is decoded.
+//
+// A step is a stage of the ring. Within it a *unit* is the columns that share
+// a scale, at most. Where scales are of groups, either the sum of each unit is
+// scaled in f32, or each weight when it is decoded; where they are of rows,
+// the result is.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUANTMLIR_LIB_CONVERSION_QUANTTENSORTOQUANTTILE_WGMMADECODEKERNEL_H
+#define QUANTMLIR_LIB_CONVERSION_QUANTTENSORTOQUANTTILE_WGMMADECODEKERNEL_H
+
+#include "WarpgroupBlock.h"
+
+namespace quantmlir {
+
+/// Emits one kernel. Values are i32 where nothing else is said.
+class WgmmaDecodeKernel : public WarpgroupBlock {
+public:
+  explicit WgmmaDecodeKernel(MatmulEmitter &b);
+
+private:
+  /// What a thread needs to know of the codes of a step beside these:
+  /// [block][2 * unit + half], half being rows g or g + 8 of its 16.
+  struct Parameters {
+    llvm::SmallVector<llvm::SmallVector<mlir::Value>> scales, zeroPoints;
+    llvm::SmallVector<mlir::Value> flatten() const;
+    void unflatten(mlir::ValueRange values);
+  };
+  /// Decoded weights of a step: four registers of each instruction, by
+  /// [block][instruction].
+  using Weights = llvm::SmallVector<llvm::SmallVector<mlir::Value>>;
+  /// What the loop over steps carries.
+  struct State {
+    /// Of each block: a struct of accumulators or, where sums are scaled, the
+    /// elements of all blocks.
+    llvm::SmallVector<mlir::Value> totals;
+    Weights weights;
+    Parameters parameters, nextParameters;
+    Ring ring;
+    llvm::SmallVector<mlir::Value> flatten() const;
+    void unflatten(mlir::ValueRange values);
+  };
+
+  bool scalesSums() const {
+    return !problem.hasOneGroup() && !schedule.getScaleDecoded();
+  }
+  /// Segments of 32 columns in step `step`, 0 where there is none.
+  int64_t getSegments(int64_t step) const;
+
+  // The loader.
+  void produce() override;
+  void loadStep(mlir::Value row, mlir::Value column, mlir::Value step,
+                Ring ring, int64_t segments);
+
+  // The consumers.
+  void consume() override;
+  Parameters loadParameters(mlir::Value step);
+  Weights decodeStage(mlir::Value stage, int64_t segments,
+                      const Parameters &parameters);
+  void issue(llvm::SmallVectorImpl<mlir::Value> &accumulators,
+             const Weights &weights, mlir::Value stage, int64_t first,
+             int64_t last, bool accumulate);
+  void scaleSums(llvm::SmallVectorImpl<mlir::Value> &totals,
+                 llvm::ArrayRef<mlir::Value> sums, const Parameters &parameters,
+                 int64_t unit);
+  void releaseStage(mlir::Value stage);
+  void multiplyStep(State &state, mlir::Value step, int64_t segments,
+                    int64_t nextSegments);
+  llvm::SmallVector<mlir::Value> multiply(Ring &ring);
+
+  // The epilogue: WgmmaDecodeEpilogue.cpp.
+  void finish(llvm::ArrayRef<mlir::Value> totals, mlir::Value firstRow,
+              mlir::Value firstColumn);
+  llvm::SmallVector<mlir::Value> results(llvm::ArrayRef<mlir::Value> totals,
+                                         int64_t block, int64_t row8,
+                                         mlir::Value firstRow);
+  void stage(int64_t buffer, int64_t row16, int64_t panel,
+             llvm::ArrayRef<mlir::Value> values);
+
+  int64_t tileM, tileK;
+  /// Blocks of 64 weights of a consumer; steps; segments of the last step;
+  /// segments of a unit; bits of a code.
+  int64_t blocks, steps, lastSegments, unitSegments;
+  unsigned width;
+  mlir::Type accumulatorType;
+  mlir::Value lhsMap; // tensor map
+  /// Byte that this lane addresses for `ldmatrix`.
+  mlir::Value matrixByte;
+  /// The rows of weights of this thread, as indices: [2 * block + half].
+  llvm::SmallVector<mlir::Value> weightRows;
+};
+
+} // namespace quantmlir
+
+#endif // QUANTMLIR_LIB_CONVERSION_QUANTTENSORTOQUANTTILE_WGMMADECODEKERNEL_H

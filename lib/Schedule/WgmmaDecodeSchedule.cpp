@@ -1,0 +1,227 @@
+//===- WgmmaDecodeSchedule.cpp - wgmma on decoded weights -----------------===//
+
+#include "quantmlir/Dialect/QuantTensor/IR/FragmentLayout.h"
+#include "quantmlir/Schedule/MatmulSchedule.h"
+#include "quantmlir/Schedule/WgmmaLayout.h"
+
+#include <numeric>
+
+using namespace mlir;
+using namespace quantmlir::quant_tile;
+using quantmlir::quant_tensor::FragmentLayout;
+
+namespace quantmlir::schedule {
+
+/// Columns of a panel of activations, rows of an instruction's weights.
+static constexpr int64_t kPanel = 64, kBlockRows = 64;
+/// The largest tile, and what its rows are a multiple of.
+static constexpr int64_t kMaxTileM = 256, kRowStep = 16;
+static constexpr int64_t kMaxStages = 12;
+/// Rows of tiles that are walked column by column.
+static constexpr int64_t kGroupM = 8;
+/// Rows that stand for any number of them.
+static constexpr int64_t kManyRows = 8192;
+
+std::string whyNotWgmmaDecode(const Contraction &c, const Chip &chip) {
+  if (!chip.hasWgmma)
+    return llvm::formatv("{0} has no wgmma", chip.name);
+  if (!c.encoding)
+    return "the weights are plain";
+  if (std::string why = whyNotMmaSync(c); !why.empty())
+    return why;
+  if (c.k * c.getLhsBytes() % 16)
+    return llvm::formatv("rows of {0} x {1} are no multiple of 16 bytes", c.k,
+                         c.lhsElement);
+  // Enumeration knows no result; any of a program's has a type.
+  if (c.resultElement &&
+      !llvm::is_contained({8u, 16u, 32u},
+                          c.resultElement.getIntOrFloatBitWidth()))
+    return llvm::formatv("results are {0}, expected elements of 8, 16 or 32 "
+                         "bits",
+                         c.resultElement);
+  if (c.m > getWgmmaMaxRows() || c.n > getWgmmaMaxRows() ||
+      c.k > getWgmmaMaxRows())
+    return llvm::formatv("more than {0} rows or columns", getWgmmaMaxRows());
+  return "";
+}
+
+/// Whether decoded weights can be scaled: in f16 a scale may be too small.
+static bool canScaleDecoded(const Contraction &c) {
+  return !c.hasOneGroup() && c.lhsElement.isBF16();
+}
+
+/// What decode and accumulation promise.
+static ContractAttr makeContract(const Contraction &c, bool scaleDecoded) {
+  MLIRContext *context = c.lhsElement.getContext();
+  double unit = std::ldexp(1.0, c.lhsElement.isF16() ? -11 : -8);
+  // Differences of codes and integer zero points of up to 8 bits are exact;
+  // others are rounded to the type of the activations.
+  double decode = 0.0;
+  if (c.encoding.hasZeroPoint()) {
+    Type zeroPoint = c.encoding.getZeroPoint();
+    if (isa<FloatType>(zeroPoint) || zeroPoint.getIntOrFloatBitWidth() > 8)
+      decode += unit;
+  }
+  if (scaleDecoded) {
+    // The product is rounded, and the scale where it has more bits.
+    decode += unit;
+    Type scale = c.encoding.getScale();
+    if (scale.isF32() || scale.isF16())
+      decode += unit;
+    // Products of these.
+    decode *= 1 + 2 * unit;
+  }
+  // The tensor core truncates where f32 arithmetic rounds.
+  return ContractAttr::get(context, std::ldexp(1.0, -23), decode, 0.0);
+}
+
+ContractAttr getWgmmaDecodeContract(const Contraction &c,
+                                    ScheduleAttr schedule) {
+  return makeContract(c, schedule.getScaleDecoded() && canScaleDecoded(c));
+}
+
+namespace {
+/// The numbers of a schedule.
+struct Numbers {
+  int64_t tileM, warpgroups, blocks, tileK;
+  bool scaleDecoded;
+  int64_t groupM = kGroupM;
+};
+} // namespace
+
+static ScheduleAttr makeWgmmaDecode(const Contraction &c, const Chip &chip,
+                                    int64_t maxM, const Numbers &numbers) {
+  MLIRContext *context = c.lhsElement.getContext();
+  auto make = [&](int64_t stages) {
+    return ScheduleAttr::get(
+        context, KernelFamily::WgmmaDecode, StringAttr::get(context, chip.name),
+        {numbers.tileM, numbers.warpgroups * numbers.blocks * kBlockRows,
+         numbers.tileK},
+        {1, 4 * numbers.warpgroups, 1}, stages, /*copy=*/16, /*splitK=*/1,
+        c.getWeightLayout(), maxM, makeContract(c, numbers.scaleDecoded),
+        /*dependentLaunch=*/false, /*occupancy=*/1,
+        WarpgroupsAttr::get(context, ConsumerKind::Cooperative, 1, 1,
+                            numbers.groupM),
+        numbers.scaleDecoded);
+  };
+  int64_t stages = kMaxStages;
+  while (stages > 2 &&
+         getWgmmaDecodeSharedMemory(c, make(stages)) > chip.sharedMemory)
+    --stages;
+  return make(stages);
+}
+
+/// Registers that a thread takes, about: no schedule that is within them made
+/// ptxas 13.0 spill, which wants more where a few steps need no loop.
+static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
+                                 int64_t blocks, int64_t tileK,
+                                 bool scaleDecoded) {
+  bool scalesSums = !c.hasOneGroup() && !scaleDecoded;
+  double accumulators = blocks * tileM / 2 * (scalesSums ? 2 : 1);
+  // Those of a step, and of the next; scales and zero points of three steps.
+  int64_t weights = 2 * blocks * tileK / 4;
+  int64_t units = c.hasOneGroup() ? 1 : tileK / std::gcd(c.getGroup(), tileK);
+  int64_t parameters =
+      3 * 2 * blocks * units *
+      ((c.hasOneGroup() ? 0 : 1) + (c.encoding.hasZeroPoint() ? 1 : 0));
+  return 1.125 * accumulators + weights + parameters + (scalesSums ? 64 : 48);
+}
+
+std::string whyNotWgmmaDecodeSchedule(const Contraction &c, const Chip &,
+                                      ScheduleAttr schedule) {
+  if (std::string why = whyNotWeights(c, schedule); !why.empty())
+    return why;
+  FragmentLayout layout(c.encoding.getStorageBits(),
+                        schedule.getWeights().getTile()[1]);
+  if (layout.getVectorWords() != 4)
+    return llvm::formatv("weight tiles of {0} columns give each lane less than "
+                         "16 bytes",
+                         layout.getColumns());
+  if (schedule.getScaleDecoded() && !canScaleDecoded(c))
+    return c.hasOneGroup() ? "each row has one scale, which scales the result"
+                           : "weights of f16 may be too small to be scaled";
+  constexpr int64_t most[] = {255, 232};
+  int64_t consumers = schedule.getConsumers();
+  int64_t blocks = schedule.getTileN() / consumers / kBlockRows;
+  int64_t registers =
+      estimateRegisters(c, schedule.getTileM(), blocks, schedule.getTileK(),
+                        schedule.getScaleDecoded());
+  if (registers > most[consumers - 1])
+    return llvm::formatv("schedule needs about {0} registers in each thread "
+                         "that multiplies, which has {1}",
+                         registers, most[consumers - 1]);
+  return "";
+}
+
+int64_t getWgmmaDecodeSharedMemory(const Contraction &c,
+                                   ScheduleAttr schedule) {
+  return WgmmaLayout(schedule, c.encoding.getStorageBits()).getBytes();
+}
+
+/// Tiles of rows that hold `m` rows, none larger than `most`, with as little
+/// padding as there can be.
+static int64_t fitRows(int64_t m, int64_t most) {
+  int64_t tiles = llvm::divideCeil(m, most);
+  return std::min(most,
+                  int64_t(llvm::alignTo(llvm::divideCeil(m, tiles), kRowStep)));
+}
+
+ScheduleAttr chooseWgmmaDecode(const Contraction &c, const Chip &chip,
+                               int64_t maxM) {
+  int64_t bound = !ShapedType::isDynamic(c.m) ? c.m : maxM;
+  int64_t m = bound ? bound : kManyRows;
+  Numbers numbers;
+  numbers.scaleDecoded = canScaleDecoded(c) && (m > 64 || c.getGroup() < 128);
+  int64_t most = c.hasOneGroup() || numbers.scaleDecoded ? kMaxTileM : 96;
+  numbers.tileM = fitRows(m, most);
+  numbers.groupM = m <= numbers.tileM ? 1 : kGroupM;
+  numbers.warpgroups = c.n <= kBlockRows ? 1 : 2;
+  numbers.blocks = 1;
+  numbers.tileK = numbers.tileM <= 128 ? 128 : kPanel;
+  if (int64_t columns = c.getWeightLayout().getTile()[1];
+      numbers.tileK % columns)
+    numbers.tileK = columns;
+  ScheduleAttr schedule = makeWgmmaDecode(c, chip, maxM, numbers);
+  // Or less, where registers do not hold the tile and its scales.
+  while (numbers.tileM > kRowStep &&
+         !whyNotWgmmaDecodeSchedule(c, chip, schedule).empty()) {
+    if (numbers.tileK > std::max(kPanel, c.getWeightLayout().getTile()[1]))
+      numbers.tileK /= 2;
+    else
+      numbers.tileM = llvm::alignTo(numbers.tileM / 2, kRowStep);
+    schedule = makeWgmmaDecode(c, chip, maxM, numbers);
+  }
+  return schedule;
+}
+
+void enumerateWgmmaDecode(const Contraction &c, const Chip &chip, int64_t maxM,
+                          SmallVectorImpl<ScheduleAttr> &schedules) {
+  int64_t bound = !ShapedType::isDynamic(c.m) ? c.m : maxM;
+  int64_t columns = c.getWeightLayout().getTile()[1];
+  SmallVector<int64_t> tiles;
+  for (int64_t tileM : {16, 32, 48, 64, 96, 128, 192, 256})
+    if (!bound || tileM < bound + kRowStep)
+      tiles.push_back(tileM);
+  // One that holds all rows.
+  if (bound && bound <= kMaxTileM)
+    tiles.push_back(llvm::alignTo(bound, kRowStep));
+  for (int64_t tileM : tiles)
+    for (auto [warpgroups, blocks] :
+         {std::pair<int64_t, int64_t>{1, 1}, {2, 1}, {1, 2}, {2, 2}})
+      for (int64_t tileK : {64, 128})
+        for (bool scaleDecoded : {false, true})
+          for (int64_t groupM : {1, 8, 64}) {
+            int64_t tileN = warpgroups * blocks * kBlockRows;
+            if (tileK % columns || (tileN > kBlockRows && tileN / 2 >= c.n) ||
+                (scaleDecoded && !canScaleDecoded(c)))
+              continue;
+            // One row of tiles has one order.
+            if (bound && groupM > 1 && tileM * (groupM / 8) >= bound)
+              continue;
+            schedules.push_back(makeWgmmaDecode(
+                c, chip, maxM,
+                {tileM, warpgroups, blocks, tileK, scaleDecoded, groupM}));
+          }
+}
+
+} // namespace quantmlir::schedule
