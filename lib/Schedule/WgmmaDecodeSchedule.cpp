@@ -155,7 +155,7 @@ std::string whyNotWgmmaDecodeSchedule(const Contraction &c, const Chip &,
 
 int64_t getWgmmaDecodeSharedMemory(const Contraction &c,
                                    ScheduleAttr schedule) {
-  return WgmmaLayout(schedule, c.encoding.getStorageBits()).getBytes();
+  return WgmmaLayout::ofDecoded(schedule, c.encoding.getStorageBits(), 0).getBytes();
 }
 
 /// Tiles of rows that hold `m` rows, none larger than `most`, with as little

@@ -39,7 +39,9 @@ WgmmaDecodeKernel::WgmmaDecodeKernel(MatmulEmitter &b)
     // Each warp of a consumer reads codes for itself, and says when it has.
     : WarpgroupBlock(
           b,
-          WgmmaLayout(b.problem.schedule, b.problem.encoding.getStorageBits()),
+          WgmmaLayout::ofDecoded(b.problem.schedule,
+                                 b.problem.encoding.getStorageBits(),
+                                 /*sumsBytes=*/0),
           getChunks(b.problem, b.getOutElement()),
           /*clusterSize=*/1, /*releases=*/4),
       tileM(schedule.getTileM()), tileK(schedule.getTileK()),
