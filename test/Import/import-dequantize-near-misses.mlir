@@ -481,3 +481,125 @@ func.func @unknown_rows(%w: tensor<?x32xi8>, %f: tensor<?x32xi8>) -> tensor<?x64
   %d = arith.sitofp %c : tensor<?x64xi8> to tensor<?x64xf32>
   return %d : tensor<?x64xf32>
 }
+
+// -----
+
+// Groups of rows that only the run knows.
+#all = affine_map<(m, g, n) -> (m, g, n)>
+#g = affine_map<(m, g, n) -> (m, g)>
+func.func @unknown_groups(%w: tensor<?x4x16xi8>, %s: tensor<?x4xf32>, %e: tensor<?x4x16xf32>) -> tensor<?x4x16xf32> {
+  // expected-remark @below {{the groups have no known extents}}
+  %d = linalg.generic {indexing_maps = [#all, #g, #all], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%w, %s : tensor<?x4x16xi8>, tensor<?x4xf32>) outs(%e : tensor<?x4x16xf32>) {
+  ^bb0(%a: i8, %b: f32, %o: f32):
+    %0 = arith.sitofp %a : i8 to f32
+    %1 = arith.mulf %0, %b : f32
+    linalg.yield %1 : f32
+  } -> tensor<?x4x16xf32>
+  return %d : tensor<?x4x16xf32>
+}
+
+// -----
+
+// A constant zero point, which each of an unknown number of rows would need.
+#mn = affine_map<(m, n) -> (m, n)>
+#m = affine_map<(m, n) -> (m)>
+func.func @unknown_blocks(%w: tensor<?x32xi8>, %s: tensor<?xf32>, %e: tensor<?x32xf32>) -> tensor<?x32xf32> {
+  %three = arith.constant 3.0 : f32
+  // expected-remark @below {{a constant parameter would need a dynamic number of blocks}}
+  %d = linalg.generic {indexing_maps = [#mn, #m, #mn], iterator_types = ["parallel", "parallel"]}
+      ins(%w, %s : tensor<?x32xi8>, tensor<?xf32>) outs(%e : tensor<?x32xf32>) {
+  ^bb0(%a: i8, %b: f32, %o: f32):
+    %0 = arith.sitofp %a : i8 to f32
+    %1 = arith.subf %0, %three : f32
+    %2 = arith.mulf %1, %b : f32
+    linalg.yield %2 : f32
+  } -> tensor<?x32xf32>
+  return %d : tensor<?x32xf32>
+}
+
+// -----
+
+// A scale that is wider than any encoding has.
+#mn = affine_map<(m, n) -> (m, n)>
+#m = affine_map<(m, n) -> (m)>
+func.func @wide_scale(%w: tensor<32x32xi8>, %s: tensor<32xf64>, %e: tensor<32x32xf32>) -> tensor<32x32xf32> {
+  // expected-remark @below {{the scale is neither f32, f16 nor bf16}}
+  %d = linalg.generic {indexing_maps = [#mn, #m, #mn], iterator_types = ["parallel", "parallel"]}
+      ins(%w, %s : tensor<32x32xi8>, tensor<32xf64>) outs(%e : tensor<32x32xf32>) {
+  ^bb0(%a: i8, %b: f64, %o: f32):
+    %0 = arith.sitofp %a : i8 to f64
+    %1 = arith.mulf %0, %b : f64
+    %2 = arith.truncf %1 : f64 to f32
+    linalg.yield %2 : f32
+  } -> tensor<32x32xf32>
+  return %d : tensor<32x32xf32>
+}
+
+// -----
+
+// And such a zero point.
+#mn = affine_map<(m, n) -> (m, n)>
+#m = affine_map<(m, n) -> (m)>
+func.func @wide_point(%w: tensor<32x32xi8>, %z: tensor<32xi64>, %e: tensor<32x32xf32>) -> tensor<32x32xf32> {
+  // expected-remark @below {{the zero point is neither a float nor i8, i16 or i32}}
+  %d = linalg.generic {indexing_maps = [#mn, #m, #mn], iterator_types = ["parallel", "parallel"]}
+      ins(%w, %z : tensor<32x32xi8>, tensor<32xi64>) outs(%e : tensor<32x32xf32>) {
+  ^bb0(%a: i8, %b: i64, %o: f32):
+    %0 = arith.extsi %a : i8 to i64
+    %1 = arith.subi %0, %b : i64
+    %2 = arith.sitofp %1 : i64 to f32
+    linalg.yield %2 : f32
+  } -> tensor<32x32xf32>
+  return %d : tensor<32x32xf32>
+}
+
+// -----
+
+// A scale of each nibble.
+#mn = affine_map<(m, n) -> (m, n)>
+func.func @scaled_halves(%w: tensor<32x32xi8>) -> tensor<32x64xf32> {
+  %fifteen = arith.constant 15 : i8
+  %four = arith.constant 4 : i8
+  %two = arith.constant 2.0 : f32
+  %e = tensor.empty() : tensor<32x32xf32>
+  // expected-remark @below {{only the low nibble of each byte is used}}
+  %lo = linalg.generic {indexing_maps = [#mn, #mn], iterator_types = ["parallel", "parallel"]} ins(%w : tensor<32x32xi8>) outs(%e : tensor<32x32xf32>) {
+  ^bb0(%a: i8, %o: f32):
+    %0 = arith.andi %a, %fifteen : i8
+    %1 = arith.uitofp %0 : i8 to f32
+    %2 = arith.mulf %1, %two : f32
+    linalg.yield %2 : f32
+  } -> tensor<32x32xf32>
+  // expected-remark @below {{only the high nibble of each byte is used}}
+  %hi = linalg.generic {indexing_maps = [#mn, #mn], iterator_types = ["parallel", "parallel"]} ins(%w : tensor<32x32xi8>) outs(%e : tensor<32x32xf32>) {
+  ^bb0(%a: i8, %o: f32):
+    %0 = arith.shrui %a, %four : i8
+    %1 = arith.uitofp %0 : i8 to f32
+    linalg.yield %1 : f32
+  } -> tensor<32x32xf32>
+  // expected-remark @below {{each half is scaled on its own}}
+  %c = tensor.concat dim(1) %lo, %hi : (tensor<32x32xf32>, tensor<32x32xf32>) -> tensor<32x64xf32>
+  return %c : tensor<32x64xf32>
+}
+
+// -----
+
+// Low nibbles of the bytes turned round.
+#mn = affine_map<(m, n) -> (m, n)>
+#nm = affine_map<(m, n) -> (n, m)>
+func.func @turned_half(%w: tensor<32x32xi8>) -> tensor<32x64xf32> {
+  %fifteen = arith.constant 15 : i8
+  %four = arith.constant dense<4> : tensor<32x32xi8>
+  %e = tensor.empty() : tensor<32x32xi8>
+  %lo = linalg.generic {indexing_maps = [#nm, #mn], iterator_types = ["parallel", "parallel"]} ins(%w : tensor<32x32xi8>) outs(%e : tensor<32x32xi8>) {
+  ^bb0(%a: i8, %o: i8):
+    %0 = arith.andi %a, %fifteen : i8
+    linalg.yield %0 : i8
+  } -> tensor<32x32xi8>
+  %hi = arith.shrui %w, %four : tensor<32x32xi8>
+  %c = tensor.concat dim(1) %lo, %hi : (tensor<32x32xi8>, tensor<32x32xi8>) -> tensor<32x64xi8>
+  // expected-remark @below {{the nibbles are not read in the order of their bytes}}
+  %d = arith.uitofp %c : tensor<32x64xi8> to tensor<32x64xf32>
+  return %d : tensor<32x64xf32>
+}

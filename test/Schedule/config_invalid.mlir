@@ -292,3 +292,28 @@ func.func @f(%x: tensor<4x64xf32>) -> tensor<4x64xf32, #e> {
   %q = quant_tensor.quantize %x method(kl) : tensor<4x64xf32> -> tensor<4x64xf32, #e>
   return %q : tensor<4x64xf32, #e>
 }
+
+// -----
+
+func.func @f(%x: tensor<16x64xbf16>, %w: tensor<32x64xbf16>, %init: tensor<16x32xf64>) -> tensor<16x32xf64> {
+  // expected-error @below {{wgmma cannot compute this: results are f64, expected elements of 8, 16 or 32 bits}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x64xbf16>, tensor<32x64xbf16>) maps []
+      outs(%init : tensor<16x32xf64>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 64, 64], warps = [4, 1, 1], stages = 4, warpgroups = <pingpong>>} {
+  ^bb0(%acc: f32):
+    %e = arith.extf %acc : f32 to f64
+    quant_tensor.yield %e : f64
+  } -> tensor<16x32xf64>
+  return %y : tensor<16x32xf64>
+}
+
+// -----
+
+func.func @f(%x: tensor<2147483648x64xi8>, %w: tensor<32x64xi8>, %init: tensor<2147483648x32xi32>) -> tensor<2147483648x32xi32> {
+  // expected-error @below {{wgmma cannot compute this: more than 2147479552 rows or columns}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<2147483648x64xi8>, tensor<32x64xi8>) maps []
+      outs(%init : tensor<2147483648x32xi32>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 64, 128], warps = [4, 1, 1], stages = 4, warpgroups = <pingpong>>} {
+  ^bb0(%acc: i32):
+    quant_tensor.yield %acc : i32
+  } -> tensor<2147483648x32xi32>
+  return %y : tensor<2147483648x32xi32>
+}

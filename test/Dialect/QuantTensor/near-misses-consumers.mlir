@@ -324,3 +324,40 @@ func.func @two_types(%x: tensor<8x64xbf16>, %w: tensor<64x32xf16>, %z: tensor<8x
   %y = linalg.matmul ins(%x, %w : tensor<8x64xbf16>, tensor<64x32xf16>) outs(%z : tensor<8x32xf32>) -> tensor<8x32xf32>
   return %y : tensor<8x32xf32>
 }
+
+// -----
+
+// Columns between two dimensions of rows, of integers and of floats.
+func.func @columns_inside(%x: tensor<2x8x64xi8>, %w: tensor<32x64xi8>) -> tensor<2x32x8xf32> {
+  %zero = arith.constant dense<0> : tensor<2x32x8xi32>
+  // expected-remark @below {{the result is stored transposed}}
+  %acc = linalg.generic {indexing_maps = [affine_map<(b, m, n, k) -> (b, m, k)>, affine_map<(b, m, n, k) -> (n, k)>, affine_map<(b, m, n, k) -> (b, n, m)>],
+                         iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%x, %w : tensor<2x8x64xi8>, tensor<32x64xi8>) outs(%zero : tensor<2x32x8xi32>) {
+  ^bb0(%a: i8, %b: i8, %o: i32):
+    %c = arith.extsi %a : i8 to i32
+    %d = arith.extsi %b : i8 to i32
+    %p = arith.muli %c, %d : i32
+    %s = arith.addi %o, %p : i32
+    linalg.yield %s : i32
+  } -> tensor<2x32x8xi32>
+  %y = arith.sitofp %acc : tensor<2x32x8xi32> to tensor<2x32x8xf32>
+  return %y : tensor<2x32x8xf32>
+}
+
+// -----
+
+func.func @float_columns_inside(%x: tensor<2x8x64xbf16>, %w: tensor<32x64xbf16>, %z: tensor<2x32x8xf32>) -> tensor<2x32x8xf32> {
+  // expected-remark @below {{the result is stored transposed}}
+  %acc = linalg.generic {indexing_maps = [affine_map<(b, m, n, k) -> (b, m, k)>, affine_map<(b, m, n, k) -> (n, k)>, affine_map<(b, m, n, k) -> (b, n, m)>],
+                         iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%x, %w : tensor<2x8x64xbf16>, tensor<32x64xbf16>) outs(%z : tensor<2x32x8xf32>) {
+  ^bb0(%a: bf16, %b: bf16, %o: f32):
+    %c = arith.extf %a : bf16 to f32
+    %d = arith.extf %b : bf16 to f32
+    %p = arith.mulf %c, %d : f32
+    %s = arith.addf %o, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<2x32x8xf32>
+  return %acc : tensor<2x32x8xf32>
+}
