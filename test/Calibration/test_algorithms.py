@@ -109,6 +109,28 @@ def test_gptq_refuses():
         quantmlir.gptq(weights, hessian, "int4")
 
 
+#===-- Methods of parameters -----------------------------------------------===#
+
+@pytest.mark.parametrize("planted", [20, 256])
+def test_clipping_beats_the_range_where_there_are_outliers(planted):
+    rng = np.random.default_rng(3)
+    x = rng.standard_normal((4, 4096)).astype(np.float32)
+    x[:, ::1000] = planted
+    # Of all but the outliers: they are what is given up.
+    inner = np.abs(x) < planted
+    errors = {}
+    for method in ("absmax", "percentile=99.8", "mse", "kl"):
+        decoded = quantmlir.quantize_weights(x, f"int8,channel,{method}").dequantize()
+        errors[method] = ((x - decoded)[inner]**2).mean()
+    for method in ("percentile=99.8", "kl"):
+        assert errors[method] < 0.5 * errors["absmax"], errors
+    assert errors["mse"] <= errors["absmax"], errors
+    # With few bits the outliers are worth less than the rest, to mse as well.
+    total = {method: ((x - quantmlir.quantize_weights(x, f"int4,channel,{method}").dequantize())**2).mean()
+             for method in ("absmax", "mse")}
+    assert total["mse"] <= total["absmax"], total
+
+
 #===-- AWQ -----------------------------------------------------------------===#
 
 def awq_scales(mean, alpha):

@@ -200,6 +200,74 @@ def test_between_checkpoints(tool, tmp_path):
     assert "l0.bias" in result
 
 
+@pytest.mark.parametrize("format, scheme", [
+    ("gptq", "int4,group=32,scale=f16"), ("gptq_v2", "int8,channel,asymmetric,scale=f16"),
+    ("gptq_v2", "int2,group=16,asymmetric,scale=f16"), ("awq", "int4,group=16,asymmetric,scale=f16"),
+    ("pack-quantized", "int4,group=32"), ("pack-quantized", "int4,tensor,scale=bf16")])
+def test_layouts_are_kept(tool, tmp_path, format, scheme):
+    """The words of a checkpoint as they are, read by the reference."""
+    weights = np.random.default_rng(1).standard_normal((32, 64)).astype(np.float32)
+    expected = quantmlir.quantize_weights(weights, scheme)
+    tensors = expected.to_checkpoint(format)
+    source = save(tmp_path / "in.safetensors", {f"fc{k}": v for k, v in tensors.items()})
+    target = tmp_path / "out.safetensors"
+    tool("quant-weights", source, f"--from={format}", "--keep-layout", "-o", target)
+    result, metadata = load(target)
+    marker = ".weight_packed" if format == "pack-quantized" else ".qweight"
+    same(result["fc.weight.codes"], tensors[marker])
+    assert "layout = #quant_tensor.layout<packed, word = 32" in metadata["fc.weight"]
+    encoded = metadata["fc.weight"]
+    dense = encoded.split(",")[0] + ">"
+    reference = quantmlir.Reference(f"""
+func.func @f(%w: {encoded} {{quant_tensor.name = "w"}}) -> {dense} {{
+  %x = quant_tensor.dequantize %w : {encoded} -> {dense}
+  return %x : {dense}
+}}
+""")
+    (decoded,) = reference.run(w=quantmlir.Encoded(
+        *(result[f"fc.weight.{part}"] for part in ("codes", "scales", "zero_points")))).values()
+    np.testing.assert_array_equal(decoded, expected.dequantize().astype(decoded.dtype))
+
+
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("format", ["awq", "gptq"])
+def test_checkpoint_runs_in_kernels(tool, tmp_path, format, keep):
+    """From a checkpoint's words to a product, through compiled kernels."""
+    rng = np.random.default_rng(1)
+    weights = quantmlir.quantize_weights(
+        rng.standard_normal((64, 128)).astype(np.float32), "int4,group=32,asymmetric,scale=f16")
+    source = save(tmp_path / "in.safetensors",
+                  {f"fc{k}": v for k, v in weights.to_checkpoint(format).items()})
+    codes = tmp_path / "codes.safetensors"
+    tool("quant-weights", source, f"--from={format}", "-o", codes, *["--keep-layout"] * keep)
+    _, metadata = load(codes)
+    encoding = metadata["fc.weight"].split(", ", 1)[1][:-1]
+    program = tmp_path / "linear.mlir"
+    program.write_text(f"""
+#w = {encoding}
+#mk = affine_map<(m, n, k) -> (m, k)>
+#nk = affine_map<(m, n, k) -> (n, k)>
+#mn = affine_map<(m, n, k) -> (m, n)>
+func.func @linear(%x: tensor<1x128xf16> {{quant_tensor.name = "x"}},
+    %w: tensor<64x128xf16, #w> {{quant_tensor.name = "fc.weight", quant_tensor.weight}},
+    %init: tensor<1x64xf32> {{quant_tensor.name = "init"}}) -> tensor<1x64xf32> {{
+  %y = linalg.matmul indexing_maps = [#mk, #nk, #mn]
+      ins(%x, %w : tensor<1x128xf16>, tensor<64x128xf16, #w>)
+      outs(%init : tensor<1x64xf32>) -> tensor<1x64xf32>
+  return %y : tensor<1x64xf32>
+}}
+""")
+    x = rng.standard_normal((1, 128)).astype(np.float16)
+    arrays = save(tmp_path / "x.safetensors", {"x": x, "init": np.zeros((1, 64), np.float32)})
+    tool("quant-compile", program, "-o", tmp_path / "linear.qmlir")
+    tool("quant-run", tmp_path / "linear.qmlir", f"--inputs={codes}", f"--inputs={arrays}",
+         "--device=emulator", f"--output={tmp_path / 'y.safetensors'}")
+    result, _ = load(tmp_path / "y.safetensors")
+    (y,) = result.values()
+    wide = weights.dequantize().astype(np.float64)
+    np.testing.assert_allclose(y, x.astype(np.float64) @ wide.T, atol=2e-3)
+
+
 def test_errors_of_checkpoints(tool, tmp_path):
     weights = {"a.weight": np.ones((32, 64), np.float32)}
     source = save(tmp_path / "in.safetensors", weights)
@@ -212,10 +280,15 @@ def test_errors_of_checkpoints(tool, tmp_path):
     fails(source, "--scheme=int4,group=32", "--to=awq", message="tensor 'a.weight': awq holds scales of f16")
     fails(source, "--from=awq", message="no tensor ends in '.qweight'")
     fails(source, "--from=awq", "--scheme=int4", message="keep their codes")
+    fails(source, "--keep-layout", "--scheme=int4", message="kept from a checkpoint")
+    fails(source, "--from=awq", "--to=gptq", "--keep-layout", message="kept from a checkpoint")
     fails(source, "--from=ggml", message="'ggml' is no format")
     fails(source, message="say what to do")
     save(source, {"a.qweight": np.ones((8, 32), np.int32), "b.scales": np.ones(2, np.float16)})
     fails(source, "--from=gptq", message="tensor 'a': there is no '.scales'")
+    three = quantmlir.quantize_weights(np.ones((32, 32), np.float32), "int3,scale=f16")
+    save(source, {f"a{k}": v for k, v in three.to_checkpoint("gptq").items()})
+    fails(source, "--from=gptq", "--keep-layout", message="codes of 3 bits in gptq have no layout")
 
 
 #===-- What is wrong -------------------------------------------------------===#

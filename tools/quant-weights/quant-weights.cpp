@@ -77,6 +77,11 @@ struct CommandLine {
                          cl::desc("Bits of a code, where shapes of --from do "
                                   "not tell"),
                          cl::init(0), cl::cat(category)};
+  cl::opt<bool> keepLayout{
+      "keep-layout",
+      cl::desc("Leave codes of --from in their words, under a type that says "
+               "how they lie, instead of making rows of them"),
+      cl::cat(category)};
   cl::opt<std::string> to{"to",
                           cl::desc("Write a checkpoint of this format (as "
                                    "--from) instead of our own"),
@@ -102,6 +107,7 @@ llvm::Expected<FileOptions> CommandLine::getOptions() const {
   options.gptq.staticGroups = staticGroups;
   options.awq.clip = !noClip;
   options.bits = bits;
+  options.keepLayout = keepLayout;
   auto parseFormat =
       [](llvm::StringRef text,
          std::optional<CheckpointFormat> &format) -> llvm::Error {

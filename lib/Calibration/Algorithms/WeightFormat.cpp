@@ -160,7 +160,7 @@ llvm::StringRef quantmlir::calibration::getElementName(ZeroPointKind kind) {
   llvm_unreachable("all kinds handled");
 }
 
-std::string WeightFormat::getEncodingText() const {
+std::string WeightFormat::getEncodingText(llvm::StringRef layout) const {
   std::string text;
   llvm::raw_string_ostream os(text);
   os << "#quant_tensor.encoding<{storage = ";
@@ -193,6 +193,8 @@ std::string WeightFormat::getEncodingText() const {
   }
   if (code == CodeKind::NF4)
     os << ", codebook = nf4";
+  if (!layout.empty())
+    os << ", layout = " << layout;
   os << "}>";
   return text;
 }

@@ -31,6 +31,10 @@ private:
   llvm::Error quantizeLayer(const io::TensorInfo &tensor,
                             const TensorScheme &scheme);
   llvm::Error convertLayer(llvm::StringRef layer);
+  /// Writes a layer whose codes stay in `words`.
+  llvm::Error writeWords(llvm::StringRef layer, llvm::StringRef element,
+                         const io::Array &words, LayerWeights weights,
+                         LayerReport &report);
   llvm::Error copy(const io::TensorInfo &tensor);
 
   llvm::Expected<LayerWeights>
@@ -129,6 +133,8 @@ llvm::Error FileQuantizer::open() {
     return makeError("statistics are for GPTQ and AWQ");
   if (needsStatistics && !statistics.open(options.statistics, error))
     return makeError(error);
+  if (options.keepLayout && (!options.from || options.to))
+    return makeError("a layout is kept from a checkpoint into our own format");
   bool scalesChannels = options.method == WeightMethod::AWQ ||
                         options.method == WeightMethod::AWQAndGPTQ;
   if (!options.from && options.to && scalesChannels)
@@ -332,6 +338,38 @@ llvm::Error FileQuantizer::quantizeLayer(const io::TensorInfo &tensor,
 // Quantized layers
 //===----------------------------------------------------------------------===//
 
+llvm::Error FileQuantizer::writeWords(llvm::StringRef layer,
+                                      llvm::StringRef element,
+                                      const io::Array &words,
+                                      LayerWeights weights,
+                                      LayerReport &report) {
+  std::string layout;
+  if (auto packing = getCodePacking(*options.from, weights.format.bits))
+    layout = packing->getLayoutText();
+  if (layout.empty())
+    return makeError("codes of " + llvm::Twine(weights.format.bits) +
+                     " bits in " + getName(*options.from) +
+                     " have no layout to keep");
+  // Words hold unsigned codes in every format.
+  weights = toUnsigned(std::move(weights));
+  report.name = layer.str();
+  report.rows = weights.matrix.rows;
+  report.columns = weights.matrix.columns;
+  report.encoding = weights.format.getEncodingText(layout);
+  std::string name = (layer + ".weight").str();
+  metadata[name] = "tensor<" + std::to_string(report.rows) + "x" +
+                   std::to_string(report.columns) + "x" + element.str() + ", " +
+                   report.encoding + ">";
+  io::ArrayMap parts = makeParts(weights);
+  parts["codes"] = words;
+  for (const auto &[part, array] : parts) {
+    if (llvm::Error error = append(name + "." + part, array))
+      return error;
+    report.outputBytes += array.data.size;
+  }
+  return llvm::Error::success();
+}
+
 llvm::Error FileQuantizer::convertLayer(llvm::StringRef layer) {
   io::ArrayMap tensors;
   LayerReport report;
@@ -349,13 +387,17 @@ llvm::Error FileQuantizer::convertLayer(llvm::StringRef layer) {
   auto weights = readLayer(*options.from, tensors, options.bits);
   if (!weights)
     return weights.takeError();
+  io::Array words = tensors[getMarkerSuffix(*options.from).str()];
   tensors.clear();
-  *weights = toSigned(std::move(*weights));
   llvm::StringRef element = getElementName(weights->format.scale);
   if (weights->format.scale == ScaleKind::E8M0 ||
       weights->format.scale == ScaleKind::E4M3)
     element = "f32";
-  if (llvm::Error error = writeLayer(layer, element, *weights, {}, report))
+  if (llvm::Error error =
+          options.keepLayout
+              ? writeWords(layer, element, words, std::move(*weights), report)
+              : writeLayer(layer, element, toSigned(std::move(*weights)), {},
+                           report))
     return error;
   reports.push_back(std::move(report));
   // Once for a layer.

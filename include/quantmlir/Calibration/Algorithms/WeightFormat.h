@@ -90,8 +90,9 @@ struct WeightFormat {
   int64_t getNumBlockColumns(int64_t columns) const {
     return blockColumns == 0 ? 1 : (columns + blockColumns - 1) / blockColumns;
   }
-  /// Text of the `#quant_tensor.encoding` that says the same.
-  std::string getEncodingText() const;
+  /// Text of the `#quant_tensor.encoding` that says the same; `layout` is text
+  /// of a `#quant_tensor.layout`, empty for row major.
+  std::string getEncodingText(llvm::StringRef layout = "") const;
 };
 
 /// "bf16" and so on, as MLIR spells it.

@@ -36,6 +36,10 @@ struct FileOptions {
   /// `bits` where shapes do not tell them.
   std::optional<CheckpointFormat> from;
   unsigned bits = 0;
+  /// With `from`, into our format: codes stay in the words that they are in,
+  /// under a type with a `#quant_tensor.layout`. An error where there is none
+  /// for them: codes that straddle words, whole bytes.
+  bool keepLayout = false;
   /// The output's format; ours where unset.
   std::optional<CheckpointFormat> to;
 };
