@@ -18,7 +18,7 @@ static constexpr int64_t kPanel = 64, kBlockRows = 64;
 static constexpr int64_t kMaxTileM = 256, kRowStep = 16;
 static constexpr int64_t kMaxStages = 12;
 /// Rows of tiles that are walked column by column.
-static constexpr int64_t kGroupM = 8;
+static constexpr int64_t kGroupM = 4;
 /// Rows that stand for any number of them.
 static constexpr int64_t kManyRows = 8192;
 
@@ -85,7 +85,7 @@ namespace {
 struct Numbers {
   int64_t tileM, warpgroups, blocks, tileK;
   bool scaleDecoded;
-  int64_t groupM = kGroupM;
+  int64_t groupM = kGroupM, splitK = 1;
 };
 } // namespace
 
@@ -97,7 +97,7 @@ static ScheduleAttr makeWgmmaDecode(const Contraction &c, const Chip &chip,
         context, KernelFamily::WgmmaDecode, StringAttr::get(context, chip.name),
         {numbers.tileM, numbers.warpgroups * numbers.blocks * kBlockRows,
          numbers.tileK},
-        {1, 4 * numbers.warpgroups, 1}, stages, /*copy=*/16, /*splitK=*/1,
+        {1, 4 * numbers.warpgroups, 1}, stages, /*copy=*/16, numbers.splitK,
         c.getWeightLayout(), maxM, makeContract(c, numbers.scaleDecoded),
         /*dependentLaunch=*/false, /*occupancy=*/1,
         WarpgroupsAttr::get(context, ConsumerKind::Cooperative, 1, 1,
@@ -140,6 +140,11 @@ std::string whyNotWgmmaDecodeSchedule(const Contraction &c, const Chip &,
   if (schedule.getScaleDecoded() && !canScaleDecoded(c))
     return c.hasOneGroup() ? "each row has one scale, which scales the result"
                            : "weights of f16 may be too small to be scaled";
+  if (schedule.getSplitK() > 1 &&
+      c.k % (schedule.getTileK() * schedule.getSplitK()))
+    return llvm::formatv("split_k = {0} blocks cannot have equal parts of {1} "
+                         "columns in steps of {2}",
+                         schedule.getSplitK(), c.k, schedule.getTileK());
   constexpr int64_t most[] = {255, 232};
   int64_t consumers = schedule.getConsumers();
   int64_t blocks = schedule.getTileN() / consumers / kBlockRows;
@@ -155,7 +160,10 @@ std::string whyNotWgmmaDecodeSchedule(const Contraction &c, const Chip &,
 
 int64_t getWgmmaDecodeSharedMemory(const Contraction &c,
                                    ScheduleAttr schedule) {
-  return WgmmaLayout::ofDecoded(schedule, c.encoding.getStorageBits(), 0).getBytes();
+  return WgmmaLayout::ofDecoded(
+             schedule, c.encoding.getStorageBits(),
+             DecodeSplit(schedule).getExchange().getSumsBytes())
+      .getBytes();
 }
 
 /// Tiles of rows that hold `m` rows, none larger than `most`, with as little
@@ -166,32 +174,91 @@ static int64_t fitRows(int64_t m, int64_t most) {
                   int64_t(llvm::alignTo(llvm::divideCeil(m, tiles), kRowStep)));
 }
 
+// Fitted to 110 times on one H100 (int4 in groups of 128, 32 to 1024 rows), in
+// cycles of an SM and bytes per cycle.
+/// What all SMs get from memory.
+static constexpr double kBytesFromMemory = 1650;
+/// A launch, the first stage and the epilogue; exchanging sums along K.
+static constexpr double kCyclesOfKernel = 5000, kCyclesOfExchange = 2500;
+/// Filling the ring for another tile, and its epilogue.
+static constexpr double kCyclesOfTile = 1500;
+/// More blocks that share K cost more than they give: they must be of one part
+/// of the chip.
+static constexpr int64_t kMaxSplit = 2;
+
+/// About how many cycles a step takes: alone, a warpgroup waits for what it has
+/// just asked for; of two, one multiplies meanwhile.
+static double estimateStep(const Numbers &numbers) {
+  double columns = numbers.tileK / 128.0;
+  double multiply = numbers.blocks * numbers.tileM / 2.0 * numbers.tileK / 16;
+  if (numbers.warpgroups == 1)
+    return std::max(416 + 142 * columns + 0.4 * multiply, 1.03 * multiply);
+  return std::max(375 + 390 * columns * numbers.blocks + multiply,
+                  2.06 * multiply);
+}
+
+/// About how long a kernel takes for `m` rows, in cycles.
+static double estimate(const Contraction &c, const Chip &chip, int64_t m,
+                       const Numbers &numbers) {
+  int64_t tileN = numbers.warpgroups * numbers.blocks * kBlockRows;
+  int64_t tiles =
+      llvm::divideCeil(m, numbers.tileM) * llvm::divideCeil(c.n, tileN);
+  double waves = llvm::divideCeil(tiles * numbers.splitK,
+                                  chip.getResidentBlocks(numbers.splitK));
+  double steps = llvm::divideCeil(c.k, numbers.tileK * numbers.splitK);
+  double cycles = kCyclesOfKernel + waves * steps * estimateStep(numbers) +
+                  (waves - 1) * kCyclesOfTile;
+  if (numbers.splitK > 1)
+    cycles += waves * kCyclesOfExchange;
+  double bytes = c.n * c.k * c.encoding.getStorageBits() / 8.0 +
+                 static_cast<double>(m) * c.k * c.getLhsBytes();
+  return std::max(cycles, kCyclesOfKernel + bytes / kBytesFromMemory);
+}
+
 ScheduleAttr chooseWgmmaDecode(const Contraction &c, const Chip &chip,
                                int64_t maxM) {
   int64_t bound = !ShapedType::isDynamic(c.m) ? c.m : maxM;
   int64_t m = bound ? bound : kManyRows;
-  Numbers numbers;
-  numbers.scaleDecoded = canScaleDecoded(c) && (m > 64 || c.getGroup() < 128);
-  int64_t most = c.hasOneGroup() || numbers.scaleDecoded ? kMaxTileM : 96;
-  numbers.tileM = fitRows(m, most);
-  numbers.groupM = m <= numbers.tileM ? 1 : kGroupM;
-  numbers.warpgroups = c.n <= kBlockRows ? 1 : 2;
-  numbers.blocks = 1;
-  numbers.tileK = numbers.tileM <= 128 ? 128 : kPanel;
-  if (int64_t columns = c.getWeightLayout().getTile()[1];
-      numbers.tileK % columns)
-    numbers.tileK = columns;
-  ScheduleAttr schedule = makeWgmmaDecode(c, chip, maxM, numbers);
-  // Or less, where registers do not hold the tile and its scales.
-  while (numbers.tileM > kRowStep &&
-         !whyNotWgmmaDecodeSchedule(c, chip, schedule).empty()) {
-    if (numbers.tileK > std::max(kPanel, c.getWeightLayout().getTile()[1]))
-      numbers.tileK /= 2;
-    else
-      numbers.tileM = llvm::alignTo(numbers.tileM / 2, kRowStep);
-    schedule = makeWgmmaDecode(c, chip, maxM, numbers);
-  }
-  return schedule;
+  ScheduleAttr best;
+  double least = 0;
+  auto consider = [&](const Numbers &numbers) {
+    double cycles = estimate(c, chip, m, numbers);
+    // What is less than the estimate is good for is no reason to change.
+    if (best && 1.03 * cycles >= least)
+      return;
+    ScheduleAttr schedule = makeWgmmaDecode(c, chip, maxM, numbers);
+    // Fewer stages do not keep enough on its way.
+    if (schedule.getStages() < 4 || !whyNotSchedule(c, chip, schedule).empty())
+      return;
+    best = schedule;
+    least = cycles;
+  };
+  // Of equal ones the first is taken: exact weights before rounded ones, and
+  // high tiles, which read the weights less often.
+  for (bool scaleDecoded : {false, true})
+    for (int64_t most : {256, 192, 128, 96, 64, 32, 16})
+      for (int64_t warpgroups : {2, 1})
+        for (int64_t tileK : {128, 256, 64})
+          for (int64_t splitK = 1; splitK <= kMaxSplit; ++splitK) {
+            if (scaleDecoded && !canScaleDecoded(c))
+              continue;
+            // Small groups are many sums to scale.
+            if (!scaleDecoded && canScaleDecoded(c) &&
+                (m > 64 || c.getGroup() < std::min<int64_t>(tileK, 128)))
+              continue;
+            Numbers numbers = {fitRows(m, most), warpgroups, /*blocks=*/1,
+                               tileK, scaleDecoded};
+            numbers.groupM = m <= numbers.tileM ? 1 : kGroupM;
+            numbers.splitK = splitK;
+            consider(numbers);
+          }
+  if (best)
+    return best;
+  // The smallest tile has registers for any group.
+  return makeWgmmaDecode(c, chip, maxM,
+                         {kRowStep, 1, 1,
+                          std::max(kPanel, c.getWeightLayout().getTile()[1]),
+                          canScaleDecoded(c)});
 }
 
 void enumerateWgmmaDecode(const Contraction &c, const Chip &chip, int64_t maxM,
@@ -208,19 +275,29 @@ void enumerateWgmmaDecode(const Contraction &c, const Chip &chip, int64_t maxM,
   for (int64_t tileM : tiles)
     for (auto [warpgroups, blocks] :
          {std::pair<int64_t, int64_t>{1, 1}, {2, 1}, {1, 2}, {2, 2}})
-      for (int64_t tileK : {64, 128})
+      for (int64_t tileK : {64, 128, 256})
         for (bool scaleDecoded : {false, true})
-          for (int64_t groupM : {1, 8, 64}) {
+          for (int64_t groupM : {1, 4, 32}) {
             int64_t tileN = warpgroups * blocks * kBlockRows;
             if (tileK % columns || (tileN > kBlockRows && tileN / 2 >= c.n) ||
                 (scaleDecoded && !canScaleDecoded(c)))
               continue;
             // One row of tiles has one order.
-            if (bound && groupM > 1 && tileM * (groupM / 8) >= bound)
+            if (bound && groupM > 1 && tileM * (groupM / 4) >= bound)
               continue;
-            schedules.push_back(makeWgmmaDecode(
-                c, chip, maxM,
-                {tileM, warpgroups, blocks, tileK, scaleDecoded, groupM}));
+            for (int64_t splitK : {1, 2, 4, 8}) {
+              // Blocks that share K, where there are few tiles.
+              int64_t count = llvm::divideCeil(bound, tileM) *
+                              llvm::divideCeil(c.n, tileN) * splitK;
+              if (splitK > 1 &&
+                  (groupM > 1 || !bound || c.k % (tileK * splitK) ||
+                   count >= 3 * chip.multiprocessors))
+                continue;
+              schedules.push_back(
+                  makeWgmmaDecode(c, chip, maxM,
+                                  {tileM, warpgroups, blocks, tileK,
+                                   scaleDecoded, groupM, splitK}));
+            }
           }
 }
 

@@ -254,7 +254,9 @@ std::string whyNotWgmmaSchedule(const Contraction &c, const Chip &,
 int64_t getWgmmaSharedMemory(const Contraction &c, ScheduleAttr schedule) {
   // Enumeration may know no result.
   int64_t bits = c.resultElement ? c.resultElement.getIntOrFloatBitWidth() : 16;
-  return WgmmaLayout(schedule, WgmmaSplit(schedule, bits / 8).getSumsBytes())
+  return WgmmaLayout(
+             schedule,
+             WgmmaSplit(schedule, bits / 8).getExchange().getSumsBytes())
       .getBytes();
 }
 

@@ -43,6 +43,7 @@ _SCHEMES = [
     Layer(141, 264, storage="i4", group=64, scale="bf16", out="bf16"),
     Layer(37, 264, storage="ui4", group=32, zero="ui4", x="f16", scale="f16", out="f16"),
     Layer(72, 136, storage="i4", m=133, bias=True),
+    Layer(72, 512, m=37, storage="i4", group=128, scale="bf16", out="bf16"),
     Layer(37, 264, storage="i2", group=64),
     Layer(37, 136, storage="ui8", group=32, zero="ui8"),
     Layer(37, 136, storage="f8E4M3FN", group=32),

@@ -72,9 +72,20 @@ struct WgmmaLayout {
   int64_t getBytes() const { return getOrder(sumsBytes ? 6 : 2); }
 };
 
-/// How the blocks that share a tile along K divide the chunks of a consumer's
-/// part of it: chunk c is finished by block c % `parts`, to which the others
-/// send their sums.
+/// What the blocks that share a tile along K send each other: the sums of a
+/// consumer's part of it, in `chunks` chunks of `chunkBytes`. Chunk c is
+/// finished by block c % `parts`, to which the others send theirs.
+struct SumExchange {
+  int64_t parts, chunks, chunkBytes;
+
+  /// Bytes of the sums from one sender, and of all for a consumer.
+  int64_t getSenderBytes() const {
+    return (chunks + parts - 1) / parts * chunkBytes;
+  }
+  int64_t getSumsBytes() const { return (parts - 1) * getSenderBytes(); }
+};
+
+/// How the chunks of a consumer's part of a tile of `wgmma` are divided.
 struct WgmmaSplit {
   /// Of a kernel whose results have `resultBytes` bytes each.
   WgmmaSplit(quant_tile::ScheduleAttr schedule, int64_t resultBytes)
@@ -97,15 +108,32 @@ struct WgmmaSplit {
 
   int64_t getChunksOfBlock() const { return columns / chunkColumns; }
   int64_t getChunks() const { return blocks * getChunksOfBlock(); }
-  /// Bytes of the sums of a chunk, of those from one sender, and of all for a
-  /// consumer.
-  int64_t getChunkBytes() const {
-    return WgmmaLayout::chunkRows * chunkColumns * 4;
+  SumExchange getExchange() const {
+    return {parts, getChunks(), WgmmaLayout::chunkRows * chunkColumns * 4};
   }
-  int64_t getSenderBytes() const {
-    return (getChunks() + parts - 1) / parts * getChunkBytes();
+};
+
+/// How the chunks of a consumer's part of a tile of `wgmma_decode` are divided:
+/// 64 weights by `rows` rows of activations each.
+struct DecodeSplit {
+  explicit DecodeSplit(quant_tile::ScheduleAttr schedule)
+      : parts(schedule.getSplitK()),
+        blocks(schedule.getTileN() / schedule.getConsumers() /
+               WgmmaLayout::chunkRows),
+        tileM(schedule.getTileM()),
+        rows(std::gcd(tileM, WgmmaLayout::chunkRows)) {
+    // Lower ones where there are not enough; an instruction stages 16 rows.
+    while (getChunks() < parts && rows % 32 == 0)
+      rows /= 2;
   }
-  int64_t getSumsBytes() const { return (parts - 1) * getSenderBytes(); }
+
+  int64_t parts, blocks, tileM, rows;
+
+  int64_t getChunksOfBlock() const { return tileM / rows; }
+  int64_t getChunks() const { return blocks * getChunksOfBlock(); }
+  SumExchange getExchange() const {
+    return {parts, getChunks(), WgmmaLayout::chunkRows * rows * 4};
+  }
 };
 
 } // namespace quantmlir::schedule

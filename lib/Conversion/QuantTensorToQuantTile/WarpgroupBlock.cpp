@@ -38,10 +38,11 @@ static Value getSharedMemory(MatmulEmitter &b) {
 
 WarpgroupBlock::WarpgroupBlock(MatmulEmitter &b, WgmmaLayout layout,
                                ResultChunks output, int64_t clusterSize,
+                               quantmlir::schedule::SumExchange sums,
                                int64_t releases)
     : b(b), problem(b.problem), schedule(problem.schedule),
       groups(schedule.getWarpgroups()), layout(layout), output(output),
-      clusterSize(clusterSize), releases(releases) {}
+      sums(sums), clusterSize(clusterSize), releases(releases) {}
 
 //===----------------------------------------------------------------------===//
 // Arithmetic

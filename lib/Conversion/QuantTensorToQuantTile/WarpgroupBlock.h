@@ -57,7 +57,7 @@ protected:
   /// that uses a stage arrives `releases` times at its empty barrier.
   WarpgroupBlock(MatmulEmitter &b, schedule::WgmmaLayout layout,
                  ResultChunks output, int64_t clusterSize,
-                 int64_t releases = 1);
+                 schedule::SumExchange sums, int64_t releases = 1);
   virtual ~WarpgroupBlock() = default;
 
   /// What the loading warpgroup does.
@@ -143,12 +143,27 @@ protected:
   /// Waits until the last chunk has left shared memory.
   void finishStores();
 
+  // Tiles that blocks share along K: SumExchange.cpp.
+  /// A consumer's values of a chunk, by its number.
+  using GetChunk = llvm::function_ref<llvm::SmallVector<mlir::Value>(int64_t)>;
+  mlir::Value sumAddress(mlir::Value sender, int64_t slot);
+  void forOthers(llvm::function_ref<void(mlir::Value)> body);
+  void sendSums(GetChunk getChunk, mlir::Value parity);
+  llvm::SmallVector<mlir::Value> addSums(llvm::ArrayRef<mlir::Value> values,
+                                         int64_t slot);
+  /// Calls `finish` with each chunk that is this block's and its sums, those of
+  /// the other blocks included. `parity`: of this block's tile.
+  void finishSums(
+      GetChunk getChunk, mlir::Value parity,
+      llvm::function_ref<void(int64_t, llvm::ArrayRef<mlir::Value>)> finish);
+
   MatmulEmitter &b;
   const MatmulProblem &problem;
   quant_tile::ScheduleAttr schedule;
   quant_tile::WarpgroupsAttr groups;
   quantmlir::schedule::WgmmaLayout layout;
   ResultChunks output;
+  quantmlir::schedule::SumExchange sums;
   int64_t clusterSize, releases;
 
   mlir::Value base;          // shared memory

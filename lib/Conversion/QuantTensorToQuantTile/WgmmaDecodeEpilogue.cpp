@@ -21,31 +21,25 @@ using quantmlir::schedule::WgmmaLayout;
 /// Rows of activations that share four accumulators of a thread.
 static constexpr int64_t kRows8 = 8;
 
-/// The four results of eight rows of activations, the `row8`-th such, and block
-/// `block`: two rows of the first weight, two of the second. The consumer's
-/// part of the tile starts at (firstRow, firstColumn).
-SmallVector<Value> WgmmaDecodeKernel::results(ArrayRef<Value> totals,
-                                              int64_t block, int64_t row8,
-                                              Value firstRow) {
+/// The results of a thread's four `sums` of block `block` and eight rows of
+/// activations from `firstRow` on: two rows of the first weight, two of the
+/// second.
+SmallVector<Value> WgmmaDecodeKernel::results(ArrayRef<Value> sums,
+                                              int64_t block, Value firstRow) {
   SmallVector<Value> values;
   for (int64_t half = 0; half < 2; ++half) {
     Value column = weightRows[2 * block + half], scale;
     if (problem.hasOneGroup())
       scale = b.scaleToF32(b.loadScale(column, b.index(0)));
     for (int64_t i = 0; i < 2; ++i) {
-      int64_t element = 4 * row8 + 2 * half + i;
-      Value total =
-          scalesSums()
-              ? totals[block * tileM / 2 + element]
-              : LLVM::ExtractValueOp::create(b, totals[block], element);
+      Value sum = sums[2 * half + i];
       if (scale)
-        total = arith::MulFOp::create(b, total, scale);
+        sum = arith::MulFOp::create(b, sum, scale);
       // Rows beyond the last read what belongs to the last one: what they give
       // is not stored.
-      Value row =
-          add(firstRow, add(mul(rem(lane, word(4)), 2), row8 * kRows8 + i));
+      Value row = add(firstRow, add(mul(rem(lane, word(4)), 2), i));
       row = b.createOrFold<arith::MinUIOp>(row, sub(rows, word(1)));
-      values.push_back(b.epilogue(total, toIndex(row), column));
+      values.push_back(b.epilogue(sum, toIndex(row), column));
     }
   }
   return values;
@@ -93,29 +87,54 @@ void WgmmaDecodeKernel::stage(int64_t buffer, int64_t row16, int64_t panel,
   b.ifThen(equal(div(warp, word(warps)), word(panel)), write);
 }
 
-/// Stores a consumer's part of a tile, which starts at (firstRow, firstColumn)
-/// of the result.
-void WgmmaDecodeKernel::finish(ArrayRef<Value> totals, Value firstRow,
-                               Value firstColumn) {
+/// A thread's sums of a chunk: of each eight rows, four.
+SmallVector<Value> WgmmaDecodeKernel::getChunk(ArrayRef<Value> totals,
+                                               int64_t chunk) {
+  int64_t block = chunk / split.getChunksOfBlock(), count = split.rows / 2;
+  int64_t first = chunk % split.getChunksOfBlock() * count;
+  SmallVector<Value> values;
+  for (int64_t i = first; i < first + count; ++i)
+    values.push_back(scalesSums()
+                         ? totals[block * tileM / 2 + i]
+                         : LLVM::ExtractValueOp::create(b, totals[block], i));
+  return values;
+}
+
+/// Stores chunk `chunk` of a consumer's part of a tile, whose sums are
+/// `values`. The part starts at (firstRow, firstColumn) of the result.
+void WgmmaDecodeKernel::finishChunk(ArrayRef<Value> values, int64_t chunk,
+                                    Value firstRow, Value firstColumn) {
+  int64_t block = chunk / split.getChunksOfBlock();
+  firstRow = add(firstRow, chunk % split.getChunksOfBlock() * split.rows);
+  firstColumn = add(firstColumn, block * WgmmaLayout::chunkRows);
   int64_t panels = WgmmaLayout::chunkRows / output.columns;
-  int64_t chunks = tileM / output.rows, count = blocks * panels * chunks;
-  int64_t number = 0;
-  for (int64_t block = 0; block < blocks; ++block)
-    for (int64_t chunk = 0; chunk < chunks; ++chunk)
-      for (int64_t panel = 0; panel < panels; ++panel) {
-        Value row = add(firstRow, chunk * output.rows);
-        Value column = add(firstColumn, block * WgmmaLayout::chunkRows +
-                                            panel * output.columns);
-        storeChunk(number++, count, row, column, [&](int64_t buffer) {
-          for (int64_t i = 0; i < output.rows / 16; ++i) {
-            SmallVector<Value> values;
-            for (int64_t row8 : {0, 1})
-              llvm::append_range(
-                  values, results(totals, block,
-                                  chunk * output.rows / kRows8 + 2 * i + row8,
-                                  firstRow));
-            stage(buffer, i, panel, values);
-          }
-        });
-      }
+  // Blocks that share K do not all have the same number of chunks: the first
+  // waits for all of the tile before.
+  int64_t count = split.parts > 1 ? 1 : split.getChunks() * panels;
+  for (int64_t panel = 0; panel < panels; ++panel)
+    storeChunk(chunk / split.parts * panels + panel, count, firstRow,
+               add(firstColumn, panel * output.columns), [&](int64_t buffer) {
+                 for (int64_t i = 0; i < split.rows / 16; ++i) {
+                   SmallVector<Value> staged;
+                   for (int64_t row8 : {2 * i, 2 * i + 1})
+                     llvm::append_range(
+                         staged, results(values.slice(4 * row8, 4), block,
+                                         add(firstRow, row8 * kRows8)));
+                   stage(buffer, i, panel, staged);
+                 }
+               });
+}
+
+/// Stores a consumer's part of a tile, which starts at (firstRow, firstColumn)
+/// of the result. `parity`: of this block's tile, with split K.
+void WgmmaDecodeKernel::finish(ArrayRef<Value> totals, Value firstRow,
+                               Value firstColumn, Value parity) {
+  if (split.parts > 1)
+    return finishSums([&](int64_t chunk) { return getChunk(totals, chunk); },
+                      parity,
+                      [&](int64_t chunk, ArrayRef<Value> values) {
+                        finishChunk(values, chunk, firstRow, firstColumn);
+                      });
+  for (int64_t chunk = 0; chunk < split.getChunks(); ++chunk)
+    finishChunk(getChunk(totals, chunk), chunk, firstRow, firstColumn);
 }

@@ -13,6 +13,7 @@ using namespace mlir;
 using namespace quantmlir;
 using namespace quantmlir::quant_tile;
 using quant_tensor::FragmentLayout;
+using quantmlir::schedule::DecodeSplit;
 using quantmlir::schedule::WgmmaLayout;
 
 static constexpr int64_t kSegment = FragmentLayout::segmentColumns;
@@ -29,25 +30,28 @@ static constexpr int64_t kBlockTiles = kBlockRows / kRows;
 
 /// Chunks of 64 weights, or as many as a swizzled row has room for.
 static ResultChunks getChunks(const MatmulProblem &problem, Type element) {
-  return ResultChunks(
-      problem, element,
-      std::gcd(problem.schedule.getTileM(), WgmmaLayout::chunkRows),
-      kBlockRows);
+  return ResultChunks(problem, element, DecodeSplit(problem.schedule).rows,
+                      kBlockRows);
 }
 
 WgmmaDecodeKernel::WgmmaDecodeKernel(MatmulEmitter &b)
     // Each warp of a consumer reads codes for itself, and says when it has.
     : WarpgroupBlock(
           b,
-          WgmmaLayout::ofDecoded(b.problem.schedule,
-                                 b.problem.encoding.getStorageBits(),
-                                 /*sumsBytes=*/0),
+          WgmmaLayout::ofDecoded(
+              b.problem.schedule, b.problem.encoding.getStorageBits(),
+              DecodeSplit(b.problem.schedule).getExchange().getSumsBytes()),
           getChunks(b.problem, b.getOutElement()),
-          /*clusterSize=*/1, /*releases=*/4),
-      tileM(schedule.getTileM()), tileK(schedule.getTileK()),
-      blocks(schedule.getTileN() / schedule.getWarpsN() * 4 / kBlockRows),
-      steps(llvm::divideCeil(problem.k, tileK)),
-      lastSegments(llvm::divideCeil(problem.k - (steps - 1) * tileK, kSegment)),
+          /*clusterSize=*/b.problem.schedule.getSplitK(),
+          DecodeSplit(b.problem.schedule).getExchange(), /*releases=*/4),
+      split(schedule), tileM(schedule.getTileM()), tileK(schedule.getTileK()),
+      blocks(split.blocks),
+      // Blocks that share a tile along K have equal parts of it.
+      steps(llvm::divideCeil(problem.k, tileK * split.parts)),
+      lastSegments(
+          split.parts > 1
+              ? tileK / kSegment
+              : llvm::divideCeil(problem.k - (steps - 1) * tileK, kSegment)),
       unitSegments((problem.hasOneGroup()
                         ? tileK
                         : std::gcd(problem.getGroup(), tileK)) /
@@ -120,6 +124,7 @@ void WgmmaDecodeKernel::State::unflatten(ValueRange values) {
 void WgmmaDecodeKernel::loadStep(Value row, Value column, Value step, Ring ring,
                                  int64_t segments) {
   waitFor(empty(ring.stage), ring.phase);
+  step = add(step, firstStep);
   // Whole panels of activations, and whole tiles of codes.
   int64_t panels = llvm::divideCeil(segments * kSegment, kPanel);
   int64_t panelBytes = tileM * WgmmaLayout::rowBytes;
@@ -170,6 +175,7 @@ void WgmmaDecodeKernel::loadStep(Value row, Value column, Value step, Ring ring,
 }
 
 void WgmmaDecodeKernel::produce() {
+  firstStep = mul(part, steps);
   Value isLoader = b.createOrFold<arith::CmpIOp>(
       arith::CmpIPredicate::ult, thread, word(FragmentLayout::lanes));
   b.ifThen(isLoader, [&] {
@@ -207,8 +213,8 @@ WgmmaDecodeKernel::Parameters WgmmaDecodeKernel::loadParameters(Value step) {
   Parameters parameters;
   bool hasOneGroup = problem.hasOneGroup();
   int64_t units = hasOneGroup ? 1 : tileK / kSegment / unitSegments;
-  Value first = toIndex(
-      mul(b.createOrFold<arith::MinUIOp>(step, word(steps - 1)), word(tileK)));
+  step = add(b.createOrFold<arith::MinUIOp>(step, word(steps - 1)), firstStep);
+  Value first = toIndex(mul(step, word(tileK)));
   for (int64_t block = 0; block < blocks; ++block) {
     auto &scales = parameters.scales.emplace_back();
     auto &zeroPoints = parameters.zeroPoints.emplace_back();
@@ -217,7 +223,8 @@ WgmmaDecodeKernel::Parameters WgmmaDecodeKernel::loadParameters(Value step) {
       if (!hasOneGroup) {
         group = b.div(b.add(first, u * unitSegments * kSegment),
                       problem.getGroup());
-        if (steps * tileK > problem.getGroups() * problem.getGroup())
+        if (steps * split.parts * tileK >
+            problem.getGroups() * problem.getGroup())
           group = b.min(group, b.index(problem.getGroups() - 1));
       }
       for (int64_t half = 0; half < 2; ++half) {
@@ -429,30 +436,36 @@ SmallVector<Value> WgmmaDecodeKernel::multiply(Ring &ring) {
 }
 
 void WgmmaDecodeKernel::consume() {
+  firstStep = mul(part, steps);
   Value g = div(lane, word(4));
   // Lane l of `ldmatrix` addresses row l % 8 of matrix l / 8: the vector of
   // lane 4 (l % 8) + l / 8.
   matrixByte = mul(toWord(b.getVectorPosition(toIndex(rem(lane, word(8))),
                                               toIndex(div(lane, word(8))))),
                    word(16));
-  tileLoop(cluster, clusters, {word(0), word(0)},
-           [&](Value tile, ValueRange values) {
-             auto [row, column] = locate(tile);
-             column = add(column, mul(consumer, blocks * kBlockRows));
-             Value first = add(add(column, mul(warp, kRows)), g);
-             weightRows.clear();
-             for (int64_t i = 0; i < 2 * blocks; ++i) {
-               Value weight = add(first, i / 2 * kBlockRows + i % 2 * 8);
-               if (problem.n % schedule.getTileN())
-                 weight = b.createOrFold<arith::MinUIOp>(weight,
-                                                         word(problem.n - 1));
-               weightRows.push_back(toIndex(weight));
-             }
-             Ring ring = {values[0], values[1]};
-             SmallVector<Value> totals = multiply(ring);
-             finish(totals, row, column);
-             return SmallVector<Value>{ring.stage, ring.phase};
-           });
+  SmallVector<Value> state = {word(0), word(0)};
+  // Which phase of the exchange of sums the tile is.
+  if (split.parts > 1)
+    state.push_back(word(0));
+  tileLoop(cluster, clusters, state, [&](Value tile, ValueRange values) {
+    auto [row, column] = locate(tile);
+    column = add(column, mul(consumer, blocks * kBlockRows));
+    Value first = add(add(column, mul(warp, kRows)), g);
+    weightRows.clear();
+    for (int64_t i = 0; i < 2 * blocks; ++i) {
+      Value weight = add(first, i / 2 * kBlockRows + i % 2 * 8);
+      if (problem.n % schedule.getTileN())
+        weight = b.createOrFold<arith::MinUIOp>(weight, word(problem.n - 1));
+      weightRows.push_back(toIndex(weight));
+    }
+    Ring ring = {values[0], values[1]};
+    SmallVector<Value> totals = multiply(ring);
+    finish(totals, row, column, split.parts > 1 ? values[2] : Value());
+    SmallVector<Value> next = {ring.stage, ring.phase};
+    if (split.parts > 1)
+      next.push_back(exclusiveOr(values[2], word(1)));
+    return next;
+  });
   finishStores();
 }
 

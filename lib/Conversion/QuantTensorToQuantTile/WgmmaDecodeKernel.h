@@ -76,20 +76,25 @@ private:
 
   // The epilogue: WgmmaDecodeEpilogue.cpp.
   void finish(llvm::ArrayRef<mlir::Value> totals, mlir::Value firstRow,
-              mlir::Value firstColumn);
+              mlir::Value firstColumn, mlir::Value parity);
+  llvm::SmallVector<mlir::Value> getChunk(llvm::ArrayRef<mlir::Value> totals,
+                                          int64_t chunk);
+  void finishChunk(llvm::ArrayRef<mlir::Value> values, int64_t chunk,
+                   mlir::Value firstRow, mlir::Value firstColumn);
   llvm::SmallVector<mlir::Value> results(llvm::ArrayRef<mlir::Value> totals,
-                                         int64_t block, int64_t row8,
-                                         mlir::Value firstRow);
+                                         int64_t block, mlir::Value firstRow);
   void stage(int64_t buffer, int64_t row16, int64_t panel,
              llvm::ArrayRef<mlir::Value> values);
 
+  quantmlir::schedule::DecodeSplit split;
   int64_t tileM, tileK;
-  /// Blocks of 64 weights of a consumer; steps; segments of the last step;
-  /// segments of a unit; bits of a code.
+  /// Blocks of 64 weights of a consumer; steps of a block; segments of the last
+  /// step; segments of a unit; bits of a code.
   int64_t blocks, steps, lastSegments, unitSegments;
   unsigned width;
   mlir::Type accumulatorType;
-  mlir::Value lhsMap; // tensor map
+  mlir::Value lhsMap;    // tensor map
+  mlir::Value firstStep; // of this block along K
   /// Byte that this lane addresses for `ldmatrix`.
   mlir::Value matrixByte;
   /// The rows of weights of this thread, as indices: [2 * block + half].

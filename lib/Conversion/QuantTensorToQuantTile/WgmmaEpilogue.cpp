@@ -135,13 +135,9 @@ void WgmmaKernel::finish(ArrayRef<Value> accumulators, Value firstRow,
       finishChunk(getChunk(accumulators, chunk), chunk, firstRow, firstColumn);
     return;
   }
-  sendSums(accumulators, parity);
-  for (int64_t chunk = 0; chunk < split.getChunks(); ++chunk)
-    b.ifThen(equal(part, word(chunk % split.parts)), [&] {
-      finishChunk(addSums(getChunk(accumulators, chunk), chunk / split.parts),
-                  chunk, firstRow, firstColumn);
-    });
-  forOthers([&](Value other) {
-    arrive(remote(taken(consumer), other), Scope::CLUSTER);
-  });
+  finishSums([&](int64_t chunk) { return getChunk(accumulators, chunk); },
+             parity,
+             [&](int64_t chunk, ArrayRef<Value> values) {
+               finishChunk(values, chunk, firstRow, firstColumn);
+             });
 }

@@ -27,11 +27,13 @@ static ResultChunks getChunks(const MatmulProblem &problem, Type element) {
 WgmmaKernel::WgmmaKernel(MatmulEmitter &b)
     : WarpgroupBlock(
           b,
-          WgmmaLayout(b.problem.schedule,
-                      getSplit(b.problem, b.getOutElement()).getSumsBytes()),
+          WgmmaLayout(b.problem.schedule, getSplit(b.problem, b.getOutElement())
+                                              .getExchange()
+                                              .getSumsBytes()),
           getChunks(b.problem, b.getOutElement()),
           b.problem.schedule.getWarpgroups().getClusterSize() *
-              b.problem.schedule.getSplitK()),
+              b.problem.schedule.getSplitK(),
+          getSplit(b.problem, b.getOutElement()).getExchange()),
       split(getSplit(b.problem, b.getOutElement())),
       tileK(WgmmaLayout::rowBytes * 8 /
             problem.lhsElement.getIntOrFloatBitWidth()),

@@ -50,13 +50,6 @@ private:
   results(llvm::ArrayRef<mlir::Value> accumulators, mlir::Value row,
           mlir::Value column);
 
-  // Tiles that blocks share along K: WgmmaSplit.cpp.
-  mlir::Value sumAddress(mlir::Value sender, int64_t slot);
-  void forOthers(llvm::function_ref<void(mlir::Value)> body);
-  void sendSums(llvm::ArrayRef<mlir::Value> accumulators, mlir::Value parity);
-  llvm::SmallVector<mlir::Value>
-  addSums(llvm::ArrayRef<mlir::Value> accumulators, int64_t slot);
-
   quantmlir::schedule::WgmmaSplit split;
   /// Columns of a stage, steps of a tile along K, blocks of 64 rows and columns
   /// of a consumer's part of a tile.

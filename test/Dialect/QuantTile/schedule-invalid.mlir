@@ -45,7 +45,7 @@ module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, chip = "sm_80",
 
 // -----
 
-// expected-error @below {{mma_sync has no split_k over blocks, only wgmma has; got 2}}
+// expected-error @below {{mma_sync has no split_k over blocks, only wgmma and wgmma_decode have; got 2}}
 module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, chip = "sm_80", tile = [8, 16, 32], warps = [1, 1, 1], stages = 2, split_k = 2>} {}
 
 // -----
@@ -306,3 +306,8 @@ module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_
 
 // expected-error @below {{mma_sync does not scale decoded weights, only wgmma_decode can}}
 module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, chip = "sm_80", tile = [8, 16, 32], warps = [1, 1, 1], stages = 2, scale_decoded = true>} {}
+
+// -----
+
+// expected-error @below {{split_k is in [1, 8], got 9}}
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [64, 128, 128], warps = [1, 8, 1], stages = 4, split_k = 9, weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative>>} {}

@@ -226,9 +226,10 @@ static LogicalResult verifyTiled(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "a block has at most 32 warps, got " << count;
   if (!llvm::is_contained({1, 2, 4, 8, 16}, copy))
     return emitError() << "copy must be 16, 8, 4, 2 or 1 bytes, got " << copy;
-  if (splitK != 1 && family != KernelFamily::Wgmma)
-    return emitError() << name << " has no split_k over blocks, only wgmma "
-                       << "has; got " << splitK;
+  if (splitK != 1 && family != KernelFamily::Wgmma &&
+      family != KernelFamily::WgmmaDecode)
+    return emitError() << name << " has no split_k over blocks, only wgmma and "
+                       << "wgmma_decode have; got " << splitK;
   if (weights && weights.getKind() == LayoutKind::Packed)
     return emitError() << name
                        << " reads weights in row_major or fragment layout";
@@ -294,8 +295,8 @@ static LogicalResult verifyWgmma(function_ref<InFlightDiagnostic()> emitError,
 static LogicalResult
 verifyWgmmaDecode(function_ref<InFlightDiagnostic()> emitError,
                   ArrayRef<int64_t> tile, ArrayRef<int64_t> warps,
-                  int64_t stages, int64_t copy, LayoutAttr weights,
-                  WarpgroupsAttr warpgroups) {
+                  int64_t stages, int64_t copy, int64_t splitK,
+                  LayoutAttr weights, WarpgroupsAttr warpgroups) {
   if (!weights || copy != 16)
     return emitError() << "wgmma_decode reads weights in fragment layout, and "
                           "activations 16 bytes or more at a time";
@@ -322,6 +323,9 @@ verifyWgmmaDecode(function_ref<InFlightDiagnostic()> emitError,
   if (stages < 2)
     return emitError() << "wgmma_decode needs at least 2 stages, got "
                        << stages;
+  // Eight blocks are what every cluster may have.
+  if (splitK < 1 || splitK > 8)
+    return emitError() << "split_k is in [1, 8], got " << splitK;
   return success();
 }
 
@@ -389,8 +393,8 @@ LogicalResult ScheduleAttr::verify(
     return success();
   }
   if (family == KernelFamily::WgmmaDecode)
-    return verifyWgmmaDecode(emitError, tile, warps, stages, copy, weights,
-                             warpgroups);
+    return verifyWgmmaDecode(emitError, tile, warps, stages, copy, splitK,
+                             weights, warpgroups);
   if (family == KernelFamily::Wgmma)
     return verifyWgmma(emitError, tile, warps, stages, copy, splitK, weights,
                        warpgroups);

@@ -141,7 +141,7 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
     | `warps` | how the block's warps divide `tile`; along k each warp sums its own columns; `wgmma`: the warps that multiply, four of a warpgroup along m; `wgmma_decode`: along n | required |
     | `stages` | `mma_sync`, `wgmma`, `wgmma_decode`: slots of the shared-memory ring; `reduce`: weight tiles in flight per warp; `mma_stream`: steps of weights in flight per warp | required |
     | `copy` | bytes of one activation copy: 16, 8, 4 or, where rows are not aligned, 2 or 1 | 16 |
-    | `split_k` | `wgmma` with cooperative warpgroups: blocks of a cluster that share one tile along K and exchange their sums | 1 |
+    | `split_k` | `wgmma` with cooperative warpgroups, `wgmma_decode`: blocks of a cluster that share one tile along K and exchange their sums | 1 |
     | `weights` | layout that the kernel reads codes in | row major |
     | `max_m` | largest M that this schedule is for, 0 for any | 0 |
     | `contract` | error bound, at least what the family promises | what the family promises |

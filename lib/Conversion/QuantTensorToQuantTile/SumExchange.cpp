@@ -1,11 +1,12 @@
-//===- WgmmaSplit.cpp - Tiles that the blocks of a cluster share along K --===//
+//===- SumExchange.cpp - Tiles that the blocks of a cluster share along K
+//--===//
 //
 // Nothing goes through memory, and the order of additions is that of the
 // blocks: results are the same in every run.
 //
 //===----------------------------------------------------------------------===//
 
-#include "WgmmaKernel.h"
+#include "WarpgroupBlock.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -18,43 +19,43 @@ static constexpr int64_t kThreads = 128;
 
 /// Where the block with these sums for this consumer finds this thread's of
 /// chunk `slot` from `sender`: four of each thread lie behind one another.
-Value WgmmaKernel::sumAddress(Value sender, int64_t slot) {
+Value WarpgroupBlock::sumAddress(Value sender, int64_t slot) {
   Value offset =
-      add(mul(consumer, layout.sumsBytes), mul(sender, split.getSenderBytes()));
-  return shared(layout.getSums() + slot * split.getChunkBytes(),
+      add(mul(consumer, layout.sumsBytes), mul(sender, sums.getSenderBytes()));
+  return shared(layout.getSums() + slot * sums.chunkBytes,
                 add(offset, mul(member, 16)));
 }
 
 /// Calls `body` in one thread for each of the other blocks that share the tile,
 /// once all threads of this consumer are there, with its rank in the cluster.
-void WgmmaKernel::forOthers(function_ref<void(Value)> body) {
+void WarpgroupBlock::forOthers(function_ref<void(Value)> body) {
   synchronizeConsumer();
   Value isOne = b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult, member,
-                                              word(split.parts - 1));
+                                              word(sums.parts - 1));
   b.ifThen(isOne, [&] {
-    Value other = rem(add(add(part, 1), member), word(split.parts));
+    Value other = rem(add(add(part, 1), member), word(sums.parts));
     body(add(mul(other, groups.getClusterSize()), rank));
   });
 }
 
 /// Gives each other block this one's sums of the chunks that it finishes, and
 /// waits for theirs.
-void WgmmaKernel::sendSums(ArrayRef<Value> accumulators, Value parity) {
+void WarpgroupBlock::sendSums(GetChunk getChunk, Value parity) {
   // What was sent for the tile before must have been read; the first phase
   // counts as over.
   waitFor(taken(consumer), exclusiveOr(parity, word(1)), Scope::CLUSTER);
   auto vector = VectorType::get({4}, problem.accumulator);
-  for (int64_t chunk = 0; chunk < split.getChunks(); ++chunk) {
-    Value owner = word(chunk % split.parts);
+  for (int64_t chunk = 0; chunk < sums.chunks; ++chunk) {
+    Value owner = word(chunk % sums.parts);
     Value isOther =
         b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ne, part, owner);
     b.ifThen(isOther, [&] {
       Value isAfter =
           b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ugt, part, owner);
       Value sender = sub(part, b.select(isAfter, word(1), word(0)));
-      Value to = remote(sumAddress(sender, chunk / split.parts),
+      Value to = remote(sumAddress(sender, chunk / sums.parts),
                         add(mul(owner, groups.getClusterSize()), rank));
-      SmallVector<Value> values = getChunk(accumulators, chunk);
+      SmallVector<Value> values = getChunk(chunk);
       for (size_t i = 0; i < values.size(); i += 4) {
         Value four = vector::FromElementsOp::create(
             b, vector, ValueRange(values).slice(i, 4));
@@ -71,27 +72,40 @@ void WgmmaKernel::sendSums(ArrayRef<Value> accumulators, Value parity) {
   waitFor(ready(consumer), parity, Scope::CLUSTER);
 }
 
-/// `accumulators` of chunk `slot` of this block's and what the other blocks
+/// `values` of chunk `slot` of this block's and what the other blocks
 /// sent, always in the same order.
-SmallVector<Value> WgmmaKernel::addSums(ArrayRef<Value> accumulators,
-                                        int64_t slot) {
-  SmallVector<Value> sums(accumulators);
+SmallVector<Value> WarpgroupBlock::addSums(ArrayRef<Value> values,
+                                           int64_t slot) {
+  SmallVector<Value> totals(values);
   auto vector = VectorType::get({4}, problem.accumulator);
-  for (int64_t sender = 0; sender < split.parts - 1; ++sender) {
+  for (int64_t sender = 0; sender < sums.parts - 1; ++sender) {
     Value from = sumAddress(word(sender), slot);
-    for (size_t i = 0; i < sums.size(); i += 4) {
+    for (size_t i = 0; i < totals.size(); i += 4) {
       Value place = LLVM::GEPOp::create(
           b, from.getType(), b.getI8Type(), from,
           ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(i * 4 * kThreads)});
       Value four = LLVM::LoadOp::create(b, vector, place, /*alignment=*/16);
       for (size_t j = 0; j < 4; ++j) {
         Value one = b.element(four, j);
-        Value &sum = sums[i + j];
+        Value &sum = totals[i + j];
         sum = isa<IntegerType>(problem.accumulator)
                   ? arith::AddIOp::create(b, sum, one).getResult()
                   : arith::AddFOp::create(b, sum, one).getResult();
       }
     }
   }
-  return sums;
+  return totals;
+}
+
+void WarpgroupBlock::finishSums(
+    GetChunk getChunk, Value parity,
+    function_ref<void(int64_t, ArrayRef<Value>)> finish) {
+  sendSums(getChunk, parity);
+  for (int64_t chunk = 0; chunk < sums.chunks; ++chunk)
+    b.ifThen(equal(part, word(chunk % sums.parts)), [&] {
+      finish(chunk, addSums(getChunk(chunk), chunk / sums.parts));
+    });
+  forOthers([&](Value other) {
+    arrive(remote(taken(consumer), other), Scope::CLUSTER);
+  });
 }

@@ -1,0 +1,55 @@
+// RUN: quant-opt %s -select-schedule=chip=sm_90a | FileCheck %s
+
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 128], scale = bf16}>
+#w4f16 = #quant_tensor.encoding<{storage = i4, block = [1, 128], scale = f16}>
+#w8 = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+
+// Few weights: blocks share them along K, so that each SM has some.
+// CHECK-LABEL: @few
+// CHECK: <wgmma_decode, chip = "sm_90a", tile = [32, 64, {{[0-9]+}}], warps = [1, 4, 1], stages = {{[0-9]+}}, split_k = 2, weights
+// CHECK-SAME: u_decode = 0.000000e+00
+func.func @few(%x: tensor<32x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>, %init: tensor<32x4096xf32>) -> tensor<32x4096xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<32x4096xbf16>, tensor<4096x4096xbf16, #w4>) maps [] outs(%init : tensor<32x4096xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<32x4096xf32>
+  return %y : tensor<32x4096xf32>
+}
+
+// Many rows: the sums of 256 of them leave room for none of a group, so each
+// weight is scaled, and rounded.
+// CHECK-LABEL: @many
+// CHECK: <wgmma_decode, chip = "sm_90a", tile = [256, 128, 64], warps = [1, 8, 1]
+// CHECK-SAME: u_decode = 0.00393676757812
+// CHECK-SAME: warpgroups = <cooperative, group_m = 4>, scale_decoded = true>
+func.func @many(%x: tensor<4096x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>, %init: tensor<4096x4096xf32>) -> tensor<4096x4096xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4096x4096xbf16>, tensor<4096x4096xbf16, #w4>) maps [] outs(%init : tensor<4096x4096xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<4096x4096xf32>
+  return %y : tensor<4096x4096xf32>
+}
+
+// In f16 a scale may be too small for that.
+// CHECK-LABEL: @f16
+// CHECK: <wgmma_decode, {{.*}}u_decode = 0.000000e+00
+// CHECK-NOT: scale_decoded
+func.func @f16(%x: tensor<4096x4096xf16>, %w: tensor<4096x4096xf16, #w4f16>, %init: tensor<4096x4096xf32>) -> tensor<4096x4096xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4096x4096xf16>, tensor<4096x4096xf16, #w4f16>) maps [] outs(%init : tensor<4096x4096xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<4096x4096xf32>
+  return %y : tensor<4096x4096xf32>
+}
+
+// A scale for each row is the result's.
+// CHECK-LABEL: @rows
+// CHECK: <wgmma_decode, chip = "sm_90a", tile = [256, 128, 64], warps = [1, 8, 1]
+// CHECK-SAME: u_decode = 0.000000e+00
+func.func @rows(%x: tensor<4096x4096xbf16>, %w: tensor<4096x4096xbf16, #w8>, %init: tensor<4096x4096xf32>) -> tensor<4096x4096xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4096x4096xbf16>, tensor<4096x4096xbf16, #w8>) maps [] outs(%init : tensor<4096x4096xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<4096x4096xf32>
+  return %y : tensor<4096x4096xf32>
+}
