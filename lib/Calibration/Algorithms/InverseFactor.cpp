@@ -89,9 +89,7 @@ static void invertLower(MatrixRef<double> a) {
     products.assign(height * i, 0.0);
     llvm::parallelFor(0, (i + chunk - 1) / chunk, [&](size_t index) {
       int64_t first = index * chunk, columns = std::min(chunk, i - first);
-      // Rows above `first` of these columns of X are zero, and so are the
-      // entries above its diagonal, which hold no zeros yet: skip whole panels
-      // and clear the rest.
+      // X is lower triangular: in these columns its rows begin at `first`.
       MatrixRef<double> sum(&sums[first], height, columns, i);
       subtractProduct({&a(i, first), height, i - first, a.stride},
                       {&a(first, first), i - first, columns, a.stride}, sum);
@@ -103,7 +101,8 @@ static void invertLower(MatrixRef<double> a) {
       getBlock(a, i, 0, height, i) =
           Block(products.data(), height, i, Eigen::OuterStride<>(i));
     diagonal = inverse;
-    // What is above the diagonal is read as part of X from now on.
+    // From now on these rows are read as rows of X, with what is above its
+    // diagonal.
     for (int64_t row = i; row < i + height; ++row)
       std::fill(&a(row, row) + 1, a.row(row) + n, 0.0);
   }
