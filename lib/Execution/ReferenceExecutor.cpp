@@ -9,6 +9,7 @@
 #include "quantmlir/Conversion/QuantTensorToLinalg/QuantTensorToLinalg.h"
 #include "quantmlir/Dialect/QuantTensor/Transforms/Passes.h"
 #include "quantmlir/Execution/Passes.h"
+#include "quantmlir/Import/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/ExecutionEngine/ExecutionEngine.h"
@@ -187,9 +188,12 @@ ReferenceExecutor::create(ModuleOp module, const Options &options) {
     implementation->observations = readObservations(*lowered);
   }
 
-  // Signatures are read after encoded tensors have become their parts, before
-  // buffers become descriptors.
+  // Signatures are read after scalars have become tensors, and upstream's
+  // quantized tensors their codes, as in an artifact; after encoded tensors
+  // have become their parts, before buffers become descriptors.
   PassManager split(context);
+  split.addPass(createImportScalarArguments());
+  split.addPass(createConvertQuantToQuantTensor());
   split.addPass(createConvertQuantTensorToLinalg());
   split.addPass(quant_tensor::createQuantTensorLowerEncodings());
   if (failed(split.run(*lowered)))

@@ -1,6 +1,7 @@
 //===- ImportDequantize.cpp - Written-out dequantization ------------------===//
 
 #include "PackedNibbles.h"
+#include "quantmlir/Dialect/QuantTensor/Transforms/Transforms.h"
 #include "quantmlir/Import/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -551,7 +552,7 @@ struct ImportDequantize
     // One op per decoding first.
     RewritePatternSet prepare(&getContext());
     prepare.add<GeneralizeDecoding>(&getContext());
-    linalg::populateElementwiseToLinalgConversionPatterns(prepare);
+    populatePlainElementwiseToLinalgPatterns(prepare);
     linalg::populateElementwiseOpsFusionPatterns(
         prepare, [](OpOperand *operand) {
           Operation *producer = operand->get().getDefiningOp();

@@ -232,11 +232,17 @@ FailureOr<Artifact> quantmlir::compileModule(ModuleOp module,
     images.push_back({"cubin", "module.cubin", *cubin});
   }
 
+  FailureOr<ArtifactFile> constants = buildConstants(module);
+  if (failed(constants))
+    return failure();
+
   ManifestOptions manifestOptions;
   manifestOptions.chip = options.chip;
   manifestOptions.images = images;
   manifestOptions.reference = &reference;
   manifestOptions.kernelsIR = &kernelsIR;
+  if (!constants->contents.empty())
+    manifestOptions.constants = &*constants;
   FailureOr<llvm::json::Value> manifest =
       buildManifest(module, manifestOptions);
   if (failed(manifest))
@@ -246,5 +252,7 @@ FailureOr<Artifact> quantmlir::compileModule(ModuleOp module,
   llvm::append_range(artifact.files, images);
   artifact.files.push_back(std::move(kernelsIR));
   artifact.files.push_back(std::move(reference));
+  if (!constants->contents.empty())
+    artifact.files.push_back(std::move(*constants));
   return artifact;
 }

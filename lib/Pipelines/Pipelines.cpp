@@ -23,6 +23,7 @@
 #include "quantmlir/Dialect/QuantTile/Transforms/Passes.h"
 #include "quantmlir/Import/Passes.h"
 #include "quantmlir/Schedule/Passes.h"
+#include "quantmlir/Schedule/PlainSchedule.h"
 #include "quantmlir/Schedule/RowSchedule.h"
 #include "quantmlir/Target/PTX/Passes.h"
 
@@ -33,11 +34,13 @@ void quantmlir::buildAlgebraPipeline(OpPassManager &pm,
                                      const PipelineOptions &) {
   // Before canonicalization, which would explain away what upstream lost.
   pm.addPass(quant_tensor::createQuantTensorVerifyEncodings());
+  // Before anything that folds: upstream takes dcast(qcast(x)) for x, rounding
+  // and saturation left out.
+  pm.addPass(createConvertQuantToQuantTensor());
   // A launch plan has no calls: whole programs are one function each.
   pm.addPass(createInlinerPass());
   pm.addPass(createSymbolDCEPass());
   pm.addPass(createImportScalarArguments());
-  pm.addPass(createConvertQuantToQuantTensor());
   pm.addPass(createImportDequantize());
   pm.addPass(quant_tensor::createQuantTensorVerifyEncodings());
   pm.addPass(quant_tensor::createQuantTensorPullDequantize());
@@ -64,6 +67,9 @@ void quantmlir::buildSchedulePipeline(OpPassManager &pm,
   batchOne.testM = false;
   batchOne.genericSum = true;
   pm.addPass(quant_tensor::createQuantTensorRewriteBatchOne(batchOne));
+  quant_tensor::QuantTensorOutlineConstantsOptions constants;
+  constants.maxBytes = schedule::getMaxConstantBytes();
+  pm.addPass(quant_tensor::createQuantTensorOutlineConstants(constants));
   pm.addPass(quant_tensor::createQuantTensorHoistPrepare());
 
   ConvertQuantTensorToLinalgOptions linalgOptions;

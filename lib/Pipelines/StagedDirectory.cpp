@@ -30,7 +30,9 @@ StagedDirectory::create(StringRef path, StringRef marker, StringRef what) {
   SmallString<128> staging;
   sys::fs::createUniquePath(target + ".tmp%%%%%%", staging,
                             /*MakeAbsolute=*/false);
-  if (std::error_code code = sys::fs::create_directory(staging, false))
+  // Readable for others as far as the user's mask allows, as files are.
+  if (std::error_code code =
+          sys::fs::create_directory(staging, false, sys::fs::all_all))
     return makeError("cannot create " + staging, code);
   directory.staging = staging;
   return directory;

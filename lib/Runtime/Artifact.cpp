@@ -107,9 +107,11 @@ Status Artifact::load(const std::string &directory,
     images.push_back(std::move(contents));
   }
   // Files for others to read: checked here, not kept.
-  std::string referencePath, kernelsIRPath;
-  for (auto [entry, path] : {std::pair(&manifest.reference, &referencePath),
-                             std::pair(&manifest.kernelsIR, &kernelsIRPath)}) {
+  ArtifactPaths paths;
+  for (auto [entry, path] :
+       {std::pair(&manifest.reference, &paths.reference),
+        std::pair(&manifest.kernelsIR, &paths.kernelsIR),
+        std::pair(&manifest.constants, &paths.constants)}) {
     if (!*entry)
       continue;
     std::string contents;
@@ -117,19 +119,17 @@ Status Artifact::load(const std::string &directory,
       return status;
     *path = concat(directory, "/", (*entry)->file);
   }
-  result = create(std::move(manifest), std::move(images),
-                  std::move(referencePath), std::move(kernelsIRPath));
+  result = create(std::move(manifest), std::move(images), std::move(paths));
   return Status();
 }
 
 std::shared_ptr<const Artifact>
 Artifact::create(Manifest manifest, std::vector<std::string> images,
-                 std::string referencePath, std::string kernelsIRPath) {
+                 ArtifactPaths paths) {
   auto artifact = std::make_shared<Artifact>();
   artifact->manifest = std::move(manifest);
   artifact->images = std::move(images);
-  artifact->referencePath = std::move(referencePath);
-  artifact->kernelsIRPath = std::move(kernelsIRPath);
+  artifact->paths = std::move(paths);
   return artifact;
 }
 

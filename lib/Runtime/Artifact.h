@@ -9,6 +9,16 @@
 
 namespace quantmlir::runtime {
 
+/// Files of an artifact that others read; empty where it lacks one.
+struct ArtifactPaths {
+  /// The program as MLIR bytecode.
+  std::string reference;
+  /// The kernels as MLIR bytecode.
+  std::string kernelsIR;
+  /// Values of weights as safetensors.
+  std::string constants;
+};
+
 /// The manifest and the bytes of its images. Immutable once loaded.
 class Artifact {
 public:
@@ -17,23 +27,18 @@ public:
   /// From parts that have been checked; `images` in the manifest's order.
   static std::shared_ptr<const Artifact> create(Manifest manifest,
                                                 std::vector<std::string> images,
-                                                std::string referencePath = "",
-                                                std::string kernelsIRPath = "");
+                                                ArtifactPaths paths = {});
 
   const Manifest &getManifest() const { return manifest; }
   /// The bytes of the image of this kind, or null.
   const std::string *getImage(ImageKind kind) const;
-  /// Empty if the artifact has no reference.
-  const std::string &getReferencePath() const { return referencePath; }
-  /// Empty if the artifact has no kernels as MLIR.
-  const std::string &getKernelsIRPath() const { return kernelsIRPath; }
+  const ArtifactPaths &getPaths() const { return paths; }
 
 private:
   Manifest manifest;
   /// In the order of Manifest::images.
   std::vector<std::string> images;
-  std::string referencePath;
-  std::string kernelsIRPath;
+  ArtifactPaths paths;
 };
 
 /// Checks that the PTX holds every kernel of the manifest, for its chip, with

@@ -140,6 +140,8 @@ struct Manifest {
   std::optional<FileEntry> reference;
   /// The kernels as MLIR, which an emulator runs.
   std::optional<FileEntry> kernelsIR;
+  /// Values of weights that the program brings along, as safetensors.
+  std::optional<FileEntry> constants;
   std::vector<Kernel> kernels;
   std::vector<Function> functions;
 };

@@ -79,7 +79,7 @@ bool ManifestParser::parseHeader(const Json &root, const Path &path) {
                            "; this runtime reads version 1");
   if (!object(root, path,
               {"format", "version", "chip", "images", "kernels", "functions"},
-              {"producer", "reference", "kernels_ir"}) ||
+              {"producer", "reference", "kernels_ir", "constants"}) ||
       !name(root["chip"], Path(path, "chip"), manifest.chip))
     return false;
   if (root.contains("producer") &&
@@ -104,7 +104,8 @@ bool ManifestParser::parseHeader(const Json &root, const Path &path) {
            parseFile(root[field], filePath, *entry);
   };
   return optionalFile("reference", manifest.reference) &&
-         optionalFile("kernels_ir", manifest.kernelsIR);
+         optionalFile("kernels_ir", manifest.kernelsIR) &&
+         optionalFile("constants", manifest.constants);
 }
 
 bool ManifestParser::parseFile(const Json &json, const Path &path,

@@ -142,18 +142,27 @@ quantmlirRtArtifactGetProducer(const QuantmlirRtArtifact *artifact) {
   return artifact ? artifact->object->getManifest().producer.c_str() : nullptr;
 }
 
+/// One of the artifact's paths, null where it is empty.
+static const char *getPath(const QuantmlirRtArtifact *artifact,
+                           std::string ArtifactPaths::*path) {
+  if (!artifact || (artifact->object->getPaths().*path).empty())
+    return nullptr;
+  return (artifact->object->getPaths().*path).c_str();
+}
+
 const char *
 quantmlirRtArtifactGetReferencePath(const QuantmlirRtArtifact *artifact) {
-  if (!artifact || artifact->object->getReferencePath().empty())
-    return nullptr;
-  return artifact->object->getReferencePath().c_str();
+  return getPath(artifact, &ArtifactPaths::reference);
 }
 
 const char *
 quantmlirRtArtifactGetKernelsIRPath(const QuantmlirRtArtifact *artifact) {
-  if (!artifact || artifact->object->getKernelsIRPath().empty())
-    return nullptr;
-  return artifact->object->getKernelsIRPath().c_str();
+  return getPath(artifact, &ArtifactPaths::kernelsIR);
+}
+
+const char *
+quantmlirRtArtifactGetConstantsPath(const QuantmlirRtArtifact *artifact) {
+  return getPath(artifact, &ArtifactPaths::constants);
 }
 
 size_t quantmlirRtArtifactGetNumFunctions(const QuantmlirRtArtifact *artifact) {

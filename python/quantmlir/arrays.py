@@ -1,6 +1,7 @@
 """NumPy arrays under MLIR's names for element types."""
 
 import dataclasses
+import json
 
 import ml_dtypes
 import numpy as np
@@ -41,6 +42,26 @@ class Encoded:
         if self.zero_points is not None:
             found[f"{name}.zero_points"] = self.zero_points
         return found
+
+
+#: safetensors' spelling -> NumPy's type.
+_SAFETENSORS = {
+    "I8": "i8", "I16": "i16", "I32": "i32", "I64": "i64",
+    "U8": "ui8", "U16": "ui16", "U32": "ui32", "U64": "ui64",
+    "F16": "f16", "BF16": "bf16", "F32": "f32", "F64": "f64",
+    "F8_E4M3": "f8E4M3FN", "F8_E5M2": "f8E5M2", "F8_E8M0": "f8E8M0FNU",
+}
+
+
+def read_safetensors(path):
+    """The arrays of a safetensors file by name; they map it."""
+    data = np.memmap(path, mode="r")
+    start = 8 + int.from_bytes(data[:8].tobytes(), "little")
+    header = json.loads(data[8:start].tobytes())
+    return {name: data[start + entry["data_offsets"][0]:
+                       start + entry["data_offsets"][1]]
+            .view(DTYPES[_SAFETENSORS[entry["dtype"]]]).reshape(entry["shape"])
+            for name, entry in header.items() if name != "__metadata__"}
 
 
 def dtype_of(element):

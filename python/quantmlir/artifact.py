@@ -4,7 +4,7 @@ import json
 import pathlib
 
 from . import _runtime
-from .arrays import check_names, flatten
+from .arrays import check_names, flatten, read_safetensors
 from .device import BoundFunction, Device
 
 
@@ -48,6 +48,12 @@ class Artifact:
             self._reference = Reference(pathlib.Path(path).read_bytes())
         return self._reference
 
+    @property
+    def constants(self):
+        """The values that the program itself gives to weights, by name."""
+        path = self.handle.constants_path
+        return {} if path is None else read_safetensors(path)
+
     def launches(self, function=None, **dims):
         """[(kernel, grid)] of a launch at the given dynamic dimensions."""
         index = self._index(function)
@@ -58,14 +64,20 @@ class Artifact:
         return [(kernels[kernel], grid) for kernel, grid in plan.launches]
 
     def bind(self, function=None, /, device=None, **weights):
-        """The function on a device with its weights in place and prepared."""
+        """The function on a device with its weights in place and prepared.
+
+        Weights that the program brings along (`constants`) need not be given.
+        """
         device = device or Device()
         if device.ordinal not in self._executables:
             self._executables[device.ordinal] = (
                 _runtime.load_executable(device.context, self.handle), device)
         executable, device = self._executables[device.ordinal]
-        return BoundFunction(executable, device, self, self._index(function),
-                             flatten(weights))
+        index = self._index(function)
+        known = self._weight_names(index)
+        constants = {n: v for n, v in self.constants.items() if n in known}
+        return BoundFunction(executable, device, self, index,
+                             {**constants, **flatten(weights)})
 
     def run(self, function=None, /, device="cpu", **arguments):
         """Runs a function (the only one, if none is named); results by name.

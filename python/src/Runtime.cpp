@@ -275,6 +275,10 @@ NB_MODULE(_runtime, m) {
                    [](const Artifact &self) {
                      return quantmlirRtArtifactGetReferencePath(self.get());
                    })
+      .def_prop_ro("constants_path",
+                   [](const Artifact &self) {
+                     return quantmlirRtArtifactGetConstantsPath(self.get());
+                   })
       .def_prop_ro("functions", &describeFunctions);
   nb::class_<Plan>(m, "Plan")
       .def_prop_ro("workspace_bytes",

@@ -139,10 +139,12 @@ TEST(ReferenceExecutor, ReportsWhatDoesNotCompile) {
   ASSERT_FALSE(bool(syntax));
   EXPECT_NE(messageOf(syntax.takeError()).find("the reference does not parse"),
             std::string::npos);
-  auto scalar = compile("func.func @f(%x: f32) { return }");
+  // Data is read as a tensor of rank 0; a size is none.
+  EXPECT_TRUE(bool(compile("func.func @f(%x: f32) { return }")));
+  auto scalar = compile("func.func @f(%x: index) { return }");
   ASSERT_FALSE(bool(scalar));
   EXPECT_NE(messageOf(scalar.takeError())
-                .find("arg0 of @f has type f32, which is no array"),
+                .find("arg0 of @f has type index, which is no array"),
             std::string::npos);
   auto external = compile("func.func @f(tensor<2xf32>) -> tensor<2xf32>");
   EXPECT_FALSE(bool(external));

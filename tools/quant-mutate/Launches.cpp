@@ -184,7 +184,7 @@ static llvm::Error recordArtifact(Subject &subject,
       how.randomSeed = options.seed;
       how.randomSize = options.sizes[run % sizes];
       how.randomInfinities = run / sizes;
-      auto inputs = run::Inputs::read(how);
+      auto inputs = run::Inputs::read(how, artifact.get());
       if (!inputs)
         return inputs.takeError();
       auto outcome = run::runOnEmulator(artifact.get(), i, *inputs, how);

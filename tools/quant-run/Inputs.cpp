@@ -19,9 +19,13 @@ llvm::Error quantmlir::run::check(QuantmlirRtStatus status) {
                    quantmlirRtGetLastErrorMessage());
 }
 
-llvm::Expected<Inputs> Inputs::read(const Options &options) {
+llvm::Expected<Inputs> Inputs::read(const Options &options,
+                                    const QuantmlirRtArtifact *artifact) {
   Inputs inputs(options);
   std::string error;
+  if (const char *path = quantmlirRtArtifactGetConstantsPath(artifact))
+    if (!io::readArrays(path, inputs.constants, error))
+      return makeError(error);
   for (const std::string &file : options.inputFiles) {
     io::ArrayMap arrays;
     if (!io::readArrays(file, arrays, error))
@@ -70,15 +74,21 @@ llvm::Expected<io::Array> Inputs::get(const Argument &argument) {
   for (int64_t size : argument.shape)
     expected += (size < 0 ? "?" : std::to_string(size)) + "x";
   expected += argument.element;
-  auto it = arrays.find(argument.name);
-  if (it == arrays.end() && options.randomSeed)
+  auto find = [&](const io::ArrayMap &map) {
+    auto it = map.find(argument.name);
+    return it == map.end() ? nullptr : &it->second;
+  };
+  const io::Array *found = find(arrays);
+  if (!found)
+    found = find(constants);
+  if (!found && options.randomSeed)
     return makeRandomArray(argument, options);
-  if (it == arrays.end())
+  if (!found)
     return makeError("no array for '" + argument.name + "' (" + expected +
                      "): give --input=" + argument.name +
                      "=FILE.npy or a file with --inputs");
   llvm::erase(unused, argument.name);
-  const io::Array &array = it->second;
+  const io::Array &array = *found;
   if (!fits(array.shape, argument.shape))
     return makeError("'" + argument.name + "' is " + io::describe(array) +
                      ", expected " + expected);

@@ -86,7 +86,10 @@ struct Argument {
 /// The arrays that the user named, by name.
 class Inputs {
 public:
-  static llvm::Expected<Inputs> read(const Options &options);
+  /// What `options` name, and the values that the artifact, where there is one,
+  /// brings along for weights that they do not.
+  static llvm::Expected<Inputs>
+  read(const Options &options, const QuantmlirRtArtifact *artifact = nullptr);
 
   /// The array for `argument`, converted where the options allow it; or an
   /// error that says what is missing or does not fit.
@@ -99,7 +102,7 @@ private:
   explicit Inputs(const Options &options) : options(options) {}
 
   const Options &options;
-  io::ArrayMap arrays;
+  io::ArrayMap arrays, constants;
   /// Names given by --input that nobody has asked for yet.
   std::vector<std::string> unused;
 };

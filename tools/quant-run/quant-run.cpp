@@ -228,10 +228,34 @@ static std::string preview(const io::Array &array) {
   return text;
 }
 
-static llvm::Error execute(const CommandLine &line) {
-  Options options = line.getOptions();
-  if (options.randomSize < 0)
+/// Options that would do nothing, or fail only once the work is done.
+static llvm::Error checkOptions(const CommandLine &line) {
+  if (line.size < 0)
     return makeError("--size is negative");
+  if (line.device != Device::Emulator)
+    for (const cl::Option *option :
+         {static_cast<const cl::Option *>(&line.maxSteps),
+          static_cast<const cl::Option *>(&line.profile),
+          static_cast<const cl::Option *>(&line.profileJson)})
+      if (option->getNumOccurrences())
+        return makeError("--" + option->ArgStr + " needs --device=emulator");
+  if (line.device != Device::Cuda && line.ordinal.getNumOccurrences())
+    return makeError("--ordinal needs --device=cuda");
+  if (line.device == Device::Cpu && line.image.getNumOccurrences())
+    return makeError("--image has no meaning with --device=cpu, which runs the "
+                     "reference");
+  llvm::StringRef output = line.output;
+  if (!output.empty() && !output.ends_with(".npz") &&
+      !output.ends_with(".safetensors"))
+    return makeError("--output: '" + output +
+                     "': expected a file named .npz or .safetensors");
+  return llvm::Error::success();
+}
+
+static llvm::Error execute(const CommandLine &line) {
+  if (llvm::Error error = checkOptions(line))
+    return error;
+  Options options = line.getOptions();
   if (options.calibrationFiles.empty() && !options.mergedStatistics.empty()) {
     if (!options.artifact.empty())
       return makeError("--merge alone runs nothing; --calibrate says what on");
@@ -254,7 +278,7 @@ static llvm::Error execute(const CommandLine &line) {
   auto function = chooseFunction(artifact.get(), options.function);
   if (!function)
     return function.takeError();
-  auto inputs = Inputs::read(options);
+  auto inputs = Inputs::read(options, artifact.get());
   if (!inputs)
     return inputs.takeError();
   auto run = [&]() -> llvm::Expected<Outcome> {

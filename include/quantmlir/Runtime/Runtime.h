@@ -168,6 +168,11 @@ quantmlirRtArtifactGetReferencePath(const QuantmlirRtArtifact *artifact);
 /// there are none.
 QUANTMLIR_RT_EXPORT const char *
 quantmlirRtArtifactGetKernelsIRPath(const QuantmlirRtArtifact *artifact);
+/// Path of the values that the program itself gave to weights, by the names of
+/// their buffers, as safetensors; NULL if there are none. The runtime uploads
+/// nothing: a buffer of such a name is filled from there, or otherwise.
+QUANTMLIR_RT_EXPORT const char *
+quantmlirRtArtifactGetConstantsPath(const QuantmlirRtArtifact *artifact);
 QUANTMLIR_RT_EXPORT size_t
 quantmlirRtArtifactGetNumFunctions(const QuantmlirRtArtifact *artifact);
 QUANTMLIR_RT_EXPORT size_t

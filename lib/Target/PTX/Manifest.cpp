@@ -51,5 +51,7 @@ quantmlir::buildManifest(ModuleOp module, const ManifestOptions &options) {
     manifest["reference"] = describeFile(*options.reference);
   if (options.kernelsIR)
     manifest["kernels_ir"] = describeFile(*options.kernelsIR);
+  if (options.constants)
+    manifest["constants"] = describeFile(*options.constants);
   return llvm::json::Value(std::move(manifest));
 }

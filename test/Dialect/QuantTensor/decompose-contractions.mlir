@@ -113,6 +113,24 @@ func.func @quantized_matmul(%x: tensor<8x64xi8>, %w: tensor<64x32xi8>, %zx: i32,
 
 // -----
 
+// CHECK-LABEL: func @quantized_batch_matmul
+// CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<3x8x64xi8>, %[[W:[a-z0-9]+]]: tensor<3x64x32xi8>
+// CHECK: %[[T:.+]] = linalg.transpose ins(%[[W]] {{.*}}permutation = [0, 2, 1]
+// CHECK: tensor.from_elements %{{.*}} : tensor<1x1x1xi32>
+// CHECK: quant_tensor.int_matmul ins(%[[X]], %[[T]] : tensor<3x8x64xi8>, tensor<3x32x64xi8>)
+// FUSED-LABEL: func @quantized_batch_matmul
+// FUSED: quant_tensor.scaled_matmul
+// FUSED-NOT: tensor<3x8x32xi32>
+func.func @quantized_batch_matmul(%x: tensor<3x8x64xi8>, %w: tensor<3x64x32xi8>, %zx: i32, %zw: i32) -> tensor<3x8x32xf32> {
+  %zero = arith.constant dense<0> : tensor<3x8x32xi32>
+  %acc = linalg.quantized_batch_matmul ins(%x, %w, %zx, %zw : tensor<3x8x64xi8>, tensor<3x64x32xi8>, i32, i32)
+      outs(%zero : tensor<3x8x32xi32>) -> tensor<3x8x32xi32>
+  %y = arith.sitofp %acc : tensor<3x8x32xi32> to tensor<3x8x32xf32>
+  return %y : tensor<3x8x32xf32>
+}
+
+// -----
+
 // A batch on both sides: codes are turned, scales are read where they are.
 #q = #quant_tensor.encoding<{storage = i8, block = [1, 1, 0], scale = f32}>
 #kv = #quant_tensor.encoding<{storage = i8, block = [1, 0, 1], scale = f32, zero_point = i8}>

@@ -1294,3 +1294,8 @@ func.func @f(%x: tensor<8x64xf32>) {
   %0 = quant_tensor.choose_params %x method(median) encoding(#token) : tensor<8x64xf32> -> tensor<8x1xf32>
   return
 }
+
+// -----
+
+// expected-error @below {{'func.func' op argument #0: quant_tensor.constant must be elements of type 'tensor<4xf32>', got dense<[1.000000e+00, 2.000000e+00]> : tensor<2xf32>}}
+func.func private @constant_type(tensor<4xf32> {quant_tensor.constant = dense<[1.0, 2.0]> : tensor<2xf32>})

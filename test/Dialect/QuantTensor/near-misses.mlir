@@ -330,3 +330,14 @@ func.func @double(%x: tensor<64xf64>, %w: tensor<32x64xf64, #w4>) -> tensor<32xf
   %y = linalg.matvec ins(%w, %x : tensor<32x64xf64, #w4>, tensor<64xf64>) outs(%zero : tensor<32xf64>) -> tensor<32xf64>
   return %y : tensor<32xf64>
 }
+
+// -----
+
+// The sum of a quantized_matmul may not fit its type.
+func.func @quantized_overflow(%x: tensor<8x40000xi8>, %w: tensor<40000x32xi8>, %zx: i32, %zw: i32) -> tensor<8x32xi32> {
+  %zero = arith.constant dense<0> : tensor<8x32xi32>
+  // expected-remark @below {{an i32 sum of K = 40000 products could overflow: codes with zero points allow K up to 33025}}
+  %acc = linalg.quantized_matmul ins(%x, %w, %zx, %zw : tensor<8x40000xi8>, tensor<40000x32xi8>, i32, i32)
+      outs(%zero : tensor<8x32xi32>) -> tensor<8x32xi32>
+  return %acc : tensor<8x32xi32>
+}

@@ -70,3 +70,16 @@ func.func @blocks(%x: tensor<64xf32>) -> tensor<64xf32> {
 ^bb1:
   return %x : tensor<64xf32>
 }
+
+// -----
+
+func.func @loop(%x: tensor<4x16xf32>, %n: index) -> tensor<4x16xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  // expected-error @below {{'scf.for' op is a loop, and a launch plan has none: unroll it}}
+  %y = scf.for %i = %c0 to %n step %c1 iter_args(%a = %x) -> tensor<4x16xf32> {
+    %b = tensor.cast %a : tensor<4x16xf32> to tensor<4x16xf32>
+    scf.yield %b : tensor<4x16xf32>
+  }
+  return %y : tensor<4x16xf32>
+}

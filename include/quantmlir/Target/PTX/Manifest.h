@@ -25,7 +25,13 @@ struct ManifestOptions {
   const ArtifactFile *reference = nullptr;
   /// Bytecode of the kernels before their translation, or null.
   const ArtifactFile *kernelsIR = nullptr;
+  /// Values of weights that the program brings along, or null.
+  const ArtifactFile *constants = nullptr;
 };
+
+/// The values of arguments that have one (`quant_tensor.constant`) by their
+/// names, as a safetensors file; without contents where no argument has one.
+mlir::FailureOr<ArtifactFile> buildConstants(mlir::ModuleOp module);
 
 /// The manifest of `module`: the kernels that its functions launch, and for
 /// each function its buffers and launches as functions of its dynamic

@@ -122,6 +122,15 @@ static LogicalResult verifySignatureAttribute(Operation *op, const Twine &what,
              << what << ": " << name
              << " is the index of a prepare function's result, got "
              << attribute.getValue();
+  } else if (name == QuantTensorDialect::getConstantAttrName()) {
+    auto value = dyn_cast<ElementsAttr>(attribute.getValue());
+    auto shaped = dyn_cast<ShapedType>(type);
+    if (!value || !shaped ||
+        value.getShapedType().getShape() != shaped.getShape() ||
+        value.getElementType() != shaped.getElementType())
+      return op->emitOpError()
+             << what << ": " << name << " must be elements of type " << type
+             << ", got " << attribute.getValue();
   } else if (name == QuantTensorDialect::getPinnedEncodingAttrName()) {
     if (!isa<EncodingAttr>(attribute.getValue()) ||
         attribute.getValue() != getEncoding(type))

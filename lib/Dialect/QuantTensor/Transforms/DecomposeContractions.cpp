@@ -425,38 +425,63 @@ void DecomposeEncoded::rewriteDecoding(linalg::LinalgOp op,
 
 namespace {
 
-/// linalg.quantized_matmul takes scalar zero points and a K×N right-hand side.
-struct QuantizedMatmul : OpRewritePattern<linalg::QuantizedMatmulOp> {
-  using OpRewritePattern::OpRewritePattern;
+/// What stands in the way of an int_matmul for a linalg.quantized_matmul or
+/// quantized_batch_matmul.
+LogicalResult checkQuantizedMatmul(linalg::LinalgOp op, WhyNot &whyNot) {
+  if (!op.hasPureTensorSemantics())
+    return failure();
+  auto elementOf = [&](unsigned operand) {
+    return getElementTypeOrSelf(op->getOperand(operand).getType());
+  };
+  Type result = getElementTypeOrSelf(op->getResult(0).getType());
+  if (!elementOf(0).isSignlessInteger(8) ||
+      !elementOf(1).isSignlessInteger(8) || !result.isSignlessInteger(32))
+    return whyNot("it multiplies {0} by {1} into {2}, expected i8 and i32",
+                  elementOf(0), elementOf(1), result);
+  for (unsigned zeroPoint : {2u, 3u})
+    if (!elementOf(zeroPoint).isSignlessInteger(32))
+      return whyNot("a zero point is {0}, expected i32", elementOf(zeroPoint));
+  int64_t k =
+      cast<RankedTensorType>(op->getOperand(0).getType()).getShape().back();
+  int64_t limit = getMaxContractionExtent(true, true);
+  if (!ShapedType::isDynamic(k) && k > limit)
+    return whyNot("an i32 sum of K = {0} products could overflow: codes with "
+                  "zero points allow K up to {1}",
+                  k, limit);
+  return success();
+}
 
-  LogicalResult matchAndRewrite(linalg::QuantizedMatmulOp op,
+/// linalg.quantized_matmul and its batched form take scalar zero points and a
+/// [B.., K, N] right-hand side.
+template <typename OpTy> struct QuantizedMatmul : OpRewritePattern<OpTy> {
+  using OpRewritePattern<OpTy>::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(OpTy op,
                                 PatternRewriter &rewriter) const override {
-    if (!op.hasPureTensorSemantics())
-      return rewriter.notifyMatchFailure(op, "not on tensors");
-    auto lhsType = cast<RankedTensorType>(op.getInputs()[0].getType());
-    auto rhsType = cast<RankedTensorType>(op.getInputs()[1].getType());
-    auto type = cast<RankedTensorType>(op.getResult(0).getType());
-    if (!lhsType.getElementType().isSignlessInteger(8) ||
-        !rhsType.getElementType().isSignlessInteger(8) ||
-        !type.getElementType().isSignlessInteger(32))
-      return rewriter.notifyMatchFailure(op, "not i8 x i8 -> i32");
-    int64_t k = lhsType.getDimSize(1);
-    if (!ShapedType::isDynamic(k) && k > getMaxContractionExtent(true, true))
-      return rewriter.notifyMatchFailure(op, "the sum could overflow");
+    WhyNot whyNot;
+    if (failed(checkQuantizedMatmul(op, whyNot)))
+      return rewriter.notifyMatchFailure(op, whyNot.str());
     Location loc = op.getLoc();
+    auto type = cast<RankedTensorType>(op.getResult(0).getType());
+    int64_t rank = type.getRank();
     auto zeroPoints = [&](Value scalar) -> Value {
       return tensor::FromElementsOp::create(
-          rewriter, loc, RankedTensorType::get({1, 1}, scalar.getType()),
+          rewriter, loc,
+          RankedTensorType::get(SmallVector<int64_t>(rank, 1),
+                                scalar.getType()),
           scalar);
     };
+    Value stored = op.getInputs()[1];
     SmallVector<OpFoldResult> sizes =
-        tensor::getMixedSizes(rewriter, loc, op.getInputs()[1]);
-    std::swap(sizes[0], sizes[1]);
-    Value empty =
-        tensor::EmptyOp::create(rewriter, loc, sizes, rhsType.getElementType());
-    Value rhs = linalg::TransposeOp::create(rewriter, loc, op.getInputs()[1],
-                                            empty, ArrayRef<int64_t>{1, 0})
-                    ->getResult(0);
+        tensor::getMixedSizes(rewriter, loc, stored);
+    auto turned = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+    std::swap(sizes[rank - 2], sizes[rank - 1]);
+    std::swap(turned[rank - 2], turned[rank - 1]);
+    Value empty = tensor::EmptyOp::create(rewriter, loc, sizes,
+                                          getElementTypeOrSelf(stored));
+    Value rhs =
+        linalg::TransposeOp::create(rewriter, loc, stored, empty, turned)
+            ->getResult(0);
     rewriter.replaceOpWithNewOp<IntMatmulOp>(
         op, type, op.getInputs()[0], rhs, zeroPoints(op.getInputs()[2]),
         zeroPoints(op.getInputs()[3]), op.getOutputs()[0],
@@ -480,7 +505,10 @@ struct DecomposeContractions
       return signalPassFailure();
     getOperation()->walk([](linalg::LinalgOp op) {
       WhyNot whyNot;
-      (void)matchEncoded(op, whyNot);
+      if (isa<linalg::QuantizedMatmulOp, linalg::QuantizedBatchMatmulOp>(op))
+        (void)checkQuantizedMatmul(op, whyNot);
+      else
+        (void)matchEncoded(op, whyNot);
       remarkMissed(op, passName, "contraction not decomposed", whyNot);
     });
   }
@@ -490,5 +518,7 @@ struct DecomposeContractions
 
 void quantmlir::quant_tensor::populateDecomposeContractionPatterns(
     RewritePatternSet &patterns) {
-  patterns.add<DecomposeEncoded, QuantizedMatmul>(patterns.getContext());
+  patterns.add<DecomposeEncoded, QuantizedMatmul<linalg::QuantizedMatmulOp>,
+               QuantizedMatmul<linalg::QuantizedBatchMatmulOp>>(
+      patterns.getContext());
 }

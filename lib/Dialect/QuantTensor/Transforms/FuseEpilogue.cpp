@@ -394,7 +394,7 @@ void quantmlir::quant_tensor::populatePrepareEpiloguePatterns(
   // The extents of an intermediate result are asked of its destination, or
   // each such question would be a second use.
   tensor::DimOp::getCanonicalizationPatterns(patterns, patterns.getContext());
-  linalg::populateElementwiseToLinalgConversionPatterns(patterns);
+  populatePlainElementwiseToLinalgPatterns(patterns);
   linalg::populateElementwiseOpsFusionPatterns(
       patterns, [](OpOperand *operand) {
         Operation *producer = operand->get().getDefiningOp();

@@ -10,6 +10,7 @@
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Interfaces/LoopLikeInterface.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 
 namespace quantmlir::quant_tile {
@@ -88,6 +89,12 @@ struct Bufferize
                             "control flow can become a launch plan";
         return signalPassFailure();
       }
+      WalkResult loop = func.walk([](LoopLikeOpInterface op) {
+        op->emitOpError() << "is a loop, and a launch plan has none: unroll it";
+        return WalkResult::interrupt();
+      });
+      if (loop.wasInterrupted())
+        return signalPassFailure();
       for (BlockArgument argument : func.getArguments()) {
         // Memrefs are what launches written by hand take. Without any, nothing
         // would tell which of them the function writes.

@@ -27,6 +27,8 @@ def QuantTensor_Dialect : Dialect {
     - `quant_tensor.weight`, a unit (arguments): known before the first run.
     - `quant_tensor.prepared`, an integer (arguments): this result of the
       function that `quant_tensor.prepare` names.
+    - `quant_tensor.constant`, elements (arguments): the value that callers pass
+      (see `quant-tensor-outline-constants`).
     - `quant_tensor.pinned_encoding`, an encoding: the type has just this
       encoding (see `quant-tensor-verify-encodings`).
 
@@ -44,6 +46,10 @@ def QuantTensor_Dialect : Dialect {
     /// Argument attribute (unit): the argument is a weight, known before the
     /// first run.
     static ::llvm::StringRef getWeightAttrName() { return "quant_tensor.weight"; }
+    /// Argument attribute (elements): the value that every caller passes.
+    static ::llvm::StringRef getConstantAttrName() {
+      return "quant_tensor.constant";
+    }
     /// Argument and result attribute: the encoding that the type must have.
     static ::llvm::StringRef getPinnedEncodingAttrName() {
       return "quant_tensor.pinned_encoding";

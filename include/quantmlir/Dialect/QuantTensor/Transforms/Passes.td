@@ -82,8 +82,8 @@ def QuantTensorDecomposeContractions
     `Y = Sx·(X·Wᵀ)·Sw`: a contraction of two encoded operands (or of their
     `dequantize`) with integer codes becomes an `int_matmul` of the codes, moved
     to rows of bytes where they are narrower, and an elementwise op that scales;
-    of 8-bit floats, a `scaled_matmul`. `linalg.quantized_matmul` becomes an
-    `int_matmul` with zero points.
+    of 8-bit floats, a `scaled_matmul`. `linalg.quantized_matmul` and its batched
+    form become an `int_matmul` with zero points.
 
     Where the right-hand side stands in the way (its scales vary along K or are
     shared by groups of rows, its codes are floats, its zero points are), a
@@ -317,6 +317,39 @@ def QuantTensorForwardWeights
     func.func @f.prepare(%w: tensor<32x64xi8> {quant_tensor.name = "w"}) -> tensor<32x64xf32> {...}
     ```
   }];
+}
+
+def QuantTensorOutlineConstants
+    : Pass<"quant-tensor-outline-constants", "::mlir::ModuleOp"> {
+  let summary = "tables of constants to arguments that carry their value";
+  let description = [{
+    Weights written into the program (`arith.constant` with `dense` or
+    `dense_resource`) become arguments of the function, marked
+    `quant_tensor.weight` and with their value as `quant_tensor.constant`: they
+    are weights like any other from there on, prepared once, and the artifact
+    carries them in a file of its own. Equal constants of a module get one name.
+
+    A table of at most `max-bytes` that only `linalg` ops read stays where it is,
+    since a kernel can hold it, and so do constants whose elements are all equal
+    and those whose elements a buffer cannot have. A function that is called is
+    left alone: its signature must stay.
+
+    ```mlir
+    func.func @f(%x: tensor<2x8xf32>) -> tensor<2x4xf32> {
+      %w = arith.constant dense<...> : tensor<8x4xf32>
+      ...
+    }
+    // becomes
+    func.func @f(%x: tensor<2x8xf32>,
+                 %w: tensor<8x4xf32> {quant_tensor.constant = dense<...> : tensor<8x4xf32>,
+                                      quant_tensor.name = "constant0", quant_tensor.weight}) -> tensor<2x4xf32>
+    ```
+  }];
+  let options = [
+    Option<"maxBytes", "max-bytes", "int64_t", /*default=*/"16384",
+           "the largest table that a kernel holds itself">
+  ];
+  let dependentDialects = ["::quantmlir::quant_tensor::QuantTensorDialect"];
 }
 
 #endif // QUANTMLIR_QUANTTENSOR_PASSES_TD

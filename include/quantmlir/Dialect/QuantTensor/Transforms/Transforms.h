@@ -20,7 +20,8 @@ void populatePullDequantizePatterns(::mlir::RewritePatternSet &patterns);
 
 /// A contraction of two tensors of encoded 8-bit integers becomes an int_matmul
 /// on their codes and a linalg.generic that scales; one of two tensors of
-/// 8-bit floats a scaled_matmul. `linalg.quantized_matmul` becomes int_matmul.
+/// 8-bit floats a scaled_matmul. `linalg.quantized_matmul` and its batched form
+/// become int_matmul.
 void populateDecomposeContractionPatterns(::mlir::RewritePatternSet &patterns);
 
 /// An int_matmul with zero points becomes one without, corrected by row and
@@ -63,6 +64,12 @@ void populateRewriteBatchOnePatterns(::mlir::RewritePatternSet &patterns,
 /// become one, reshapes in between move behind them. Touches only ops
 /// downstream of an i8 contraction or a scaled_matmul.
 void populatePrepareEpiloguePatterns(::mlir::RewritePatternSet &patterns);
+
+/// Upstream's patterns that make a linalg.generic of arithmetic on tensors, but
+/// for ops on encoded tensors: an `arith.select` of those chooses a bundle, and
+/// no element of it.
+void populatePlainElementwiseToLinalgPatterns(
+    ::mlir::RewritePatternSet &patterns);
 
 } // namespace quantmlir::quant_tensor
 
