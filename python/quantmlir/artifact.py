@@ -90,7 +90,11 @@ class Artifact:
         """
         if device == "cpu":
             return self.reference.run(function, **arguments)
-        device = Device() if device == "cuda" else device
+        if device == "cuda":
+            device = Device()
+        elif not isinstance(device, Device):
+            raise TypeError("device: expected 'cpu', 'cuda' or a Device, "
+                            f"got {device!r}")
         given = flatten(arguments)
         weights = self._weight_names(self._index(function))
         bound = self.bind(function, device=device,

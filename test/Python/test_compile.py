@@ -87,3 +87,28 @@ def test_it_replaces_an_artifact_but_nothing_else(tmp_path):
     assert (tmp_path / "precious" / "thesis.txt").read_text() == "x"
     for _ in range(2):
         quantmlir.compile(MODULE, chip="sm_80", directory=tmp_path / "mine")
+
+
+def test_an_unknown_device_is_said_so(artifact):
+    with pytest.raises(TypeError, match="expected 'cpu', 'cuda' or a Device, got 'gpu'"):
+        artifact.run(device="gpu")
+
+
+CONSTANT = """
+func.func @f(%x: tensor<3x4xi8>) -> tensor<3x3xi32> {
+  %w = arith.constant dense<[[1, 2, 3], [4, 5, 6], [7, 8, -1], [-128, 64, 127]]> : tensor<4x3xi8>
+  %init = arith.constant dense<0> : tensor<3x3xi32>
+  %y = linalg.matmul ins(%x, %w : tensor<3x4xi8>, tensor<4x3xi8>) outs(%init : tensor<3x3xi32>) -> tensor<3x3xi32>
+  return %y : tensor<3x3xi32>
+}
+"""
+
+
+def test_weights_in_the_program_come_along():
+    artifact = quantmlir.compile(CONSTANT)
+    table = np.array([[1, 2, 3], [4, 5, 6], [7, 8, -1], [-128, 64, 127]], np.int8)
+    assert list(artifact.constants) == ["constant0"]
+    np.testing.assert_array_equal(artifact.constants["constant0"], table)
+    x = np.arange(-6, 6, dtype=np.int8).reshape(3, 4)
+    np.testing.assert_array_equal(artifact.run(arg0=x)["result0"],
+                                  x.astype(np.int32) @ table.astype(np.int32))
