@@ -68,3 +68,15 @@ func.func @caller() -> tensor<2xf32> {
   %0 = call @callee() : () -> tensor<2xf32>
   return %0 : tensor<2xf32>
 }
+
+// -----
+
+// A transposition is no reader: it would become a constant for somebody else.
+// CHECK-LABEL: func @transposed
+// CHECK-SAME: quant_tensor.constant
+func.func @transposed() -> tensor<2x1xf32> {
+  %w = arith.constant dense<[[1.0, 2.0]]> : tensor<1x2xf32>
+  %e = tensor.empty() : tensor<2x1xf32>
+  %t = linalg.transpose ins(%w : tensor<1x2xf32>) outs(%e : tensor<2x1xf32>) permutation = [1, 0]
+  return %t : tensor<2x1xf32>
+}

@@ -47,8 +47,11 @@ static bool staysInKernels(arith::ConstantOp op, int64_t maxBytes) {
          type.getNumElements() <=
              maxBytes * 8 / type.getElementTypeBitWidth() &&
          llvm::all_of(op->getUses(), [](OpOperand &use) {
+           // What only moves elements is folded into another constant, for
+           // other readers.
            auto reader = dyn_cast<linalg::LinalgOp>(use.getOwner());
-           return reader && reader.isDpsInput(&use);
+           return reader && reader.isDpsInput(&use) &&
+                  !llvm::hasSingleElement(*reader.getBlock());
          });
 }
 

@@ -329,8 +329,8 @@ def QuantTensorOutlineConstants
     are weights like any other from there on, prepared once, and the artifact
     carries them in a file of its own. Equal constants of a module get one name.
 
-    A table of at most `max-bytes` that only `linalg` ops read stays where it is,
-    since a kernel can hold it, and so do constants whose elements are all equal
+    A table of at most `max-bytes` that only `linalg` ops compute with stays where
+    it is, since a kernel can hold it, and so do constants whose elements are all equal
     and those whose elements a buffer cannot have. A function that is called is
     left alone: its signature must stay.
 
