@@ -221,7 +221,11 @@ ScheduleAttr chooseWgmmaDecode(const Contraction &c, const Chip &chip,
   int64_t m = bound ? bound : kManyRows;
   ScheduleAttr best;
   double least = 0;
+  int64_t columns = c.getWeightLayout().getTile()[1];
   auto consider = [&](const Numbers &numbers) {
+    // A step is whole tiles of weights.
+    if (numbers.tileK % columns)
+      return;
     double cycles = estimate(c, chip, m, numbers);
     // What is less than the estimate is good for is no reason to change.
     if (best && 1.03 * cycles >= least)

@@ -53,3 +53,15 @@ func.func @rows(%x: tensor<4096x4096xbf16>, %w: tensor<4096x4096xbf16, #w8>, %in
   } -> tensor<4096x4096xf32>
   return %y : tensor<4096x4096xf32>
 }
+
+// Tiles of 2-bit weights have 128 columns, and steps whole ones.
+#w2 = #quant_tensor.encoding<{storage = i2, block = [1, 64], scale = f32}>
+// CHECK-LABEL: @narrow
+// CHECK: <wgmma_decode, {{.*}}tile = [{{[0-9]+}}, {{[0-9]+}}, {{128|256}}], {{.*}}weights = <fragment, tile = [16, 128]>
+func.func @narrow(%x: tensor<64x4096xbf16>, %w: tensor<4096x4096xbf16, #w2>, %init: tensor<64x4096xf32>) -> tensor<64x4096xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<64x4096xbf16>, tensor<4096x4096xbf16, #w2>) maps [] outs(%init : tensor<64x4096xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<64x4096xf32>
+  return %y : tensor<64x4096xf32>
+}
