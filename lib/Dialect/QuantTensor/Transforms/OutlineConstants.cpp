@@ -64,9 +64,12 @@ struct OutlineConstants
 
   void runOnOperation() override {
     collectNames();
+    // Once: each question of its own would walk all of the module.
+    SymbolTableCollection tables;
+    SymbolUserMap users(tables, getOperation());
     for (auto function : getOperation().getOps<func::FuncOp>())
       if (!function.isExternal())
-        outline(function);
+        outline(function, users);
   }
 
 private:
@@ -88,7 +91,7 @@ private:
     return name;
   }
 
-  void outline(func::FuncOp function) {
+  void outline(func::FuncOp function, const SymbolUserMap &users) {
     SmallVector<arith::ConstantOp> constants;
     function.walk([&](arith::ConstantOp op) {
       if (!op->use_empty() && getTable(op) && !staysInKernels(op, maxBytes))
@@ -96,7 +99,7 @@ private:
     });
     if (constants.empty())
       return;
-    if (!SymbolTable::symbolKnownUseEmpty(function, getOperation())) {
+    if (!users.useEmpty(function)) {
       WhyNot whyNot;
       (void)whyNot("the function is called: its signature must stay");
       remarkMissed(function, passName, "constants left in place", whyNot);
