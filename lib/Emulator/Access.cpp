@@ -185,8 +185,10 @@ char *Thread::accessShared(Block &owner, uint64_t offset, uint64_t size,
                            uint32_t alignment, AccessKind kind, bool isData) {
   if (!checkShared(owner, offset, size, alignment, kind))
     return getScratch(size);
-  if (isData)
+  if (isData) {
+    checkNoMBarrier(owner, offset, size, kind);
     profileShared(owner, offset, size, kind, Proxy::Generic);
+  }
   if (kind == AccessKind::Write)
     cluster->note();
   llvm::MutableArrayRef<Cell> cells(owner.sharedCells.data() + offset, size);
@@ -393,6 +395,7 @@ void Thread::copyAsync(uint64_t sharedOffset, uint64_t globalPointer,
         copied);
   if (!checkShared(*block, sharedOffset, size, size, AccessKind::Write))
     return;
+  checkNoMBarrier(*block, sharedOffset, size, AccessKind::Write);
   profileShared(*block, sharedOffset, size, AccessKind::Write, Proxy::Generic);
   llvm::MutableArrayRef<Cell> cells(block->sharedCells.data() + sharedOffset,
                                     size);

@@ -143,6 +143,7 @@ void Thread::startLoad(uint64_t destination, Space space, uint64_t mbarrier,
     if (!barrier ||
         !checkShared(owner, offset, size, alignment, AccessKind::Write))
       continue;
+    checkNoMBarrier(owner, offset, size, AccessKind::Write);
     profileShared(owner, offset, size, AccessKind::Write, Proxy::Async);
     llvm::MutableArrayRef<Cell> cells(owner.sharedCells.data() + offset, size);
     if (auto fault =
@@ -254,6 +255,7 @@ void Thread::startStore(BulkStore store, uint32_t alignment) {
   if (!checkShared(*block, store.offset, store.size, alignment,
                    AccessKind::Read))
     return;
+  checkNoMBarrier(*block, store.offset, store.size, AccessKind::Read);
   profileShared(*block, store.offset, store.size, AccessKind::Read,
                 Proxy::Async);
   if (!storeAgent)

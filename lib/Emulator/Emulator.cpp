@@ -42,6 +42,9 @@ static llvm::Error makeError(const char *format, Args &&...args) {
       llvm::formatv(format, std::forward<Args>(args)...).str());
 }
 
+/// What one block of any of our chips can have.
+constexpr uint64_t maxShared = 227 * 1024, maxStaticShared = 48 * 1024;
+
 static llvm::Error checkShape(llvm::StringRef name, const LaunchShape &shape) {
   uint64_t threads = 1, blocks = 1;
   for (unsigned d = 0; d < 3; ++d) {
@@ -60,11 +63,10 @@ static llvm::Error checkShape(llvm::StringRef name, const LaunchShape &shape) {
     return makeError(
         "launch of '{0}': a cluster of {1} blocks; 16 are possible", name,
         blocks);
-  // What one block of any of our chips can have.
-  if (shape.dynamicSharedMemory > 227 * 1024)
+  if (shape.dynamicSharedMemory > maxShared)
     return makeError("launch of '{0}': {1} bytes of dynamic shared memory; "
                      "{2} are possible",
-                     name, shape.dynamicSharedMemory, 227 * 1024);
+                     name, shape.dynamicSharedMemory, maxShared);
   return llvm::Error::success();
 }
 
@@ -84,6 +86,18 @@ llvm::Expected<Report> Emulator::launch(llvm::StringRef name,
     return makeError(
         "launch of '{0}' with {1} arguments; it has {2} parameters", name,
         arguments.size(), kernel->parameters.size());
+  // Without what lies between variables here.
+  uint64_t shared = 0;
+  for (const SharedVariable &variable : kernel->shared)
+    shared = llvm::alignTo(shared, 16) + variable.size;
+  if (shared > maxStaticShared)
+    return makeError("launch of '{0}': {1} bytes of static shared memory; {2} "
+                     "are possible",
+                     name, shared, maxStaticShared);
+  if (shared + shape.dynamicSharedMemory > maxShared)
+    return makeError("launch of '{0}': {1} bytes of shared memory; {2} are "
+                     "possible",
+                     name, shared + shape.dynamicSharedMemory, maxShared);
   for (const auto &buffer : memory->getBuffers())
     buffer->startLaunch(shape.dependent);
   Launch launch(*kernel, shape, arguments, memory->getBuffers(), options);

@@ -194,6 +194,30 @@ static llvm::StringMap<uint64_t> layOutShared(ModuleOp module, Kernel &kernel) {
   return offsets;
 }
 
+/// Cuts long blocks of `module` in pieces. Unrolled loops make blocks of many
+/// thousand ops, and LLVM takes a time to select instructions that grows with
+/// the square of a block's length.
+static void splitLongBlocks(ModuleOp module) {
+  constexpr unsigned length = 200;
+  for (auto function : module.getOps<LLVM::LLVMFuncOp>()) {
+    SmallVector<mlir::Block *> blocks;
+    for (mlir::Block &block : function.getBody())
+      blocks.push_back(&block);
+    for (mlir::Block *block : blocks) {
+      SmallVector<Operation *> cuts;
+      for (auto [index, op] : llvm::enumerate(*block))
+        if (index && index % length == 0)
+          cuts.push_back(&op);
+      for (Operation *cut : cuts) {
+        mlir::Block *rest = block->splitBlock(cut);
+        auto builder = OpBuilder::atBlockEnd(block);
+        LLVM::BrOp::create(builder, cut->getLoc(), rest);
+        block = rest;
+      }
+    }
+  }
+}
+
 static llvm::orc::SymbolMap makeSymbols(llvm::orc::MangleAndInterner intern) {
   llvm::orc::SymbolMap map;
   auto add = [&](StringRef name, void *address) {
@@ -272,6 +296,7 @@ llvm::Expected<std::unique_ptr<Kernel>> Kernel::compile(gpu::GPUModuleOp from,
   matchDeviceFloats(*module);
   if (failed(instrument(*module, addresses, kernel->sites)))
     return fail("it has instructions that the emulator does not know");
+  splitLongBlocks(*module);
   kernel->blocksMayMeet = llvm::any_of(kernel->sites, [](const Site &site) {
     return site.synchronizes && site.space != Space::Shared &&
            site.space != Space::Cluster;

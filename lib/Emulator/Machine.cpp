@@ -256,6 +256,7 @@ void Cluster::checkFinished() {
   for (Block &block : blocks) {
     for (Warpgroup &warpgroup : block.warpgroups)
       warpgroup.checkFinished();
+    checkRegisters(block);
     // A block's shared memory is there until its last thread ends.
     for (const auto &entry : block.remote) {
       uint32_t thread = entry.first, clock = entry.second.first;

@@ -250,6 +250,10 @@ public:
   /// and reports it if not.
   bool checkShared(Block &owner, uint64_t offset, uint64_t size,
                    uint32_t alignment, AccessKind kind);
+  /// Reports an access, of other kind than by an mbarrier instruction, of an
+  /// mbarrier in shared memory.
+  void checkNoMBarrier(Block &owner, uint64_t offset, uint64_t size,
+                       AccessKind kind);
   /// Counts an access of `owner`'s shared memory for the profile; one through
   /// the async proxy as a part of a copy.
   void profileShared(Block &owner, uint64_t offset, uint64_t size,
@@ -338,6 +342,10 @@ struct Block {
   /// thread, when and where.
   std::map<uint32_t, std::pair<uint32_t, uint32_t>> remote;
 };
+
+/// Reports, when `block` has ended, a setmaxnreg that would have waited for
+/// ever.
+void checkRegisters(Block &block);
 
 /// What a thread of a cluster learnt of another cluster, and when: those
 /// ordered after that moment know it too.

@@ -20,6 +20,12 @@ void Thread::barrier(uint32_t number, std::optional<uint32_t> count,
                " threads: there are 16, each for a multiple of 32 threads");
     return;
   }
+  if (expected > llvm::alignTo(all, 32)) {
+    report(FindingKind::InvalidOperand,
+           "barrier " + Twine(number) + " for " + Twine(expected) +
+               " threads, of which the block has " + Twine(all));
+    return;
+  }
   // A last warp that is not full counts as one that is.
   expected = std::min(expected, all);
   Barrier &barrier = block->barriers[number];
@@ -75,8 +81,9 @@ void Cluster::completeBarrier(Block &block, Barrier &barrier) {
   }
   Thread *last = barrier.arrived.back();
   // A barrier of the whole cluster's only block orders everything before it
-  // before everything after it.
-  bool everyone = blocks.size() == 1 && barrier.waiting.size() == running;
+  // before everything after it; but not what threads did that have ended.
+  bool everyone =
+      blocks.size() == 1 && barrier.waiting.size() == threads.size();
   for (Thread *thread : barrier.waiting) {
     clocks.acquire(thread->indexInCluster, barrier.seen);
     if (thread != last)
@@ -296,7 +303,15 @@ void Cluster::reportStall() {
   if (polls)
     finding.message = llvm::formatv("'{0}' looks for what never comes",
                                     site.name.getStringRef());
-  if (standing.size() == 1 || polls)
+  // Who waits for an mbarrier waits for nobody in particular.
+  bool isEvent = llvm::any_of(threads, [](const Thread &thread) {
+    return thread.state == Thread::State::Waiting &&
+           llvm::StringRef(thread.waitingFor) == "for an mbarrier";
+  });
+  if (isEvent && !polls)
+    finding.message = "threads wait for mbarriers that nobody completes: the "
+                      "block can never go on";
+  if (standing.size() == 1 || polls || isEvent)
     finding.kind = FindingKind::Deadlock;
   for (auto &[place, group] : standing) {
     std::string who = llvm::formatv(

@@ -47,8 +47,14 @@ MBarrier *Thread::findMBarrier(uint64_t pointer, Space space, Block *&owner,
   // with any other memory: initialising writes, everything else is atomic.
   accessShared(*owner, offset, mbarrierSize, mbarrierSize, kind,
                /*isData=*/false);
-  if (kind == AccessKind::Write)
+  if (kind == AccessKind::Write) {
+    if (found != owner->mbarriers.end())
+      report(FindingKind::InvalidOperand,
+             "an mbarrier is initialised where there is one already; "
+             "mbarrier.inval would have to come between",
+             found->second.initSite, "initialised here");
     return &(owner->mbarriers[offset] = MBarrier());
+  }
   if (barrier) {
     // Later updates by the thread that initialised it hide that from the
     // bytes' own history.
@@ -64,6 +70,22 @@ MBarrier *Thread::findMBarrier(uint64_t pointer, Space space, Block *&owner,
   report(FindingKind::InvalidOperand,
          "no mbarrier was initialised at shared offset " + Twine(offset));
   return nullptr;
+}
+
+void Thread::checkNoMBarrier(Block &owner, uint64_t offset, uint64_t size,
+                             AccessKind kind) {
+  if (owner.mbarriers.empty())
+    return;
+  auto next = owner.mbarriers.lower_bound(offset + size);
+  if (next == owner.mbarriers.begin())
+    return;
+  auto &[start, barrier] = *std::prev(next);
+  if (start + mbarrierSize > offset)
+    report(FindingKind::InvalidOperand,
+           Twine(verb(kind)) + " of " + Twine(size) +
+               " bytes, among them an mbarrier: only its own instructions may "
+               "touch it",
+           barrier.initSite, "initialised here");
 }
 
 void Thread::checkInitVisible(const MBarrier &barrier) {

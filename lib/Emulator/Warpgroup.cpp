@@ -290,6 +290,46 @@ void Warpgroup::checkFinished() {
 }
 
 //===----------------------------------------------------------------------===//
+// Registers
+//===----------------------------------------------------------------------===//
+
+void Warpgroup::setRegisters(Thread &thread, unsigned count, bool increases) {
+  if (registers && (increases ? count < *registers : count > *registers))
+    thread.report(
+        FindingKind::InvalidOperand,
+        llvm::formatv("setmaxnreg is to {0} the {1} registers of each "
+                      "thread to {2}",
+                      increases ? "increase" : "decrease", *registers, count),
+        registersSite, "given here");
+  registers = count;
+  registersSite = thread.site;
+}
+
+void quantmlir::emulator::checkRegisters(Block &block) {
+  // An increase waits until others have given up enough. What a thread has at
+  // the start is at most its share.
+  constexpr unsigned all = 65536, most = 248;
+  unsigned share = std::min<unsigned>(
+      most, llvm::alignDown(all / unsigned(block.threads.size()), 8));
+  unsigned wanted = 0;
+  Warpgroup *last = nullptr;
+  for (Warpgroup &warpgroup : block.warpgroups) {
+    wanted += 128 * warpgroup.registers.value_or(share);
+    if (warpgroup.registers.value_or(0) > share)
+      last = &warpgroup;
+  }
+  if (wanted <= all || !last)
+    return;
+  Thread &thread = *last->threads[0];
+  thread.site = last->registersSite;
+  thread.report(FindingKind::Deadlock,
+                llvm::formatv("setmaxnreg waits for registers that never come: "
+                              "the block's threads would have {0}, and there "
+                              "are {1}",
+                              wanted, all));
+}
+
+//===----------------------------------------------------------------------===//
 // Arithmetic
 //===----------------------------------------------------------------------===//
 

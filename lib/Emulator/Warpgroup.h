@@ -73,6 +73,12 @@ public:
   std::vector<Thread *> threads;
   std::vector<std::unique_ptr<WarpgroupRendezvous>> open;
 
+  /// What setmaxnreg gave each thread, and where; none before the first.
+  std::optional<unsigned> registers;
+  uint32_t registersSite = 0;
+  /// setmaxnreg to `count`.
+  void setRegisters(Thread &thread, unsigned count, bool increases);
+
   /// wgmma; operands are the accumulators, the flag, B and A.
   void multiply(WarpgroupLanes &lanes, const WgmmaForm &form);
   void commit();

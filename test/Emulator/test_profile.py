@@ -1,12 +1,18 @@
 """Counts of --profile against what one can count by hand."""
 
 import json
+import pathlib
+import sys
 
 import numpy as np
 import pytest
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "test" / "Integration")]
+import layer_runner  # noqa: E402
 import test_bulk_copy as bulk
 import test_wgmma as wgmma
+from programs import Dense, Layer  # noqa: E402
 
 HEAD = """
 gpu.module @kernels {{
@@ -335,6 +341,36 @@ gpu.module @kernels {
     assert (site["global_read_bytes"], site["sectors"]) == (512, 16)
     assert (site["shared_written_bytes"], site["wavefronts"], site["ways"]) == (1024, 8, 1)
     assert site["requests"] == 3
+
+
+@pytest.mark.parametrize(
+    "family,program,instruction",
+    [
+        ("wgmma", Layer(40, 144, m=33, storage="i8", x="codes"), "quant_tile.wgmma"),
+        ("mma_stream", Layer(40, 256, m=1, storage="i4", group=32), "nvvm.mma.sync"),
+        ("mma_sync", Dense(40, 131, "bf16", m=33), "nvvm.mma.sync"),
+        ("rows", Layer(40, 144, m=33, storage="i8", x="quantized"), None),
+    ],
+)
+def test_generated_kernels(tool, tmp_path, family, program, instruction):
+    """Of every kind of kernel --profile tells what it moves and multiplies."""
+    folder, file = tmp_path / "l.qmlir", tmp_path / "p.json"
+    layer_runner.compile_layer(tool, folder, program)
+    text = tool("quant-run", folder, "--device=emulator", "--random=1", "--profile",
+                f"--profile-json={file}")
+    (kernel,) = [k for k in json.loads(file.read_text()) if family in k["kernel"]]
+    assert f"kernel {kernel['kernel']}, 1 launch" in text
+    total = kernel["total"]
+    assert total["global_read_bytes"] > 0 and total["sectors"] >= total["ideal_sectors"] > 0
+    if instruction is None:
+        # Codes of a byte and a scale for each row.
+        assert total["global_written_bytes"] == 33 * 144 + 33 * 4
+        return
+    assert total["global_written_bytes"] >= program.m * program.n * 4
+    sites = [s for s in kernel["sites"] if s["op"] == instruction]
+    # Tiles are whole, whatever part of them there is.
+    assert sum(s["operations"] for s in sites) >= 2 * program.m * program.n * program.k
+    assert total["wavefronts"] >= total["ideal_wavefronts"]
 
 
 def test_artifact(tool, tmp_path):

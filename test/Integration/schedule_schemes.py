@@ -1,16 +1,22 @@
-"""The operands that every schedule is tried with: one contraction each, small,
-and with tails of everything.
+"""The operands that schedules are tried with: one contraction each, small, and
+with tails of everything.
 
-Run as a program, it runs a bundle of one of them in the emulator and compares
-each result with float64:
+Run as a program, it runs a part of a bundle of one of them in the emulator (each
+PARTS-th artifact, from PART on) and compares each result with float64. It prints
+a hash of what it ran, kernels and launches; what has one of the hashes in the file
+KNOWN is the same to the last byte as what ran before, and need not run again.
 
     QUANTMLIR_LIBCUDA=.../libquantmlir_emulator_driver.so \\
-        python schedule_schemes.py SCHEME BUNDLE
+        python schedule_schemes.py SCHEME BUNDLE PART PARTS KNOWN
 """
 
+import hashlib
 import os
 import pathlib
+import random
 import sys
+
+import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
@@ -18,30 +24,37 @@ import artifact as rt  # noqa: E402
 import gpu_check  # noqa: E402
 import measure_bundle  # noqa: E402
 from programs import Dense, Integers, Layer  # noqa: E402
+from weights import DTYPES  # noqa: E402
 
 #: Rows of activations where the program leaves them open: a tile and a tail.
 ROWS = 19
 
+#: What the codes of a weight can be stored as: all that an encoding takes.
+INTEGERS = [f"{sign}{bits}" for sign in ("i", "ui") for bits in range(2, 9)]
+STORAGES = INTEGERS + ["f8E4M3FN", "f8E5M2", "f4E2M1FN"]
+
 _SCHEMES = [
     # Every storage that has a decode, with and without groups.
     Layer(37, 131, storage="i4", group=32, scale="bf16"),
-    Layer(37, 259, storage="i4", group=64, x="f16", scale="f16", out="f16"),
+    Layer(37, 131, storage="i4", group=64, x="f16", scale="f16", out="f16"),
     Layer(37, 131, storage="i4"),
     Layer(37, 136, storage="i4", group=32, rows=8, bias=True),
     Layer(37, 131, storage="ui4", group=32, zero="ui4", scale="bf16"),
     Layer(37, 132, storage="ui4", group=32, zero="f16", x="f16"),
     Layer(37, 131, storage="ui4", group=24, zero="f32", x="f32"),
     Layer(37, 259, storage="i2", group=64),
-    Layer(37, 131, storage="ui2", zero="bf16"),
+    Layer(37, 136, storage="ui2", zero="bf16"),
     Layer(37, 131, storage="i8", group=32, out="bf16"),
     Layer(37, 144, storage="i8"),
     Layer(37, 131, storage="ui8", zero="ui8", x="f16"),
     Layer(21, 67, storage="i8", x="f32"),
-    Layer(37, 131, storage="f4E2M1FN", group=32, scale="f8E8M0FNU"),
+    Layer(37, 136, storage="f4E2M1FN", group=32, scale="f8E8M0FNU"),
     Layer(37, 131, storage="f4E2M1FN", group=16, scale="f8E4M3FN", x="f16"),
+    Layer(37, 131, storage="f8E4M3FN"),
+    Layer(37, 136, storage="f8E5M2", group=32, scale="bf16", x="f16"),
     # Rows of a multiple of 16 bytes.
-    Layer(141, 264, storage="i4", group=64, scale="bf16", out="bf16"),
-    Layer(37, 264, storage="ui4", group=32, zero="ui4", x="f16", scale="f16", out="f16"),
+    Layer(141, 136, storage="i4", group=64, scale="bf16", out="bf16"),
+    Layer(37, 136, storage="ui4", group=32, zero="ui4", x="f16", scale="f16", out="f16"),
     Layer(72, 136, storage="i4", m=133, bias=True),
     Layer(72, 512, m=37, storage="i4", group=128, scale="bf16", out="bf16"),
     Layer(37, 264, storage="i2", group=64),
@@ -52,30 +65,78 @@ _SCHEMES = [
     Layer(21, 300, m=5, storage="i4", group=96),
     # Nothing quantized, or nothing but.
     Dense(37, 131, "bf16"),
+    Dense(40, 200, "bf16"),
     Dense(37, 144, "f16", chip="sm_80"),
     Integers(37, 131),
     Integers(37, 272, m=33),
     Integers(37, 144, unsigned=["lhs"], chip="sm_89"),
     Layer(37, 132, storage="i8", x="codes"),
+    # Both in integers: weights are made bytes, or decoded where they have groups.
+    *(Layer(37, 144, storage=storage, x="codes") for storage in INTEGERS),
+    Layer(37, 131, storage="i4", group=32, x="codes", bias=True),
 ]
+
+
+def random_scheme(number):
+    """A contraction of random shape and types, the same for each number; its rows
+    in `random_rows`."""
+    rng = random.Random(f"scheme {number}")
+    # As often small as large, and anything in between.
+    size = lambda most: max(1, int(most ** rng.random()))
+    m = rng.choice([None, size(90)])
+    n, k = size(120), size(500)
+    if rng.random() < 0.4:
+        k = -(-k // 32) * 32
+    kind = rng.random()
+    chip = rng.choice(["sm_90a", "sm_90a", "sm_90a", "sm_89", "sm_80"])
+    if kind < 0.1:
+        scheme = Dense(n, k, rng.choice(["bf16", "f16"]), m=m, chip=chip)
+    elif kind < 0.2:
+        unsigned = rng.choice([[], ["lhs"], ["rhs"], ["lhs", "rhs"]])
+        scheme = Integers(n, k, m=m, unsigned=unsigned, chip=chip)
+    elif kind < 0.35:
+        scheme = Layer(n, k, m=m, storage=rng.choice(INTEGERS), x="codes",
+                       bias=rng.random() < 0.3, chip=chip)
+    else:
+        storage = rng.choice(["i4", "ui4", "i8", "ui8", "i2", "ui2", "f8E4M3FN", "f8E5M2", "f4E2M1FN"])
+        group = rng.choice([0, 16, 32, 32, 48, 64, 128])
+        zero = None
+        if storage.startswith("u"):
+            zero = rng.choice([None, storage, "f32", "f16"])
+        scheme = Layer(
+            n, k, m=m, storage=storage, group=group, zero=zero,
+            x=rng.choice(["bf16", "bf16", "f16", "f32"]), scale=rng.choice(["f32", "bf16", "f16"]),
+            bias=rng.random() < 0.3, out=rng.choice(["f32", "bf16", "f16"]), chip=chip,
+        )
+    scheme.name = f"random-{number}-{scheme.name}"
+    scheme.random_rows = m or size(90)
+    return scheme
+
+
+#: Random contractions, by name.
+RANDOM = {scheme.name: scheme for scheme in map(random_scheme, range(60))}
 SCHEMES = {scheme.name: scheme for scheme in _SCHEMES}
 
 
 def rows_of(scheme):
-    return ROWS if scheme.m is None else scheme.m
+    return getattr(scheme, "random_rows", ROWS if scheme.m is None else scheme.m)
 
 
-def class_of(scheme):
-    """What decides how a kernel is built, beside its schedule."""
-    if isinstance(scheme, Integers) or getattr(scheme, "is_integer", False):
-        return "integers"
-    if isinstance(scheme, Dense):
-        return "dense"
-    zero = "zero points" if scheme.arguments["zero"] else "symmetric"
-    return f"{scheme.bits} bits, {'groups' if scheme.group else 'rows'}, {zero}, {scheme.x}"
+def as_codes(scheme, buffer, inputs):
+    """Integers in the form that an op of two of them has them in: weights as the
+    bytes that narrower codes are widened to, or either cast to floats."""
+    if buffer.name.startswith("lhs"):
+        codes = inputs["x.codes"]
+    else:
+        codes = scheme.weight.codes
+        # Where several are in a byte they are as they are stored.
+        if tuple(buffer.shape) != codes.shape:
+            return inputs["w.codes"]
+    kind = {"i8": np.int8, "ui8": np.uint8}.get(buffer.element) or DTYPES[buffer.element]
+    return codes.astype(kind)
 
 
-def rename(runner, inputs, rows):
+def rename(runner, scheme, inputs, rows):
     """A scheme's arrays under the names that its op's own program gives them."""
     names = {}
     for function in (runner.function, runner.function.prepare):
@@ -92,30 +153,41 @@ def rename(runner, inputs, rows):
                 ]
             elif own in inputs:
                 names[buffer.name] = inputs[own]
+            elif part in ("", "codes") and "x.codes" in inputs:
+                names[buffer.name] = as_codes(scheme, buffer, inputs)
             else:
                 names[buffer.name] = inputs[f"{own}.{part or 'codes'}"]
     return names
 
 
 def main():
-    scheme = SCHEMES[sys.argv[1]]
-    (op,) = measure_bundle.read_bundle(sys.argv[2])["ops"]
+    name, bundle = sys.argv[1:3]
+    part, parts = map(int, sys.argv[3:5])
+    known = set(pathlib.Path(sys.argv[5]).read_text().split())
+    scheme = SCHEMES.get(name) or RANDOM[name]
+    (op,) = measure_bundle.read_bundle(bundle)["ops"]
     rows = rows_of(scheme)
     inputs = scheme.weights() | scheme.activations(rows)
     context = rt.Context(rt.Library())
     failures = 0
-    for candidate in op["candidates"]:
-        folder = os.path.join(sys.argv[2], candidate["artifact"])
-        os.environ["QUANTMLIR_EMULATOR_KERNELS"] = os.path.join(folder, "kernels.mlirbc")
+    for candidate in op["candidates"][part::parts]:
+        folder = os.path.join(bundle, candidate["artifact"])
+        kernels = os.path.join(folder, "kernels.mlirbc")
+        files = [kernels, os.path.join(folder, "manifest.json")]
+        identity = hashlib.sha256(b"".join(pathlib.Path(x).read_bytes() for x in files)).hexdigest()
+        if identity in known:
+            print("same", identity)
+            continue
+        os.environ["QUANTMLIR_EMULATOR_KERNELS"] = kernels
         try:
             runner = gpu_check.Runner(context, folder, scheme)
-            named = rename(runner, inputs, rows)
+            named = rename(runner, scheme, inputs, rows)
             result, contract, _ = runner.run(named, runner.prepare(named), rows)
             gpu_check.compare(scheme, inputs, result, contract)
+            print("ran", identity)
         except (gpu_check.Failure, rt.RuntimeFailure) as error:
             failures += 1
             print(f"{candidate['schedule']}: {error}", flush=True)
-    print(f"{len(op['candidates'])} schedules, {failures} failures")
     return 1 if failures else 0
 
 

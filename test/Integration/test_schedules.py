@@ -1,10 +1,9 @@
 """Every schedule that a tuner would list, in the emulator, and random ones.
 
-quant-tune lists what schedule::enumerateSchedules knows. Of that list everything
-runs that select-schedule chooses by itself; every distinct structure of a kernel
-(which loops and divisions of work it has at all) for each class of operands;
-and of the rest a sample that is different for each scheme and the same in every
-run. QUANTMLIR_ALL_SCHEDULES=1 runs the whole list. Nothing is skipped by name.
+quant-tune lists what schedule::enumerateSchedules knows; all of it runs, on each
+scheme of schedule_schemes.py. Nothing is skipped by name (an artifact that is the
+same to the last byte as one before runs once), and a family of kernels or a storage
+that no scheme has fails the tests.
 
 Random schedules know no list: what the verifier accepts must run right, what it
 refuses must say why.
@@ -12,6 +11,7 @@ refuses must say why.
 
 import collections
 import os
+import pathlib
 import random
 import re
 import subprocess
@@ -19,44 +19,31 @@ import sys
 
 import pytest
 
-from schedule_schemes import SCHEMES, class_of, rows_of
+from schedule_schemes import RANDOM, SCHEMES, STORAGES, Dense, Integers, Layer, rows_of
 
-#: Of each scheme, beside what is chosen and what has a new structure.
-SAMPLED = 4
-#: Random schedules that are written down for each scheme.
-RANDOM = 80
-HERE = os.path.dirname(os.path.abspath(__file__))
+#: Random schedules that are written down for each scheme, and how many of those
+#: that are legal run.
+DRAWN, RUN = 80, 8
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 
-#: Structures that ran already, by class of operands: one scheme of a class is
-#: enough for each.
-_covered = collections.defaultdict(set)
-_counts = collections.Counter()
-
-
-def fields(text):
-    """A schedule's family, its lists of numbers and its scalars."""
-    result = {"family": re.search(r"schedule<(\w+)", text)[1]}
-    for name, values in re.findall(r"(\w+) = \[([\d, ]+)\]", text):
-        result.setdefault(name, [int(v) for v in values.split(",")])
-    for name, value in re.findall(r"(\w+) = (\d+)\b(?!\.)", text):
-        result.setdefault(name, int(value))
-    return result
+#: What ran: (family, storage) of each schedule, and the artifacts by hash.
+_ran = collections.Counter()
+_kernels = set()
+_random = collections.Counter()
 
 
-def structure(text):
-    """What of a schedule decides which code a kernel has, as opposed to how
-    often: one of something, or several."""
-    f = fields(text)
-    m, n, k = f["tile"]
-    wm, wn, wk = f["warps"]
-    many = tuple(
-        value > 1
-        for value in (wm, wn, wk, m // wm // 8, n // wn // 16, k // wk // 64)
-    )
-    # What only some families have, as it stands.
-    rest = re.sub(r"(chip|tile|warps|stages|copy|weights|max_m|contract) = ", "", text)
-    words = tuple(re.findall(r"[a-z_]{4,}", rest))
-    return f["family"], many, min(f.get("stages", 1), 3), words
+def family_of(schedule):
+    return re.search(r"schedule<(\w+)", schedule)[1]
+
+
+def storage_of(scheme):
+    """How the codes of weights are stored, or what they are where they are none."""
+    if isinstance(scheme, Dense):
+        return scheme.element
+    if isinstance(scheme, Integers):
+        return "i8"
+    return scheme.arguments["storage"]
 
 
 def list_schedules(tool, source, scheme):
@@ -66,35 +53,40 @@ def list_schedules(tool, source, scheme):
     return [(x.split(" // ")[0], " // chosen" in x) for x in lines]
 
 
-def choose(scheme, schedules, sampler):
-    """Those of the list that run."""
-    if os.environ.get("QUANTMLIR_ALL_SCHEDULES"):
-        return [text for text, _ in schedules]
-    covered = _covered[class_of(scheme)]
-    chosen, rest = [], []
-    for text, is_chosen in schedules:
-        kind = structure(text)
-        if is_chosen or kind not in covered:
-            covered.add(kind)
-            chosen.append(text)
-        else:
-            rest.append(text)
-    return chosen + sampler.sample(rest, min(SAMPLED, len(rest)))
-
-
 def run_bundle(build_dir, scheme, bundle):
+    """Runs it, a part on each core; hashes of what ran right, now or before."""
+    known = pathlib.Path(f"{bundle}.known")
+    known.write_text("\n".join(_kernels))
     environment = dict(
         os.environ,
         QUANTMLIR_LIBCUDA=str(build_dir / "lib" / "libquantmlir_emulator_driver.so"),
         QUANTMLIR_RUNTIME=str(build_dir / "lib" / "libquantmlir_runtime.so"),
     )
-    done = subprocess.run(
-        [sys.executable, os.path.join(HERE, "schedule_schemes.py"), scheme.name, bundle],
-        capture_output=True,
-        text=True,
-        env=environment,
-    )
-    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
+    parts = len(os.sched_getaffinity(0))
+    processes = [
+        subprocess.Popen(
+            [sys.executable, str(HERE / "schedule_schemes.py"), scheme.name, bundle, str(i), str(parts), known],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment,
+        )
+        for i in range(parts)
+    ]
+    outputs = [process.communicate()[0] for process in processes]
+    for process, output in zip(processes, outputs):
+        assert process.returncode == 0, output[-4000:]
+    kernels = re.findall(r"^(?:ran|same) (\w+)$", "".join(outputs), re.M)
+    _kernels.update(kernels)
+    return kernels
+
+
+def run_schedules(tool, build_dir, folder, scheme, schedules, *options):
+    file, bundle = folder / "schedules", folder / "op.qtune"
+    file.write_text("\n".join(schedules) + "\n")
+    tool("quant-tune", folder / "op.mlir", f"--schedules={file}", f"--chip={scheme.chip}",
+         f"--rows={rows_of(scheme)}", *options, "-o", bundle, timeout=900)
+    assert len(run_bundle(build_dir, scheme, bundle)) == len(schedules)
 
 
 @pytest.mark.parametrize("name", SCHEMES)
@@ -102,29 +94,41 @@ def test_listed(tool, build_dir, tmp_path, name):
     scheme = SCHEMES[name]
     source = tmp_path / "op.mlir"
     source.write_text(scheme.mlir())
-    schedules = list_schedules(tool, source, scheme)
-    assert len(schedules) == len(set(text for text, _ in schedules))
-    assert any(is_chosen for _, is_chosen in schedules)
-    running = choose(scheme, schedules, random.Random(name))
-    _counts["listed"] += len(schedules)
-    _counts["run"] += len(running)
-    print(f"{name}: {len(schedules)} schedules listed, {len(running)} run")
-    file, bundle = tmp_path / "schedules", tmp_path / "op.qtune"
-    file.write_text("\n".join(running) + "\n")
-    tool("quant-tune", source, f"--schedules={file}", f"--chip={scheme.chip}",
-         f"--rows={rows_of(scheme)}", "-o", bundle, timeout=900)
-    run_bundle(build_dir, scheme, bundle)
+    listed = list_schedules(tool, source, scheme)
+    schedules = [text for text, _ in listed]
+    assert len(schedules) == len(set(schedules))
+    assert any(is_chosen for _, is_chosen in listed)
+    before = len(_kernels)
+    run_schedules(tool, build_dir, tmp_path, scheme, schedules)
+    families = collections.Counter(map(family_of, schedules))
+    for family, count in families.items():
+        _ran[family, storage_of(scheme)] += count
+    print(f"{name}: {len(schedules)} schedules, {len(_kernels) - before} of them new: {dict(families)}")
 
 
-def test_counts():
-    """Runs last of those above: what CI's log shows."""
-    structures = {kind for kinds in _covered.values() for kind in kinds}
-    print(
-        f"{len(SCHEMES)} schemes, {_counts['listed']} schedules listed, "
-        f"{_counts['run']} run, {len(structures)} distinct structures"
-    )
-    families = {kind[0] for kind in structures}
-    assert families == {"reduce", "mma_sync", "mma_stream", "wgmma", "wgmma_decode"}
+def families_of_the_attribute():
+    """Those that an attribute can name, but for the one without schedules."""
+    text = (ROOT / "include/quantmlir/Dialect/QuantTile/IR/QuantTileAttrs.td").read_text()
+    cases = re.search(r"def QuantTile_KernelFamily .*?\]>", text, re.S)[0]
+    return set(re.findall(r'"(\w+)">', cases)) - {"plain"}
+
+
+def test_everything_ran(tool, tmp_path):
+    """After those above: what ran, and that it is all there is."""
+    print(f"{len(SCHEMES)} schemes, {sum(_ran.values())} schedules listed, all run: "
+          f"{len(_kernels)} different artifacts")
+    for (family, storage), count in sorted(_ran.items()):
+        print(f"  {family:12} {storage:10} {count}")
+    assert {family for family, _ in _ran} == families_of_the_attribute()
+    # Whatever storage a family has schedules for, whoever's shape it likes.
+    source = tmp_path / "op.mlir"
+    for storage in STORAGES:
+        for x in ("bf16", "codes"):
+            for k, group in ((131, 32), (144, 0), (256, 128)):
+                scheme = Layer(64, k, storage=storage, group=group, x=x)
+                source.write_text(scheme.mlir())
+                for schedule, _ in list_schedules(tool, source, scheme):
+                    assert (family_of(schedule), storage) in _ran, f"no scheme: {scheme.name}: {schedule}"
 
 
 # ---------------------------------------------------------------------------
@@ -132,19 +136,28 @@ def test_counts():
 # ---------------------------------------------------------------------------
 
 
+def numbers(text, name):
+    """The list of numbers that a schedule has under a name, its own first."""
+    return [int(v) for v in re.search(rf"\b{name} = \[([\d, ]+)\]", text)[1].split(",")]
+
+
 def random_schedule(rng, listed):
     """A listed schedule with its numbers drawn anew, most of them so that they
     fit each other: legal or not."""
     text = rng.choice(listed)
-    f = fields(text)
-    (m, n, k), warps = f["tile"], list(f["warps"])
+    family = family_of(text)
+    (m, n, k), warps = numbers(text, "tile"), numbers(text, "warps")
     # What one warp does of each, in the listed schedule.
     each = [m // warps[0], n // warps[1], k // warps[2]]
-    unit = [8 if f["family"] != "reduce" else 1, 16, each[2]]
+    units = {"reduce": [1, 16], "wgmma": [16, 8], "wgmma_decode": [16, 16]}
+    unit = units.get(family, [8, 16]) + [each[2]]
     for axis in range(3):
-        if warps[axis] > 1 or f["family"] == "mma_sync" or axis == 2:
+        if family.startswith("wgmma"):
+            # Warpgroups have four.
+            warps[axis] *= rng.choice([1, 1, 1, 2]) if warps[axis] % 4 == 0 else 1
+        elif warps[axis] > 1 or family == "mma_sync" or axis == 2:
             warps[axis] = rng.choice([1, 1, 2, 3, 4, 5, 8, warps[axis]])
-        if rng.random() < 0.5 and unit[axis] > 1 and f["family"] != "reduce":
+        if rng.random() < 0.5 and unit[axis] > 1 and family != "reduce":
             each[axis] = unit[axis] * rng.choice([1, 2, 3, 5])
     tile = [count * size for count, size in zip(warps, each)]
     if rng.random() < 0.2:
@@ -161,27 +174,45 @@ def random_schedule(rng, listed):
         text = re.sub(r", copy = \d+", "", text)
     if rng.random() < 0.3:
         text = re.sub(r", contract = <[^>]*>", "", text)
+    # Whatever else a family counts.
+    few = [1, 2, 2, 3, 4, 8]
+    text = re.sub(r"\b(cluster) = \[\d+, \d+\]",
+                  lambda x: f"{x[1]} = [{rng.choice(few)}, {rng.choice([1, 1, 2])}]", text)
+    for name in sorted(set(re.findall(r"\b(\w+) = \d+\b", text)) - {"stages", "copy", "max_m", "steps"}):
+        if rng.random() < 0.15:
+            text = re.sub(rf"\b{name} = \d+\b", f"{name} = {rng.choice(few)}", text)
+    if rng.random() < 0.2:
+        swap = {"pingpong": "cooperative", "cooperative": "pingpong"}
+        text = re.sub(r"\b(pingpong|cooperative)\b", lambda x: swap[x[1]], text)
     return text
 
 
-@pytest.mark.parametrize("name", SCHEMES)
+@pytest.mark.parametrize("name", [*SCHEMES, *RANDOM])
 def test_random(tool, build_dir, tmp_path, name):
-    scheme = SCHEMES[name]
+    """Of random contractions one of the listed schedules runs as well."""
+    scheme = SCHEMES.get(name) or RANDOM[name]
     rng = random.Random(f"random {name}")
     source = tmp_path / "op.mlir"
     source.write_text(scheme.mlir())
     listed = [text for text, _ in list_schedules(tool, source, scheme)]
-    drawn = [random_schedule(rng, listed) for _ in range(RANDOM)]
+    assert listed
+    drawn = [random_schedule(rng, listed) for _ in range(DRAWN)]
     drawn = sorted(set(drawn) - set(listed))
-    file, bundle = tmp_path / "schedules", tmp_path / "op.qtune"
-    file.write_text("\n".join(drawn) + "\n")
-    arguments = [source, f"--schedules={file}", f"--chip={scheme.chip}",
-                 f"--rows={rows_of(scheme)}", "--skip-illegal"]
-    legal = tool("quant-tune", *arguments, "--list").splitlines()
+    (tmp_path / "schedules").write_text("\n".join(drawn) + "\n")
+    legal = tool("quant-tune", source, f"--schedules={tmp_path / 'schedules'}", f"--chip={scheme.chip}",
+                 f"--rows={rows_of(scheme)}", "--skip-illegal", "--list").splitlines()
     legal = [x for x in legal if x.startswith("#")]
-    print(f"{name}: {len(drawn)} drawn, {len(legal)} legal")
-    assert legal and len(legal) < len(drawn)
-    legal = rng.sample(legal, min(2 * SAMPLED, len(legal)))
-    file.write_text("\n".join(legal) + "\n")
-    tool("quant-tune", *arguments, "-o", bundle, timeout=900)
-    run_bundle(build_dir, scheme, bundle)
+    assert len(legal) < len(drawn)
+    assert legal or name in RANDOM
+    running = rng.sample(legal, min(RUN if name in SCHEMES else RUN // 4, len(legal)))
+    if name in RANDOM:
+        running.append(rng.choice(listed))
+    run_schedules(tool, build_dir, tmp_path, scheme, running)
+    print(f"{name}: {len(drawn)} drawn, {len(legal)} legal, {len(running)} run")
+    for schedule in running:
+        _random[family_of(schedule)] += 1
+
+
+def test_random_schedules_are_of_every_family():
+    print(f"{len(SCHEMES)} schemes and {len(RANDOM)} random ones, random schedules run: {dict(_random)}")
+    assert set(_random) == families_of_the_attribute()

@@ -27,7 +27,7 @@ struct EmulatorOptions {
   /// smallest Hopper device.
   unsigned residentBlocks = 132;
   /// Bytes of stack of each emulated thread.
-  size_t stackSize = 256 * 1024;
+  size_t stackSize = 1024 * 1024;
   /// Findings after which a launch stops looking for more.
   unsigned maxFindings = 100;
   /// Backward branches and calls after which a thread is taken to run for ever.

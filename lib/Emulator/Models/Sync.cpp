@@ -154,14 +154,17 @@ static llvm::FailureOr<Semantics> describeMapa(NVVM::MapaOp op) {
   });
 }
 
-/// The registers are the hardware's affair; that the whole warpgroup executes
-/// it is the program's.
 static llvm::FailureOr<Semantics>
 describeSetMaxRegister(NVVM::SetMaxRegisterOp op) {
   int64_t count = op.getRegCount();
   if (count < 24 || count > 256 || count % 8)
     return op.emitOpError("wants a multiple of 8 from 24 to 256");
-  return perWarpgroup([](WarpgroupLanes &) {});
+  bool increases = op.getAction() == NVVM::SetMaxRegisterAction::increase;
+  return perWarpgroup([count, increases](WarpgroupLanes &lanes) {
+    Thread &thread = *lanes.lanes[0].thread;
+    thread.block->warpgroups[thread.indexInBlock / 128].setRegisters(
+        thread, count, increases);
+  });
 }
 
 void quantmlir::emulator::attachSyncModels(MLIRContext *context) {

@@ -19,7 +19,7 @@ gpu.module @kernels {
     nvvm.barrier0
     nvvm.mbarrier.arrive %full : !llvm.ptr<3>
     // expected-note @below {{waiting for an mbarrier: 32 threads, the first of them (0, 0, 0)}}
-    // expected-error @below {{[deadlock] 'nvvm.mbarrier.try_wait' is not reached by all threads it waits for: the block can never go on}}
+    // expected-error @below {{[deadlock] threads wait for mbarriers that nobody completes: the block can never go on}}
     %done = nvvm.mbarrier.try_wait %full, %zero : !llvm.ptr<3>, i32 -> i1
     llvm.return
   }
@@ -49,7 +49,7 @@ gpu.module @kernels {
     llvm.cond_br %low, ^one, ^two
   ^one:
     // expected-note @below {{waiting for an mbarrier: 32 threads, the first of them (0, 0, 0)}}
-    // expected-error @below {{'nvvm.mbarrier.try_wait' is not reached by all threads it waits for}}
+    // expected-error @below {{[deadlock] threads wait for mbarriers that nobody completes}}
     %d1 = nvvm.mbarrier.try_wait %a, %zero : !llvm.ptr<3>, i32 -> i1
     nvvm.mbarrier.arrive %b : !llvm.ptr<3>
     llvm.br ^end

@@ -204,3 +204,18 @@ gpu.module @kernels {
     llvm.return
   }
 }
+
+// -----
+
+// A barrier for more threads than there are.
+
+gpu.module @kernels {
+  llvm.func @faulty_count() attributes {gpu.kernel, emulate.launch = {
+      block = array<i64: 64>, arguments = []}} {
+    %one = llvm.mlir.constant(1 : i32) : i32
+    %c96 = llvm.mlir.constant(96 : i32) : i32
+    // expected-error @below {{[invalid-operand] barrier 1 for 96 threads, of which the block has 64}}
+    nvvm.barrier id = %one number_of_threads = %c96
+    llvm.return
+  }
+}

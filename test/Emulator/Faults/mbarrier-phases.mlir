@@ -169,7 +169,7 @@ gpu.module @kernels {
     // expected-error @below {{[invalid-operand] an mbarrier gets 64 bytes more in this phase than it expects}}
     nvvm.cp.async.bulk.shared.cluster.global %tile, %in, %bar, %bytes : !llvm.ptr<3>, !llvm.ptr<1>
     // expected-note @below {{waiting for an mbarrier: 1 thread}}
-    // expected-error @below {{'nvvm.mbarrier.try_wait' is not reached}}
+    // expected-error @below {{[deadlock] threads wait for mbarriers that nobody completes}}
     %d0 = nvvm.mbarrier.try_wait %bar, %zero : !llvm.ptr<3>, i32 -> i1
     llvm.br ^end
   ^end:

@@ -80,3 +80,39 @@ gpu.module @kernels {
     llvm.return
   }
 }
+
+// -----
+
+// A write behind the arrival at a barrier is ordered before nothing, also where
+// its thread has ended when the barrier completes.
+
+gpu.module @kernels {
+  llvm.mlir.global internal @tile() {addr_space = 3 : i32, alignment = 16 : i64} : !llvm.array<32 x i32>
+  llvm.func @faulty_after_arrival(%out: !llvm.ptr<1>) attributes {gpu.kernel, emulate.launch = {
+      block = array<i64: 64>, arguments = ["inout i32 64"]}} {
+    %one = llvm.mlir.constant(1 : i32) : i32
+    %c32 = llvm.mlir.constant(32 : i32) : i32
+    %c64 = llvm.mlir.constant(64 : i32) : i32
+    %tid = nvvm.read.ptx.sreg.tid.x : i32
+    %tile = llvm.mlir.addressof @tile : !llvm.ptr<3>
+    %low = llvm.icmp "ult" %tid, %c32 : i32
+    llvm.cond_br %low, ^write, ^read
+  ^write:
+    nvvm.barrier.arrive id = %one number_of_threads = %c64
+    %slot = llvm.getelementptr %tile[%tid] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, i32
+    // expected-note @below {{the other access}}
+    llvm.store %tid, %slot : i32, !llvm.ptr<3>
+    llvm.br ^end
+  ^read:
+    nvvm.barrier id = %one number_of_threads = %c64
+    %lane = llvm.sub %tid, %c32 : i32
+    %from = llvm.getelementptr %tile[%lane] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, i32
+    // expected-error @below {{[race] read of 4 bytes: shared byte}}
+    %x = llvm.load %from : !llvm.ptr<3> -> i32
+    %to = llvm.getelementptr %out[%tid] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
+    llvm.store %x, %to : i32, !llvm.ptr<1>
+    llvm.br ^end
+  ^end:
+    llvm.return
+  }
+}
