@@ -20,13 +20,13 @@ static constexpr Chip kChips[] = {
 ArrayRef<Chip> getChips() { return kChips; }
 
 int64_t Chip::getResidentBlocks(int64_t clusterSize) const {
-  // The SMs of a cluster are of one part of the chip (GPC); those of Hopper
-  // have 16 or 18 each, which clusters of more than two do not divide.
-  constexpr int64_t perPart = 16;
-  int64_t parts = multiprocessors / perPart;
-  if (clusterSize <= 2)
-    return multiprocessors / clusterSize * clusterSize;
-  return parts * (perPart / clusterSize) * clusterSize;
+  // All SMs of a cluster are in one part of the chip (GPC), and some SMs of a
+  // part remain: what the driver says of an H100 with 132.
+  constexpr int64_t clusters[] = {132, 66, 39, 30, 22, 17, 15, 15};
+  constexpr int64_t measured = 132;
+  if (clusterSize == 1)
+    return multiprocessors;
+  return clusters[clusterSize - 1] * multiprocessors / measured * clusterSize;
 }
 
 const Chip *lookupChip(StringRef name,

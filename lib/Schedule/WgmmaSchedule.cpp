@@ -11,8 +11,8 @@ namespace quantmlir::schedule {
 /// Accumulators that leave a thread registers enough for all else: of 232 where
 /// two warpgroups multiply, of 255 where one does.
 static constexpr int64_t kMaxAccumulators[] = {192, 128};
-/// Rows of tiles that are walked column by column at most.
-static constexpr int64_t kMaxGroup = 64;
+/// Bytes along K of one instruction.
+static constexpr double kStepBytes = 32;
 /// Rows that stand for any number of them.
 static constexpr int64_t kManyRows = 8192;
 /// More stages than this cover no more latency.
@@ -86,7 +86,7 @@ static ScheduleAttr makeWgmma(const Contraction &c, const Chip &chip,
         {tileM, tileN, WgmmaLayout::rowBytes / c.getLhsBytes()},
         {warpsM, warpsN, 1}, stages, /*copy=*/16, splitK,
         quant_tensor::LayoutAttr(), maxM, getContract(c),
-        /*dependentLaunch=*/false, /*occupancy=*/1,
+        chip.hasDependentLaunch, /*occupancy=*/1,
         WarpgroupsAttr::get(context, kind, clusterM, clusterN, groupM),
         /*scaleDecoded=*/false);
   };
@@ -103,89 +103,127 @@ namespace {
 /// A shape of tiles that is worth choosing.
 struct Candidate {
   ConsumerKind kind;
-  int64_t tileM, tileN, clusterM;
+  int64_t tileM, tileN, clusterM, splitK;
 };
 } // namespace
 
-// From the largest to the smallest: of equal ones the first is taken, since it
-// reads the operands less often.
-static constexpr Candidate kCandidates[] = {
-    {ConsumerKind::Cooperative, 128, 256, 2},
-    {ConsumerKind::PingPong, 128, 128, 2},
-    {ConsumerKind::PingPong, 128, 128, 1},
-    {ConsumerKind::Cooperative, 64, 256, 1},
-    {ConsumerKind::Cooperative, 128, 64, 1},
-    {ConsumerKind::Cooperative, 64, 128, 1},
-    {ConsumerKind::Cooperative, 64, 64, 1},
-    {ConsumerKind::Cooperative, 64, 32, 1}};
+/// Those that a model of the time decides between. From the largest to the
+/// smallest: of equal ones the first is taken, since it reads the operands less
+/// often.
+static SmallVector<Candidate> getCandidates() {
+  constexpr ConsumerKind cooperative = ConsumerKind::Cooperative;
+  SmallVector<Candidate> candidates = {
+      {cooperative, 128, 256, 2, 1},
+      {ConsumerKind::PingPong, 128, 128, 2, 1},
+      {cooperative, 128, 192, 2, 1},
+      {cooperative, 256, 128, 1, 1},
+      {ConsumerKind::PingPong, 128, 128, 1, 1}};
+  for (int64_t tileM : {128, 64})
+    for (int64_t tileN : {256, 192, 128, 96, 64, 48, 32})
+      for (int64_t splitK : {1, 2, 4})
+        if (tileM == 64 || tileN != 48)
+          candidates.push_back({cooperative, tileM, tileN, 1, splitK});
+  return candidates;
+}
 
-// Measured on an H100, in cycles of an SM and bytes per cycle.
-/// What one SM gets from L2 while all ask for different tiles, and what all get
-/// from memory.
-static constexpr double kBytesFromL2 = 43, kBytesFromMemory = 1650;
-/// A wgmma of 64 x 128 x 32 bytes.
-static constexpr double kCyclesOfStep = 64;
-/// Filling the ring and handing over to the next tile; the epilogue of 128 x
-/// 128 results, which ping-pong hides behind the other warpgroup.
-static constexpr double kCyclesOfTile = 500, kCyclesOfEpilogue = 2250;
+// Fitted to some 500 times of an H100, in cycles of an SM and bytes per cycle.
+/// What reaches one SM, what L2 gives all of them, and what memory does.
+static constexpr double kBytesToSM = 58, kBytesFromL2 = 6320,
+                        kBytesFromMemory = 1330;
+/// A wgmma of 64 x 128 x 32 bytes; a step along K takes some time however small
+/// it is.
+static constexpr double kCyclesOfProduct = 64, kCyclesOfStep = 205;
+/// What blocks wait for one another that read the same few rows of activations:
+/// cycles of a step for each block, where there are none of 64 rows.
+static constexpr double kCyclesOfSharedRows = 1.8;
+/// Handing over to the next tile between the blocks of a cluster; within a
+/// block it costs next to nothing.
+static constexpr double kCyclesOfCluster = 850;
+/// The epilogue of 128 x 128 results, which ping-pong hides behind the other
+/// warpgroup; exchanging as many sums.
+static constexpr double kCyclesOfEpilogue = 3100, kCyclesOfExchange = 13500,
+                        kCyclesOfHandshake = 700;
+/// How much of the smaller of two times, of memory and of everything else, the
+/// larger does not hide.
+static constexpr double kExposed = 0.15;
 
 /// About how long a kernel takes for `m` rows, in cycles.
 static double estimate(const Contraction &c, const Chip &chip, int64_t m,
                        const Candidate &candidate) {
-  auto [kind, tileM, tileN, clusterM] = candidate;
-  double steps = getSteps(c);
+  auto [kind, tileM, tileN, clusterM, splitK] = candidate;
+  int64_t clusterSize = clusterM * splitK;
+  int64_t blocks = llvm::divideCeil(m, tileM * clusterM) *
+                   llvm::divideCeil(c.n, tileN) * clusterSize;
+  int64_t resident = chip.getResidentBlocks(clusterSize);
+  double active = std::min(blocks, resident);
+  double waves = llvm::divideCeil(blocks, resident);
+
   double area = static_cast<double>(tileM * tileN) / (64 * 128);
-  double multiply = area * kCyclesOfStep * 4;
+  double multiply =
+      area * kCyclesOfProduct * WgmmaLayout::rowBytes / kStepBytes;
   // Rows that do not exist are not read.
-  double rows = std::min(m, tileM) + static_cast<double>(tileN) / clusterM;
-  double feed = rows * WgmmaLayout::rowBytes / kBytesFromL2;
-  double tile = steps * std::max(multiply, feed) + kCyclesOfTile;
+  double rows = std::min(m, tileM);
+  double arrive = (rows + tileN) * WgmmaLayout::rowBytes / kBytesToSM;
+  double fetch = (rows + static_cast<double>(tileN) / clusterM) *
+                 WgmmaLayout::rowBytes * active / kBytesFromL2;
+  double step = std::max({multiply, arrive, fetch, kCyclesOfStep});
+  if (m < 64)
+    step += kCyclesOfSharedRows * active * (1 - m / 64.0);
+
+  double tile = llvm::divideCeil(getSteps(c), splitK) * step;
+  double epilogue = area / 2 * kCyclesOfEpilogue;
   if (kind == ConsumerKind::Cooperative)
-    tile += area / 2 * kCyclesOfEpilogue;
-  int64_t clusters =
-      llvm::divideCeil(m, tileM * clusterM) * llvm::divideCeil(c.n, tileN);
-  double waves = llvm::divideCeil(clusters, chip.multiprocessors / clusterM);
+    tile += epilogue / std::min<int64_t>(splitK, 2);
+  if (splitK > 1)
+    tile += area / 2 * kCyclesOfExchange + kCyclesOfHandshake;
+  if (clusterSize > 1)
+    tile += kCyclesOfCluster;
+  double body = waves * tile;
+  if (kind == ConsumerKind::PingPong)
+    body += epilogue;
+  // Operands, and results of about two bytes at half the price: they are still
+  // in L2 when the kernel ends.
   double memory =
-      static_cast<double>(m + c.n) * c.k * c.getLhsBytes() / kBytesFromMemory;
-  return std::max(waves * tile, memory);
+      (static_cast<double>(m + c.n) * c.k * c.getLhsBytes() + m * c.n) /
+      kBytesFromMemory;
+  return std::max(body, memory) + kExposed * std::min(body, memory);
 }
 
 /// Rows of (clusters of) tiles that are walked column by column.
-static int64_t chooseGroup(const Contraction &c, const Candidate &candidate) {
-  // Weights that stay in L2 are best read again for each row of tiles, or a few
-  // of them where tiles are wide. If they do not stay there, the activations of
-  // a group must while the weights pass by.
-  constexpr int64_t weightsInL2 = 24 << 20, activationsInL2 = 16 << 20;
-  int64_t rowBytes = c.k * c.getLhsBytes();
-  int64_t group = candidate.tileN > 128 ? 4 : 1;
-  if (c.n * rowBytes <= weightsInL2)
-    return group;
-  int64_t rows = candidate.tileM * candidate.clusterM;
-  while (group < kMaxGroup && 2 * group * rows * rowBytes <= activationsInL2)
-    group *= 2;
-  return group;
+static int64_t chooseGroup(const Contraction &c, int64_t m,
+                           const Candidate &candidate) {
+  // Weights that stay in L2 are best read again for each row of tiles. If they
+  // do not, or tiles are wide, a few rows share what they read; and so do all
+  // where there are few.
+  constexpr int64_t weightsInL2 = 32 << 20, few = 4;
+  int64_t rows = llvm::divideCeil(m, candidate.tileM * candidate.clusterM);
+  if (rows == 1)
+    return 1;
+  bool stays = c.n * c.k * c.getLhsBytes() <= weightsInL2;
+  return candidate.tileN > 128 || rows <= few || !stays ? few : 1;
 }
 
 ScheduleAttr chooseWgmma(const Contraction &c, const Chip &chip, int64_t maxM) {
   int64_t bound = !ShapedType::isDynamic(c.m) ? c.m : maxM;
   int64_t m = bound ? bound : kManyRows;
-  const Candidate *best = nullptr;
+  std::optional<Candidate> best;
   double least = 0;
-  for (const Candidate &candidate : kCandidates) {
-    // Tiles, or clusters of them, that are mostly padding.
-    if ((candidate.tileM > 64 && candidate.tileM / 2 >= m) ||
-        (candidate.clusterM > 1 && candidate.tileM >= m))
+  for (const Candidate &candidate : getCandidates()) {
+    auto [kind, tileM, tileN, clusterM, splitK] = candidate;
+    // Tiles, or clusters of them, that are mostly padding; small ones that read
+    // the weights more often than they must; sums of few steps.
+    if ((tileM > 64 && tileM / 2 >= m) || (clusterM > 1 && tileM >= m) ||
+        (tileM == 64 && m > 64) || (splitK > 1 && getSteps(c) < 4 * splitK))
       continue;
     double cycles = estimate(c, chip, m, candidate);
     if (best && cycles >= least)
       continue;
-    best = &candidate;
+    best = candidate;
     least = cycles;
   }
-  int64_t rows = best->tileM * best->clusterM;
   return makeWgmma(c, chip, maxM, best->kind, best->tileM, best->tileN,
-                   best->clusterM, /*clusterN=*/1,
-                   m <= rows ? 1 : chooseGroup(c, *best));
+                   best->clusterM, /*clusterN=*/1, chooseGroup(c, m, *best),
+                   best->splitK);
 }
 
 void enumerateWgmma(const Contraction &c, const Chip &chip, int64_t maxM,
@@ -224,16 +262,23 @@ void enumerateWgmma(const Contraction &c, const Chip &chip, int64_t maxM,
       }
 }
 
-std::string whyNotWgmmaSchedule(const Contraction &c, const Chip &,
+std::string whyNotWgmmaSchedule(const Contraction &c, const Chip &chip,
                                 ScheduleAttr schedule) {
   if (schedule.getTileK() * c.getLhsBytes() != WgmmaLayout::rowBytes)
     return llvm::formatv("tile k = {0} of {1} is not {2} bytes",
                          schedule.getTileK(), c.lhsElement,
                          WgmmaLayout::rowBytes);
+  if (schedule.getDependentLaunch() && !chip.hasDependentLaunch)
+    return llvm::formatv("{0} has no dependent launch", chip.name);
   WarpgroupsAttr groups = schedule.getWarpgroups();
   int64_t accumulators = schedule.getTileM() * schedule.getTileN() / 128 /
                          schedule.getWarpgroupsPerTile();
   int64_t limit = kMaxAccumulators[schedule.getConsumers() - 1];
+  // Columns that may not exist, and results that are packed four to a register,
+  // take some more.
+  if (schedule.getTileM() > 128 && c.n % schedule.getTileN() &&
+      c.resultElement && c.resultElement.getIntOrFloatBitWidth() == 8)
+    limit -= 16;
   if (accumulators > limit)
     return llvm::formatv("a tile of {0} x {1} needs {2} accumulators in a "
                          "thread, more than {3}",

@@ -103,7 +103,7 @@ func.func @group48(%x: tensor<8x480xf16>, %w: tensor<64x480xf16, #w4g48>, %init:
 // Two operands through shared memory: warpgroups where there are any, else the
 // smaller chip has room for 3 stages. Integers are exact.
 // CHECK-LABEL: @int8
-// H100: <wgmma, chip = "sm_90a", tile = [128, 128, 128], warps = [4, 1, 1], stages = 6, contract = <u_acc = 0.000000e+00, u_decode = 0.000000e+00, offset = 0.000000e+00>, warpgroups = <pingpong, cluster = [2, 1]>>
+// H100: <wgmma, chip = "sm_90a", tile = [128, 128, 128], warps = [4, 1, 1], stages = 6, contract = <u_acc = 0.000000e+00, u_decode = 0.000000e+00, offset = 0.000000e+00>, dependent_launch = true, warpgroups = <pingpong, cluster = [2, 1]>>
 // L40: <mma_sync, chip = "sm_89", tile = [128, 128, 128], warps = [2, 4, 1], stages = 3, contract
 func.func @int8(%x: tensor<4096x4096xi8>, %w: tensor<4096x4096xi8>, %init: tensor<4096x4096xi32>) -> tensor<4096x4096xi32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4096x4096xi8>, tensor<4096x4096xi8>) maps [] outs(%init : tensor<4096x4096xi32>) {

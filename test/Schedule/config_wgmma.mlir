@@ -1,14 +1,17 @@
 // RUN: quant-opt %s -select-schedule=chip=sm_90a | FileCheck %s
 // RUN: quant-opt %s -select-schedule=chip=sm_90a -o %t --remarks-filter=schedule 2>&1 | FileCheck %s --check-prefix=REMARK
 
-// Few rows: small tiles of weights, so that every SM reads its part; more rows,
-// larger tiles. Weights that do not stay in L2 are read once for a group of rows.
+// Few rows: tiles of weights such that most SMs get one; more rows, larger tiles.
+// Weights that do not stay in L2 are read once for a few rows of tiles. Kernels
+// start before the one in front of them has ended.
 // CHECK-LABEL: @dynamic
-// CHECK: quant_tile.schedules = [#quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 128, 128], warps = [4, 2, 1], stages = 8, max_m = 64
-// CHECK-SAME: <wgmma, chip = "sm_90a", tile = [128, 128, 128], warps = [4, 1, 1], stages = 6, max_m = 128
-// CHECK-SAME: warpgroups = <pingpong>>
+// CHECK: quant_tile.schedules = [#quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 96, 128], warps = [4, 2, 1], stages = 8, max_m = 64, contract
+// CHECK-SAME: dependent_launch = true, warpgroups = <cooperative>>
+// CHECK-SAME: <wgmma, chip = "sm_90a", tile = [128, 96, 128], warps = [8, 1, 1], stages = 6, max_m = 128
+// CHECK-SAME: <wgmma, chip = "sm_90a", tile = [128, 192, 128], warps = [8, 1, 1], stages = 4, max_m = 256
+// CHECK-SAME: warpgroups = <cooperative, group_m = 4>>
 // CHECK-SAME: <wgmma, chip = "sm_90a", tile = [128, 128, 128], warps = [4, 1, 1], stages = 6, contract
-// CHECK-SAME: warpgroups = <pingpong, cluster = [2, 1], group_m = 16>>]
+// CHECK-SAME: warpgroups = <pingpong, cluster = [2, 1], group_m = 4>>]
 func.func @dynamic(%x: tensor<?x4096xi8>, %w: tensor<11008x4096xi8>, %init: tensor<?x11008xi32>) -> tensor<?x11008xi32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<?x4096xi8>, tensor<11008x4096xi8>) maps [] outs(%init : tensor<?x11008xi32>) {
   ^bb0(%acc: i32):
@@ -19,8 +22,8 @@ func.func @dynamic(%x: tensor<?x4096xi8>, %w: tensor<11008x4096xi8>, %init: tens
 
 // A long K: what the epilogue costs matters less than what is read.
 // CHECK-LABEL: @long
-// CHECK: <wgmma, chip = "sm_90a", tile = [128, 256, 128], warps = [8, 1, 1], stages = 4
-// CHECK-SAME: warpgroups = <cooperative, cluster = [2, 1], group_m = 8>>
+// CHECK: <wgmma, chip = "sm_90a", tile = [128, 192, 128], warps = [8, 1, 1], stages = 4
+// CHECK-SAME: warpgroups = <cooperative, cluster = [2, 1], group_m = 4>>
 func.func @long(%x: tensor<8192x8192xi8>, %w: tensor<8192x8192xi8>, %init: tensor<8192x8192xi32>) -> tensor<8192x8192xi32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<8192x8192xi8>, tensor<8192x8192xi8>) maps [] outs(%init : tensor<8192x8192xi32>) {
   ^bb0(%acc: i32):
@@ -50,4 +53,15 @@ func.func @unaligned(%x: tensor<64x100xi8>, %w: tensor<128x100xi8>, %init: tenso
     quant_tensor.yield %acc : i32
   } -> tensor<64x128xi32>
   return %y : tensor<64x128xi32>
+}
+
+// A long K and few weights: blocks share the few tiles that there are.
+// CHECK-LABEL: @few
+// CHECK: <wgmma, chip = "sm_90a", tile = [64, 48, 128], warps = [4, 1, 1], stages = 8, split_k = 4
+func.func @few(%x: tensor<64x8192xi8>, %w: tensor<1024x8192xi8>, %init: tensor<64x1024xi32>) -> tensor<64x1024xi32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<64x8192xi8>, tensor<1024x8192xi8>) maps [] outs(%init : tensor<64x1024xi32>) {
+  ^bb0(%acc: i32):
+    quant_tensor.yield %acc : i32
+  } -> tensor<64x1024xi32>
+  return %y : tensor<64x1024xi32>
 }

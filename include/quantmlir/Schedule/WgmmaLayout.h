@@ -95,8 +95,10 @@ struct WgmmaSplit {
         columns(schedule.getTileN() / schedule.getWarpsN()) {
     chunkColumns =
         std::gcd(columns * resultBytes, WgmmaLayout::rowBytes) / resultBytes;
-    // Narrower ones where there are not enough of them; an instruction stages
-    // 16 columns.
+    // There are registers for the results of 64 columns. Narrower ones where
+    // there are not enough of them; an instruction stages 16 columns.
+    if (chunkColumns > 64)
+      chunkColumns = 64;
     while (getChunks() < parts && chunkColumns % 32 == 0)
       chunkColumns /= 2;
   }

@@ -488,6 +488,61 @@ SmallVector<Value> MatmulEmitter::epiloguePair(ArrayRef<Value> accumulators,
           runEpilogue(accumulators[1], operands[1])};
 }
 
+void MatmulEmitter::prefetchEpilogue(Value row, Value column, int64_t height,
+                                     int64_t width, Value member) {
+  constexpr int64_t line = 128;
+  ScaledMatmulOp op = problem.op;
+  for (auto [i, memref] : llvm::enumerate(epilogueArgs)) {
+    AffineMap map = op.getEpilogueMap(i);
+    unsigned last = map.getNumDims() - 1;
+    bool readsColumn = map.isFunctionOfDim(last), readsRow = false;
+    for (unsigned dim = 0; dim < last; ++dim)
+      readsRow |= map.isFunctionOfDim(dim);
+    if (readsColumn == readsRow)
+      continue;
+    auto type = cast<MemRefType>(memref.getType());
+    int64_t bytes = llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+    int64_t extent = readsRow ? height : width;
+    // What starts within a line ends one line later.
+    int64_t lines = llvm::divideCeil(extent * bytes, line) + 1;
+    ifThen(less(member, index(lines)), [&] {
+      Value offset = mul(member, line / bytes);
+      auto clamp = [&](Value first, Value count, bool moves) {
+        return min(moves ? add(first, offset) : first, sub(count, 1));
+      };
+      Value atRow = clamp(row, rows, readsRow);
+      Value atColumn = clamp(column, n, readsColumn);
+      SmallVector<Value, 8> indices = *affine::expandAffineMap(
+          *this, getLoc(), map, outputPosition(atRow, atColumn));
+      prefetch(memref, indices);
+    });
+  }
+}
+
+void MatmulEmitter::prefetch(Value memref, ValueRange indices) {
+  auto type = cast<MemRefType>(memref.getType());
+  Value linear = index(0);
+  for (auto [dim, at] : llvm::enumerate(indices)) {
+    Value size = type.isDynamicDim(dim)
+                     ? memref::DimOp::create(*this, memref, dim).getResult()
+                     : index(type.getDimSize(dim));
+    linear = add(mul(linear, size), at);
+  }
+  Value start = memref::ExtractAlignedPointerAsIndexOp::create(*this, memref);
+  Value byte = add(
+      start, mul(linear, llvm::divideCeil(type.getElementTypeBitWidth(), 8)));
+  Value pointer = LLVM::IntToPtrOp::create(
+      *this, LLVM::LLVMPointerType::get(getContext(), 1),
+      createOrFold<arith::IndexCastOp>(getI64Type(), byte));
+  NVVM::PrefetchOp::create(
+      *this,
+      NVVM::PrefetchCacheLevelAttr::get(getContext(),
+                                        NVVM::PrefetchCacheLevel::L1),
+      /*evictPriority=*/NVVM::CacheEvictionPriorityAttr(), pointer,
+      /*predicate=*/Value(), /*tensormap=*/UnitAttr(), /*uniform=*/UnitAttr(),
+      /*in_param_space=*/UnitAttr());
+}
+
 Type MatmulEmitter::getOutElement() {
   return cast<MemRefType>(out.getType()).getElementType();
 }

@@ -165,12 +165,20 @@ public:
   llvm::SmallVector<mlir::Value>
   epiloguePair(llvm::ArrayRef<mlir::Value> accumulators, mlir::Value row,
                llvm::ArrayRef<mlir::Value> columns);
+  /// Asks for the epilogue's operands that are the same for all rows or for all
+  /// columns, in a part of `height` x `width` results from (row, column) on.
+  /// Threads `member`, of at least as many as lines that a part has, share the
+  /// work.
+  void prefetchEpilogue(mlir::Value row, mlir::Value column, int64_t height,
+                        int64_t width, mlir::Value member);
   /// Element type of the result.
   mlir::Type getOutElement();
   /// Writes one element of the result.
   void store(mlir::Value value, mlir::Value row, mlir::Value column);
 
 private:
+  /// Asks for the line of `memref` that holds the element, if any is in reach.
+  void prefetch(mlir::Value memref, mlir::ValueRange indices);
   /// A read of what other kernels write. It may not go through the read-only
   /// cache where they run at the same time.
   mlir::Value loadShared(mlir::Type type, mlir::Value memref,

@@ -242,6 +242,7 @@ FailureOr<KernelCall> quantmlir::buildMatmulKernel(ScaledMatmulOp op,
   call.block = {schedule.getThreads(), 1, 1};
   if (schedule.isWarpgroups()) {
     launchPersistent(rewriter, *problem, call);
+    call.dependentLaunch = schedule.getDependentLaunch() && hasGivenWeights(op);
     return call;
   }
   Location loc = op.getLoc();

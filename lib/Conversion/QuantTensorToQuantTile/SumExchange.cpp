@@ -1,5 +1,4 @@
-//===- SumExchange.cpp - Tiles that the blocks of a cluster share along K
-//--===//
+//===- SumExchange.cpp - Tiles that blocks of a cluster share along K -----===//
 //
 // Nothing goes through memory, and the order of additions is that of the
 // blocks: results are the same in every run.
@@ -26,16 +25,13 @@ Value WarpgroupBlock::sumAddress(Value sender, int64_t slot) {
                 add(offset, mul(member, 16)));
 }
 
-/// Calls `body` in one thread for each of the other blocks that share the tile,
-/// once all threads of this consumer are there, with its rank in the cluster.
+/// Calls `body` with the rank in the cluster of each of the other blocks that
+/// share the tile.
 void WarpgroupBlock::forOthers(function_ref<void(Value)> body) {
-  synchronizeConsumer();
-  Value isOne = b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult, member,
-                                              word(sums.parts - 1));
-  b.ifThen(isOne, [&] {
-    Value other = rem(add(add(part, 1), member), word(sums.parts));
+  for (int64_t i = 1; i < sums.parts; ++i) {
+    Value other = rem(add(part, i), word(sums.parts));
     body(add(mul(other, groups.getClusterSize()), rank));
-  });
+  }
 }
 
 /// Gives each other block this one's sums of the chunks that it finishes, and

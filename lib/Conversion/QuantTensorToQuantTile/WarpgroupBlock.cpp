@@ -21,6 +21,9 @@ static constexpr int64_t kWarpgroup = 128;
 /// three warpgroups start with 168 each.
 static constexpr int64_t kLoaderRegisters = 40, kConsumerRegisters = 232;
 
+/// Rows of tiles that are one group where the order of tiles is not a question.
+static constexpr int64_t kAnyGroup = 2;
+
 /// The block's dynamic shared memory as `kAlignment` wants it.
 static Value getSharedMemory(MatmulEmitter &b) {
   constexpr StringLiteral name = "dynamic_shared_memory";
@@ -145,7 +148,8 @@ void WarpgroupBlock::initBarriers() {
     if (int64_t others = schedule.getSplitK() - 1)
       for (int64_t w = 0; w < layout.consumers; ++w)
         for (Value barrier : {ready(word(w)), taken(word(w))})
-          NVVM::MBarrierInitOp::create(b, barrier, word(others), Value());
+          NVVM::MBarrierInitOp::create(b, barrier, word(others * kWarpgroup),
+                                       Value());
     // To the other blocks of the cluster, and to the bulk copies.
     NVVM::FenceMbarrierInitOp::create(b);
   });
@@ -227,8 +231,11 @@ WarpgroupBlock::Ring WarpgroupBlock::skip(Ring ring, int64_t count) {
 std::pair<Value, Value> WarpgroupBlock::locate(Value tile) {
   int64_t tilesN =
       llvm::divideCeil(problem.n, schedule.getTileN() * groups.getClusterN());
-  // Groups of rows of tiles; within one, column by column.
-  int64_t groupM = groups.getGroupM();
+  // Groups of rows of tiles; within one, column by column. A single column of
+  // tiles is walked so, too: LLVM would see that a tile's columns are always
+  // the same, and keep what it computes from them in registers that the main
+  // loop needs.
+  int64_t groupM = tilesN == 1 ? kAnyGroup : groups.getGroupM();
   Value m, n;
   if (groupM == 1) {
     m = div(tile, word(tilesN));

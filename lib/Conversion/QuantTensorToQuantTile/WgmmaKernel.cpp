@@ -80,34 +80,60 @@ void WgmmaKernel::load(Value map, Value to, Value barrier, Value column,
   loadBox(map, to, barrier, column, row, mask);
 }
 
+void WgmmaKernel::loadStage(Ring ring, Value step, Value row, Value column,
+                            bool lhs, bool rhs) {
+  Value barrier = full(ring.stage), k = mul(step, tileK);
+  if (lhs)
+    load(lhsMap, shared(0, ring.stage, layout.getStageBytes()), barrier, k, row,
+         schedule.getTileM(), groups.getClusterN() > 1);
+  if (rhs)
+    load(rhsMap, shared(layout.lhsBytes, ring.stage, layout.getStageBytes()),
+         barrier, k, column, schedule.getTileN(), groups.getClusterM() > 1);
+}
+
 void WgmmaKernel::produce() {
   divideSteps();
   b.ifThen(equal(thread, word(0)), [&] {
     // The first phase of an empty barrier counts as over.
-    tileLoop(
-        cluster, clusters, {word(0), word(1)},
-        [&](Value tile, ValueRange state) {
-          auto [row, column] = locate(tile);
-          return b.loop(
-              firstStep, endStep, word(1), state,
-              [&, row = row, column = column](Value step, ValueRange state) {
-                Ring ring = {state[0], state[1]};
-                waitFor(empty(ring.stage), ring.phase);
-                Value barrier = full(ring.stage);
-                expect(barrier, layout.getStageBytes());
-                Value k = mul(step, tileK);
-                load(lhsMap, shared(0, ring.stage, layout.getStageBytes()),
-                     barrier, k, row, schedule.getTileM(),
-                     groups.getClusterN() > 1);
-                load(
-                    rhsMap,
-                    shared(layout.lhsBytes, ring.stage, layout.getStageBytes()),
-                    barrier, k, column, schedule.getTileN(),
-                    groups.getClusterM() > 1);
-                ring = advance(ring);
-                return SmallVector<Value>{ring.stage, ring.phase};
-              });
-        });
+    Ring start = {word(0), word(1)};
+    Value begin = firstStep;
+    // Weights do not depend on the kernel before this one, activations do.
+    if (schedule.getDependentLaunch()) {
+      int64_t count = std::min(layout.stages, steps / split.parts);
+      auto [row, column] = locate(cluster);
+      for (bool isRhs : {true, false}) {
+        for (int64_t stage = 0; stage < count; ++stage) {
+          if (isRhs)
+            expect(full(word(stage)), layout.getStageBytes());
+          loadStage({word(stage), {}}, add(firstStep, stage), row, column,
+                    !isRhs, isRhs);
+        }
+        if (isRhs)
+          b.waitForDependencies();
+      }
+      begin = add(firstStep, count);
+      if (count == layout.stages)
+        start.phase = word(0);
+      else
+        start.stage = word(count);
+    }
+    tileLoop(cluster, clusters, {start.stage, start.phase, begin},
+             [&](Value tile, ValueRange state) {
+               auto [row, column] = locate(tile);
+               SmallVector<Value> next =
+                   b.loop(state[2], endStep, word(1), state.take_front(2),
+                          [&, row = row, column = column](Value step,
+                                                          ValueRange state) {
+                            Ring ring = {state[0], state[1]};
+                            waitFor(empty(ring.stage), ring.phase);
+                            expect(full(ring.stage), layout.getStageBytes());
+                            loadStage(ring, step, row, column, true, true);
+                            ring = advance(ring);
+                            return SmallVector<Value>{ring.stage, ring.phase};
+                          });
+               next.push_back(firstStep);
+               return next;
+             });
   });
 }
 
@@ -182,6 +208,7 @@ SmallVector<Value> WgmmaKernel::multiply(Ring &ring) {
 
 void WgmmaKernel::consume() {
   divideSteps();
+  b.waitForDependencies();
   bool isPingPong = groups.isPingPong();
   int64_t groupsM = schedule.getWarpsM() / 4;
   partRow = partColumn = word(0);
@@ -210,12 +237,16 @@ void WgmmaKernel::consume() {
   tileLoop(first, step, state, [&](Value tile, ValueRange values) {
     auto [row, column] = locate(tile);
     Ring ring = {values[0], values[1]};
+    row = add(row, partRow);
+    column = add(column, partColumn);
+    b.prefetchEpilogue(toIndex(row), toIndex(column),
+                       blocks * WgmmaLayout::chunkRows, columns,
+                       toIndex(member));
     if (isPingPong)
       waitFor(order(consumer), values[2]);
     SmallVector<Value> accumulators = multiply(ring);
     bool alternates = values.size() > 2;
-    finish(accumulators, add(row, partRow), add(column, partColumn),
-           alternates ? values[2] : Value());
+    finish(accumulators, row, column, alternates ? values[2] : Value());
     if (isPingPong)
       ring = skip(ring, steps);
     SmallVector<Value> next = {ring.stage, ring.phase};

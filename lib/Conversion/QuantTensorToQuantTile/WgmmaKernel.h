@@ -30,6 +30,9 @@ private:
   void produce() override;
   void load(mlir::Value map, mlir::Value to, mlir::Value barrier,
             mlir::Value column, mlir::Value row, int64_t rows, bool isShared);
+  /// Loads the activations, the weights or both of a step of a tile.
+  void loadStage(Ring ring, mlir::Value step, mlir::Value row,
+                 mlir::Value column, bool lhs, bool rhs);
 
   // The consumers.
   void consume() override;

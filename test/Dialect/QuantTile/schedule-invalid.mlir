@@ -100,7 +100,7 @@ module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, chip = "sm_80",
 
 // -----
 
-// expected-error @below {{reduce has no dependent launch, only mma_stream does}}
+// expected-error @below {{reduce has no dependent launch, only mma_stream and wgmma do}}
 module attributes {quant_tile.s = #quant_tile.schedule<reduce, chip = "sm_90a", tile = [1, 16, 64], warps = [1, 1, 1], stages = 2, weights = <fragment, tile = [16, 64]>, dependent_launch = true>} {}
 
 // -----

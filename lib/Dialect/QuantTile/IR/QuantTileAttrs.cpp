@@ -358,9 +358,11 @@ LogicalResult ScheduleAttr::verify(
   if (failed(verifyTiled(emitError, family, tile, warps, stages, copy, splitK,
                          weights)))
     return failure();
-  if (dependentLaunch && family != KernelFamily::MmaStream)
+  if (dependentLaunch && family != KernelFamily::MmaStream &&
+      family != KernelFamily::Wgmma)
     return emitError() << stringifyKernelFamily(family)
-                       << " has no dependent launch, only mma_stream does";
+                       << " has no dependent launch, only mma_stream and wgmma "
+                          "do";
   if (occupancy != 1 && family != KernelFamily::MmaStream)
     return emitError() << stringifyKernelFamily(family)
                        << " has no occupancy to choose, only mma_stream has";
