@@ -94,14 +94,19 @@ SmallVector<Value> WarpgroupBlock::addSums(ArrayRef<Value> values,
 }
 
 void WarpgroupBlock::finishSums(
-    GetChunk getChunk, Value parity,
+    GetChunk getChunk, Value parity, Value tile,
     function_ref<void(int64_t, ArrayRef<Value>)> finish) {
   sendSums(getChunk, parity);
   for (int64_t chunk = 0; chunk < sums.chunks; ++chunk)
     b.ifThen(equal(part, word(chunk % sums.parts)), [&] {
       finish(chunk, addSums(getChunk(chunk), chunk / sums.parts));
     });
-  forOthers([&](Value other) {
-    arrive(remote(taken(consumer), other), Scope::CLUSTER);
+  // Nobody waits for this after the last tile.
+  Value hasNext = b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult,
+                                                add(tile, clusters), tiles);
+  b.ifThen(hasNext, [&] {
+    forOthers([&](Value other) {
+      arrive(remote(taken(consumer), other), Scope::CLUSTER);
+    });
   });
 }

@@ -152,9 +152,9 @@ protected:
   llvm::SmallVector<mlir::Value> addSums(llvm::ArrayRef<mlir::Value> values,
                                          int64_t slot);
   /// Calls `finish` with each chunk that is this block's and its sums, those of
-  /// the other blocks included. `parity`: of this block's tile.
+  /// the other blocks included. `parity`: of this block's `tile`.
   void finishSums(
-      GetChunk getChunk, mlir::Value parity,
+      GetChunk getChunk, mlir::Value parity, mlir::Value tile,
       llvm::function_ref<void(int64_t, llvm::ArrayRef<mlir::Value>)> finish);
 
   MatmulEmitter &b;

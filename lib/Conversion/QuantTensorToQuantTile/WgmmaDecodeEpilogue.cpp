@@ -126,12 +126,12 @@ void WgmmaDecodeKernel::finishChunk(ArrayRef<Value> values, int64_t chunk,
 }
 
 /// Stores a consumer's part of a tile, which starts at (firstRow, firstColumn)
-/// of the result. `parity`: of this block's tile, with split K.
+/// of the result. `parity` of this block's tile `tile`, with split K.
 void WgmmaDecodeKernel::finish(ArrayRef<Value> totals, Value firstRow,
-                               Value firstColumn, Value parity) {
+                               Value firstColumn, Value parity, Value tile) {
   if (split.parts > 1)
     return finishSums([&](int64_t chunk) { return getChunk(totals, chunk); },
-                      parity,
+                      parity, tile,
                       [&](int64_t chunk, ArrayRef<Value> values) {
                         finishChunk(values, chunk, firstRow, firstColumn);
                       });

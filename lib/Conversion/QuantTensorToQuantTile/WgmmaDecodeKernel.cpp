@@ -460,7 +460,7 @@ void WgmmaDecodeKernel::consume() {
     }
     Ring ring = {values[0], values[1]};
     SmallVector<Value> totals = multiply(ring);
-    finish(totals, row, column, split.parts > 1 ? values[2] : Value());
+    finish(totals, row, column, split.parts > 1 ? values[2] : Value(), tile);
     SmallVector<Value> next = {ring.stage, ring.phase};
     if (split.parts > 1)
       next.push_back(exclusiveOr(values[2], word(1)));

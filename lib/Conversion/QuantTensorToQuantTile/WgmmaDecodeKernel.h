@@ -76,7 +76,7 @@ private:
 
   // The epilogue: WgmmaDecodeEpilogue.cpp.
   void finish(llvm::ArrayRef<mlir::Value> totals, mlir::Value firstRow,
-              mlir::Value firstColumn, mlir::Value parity);
+              mlir::Value firstColumn, mlir::Value parity, mlir::Value tile);
   llvm::SmallVector<mlir::Value> getChunk(llvm::ArrayRef<mlir::Value> totals,
                                           int64_t chunk);
   void finishChunk(llvm::ArrayRef<mlir::Value> values, int64_t chunk,

@@ -126,17 +126,17 @@ void WgmmaKernel::finishChunk(ArrayRef<Value> accumulators, int64_t chunk,
              });
 }
 
-/// From a tile's accumulators to the result. `parity`: of this block's tile,
-/// with split K.
+/// From a tile's accumulators to the result. With split K, `parity` is that
+/// of this block's tile `tile`.
 void WgmmaKernel::finish(ArrayRef<Value> accumulators, Value firstRow,
-                         Value firstColumn, Value parity) {
+                         Value firstColumn, Value parity, Value tile) {
   if (split.parts == 1) {
     for (int64_t chunk = 0; chunk < split.getChunks(); ++chunk)
       finishChunk(getChunk(accumulators, chunk), chunk, firstRow, firstColumn);
     return;
   }
   finishSums([&](int64_t chunk) { return getChunk(accumulators, chunk); },
-             parity,
+             parity, tile,
              [&](int64_t chunk, ArrayRef<Value> values) {
                finishChunk(values, chunk, firstRow, firstColumn);
              });

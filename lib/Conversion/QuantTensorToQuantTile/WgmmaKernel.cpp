@@ -59,15 +59,15 @@ void WgmmaKernel::divideSteps() {
   endStep = getFirst(add(part, 1));
 }
 
-/// Starts the copy of `rows` rows from (row, column) on. A tile that the
-/// cluster shares comes in as many parts as there are blocks; each block loads
-/// one part into all of them.
+/// Starts the copy of a tile of `tileRows` rows from (row, column) on. One that
+/// the cluster shares comes in as many parts as there are blocks; each block
+/// loads one part into all of them.
 void WgmmaKernel::load(Value map, Value to, Value barrier, Value column,
-                       Value row, int64_t rows, bool isShared) {
-  int64_t size = groups.getClusterSize();
+                       Value row, int64_t tileRows, bool isLhs) {
+  int64_t size = isLhs ? groups.getClusterN() : groups.getClusterM();
+  int64_t share = tileRows / size;
   Value mask;
-  if (isShared && size > 1) {
-    int64_t share = rows / size;
+  if (size > 1) {
     to = LLVM::GEPOp::create(
         b, to.getType(), b.getI8Type(), to,
         ArrayRef<LLVM::GEPArg>{mul(rank, share * WgmmaLayout::rowBytes)});
@@ -85,10 +85,10 @@ void WgmmaKernel::loadStage(Ring ring, Value step, Value row, Value column,
   Value barrier = full(ring.stage), k = mul(step, tileK);
   if (lhs)
     load(lhsMap, shared(0, ring.stage, layout.getStageBytes()), barrier, k, row,
-         schedule.getTileM(), groups.getClusterN() > 1);
+         schedule.getTileM(), /*isLhs=*/true);
   if (rhs)
     load(rhsMap, shared(layout.lhsBytes, ring.stage, layout.getStageBytes()),
-         barrier, k, column, schedule.getTileN(), groups.getClusterM() > 1);
+         barrier, k, column, schedule.getTileN(), /*isLhs=*/false);
 }
 
 void WgmmaKernel::produce() {
@@ -246,7 +246,7 @@ void WgmmaKernel::consume() {
       waitFor(order(consumer), values[2]);
     SmallVector<Value> accumulators = multiply(ring);
     bool alternates = values.size() > 2;
-    finish(accumulators, row, column, alternates ? values[2] : Value());
+    finish(accumulators, row, column, alternates ? values[2] : Value(), tile);
     if (isPingPong)
       ring = skip(ring, steps);
     SmallVector<Value> next = {ring.stage, ring.phase};

@@ -29,7 +29,7 @@ private:
   // The loader.
   void produce() override;
   void load(mlir::Value map, mlir::Value to, mlir::Value barrier,
-            mlir::Value column, mlir::Value row, int64_t rows, bool isShared);
+            mlir::Value column, mlir::Value row, int64_t tileRows, bool isLhs);
   /// Loads the activations, the weights or both of a step of a tile.
   void loadStage(Ring ring, mlir::Value step, mlir::Value row,
                  mlir::Value column, bool lhs, bool rhs);
@@ -42,7 +42,7 @@ private:
 
   // The epilogue: WgmmaEpilogue.cpp.
   void finish(llvm::ArrayRef<mlir::Value> accumulators, mlir::Value firstRow,
-              mlir::Value firstColumn, mlir::Value parity);
+              mlir::Value firstColumn, mlir::Value parity, mlir::Value tile);
   void finishChunk(llvm::ArrayRef<mlir::Value> accumulators, int64_t chunk,
                    mlir::Value firstRow, mlir::Value firstColumn);
   llvm::SmallVector<mlir::Value>
