@@ -202,10 +202,13 @@ void emitMmaStreamKernel(MatmulEmitter &emitter);
 void emitWgmmaKernel(MatmulEmitter &emitter);
 void emitWgmmaDecodeKernel(MatmulEmitter &emitter);
 
-/// Tensor maps of activations, weights and, where it is stored through one, the
-/// result of `outElement`, as `emitWgmmaKernel` expects them.
-llvm::SmallVector<quant_tile::TensorMapAttr>
-getWgmmaTensorMaps(const MatmulProblem &problem, mlir::Type outElement);
+/// Tensor maps of activations, weights, where tiles have rows that do not exist
+/// parts of activations and, where it is stored through one, the result of
+/// `outElement`, as `emitWgmmaKernel` expects them, each with the number of its
+/// operand: the result's is `outOperand`.
+llvm::SmallVector<std::pair<int64_t, quant_tile::TensorMapAttr>>
+getWgmmaTensorMaps(const MatmulProblem &problem, mlir::Type outElement,
+                   int64_t outOperand);
 
 /// The same for `emitWgmmaDecodeKernel`, but none of the weights.
 llvm::SmallVector<quant_tile::TensorMapAttr>

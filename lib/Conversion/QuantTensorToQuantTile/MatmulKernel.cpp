@@ -164,16 +164,12 @@ static SmallVector<std::pair<int64_t, TensorMapAttr>>
 getTensorMaps(const MatmulProblem &problem, int64_t inputs) {
   ScaledMatmulOp op = problem.op;
   Type element = op.getInit().getType().getElementType();
-  bool isPlain = problem.schedule.getFamily() == KernelFamily::Wgmma;
-  SmallVector<TensorMapAttr> maps =
-      isPlain ? getWgmmaTensorMaps(problem, element)
-              : getWgmmaDecodeTensorMaps(problem, element);
-  SmallVector<int64_t> operands = {0};
-  if (isPlain)
-    operands.push_back(1);
-  operands.push_back(inputs);
+  if (problem.schedule.getFamily() == KernelFamily::Wgmma)
+    return getWgmmaTensorMaps(problem, element, inputs);
+  int64_t operands[] = {0, inputs};
   SmallVector<std::pair<int64_t, TensorMapAttr>> result;
-  for (auto [operand, map] : llvm::zip(operands, maps))
+  for (auto [operand, map] :
+       llvm::zip(operands, getWgmmaDecodeTensorMaps(problem, element)))
     result.push_back({operand, map});
   return result;
 }

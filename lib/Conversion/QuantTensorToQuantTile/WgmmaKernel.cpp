@@ -24,6 +24,21 @@ static ResultChunks getChunks(const MatmulProblem &problem, Type element) {
                       getSplit(problem, element).chunkColumns);
 }
 
+/// Parts in which a tile of activations comes whose last rows do not exist:
+/// those cost the accelerator more time than others do. A part of nothing else
+/// is of other rows instead.
+static constexpr int64_t kQuarters = 4;
+
+/// Whether there may be such tiles, and they are tall enough for it to matter.
+static bool hasQuarters(const MatmulProblem &problem) {
+  quant_tensor::ScaledMatmulOp op = problem.op;
+  ArrayRef<int64_t> shape = op.getLhs().getType().getShape().drop_back();
+  int64_t tileM = problem.schedule.getTileM();
+  bool isWhole = !ShapedType::isDynamicShape(shape) &&
+                 ShapedType::getNumElements(shape) % tileM == 0;
+  return tileM > 64 && !isWhole;
+}
+
 WgmmaKernel::WgmmaKernel(MatmulEmitter &b)
     : WarpgroupBlock(
           b,
@@ -41,7 +56,10 @@ WgmmaKernel::WgmmaKernel(MatmulEmitter &b)
       columns(split.columns),
       accumulatorType(LLVM::LLVMStructType::getLiteral(
           b.getContext(), SmallVector<Type>(columns / 2, problem.accumulator))),
-      lhsMap(b.tensorMaps[0]), rhsMap(b.tensorMaps[1]) {}
+      lhsMap(b.tensorMaps[0]), rhsMap(b.tensorMaps[1]) {
+  if (hasQuarters(problem))
+    quarterMap = b.tensorMaps[2];
+}
 
 //===----------------------------------------------------------------------===//
 // The loader
@@ -77,7 +95,28 @@ void WgmmaKernel::load(Value map, Value to, Value barrier, Value column,
       mask = arith::ShLIOp::create(
           b, mask, arith::TruncIOp::create(b, b.getI16Type(), mul(part, size)));
   }
-  loadBox(map, to, barrier, column, row, mask);
+  if (!isLhs || !quarterMap) {
+    loadBox(map, to, barrier, column, row, mask);
+    return;
+  }
+  Value exist = b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ule,
+                                              add(row, share), rows);
+  b.ifThen(
+      exist, [&] { loadBox(map, to, barrier, column, row, mask); },
+      [&] {
+        int64_t box = share / kQuarters;
+        for (int64_t first = 0; first < share; first += box) {
+          Value boxRow = add(row, first);
+          Value exists = b.createOrFold<arith::CmpIOp>(
+              arith::CmpIPredicate::ult, boxRow, rows);
+          Value place =
+              LLVM::GEPOp::create(b, to.getType(), b.getI8Type(), to,
+                                  ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(
+                                      first * WgmmaLayout::rowBytes)});
+          loadBox(quarterMap, place, barrier, column,
+                  b.select(exists, boxRow, word(0)), mask);
+        }
+      });
 }
 
 void WgmmaKernel::loadStage(Ring ring, Value step, Value row, Value column,
@@ -265,22 +304,25 @@ void quantmlir::emitWgmmaKernel(MatmulEmitter &emitter) {
   WgmmaKernel(emitter).emit();
 }
 
-SmallVector<TensorMapAttr>
-quantmlir::getWgmmaTensorMaps(const MatmulProblem &problem, Type outElement) {
+SmallVector<std::pair<int64_t, TensorMapAttr>>
+quantmlir::getWgmmaTensorMaps(const MatmulProblem &problem, Type outElement,
+                              int64_t outOperand) {
   ScheduleAttr schedule = problem.schedule;
   WarpgroupsAttr groups = schedule.getWarpgroups();
   MLIRContext *context = schedule.getContext();
   int64_t tileK =
       WgmmaLayout::rowBytes * 8 / problem.lhsElement.getIntOrFloatBitWidth();
-  SmallVector<TensorMapAttr> maps;
-  maps.push_back(
-      TensorMapAttr::get(context, schedule.getTileM() / groups.getClusterN(),
-                         tileK, WgmmaLayout::rowBytes, WgmmaLayout::promotion));
-  maps.push_back(
-      TensorMapAttr::get(context, schedule.getTileN() / groups.getClusterM(),
-                         tileK, WgmmaLayout::rowBytes, WgmmaLayout::promotion));
+  auto get = [&](int64_t rows) {
+    return TensorMapAttr::get(context, rows, tileK, WgmmaLayout::rowBytes,
+                              WgmmaLayout::promotion);
+  };
+  int64_t lhsRows = schedule.getTileM() / groups.getClusterN();
+  SmallVector<std::pair<int64_t, TensorMapAttr>> maps = {
+      {0, get(lhsRows)}, {1, get(schedule.getTileN() / groups.getClusterM())}};
+  if (hasQuarters(problem))
+    maps.push_back({0, get(lhsRows / kQuarters)});
   ResultChunks output = getChunks(problem, outElement);
   if (output.isBulk)
-    maps.push_back(output.getTensorMap(context));
+    maps.push_back({outOperand, output.getTensorMap(context)});
   return maps;
 }

@@ -58,7 +58,8 @@ private:
   /// of a consumer's part of a tile.
   int64_t tileK, steps, blocks, columns;
   mlir::Type accumulatorType;
-  mlir::Value lhsMap, rhsMap;     // tensor maps
+  // Tensor maps; the last of quarters of a tile of activations, if any.
+  mlir::Value lhsMap, rhsMap, quarterMap;
   mlir::Value firstStep, endStep; // of this block along K
   // Where a consumer's part of a tile starts.
   mlir::Value partRow, partColumn;
