@@ -7,7 +7,6 @@
 // Few weights: blocks share them along K, so that each SM has some.
 // CHECK-LABEL: @few
 // CHECK: <wgmma_decode, chip = "sm_90a", tile = [32, 64, {{[0-9]+}}], warps = [1, 4, 1], stages = {{[0-9]+}}, split_k = 2, weights
-// CHECK-SAME: u_decode = 0.000000e+00
 func.func @few(%x: tensor<32x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>, %init: tensor<32x4096xf32>) -> tensor<32x4096xf32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<32x4096xbf16>, tensor<4096x4096xbf16, #w4>) maps [] outs(%init : tensor<32x4096xf32>) {
   ^bb0(%acc: f32):
