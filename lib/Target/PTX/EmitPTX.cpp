@@ -2,6 +2,8 @@
 
 #include "quantmlir/Target/PTX/EmitPTX.h"
 
+#include "SplitModule.h"
+#include "mlir/IR/Threading.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/GPU/GPUToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
@@ -9,7 +11,9 @@
 #include "mlir/Target/LLVMIR/Export.h"
 #include "quantmlir/Conversion/QuantTileToNVVM/QuantTileToNVVM.h"
 #include "quantmlir/Schedule/Chips.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
+#include "llvm/Bitcode/BitcodeReader.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
@@ -56,6 +60,29 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine,
       level == 0 ? builder.buildO0DefaultPipeline(levels[0])
                  : builder.buildPerModuleDefaultPipeline(levels[level]);
   passes.run(module, modules);
+}
+
+static std::unique_ptr<llvm::TargetMachine>
+createMachine(const llvm::Target &target, const schedule::Chip &chip,
+              const PTXOptions &options) {
+  return std::unique_ptr<llvm::TargetMachine>(target.createTargetMachine(
+      llvm::Triple(kTriple), chip.name, chip.ptxFeature, llvm::TargetOptions(),
+      std::nullopt, std::nullopt,
+      static_cast<llvm::CodeGenOptLevel>(options.optLevel)));
+}
+
+/// The PTX of `module`; empty if the backend writes no text.
+static std::string compile(llvm::Module &module, llvm::TargetMachine &machine,
+                           int level) {
+  optimize(module, machine, level);
+  llvm::SmallString<0> text;
+  llvm::raw_svector_ostream stream(text);
+  llvm::legacy::PassManager codegen;
+  if (machine.addPassesToEmitFile(codegen, stream, nullptr,
+                                  llvm::CodeGenFileType::AssemblyFile))
+    return {};
+  codegen.run(module);
+  return text.str().str();
 }
 
 /// Functions that `module` calls but does not define. Intrinsics that the
@@ -136,31 +163,37 @@ FailureOr<std::string> quantmlir::emitPTX(gpu::GPUModuleOp module,
   const llvm::Target *target = getTarget(message);
   if (!target)
     return module.emitError() << "no NVPTX backend: " << message;
-  std::unique_ptr<llvm::TargetMachine> machine(target->createTargetMachine(
-      llvm::Triple(kTriple), chip->name, chip->ptxFeature,
-      llvm::TargetOptions(), std::nullopt, std::nullopt,
-      static_cast<llvm::CodeGenOptLevel>(options.optLevel)));
 
   llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> llvmModule =
       translateModuleToLLVMIR(module, context, module.getName());
   if (!llvmModule)
     return module.emitError() << "cannot be translated to LLVM IR";
+  std::unique_ptr<llvm::TargetMachine> machine =
+      createMachine(*target, *chip, options);
   llvmModule->setTargetTriple(llvm::Triple(kTriple));
   llvmModule->setDataLayout(machine->createDataLayout());
-  optimize(*llvmModule, *machine, options.optLevel);
 
-  llvm::SmallString<0> text;
-  llvm::raw_svector_ostream stream(text);
-  llvm::legacy::PassManager codegen;
-  if (machine->addPassesToEmitFile(codegen, stream, nullptr,
-                                   llvm::CodeGenFileType::AssemblyFile))
+  std::vector<SmallVector<char, 0>> parts = splitModule(*llvmModule);
+  std::vector<std::string> texts(std::max<size_t>(parts.size(), 1));
+  if (parts.size() < 2) {
+    texts.front() = compile(*llvmModule, *machine, options.optLevel);
+  } else {
+    parallelFor(module.getContext(), 0, parts.size(), [&](size_t index) {
+      llvm::LLVMContext own;
+      std::unique_ptr<llvm::Module> part = llvm::cantFail(
+          llvm::parseBitcodeFile({toStringRef(parts[index]), "kernel"}, own));
+      texts[index] = compile(*part, *createMachine(*target, *chip, options),
+                             options.optLevel);
+    });
+  }
+  std::string text = joinPTX(texts);
+  if (text.empty())
     return module.emitError() << "the NVPTX backend cannot emit text";
-  codegen.run(*llvmModule);
   if (failed(checkSelfContained(module, text)) ||
       failed(checkByteStores(module, text)))
     return failure();
-  return text.str().str();
+  return text;
 }
 
 void quantmlir::registerPTXTranslations(DialectRegistry &registry) {
