@@ -43,6 +43,7 @@ void quantmlir::buildAlgebraPipeline(OpPassManager &pm,
   pm.addPass(createImportScalarArguments());
   pm.addPass(createImportDequantize());
   pm.addPass(quant_tensor::createQuantTensorVerifyEncodings());
+  pm.addPass(quant_tensor::createQuantTensorDecomposeOutliers());
   pm.addPass(quant_tensor::createQuantTensorPullDequantize());
   pm.addPass(quant_tensor::createQuantTensorDecomposeContractions());
   pm.addPass(quant_tensor::createQuantTensorFuseEpilogue());
@@ -90,6 +91,8 @@ void quantmlir::buildSchedulePipeline(OpPassManager &pm,
   quant_tile::QuantTileGroupRowsOptions rows;
   rows.maxColumns = schedule::getMaxRowColumns();
   func.addPass(quant_tile::createQuantTileGroupRows(rows));
+  // Tables that groups read, which loops of their own would hold.
+  func.addPass(quant_tile::createQuantTileFillConstants());
   SelectRowScheduleOptions selectRows;
   selectRows.chip = options.chip;
   pm.addPass(createSelectRowSchedule(selectRows));

@@ -51,8 +51,7 @@ struct Layer {
 
 /// All layers of the module's functions, in order. A contraction of floats that
 /// is none says why in a missed remark of `pass`, where that is not empty.
-std::vector<Layer> findLayers(mlir::ModuleOp module,
-                                    llvm::StringRef pass);
+std::vector<Layer> findLayers(mlir::ModuleOp module, llvm::StringRef pass);
 
 /// Whether `value` depends on weights (arguments with `quant_tensor.weight`, or
 /// tables of constants) and on nothing else that is not constant.
@@ -60,8 +59,8 @@ bool isWeightValue(mlir::Value value);
 
 /// The encoding that `scheme` gives a tensor of `type`, whose dimension `k` is
 /// contracted and whose last other one has the rows of 2-D blocks. A block that
-/// is larger than a dimension is the whole dimension. Integer codes of 3 and of 5
-/// to 7 bits lie in 4 and 8 bits, which kernels decode, with their `range`.
+/// is larger than a dimension is the whole dimension. Integer codes of 3 and of
+/// 5 to 7 bits lie in 4 and 8 bits, which kernels decode, with their `range`.
 quant_tensor::EncodingAttr makeEncoding(mlir::RankedTensorType type, unsigned k,
                                         const TensorScheme &scheme);
 

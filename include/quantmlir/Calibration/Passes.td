@@ -53,7 +53,9 @@ def QuantizeModel : Pass<"quant-tensor-quantize-model", "::mlir::ModuleOp"> {
     `nf4`, `mxfp4` or `none`; `tensor`, `channel` (weights), `token` (activations),
     `group=G`, `block=NxK`; `symmetric`, `asymmetric`; `scale=f32|f16|bf16|f8E8M0FNU|f8E4M3FN`;
     `absmax`, `minmax`, `percentile=P`, `mse=CANDIDATES`, `kl=CANDIDATES`;
-    `dynamic`, `static` (activations). `overrides` gives other schemes to layers
+    `dynamic`, `static` (activations); `outliers=T`, `static-outliers=T`
+    (activations: `outlier_matmul` with that threshold, or with the columns whose
+    magnitudes reach it in the statistics). `overrides` gives other schemes to layers
     whose names match a pattern. Codes mean `(code - zero point) * scale`.
 
     Parameters of weights are chosen from the weights, those of dynamic activations
@@ -92,8 +94,57 @@ def QuantizeModel : Pass<"quant-tensor-quantize-model", "::mlir::ModuleOp"> {
   ];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+    "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
     "::quantmlir::quant_tensor::QuantTensorDialect"
   ];
+}
+
+def SmoothActivations
+    : Pass<"quant-tensor-smooth-activations", "::mlir::ModuleOp"> {
+  let summary = "move outliers of activations into weights (SmoothQuant, AWQ)";
+  let description = [{
+    `Y = X Wᵀ` becomes `(X diag(s)⁻¹) (W diag(s))ᵀ`, with one `s` for all layers that
+    read one `X`: the same result but for rounding, and activations without channels
+    that are much larger than the rest. With `stats`, `s_k = max|x_k|^alpha /
+    max|w_k|^(1 - alpha)` (SmoothQuant), from the statistics `fc.input` and
+    `fc.weight` of layer `fc` (observe with `weights=true`), 1 for a channel of
+    zeros. With `scales`, `s` is the tensor `fc.smooth` of that file, as AWQ or a
+    search made it.
+
+    `1/s` is folded into what makes `X` where nothing else reads it: gain and bias of
+    a norm, or the weight and bias of the layer before, through additions, products,
+    casts and ReLU; vectors of gains and biases have to be weights. Elsewhere it is a
+    multiplication of its own, and a missed remark says why. `overrides` with the
+    scheme `none` leaves layers out.
+
+    SmoothQuant's levels are the schemes of `quant-tensor-quantize-model` that
+    follow: O1 is `int8/int8,token`, O2 `int8/int8,tensor`, O3
+    `int8/int8,tensor,static`, whose statistics are those of the smoothed model:
+    observe and calibrate it again.
+
+    ```mlir
+    %y = linalg.matmul indexing_maps = [#mk, #nk, #mn] ins(%x, %w : tensor<8x64xf32>, tensor<32x64xf32>) ...
+    // becomes
+    %ws = linalg.generic ... ins(%w, %s : tensor<32x64xf32>, tensor<64xf32>) {w * s}
+    %xs = linalg.generic ... ins(%x, %t : tensor<8x64xf32>, tensor<64xf32>) {x * (1/s)}
+    %y = linalg.matmul indexing_maps = [#mk, #nk, #mn] ins(%xs, %ws : tensor<8x64xf32>, tensor<32x64xf32>) ...
+    ```
+  }];
+  let options = [
+    Option<"stats", "stats", "std::string", "\"\"",
+           "statistics of activations and weights">,
+    Option<"alpha", "alpha", "double", "0.5",
+           "how much of the outliers moves, from 0 to 1">,
+    Option<"scales", "scales", "std::string", "\"\"",
+           "a file of scales, in place of stats">,
+    Option<"overrides", "overrides", "std::string", "\"\"",
+           "layers to leave out: pattern=none;pattern=none">,
+    Option<"fold", "fold", "bool", "true",
+           "fold scales into what makes the activations, where that can be">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
 }
 
 #endif // QUANTMLIR_CALIBRATION_PASSES_TD

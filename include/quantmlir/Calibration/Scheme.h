@@ -21,6 +21,9 @@
 //                 mse=CANDIDATES, kl or kl=CANDIDATES
 //   dynamic       parameters of activations from the data itself (the default);
 //                 static: from statistics
+//   outliers=T    columns of int8 activations that reach T stay float
+//   (LLM.int8());
+//                 static-outliers=T: those that reach it in the statistics
 //
 // Independent of MLIR.
 //
@@ -73,6 +76,10 @@ struct Scheme {
   std::optional<TensorScheme> activations;
   /// Whether parameters of activations come from statistics.
   bool isStatic = false;
+  /// Magnitude from which on columns of activations stay float.
+  std::optional<double> outliers;
+  /// Whether the columns come from statistics, and not from each call's data.
+  bool hasStaticOutliers = false;
 
   /// Errors say which word is wrong and what there is instead. `method` (a word
   /// such as "mse" or "kl=20") counts where `text` names none.

@@ -7,6 +7,8 @@
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/GlobPattern.h"
 
+#include <cmath>
+
 using namespace quantmlir::calibration;
 using llvm::StringRef;
 
@@ -94,6 +96,10 @@ std::string Scheme::toString() const {
   std::string text = weights ? weights->toString() : "none";
   if (activations)
     text += "/" + activations->toString() + (isStatic ? ",static" : ",dynamic");
+  if (outliers)
+    text += llvm::formatv("{0}={1}",
+                          hasStaticOutliers ? ",static-outliers" : ",outliers",
+                          *outliers);
   return text;
 }
 
@@ -113,6 +119,9 @@ public:
 
   /// What was said of `static` and `dynamic`.
   std::optional<bool> isStatic;
+  /// What was said of outliers.
+  std::optional<double> outliers;
+  bool hasStaticOutliers = false;
 
 private:
   llvm::Error fail(const llvm::Twine &message) const {
@@ -255,6 +264,17 @@ llvm::Error TensorSchemeParser::parseWord(StringRef word) {
     isStatic = key == "static";
     return llvm::Error::success();
   }
+  if (key == "outliers" || key == "static-outliers") {
+    if (isWeight)
+      return fail("'" + key + "' is about activations: it goes behind a '/'");
+    double threshold = 0;
+    if (outliers || value.getAsDouble(threshold) || !(threshold > 0) ||
+        std::isinf(threshold))
+      return fail("'" + word + "' is said twice, or is no positive threshold");
+    outliers = threshold;
+    hasStaticOutliers = key == "static-outliers";
+    return llvm::Error::success();
+  }
   if (key == "scale") {
     if (hasScale)
       return fail("'" + word + "' is a second scale");
@@ -338,6 +358,23 @@ llvm::Expected<Scheme> Scheme::parse(StringRef text, StringRef method) {
     return parsed.takeError();
   scheme.activations = *parsed;
   scheme.isStatic = parser.isStatic.value_or(false);
+  scheme.outliers = parser.outliers;
+  scheme.hasStaticOutliers = parser.hasStaticOutliers;
+  if (scheme.outliers) {
+    auto isPlainInt8 = [](const TensorScheme &side) {
+      return side.code == CodeKind::Integer && side.bits == 8 && side.symmetric;
+    };
+    bool isRowwise = scheme.weights->granularity == Granularity::Channel ||
+                     scheme.weights->granularity == Granularity::Tensor;
+    if (!isPlainInt8(*scheme.weights) || !isPlainInt8(*parsed) || !isRowwise ||
+        parsed->granularity != Granularity::Token ||
+        parsed->method != Method::AbsMax || parsed->scale != ScaleKind::F32 ||
+        scheme.isStatic)
+      return makeError(
+          "scheme '" + text +
+          "': outliers go with symmetric int8 weights per channel or "
+          "tensor, and int8 activations per token, by absmax");
+  }
   if (scheme.isStatic && parsed->granularity != Granularity::Tensor)
     return makeError("scheme '" + text +
                      "': static parameters are those of "

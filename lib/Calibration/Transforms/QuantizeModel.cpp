@@ -1,14 +1,18 @@
 //===- QuantizeModel.cpp - Float linalg to encoded tensors ----------------===//
 
+#include "quantmlir/Calibration/Algorithms/SmoothQuant.h"
 #include "quantmlir/Calibration/Layers.h"
 #include "quantmlir/Calibration/Passes.h"
 #include "quantmlir/Calibration/StaticParameters.h"
 #include "quantmlir/Calibration/Statistics.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/Support/Format.h"
+
+#include <cmath>
 
 namespace quantmlir::calibration {
 #define GEN_PASS_DEF_QUANTIZEMODEL
@@ -114,7 +118,12 @@ private:
                                    std::string &remark);
   void quantizeWeight(const Layer &layer, const TensorScheme &scheme,
                       bool asArgument);
-  bool canBeArgument(const Layer &layer, WhyNot &whyNot);
+  LogicalResult quantizeWithOutliers(const Layer &layer, const Scheme &scheme,
+                                     bool asArgument, std::string &remark);
+  FailureOr<const TensorStatistics *> getStatistics(const Layer &layer);
+  Value encodeArgument(Value value, EncodingAttr encoding,
+                       const TensorScheme &scheme);
+  bool canBeArgument(const Layer &layer, const Scheme &scheme, WhyNot &whyNot);
   void createQuantizer(Operation *function, ArrayRef<EncodedArgument> encoded);
 
   InFlightDiagnostic fail() { return emitError(getOperation().getLoc()); }
@@ -171,7 +180,7 @@ LogicalResult QuantizeModel::quantizeLayers() {
     }
     chosen.push_back({&layer, own});
     asArgument.push_back(weights == "arguments" &&
-                         canBeArgument(layer, whyNot));
+                         canBeArgument(layer, own, whyNot));
     if (weights == "arguments" && !asArgument.back())
       remarkMissed(layer.contraction.op, passName,
                    "the weight of '" + layer.name + "' is quantized in place",
@@ -181,12 +190,39 @@ LogicalResult QuantizeModel::quantizeLayers() {
     const auto &[layer, own] = entry;
     std::string remark =
         "quantizes '" + layer->name + "': weights " + own.weights->toString();
+    if (own.outliers) {
+      if (failed(quantizeWithOutliers(*layer, own, argument, remark)))
+        return failure();
+      continue;
+    }
     if (own.activations && failed(quantizeActivation(*layer, own, remark)))
       return failure();
     quantizeWeight(*layer, *own.weights, argument);
     remarkPassed(layer->contraction.op, passName, remark);
   }
   return success();
+}
+
+/// The statistics of the layer's activations, checked against the layer.
+FailureOr<const TensorStatistics *>
+QuantizeModel::getStatistics(const Layer &layer) {
+  Operation *op = layer.contraction.op;
+  std::string name = layer.getActivationName();
+  if (!statistics)
+    return op->emitOpError()
+           << "of '" << layer.name
+           << "' is to have static activations, and no statistics are given "
+           << "(stats=file)";
+  llvm::Expected<const TensorStatistics *> seen = statistics->get(name);
+  if (!seen)
+    return op->emitOpError()
+           << "of '" << layer.name << "': " << llvm::toString(seen.takeError());
+  int64_t extent = layer.contraction.getContractedExtent();
+  if (!ShapedType::isDynamic(extent) && (*seen)->channels != extent)
+    return op->emitOpError() << "of '" << layer.name << "' contracts " << extent
+                             << " channels, and the statistics of '" << name
+                             << "' are of " << (*seen)->channels;
+  return *seen;
 }
 
 LogicalResult QuantizeModel::quantizeActivation(const Layer &layer,
@@ -206,27 +242,15 @@ LogicalResult QuantizeModel::quantizeActivation(const Layer &layer,
                    quantizeFromData(b, value, encoding, activations));
     return success();
   }
-  std::string name = layer.getActivationName();
-  if (!statistics)
-    return op->emitOpError()
-           << "of '" << layer.name
-           << "' is to have static activations, and no statistics are given "
-           << "(stats=file)";
-  llvm::Expected<const TensorStatistics *> seen = statistics->get(name);
-  if (!seen)
-    return op->emitOpError()
-           << "of '" << layer.name << "': " << llvm::toString(seen.takeError());
-  int64_t extent = type.getDimSize(axis);
-  if (!ShapedType::isDynamic(extent) && (*seen)->channels != extent)
-    return op->emitOpError() << "of '" << layer.name << "' contracts " << extent
-                             << " channels, and the statistics of '" << name
-                             << "' are of " << (*seen)->channels;
+  FailureOr<const TensorStatistics *> seen = getStatistics(layer);
+  if (failed(seen))
+    return failure();
   llvm::Expected<StaticParameters> parameters =
       chooseStaticParameters(encoding, activations, **seen);
   if (!parameters)
-    return op->emitOpError()
-           << "of '" << layer.name << "': statistics of '" << name
-           << "': " << llvm::toString(parameters.takeError());
+    return op->emitOpError() << "of '" << layer.name << "': statistics of '"
+                             << layer.getActivationName()
+                             << "': " << llvm::toString(parameters.takeError());
   llvm::raw_string_ostream(remark)
       << ", static: scale " << llvm::format("%.6g", parameters->scale)
       << ", zero point " << parameters->zeroPoint;
@@ -237,7 +261,8 @@ LogicalResult QuantizeModel::quantizeActivation(const Layer &layer,
 
 /// Whether the weight is an argument that the function takes for this layer
 /// alone.
-bool QuantizeModel::canBeArgument(const Layer &layer, WhyNot &whyNot) {
+bool QuantizeModel::canBeArgument(const Layer &layer, const Scheme &own,
+                                  WhyNot &whyNot) {
   auto argument = dyn_cast<BlockArgument>(layer.getWeight());
   auto function =
       argument ? dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp())
@@ -246,9 +271,28 @@ bool QuantizeModel::canBeArgument(const Layer &layer, WhyNot &whyNot) {
     return succeeded(whyNot("it is not an argument of the function"));
   if (!argument.hasOneUse())
     return succeeded(whyNot("it has other uses"));
+  if (own.outliers && layer.contraction.isRhsTransposed())
+    return succeeded(whyNot("with outliers it has to be N×K"));
   if (!SymbolTable::symbolKnownUseEmpty(function, getOperation()))
     return succeeded(whyNot("the function is called"));
   return true;
+}
+
+/// Makes the function take its argument `value` encoded.
+Value QuantizeModel::encodeArgument(Value value, EncodingAttr encoding,
+                                    const TensorScheme &own) {
+  auto type = cast<RankedTensorType>(value.getType());
+  auto argument = cast<BlockArgument>(value);
+  auto function = cast<func::FuncOp>(argument.getOwner()->getParentOp());
+  RankedTensorType encodedType = withEncoding(type, encoding);
+  encoded[function].push_back(
+      {argument.getArgNumber(), own, type, encodedType});
+  argument.setType(encodedType);
+  SmallVector<Type> inputs(function.getArgumentTypes());
+  inputs[argument.getArgNumber()] = encodedType;
+  function.setType(
+      FunctionType::get(&getContext(), inputs, function.getResultTypes()));
+  return argument;
 }
 
 void QuantizeModel::quantizeWeight(const Layer &layer, const TensorScheme &own,
@@ -260,17 +304,7 @@ void QuantizeModel::quantizeWeight(const Layer &layer, const TensorScheme &own,
   ImplicitLocOpBuilder b(op->getLoc(), op);
   Value quantized;
   if (asArgument) {
-    auto argument = cast<BlockArgument>(value);
-    auto function = cast<func::FuncOp>(argument.getOwner()->getParentOp());
-    RankedTensorType encodedType = withEncoding(type, encoding);
-    encoded[function].push_back(
-        {argument.getArgNumber(), own, type, encodedType});
-    argument.setType(encodedType);
-    SmallVector<Type> inputs(function.getArgumentTypes());
-    inputs[argument.getArgNumber()] = encodedType;
-    function.setType(
-        FunctionType::get(&getContext(), inputs, function.getResultTypes()));
-    quantized = argument;
+    quantized = encodeArgument(value, encoding, own);
   } else {
     quantized = quantizeFromData(b, value, encoding, own);
   }
@@ -278,6 +312,84 @@ void QuantizeModel::quantizeWeight(const Layer &layer, const TensorScheme &own,
   if (layer.isWeightSeenThrough())
     quantized = DequantizeOp::create(b, type, quantized);
   layer.replaceWeight(b, quantized);
+}
+
+LogicalResult QuantizeModel::quantizeWithOutliers(const Layer &layer,
+                                                  const Scheme &own,
+                                                  bool asArgument,
+                                                  std::string &remark) {
+  const Contraction &contraction = layer.contraction;
+  auto op = cast<linalg::LinalgOp>(contraction.op);
+  auto fail = [&](StringRef why) {
+    return op->emitOpError()
+           << "of '" << layer.name << "' has no form with outliers: " << why;
+  };
+  RankedTensorType resultType = contraction.getResultType();
+  auto isKernelFloat = [](Type type) {
+    return isa<Float16Type, BFloat16Type, Float32Type>(type);
+  };
+  auto lhsType = cast<RankedTensorType>(layer.getActivation().getType());
+  SmallVector<unsigned> wanted = contraction.m;
+  wanted.push_back(contraction.k);
+  if (contraction.numBatch || !contraction.hasRows() || !contraction.n ||
+      !contraction.isResultInOrder() || layer.getActivationLoops() != wanted)
+    return fail("it is not [.., M, K] times a matrix in this order");
+  if (!isKernelFloat(lhsType.getElementType()) ||
+      !isKernelFloat(resultType.getElementType()))
+    return fail("activations and results have to be f16, bf16 or f32");
+  if (ShapedType::isDynamic(contraction.getContractedExtent()) &&
+      own.hasStaticOutliers)
+    return fail("K is dynamic");
+
+  ImplicitLocOpBuilder b(op->getLoc(), op);
+  FloatAttr threshold;
+  DenseI64ArrayAttr columns;
+  remark += "; activations " + own.activations->toString() + ", dynamic; ";
+  if (own.hasStaticOutliers) {
+    FailureOr<const TensorStatistics *> seen = getStatistics(layer);
+    if (failed(seen))
+      return failure();
+    if (!((*seen)->getKinds() & MinMaxStatistic))
+      return fail("the statistic minmax was not kept");
+    std::vector<float> absMax;
+    for (auto [low, high] : llvm::zip_equal((*seen)->min, (*seen)->max))
+      absMax.push_back(
+          (*seen)->count == 0 ? 0 : std::max(std::fabs(low), std::fabs(high)));
+    std::vector<int64_t> found = chooseOutlierColumns(absMax, *own.outliers);
+    columns = b.getDenseI64ArrayAttr(found);
+    remark += std::to_string(found.size()) + " columns stay float";
+  } else {
+    threshold = b.getF64FloatAttr(*own.outliers);
+    llvm::raw_string_ostream(remark)
+        << "columns that reach " << llvm::format("%g", *own.outliers)
+        << " stay float";
+  }
+
+  // The op wants N×K.
+  Value weight = layer.getWeight();
+  auto type = cast<RankedTensorType>(weight.getType());
+  if (!asArgument && contraction.isRhsTransposed()) {
+    Value empty = tensor::EmptyOp::create(
+        b, ArrayRef<int64_t>{type.getDimSize(1), type.getDimSize(0)},
+        type.getElementType());
+    weight =
+        linalg::TransposeOp::create(b, weight, empty, ArrayRef<int64_t>{1, 0})
+            ->getResult(0);
+    type = cast<RankedTensorType>(weight.getType());
+  }
+  EncodingAttr encoding = makeEncoding(type, /*k=*/1, *own.weights);
+  weight = asArgument ? encodeArgument(weight, encoding, *own.weights)
+                      : quantizeFromData(b, weight, encoding, *own.weights);
+
+  Value init = op.getDpsInitOperand(0)->get();
+  Value result = OutlierMatmulOp::create(b, resultType, layer.getActivation(),
+                                         weight, init, threshold, columns);
+  if (!isZeroTensor(init))
+    result = arith::AddFOp::create(b, result, init);
+  remarkPassed(op, passName, remark);
+  op->getResult(0).replaceAllUsesWith(result);
+  op->erase();
+  return success();
 }
 
 void QuantizeModel::createQuantizer(Operation *op,

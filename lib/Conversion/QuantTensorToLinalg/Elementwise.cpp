@@ -278,6 +278,43 @@ struct ConvertDequantize : OpRewritePattern<DequantizeOp> {
   }
 };
 
+/// One elementwise op that encodes and decodes: no codes in memory.
+struct ConvertFakeQuantize : OpRewritePattern<FakeQuantizeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(FakeQuantizeOp op,
+                                PatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Value source = op.getSource();
+    RankedTensorType type = op.getSource().getType();
+    EncodingAttr encoding = op.getEncoding();
+    auto elementType = cast<FloatType>(type.getElementType());
+    SmallVector<OpFoldResult> sizes =
+        tensor::getMixedSizes(b, op.getLoc(), source);
+    Params params = getParams(b, encoding, op.getScales(), op.getZeroPoints(),
+                              op.getMethod(), type.getShape(), sizes,
+                              [&] { return source; });
+    SmallVector<Value> inputs = {source, params.scales};
+    if (params.zeroPoints)
+      inputs.push_back(params.zeroPoints);
+    SmallVector<AffineMap> maps = {b.getMultiDimIdentityMap(type.getRank())};
+    maps.resize(inputs.size(), getBlockMap(encoding));
+    rewriter.replaceOp(
+        op, buildElementwise(
+                b, RankedTensorType::get(type.getShape(), elementType), sizes,
+                inputs, maps,
+                [&](ImplicitLocOpBuilder &body, ValueRange args) -> Value {
+                  Value zeroPoint = params.zeroPoints ? args[2] : Value();
+                  Value bits =
+                      buildEncode(body, encoding, buildToF32(body, args[0]),
+                                  args[1], zeroPoint);
+                  Value value = buildDecode(body, encoding, bits, args[1],
+                                            zeroPoint, elementType.isF64());
+                  return buildFromFloat(body, value, elementType);
+                }));
+    return success();
+  }
+};
+
 struct ConvertRepack : OpRewritePattern<RepackOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(RepackOp op,
@@ -331,6 +368,6 @@ struct ConvertObserve : OpRewritePattern<ObserveOp> {
 void quantmlir::quant_tensor::populateElementwisePatterns(
     RewritePatternSet &patterns, bool) {
   patterns.add<ConvertQuantize, ConvertRequantize, ConvertDequantize,
-               ConvertRepack, ConvertChooseParams, ConvertObserve>(
-      patterns.getContext());
+               ConvertFakeQuantize, ConvertRepack, ConvertChooseParams,
+               ConvertObserve>(patterns.getContext());
 }

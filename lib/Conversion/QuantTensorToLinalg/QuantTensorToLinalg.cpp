@@ -4,6 +4,8 @@
 
 #include "Patterns.h"
 
+#include "quantmlir/Dialect/QuantTensor/Transforms/Transforms.h"
+
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -96,6 +98,14 @@ struct ConvertQuantTensorToLinalg
   }
 
   void runOnOperation() override {
+    // What it becomes is encoded, and converted below.
+    SmallVector<OutlierMatmulOp> outliers;
+    getOperation()->walk([&](OutlierMatmulOp op) { outliers.push_back(op); });
+    for (OutlierMatmulOp op : outliers) {
+      OpBuilder builder(op);
+      op.getResult().replaceAllUsesWith(decomposeOutlierMatmul(builder, op));
+      op.erase();
+    }
     // Every op that cannot be converted gets its error, and none is rewritten.
     bool failedAny = false;
     SmallVector<Operation *> ops;

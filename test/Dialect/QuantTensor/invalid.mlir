@@ -1299,3 +1299,193 @@ func.func @f(%x: tensor<8x64xf32>) {
 
 // expected-error @below {{'func.func' op argument #0: quant_tensor.constant must be elements of type 'tensor<4xf32>', got dense<[1.000000e+00, 2.000000e+00]> : tensor<2xf32>}}
 func.func private @constant_type(tensor<4xf32> {quant_tensor.constant = dense<[1.0, 2.0]> : tensor<2xf32>})
+
+// -----
+
+// fake_quantize C1
+#token = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @f(%x: tensor<64xf32>) {
+  // expected-error @below {{'quant_tensor.fake_quantize' op encoding does not fit the source: block has 2 extents, but the tensor has rank 1}}
+  %0 = quant_tensor.fake_quantize %x encoding(#token) : tensor<64xf32>
+  return
+}
+
+// -----
+
+// fake_quantize C1
+#high = #quant_tensor.encoding<{storage = i4, block = [1, 0], scale = f32, layout = <packed, word = 8, axis = 1, order = [1, 0]>}>
+func.func @f(%x: tensor<8x64xf32>) {
+  // expected-error @below {{'quant_tensor.fake_quantize' op encoding must be row_major, got layout}}
+  %0 = quant_tensor.fake_quantize %x encoding(#high) : tensor<8x64xf32>
+  return
+}
+
+// -----
+
+// fake_quantize C2
+#token = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @f(%x: tensor<8x64xf32>, %s: tensor<8x2xf32>) {
+  // expected-error @below {{'quant_tensor.fake_quantize' op scales must be 'tensor<8x1xf32>', got 'tensor<8x2xf32>'}}
+  %0 = quant_tensor.fake_quantize %x encoding(#token) scales(%s : tensor<8x2xf32>) : tensor<8x64xf32>
+  return
+}
+
+// -----
+
+// fake_quantize C3
+#asym = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32, zero_point = i8}>
+func.func @f(%x: tensor<8x64xf32>, %z: tensor<8x1xi8>) {
+  // expected-error @below {{'quant_tensor.fake_quantize' op zero points are given without scales}}
+  %0 = quant_tensor.fake_quantize %x encoding(#asym) zero_points(%z : tensor<8x1xi8>) : tensor<8x64xf32>
+  return
+}
+
+// -----
+
+// fake_quantize C4
+#token = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @f(%x: tensor<8x64xf32>, %s: tensor<8x1xf32>) {
+  // expected-error @below {{'quant_tensor.fake_quantize' op takes scales or a method to choose them, got both}}
+  %0 = quant_tensor.fake_quantize %x encoding(#token) scales(%s : tensor<8x1xf32>) method(mse) : tensor<8x64xf32>
+  return
+}
+
+// -----
+
+// fake_quantize C4
+#token = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @f(%x: tensor<8x64xf32>) {
+  // expected-error @below {{'quant_tensor.fake_quantize' op method minmax needs an encoding with a zero_point}}
+  %0 = quant_tensor.fake_quantize %x encoding(#token) method(minmax) : tensor<8x64xf32>
+  return
+}
+
+// -----
+
+// outlier_matmul C1
+#token = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @f(%x: tensor<8x64xi8>, %w: tensor<16x64xf32, #token>, %i: tensor<8x16xf32>) {
+  // expected-error @below {{'quant_tensor.outlier_matmul' op lhs must have elements of f16, bf16 or f32, got 'i8'}}
+  %0 = quant_tensor.outlier_matmul ins(%x, %w : tensor<8x64xi8>, tensor<16x64xf32, #token>) threshold(6.0) outs(%i : tensor<8x16xf32>) -> tensor<8x16xf32>
+  return
+}
+
+// -----
+
+// outlier_matmul C1
+#token = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @f(%x: tensor<64xf32>, %w: tensor<16x64xf32, #token>, %i: tensor<8x16xf32>) {
+  // expected-error @below {{'quant_tensor.outlier_matmul' op expects an lhs [.., M, K] of rank 2 or more}}
+  %0 = quant_tensor.outlier_matmul ins(%x, %w : tensor<64xf32>, tensor<16x64xf32, #token>) threshold(6.0) outs(%i : tensor<8x16xf32>) -> tensor<8x16xf32>
+  return
+}
+
+// -----
+
+// outlier_matmul C2
+#asym = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32, zero_point = i8}>
+func.func @f(%x: tensor<8x64xf32>, %w: tensor<16x64xf32, #asym>, %i: tensor<8x16xf32>) {
+  // expected-error @below {{'quant_tensor.outlier_matmul' op rhs must be N×K with storage i8, no zero_point and block [1, 0] or [0, 0]}}
+  %0 = quant_tensor.outlier_matmul ins(%x, %w : tensor<8x64xf32>, tensor<16x64xf32, #asym>) threshold(6.0) outs(%i : tensor<8x16xf32>) -> tensor<8x16xf32>
+  return
+}
+
+// -----
+
+// outlier_matmul C3
+#token = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @f(%x: tensor<8x32xf32>, %w: tensor<16x64xf32, #token>, %i: tensor<8x16xf32>) {
+  // expected-error @below {{'quant_tensor.outlier_matmul' op lhs and rhs must agree on K, their last dimension, got 32 and 64}}
+  %0 = quant_tensor.outlier_matmul ins(%x, %w : tensor<8x32xf32>, tensor<16x64xf32, #token>) threshold(6.0) outs(%i : tensor<8x16xf32>) -> tensor<8x16xf32>
+  return
+}
+
+// -----
+
+// outlier_matmul C4
+#token = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @f(%x: tensor<8x64xf32>, %w: tensor<16x64xf32, #token>, %i: tensor<8x8xf32>) {
+  // expected-error @below {{'quant_tensor.outlier_matmul' op init must be [.., M, N] = 'tensor<8x16xf32>', got 'tensor<8x8xf32>'}}
+  %0 = quant_tensor.outlier_matmul ins(%x, %w : tensor<8x64xf32>, tensor<16x64xf32, #token>) threshold(6.0) outs(%i : tensor<8x8xf32>) -> tensor<8x8xf32>
+  return
+}
+
+// -----
+
+// outlier_matmul C4
+#token = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @f(%x: tensor<8x64xf32>, %w: tensor<16x64xf32, #token>, %i: tensor<8x16xf64>) {
+  // expected-error @below {{'quant_tensor.outlier_matmul' op init must have elements of f16, bf16 or f32, got 'f64'}}
+  %0 = quant_tensor.outlier_matmul ins(%x, %w : tensor<8x64xf32>, tensor<16x64xf32, #token>) threshold(6.0) outs(%i : tensor<8x16xf64>) -> tensor<8x16xf64>
+  return
+}
+
+// -----
+
+// outlier_matmul C5
+#token = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @f(%x: tensor<8x64xf32>, %w: tensor<16x64xf32, #token>, %i: tensor<8x16xf32>) {
+  // expected-error @below {{'quant_tensor.outlier_matmul' op takes either a threshold or columns, got neither}}
+  %0 = quant_tensor.outlier_matmul ins(%x, %w : tensor<8x64xf32>, tensor<16x64xf32, #token>)  outs(%i : tensor<8x16xf32>) -> tensor<8x16xf32>
+  return
+}
+
+// -----
+
+// outlier_matmul C5
+#token = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @f(%x: tensor<8x64xf32>, %w: tensor<16x64xf32, #token>, %i: tensor<8x16xf32>) {
+  // expected-error @below {{'quant_tensor.outlier_matmul' op takes either a threshold or columns, got both}}
+  %0 = quant_tensor.outlier_matmul ins(%x, %w : tensor<8x64xf32>, tensor<16x64xf32, #token>) threshold(6.0) columns([1]) outs(%i : tensor<8x16xf32>) -> tensor<8x16xf32>
+  return
+}
+
+// -----
+
+// outlier_matmul C6
+#token = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @f(%x: tensor<8x64xf32>, %w: tensor<16x64xf32, #token>, %i: tensor<8x16xf32>) {
+  // expected-error @below {{'quant_tensor.outlier_matmul' op threshold must be positive, got}}
+  %0 = quant_tensor.outlier_matmul ins(%x, %w : tensor<8x64xf32>, tensor<16x64xf32, #token>) threshold(0.0) outs(%i : tensor<8x16xf32>) -> tensor<8x16xf32>
+  return
+}
+
+// -----
+
+// outlier_matmul C6
+#token = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @f(%x: tensor<8x64xf32>, %w: tensor<16x64xf32, #token>, %i: tensor<8x16xf32>) {
+  // expected-error @below {{'quant_tensor.outlier_matmul' op columns must ascend from 0 to below K = 64, got 3 after 3}}
+  %0 = quant_tensor.outlier_matmul ins(%x, %w : tensor<8x64xf32>, tensor<16x64xf32, #token>) columns([3, 3]) outs(%i : tensor<8x16xf32>) -> tensor<8x16xf32>
+  return
+}
+
+// -----
+
+// outlier_matmul C6
+#token = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @f(%x: tensor<8x64xf32>, %w: tensor<16x64xf32, #token>, %i: tensor<8x16xf32>) {
+  // expected-error @below {{'quant_tensor.outlier_matmul' op columns must ascend from 0 to below K = 64, got 64 after -1}}
+  %0 = quant_tensor.outlier_matmul ins(%x, %w : tensor<8x64xf32>, tensor<16x64xf32, #token>) columns([64]) outs(%i : tensor<8x16xf32>) -> tensor<8x16xf32>
+  return
+}
+
+// -----
+
+// outlier_matmul C6
+#token = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @f(%x: tensor<8x?xf32>, %w: tensor<16x?xf32, #token>, %i: tensor<8x16xf32>) {
+  // expected-error @below {{'quant_tensor.outlier_matmul' op columns are given of a dynamic K}}
+  %0 = quant_tensor.outlier_matmul ins(%x, %w : tensor<8x?xf32>, tensor<16x?xf32, #token>) columns([3]) outs(%i : tensor<8x16xf32>) -> tensor<8x16xf32>
+  return
+}
+
+// -----
+
+// outlier_matmul C7
+#token = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @f(%x: tensor<8x140000xf32>, %w: tensor<16x140000xf32, #token>, %i: tensor<8x16xf32>) {
+  // expected-error @below {{'quant_tensor.outlier_matmul' op an i32 sum of K = 140000 products could overflow}}
+  %0 = quant_tensor.outlier_matmul ins(%x, %w : tensor<8x140000xf32>, tensor<16x140000xf32, #token>) threshold(6.0) outs(%i : tensor<8x16xf32>) -> tensor<8x16xf32>
+  return
+}

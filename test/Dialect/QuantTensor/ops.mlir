@@ -251,6 +251,26 @@ func.func @quantize(%x: tensor<?x256xf32>, %s: tensor<?x1xf32>, %z: tensor<?x1xi
   return
 }
 
+// CHECK-LABEL: func @fake_quantize
+// CHECK: quant_tensor.fake_quantize %{{.*}} encoding(#{{.*}}) : tensor<?x256xf32>
+// CHECK: quant_tensor.fake_quantize %{{.*}} encoding(#{{.*}}) scales(%{{.*}} : tensor<?x1xf32>) zero_points(%{{.*}} : tensor<?x1xi8>) : tensor<?x256xf32>
+// CHECK: quant_tensor.fake_quantize %{{.*}} encoding(#{{.*}}) method(mse) : tensor<?x256xf32>
+func.func @fake_quantize(%x: tensor<?x256xf32>, %s: tensor<?x1xf32>, %z: tensor<?x1xi8>) {
+  %0 = quant_tensor.fake_quantize %x encoding(#token) : tensor<?x256xf32>
+  %1 = quant_tensor.fake_quantize %x encoding(#asym) scales(%s : tensor<?x1xf32>) zero_points(%z : tensor<?x1xi8>) : tensor<?x256xf32>
+  %2 = quant_tensor.fake_quantize %x encoding(#token) method(mse) : tensor<?x256xf32>
+  return
+}
+
+// CHECK-LABEL: func @outlier_matmul
+// CHECK: quant_tensor.outlier_matmul ins(%{{.*}}, %{{.*}} : tensor<?x256xf32>, tensor<64x256xf32, #{{.*}}>) threshold(6.000000e+00) outs(%{{.*}} : tensor<?x64xf32>) -> tensor<?x64xf32>
+// CHECK: quant_tensor.outlier_matmul ins(%{{.*}}, %{{.*}} : tensor<?x256xf32>, tensor<64x256xf32, #{{.*}}>) columns([3, 255]) outs(%{{.*}} : tensor<?x64xf32>) -> tensor<?x64xf32>
+func.func @outlier_matmul(%x: tensor<?x256xf32>, %w: tensor<64x256xf32, #token>, %i: tensor<?x64xf32>) {
+  %0 = quant_tensor.outlier_matmul ins(%x, %w : tensor<?x256xf32>, tensor<64x256xf32, #token>) threshold(6.0) outs(%i : tensor<?x64xf32>) -> tensor<?x64xf32>
+  %1 = quant_tensor.outlier_matmul ins(%x, %w : tensor<?x256xf32>, tensor<64x256xf32, #token>) columns([3, 255]) outs(%i : tensor<?x64xf32>) -> tensor<?x64xf32>
+  return
+}
+
 // CHECK-LABEL: func @poison_scales
 // CHECK: quant_tensor.poison_scales %{{.*}} : tensor<?x256xbf16, #{{.*}}> -> tensor<?x256xbf16, #
 func.func @poison_scales(%w: tensor<?x256xbf16, #quant_tensor.encoding<{storage = f8E5M2, block = [8, 32], scale = bf16}>>) {

@@ -34,3 +34,35 @@ func.func @splat(%s: f32, %m: index) -> tensor<?x2xf32> {
   %0 = tensor.splat %s[%m] : tensor<?x2xf32>
   return %0 : tensor<?x2xf32>
 }
+
+// The kernel of a row group holds no table: it reads one that loops before it
+// have written.
+// CHECK-LABEL: func.func @group
+// CHECK: %[[T:.*]] = linalg.generic {{.*}} ins(%{{.*}} : tensor<4xf32>) outs(%{{.*}} : tensor<4xf32>)
+// CHECK: quant_tile.row_group
+// CHECK: linalg.generic {{.*}} ins(%arg0, %[[T]] : tensor<8x4xf32>, tensor<4xf32>)
+func.func @group(%x: tensor<8x4xf32>) -> tensor<8xf32> {
+  %zero = arith.constant 0.0 : f32
+  %t = arith.constant dense<[1.0, 2.0, 3.0, 4.0]> : tensor<4xf32>
+  %e = tensor.empty() : tensor<8x4xf32>
+  %er = tensor.empty() : tensor<8xf32>
+  %i = linalg.fill ins(%zero : f32) outs(%er : tensor<8xf32>) -> tensor<8xf32>
+  %0 = quant_tile.row_group columns 4 -> (tensor<8xf32>) {
+    %1 = linalg.generic {indexing_maps = [affine_map<(m, k) -> (m, k)>, affine_map<(m, k) -> (k)>, affine_map<(m, k) -> (m, k)>],
+                         iterator_types = ["parallel", "parallel"]}
+        ins(%x, %t : tensor<8x4xf32>, tensor<4xf32>) outs(%e : tensor<8x4xf32>) {
+    ^bb0(%a: f32, %b: f32, %o: f32):
+      %3 = arith.mulf %a, %b : f32
+      linalg.yield %3 : f32
+    } -> tensor<8x4xf32>
+    %2 = linalg.generic {indexing_maps = [affine_map<(m, k) -> (m, k)>, affine_map<(m, k) -> (m)>],
+                         iterator_types = ["parallel", "reduction"]}
+        ins(%1 : tensor<8x4xf32>) outs(%i : tensor<8xf32>) {
+    ^bb0(%a: f32, %o: f32):
+      %3 = arith.maxnumf %a, %o : f32
+      linalg.yield %3 : f32
+    } -> tensor<8xf32>
+    quant_tile.yield %2 : tensor<8xf32>
+  }
+  return %0 : tensor<8xf32>
+}

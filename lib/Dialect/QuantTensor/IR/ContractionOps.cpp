@@ -119,6 +119,66 @@ LogicalResult IntMatmulOp::verify() {
 }
 
 //===----------------------------------------------------------------------===//
+// OutlierMatmulOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult OutlierMatmulOp::verify() {
+  RankedTensorType lhs = getLhs().getType(), rhs = getRhs().getType();
+  RankedTensorType init = getInit().getType();
+  auto isKernelFloat = [](Type type) {
+    return isa<Float16Type, BFloat16Type, Float32Type>(type);
+  };
+  // (C1)
+  if (!isKernelFloat(lhs.getElementType()))
+    return emitOpError() << "lhs must have elements of f16, bf16 or f32, got "
+                         << lhs.getElementType();
+  // (C2)
+  if (failed(verifyEncodedType(*this, "rhs", rhs)))
+    return failure();
+  EncodingAttr encoding = getEncoding(rhs);
+  ArrayRef<int64_t> block = encoding.getBlock();
+  if (!encoding.getStorage().isSignlessInteger(8) || encoding.hasZeroPoint() ||
+      block.size() != 2 || block[0] > 1 || block[1] != 0)
+    return emitOpError()
+           << "rhs must be N×K with storage i8, no zero_point and "
+              "block [1, 0] or [0, 0], got "
+           << encoding;
+  // (C1), (C3), (C4)
+  if (failed(verifyContractionShapes(*this, lhs, rhs, init)))
+    return failure();
+  // (C4)
+  if (!isKernelFloat(init.getElementType()))
+    return emitOpError() << "init must have elements of f16, bf16 or f32, got "
+                         << init.getElementType();
+  // (C5)
+  if (getThreshold().has_value() == getColumns().has_value())
+    return emitOpError() << "takes either a threshold or columns, got "
+                         << (getThreshold() ? "both" : "neither");
+  int64_t k = lhs.getShape().back();
+  if (ShapedType::isDynamic(k))
+    k = rhs.getShape().back();
+  // (C6), written so that NaN fails.
+  if (getThreshold() && !(getThreshold()->convertToDouble() > 0))
+    return emitOpError() << "threshold must be positive, got "
+                         << getThreshold()->convertToDouble();
+  if (std::optional<ArrayRef<int64_t>> columns = getColumns()) {
+    int64_t previous = -1;
+    for (int64_t column : *columns) {
+      if (column <= previous || (!ShapedType::isDynamic(k) && column >= k))
+        return emitOpError() << "columns must ascend from 0 to below K = "
+                             << (ShapedType::isDynamic(k) ? "?" : Twine(k))
+                             << ", got " << column << " after " << previous;
+      previous = column;
+    }
+    if (ShapedType::isDynamic(k))
+      return emitOpError() << "columns are given of a dynamic K";
+  }
+  // (C7)
+  return verifyNoOverflow(*this, lhs, rhs, /*lhsWide=*/false,
+                          /*rhsWide=*/false);
+}
+
+//===----------------------------------------------------------------------===//
 // ScaledMatmulOp
 //===----------------------------------------------------------------------===//
 

@@ -160,6 +160,39 @@ LogicalResult RequantizeOp::verify() {
   return verifyQuantization(*this);
 }
 
+LogicalResult FakeQuantizeOp::verify() {
+  RankedTensorType source = getSource().getType();
+  EncodingAttr encoding = getEncoding();
+  // (C1)
+  if (failed(encoding.verifyEncoding(
+          source.getShape(), source.getElementType(), [&] {
+            return emitOpError() << "encoding does not fit the source: ";
+          })))
+    return failure();
+  if (!encoding.isRowMajor())
+    return emitOpError() << "encoding must be row_major, got layout "
+                         << encoding.getLayout();
+  if (!getScales()) {
+    // (C3)
+    if (getZeroPoints())
+      return emitOpError() << "zero points are given without scales";
+    // (C4)
+    return verifyMethod(*this, getMethod(), encoding);
+  }
+  // (C2)
+  if (failed(verifyAgrees(*this, "scales", getScales().getType(),
+                          encoding.getScalesType(source.getShape()))))
+    return failure();
+  // (C3)
+  if (failed(verifyZeroPoints(*this, getTypeOrNull(getZeroPoints()), encoding,
+                              source.getShape())))
+    return failure();
+  // (C4)
+  if (getMethod())
+    return emitOpError() << "takes scales or a method to choose them, got both";
+  return success();
+}
+
 LogicalResult DequantizeOp::verify() {
   RankedTensorType source = getSource().getType();
   RankedTensorType result = getResult().getType();

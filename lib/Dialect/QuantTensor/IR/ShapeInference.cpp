@@ -198,6 +198,12 @@ PoisonScalesOp::reifyResultShapes(OpBuilder &builder,
 }
 
 LogicalResult
+FakeQuantizeOp::reifyResultShapes(OpBuilder &builder,
+                                  ReifiedRankedShapedTypeDims &shapes) {
+  return reifyLike(builder, *this, getSource(), shapes);
+}
+
+LogicalResult
 ObserveOp::reifyResultShapes(OpBuilder &builder,
                              ReifiedRankedShapedTypeDims &shapes) {
   return reifyLike(builder, *this, getSource(), shapes);
@@ -212,5 +218,11 @@ IntMatmulOp::reifyResultShapes(OpBuilder &builder,
 LogicalResult
 ScaledMatmulOp::reifyResultShapes(OpBuilder &builder,
                                   ReifiedRankedShapedTypeDims &shapes) {
+  return reifyLike(builder, *this, getInit(), shapes);
+}
+
+LogicalResult
+OutlierMatmulOp::reifyResultShapes(OpBuilder &builder,
+                                   ReifiedRankedShapedTypeDims &shapes) {
   return reifyLike(builder, *this, getInit(), shapes);
 }

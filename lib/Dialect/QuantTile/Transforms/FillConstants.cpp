@@ -1,5 +1,6 @@
 //===- FillConstants.cpp - Constants that kernels write or return ---------===//
 
+#include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 #include "quantmlir/Dialect/QuantTile/Transforms/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -13,11 +14,13 @@ namespace quantmlir::quant_tile {
 } // namespace quantmlir::quant_tile
 
 using namespace mlir;
+using quantmlir::quant_tile::RowGroupOp;
 
 /// Whether the kernel made from the use's owner can hold the constant itself.
 static bool isKernelInput(OpOperand &use) {
   auto op = dyn_cast<linalg::LinalgOp>(use.getOwner());
-  return op && op.isDpsInput(&use);
+  // The kernel of a row group holds no tables.
+  return op && op.isDpsInput(&use) && !op->getParentOfType<RowGroupOp>();
 }
 
 /// A tensor on the device with the value of `constant`.
@@ -76,7 +79,10 @@ struct FillConstants
         if (!isKernelInput(use))
           uses.push_back(&use);
       for (OpOperand *use : uses) {
-        OpBuilder builder(use->getOwner());
+        Operation *user = use->getOwner();
+        if (auto group = user->getParentOfType<RowGroupOp>())
+          user = group;
+        OpBuilder builder(user);
         use->set(materialize(builder, op, value));
       }
       if (op->use_empty())

@@ -309,6 +309,51 @@ def QuantTensor_RequantizeOp : QuantTensor_Op<"requantize",
   let hasCanonicalizer = 1;
 }
 
+def QuantTensor_FakeQuantizeOp : QuantTensor_Op<"fake_quantize",
+    [Pure, AttrSizedOperandSegments, AllTypesMatch<["source", "result"]>,
+     DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
+         ["reifyResultShapes"]>]> {
+  let summary = "round values to what an encoding can hold";
+  let description = [{
+    `dequantize(quantize(source))` with the encoding `encoding`, which stays a
+    tensor of floats: what a model will see once it is quantized, for training
+    that simulates it. Parameters are given or chosen as in `quantize`.
+
+    Convention: an element means `(code - zero_point) * scale`. With
+    `q = source / scale + zero_point` before rounding, the straight-through
+    gradient of the result by the source is 1 where `q` lies within the range of
+    codes (between the smallest and the largest code, ends included) and 0
+    elsewhere; scales and zero points count as constants. The op is its forward
+    pass alone: a framework that differentiates takes the gradient from here.
+
+    Constraints:
+    - (C1) `encoding` may encode a tensor of `source`'s shape and element type,
+      and is row major.
+    - (C2) `scales`, where given, agrees with the encoding's scales type.
+    - (C3) `zero_points` is there exactly where `scales` is given and the
+      encoding has a zero point, and agrees with its zero points type.
+    - (C4) `method` is given only without `scales`; `minmax` needs an encoding
+      with a zero point.
+
+    ```mlir
+    %y = quant_tensor.fake_quantize %x encoding(#token) : tensor<?x4096xf32>
+    ```
+  }];
+  let arguments = (ins QuantTensor_DenseTensor:$source,
+                       Optional<QuantTensor_DenseTensor>:$scales,
+                       Optional<QuantTensor_DenseTensor>:$zero_points,
+                       QuantTensor_EncodingAttr:$encoding,
+                       OptionalAttr<QuantTensor_ParamMethodAttr>:$method);
+  let results = (outs QuantTensor_DenseTensor:$result);
+  let assemblyFormat = [{
+    $source `encoding` `(` $encoding `)`
+    (`scales` `(` $scales^ `:` type($scales) `)`)?
+    (`zero_points` `(` $zero_points^ `:` type($zero_points) `)`)?
+    (`method` `(` custom<ParamMethod>($method)^ `)`)? attr-dict `:` type($source)
+  }];
+  let hasVerifier = 1;
+}
+
 def QuantTensor_RepackOp : QuantTensor_Op<"repack",
     [Pure, DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
          ["reifyResultShapes"]>]> {
@@ -570,6 +615,65 @@ def QuantTensor_ScaledMatmulOp : QuantTensor_ContractionOp<"scaled_matmul",
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
   let hasCanonicalizer = 1;
+}
+
+def QuantTensor_OutlierMatmulOp : QuantTensor_Op<"outlier_matmul",
+    [Pure, DestinationStyleOpInterface,
+     DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
+         ["reifyResultShapes"]>]> {
+  let summary = "int8 contraction whose outlier columns stay float";
+  let description = [{
+    LLM.int8() (Dettmers et al., 2022). With O the set of outlier columns of
+    `lhs`,
+
+        out[.., m, n] = sum_{k in O} lhs[.., m, k] * rhs[n, k]
+                      + s[.., m] * sum_{k not in O} q[.., m, k] * rhs[n, k]
+
+    where `q` and `s` are the int8 codes and the f32 scale of a row of `lhs`
+    without its outliers, by absmax: `s` is their largest magnitude over 127 (1 for
+    0). Elements of `rhs` mean what its encoding says. So few columns, in which
+    activations have values that would take all codes from the others, are
+    multiplied as floats, and the rest as integers, exactly.
+
+    O is given as `columns`, known from calibration, or by a `threshold`: then
+    column k is an outlier where some `|lhs[.., m, k]|` of this call is at least
+    the threshold, or NaN. The init says shape and type only; its contents are not
+    read.
+
+    Constraints:
+    - (C1) `lhs` has rank 2 or more and elements of f16, bf16 or f32.
+    - (C2) `rhs` is N×K with storage i8 and no zero point, and one scale for each
+      row or for the whole: its block is [1, 0] or [0, 0].
+    - (C3) `lhs` and `rhs` agree on K.
+    - (C4) `init` is [.., M, N] of f16, bf16 or f32, with the extents of `lhs` and
+      the N of `rhs`; the result has its type.
+    - (C5) Exactly one of `threshold` and `columns` is given.
+    - (C6) `threshold` is a positive number; `columns` ascend strictly, from 0
+      on, and are below K where that is static.
+    - (C7) K, where static, is as small as `int_matmul` (C6) asks for.
+
+    ```mlir
+    %y = quant_tensor.outlier_matmul ins(%x, %w : tensor<?x64xf32>, tensor<32x64xf32, #channel>)
+        threshold(6.0) outs(%init : tensor<?x32xf32>) -> tensor<?x32xf32>
+    %z = quant_tensor.outlier_matmul ins(%x, %w : tensor<?x64xf32>, tensor<32x64xf32, #channel>)
+        columns([3, 17]) outs(%init : tensor<?x32xf32>) -> tensor<?x32xf32>
+    ```
+  }];
+  let arguments = (ins QuantTensor_DenseTensor:$lhs,
+                       QuantTensor_EncodedTensor:$rhs,
+                       QuantTensor_DenseTensor:$init,
+                       OptionalAttr<F64Attr>:$threshold,
+                       OptionalAttr<DenseI64ArrayAttr>:$columns);
+  let results = (outs QuantTensor_DenseTensor:$result);
+  let assemblyFormat = [{
+    `ins` `(` $lhs `,` $rhs `:` type($lhs) `,` type($rhs) `)`
+    (`threshold` `(` $threshold^ `)`)? (`columns` `(` $columns^ `)`)?
+    `outs` `(` $init `:` type($init) `)` attr-dict `->` type($result)
+  }];
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
+  }];
+  let hasVerifier = 1;
 }
 
 def QuantTensor_YieldOp : QuantTensor_Op<"yield",

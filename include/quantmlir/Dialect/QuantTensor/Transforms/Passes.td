@@ -75,6 +75,32 @@ def QuantTensorPullDequantize : Pass<"quant-tensor-pull-dequantize"> {
   ];
 }
 
+def QuantTensorDecomposeOutliers : Pass<"quant-tensor-decompose-outliers"> {
+  let summary = "outlier_matmul as a float and an integer contraction";
+  let description = [{
+    `quant_tensor.outlier_matmul` becomes a `quantize` of the left-hand side
+    without its outliers, a contraction of that with the right-hand side, and a
+    contraction of the outliers that starts from its result; the other passes of
+    the algebra fuse each. Where columns are known, the second one reads these
+    alone, of both sides; where a threshold finds them, it reads all columns, with
+    zeros for those that are no outliers.
+
+    ```mlir
+    %y = quant_tensor.outlier_matmul ins(%x, %w : tensor<8x64xf32>, tensor<32x64xf32, #channel>)
+        columns([3, 17]) outs(%init : tensor<8x32xf32>) -> tensor<8x32xf32>
+    // becomes
+    %q = quant_tensor.quantize %rest : tensor<8x64xf32> -> tensor<8x64xf32, #token>
+    %0 = linalg.generic ... ins(%q, %w : tensor<8x64xf32, #token>, tensor<32x64xf32, #channel>) outs(%zeros : tensor<8x32xf32>)
+    %y = linalg.generic ... ins(%x2, %w2 : tensor<8x2xf32>, tensor<32x2xf32, #channel>) outs(%0 : tensor<8x32xf32>)
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect",
+    "::quantmlir::quant_tensor::QuantTensorDialect"
+  ];
+}
+
 def QuantTensorDecomposeContractions
     : Pass<"quant-tensor-decompose-contractions"> {
   let summary = "contractions of encoded tensors on their codes";

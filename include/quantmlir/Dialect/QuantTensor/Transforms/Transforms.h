@@ -18,6 +18,11 @@ namespace quantmlir::quant_tensor {
 /// through `dequantize`) becomes a scaled_matmul that accumulates in f32.
 void populatePullDequantizePatterns(::mlir::RewritePatternSet &patterns);
 
+/// Builds what `outlier_matmul` is defined to be, in contractions of encoded
+/// tensors, in front of it; returns the result.
+::mlir::Value decomposeOutlierMatmul(::mlir::OpBuilder &builder,
+                                     OutlierMatmulOp op);
+
 /// A contraction of two tensors of encoded 8-bit integers becomes an int_matmul
 /// on their codes and a linalg.generic that scales; one of two tensors of
 /// 8-bit floats a scaled_matmul. `linalg.quantized_matmul` and its batched form

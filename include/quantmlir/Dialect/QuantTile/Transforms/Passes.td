@@ -75,8 +75,8 @@ def QuantTileFillConstants
     : Pass<"quant-tile-fill-constants", "::mlir::func::FuncOp"> {
   let summary = "compute constants that are returned or written into";
   let description = [{
-    A kernel holds the constants that it reads. A constant that is an init, a
-    result or a part of a slice has to be in a buffer instead, where a launch
+    A kernel of loops holds the constants that it reads. A constant that is an
+    init, a result, a part of a slice or read in a row group has to be in a buffer instead, where a launch
     plan has no step that puts it: it becomes a `linalg.fill`, or where its
     elements differ a `linalg.generic` that copies it. So does `tensor.splat`.
 
