@@ -180,24 +180,20 @@ ReferenceExecutor::create(ModuleOp module, const Options &options) {
   OwningOpRef<ModuleOp> lowered(cast<ModuleOp>(module->clone()));
 
   auto implementation = std::make_unique<Implementation>();
-  if (options.observe) {
-    PassManager observers(context);
-    observers.addPass(createLowerObservers());
-    if (failed(observers.run(*lowered)))
-      return diagnostics.takeError("the observers do not lower");
-    implementation->observations = readObservations(*lowered);
-  }
-
   // Signatures are read after scalars have become tensors, and upstream's
   // quantized tensors their codes, as in an artifact; after encoded tensors
   // have become their parts, before buffers become descriptors.
   PassManager split(context);
   split.addPass(createImportScalarArguments());
   split.addPass(createConvertQuantToQuantTensor());
+  // After scalars, as its number is one; before an observe is the identity.
+  if (options.observe)
+    split.addPass(createLowerObservers());
   split.addPass(createConvertQuantTensorToLinalg());
   split.addPass(quant_tensor::createQuantTensorLowerEncodings());
   if (failed(split.run(*lowered)))
     return diagnostics.takeError("the reference does not lower");
+  implementation->observations = readObservations(*lowered);
   for (auto function : lowered->getOps<func::FuncOp>()) {
     if (function.isPrivate())
       continue;
