@@ -65,6 +65,7 @@ fetch_sentences() {
   echo "$sentences_sha256  $venv/data/partial/$file" | sha256sum --check --quiet ||
     die "$file is not what it was"
   mv "$venv/data/partial/$file" "$venv/data/$file"
+  rm -r "$venv/data/partial"
 }
 
 # Our compiler needs no part of CUDA to write PTX; the tests hand every PTX to
