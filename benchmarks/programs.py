@@ -219,6 +219,39 @@ def _plain_family(chip, row_bytes):
     return "wgmma" if chip == "sm_90a" and row_bytes % 16 == 0 else "mma_sync"
 
 
+class ScheduledLayer(Layer):
+    """A layer of int4 weights in groups of 64 with a wgmma_decode schedule written
+    by hand; `rest` is what follows the warpgroups in it."""
+
+    def __init__(self, n, k, m, tile, warps, stages, split_k=1, rest="", out="f32"):
+        super().__init__(n, k, m, storage="i4", group=64, scale="bf16", out=out)
+        self.arguments = _arguments(locals())
+        self.schedule = (
+            f'#quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = {tile}, '
+            f"warps = {warps}, stages = {stages}, split_k = {split_k}, "
+            f"weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative>{rest}>"
+        )
+        self.name += f"-{tile}-{split_k}{rest}".replace(" ", "").replace("=", "")
+
+    def mlir(self):
+        head = super().mlir().split("  %zero")[0]
+        x = f"tensor<{self.m}x{self.k}x{self.element}>"
+        w = f"tensor<{self.n}x{self.k}x{self.element}, #weight>"
+        y = f"tensor<{self.m}x{self.n}x{self.out}>"
+        narrow = "" if self.out == "f32" else f"    %r = arith.truncf %acc : f32 to {self.out}\n"
+        return (
+            f"{head}  %init = tensor.empty() : {y}\n"
+            f"  %y = quant_tensor.scaled_matmul ins(%x, %w : {x}, {w}) maps [] outs(%init : {y})"
+            f" attributes {{quant_tile.schedule = {self.schedule}}} {{\n"
+            f"  ^bb0(%acc: f32):\n{narrow}"
+            f"    quant_tensor.yield {'%r' if narrow else '%acc'} : {self.out}\n  }} -> {y}\n"
+            f"  return %y : {y}\n}}\n"
+        )
+
+    def family(self, rows):
+        return "wgmma_decode"
+
+
 class Integers:
     """y = x wᵀ in i32, neither with scales: exact. Of `unsigned`, "lhs" and "rhs",
     codes are read as unsigned; with `points`, both have zero points."""
@@ -301,14 +334,15 @@ class Integers:
 class Scheduled(Integers):
     """The same with a wgmma schedule written by hand."""
 
-    def __init__(self, n, k, tile, warps, stages, warpgroups, m=None):
+    def __init__(self, n, k, tile, warps, stages, warpgroups, m=None, split_k=1):
         super().__init__(n, k, m)
         self.arguments = _arguments(locals())
         self.schedule = (
             f'#quant_tile.schedule<wgmma, chip = "sm_90a", tile = {tile}, '
-            f"warps = {warps}, stages = {stages}, warpgroups = <{warpgroups}>>"
+            f"warps = {warps}, stages = {stages}, split_k = {split_k}, "
+            f"warpgroups = <{warpgroups}>>"
         )
-        self.name += f"-{tile}-{warpgroups}".replace(" ", "").replace("=", "")
+        self.name += f"-{tile}-{split_k}-{warpgroups}".replace(" ", "").replace("=", "")
 
     def mlir(self):
         return super().mlir().replace(

@@ -273,9 +273,13 @@ char *Thread::accessGlobal(uint64_t pointer, uint64_t size, uint32_t alignment,
   }
   profile(/*isShared=*/false, pointer, size, kind, proxy);
   if (buffer->role == BufferRole::Input) {
-    // Nothing can conflict with reads of what is never written.
-    if (isRead(kind))
+    // Nothing can conflict with reads of what is never written, but by the
+    // launch before.
+    if (isRead(kind)) {
+      if (!buffer->sharing.empty())
+        checkSharing(*buffer, offset, size, kind);
       return buffer->data + offset;
+    }
     report(FindingKind::ReadOnlyWrite,
            llvm::formatv("{0} of {1} bytes of input buffer '{2}'", verb(kind),
                          size, buffer->name));

@@ -123,6 +123,11 @@ void Thread::startLoad(uint64_t destination, Space space, uint64_t mbarrier,
     return;
   }
   uint32_t size = data->size();
+  auto row = cluster->clocks.row(indexInCluster);
+  auto passed =
+      std::make_shared<const std::vector<uint32_t>>(row.begin(), row.end());
+  // What this thread does from here on is not among that.
+  cluster->clocks.tick(indexInCluster);
   for (Block &owner : cluster->blocks) {
     if (!(targets >> owner.rank & 1))
       continue;
@@ -152,7 +157,7 @@ void Thread::startLoad(uint64_t destination, Space space, uint64_t mbarrier,
                   "shared byte " + Twine(offset + fault->byte));
     ++barrier->copies;
     cluster->bulkLoads.push_back(
-        {barrier, &owner, uint32_t(offset), data, site, this});
+        {barrier, &owner, uint32_t(offset), data, site, this, passed});
   }
 }
 
@@ -236,6 +241,7 @@ bool Cluster::completeBulkLoad() {
   MBarrier::Completion completion{true, *barrier.agent,
                                   clocks.now(*barrier.agent)};
   clocks.releaseAgent(*barrier.agent, barrier.seen);
+  Clocks::join(*load.passed, barrier.passed);
   barrier.transactions -= load.data->size();
   --barrier.copies;
   if (barrier.transactions < 0 && !barrier.pending) {

@@ -6,6 +6,7 @@
 #include "llvm/ADT/ArrayRef.h"
 #include <algorithm>
 #include <cstdint>
+#include <deque>
 #include <vector>
 
 namespace quantmlir::emulator {
@@ -22,6 +23,7 @@ public:
   void reset(unsigned threads) {
     threadCount = threads;
     agentTimes.clear();
+    passed.clear();
     stride = threads + spareAgents;
     rows.assign(size_t(threads) * stride, 0);
     for (unsigned t = 0; t < threads; ++t)
@@ -80,7 +82,54 @@ public:
     seen = std::max(seen, clock);
   }
 
+  /// Notes that moment `clock` of `agent` came after `row`. What an agent does
+  /// asynchronously orders no memory but what it touches itself; still, who
+  /// knows that it is done knows how far those had come who asked for it.
+  void notePassed(unsigned agent, uint32_t clock, std::vector<uint32_t> row) {
+    if (passed.size() <= agent - threadCount)
+      passed.resize(agent - threadCount + 1);
+    auto &moments = passed[agent - threadCount];
+    if (moments.size() == keptMoments)
+      moments.pop_front();
+    moments.push_back({clock, std::move(row)});
+  }
+  /// How far each thread and agent must have come where `seen` has been seen:
+  /// not only what memory is ordered after, but all that has been executed.
+  std::vector<uint32_t> getPassed(std::vector<uint32_t> seen) const {
+    seen.resize(size());
+    for (bool changes = true; changes;) {
+      changes = false;
+      for (unsigned a = 0; a < passed.size(); ++a) {
+        auto &moments = passed[a];
+        auto last = std::partition_point(
+            moments.begin(), moments.end(), [&](const Moment &moment) {
+              return moment.clock <= seen[threadCount + a];
+            });
+        if (last != moments.begin())
+          changes |= join(std::prev(last)->row, seen);
+      }
+    }
+    return seen;
+  }
+  /// Adds `from` to `to`; whether that changes it.
+  static bool join(llvm::ArrayRef<uint32_t> from, std::vector<uint32_t> &to) {
+    bool changes = false;
+    if (to.size() < from.size())
+      to.resize(from.size());
+    for (unsigned u = 0, n = from.size(); u < n; ++u) {
+      changes |= from[u] > to[u];
+      to[u] = std::max(to[u], from[u]);
+    }
+    return changes;
+  }
+
 private:
+  /// More than there are stages of a ring, or groups under way.
+  static constexpr unsigned keptMoments = 64;
+  struct Moment {
+    uint32_t clock;
+    std::vector<uint32_t> row;
+  };
   static constexpr unsigned spareAgents = 32;
 
   uint32_t &own(unsigned thread) {
@@ -99,6 +148,8 @@ private:
   unsigned threadCount = 0, stride = 0;
   std::vector<uint32_t> rows;
   std::vector<uint32_t> agentTimes;
+  /// Of each agent that has some, its latest moments.
+  std::vector<std::deque<Moment>> passed;
 };
 
 } // namespace quantmlir::emulator

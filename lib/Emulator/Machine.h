@@ -55,6 +55,18 @@ struct MBarrier {
   std::array<Completion, 4> completions;
   /// Whether someone looked at it in vain in this phase.
   bool isPolled = false;
+  /// How far those had come who asked for the copies of this phase.
+  std::vector<uint32_t> passed;
+  /// A wait, and the number of phases that had to be over for it.
+  struct Look {
+    Thread *thread;
+    uint64_t phases;
+    uint32_t clock, site;
+  };
+  /// Waits that one more phase than they are for would make wrong.
+  std::vector<Look> looks;
+  /// Whether an arrival of this phase says nothing about its thread.
+  bool isRelaxed = false;
 };
 
 /// A bulk copy into shared memory that is under way.
@@ -66,6 +78,8 @@ struct BulkLoad {
   std::shared_ptr<const std::vector<char>> data;
   uint32_t site;
   Thread *asker;
+  /// How far `asker` had come.
+  std::shared_ptr<const std::vector<uint32_t>> passed;
 };
 
 /// A bulk copy from shared to global memory that is under way. It reads when a
@@ -408,6 +422,8 @@ public:
   void completeBarrier(Block &block, Barrier &barrier);
   /// Ends the phase of `barrier`, as `completion`, if nothing is missing.
   void tryComplete(MBarrier &barrier, MBarrier::Completion completion);
+  /// Reports waits that may come only after the phase that has just completed.
+  void checkLooks(MBarrier &barrier);
   /// Lets one bulk copy arrive; false if none is under way.
   bool completeBulkLoad();
   std::deque<BulkLoad> bulkLoads;

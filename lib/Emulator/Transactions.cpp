@@ -168,6 +168,7 @@ uint64_t Thread::arriveMBarrier(uint64_t pointer, Space space, uint32_t count,
       completion = {true, indexInCluster, cluster->clocks.now(indexInCluster)};
       cluster->clocks.release(indexInCluster, barrier->seen);
     }
+    barrier->isRelaxed |= relaxed;
     if (count > barrier->pending)
       report(FindingKind::InvalidOperand,
              "an mbarrier for " + Twine(barrier->expected) +
@@ -188,6 +189,10 @@ bool Thread::waitMBarrier(uint64_t pointer, Space space, unsigned parity,
     report(FindingKind::InvalidPointer,
            "a wait for an mbarrier of another block");
   checkPhase(*barrier, parity);
+  bool isOver = (barrier->phase & 1) != parity;
+  if (isOver || mayWait)
+    barrier->looks.push_back({this, barrier->phase + (isOver ? 0 : 1),
+                              cluster->clocks.now(indexInCluster), site});
   // The phase of this parity is complete when the present one has the other.
   while ((barrier->phase & 1) == parity) {
     if (!mayWait) {
@@ -219,6 +224,22 @@ void Thread::checkPhase(const MBarrier &barrier, unsigned parity) {
                "that has not seen that comes to wait for it");
 }
 
+void Cluster::checkLooks(MBarrier &barrier) {
+  // Those that the arrivals come after have seen their phase.
+  std::vector<uint32_t> passed = clocks.getPassed(barrier.seen);
+  llvm::erase_if(barrier.looks, [&](const MBarrier::Look &look) {
+    if (look.phases == barrier.phase)
+      return false;
+    if (!barrier.isRelaxed && look.clock > passed[look.thread->indexInCluster])
+      look.thread->reportOf(
+          look.site, FindingKind::InvalidOperand,
+          "an mbarrier may be waited on in the wrong phase: nothing keeps the "
+          "next phase from being over, too, before this thread looks, which "
+          "then waits for one more");
+    return true;
+  });
+}
+
 void Cluster::tryComplete(MBarrier &barrier, MBarrier::Completion completion) {
   if (barrier.pending || barrier.transactions)
     return;
@@ -226,6 +247,11 @@ void Cluster::tryComplete(MBarrier &barrier, MBarrier::Completion completion) {
   note();
   barrier.isPolled = false;
   ++barrier.phase;
+  if (barrier.agent && !barrier.passed.empty())
+    clocks.notePassed(*barrier.agent, barrier.seen[*barrier.agent],
+                      std::exchange(barrier.passed, {}));
+  checkLooks(barrier);
+  barrier.isRelaxed = false;
   barrier.pending = barrier.expected;
   barrier.completed = std::move(barrier.seen);
   barrier.seen.clear();

@@ -233,8 +233,17 @@ void Warpgroup::commit() {
   // An empty group counts like any other.
   Group group{std::move(uncommitted), 0};
   uncommitted.clear();
-  if (agent)
-    group.clock = threads[0]->cluster->clocks.tick(*agent);
+  if (agent) {
+    // Whoever knows that the group is done knows that all threads came here.
+    Clocks &clocks = threads[0]->cluster->clocks;
+    std::vector<uint32_t> passed;
+    for (Thread *thread : threads) {
+      Clocks::join(clocks.row(thread->indexInCluster), passed);
+      clocks.tick(thread->indexInCluster);
+    }
+    group.clock = clocks.tick(*agent);
+    clocks.notePassed(*agent, group.clock, std::move(passed));
+  }
   groups.push_back(std::move(group));
 }
 

@@ -17,7 +17,7 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1] / "benchmarks"), str(HERE.parent / "Integration")]
 import layer_runner  # noqa: E402
-from programs import Dense, Integers, Layer, Mlp, Scheduled  # noqa: E402
+from programs import Dense, Integers, Layer, Mlp, Scheduled, ScheduledLayer  # noqa: E402
 from rows import program  # noqa: E402
 
 #: Mutants of each program to try; None for all.
@@ -40,7 +40,7 @@ class Rows:
 #: stage, which what follows the ring uses again.
 PROGRAMS = {
     # mma_sync: weights decoded in registers, x copied asynchronously.
-    "int4": Layer(37, 2088, m=17, storage="i4", group=128, scale="bf16", bias=True),
+    "int4": Layer(37, 2088, m=17, storage="i4", group=128, scale="bf16", bias=True, chip="sm_80"),
     # x of rows that no 16 bytes divide: loaded element by element.
     "int4-odd": Layer(37, 2087, m=17, storage="i4", group=32, scale="bf16"),
     "int8": Layer(37, 1040, m=33, storage="i8", x="codes", bias=True, out="bf16", chip="sm_80"),
@@ -58,7 +58,7 @@ PROGRAMS = {
     # reduce, and the kernel that prepares its weights.
     "reduce": Layer(37, 131, m=3, storage="i4", group=48, x="f32"),
     # wgmma: tiles shared by a cluster or not, stored directly or by TMA.
-    "wgmma": Layer(40, 528, m=70, storage="i8", x="codes", bias=True, out="f16"),
+    "wgmma": Layer(40, 528, m=150, storage="i8", x="codes", bias=True, out="f16"),
     "pingpong": Scheduled(61, 400, [64, 32, 128], [4, 1, 1], 2, "pingpong, group_m = 2", m=130),
     "pingpong-cluster": Scheduled(
         72, 400, [64, 64, 128], [4, 1, 1], 2, "pingpong, cluster = [2, 1]", m=150
@@ -67,6 +67,18 @@ PROGRAMS = {
     "cooperative-cluster": Scheduled(
         61, 400, [128, 64, 128], [8, 1, 1], 2, "cooperative, cluster = [1, 2]", m=270
     ),
+    # Tiles that blocks share along K, some with a step more than others.
+    "split": Scheduled(72, 1104, [64, 64, 128], [4, 1, 1], 2, "cooperative", m=130, split_k=2),
+    "split-cluster": Scheduled(
+        61, 1104, [64, 64, 128], [4, 1, 1], 2, "cooperative, cluster = [2, 1]", m=150, split_k=2
+    ),
+    # wgmma_decode: stores by threads and by TMA, one warpgroup and two, sums or
+    # weights scaled. Many steps go round a small ring, from tile to tile.
+    "decode": ScheduledLayer(37, 584, 40, [32, 64, 64], [1, 4, 1], 3),
+    "decode-bulk": ScheduledLayer(136, 648, 40, [32, 128, 64], [1, 8, 1], 2,
+                                  rest=", scale_decoded = true", out="f16"),
+    "decode-split": ScheduledLayer(136, 1024, 24, [16, 64, 64], [1, 4, 1], 2, 2, out="bf16"),
+    "decode-split-odd": ScheduledLayer(69, 896, 40, [32, 64, 64], [1, 4, 1], 2, 2),
     # Row-local ops: a warp for a row, several, and vectors.
     "rows-warp": Rows("rmsnorm", 131, "f32"),
     "rows-warps": Rows("gate", 1100, "bf16"),
@@ -74,7 +86,7 @@ PROGRAMS = {
 }
 
 #: What else to tell quant-mutate. Of the MLP only what makes kernels wait for each
-#: other is new; a kernel of wgmma loops over tiles where blocks are few.
+#: other is new, and of encoded weights not what prepares them; a kernel of wgmma loops over tiles where blocks are few.
 ARGUMENTS = {
     "int8-later": ["--only=*: predicate llvm.cond_br #1"],
     "mlp": ["--sizes=1,3,13", "--only=mlp/matmul_mma_stream_*: wait *"],
@@ -83,6 +95,12 @@ ARGUMENTS = {
     "pingpong-cluster": ["--blocks=2"],
     "cooperative": ["--blocks=1"],
     "cooperative-cluster": ["--blocks=2"],
+    "split": ["--blocks=2"],
+    "split-cluster": ["--blocks=4"],
+    "decode": ["--blocks=1", "--only=*/matmul_*"],
+    "decode-bulk": ["--blocks=1", "--only=*/matmul_*"],
+    "decode-split": ["--blocks=2", "--only=*/matmul_*"],
+    "decode-split-odd": ["--blocks=2", "--only=*/matmul_*"],
 }
 
 

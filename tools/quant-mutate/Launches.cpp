@@ -3,6 +3,7 @@
 #include "../quant-emulate/Arguments.h"
 #include "../quant-run/QuantRun.h"
 #include "QuantMutate.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/StringMap.h"
@@ -73,10 +74,10 @@ findDependentKernels(const QuantmlirRtArtifact *artifact) {
   return names;
 }
 
-/// A function's first kernel was launched behind what prepares its weights, so
-/// it waited for nothing. Whoever calls the function again launches it behind
-/// kernels of their own, which may still write the inputs and read the outputs:
-/// adds those launches to the records from `first` on.
+/// A function's first kernel was launched behind what prepares its weights, or
+/// behind nothing, so it waited for nothing. Whoever calls the function again
+/// launches it behind kernels of their own, which may still write the inputs
+/// and read the outputs: adds those launches to the records from `first` on.
 static llvm::Error addOverlappingLaunches(Subject &subject, size_t first,
                                           const QuantmlirRtArtifact *artifact,
                                           size_t function, size_t numBuffers) {
@@ -96,8 +97,13 @@ static llvm::Error addOverlappingLaunches(Subject &subject, size_t first,
       touches[info.name] = Written | Read;
   }
   for (size_t i = first, end = subject.launches.size(); i < end; ++i) {
-    if (subject.launches[i].shape.dependent ||
-        !dependent->contains(subject.launches[i].kernel))
+    // Those behind another kernel of the function have been told of it.
+    bool isBehind = subject.launches[i].shape.dependent &&
+                    llvm::any_of(subject.launches[i].before.buffers,
+                                 [](const MemoryState::Buffer &buffer) {
+                                   return !buffer.touched.empty();
+                                 });
+    if (isBehind || !dependent->contains(subject.launches[i].kernel))
       continue;
     LaunchRecord record = subject.launches[i];
     record.shape.dependent = true;
@@ -106,6 +112,44 @@ static llvm::Error addOverlappingLaunches(Subject &subject, size_t first,
         if (uint8_t how = touches.lookup(buffer.name))
           buffer.touched.assign(buffer.data.size(), how);
     subject.launches.push_back(std::move(record));
+  }
+  return llvm::Error::success();
+}
+
+/// Whether the kernel asks how many blocks there are: one that does not cannot
+/// take over the tiles of those that are missing.
+static bool loopsOverTiles(Operation *kernel) {
+  return kernel->walk([](NVVM::GridDimXOp) { return WalkResult::interrupt(); })
+      .wasInterrupted();
+}
+
+/// Fails unless the whole kernels do without a fault what they are recorded to
+/// do: launches that were made up would otherwise kill any mutant.
+static llvm::Error checkLaunches(const Subject &subject) {
+  MLIRContext context(makeRegistry(), MLIRContext::Threading::DISABLED);
+  OwningOpRef<ModuleOp> file =
+      parseSourceFile<ModuleOp>(subject.path, &context);
+  if (!file)
+    return fail("cannot read '" + subject.path + "'");
+  for (auto module : file->getOps<gpu::GPUModuleOp>()) {
+    EmulatorOptions how;
+    how.workers = 1;
+    auto emulator = Emulator::create(module, how);
+    if (!emulator)
+      return emulator.takeError();
+    for (const LaunchRecord &record : subject.launches) {
+      if (!module.lookupSymbol(record.kernel))
+        continue;
+      auto result = replay(record, **emulator);
+      if (!result)
+        return result.takeError();
+      if (result->isSame())
+        continue;
+      result->report.emit();
+      return fail("kernel '" + record.kernel +
+                  "' does something else when it is launched again: " +
+                  result->difference);
+    }
   }
   return llvm::Error::success();
 }
@@ -128,7 +172,8 @@ static llvm::Error addCrowdedLaunches(Subject &subject,
       return emulator.takeError();
     for (size_t i = 0, end = subject.launches.size(); i < end; ++i) {
       LaunchRecord record = subject.launches[i];
-      if (!module.lookupSymbol(record.kernel) ||
+      Operation *kernel = module.lookupSymbol(record.kernel);
+      if (!kernel || !loopsOverTiles(kernel) ||
           record.shape.grid[0] <= options.blocks)
         continue;
       record.shape.grid[0] = options.blocks;
@@ -197,6 +242,8 @@ static llvm::Error recordArtifact(Subject &subject,
             subject, first, artifact.get(), i, infos[i].numBuffers))
       return error;
   }
+  if (llvm::Error error = checkLaunches(subject))
+    return error;
   return options.blocks ? addCrowdedLaunches(subject, options)
                         : llvm::Error::success();
 }

@@ -95,6 +95,45 @@ gpu.module @kernels {
 
 // -----
 
+// It comes in time here, but nothing makes the others wait for it: the second phase
+// might be over before it looks, and it would wait for a third.
+
+gpu.module @kernels {
+  llvm.mlir.global internal @bar() {addr_space = 3 : i32, alignment = 8 : i64} : !llvm.array<1 x i64>
+  llvm.func @faulty_look() attributes {gpu.kernel, emulate.launch = {
+      block = array<i64: 64>, arguments = []}} {
+    %zero = llvm.mlir.constant(0 : i32) : i32
+    %c32 = llvm.mlir.constant(32 : i32) : i32
+    %tid = nvvm.read.ptx.sreg.tid.x : i32
+    %bar = llvm.mlir.addressof @bar : !llvm.ptr<3>
+    %leader = llvm.icmp "eq" %tid, %zero : i32
+    %low = llvm.icmp "ult" %tid, %c32 : i32
+    llvm.cond_br %leader, ^init, ^start
+  ^init:
+    nvvm.mbarrier.init %bar, %c32 : !llvm.ptr<3>, i32
+    llvm.br ^start
+  ^start:
+    nvvm.barrier0
+    llvm.cond_br %low, ^write, ^read
+  ^write:
+    nvvm.mbarrier.arrive %bar : !llvm.ptr<3>
+    nvvm.nanosleep %c32
+    nvvm.nanosleep %c32
+    nvvm.nanosleep %c32
+    nvvm.nanosleep %c32
+    nvvm.mbarrier.arrive %bar : !llvm.ptr<3>
+    llvm.br ^end
+  ^read:
+    // expected-error-re @below {{[invalid-operand] an mbarrier may be waited on in the wrong phase: nothing keeps the next phase from being over, too, before this thread looks, which then waits for one more; block (0, 0, 0) thread ({{[0-9]+}}, 0, 0)}}
+    %d0 = nvvm.mbarrier.try_wait %bar, %zero : !llvm.ptr<3>, i32 -> i1
+    llvm.br ^end
+  ^end:
+    llvm.return
+  }
+}
+
+// -----
+
 // More arrivals than the phase is for, before it is over.
 
 gpu.module @kernels {
