@@ -342,7 +342,8 @@ class Scheduled(Integers):
             f"warps = {warps}, stages = {stages}, split_k = {split_k}, "
             f"warpgroups = <{warpgroups}>>"
         )
-        self.name += f"-{tile}-{split_k}-{warpgroups}".replace(" ", "").replace("=", "")
+        parts = [tile, *([f"split{split_k}"] if split_k > 1 else []), warpgroups]
+        self.name += "".join(f"-{part}" for part in parts).replace(" ", "").replace("=", "")
 
     def mlir(self):
         return super().mlir().replace(
