@@ -28,9 +28,28 @@ FAMILIES = [
     Layer(37, 131, storage="ui8", zero="ui8"),
     Layer(37, 131, storage="i2", group=32),
     Layer(37, 131, storage="ui2", group=32, zero="bf16", x="f16"),
+    # Widths that straddle words, and tables.
+    Layer(37, 131, storage="i3", group=32, scale="bf16"),
+    Layer(19, 259, storage="ui3", group=64, zero="f16", x="f16"),
+    Layer(37, 272, storage="i3", group=64),
+    Layer(37, 131, storage="i5", group=32),
+    Layer(37, 131, storage="ui5", zero="ui5", x="f16"),
+    Layer(37, 131, storage="i6", group=128, scale="bf16"),
+    Layer(19, 259, storage="ui6", group=64, zero="ui6", scale="bf16"),
+    Layer(37, 131, storage="i7", group=32, x="f16"),
+    Layer(21, 131, storage="i3", group=24, x="f32"),
+    Layer(37, 131, storage="nf4", group=64),
+    Layer(37, 131, storage="nf4", group=32, scale="bf16", x="f16"),
+    Layer(21, 131, storage="nf4", group=64, x="f32"),
+    Layer(19, 131, storage="book3", group=32),
+    Layer(19, 131, storage="book2", x="f16"),
     # Microscaling formats.
     Layer(37, 131, storage="f4E2M1FN", group=32, scale="f8E8M0FNU"),
     Layer(37, 131, storage="f4E2M1FN", group=16, scale="f8E4M3FN", x="f16"),
+    Layer(37, 144, storage="f4E2M1FN", group=16, scale="f8E4M3FN"),
+    Layer(37, 144, storage="i4", group=16, scale="bf16"),
+    Layer(19, 131, storage="ui4", group=24, zero="ui4"),
+    Layer(19, 133, storage="nf4", group=8),
     # Floats of eight bits, rows with a scale each and rows that share one.
     Layer(37, 131, storage="f8E4M3FN"),
     Layer(40, 131, storage="f8E4M3FN", group=32, rows=8, x="f16"),
@@ -114,6 +133,13 @@ KINDS = {
     "int8_weight": dict(storage="i8"),
     "int4_g128": dict(storage="i4", group=128, scale="bf16"),
     "int4_g32": dict(storage="i4", group=32, scale="bf16"),
+    "int4_g64": dict(storage="i4", group=64, scale="bf16"),
+    "uint4_zp_g128": dict(storage="ui4", group=128, scale="bf16", zero="ui4"),
+    "nf4_g64": dict(storage="nf4", group=64, scale="bf16"),
+    "mxfp4": dict(storage="f4E2M1FN", group=32, scale="f8E8M0FNU"),
+    "nvfp4": dict(storage="f4E2M1FN", group=16, scale="f8E4M3FN"),
+    "int3_g128": dict(storage="i3", group=128, scale="bf16"),
+    "int2_g128": dict(storage="i2", group=128, scale="bf16"),
 }
 
 
@@ -148,7 +174,8 @@ def check_cases():
             cases.append(linear(kind, n, k))
         for n, k in [(257, 384), (509, 1021), (4096, 4096)]:
             cases.append(linear(kind, n, k, 1))
-    return cases
+    # Groups longer than a row are equal.
+    return list({case.name: case for case in cases}.values())
 
 
 INT8_SHAPES = [

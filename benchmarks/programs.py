@@ -146,8 +146,10 @@ class Layer:
         """What multiplies when there are `rows` rows."""
         if self.is_integer and not self.is_decoded:
             return _plain_family(self.chip, self.k)
-        # There is no mma of f32, and a fragment's rows are of one group.
-        if self.x == "f32" or self.group % 32:
+        # There is no mma of f32, a lane's columns are of one group, and f16 does
+        # not hold all weights times their scales.
+        narrow = self.x == "f16" and self._encoding.scale != "f8E4M3FN"
+        if self.x == "f32" or self.group % 8 or (self.group % 32 and narrow):
             return "reduce"
         return _decoded_family(self.chip, self.k, rows)
 

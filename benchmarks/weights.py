@@ -20,12 +20,27 @@ DTYPES = {
 HALF_ULP = {"bf16": 2.0**-9, "f16": 2.0**-12, "f32": 2.0**-25}
 #: Beside that, where they are subnormal.
 TINY = {"bf16": 2.0**-134, "f16": 2.0**-25, "f32": 2.0**-150}
+#: Codebooks by the name of a storage: the type that holds their codes, how an
+#: encoding writes them, and what they mean.
+NF4 = (
+    [-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453]
+    + [-0.28444138169288635, -0.18477343022823334, -0.09105003625154495, 0.0]
+    + [0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224]
+    + [0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0]
+)
+CODEBOOKS = {
+    "nf4": ("ui4", "nf4", NF4),
+    "book3": ("ui3", None, [-1.75, -0.9, -0.3, 0.0, 0.125, 0.7, 1.3, 2.5]),
+    "book2": ("ui2", None, [-1.0, -0.26, 0.3, 1.0]),
+}
 #: What the codes of f4E2M1FN mean.
 FP4 = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0]
 
 
 def float_values(storage):
-    """What each code of a float storage means, in float32."""
+    """What each code of a float storage or codebook means, in float32."""
+    if storage in CODEBOOKS:
+        return np.float32(CODEBOOKS[storage][2])
     if storage == "f4E2M1FN":
         return np.float32(FP4 + [-value for value in FP4])
     return np.arange(256, dtype=np.uint8).view(DTYPES[storage]).astype(np.float32)
@@ -44,17 +59,24 @@ class Encoding:
 
     def __str__(self):
         zero = f", zero_point = {self.zero}" if self.zero else ""
+        storage, book = self.storage, ""
+        if self.storage in CODEBOOKS:
+            storage, written, values = CODEBOOKS[self.storage]
+            book = f", codebook = {written or values}"
         return (
-            f"storage = {self.storage}, block = [{self.rows}, {self.group}], "
-            f"scale = {self.scale}{zero}"
+            f"storage = {storage}, block = [{self.rows}, {self.group}], "
+            f"scale = {self.scale}{zero}{book}"
         )
 
     @property
     def is_float(self):
-        return self.storage.startswith("f")
+        """Whether codes mean what a table says."""
+        return self.storage.startswith("f") or self.storage in CODEBOOKS
 
     @property
     def bits(self):
+        if self.storage in CODEBOOKS:
+            return int(CODEBOOKS[self.storage][0].lstrip("ui"))
         return int(self.storage[1] if self.is_float else self.storage.lstrip("ui"))
 
     @property
@@ -179,15 +201,9 @@ def quantize_rows(x):
 def pack(codes, bits):
     """Rows of codes as little-endian bit streams padded to bytes, in int8."""
     codes = codes.astype(np.uint8) & np.uint8((1 << bits) - 1)
-    slots = 8 // bits
-    if codes.shape[1] % slots:
-        codes = np.pad(codes, ((0, 0), (0, -codes.shape[1] % slots)))
-    packed = codes[:, ::slots].copy()
-    for slot in range(1, slots):
-        packed |= codes[:, slot::slots] << np.uint8(slot * bits)
-    return packed.view(np.int8)
-
-
+    stream = np.unpackbits(codes[:, :, None], axis=2, bitorder="little")[:, :, :bits]
+    stream = stream.reshape(codes.shape[0], -1)
+    return np.packbits(stream, axis=1, bitorder="little").view(np.int8)
 
 
 def from_bf16(bits):

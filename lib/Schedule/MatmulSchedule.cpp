@@ -46,6 +46,11 @@ int64_t Contraction::getGroup() const {
   return encoding ? encoding.getBlockExtent(1, k) : k;
 }
 
+bool Contraction::scalesDecoded() const {
+  return encoding && !hasOneGroup() &&
+         getGroup() % FragmentLayout::segmentColumns;
+}
+
 int64_t Contraction::getLhsBytes() const {
   return llvm::divideCeil(lhsElement.getIntOrFloatBitWidth(), 8);
 }
@@ -94,16 +99,62 @@ std::string whyNotShape(const Contraction &c) {
 }
 
 std::string whyNoDecode(const Contraction &c) {
-  if (c.encoding.getCodebook())
-    return "a codebook has no decode";
-  // Decodes to bf16, through which `reduce` reads all codes exactly, are
-  // those to f16 too.
-  Type bf16 = BFloat16Type::get(c.encoding.getContext());
-  if (!DecodeOp::isSupported(c.encoding.getStorage(), bf16))
-    return llvm::formatv("storage {0} has no decode, expected i2, i4, i8, ui2, "
-                         "ui4, ui8, f8E4M3FN, f8E5M2 or f4E2M1FN",
+  quant_tensor::CodebookAttr codebook = c.encoding.getCodebook();
+  if (codebook && codebook.getValues().size() > DecodeOp::maxCodebookValues)
+    return llvm::formatv("a codebook of {0} values has no decode, expected up "
+                         "to {1}",
+                         codebook.getValues().size(),
+                         DecodeOp::maxCodebookValues);
+  // `reduce` decodes to bf16 whatever the activations are; what goes there
+  // goes to f16 too, but for entries of a codebook past its range.
+  Type element = c.lhsElement.isF16()
+                     ? c.lhsElement
+                     : Type(BFloat16Type::get(c.encoding.getContext()));
+  if (!DecodeOp::isSupported(c.encoding.getStorage(), element, codebook))
+    return llvm::formatv("storage {0} has no decode, expected i2 to i8, ui2 to "
+                         "ui8, f8E4M3FN, f8E5M2 or f4E2M1FN",
                          c.encoding.getStorage());
+  if (DecodeOp::getError(element, codebook) >= 1.0)
+    return llvm::formatv("a value of the codebook is out of the range of {0}",
+                         element);
   return "";
+}
+
+/// Bits of the longest significand of a code and of a scale.
+static int64_t getSignificand(Type type) {
+  if (auto number = dyn_cast<FloatType>(type))
+    return number.getFPMantissaWidth();
+  return type.getIntOrFloatBitWidth();
+}
+
+double getWholeDecodeError(const Contraction &c) {
+  if (!c.encoding)
+    return 0.0;
+  int64_t bits = c.lhsElement.isF16() ? 11 : 8;
+  double unit = std::ldexp(1.0, -bits);
+  double error = DecodeOp::getError(c.lhsElement, c.encoding.getCodebook());
+  int64_t length =
+      c.encoding.getCodebook() ? bits : getSignificand(c.encoding.getStorage());
+  // Differences of codes and integer zero points of up to 8 bits are exact;
+  // others are rounded to the type of the activations.
+  if (Type zeroPoint = c.encoding.getZeroPoint()) {
+    bool isExact =
+        isa<IntegerType>(zeroPoint) && zeroPoint.getIntOrFloatBitWidth() <= 8;
+    length = isExact
+                 ? std::max<int64_t>(length, zeroPoint.getIntOrFloatBitWidth())
+                 : bits;
+    if (!isExact)
+      error += unit;
+  }
+  if (!c.scalesDecoded())
+    return error;
+  int64_t scale = getSignificand(c.encoding.getScale());
+  if (scale > bits)
+    error += unit;
+  if (length + scale > bits)
+    error += unit;
+  // Products of these.
+  return error * (1 + 2 * unit);
 }
 
 int64_t getSharedMemory(const Contraction &c, ScheduleAttr schedule) {

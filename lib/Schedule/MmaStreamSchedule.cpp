@@ -21,13 +21,19 @@ std::string whyNotMmaStream(const Contraction &c) {
 static ContractAttr getContract(const Contraction &c) {
   MLIRContext *context = c.lhsElement.getContext();
   Type storage = c.encoding.getStorage();
-  double offset = 2 * std::abs(DecodeOp::getBias(storage, c.lhsElement));
+  if (c.scalesDecoded())
+    return ContractAttr::get(context, std::ldexp(1.0, -23),
+                             getWholeDecodeError(c), 0.0);
+  quant_tensor::CodebookAttr codebook = c.encoding.getCodebook();
+  double offset =
+      2 * std::abs(DecodeOp::getBias(storage, c.lhsElement, codebook));
   if (c.encoding.hasZeroPoint()) {
     // Float zero points lie within the range of the codes but for rounding.
     double range = std::ldexp(1.0, storage.getIntOrFloatBitWidth());
     offset += 2 * range;
   }
-  return ContractAttr::get(context, std::ldexp(1.0, -23), 0.0, offset);
+  return ContractAttr::get(context, std::ldexp(1.0, -23),
+                           DecodeOp::getError(c.lhsElement, codebook), offset);
 }
 
 /// A schedule whose numbers are the caller's: `tileM` rows of activations, row
@@ -101,29 +107,43 @@ static Numbers chooseNumbers(const Contraction &c, const Chip &chip,
     return {1, 8, 64, 1, 1};
   if (width == 8)
     return chooseForBytes(c, tileM);
+  if (c.scalesDecoded())
+    return tileM == 1 ? Numbers{1, 8, 64, 4, 2} : Numbers{1, 8, 64, 2, 1};
+  if (width > 4)
+    return {1, 8, 128, 2, 1};
   int64_t parameters = countParameters(c, 128);
   bool isShort = c.k <= 4096, hasZeroPoint = c.encoding.hasZeroPoint();
   if (parameters > (hasZeroPoint ? 2 : 4))
     return {1, 8, 64, 2, 1};
-  bool isPlain = parameters == 1 && width == 4 &&
-                 isa<IntegerType>(c.encoding.getStorage());
+  // A table of values takes registers, too.
+  bool isTable = c.encoding.getCodebook() ||
+                 isa<Float4E2M1FNType>(c.encoding.getStorage());
+  bool isNarrow = width == 4 && !isTable;
+  bool isPlain = parameters == 1 && isNarrow;
   auto hasBlocks = [&](int64_t rows) {
     return c.n >= rows * chip.multiprocessors;
   };
   if (tileM == 1) {
-    if (isPlain && isShort)
+    // One group in a step, with its zero point; or several without.
+    if (isShort && isNarrow && parameters == (hasZeroPoint ? 2 : 1))
       return hasBlocks(32) ? Numbers{2, 16, 128, 1, 2}
                            : Numbers{1, 16, 64, 2, 2};
+    if (isShort && isNarrow && parameters > 1 && !hasZeroPoint)
+      return {1, 16, 64, 2, 2};
+    // Codes that straddle words take registers while they are put together.
     if (parameters <= 1 || (hasZeroPoint && isShort))
-      return {1, 8, 128, 4, 2};
+      return {1, 8, 128, width == 3 ? 3 : 4, 2};
     return {1, 8, 128, 2, isShort ? 2 : 1};
   }
   if (width == 2)
     return {1, 8, 128, 2, 1};
   if (tileM <= 8)
-    return isShort ? Numbers{2, 8, 128, 2, 1} : Numbers{2, 16, 64, 2, 1};
+    return isShort   ? Numbers{2, 8, 128, 2, 1}
+           : isTable ? Numbers{2, 8, 64, 2, 1}
+                     : Numbers{2, 16, 64, 2, 1};
   if (isPlain && hasBlocks(64))
-    return {4, 4, 64, 2, 2};
+    return isShort && hasBlocks(128) ? Numbers{2, 8, 128, 1, 2}
+                                     : Numbers{4, 4, 128, 1, 2};
   return {2, 8, parameters > 2 ? 64 : 128, 2, 1};
 }
 

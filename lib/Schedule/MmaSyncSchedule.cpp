@@ -34,9 +34,18 @@ std::string whyNotMmaSync(const Contraction &c) {
     return why;
   if (!element.isF16() && !element.isBF16())
     return llvm::formatv("activations are {0}, expected f16 or bf16", element);
-  if (!c.hasOneGroup() && c.getGroup() % FragmentLayout::segmentColumns)
+  if (!c.scalesDecoded())
+    return "";
+  // Then each lane has one scale for its run of columns.
+  if (c.getGroup() % FragmentLayout::runColumns)
     return llvm::formatv("groups of {0} columns are no multiple of {1}",
-                         c.getGroup(), FragmentLayout::segmentColumns);
+                         c.getGroup(), FragmentLayout::runColumns);
+  // Products of f8E4M3FN are numbers of f16. Others may be too small for it.
+  if (element.isF16() && !isa<Float8E4M3FNType>(c.encoding.getScale()))
+    return llvm::formatv("groups of {0} columns are no multiple of {1}, and "
+                         "f16 does not hold weights scaled by {2}",
+                         c.getGroup(), FragmentLayout::segmentColumns,
+                         c.encoding.getScale());
   return "";
 }
 
@@ -63,16 +72,9 @@ static ContractAttr getContract(const Contraction &c) {
   MLIRContext *context = c.lhsElement.getContext();
   if (c.lhsElement.isInteger())
     return ContractAttr::get(context, 0.0, 0.0, 0.0);
-  // The tensor core truncates where f32 arithmetic rounds. Differences of
-  // codes and integer zero points of up to 8 bits are exact; others are
-  // rounded to the type of the activations.
-  double decode = 0.0;
-  if (c.encoding && c.encoding.hasZeroPoint()) {
-    Type zeroPoint = c.encoding.getZeroPoint();
-    if (isa<FloatType>(zeroPoint) || zeroPoint.getIntOrFloatBitWidth() > 8)
-      decode = std::ldexp(1.0, c.lhsElement.isF16() ? -11 : -8);
-  }
-  return ContractAttr::get(context, std::ldexp(1.0, -23), decode, 0.0);
+  // The tensor core truncates where f32 arithmetic rounds.
+  return ContractAttr::get(context, std::ldexp(1.0, -23),
+                           getWholeDecodeError(c), 0.0);
 }
 
 /// Registers that a thread takes, about. The numbers were fitted to what ptxas
@@ -90,7 +92,10 @@ static int64_t estimateRegisters(const Contraction &c, ArrayRef<int64_t> tile,
     registers += rowTiles * warpK / 32 * c.encoding.getStorageBits() / 2.0;
     // Sums of a group beside those of all, and a scale for each row and group.
     int64_t groups = 1, perGroup = 0;
-    if (!c.hasOneGroup()) {
+    if (c.scalesDecoded()) {
+      groups = warpK / FragmentLayout::segmentColumns;
+      ++perGroup;
+    } else if (!c.hasOneGroup()) {
       registers += 0.75 * accumulators;
       groups = warpK / std::gcd(c.getGroup(), warpK);
       ++perGroup;

@@ -26,8 +26,10 @@ static ScheduleAttr makeReduce(const Contraction &c, const Chip &chip,
   quant_tensor::LayoutAttr layout = c.getWeightLayout();
   bool rounds =
       c.encoding.hasZeroPoint() && isa<FloatType>(c.encoding.getZeroPoint());
-  auto contract = ContractAttr::get(context, std::ldexp(1.0, -24),
-                                    rounds ? std::ldexp(1.0, -24) : 0.0, 0.0);
+  double decode = rounds ? std::ldexp(1.0, -24) : 0.0;
+  if (quant_tensor::CodebookAttr codebook = c.encoding.getCodebook())
+    decode = DecodeOp::getError(BFloat16Type::get(context), codebook);
+  auto contract = ContractAttr::get(context, std::ldexp(1.0, -24), decode, 0.0);
   return ScheduleAttr::get(
       context, KernelFamily::Reduce, StringAttr::get(context, chip.name),
       {1, FragmentLayout::rows * warpsN, layout.getTile()[1] * warpsK},

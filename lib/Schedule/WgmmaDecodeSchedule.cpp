@@ -29,6 +29,13 @@ std::string whyNotWgmmaDecode(const Contraction &c, const Chip &chip) {
     return "the weights are plain";
   if (std::string why = whyNotMmaSync(c); !why.empty())
     return why;
+  if (c.scalesDecoded())
+    return llvm::formatv("groups of {0} columns are no multiple of {1}",
+                         c.getGroup(), FragmentLayout::segmentColumns);
+  // Words are dealt out to lanes, each of which decodes what is in one.
+  if (16 % c.encoding.getStorageBits())
+    return llvm::formatv("codes of {0} straddle words",
+                         c.encoding.getStorage());
   if (c.k * c.getLhsBytes() % 16)
     return llvm::formatv("rows of {0} x {1} are no multiple of 16 bytes", c.k,
                          c.lhsElement);
@@ -56,7 +63,7 @@ static ContractAttr makeContract(const Contraction &c, bool scaleDecoded) {
   double unit = std::ldexp(1.0, c.lhsElement.isF16() ? -11 : -8);
   // Differences of codes and integer zero points of up to 8 bits are exact;
   // others are rounded to the type of the activations.
-  double decode = 0.0;
+  double decode = DecodeOp::getError(c.lhsElement, c.encoding.getCodebook());
   if (c.encoding.hasZeroPoint()) {
     Type zeroPoint = c.encoding.getZeroPoint();
     if (isa<FloatType>(zeroPoint) || zeroPoint.getIntOrFloatBitWidth() > 8)

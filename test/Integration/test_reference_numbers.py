@@ -300,29 +300,41 @@ func.func @{name}(%w: {rows} {{quant_tensor.name = "w"}}) -> ({words}, {rows}, t
         np.testing.assert_array_equal(output["result2"], meaning, err_msg=name)
 
 
-def fragment_words(codes, bits, columns):
-    """The picture in FragmentLayout.h, one code at a time: lane 4g + t owns rows
+def fragment_words(codes, bits, columns, adjacent=False):
+    """The picture in FragmentLayout.h, one bit at a time: lane 4g + t owns rows
     g and g + 8 and eight columns of each segment of 32."""
     n, k = codes.shape
-    vector = min(4, columns // 32 * bits // 2)
+    words_of_lane = columns * bits // 64
+    vector = next(v for v in (4, 2, 1) if words_of_lane % v == 0)
+    spare, per_word = 16 % bits, 16 // bits
+    # Segments whose codes share a vector, or straddle its words.
+    together = 4 if spare else max(1, 2 * vector // bits)
+    block_words = together * bits // 2
+    whole = block_words * per_word
     tiles = (-(-n // 16), -(-k // columns))
     words = np.zeros((*tiles, 16 * columns * bits // 32), np.uint32)
     for row in range(n):
         for column in range(k):
             r, c = row % 16, column % columns
-            g, h = r % 8, r // 8
-            segment, t, per_word = c // 32, c % 32 // 8, 16 // bits
-            together = 2 * vector // bits  # segments whose codes share a vector
+            g, h, second = r % 8, r // 8, c % 2
+            segment, t = c // 32, c % 32 // 8
             pair = 2 * (c % 8 // 2 * together + segment % together) + h
-            word, bit = pair // per_word, bits * (pair % per_word) + 16 * (c % 2)
-            own = segment // together * vector + word
-            index = ((own // vector) * 32 + 4 * g + (t + g // 2) % 4) * vector + own % vector
             code = int(codes[row, column]) & ((1 << bits) - 1)
-            words[row // 16, column // columns, index] |= np.uint32(code << bit)
+            for b in range(bits):
+                if pair < whole:
+                    word, place = pair // per_word, pair % per_word * bits
+                    bit = 2 * place + bits * second + b if adjacent else place + 16 * second + b
+                else:
+                    word, bit = divmod((pair - whole) * bits + b, spare)
+                    bit += 16 - spare + 16 * second
+                own = segment // together * block_words + word
+                index = ((own // vector) * 32 + 4 * g + (t + g // 2) % 4) * vector + own % vector
+                words[row // 16, column // columns, index] |= np.uint32((code >> b & 1) << bit)
     return words
 
 
-@pytest.mark.parametrize("bits,columns", [(2, 32), (2, 128), (4, 32), (4, 64), (8, 32), (8, 64)])
+@pytest.mark.parametrize("bits,columns", [(2, 32), (2, 64), (2, 128), (3, 128), (3, 256), (4, 32)]
+    + [(4, 64), (4, 128), (5, 128), (6, 128), (7, 128), (7, 256), (8, 32), (8, 64)])
 def test_repack_to_fragments(tmp_path, bits, columns):
     """Whole tiles and padded ones, there and back."""
     rng = np.random.default_rng(bits)
@@ -349,6 +361,56 @@ func.func @f{n}(%w: {rows} {{quant_tensor.name = "w"}}) -> ({words}, {rows}, ten
         np.testing.assert_array_equal(output["result0.codes"].view(np.uint32), words)
         np.testing.assert_array_equal(output["result1.codes"].view(np.uint8), rows)
         np.testing.assert_array_equal(output["result2"], codes)
+
+
+@pytest.mark.parametrize("inner", [2, 4, 8])
+def test_tinygemm(tmp_path, inner):
+    """The words of torch.ops.aten._convert_weight_to_int4pack(w, inner)."""
+    tile, (n, k) = 16 * inner, (24, 32 * inner)
+    codes = np.random.default_rng(inner).integers(0, 16, (n, k))
+    words = np.zeros((n // 8, k // tile, 32, inner // 2), np.uint32)
+    for index in np.ndindex(words.shape):
+        row, block, lane, pair = index
+        columns = block * tile + 32 * pair + 2 * (lane % 4) + np.array([0, 1, 8, 9, 16, 17, 24, 25])
+        v = [int(codes[8 * row + lane // 4, column]) for column in columns]
+        words[index] = sum(v[j] << 4 * s for s, j in enumerate([0, 2, 4, 6, 1, 3, 5, 7]))
+    base = "storage = ui4, block = [1, 0], scale = f32"
+    rows = f"tensor<{n}x{k}xf32, #quant_tensor.encoding<{{{base}}}>>"
+    packed = f"tensor<{n}x{k}xf32, #quant_tensor.encoding<{{{base}, layout = <tinygemm, tile = [8, {tile}]>}}>>"
+    text = f"""
+func.func @f(%w: {packed} {{quant_tensor.name = "w"}}) -> ({rows}, {packed}) {{
+  %0 = quant_tensor.repack %w : {packed} -> {rows}
+  %1 = quant_tensor.repack %0 : {rows} -> {packed}
+  return %0, %1 : {rows}, {packed}
+}}
+"""
+    inputs = {"w.codes": words.view(np.int32), "w.scales": np.ones((n, 1), np.float32)}
+    (output,) = run(tmp_path, text, [("f", inputs)])
+    np.testing.assert_array_equal(output["result0.codes"].view(np.uint8), pack(codes, 4).view(np.uint8))
+    np.testing.assert_array_equal(output["result1.codes"].view(np.uint32), words)
+
+
+def test_fragments_of_tables(tmp_path):
+    """Codes that are looked up lie beside each other."""
+    text, calls, expected = "", [], []
+    for name, storage in [("nf4", "ui4"), ("fp4", "f4E2M1FN")]:
+        book = ", codebook = nf4" if name == "nf4" else ""
+        base = f"storage = {storage}, block = [1, 0], scale = f32{book}"
+        rows = f"tensor<19x71xf32, #quant_tensor.encoding<{{{base}}}>>"
+        words = f"tensor<19x71xf32, #quant_tensor.encoding<{{{base}, layout = <fragment, tile = [16, 64]>}}>>"
+        text += f"""
+func.func @{name}(%w: {rows} {{quant_tensor.name = "w"}}) -> ({words}, {rows}) {{
+  %0 = quant_tensor.repack %w : {rows} -> {words}
+  %1 = quant_tensor.repack %0 : {words} -> {rows}
+  return %0, %1 : {words}, {rows}
+}}
+"""
+        codes = np.random.default_rng(3).integers(0, 16, (19, 71))
+        calls.append((name, {"w.codes": pack(codes, 4), "w.scales": np.ones((19, 1), np.float32)}))
+        expected.append((fragment_words(codes, 4, 64, adjacent=True), pack(codes, 4)))
+    for output, (words, rows) in zip(run(tmp_path, text, calls), expected):
+        np.testing.assert_array_equal(output["result0.codes"].view(np.uint32), words)
+        np.testing.assert_array_equal(output["result1.codes"].view(np.uint8), rows)
 
 
 NF4 = np.array(

@@ -1,8 +1,8 @@
 // RUN: quant-opt %s -select-schedule=chip=sm_90a -split-input-file -verify-diagnostics
 
-#w3 = #quant_tensor.encoding<{storage = i3, block = [1, 0], scale = f32}>
+#w3 = #quant_tensor.encoding<{storage = ui5, block = [1, 0], scale = f32, codebook = [-16.0, -15.0, -14.0, -13.0, -12.0, -11.0, -10.0, -9.0, -8.0, -7.0, -6.0, -5.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0]}>
 func.func @f(%x: tensor<4x64xbf16>, %w: tensor<7x64xbf16, #w3>, %init: tensor<4x7xf32>) -> tensor<4x7xf32> {
-  // expected-error @below {{has no kernel: storage i3 has no decode, expected i2, i4, i8, ui2, ui4, ui8, f8E4M3FN, f8E5M2 or f4E2M1FN}}
+  // expected-error @below {{has no kernel: a codebook of 32 values has no decode, expected up to 16}}
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4x64xbf16>, tensor<7x64xbf16, #w3>) maps [] outs(%init : tensor<4x7xf32>) {
   ^bb0(%acc: f32):
     quant_tensor.yield %acc : f32
@@ -13,7 +13,7 @@ func.func @f(%x: tensor<4x64xbf16>, %w: tensor<7x64xbf16, #w3>, %init: tensor<4x
 // -----
 
 // Loops take any shape, but no storage that has no decode.
-#w3 = #quant_tensor.encoding<{storage = i3, block = [1, 0], scale = f32}>
+#w3 = #quant_tensor.encoding<{storage = ui5, block = [1, 0], scale = f32, codebook = [-16.0, -15.0, -14.0, -13.0, -12.0, -11.0, -10.0, -9.0, -8.0, -7.0, -6.0, -5.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0]}>
 func.func @f(%x: tensor<4x64xbf16>, %w: tensor<?x64xbf16, #w3>, %init: tensor<4x?xf32>) -> tensor<4x?xf32> {
   // expected-error @below {{has no kernel: the shape of the encoded weights is dynamic}}
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4x64xbf16>, tensor<?x64xbf16, #w3>) maps [] outs(%init : tensor<4x?xf32>) {
@@ -25,10 +25,10 @@ func.func @f(%x: tensor<4x64xbf16>, %w: tensor<?x64xbf16, #w3>, %init: tensor<4x
 
 // -----
 
-#nf4 = #quant_tensor.encoding<{storage = ui4, block = [1, 0], scale = f32, codebook = nf4}>
-func.func @f(%x: tensor<4x64xbf16>, %w: tensor<7x64xbf16, #nf4>, %init: tensor<4x7xf32>) -> tensor<4x7xf32> {
-  // expected-error @below {{has no kernel: a codebook has no decode}}
-  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4x64xbf16>, tensor<7x64xbf16, #nf4>) maps [] outs(%init : tensor<4x7xf32>) {
+#far = #quant_tensor.encoding<{storage = ui2, block = [1, 0], scale = f32, codebook = [-1.0, 0.0, 1.0, 100000.0]}>
+func.func @f(%x: tensor<4x64xf16>, %w: tensor<7x64xf16, #far>, %init: tensor<4x7xf32>) -> tensor<4x7xf32> {
+  // expected-error @below {{has no kernel: a value of the codebook is out of the range of f16}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4x64xf16>, tensor<7x64xf16, #far>) maps [] outs(%init : tensor<4x7xf32>) {
   ^bb0(%acc: f32):
     quant_tensor.yield %acc : f32
   } -> tensor<4x7xf32>
@@ -197,9 +197,9 @@ func.func @f(%x: tensor<4x144xi8>, %w: tensor<7x144xi8>, %init: tensor<4x7xi32>)
 
 // -----
 
-#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 48], scale = f32}>
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 36], scale = f32}>
 func.func @f(%x: tensor<16x480xbf16>, %w: tensor<32x480xbf16, #w4>, %init: tensor<16x32xf32>) -> tensor<16x32xf32> {
-  // expected-error @below {{mma_sync cannot compute this: groups of 48 columns are no multiple of 32}}
+  // expected-error @below {{mma_sync cannot compute this: groups of 36 columns are no multiple of 8}}
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x480xbf16>, tensor<32x480xbf16, #w4>) maps []
       outs(%init : tensor<16x32xf32>) attributes {quant_tile.schedule = #quant_tile.schedule<mma_sync, chip = "sm_90a", tile = [16, 32, 128], warps = [1, 1, 1], stages = 2, weights = <fragment, tile = [16, 64]>>} {
   ^bb0(%acc: f32):

@@ -12,6 +12,12 @@ import subprocess
 
 import pytest
 
+#: Codebooks: the type of their codes, and how an encoding names them.
+CODEBOOKS = {
+    "nf4": ("ui4", ", codebook = nf4"),
+    "book3": ("ui3", ", codebook = [-2.0, -1.0, -0.5, 0.0, 0.25, 0.5, 1.0, 3.0]"),
+    "book2": ("ui2", ", codebook = [-1.0, -0.25, 0.25, 1.0]"),
+}
 SHAPES = [(4096, 4096), (4096, 11008), (11008, 4096), (4099, 517), (300, 64)]
 #: storage, group (0: a whole row), scale, zero point.
 ENCODINGS = [
@@ -25,12 +31,23 @@ ENCODINGS = [
     ("i2", 128, "bf16", None),
     ("f8E4M3FN", 0, "f32", None),
     ("f4E2M1FN", 32, "f8E8M0FNU", None),
+    ("f4E2M1FN", 16, "f8E4M3FN", None),
+    ("ui4", 16, "bf16", "ui4"),
+    ("i3", 128, "bf16", None),
+    ("ui3", 32, "bf16", "ui3"),
+    ("ui5", 32, "f32", "bf16"),
+    ("i6", 128, "bf16", None),
+    ("ui7", 64, "bf16", "ui7"),
+    ("nf4", 64, "bf16", None),
+    ("nf4", 32, "f32", None),
 ]
 
 
 def write(encoding, shapes, rows, element="bf16"):
     storage, group, scale, zero = encoding
     point = f", zero_point = {zero}" if zero else ""
+    if storage in CODEBOOKS:
+        storage, point = CODEBOOKS[storage]
     text = (
         f"#w = #quant_tensor.encoding<{{storage = {storage}, block = [1, {group}], "
         f"scale = {scale}{point}}}>\n"
@@ -84,8 +101,20 @@ CAPS = [
     ("i8", "f16", 0.75),
     ("f8E4M3FN", "bf16", 2.25),
     ("f8E5M2", "bf16", 2.25),
-    ("f4E2M1FN", "bf16", 2.4),
-    ("f4E2M1FN", "f16", 2.4),
+    ("f4E2M1FN", "bf16", 1.63),
+    ("f4E2M1FN", "f16", 1.63),
+    ("i3", "bf16", 1.06),
+    ("ui3", "f16", 1.06),
+    ("i5", "bf16", 1.13),
+    ("ui5", "f16", 1.13),
+    ("i6", "bf16", 1.1),
+    ("ui6", "f16", 1.1),
+    ("i7", "bf16", 1.2),
+    ("ui7", "f16", 1.2),
+    ("nf4", "bf16", 2.63),
+    ("nf4", "f16", 2.63),
+    ("book3", "bf16", 3.6),
+    ("book2", "bf16", 3.5),
     ("f8E4M3FN", "f16", 2.25),
     ("ui2", "f16", 0.94),
 ]

@@ -32,6 +32,9 @@ struct Contraction {
   /// Columns that share a scale, `k` where all of a row do.
   int64_t getGroup() const;
   bool hasOneGroup() const { return getGroup() >= k; }
+  /// Whether scales change within what one mma.sync sums, so that it takes
+  /// weights that are multiplied by them.
+  bool scalesDecoded() const;
   /// Bytes of one activation.
   int64_t getLhsBytes() const;
   /// The largest copy, up to 16 bytes, that every row of activations, and of
@@ -55,6 +58,10 @@ std::string whyNoDecode(const Contraction &contraction);
 /// fragment for encoded weights, row major for plain ones. Empty where it is.
 std::string whyNotWeights(const Contraction &contraction,
                           quant_tile::ScheduleAttr schedule);
+
+/// The largest relative error of a weight that `mma.sync` takes whole: decoded,
+/// less its zero point, and scaled where scales change within its sums.
+double getWholeDecodeError(const Contraction &contraction);
 
 /// Why a family cannot compute a contraction; empty where it can.
 std::string whyNotReduce(const Contraction &contraction);

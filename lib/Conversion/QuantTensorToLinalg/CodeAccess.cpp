@@ -197,14 +197,64 @@ static SmallVector<Value> applyMap(ImplicitLocOpBuilder &b, AffineMap map,
 }
 
 static FragmentLayout getFragmentLayout(EncodingAttr encoding) {
-  return FragmentLayout(encoding.getStorageBits(),
-                        encoding.getLayout().getTile()[1]);
+  return FragmentLayout::get(encoding, encoding.getLayout().getTile()[1]);
 }
 
 static Value readFragment(ImplicitLocOpBuilder &b, const EncodedParts &parts,
                           unsigned bits, ValueRange indices) {
+  FragmentLayout layout = getFragmentLayout(parts.getEncoding());
+  SmallVector<Value> where =
+      applyMap(b, layout.getPairMap(b.getContext()), indices);
+  Value pair = where[0], half = mul(b, where[1], layout.getHalfStride());
+  /// `count` bits from bit `bit` of word `word` of the block on.
+  auto read = [&](Value word, Value bit, unsigned count) -> Value {
+    SmallVector<Value> position = applyMap(b, layout.getWordMap(b.getContext()),
+                                           {indices[0], indices[1], word});
+    Value element = tensor::ExtractOp::create(b, parts.codes, position);
+    return maskBits(b, arith::ShRUIOp::create(b, element, toI32(b, bit)),
+                    count);
+  };
+  int64_t whole = layout.getWholePairs(), spare = layout.getSpareBits();
+  Value first =
+      spare ? Value(arith::MinUIOp::create(b, pair, index(b, whole - 1)))
+            : pair;
+  int64_t perWord = layout.getPairsPerWord();
+  Value bit = mul(b, rem(b, first, perWord), layout.getPairStride());
+  Value code =
+      read(div(b, first, perWord), arith::AddIOp::create(b, bit, half), bits);
+  if (!spare)
+    return code;
+  Value rest = arith::SubIOp::create(
+      b, arith::MaxUIOp::create(b, pair, index(b, whole)), index(b, whole));
+  Value straddling;
+  for (unsigned i = 0; i < bits; ++i) {
+    Value at = add(b, mul(b, rest, bits), i);
+    Value inWord = add(b, rem(b, at, spare), layout.getFirstSpareBit());
+    Value one = arith::ShLIOp::create(
+        b, read(div(b, at, spare), arith::AddIOp::create(b, inWord, half), 1),
+        constI32(b, i));
+    straddling =
+        straddling ? Value(arith::OrIOp::create(b, straddling, one)) : one;
+  }
+  Value isWhole = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, pair,
+                                        index(b, whole));
+  return arith::SelectOp::create(b, isWhole, code, straddling);
+}
+
+/// The order of `_convert_weight_to_int4pack`: see the attribute's description.
+static Value readTinygemm(ImplicitLocOpBuilder &b, const EncodedParts &parts,
+                          unsigned bits, ValueRange indices) {
+  ArrayRef<int64_t> tile = parts.getEncoding().getLayout().getTile();
+  AffineExpr n, k;
+  bindDims(b.getContext(), n, k);
+  AffineExpr lane = n % 8 * 4 + (k % 8).floorDiv(2);
+  AffineExpr eight = (k % 32).floorDiv(8);
   SmallVector<Value> position = applyMap(
-      b, getFragmentLayout(parts.getEncoding()).getPositionMap(b.getContext()),
+      b,
+      AffineMap::get(2, 0,
+                     {n.floorDiv(tile[0]), k.floorDiv(tile[1]), lane,
+                      (k % tile[1]).floorDiv(32), eight * bits + k % 2 * 16},
+                     b.getContext()),
       indices);
   Value shift = toI32(b, position.pop_back_val());
   Value word = tensor::ExtractOp::create(b, parts.codes, position);
@@ -227,6 +277,8 @@ Value quantmlir::quant_tensor::buildReadCode(ImplicitLocOpBuilder &b,
     return readPacked(b, parts, sizes, bits, indices);
   case LayoutKind::Fragment:
     return readFragment(b, parts, bits, indices);
+  case LayoutKind::Tinygemm:
+    return readTinygemm(b, parts, bits, indices);
   }
   llvm_unreachable("all kinds handled");
 }
@@ -352,12 +404,40 @@ struct WordBuilder {
         guards.push_back(dim);
     }
     Value word;
-    for (int64_t slot = 0; slot < layout.getSlots(); ++slot) {
+    for (const FragmentLayout::Slot &slot : layout.getSlots(b.getContext())) {
+      SmallVector<Value> where = applyMap(b, slot.map, position);
+      Value codeBit = where.pop_back_val();
+      Value code = guardedCode(where, guards);
+      if (slot.bits != encoding.getStorageBits())
+        code = maskBits(b, arith::ShRUIOp::create(b, code, toI32(b, codeBit)),
+                        slot.bits);
+      if (slot.bit)
+        code = arith::ShLIOp::create(b, code, constI32(b, slot.bit));
+      word = word ? Value(arith::OrIOp::create(b, word, code)) : code;
+    }
+    return word;
+  }
+
+  /// Word of a tinygemm layout at `position`; its tiles are padded.
+  Value tinygemmWord(ValueRange position) {
+    ArrayRef<int64_t> tile = encoding.getLayout().getTile();
+    int64_t bits = encoding.getStorageBits();
+    MLIRContext *context = b.getContext();
+    AffineExpr tileRow, tileColumn, lane, wordOfLane;
+    bindDims(context, tileRow, tileColumn, lane, wordOfLane);
+    Value word;
+    for (int64_t slot = 0; slot < 8; ++slot) {
+      AffineExpr column = tileColumn * tile[1] + wordOfLane * 32 +
+                          lane % 4 * 2 + (slot % 4 * 8 + slot / 4);
       Value code = guardedCode(
-          applyMap(b, layout.getSlotMap(slot, b.getContext()), position),
-          guards);
-      if (int64_t bit = layout.getSlotBit(slot))
-        code = arith::ShLIOp::create(b, code, constI32(b, bit));
+          applyMap(b,
+                   AffineMap::get(
+                       4, 0, {tileRow * tile[0] + lane.floorDiv(4), column},
+                       context),
+                   position),
+          {0, 1});
+      if (slot)
+        code = arith::ShLIOp::create(b, code, constI32(b, slot * bits));
       word = word ? Value(arith::OrIOp::create(b, word, code)) : code;
     }
     return word;
@@ -372,6 +452,8 @@ struct WordBuilder {
       return packedWord(position);
     case LayoutKind::Fragment:
       return fragmentWord(position);
+    case LayoutKind::Tinygemm:
+      return tinygemmWord(position);
     }
     llvm_unreachable("all kinds handled");
   }

@@ -21,6 +21,11 @@ int64_t MatmulProblem::getGroup() const {
   return encoding ? encoding.getBlockExtent(1, k) : k;
 }
 
+bool MatmulProblem::scalesDecoded() const {
+  return encoding && !hasOneGroup() &&
+         getGroup() % FragmentLayout::segmentColumns;
+}
+
 int64_t MatmulProblem::getRowGroup() const {
   return encoding ? encoding.getBlockExtent(0, n) : n;
 }
@@ -36,8 +41,8 @@ MatmulEmitter::MatmulEmitter(OpBuilder &builder, Location loc,
     scales = kernel.getArgument(next++);
     if (problem.encoding.hasZeroPoint())
       zeroPoints = kernel.getArgument(next++);
-    layout.emplace(problem.encoding.getStorageBits(),
-                   problem.schedule.getWeights().getTile()[1]);
+    layout = FragmentLayout::get(problem.encoding,
+                                 problem.schedule.getWeights().getTile()[1]);
   }
   ScaledMatmulOp op = problem.op;
   for (size_t i = 0, e = op.getEpilogueArgs().size(); i < e; ++i)
@@ -310,24 +315,51 @@ SmallVector<Value> MatmulEmitter::loadWeights(Value row, Value column,
 
 Value MatmulEmitter::decode(ArrayRef<Value> words, int64_t segment,
                             int64_t step, int64_t p, Type type, bool biased) {
-  auto [word, pair] = layout->getRegister(segment, step, p);
   int64_t width = layout->getVectorWords();
+  auto wordAt = [&](int64_t word) {
+    return element(words[word / width], word % width);
+  };
+  SmallVector<quant_tensor::FragmentPiece> pieces =
+      layout->getRegister(segment, step, p);
+  Value word = wordAt(pieces[0].word);
+  int64_t pair = pieces[0].first / layout->getPairStride();
+  if (pieces.size() > 1) {
+    // Move each piece to where it is in a code, and take those below from what
+    // is there already.
+    auto moved = [&](const quant_tensor::FragmentPiece &piece) {
+      return createOrFold<arith::ShRUIOp>(
+          wordAt(piece.word), wordConstant(piece.first - piece.codeBit));
+    };
+    word = moved(pieces[0]);
+    pair = 0;
+    constexpr uint32_t kSelect = 0xe4; // c ? a : b
+    for (const quant_tensor::FragmentPiece &piece :
+         ArrayRef(pieces).drop_front()) {
+      uint32_t below = (1u << piece.codeBit) - 1;
+      word = quant_tile::Lop3Op::create(*this, getI32Type(), word, moved(piece),
+                                        wordConstant(below << 16 | below),
+                                        getI32IntegerAttr(kSelect));
+    }
+  }
   return quant_tile::DecodeOp::create(
-      *this, VectorType::get({2}, type),
-      element(words[word / width], word % width), static_cast<uint32_t>(pair),
-      problem.encoding.getStorage(), biased);
+      *this, VectorType::get({2}, type), word, static_cast<uint32_t>(pair),
+      problem.encoding.getStorage(), biased, problem.encoding.getCodebook());
+}
+
+Value MatmulEmitter::loadParameters(Value memref, Value row, Value group,
+                                    int64_t count) {
+  Type type = cast<MemRefType>(memref.getType()).getElementType();
+  if (count > 1)
+    type = VectorType::get({count}, type);
+  return load(type, memref, {div(row, problem.getRowGroup()), group});
 }
 
 Value MatmulEmitter::loadScale(Value row, Value group) {
-  auto type = cast<MemRefType>(scales.getType());
-  return load(type.getElementType(), scales,
-              {div(row, problem.getRowGroup()), group});
+  return loadParameters(scales, row, group, 1);
 }
 
 Value MatmulEmitter::loadZeroPoint(Value row, Value group) {
-  auto type = cast<MemRefType>(zeroPoints.getType());
-  return load(type.getElementType(), zeroPoints,
-              {div(row, problem.getRowGroup()), group});
+  return loadParameters(zeroPoints, row, group, 1);
 }
 
 Value MatmulEmitter::scaleToF32(Value scale) {
@@ -393,6 +425,13 @@ Value MatmulEmitter::subtractZeroPoint(Value values, Value zeroPoint) {
       arith::SubFOp::create(*this, arith::ExtFOp::create(*this, wide, values),
                             vector::BroadcastOp::create(*this, wide, zero));
   return arith::TruncFOp::create(*this, pair, difference);
+}
+
+Value MatmulEmitter::multiplyByScale(Value values, Value scale) {
+  auto pair = cast<VectorType>(values.getType());
+  Value narrow = arith::TruncFOp::create(*this, pair.getElementType(), scale);
+  return arith::MulFOp::create(
+      *this, values, vector::BroadcastOp::create(*this, pair, narrow));
 }
 
 //===----------------------------------------------------------------------===//

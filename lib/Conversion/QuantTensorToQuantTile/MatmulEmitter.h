@@ -39,6 +39,9 @@ struct MatmulProblem {
   int64_t getGroups() const { return llvm::divideCeil(k, getGroup()); }
   /// Whether one scale (and zero point) serves all columns of a row.
   bool hasOneGroup() const { return getGroup() >= k; }
+  /// Whether scales change within what one instruction sums, so that kernels
+  /// that use tensor cores multiply decoded weights by them.
+  bool scalesDecoded() const;
 };
 
 /// Emits into the body of one kernel. Index values are `index`, offsets count
@@ -130,6 +133,13 @@ public:
                      int64_t step, int64_t p, mlir::Type element,
                      bool biased = false);
 
+  /// `count` consecutive scales or zero points of `memref`, of weight `row` and
+  /// column groups from `group` on, which is a multiple of `count`, as are
+  /// rows; a vector where there are several.
+  mlir::Value loadParameters(mlir::Value memref, mlir::Value row,
+                             mlir::Value group, int64_t count);
+  mlir::Value getScales() const { return scales; }
+  mlir::Value getZeroPoints() const { return zeroPoints; }
   /// The stored scale (zero point) of weight `row` and column group `group`.
   mlir::Value loadScale(mlir::Value row, mlir::Value group);
   mlir::Value loadZeroPoint(mlir::Value row, mlir::Value group);
@@ -139,6 +149,8 @@ public:
   /// `values`, a pair of decoded codes, without `zeroPoint`. Exact where zero
   /// points are integers of up to 8 bits, else rounded.
   mlir::Value subtractZeroPoint(mlir::Value values, mlir::Value zeroPoint);
+  /// `values`, a pair of decoded codes, times `scale` (f32), rounded.
+  mlir::Value multiplyByScale(mlir::Value values, mlir::Value scale);
   bool hasZeroPoint() const {
     return problem.encoding && problem.encoding.hasZeroPoint();
   }

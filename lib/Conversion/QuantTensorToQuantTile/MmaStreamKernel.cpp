@@ -13,7 +13,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "MatmulEmitter.h"
+#include "StepWeights.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -46,13 +46,6 @@ public:
   void emit();
 
 private:
-  /// What a warp reads of the weights in one step.
-  struct Weights {
-    SmallVector<SmallVector<SmallVector<Value>>> words; // [row][column]
-    SmallVector<SmallVector<Value>> scales, zeroPoints; // [row][2*unit + half]
-    SmallVector<Value> flatten() const;
-    void unflatten(ValueRange values);
-  };
   /// Activations of one step: four registers of each segment.
   using Activations = SmallVector<SmallVector<SmallVector<Value>>>; // [col][s]
   /// Sums of a group (or of all columns), of each [row][column] tile, and those
@@ -65,21 +58,23 @@ private:
   bool isFull(int64_t round) const {
     return (round + 1) * warpsK * stepColumns <= problem.k;
   }
-  Weights loadWeights(Value round, bool inBounds);
+  StepWeights loadWeights(Value round, bool inBounds);
   Activations loadActivations(Value round, bool guarded);
-  SmallVector<Value> decode(const Weights &weights, int64_t row,
+  SmallVector<Value> decode(const StepWeights &weights, int64_t row,
                             int64_t segment, int64_t step);
   Sums zeroSums();
-  void multiply(const Weights &weights, const Activations &x, int64_t segment,
-                Sums &sums);
+  void multiply(const StepWeights &weights, const Activations &x,
+                int64_t segment, Sums &sums);
   /// `sums` without the bias and zero points.
   Value correct(const Sums &sums, int64_t row, int64_t column, int64_t element,
                 Value zeroPoint);
-  void compute(const Weights &weights, const Activations &x, Sums &state);
+  void compute(const StepWeights &weights, const Activations &x, Sums &state);
   void writePartials(ArrayRef<SmallVector<Value>> tiles);
   void finish();
 
-  bool needsActivationSums() const { return bias != 0.0 || b.hasZeroPoint(); }
+  bool needsActivationSums() const {
+    return !problem.scalesDecoded() && (bias != 0.0 || b.hasZeroPoint());
+  }
   /// Elements of an accumulator tile that are rows of activations at all.
   int64_t elementStride() const { return schedule.getTileM() == 1 ? 2 : 1; }
 
@@ -105,78 +100,40 @@ MmaStreamKernel::MmaStreamKernel(MatmulEmitter &b)
       columnTiles(llvm::divideCeil(schedule.getTileM(), 8)),
       stepColumns(schedule.getTileK() / warpsK),
       unit(problem.hasOneGroup() ? stepColumns
-                                 : std::gcd(problem.getGroup(), stepColumns)),
+           : problem.scalesDecoded()
+               ? kSegment
+               : std::gcd(problem.getGroup(), stepColumns)),
       steps(llvm::divideCeil(problem.k, stepColumns)),
       rounds(llvm::divideCeil(steps, warpsK)),
-      bias(DecodeOp::getBias(problem.encoding.getStorage(),
-                             problem.lhsElement)) {}
+      bias(DecodeOp::getBias(problem.encoding.getStorage(), problem.lhsElement,
+                             problem.encoding.getCodebook())) {}
 
 //===----------------------------------------------------------------------===//
 // Reads
 //===----------------------------------------------------------------------===//
 
-SmallVector<Value> MmaStreamKernel::Weights::flatten() const {
-  SmallVector<Value> values;
-  for (const auto &row : words)
-    for (const auto &column : row)
-      llvm::append_range(values, column);
-  for (const auto *list : {&scales, &zeroPoints})
-    for (const auto &row : *list)
-      llvm::append_range(values, row);
-  return values;
-}
-
-void MmaStreamKernel::Weights::unflatten(ValueRange values) {
-  size_t next = 0;
-  for (auto &row : words)
-    for (auto &column : row)
-      for (Value &value : column)
-        value = values[next++];
-  for (auto *list : {&scales, &zeroPoints})
-    for (auto &row : *list)
-      for (Value &value : row)
-        value = values[next++];
-}
-
-MmaStreamKernel::Weights MmaStreamKernel::loadWeights(Value round,
-                                                      bool inBounds) {
-  Weights weights;
+StepWeights MmaStreamKernel::loadWeights(Value round, bool inBounds) {
   int64_t columns = schedule.getWeights().getTile()[1];
   Value step = stepOf(round);
   if (!inBounds)
     step = b.min(step, b.index(steps - 1));
-  Value firstColumn = b.mul(step, stepColumns);
-  Value firstTile = b.mul(step, stepColumns / columns);
   // A step may reach past the last tile, and blocks past the last row.
-  bool inside =
-      steps * stepColumns <= int64_t(llvm::alignTo(problem.k, columns)) &&
-      problem.n % schedule.getTileN() == 0;
-  Value firstRow = b.add(firstN, b.mul(warpN, rowTiles * kRows));
-  Value lastRow = b.index(problem.n - 1);
-  for (int64_t r = 0; r < rowTiles; ++r) {
-    auto &words = weights.words.emplace_back();
-    Value tileRow = b.add(b.div(firstRow, kRows), r);
-    for (int64_t c = 0; c < stepColumns / columns; ++c)
-      words.push_back(b.loadWeights(tileRow, b.add(firstTile, c), inside));
-    if (problem.hasOneGroup())
-      continue;
-    auto &scales = weights.scales.emplace_back();
-    auto &zeroPoints = weights.zeroPoints.emplace_back();
-    for (int64_t u = 0; u < stepColumns / unit; ++u) {
-      Value group = b.div(b.add(firstColumn, u * unit), problem.getGroup());
-      if (steps * stepColumns > problem.getGroups() * problem.getGroup())
-        group = b.min(group, b.index(problem.getGroups() - 1));
-      for (int64_t half = 0; half < 2; ++half) {
-        Value row = b.add(firstRow, b.add(b.g, r * kRows + 8 * half));
-        if (problem.n % schedule.getTileN())
-          row = b.min(row, lastRow);
-        scales.push_back(b.loadScale(row, group));
-        if (b.hasZeroPoint())
-          zeroPoints.push_back(b.loadZeroPoint(row, group));
-      }
-    }
-  }
-  return weights;
+  bool rowsInside = problem.n % schedule.getTileN() == 0;
+  bool wordsInside =
+      steps * stepColumns <= int64_t(llvm::alignTo(problem.k, columns));
+  bool hasGroups = !problem.hasOneGroup();
+  StepShape shape = {rowTiles,
+                     stepColumns,
+                     unit,
+                     /*hasScales=*/hasGroups,
+                     /*hasZeroPoints=*/hasGroups && b.hasZeroPoint(),
+                     rowsInside,
+                     wordsInside && rowsInside,
+                     /*groupsInside=*/steps * stepColumns <=
+                         problem.getGroups() * problem.getGroup()};
+  return StepWeights::load(b, shape,
+                           b.add(firstN, b.mul(warpN, rowTiles * kRows)),
+                           b.mul(step, stepColumns));
 }
 
 MmaStreamKernel::Activations MmaStreamKernel::loadActivations(Value round,
@@ -201,14 +158,15 @@ MmaStreamKernel::Activations MmaStreamKernel::loadActivations(Value round,
 // One step
 //===----------------------------------------------------------------------===//
 
-SmallVector<Value> MmaStreamKernel::decode(const Weights &weights, int64_t row,
-                                           int64_t segment, int64_t step) {
-  int64_t perTile = schedule.getWeights().getTile()[1] / kSegment;
+SmallVector<Value> MmaStreamKernel::decode(const StepWeights &weights,
+                                           int64_t row, int64_t segment,
+                                           int64_t step) {
   SmallVector<Value> registers;
   for (int64_t p = 0; p < 4; ++p)
     registers.push_back(b.mmaOperand(
-        b.decode(weights.words[row][segment / perTile], segment % perTile, step,
-                 p, problem.lhsElement, /*biased=*/bias != 0.0)));
+        problem.scalesDecoded() ? weights.decodeWhole(b, row, segment, step, p)
+                                : weights.decode(b, row, segment, step, p,
+                                                 /*biased=*/bias != 0.0)));
   return registers;
 }
 
@@ -220,7 +178,7 @@ MmaStreamKernel::Sums MmaStreamKernel::zeroSums() {
   return sums;
 }
 
-void MmaStreamKernel::multiply(const Weights &weights, const Activations &x,
+void MmaStreamKernel::multiply(const StepWeights &weights, const Activations &x,
                                int64_t segment, Sums &sums) {
   // Without zero points, what is to be taken away is the same for every row.
   double factor = b.hasZeroPoint() ? 1.0 : -bias;
@@ -263,9 +221,9 @@ Value MmaStreamKernel::correct(const Sums &sums, int64_t row, int64_t column,
   return b.fma(arith::NegFOp::create(b, shift), activation, product);
 }
 
-void MmaStreamKernel::compute(const Weights &weights, const Activations &x,
+void MmaStreamKernel::compute(const StepWeights &weights, const Activations &x,
                               Sums &state) {
-  if (problem.hasOneGroup()) {
+  if (problem.hasOneGroup() || problem.scalesDecoded()) {
     for (int64_t s = 0; s < stepColumns / kSegment; ++s)
       multiply(weights, x, s, state);
     return;
@@ -276,9 +234,8 @@ void MmaStreamKernel::compute(const Weights &weights, const Activations &x,
       multiply(weights, x, u * (unit / kSegment) + s, sums);
     for (int64_t r = 0; r < rowTiles; ++r)
       for (int64_t half = 0; half < 2; ++half) {
-        Value scale = b.scaleToF32(weights.scales[r][2 * u + half]);
-        Value zeroPoint =
-            b.hasZeroPoint() ? weights.zeroPoints[r][2 * u + half] : Value();
+        Value scale = weights.getScale(b, r, u, half);
+        Value zeroPoint = weights.getZeroPoint(b, r, u, half);
         for (int64_t c = 0; c < columnTiles; ++c)
           for (int64_t e = 0; e < 2; e += elementStride()) {
             int64_t element = 2 * half + e;
@@ -374,7 +331,7 @@ void MmaStreamKernel::emit() {
       shared, b.index(0), ValueRange());
 
   // Weights are constant: they may be asked for before the wait.
-  SmallVector<Weights> inFlight;
+  SmallVector<StepWeights, 0> inFlight;
   for (int64_t s = 0; s < std::min(stages, rounds); ++s)
     inFlight.push_back(loadWeights(b.index(s), isFull(s)));
   if (problem.hasOneGroup())
@@ -396,7 +353,7 @@ void MmaStreamKernel::emit() {
     Activations next;
     if (hasNext)
       next = loadActivations(b.add(number, 1), nextGuarded);
-    Weights current = inFlight[slot];
+    StepWeights current = inFlight[slot];
     if (refills)
       inFlight[slot] = loadWeights(b.add(number, stages), refillsInBounds);
     compute(current, x, state);
@@ -413,7 +370,7 @@ void MmaStreamKernel::emit() {
     SmallVector<Value> carried;
     auto save = [&] {
       carried.clear();
-      for (const Weights &weights : inFlight)
+      for (const StepWeights &weights : inFlight)
         llvm::append_range(carried, weights.flatten());
       for (const auto &column : x)
         for (const auto &segment : column)
@@ -423,7 +380,7 @@ void MmaStreamKernel::emit() {
           llvm::append_range(carried, tile);
     };
     auto restore = [&](ValueRange values) {
-      for (Weights &weights : inFlight) {
+      for (StepWeights &weights : inFlight) {
         size_t count = weights.flatten().size();
         weights.unflatten(values.take_front(count));
         values = values.drop_front(count);

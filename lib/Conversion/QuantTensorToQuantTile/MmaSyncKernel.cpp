@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "SharedTile.h"
+#include "StepWeights.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -43,21 +44,11 @@ public:
   void emit();
 
 private:
-  /// The part of a stage's weights that a warp keeps in registers: for each of
-  /// its row tiles, words of each column tile, then scales and zero points of
-  /// each group, both halves.
-  struct Weights {
-    SmallVector<SmallVector<SmallVector<Value>>> words; // [row][column]
-    SmallVector<SmallVector<Value>> scales, zeroPoints; // [row][2*unit + half]
-    SmallVector<Value> flatten() const;
-    void unflatten(ValueRange values);
-  };
-
-  Weights loadWeights(Value step);
-  Value lane(Value value, int64_t half, int64_t rowTile);
-  SmallVector<Value> decodeStep(const Weights &weights, int64_t rowTile,
+  /// The part of a stage's weights that a warp keeps in registers.
+  StepWeights loadWeights(Value step);
+  SmallVector<Value> decodeStep(const StepWeights &weights, int64_t rowTile,
                                 int64_t segment, int64_t step);
-  void compute(const Weights &weights, Value stage,
+  void compute(const StepWeights &weights, Value stage,
                SmallVector<Value> &accumulators);
   void reduceWarps(SmallVector<Value> &accumulators, Value shared);
   void finish(ArrayRef<Value> accumulators);
@@ -83,89 +74,38 @@ MmaSyncKernel::MmaSyncKernel(MatmulEmitter &b)
       rowTiles(schedule.getTileN() / schedule.getWarpsN() / 16),
       columnTiles(schedule.getTileM() / schedule.getWarpsM() / 8),
       warpK(schedule.getTileK() / schedule.getWarpsK()),
-      unit(problem.hasOneGroup() ? warpK : std::gcd(problem.getGroup(), warpK)),
+      unit(problem.hasOneGroup()     ? warpK
+           : problem.scalesDecoded() ? kSegment
+                                     : std::gcd(problem.getGroup(), warpK)),
       accumulatorType(problem.accumulator) {}
 
 //===----------------------------------------------------------------------===//
 // Weights in registers
 //===----------------------------------------------------------------------===//
 
-SmallVector<Value> MmaSyncKernel::Weights::flatten() const {
-  SmallVector<Value> values;
-  for (const auto &row : words)
-    for (const auto &column : row)
-      llvm::append_range(values, column);
-  for (const auto &row : scales)
-    llvm::append_range(values, row);
-  for (const auto &row : zeroPoints)
-    llvm::append_range(values, row);
-  return values;
-}
-
-void MmaSyncKernel::Weights::unflatten(ValueRange values) {
-  size_t next = 0;
-  for (auto &row : words)
-    for (auto &column : row)
-      for (Value &value : column)
-        value = values[next++];
-  for (auto *list : {&scales, &zeroPoints})
-    for (auto &row : *list)
-      for (Value &value : row)
-        value = values[next++];
-}
-
-MmaSyncKernel::Weights MmaSyncKernel::loadWeights(Value step) {
-  Weights weights;
+StepWeights MmaSyncKernel::loadWeights(Value step) {
   if (!problem.encoding)
-    return weights;
-  int64_t columns = schedule.getWeights().getTile()[1];
-  Value firstColumn =
-      b.add(b.mul(step, schedule.getTileK()), b.mul(warpAlongK, warpK));
-  Value firstTile = b.div(firstColumn, columns);
-  Value firstRow = b.add(firstN, b.mul(warpN, rowTiles * 16));
-  Value lastRow = b.index(problem.n - 1);
-  for (int64_t r = 0; r < rowTiles; ++r) {
-    Value row = b.add(firstRow, r * 16);
-    auto &words = weights.words.emplace_back();
-    for (int64_t c = 0; c < warpK / columns; ++c)
-      words.push_back(b.loadWeights(b.div(row, 16), b.add(firstTile, c)));
-    if (problem.hasOneGroup() && !b.hasZeroPoint())
-      continue;
-    auto &scales = weights.scales.emplace_back();
-    auto &zeroPoints = weights.zeroPoints.emplace_back();
-    for (int64_t u = 0; u < warpK / unit; ++u) {
-      Value group = b.index(0);
-      if (!problem.hasOneGroup())
-        group = b.min(b.div(b.add(firstColumn, u * unit), problem.getGroup()),
-                      b.index(problem.getGroups() - 1));
-      for (int64_t half = 0; half < 2; ++half) {
-        Value weight = b.min(b.add(row, b.add(b.g, 8 * half)), lastRow);
-        if (!problem.hasOneGroup())
-          scales.push_back(b.loadScale(weight, group));
-        if (b.hasZeroPoint())
-          zeroPoints.push_back(b.loadZeroPoint(weight, group));
-      }
-    }
-  }
-  return weights;
+    return {};
+  StepShape shape = {rowTiles,
+                     warpK,
+                     unit,
+                     /*hasScales=*/!problem.hasOneGroup(),
+                     /*hasZeroPoints=*/b.hasZeroPoint(),
+                     /*rowsInside=*/false,
+                     /*wordsInside=*/false,
+                     /*groupsInside=*/false};
+  return StepWeights::load(
+      b, shape, b.add(firstN, b.mul(warpN, rowTiles * 16)),
+      b.add(b.mul(step, schedule.getTileK()), b.mul(warpAlongK, warpK)));
 }
 
-SmallVector<Value> MmaSyncKernel::decodeStep(const Weights &weights,
+SmallVector<Value> MmaSyncKernel::decodeStep(const StepWeights &weights,
                                              int64_t rowTile, int64_t segment,
                                              int64_t step) {
-  int64_t columns = schedule.getWeights().getTile()[1];
-  int64_t perTile = columns / kSegment;
   SmallVector<Value> registers;
-  for (int64_t p = 0; p < 4; ++p) {
-    Value value = b.decode(weights.words[rowTile][segment / perTile],
-                           segment % perTile, step, p, problem.lhsElement);
-    if (b.hasZeroPoint()) {
-      int64_t u = segment * kSegment / unit;
-      value = b.subtractZeroPoint(value,
-                                  weights.zeroPoints[rowTile][2 * u + p % 2]);
-    }
-    registers.push_back(b.mmaOperand(value));
-  }
+  for (int64_t p = 0; p < 4; ++p)
+    registers.push_back(
+        b.mmaOperand(weights.decodeWhole(b, rowTile, segment, step, p)));
   return registers;
 }
 
@@ -173,7 +113,7 @@ SmallVector<Value> MmaSyncKernel::decodeStep(const Weights &weights,
 // Main loop
 //===----------------------------------------------------------------------===//
 
-void MmaSyncKernel::compute(const Weights &weights, Value stage,
+void MmaSyncKernel::compute(const StepWeights &weights, Value stage,
                             SmallVector<Value> &accumulators) {
   int64_t panel =
       SharedTile::panelBytes / (problem.lhsElement.getIntOrFloatBitWidth() / 8);
@@ -184,7 +124,8 @@ void MmaSyncKernel::compute(const Weights &weights, Value stage,
     rhsTile->beginReads(stage, b.add(b.mul(warpN, rowTiles * 16), b.g),
                         firstPanel);
   // Sums of the current group, or the accumulators themselves.
-  bool scales = problem.encoding && !problem.hasOneGroup();
+  bool scales =
+      problem.encoding && !problem.hasOneGroup() && !problem.scalesDecoded();
   Value zero = scales ? b.floatConstant(accumulatorType, 0.0) : Value();
   SmallVector<Value> sums = accumulators;
   int64_t steps = isInteger ? 1 : 2;
@@ -225,7 +166,7 @@ void MmaSyncKernel::compute(const Weights &weights, Value stage,
     int64_t u = s * kSegment / unit;
     for (int64_t r = 0; r < rowTiles; ++r)
       for (int64_t half = 0; half < 2; ++half) {
-        Value scale = b.scaleToF32(weights.scales[r][2 * u + half]);
+        Value scale = weights.getScale(b, r, u, half);
         for (int64_t c = 0; c < columnTiles; ++c)
           for (int64_t e = 2 * half; e < 2 * half + 2; ++e) {
             int64_t at = (r * columnTiles + c) * 4 + e;
@@ -378,7 +319,7 @@ void MmaSyncKernel::emit() {
   Value zero = arith::ConstantOp::create(b, b.getZeroAttr(accumulatorType));
   SmallVector<Value> carried(rowTiles * columnTiles * 4, zero);
   size_t count = carried.size();
-  Weights weights = loadWeights(b.index(0));
+  StepWeights weights = loadWeights(b.index(0));
   llvm::append_range(carried, weights.flatten());
   // Stage to read, and stage to fill.
   carried.push_back(b.index(0));
@@ -400,8 +341,8 @@ void MmaSyncKernel::emit() {
         b.ifThen(b.less(fillStep, steps),
                  [&] { copyStep(fillStep, fillStage); });
         nvgpu::DeviceAsyncCreateGroupOp::create(b, token, ValueRange());
-        Weights next = loadWeights(b.min(b.add(step, 1), b.sub(steps, 1)));
-        Weights current = next;
+        StepWeights next = loadWeights(b.min(b.add(step, 1), b.sub(steps, 1)));
+        StepWeights current = next;
         current.unflatten(state.slice(count, next.flatten().size()));
         SmallVector<Value> sums(state.take_front(count));
         compute(current, readStage, sums);

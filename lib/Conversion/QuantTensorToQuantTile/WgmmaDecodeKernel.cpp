@@ -299,7 +299,9 @@ WgmmaDecodeKernel::decodeStage(Value stage, int64_t segments,
       for (int64_t i = 0; i < 4; ++i)
         for (int64_t half = 0; half < 2; ++half) {
           uint32_t number = 2 * (s % vectorSegments) + half;
-          Value value = DecodeOp::create(b, pair, words[i], number, storage);
+          Value value = DecodeOp::create(b, pair, words[i], number, storage,
+                                         /*biased=*/false,
+                                         problem.encoding.getCodebook());
           if (b.hasZeroPoint())
             value = b.subtractZeroPoint(
                 value, parameters.zeroPoints[block][2 * u + half]);

@@ -1,7 +1,9 @@
 //===- DecodeToNVVM.cpp - Codes to 16-bit floats --------------------------===//
 //
 // A float whose low mantissa bits are a code is `2^m + code`: one `lop3` puts
-// the code there and one packed subtraction takes `2^m` away, exactly.
+// the code there and one packed subtraction takes `2^m` away, exactly. Codes
+// whose values are no lines are looked up: `prmt` picks four bytes at a time of
+// a table of eight in two registers, and four codes are its selector.
 //
 //===----------------------------------------------------------------------===//
 
@@ -76,6 +78,57 @@ public:
     return LLVM::FMulOp::create(builder, loc, floats(raw), splat(factor));
   }
 
+  /// Pair `pair` of four-bit codes that lie beside each other in `word`: the
+  /// value of code `c` has the bits `table[c]`.
+  Value lookUp(Value word, unsigned pair, ArrayRef<uint16_t> table) {
+    Value low = lookUpBytes(word, pair / 2, table, /*shift=*/0);
+    Value high = lookUpBytes(word, pair / 2, table, /*shift=*/8);
+    // Bytes 2 i and 2 i + 1 of both, interleaved.
+    return floats(permute(low, high, constant(pair % 2 ? 0x7362 : 0x5140)));
+  }
+
+  /// The codes at bits 0 and 16 of `word`, which are less than `table.size()`
+  /// (4 or 8) once masked.
+  Value lookUpApart(Value word, ArrayRef<uint16_t> table) {
+    Value codes = binary<LLVM::AndOp>(
+        word, both(static_cast<uint32_t>(table.size() - 1)));
+    // The nibbles of the two codes, side by side.
+    Value selector =
+        binary<LLVM::OrOp>(codes, binary<LLVM::LShrOp>(codes, constant(12)));
+    auto plane = [&](int shift) {
+      return permute(constant(bytesOf(table, 0, shift)),
+                     constant(bytesOf(table, table.size() > 4 ? 4 : 0, shift)),
+                     selector);
+    };
+    return floats(permute(plane(0), plane(8), constant(0x5140)));
+  }
+
+  /// Values of f4E2M1FN: 1/4 is the last bit of 2^5 in bf16, of 2^8 in f16. So
+  /// one byte of each is in the table, and less than 128.
+  Value decodeE2M1(Value word, unsigned pair) {
+    static constexpr int kQuarters[8] = {0, 2, 4, 6, 8, 12, 16, 24};
+    uint16_t high = bf16 ? 0x4200 : 0x5c00;
+    SmallVector<uint16_t> table;
+    for (int code = 0; code < 16; ++code)
+      table.push_back(
+          high | (64 + (code < 8 ? kQuarters[code] : -kQuarters[code - 8])));
+    Value value = lookUp(word, pair, table);
+    return biased ? value : subtract(value, bf16 ? 48.0 : 272.0);
+  }
+
+  /// Values of a codebook, rounded to nearest even.
+  SmallVector<uint16_t> getTable(quant_tensor::CodebookAttr codebook) {
+    SmallVector<uint16_t> table;
+    for (double entry : codebook.getValues()) {
+      APFloat value(static_cast<double>(static_cast<float>(entry)));
+      bool losesInfo;
+      value.convert(cast<FloatType>(type.getElementType()).getFloatSemantics(),
+                    APFloat::rmNearestTiesToEven, &losesInfo);
+      table.push_back(value.bitcastToAPInt().getZExtValue());
+    }
+    return table;
+  }
+
   /// `word` moved up by `bits`, down where that is negative.
   Value moveUp(Value word, int bits) {
     if (bits == 0)
@@ -85,6 +138,48 @@ public:
   }
 
 private:
+  /// Bits [shift, shift + 8) of four entries of `table` from `first` on.
+  static uint32_t bytesOf(ArrayRef<uint16_t> table, size_t first, int shift) {
+    uint32_t bytes = 0;
+    for (size_t i = 0; i < 4; ++i)
+      bytes |= (table[first + i] >> shift & 0xffu) << (8 * i);
+    return bytes;
+  }
+
+  /// One byte of the values of the four codes in half `half` of `word`.
+  Value lookUpBytes(Value word, unsigned half, ArrayRef<uint16_t> table,
+                    int shift) {
+    std::array<uint32_t, 4> bytes;
+    for (size_t i = 0; i < 4; ++i)
+      bytes[i] = bytesOf(table, 4 * i, shift);
+    if (llvm::all_equal(bytes) && bytes[0] == (bytes[0] & 0xff) * 0x01010101u)
+      return constant(bytes[0]);
+    auto upper = [&](Value selector) {
+      return half ? binary<LLVM::LShrOp>(selector, constant(16)) : selector;
+    };
+    // Codes from 8 on have the bit in which prmt copies the sign of the byte
+    // that it picks. Where all signs are 0, that is a zero in one of the halves
+    // of the table, and either half can be added.
+    if (llvm::none_of(bytes, [](uint32_t b) { return b & 0x80808080u; })) {
+      Value flipped = binary<LLVM::XOrOp>(word, constant(0x88888888u));
+      return binary<LLVM::OrOp>(
+          permute(constant(bytes[0]), constant(bytes[1]), upper(word)),
+          permute(constant(bytes[2]), constant(bytes[3]), upper(flipped)));
+    }
+    Value within = binary<LLVM::AndOp>(word, constant(0x77777777u));
+    // Byte i of the first or of the second half, by the top bit of code i.
+    Value which = lop3(binary<LLVM::LShrOp>(word, constant(1)),
+                       constant(0x44444444u), constant(0x32103210u), kAndOr);
+    Value selector = upper(within);
+    return permute(permute(constant(bytes[0]), constant(bytes[1]), selector),
+                   permute(constant(bytes[2]), constant(bytes[3]), selector),
+                   upper(which));
+  }
+
+  Value permute(Value low, Value high, Value selector) {
+    return NVVM::PermuteOp::create(builder, loc, builder.getI32Type(), low,
+                                   high, selector, NVVM::PermuteMode::DEFAULT);
+  }
   Value constant(uint32_t value) {
     return LLVM::ConstantOp::create(builder, loc, builder.getI32Type(),
                                     builder.getI32IntegerAttr(value));
@@ -125,9 +220,15 @@ private:
 
 Value quantmlir::emitDecode(OpBuilder &builder, Location loc, Value word,
                             unsigned pair, Type storage, VectorType type,
-                            bool biased) {
+                            bool biased, quant_tensor::CodebookAttr codebook) {
   PairDecoder decoder(builder, loc, type, biased);
   int width = storage.getIntOrFloatBitWidth(), first = pair * width;
+  if (codebook) {
+    SmallVector<uint16_t> table = decoder.getTable(codebook);
+    return width == 4
+               ? decoder.lookUp(word, pair, table)
+               : decoder.lookUpApart(decoder.moveUp(word, -first), table);
+  }
   if (auto integer = dyn_cast<IntegerType>(storage)) {
     Value codes = decoder.moveUp(word, -first);
     if (width == 8 && type.getElementType().isBF16())
@@ -135,7 +236,7 @@ Value quantmlir::emitDecode(OpBuilder &builder, Location loc, Value word,
     return decoder.decodeNarrow(codes, integer);
   }
   if (isa<Float4E2M1FNType>(storage))
-    return decoder.decodeFloat(word, first, 2, 1, 1);
+    return decoder.decodeE2M1(word, pair);
   if (isa<Float8E5M2Type>(storage))
     return decoder.decodeFloat(word, first, 5, 2, 15);
   return decoder.decodeFloat(word, first, 4, 3, 7);

@@ -4,15 +4,17 @@
 #define QUANTMLIR_LIB_CONVERSION_QUANTTILETONVVM_DECODETONVVM_H
 
 #include "mlir/IR/Builders.h"
+#include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
 
 namespace quantmlir {
 
 /// Emits the instructions of `quant_tile.decode`: pair `pair` of `word`, whose
-/// codes are `storage`, as a vector of type `type`, with `DecodeOp::getBias`
-/// left on it where `biased`.
+/// codes are `storage` (with `codebook`, where there is one), as a vector of
+/// type `type`, with `DecodeOp::getBias` left on it where `biased`.
 mlir::Value emitDecode(mlir::OpBuilder &builder, mlir::Location loc,
                        mlir::Value word, unsigned pair, mlir::Type storage,
-                       mlir::VectorType type, bool biased);
+                       mlir::VectorType type, bool biased,
+                       quant_tensor::CodebookAttr codebook);
 
 } // namespace quantmlir
 

@@ -60,11 +60,30 @@ gpu.module @m {
     return %v : vector<2xbf16>
   }
 
+  // 48 + 4 times the value is a byte, whose sign bit is 0 in both halves of the
+  // table; the other byte of the float is always 0x42.
   // CHECK-LABEL: llvm.func @fp4
-  // CHECK: llvm.shl
-  // CHECK: llvm.fmul %{{.*}} : vector<2xbf16>
+  // CHECK: llvm.xor
+  // CHECK: nvvm.prmt <default>
+  // CHECK: nvvm.prmt <default>
+  // CHECK: llvm.or
+  // CHECK: llvm.mlir.constant(1111638594 : i32)
+  // CHECK: nvvm.prmt <default>
+  // CHECK: llvm.mlir.constant(dense<4.800000e+01> : vector<2xbf16>)
+  // CHECK: llvm.fsub %{{.*}} : vector<2xbf16>
   func.func @fp4(%w: i32) -> vector<2xbf16> {
     %v = quant_tile.decode %w[0] storage(f4E2M1FN) : vector<2xbf16>
+    return %v : vector<2xbf16>
+  }
+
+  // Low bytes and high bytes, three prmt each, and one to put them together.
+  // CHECK-LABEL: llvm.func @nf4
+  // CHECK: quant_tile.lop3 {{.*}} table 234
+  // CHECK-COUNT-7: nvvm.prmt
+  // CHECK-NOT: nvvm.prmt
+  // CHECK: return
+  func.func @nf4(%w: i32) -> vector<2xbf16> {
+    %v = quant_tile.decode %w[1] storage(ui4) codebook(#quant_tensor.codebook<nf4>) : vector<2xbf16>
     return %v : vector<2xbf16>
   }
 

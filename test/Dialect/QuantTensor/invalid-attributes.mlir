@@ -533,8 +533,20 @@ func.func private @f(tensor<8x7xf32, #e>)
 // -----
 
 // encoding C8
-// expected-error @below {{a fragment layout holds codes of 2, 4 or 8 bits, got 3}}
+// expected-error @below {{the tile of a fragment layout has 16 rows and a multiple of 128 columns}}
 #e = #quant_tensor.encoding<{storage = i3, block = [1, 0], scale = f32, layout = <fragment, tile = [16, 64]>}>
+
+// -----
+
+// encoding C8
+// expected-error @below {{a tinygemm layout holds codes of 4 bits of rank 2, got 'i8' of rank 2}}
+#e = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32, layout = <tinygemm, tile = [8, 64]>}>
+
+// -----
+
+// encoding C8
+// expected-error @below {{the tile of a tinygemm layout is [8, 32], [8, 64] or [8, 128], got [16, 64]}}
+#e = #quant_tensor.encoding<{storage = ui4, block = [1, 0], scale = f32, layout = <tinygemm, tile = [16, 64]>}>
 
 // -----
 

@@ -9,8 +9,8 @@ func.func @f(%a: i32) -> i32 {
 // -----
 
 func.func @f(%a: i32) -> vector<2xbf16> {
-  // expected-error @below {{cannot decode storage 'i3' to 'bf16'}}
-  %r = quant_tile.decode %a[0] storage(i3) : vector<2xbf16>
+  // expected-error @below {{cannot decode storage 'i9' to 'bf16'}}
+  %r = quant_tile.decode %a[0] storage(i9) : vector<2xbf16>
   return %r : vector<2xbf16>
 }
 
@@ -19,6 +19,30 @@ func.func @f(%a: i32) -> vector<2xbf16> {
 func.func @f(%a: i32) -> vector<2xbf16> {
   // expected-error @below {{a word of 'i4' has 4 pairs, got pair 4}}
   %r = quant_tile.decode %a[4] storage(i4) : vector<2xbf16>
+  return %r : vector<2xbf16>
+}
+
+// -----
+
+func.func @f(%a: i32) -> vector<2xbf16> {
+  // expected-error @below {{a word of 'ui3' has 5 pairs, got pair 5}}
+  %r = quant_tile.decode %a[5] storage(ui3) : vector<2xbf16>
+  return %r : vector<2xbf16>
+}
+
+// -----
+
+func.func @f(%a: i32) -> vector<2xbf16> {
+  // expected-error @below {{a codebook of 16 values does not fit storage 'ui3'}}
+  %r = quant_tile.decode %a[0] storage(ui3) codebook(#quant_tensor.codebook<nf4>) : vector<2xbf16>
+  return %r : vector<2xbf16>
+}
+
+// -----
+
+func.func @f(%a: i32) -> vector<2xbf16> {
+  // expected-error @below {{storage 'ui4' has no bias in 'bf16'}}
+  %r = quant_tile.decode %a[0] biased storage(ui4) codebook(#quant_tensor.codebook<nf4>) : vector<2xbf16>
   return %r : vector<2xbf16>
 }
 

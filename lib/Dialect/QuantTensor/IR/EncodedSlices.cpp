@@ -155,6 +155,7 @@ int64_t quant_tensor::getSliceGranule(EncodingAttr encoding, unsigned dim) {
     }
     break;
   case LayoutKind::Fragment:
+  case LayoutKind::Tinygemm:
     codes = layout.getTile()[dim];
     break;
   }

@@ -1,6 +1,7 @@
 //===- FragmentLayout.cpp - Order of codes in the fragment layout ---------===//
 
 #include "quantmlir/Dialect/QuantTensor/IR/FragmentLayout.h"
+#include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
 
 #include "mlir/IR/AffineExpr.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -10,10 +11,18 @@ using namespace mlir;
 using namespace quantmlir::quant_tensor;
 
 bool FragmentLayout::isSupportedWidth(unsigned width) {
-  return width == 2 || width == 4 || width == 8;
+  return width >= 2 && width <= 8;
+}
+
+/// Columns of the blocks in which codes of `width` straddle words, else those
+/// of a segment.
+static int64_t getBlockColumnsOf(unsigned width) {
+  return FragmentLayout::segmentColumns * (16 % width ? 4 : 1);
 }
 
 int64_t FragmentLayout::getPreferredColumns(unsigned width) {
+  if (16 % width)
+    return getBlockColumnsOf(width);
   // Segments that make four words a lane.
   return segmentColumns * std::max<int64_t>(1, 8 / width);
 }
@@ -21,12 +30,14 @@ int64_t FragmentLayout::getPreferredColumns(unsigned width) {
 std::string FragmentLayout::whyNot(unsigned width, ArrayRef<int64_t> tile) {
   if (!isSupportedWidth(width))
     return llvm::formatv(
-        "a fragment layout holds codes of 2, 4 or 8 bits, got {0}", width);
-  if (tile.size() != 2 || tile[0] != rows || tile[1] <= 0 ||
-      tile[1] % segmentColumns)
+        "a fragment layout holds codes of 2 to 8 bits, got {0}", width);
+  int64_t unit = getBlockColumnsOf(width);
+  if (tile.size() != 2 || tile[0] != rows || tile[1] <= 0 || tile[1] % unit)
     return llvm::formatv("the tile of a fragment layout has {0} rows and a "
                          "multiple of {1} columns",
-                         rows, segmentColumns);
+                         rows, unit);
+  if (16 % width)
+    return "";
   int64_t words = tile[1] / segmentColumns * (width / 2);
   if (words > 4 && words % 4)
     return llvm::formatv(
@@ -48,14 +59,34 @@ FragmentLayout::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
-FragmentLayout::FragmentLayout(unsigned width, int64_t columns)
-    : width(width), columns(columns) {
+FragmentLayout::FragmentLayout(unsigned width, int64_t columns, PairOrder order)
+    : width(width), columns(columns), order(order) {
   assert(isSupportedWidth(width) && columns > 0 &&
          columns % segmentColumns == 0 && "verify first");
+  assert((order == PairOrder::Halves || width == 4) &&
+         "selectors of prmt have four bits");
+}
+
+FragmentLayout FragmentLayout::get(EncodingAttr encoding, int64_t columns) {
+  // Codes of four bits that are looked up select bytes of a table.
+  bool isTable =
+      encoding.getCodebook() || isa<Float4E2M1FNType>(encoding.getStorage());
+  unsigned width = encoding.getStorageBits();
+  return FragmentLayout(width, columns,
+                        isTable && width == 4 ? PairOrder::Adjacent
+                                              : PairOrder::Halves);
 }
 
 int64_t FragmentLayout::getVectorWords() const {
-  return std::min<int64_t>(4, getWordsPerLane());
+  // Four, two or one.
+  int64_t words = getWordsPerLane();
+  return std::min<int64_t>(4, words & -words);
+}
+
+int64_t FragmentLayout::getBlockSegments() const {
+  if (getSpareBits())
+    return 4;
+  return std::max<int64_t>(1, getVectorWords() * 2 / width);
 }
 
 int64_t FragmentLayout::getWordIndex(int64_t lane, int64_t laneWord) const {
@@ -64,69 +95,93 @@ int64_t FragmentLayout::getWordIndex(int64_t lane, int64_t laneWord) const {
          laneWord % vector;
 }
 
-FragmentPosition FragmentLayout::getPosition(int64_t row,
-                                             int64_t column) const {
-  int64_t r = row % rows, c = column % columns;
-  int64_t g = r % 8, h = r / 8;
-  int64_t segment = c / segmentColumns;
-  int64_t t = c % segmentColumns / runColumns;
-  int64_t step = c % runColumns / 4, k = c % 4;
-  auto [laneWord, pair] = getRegister(segment, step, 2 * (k / 2) + h);
-  int64_t bit = width * pair + 16 * (k % 2);
-  return {row / rows, column / columns, getWordIndex(4 * g + t, laneWord), bit};
-}
-
-std::pair<int64_t, int64_t>
+SmallVector<FragmentPiece>
 FragmentLayout::getRegister(int64_t segment, int64_t step, int64_t p) const {
-  int64_t segments = getVectorSegments(), pairsPerWord = 16 / width;
-  int64_t vector = segment / segments, columnPair = 2 * step + p / 2;
+  int64_t segments = getBlockSegments(), columnPair = 2 * step + p / 2;
   int64_t pair = 2 * (columnPair * segments + segment % segments) + p % 2;
-  return {vector * getVectorWords() + pair / pairsPerWord, pair % pairsPerWord};
+  int64_t firstWord = segment / segments * getBlockWords();
+  int64_t perWord = getPairsPerWord(), spare = getSpareBits();
+  int64_t size = width;
+  if (pair < getWholePairs()) {
+    int64_t bit = pair % perWord * getPairStride();
+    return {{firstWord + pair / perWord, bit, bit + getHalfStride(), 0, size}};
+  }
+  SmallVector<FragmentPiece> pieces;
+  int64_t first = (pair - getWholePairs()) * size;
+  for (int64_t done = 0; done < size;) {
+    int64_t at = first + done, inWord = at % spare;
+    int64_t bits = std::min(spare - inWord, size - done);
+    int64_t bit = getFirstSpareBit() + inWord;
+    pieces.push_back({firstWord + at / spare, bit, bit + 16, done, bits});
+    done += bits;
+  }
+  return pieces;
 }
 
-AffineMap FragmentLayout::getSlotMap(int64_t slot, MLIRContext *context) const {
+SmallVector<FragmentLayout::Slot>
+FragmentLayout::getSlots(MLIRContext *context) const {
   AffineExpr tileRow, tileColumn, word;
   bindDims(context, tileRow, tileColumn, word);
-  int64_t vector = getVectorWords();
+  int64_t vector = getVectorWords(), segments = getBlockSegments();
   AffineExpr position = word.floorDiv(vector) % lanes;
   AffineExpr laneWord = word.floorDiv(vector * lanes) * vector + word % vector;
   AffineExpr g = position.floorDiv(4);
   // Turned back by g / 2 of four places.
   AffineExpr t = (position + g.floorDiv(2) * 3) % 4;
-  // Of each two pairs of a word, which have the same columns, the first is row
-  // g and the second row g + 8.
-  int64_t segments = getVectorSegments(), pairsPerWord = 16 / width;
-  int64_t half = slot / pairsPerWord, pair = slot % pairsPerWord;
-  AffineExpr h = getAffineConstantExpr(pair % 2, context);
-  AffineExpr columnPair = laneWord % vector * (pairsPerWord / 2) + pair / 2;
-  AffineExpr segment =
-      laneWord.floorDiv(vector) * segments + columnPair % segments;
-  AffineExpr column = columnPair.floorDiv(segments) * 2 + half;
-  return AffineMap::get(3, 0,
+  AffineExpr block = laneWord.floorDiv(getBlockWords());
+  AffineExpr inBlock = laneWord % getBlockWords();
+  SmallVector<Slot> slots;
+  auto add = [&](AffineExpr pair, int64_t half, AffineExpr codeBit, int64_t bit,
+                 int64_t bits) {
+    AffineExpr h = pair % 2, number = pair.floorDiv(2);
+    AffineExpr segment = block * segments + number % segments;
+    AffineExpr column = number.floorDiv(segments) * 2 + half;
+    slots.push_back(
+        {AffineMap::get(3, 0,
                         {tileRow * rows + g + h * 8,
                          tileColumn * columns + segment * segmentColumns +
-                             t * runColumns + column},
-                        context);
+                             t * runColumns + column,
+                         codeBit},
+                        context),
+         bit, bits});
+  };
+  int64_t size = width, spare = getSpareBits();
+  for (int64_t half = 0; half < 2; ++half) {
+    for (int64_t n = 0; n < getPairsPerWord(); ++n)
+      add(inBlock * getPairsPerWord() + n, half,
+          getAffineConstantExpr(0, context),
+          n * getPairStride() + half * getHalfStride(), size);
+    for (int64_t b = 0; b < spare; ++b) {
+      AffineExpr at = inBlock * spare + b;
+      add(at.floorDiv(size) + getWholePairs(), half, at % size,
+          getFirstSpareBit() + b + half * getHalfStride(), 1);
+    }
+  }
+  return slots;
 }
 
-AffineMap FragmentLayout::getPositionMap(MLIRContext *context) const {
+AffineMap FragmentLayout::getPairMap(MLIRContext *context) const {
   AffineExpr row, column;
   bindDims(context, row, column);
-  AffineExpr r = row % rows, c = column % columns;
-  AffineExpr g = r % 8, h = r.floorDiv(8);
-  AffineExpr segment = c.floorDiv(segmentColumns);
-  AffineExpr t = (c % segmentColumns).floorDiv(runColumns);
-  int64_t segments = getVectorSegments(), pairsPerWord = 16 / width;
-  int64_t vector = getVectorWords();
-  AffineExpr columnPair = (c % runColumns).floorDiv(2);
-  AffineExpr pair = (columnPair * segments + segment % segments) * 2 + h;
-  AffineExpr word = pair.floorDiv(pairsPerWord);
-  AffineExpr bit = (pair % pairsPerWord) * width + (c % 2) * 16;
-  AffineExpr laneWord = segment.floorDiv(segments) * vector + word;
+  AffineExpr h = (row % rows).floorDiv(8);
+  AffineExpr segment = (column % getBlockColumns()).floorDiv(segmentColumns);
+  AffineExpr columnPair = (column % runColumns).floorDiv(2);
+  AffineExpr pair = (columnPair * getBlockSegments() + segment) * 2 + h;
+  return AffineMap::get(2, 0, {pair, column % 2}, context);
+}
+
+AffineMap FragmentLayout::getWordMap(MLIRContext *context) const {
+  AffineExpr row, column, inBlock;
+  bindDims(context, row, column, inBlock);
+  AffineExpr g = row % 8;
+  AffineExpr t = (column % segmentColumns).floorDiv(runColumns);
   AffineExpr position = g * 4 + (t + g.floorDiv(2)) % 4;
+  AffineExpr laneWord =
+      (column % columns).floorDiv(getBlockColumns()) * getBlockWords() +
+      inBlock;
+  int64_t vector = getVectorWords();
   AffineExpr index = (laneWord.floorDiv(vector) * lanes + position) * vector +
                      laneWord % vector;
   return AffineMap::get(
-      2, 0, {row.floorDiv(rows), column.floorDiv(columns), index, bit},
-      context);
+      3, 0, {row.floorDiv(rows), column.floorDiv(columns), index}, context);
 }

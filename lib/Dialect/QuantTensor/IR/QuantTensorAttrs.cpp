@@ -156,14 +156,16 @@ LogicalResult LayoutAttr::verify(function_ref<InFlightDiagnostic()> emitError,
       return emitError() << "a row_major layout has no fields";
     return success();
   case LayoutKind::Fragment: // (C2)
+  case LayoutKind::Tinygemm:
     if (hasWordFields)
-      return emitError() << "a fragment layout has only a tile";
+      return emitError() << "a " << stringifyLayoutKind(kind)
+                         << " layout has only a tile";
     // The bound keeps products of a tile's extents far from overflow; no warp
     // reads so much at once.
     if (tile.size() != 2 || tile[0] <= 0 || tile[1] <= 0 || tile[0] > 65536 ||
         tile[1] > 65536)
-      return emitError() << "a fragment layout needs a tile of two extents in "
-                            "[1, 65536]";
+      return emitError() << "a " << stringifyLayoutKind(kind)
+                         << " layout needs a tile of two extents in [1, 65536]";
     return success();
   case LayoutKind::Packed: // (C3)
     if (!tile.empty())
@@ -450,6 +452,16 @@ LogicalResult EncodingAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                            << rank;
       if (failed(FragmentLayout::verify(emitError, bits, layout.getTile())))
         return failure();
+    } else if (layout.getKind() == LayoutKind::Tinygemm) {
+      ArrayRef<int64_t> tile = layout.getTile();
+      if (rank != 2 || bits != 4)
+        return emitError() << "a tinygemm layout holds codes of 4 bits of rank "
+                              "2, got "
+                           << storage << " of rank " << rank;
+      if (tile[0] != 8 || !llvm::is_contained({32, 64, 128}, tile[1]))
+        return emitError() << "the tile of a tinygemm layout is [8, 32], [8, "
+                              "64] or [8, 128], got ["
+                           << tile[0] << ", " << tile[1] << "]";
     }
   }
   return success();
@@ -557,6 +569,7 @@ bool EncodingAttr::isExtentKeptByCodes(unsigned dim) const {
   case LayoutKind::Packed:
     return layout.getAxis() != dim || layout.getOrder().size() == 1;
   case LayoutKind::Fragment:
+  case LayoutKind::Tinygemm:
     return false;
   }
   llvm_unreachable("all kinds handled");
@@ -612,6 +625,11 @@ RankedTensorType EncodingAttr::getCodesType(ArrayRef<int64_t> shape) const {
         llvm::divideCeil(layout.getTile()[0] * layout.getTile()[1] * bits, 32);
     return RankedTensorType::get({rows, columns, words}, builder.getI32Type());
   }
+  case LayoutKind::Tinygemm:
+    return RankedTensorType::get({ceilDivDynamic(shape[0], layout.getTile()[0]),
+                                  ceilDivDynamic(shape[1], layout.getTile()[1]),
+                                  32, layout.getTile()[1] / 32},
+                                 builder.getI32Type());
   }
   llvm_unreachable("all kinds handled");
 }

@@ -411,6 +411,7 @@ static EncodingAttr getTransposedEncoding(EncodingAttr encoding) {
     break;
   }
   case LayoutKind::Fragment:
+  case LayoutKind::Tinygemm:
     return {};
   }
   return EncodingAttr::get(

@@ -58,6 +58,7 @@ static std::optional<unsigned> getPlainCodesDim(EncodingAttr encoding,
            layout.getPermutation().begin();
   }
   case LayoutKind::Fragment:
+  case LayoutKind::Tinygemm:
     return std::nullopt;
   }
   llvm_unreachable("all kinds handled");
@@ -129,6 +130,12 @@ quantmlir::quant_tensor::getCodesSizes(OpBuilder &builder, Location loc,
         scaleSize(builder, loc, sizes[0], 1, tile[0]),
         scaleSize(builder, loc, sizes[1], 1, tile[1]),
         builder.getIndexAttr(llvm::divideCeil(tile[0] * tile[1] * bits, 32))};
+  }
+  case LayoutKind::Tinygemm: {
+    ArrayRef<int64_t> tile = layout.getTile();
+    return {scaleSize(builder, loc, sizes[0], 1, tile[0]),
+            scaleSize(builder, loc, sizes[1], 1, tile[1]),
+            builder.getIndexAttr(32), builder.getIndexAttr(tile[1] / 32)};
   }
   }
   llvm_unreachable("all kinds handled");

@@ -6,6 +6,7 @@
 
 using namespace mlir;
 using namespace quantmlir::quant_tile;
+using quantmlir::quant_tensor::CodebookAttr;
 
 bool quantmlir::quant_tile::isInstruction(Operation *op) {
   return isa<Lop3Op, WgmmaOp, WgmmaWaitOp>(op);
@@ -17,15 +18,22 @@ LogicalResult Lop3Op::verify() {
   return success();
 }
 
-bool DecodeOp::isSupported(Type storage, Type element) {
+bool DecodeOp::isSupported(Type storage, Type element, CodebookAttr codebook) {
   if (!element.isBF16() && !element.isF16())
     return false;
+  if (codebook && codebook.getValues().size() > maxCodebookValues)
+    return false;
   if (auto integer = dyn_cast<IntegerType>(storage))
-    return llvm::is_contained({2u, 4u, 8u}, integer.getWidth());
+    return integer.getWidth() >= 2 && integer.getWidth() <= 8;
   return isa<Float8E4M3FNType, Float8E5M2Type, Float4E2M1FNType>(storage);
 }
 
-double DecodeOp::getBias(Type storage, Type element) {
+double DecodeOp::getBias(Type storage, Type element, CodebookAttr codebook) {
+  if (codebook)
+    return 0.0;
+  // The middle of 7 mantissa bits in units of 1/4, which hold -6 .. 6.
+  if (isa<Float4E2M1FNType>(storage))
+    return element.isF16() ? 256.0 + 16.0 : 32.0 + 16.0;
   auto integer = dyn_cast<IntegerType>(storage);
   if (!integer)
     return 0.0;
@@ -40,17 +48,44 @@ double DecodeOp::getBias(Type storage, Type element) {
   return 128.0 + half;
 }
 
+double DecodeOp::getError(Type element, CodebookAttr codebook) {
+  if (!codebook)
+    return 0.0;
+  double largest = 0.0;
+  for (double value : codebook.getValues()) {
+    // Entries are f32 in the definition.
+    double exact = static_cast<float>(value);
+    APFloat rounded(exact);
+    bool losesInfo;
+    rounded.convert(cast<FloatType>(element).getFloatSemantics(),
+                    APFloat::rmNearestTiesToEven, &losesInfo);
+    if (!losesInfo)
+      continue;
+    largest = std::max(largest, std::abs(rounded.convertToDouble() - exact) /
+                                    std::abs(exact));
+  }
+  return largest;
+}
+
 LogicalResult DecodeOp::verify() {
   Type storage = getStorage();
-  if (!isSupported(storage, getType().getElementType()))
-    return emitOpError() << "cannot decode storage " << storage << " to "
+  CodebookAttr codebook = getCodebookAttr();
+  if (codebook && (!storage.isUnsignedInteger() ||
+                   codebook.getValues().size() !=
+                       size_t(1) << storage.getIntOrFloatBitWidth()))
+    return emitOpError() << "a codebook of " << codebook.getValues().size()
+                         << " values does not fit storage " << storage;
+  if (!isSupported(storage, getType().getElementType(), codebook))
+    return emitOpError() << "cannot decode storage " << storage
+                         << (codebook ? " with a codebook" : "") << " to "
                          << getType().getElementType();
   unsigned width = storage.getIntOrFloatBitWidth();
   uint32_t pairs = 16 / width;
   if (getPair() >= pairs)
     return emitOpError() << "a word of " << storage << " has " << pairs
                          << " pairs, got pair " << getPair();
-  if (getBiased() && getBias(storage, getType().getElementType()) == 0.0)
+  if (getBiased() &&
+      getBias(storage, getType().getElementType(), codebook) == 0.0)
     return emitOpError() << "storage " << storage << " has no bias in "
                          << getType().getElementType();
   return success();

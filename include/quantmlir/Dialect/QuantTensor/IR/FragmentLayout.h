@@ -12,16 +12,28 @@
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
+#include "llvm/ADT/SmallVector.h"
 
 #include <string>
 #include <utility>
 
 namespace quantmlir::quant_tensor {
 
-/// Where one code of an N×K weight sits: `codes[tileRow, tileColumn, word]`,
-/// bits `[bit, bit + width)`.
-struct FragmentPosition {
-  int64_t tileRow, tileColumn, word, bit;
+class EncodingAttr;
+
+/// Some bits of a pair of codes: bits `[codeBit, codeBit + bits)` of both,
+/// those of the first at bit `first` of word `word` of a lane, those of the
+/// second at bit `second`.
+struct FragmentPiece {
+  int64_t word, first, second, codeBit, bits;
+};
+
+/// How the two codes of a pair lie in a word.
+enum class PairOrder {
+  /// The second 16 bits above the first: one `lop3` makes both floats.
+  Halves,
+  /// The second right above the first: four codes are a selector of `prmt`.
+  Adjacent
 };
 
 /// Order of the codes in a fragment layout: the registers that the lanes of a
@@ -47,7 +59,8 @@ struct FragmentPosition {
 /// Register `p = 2 j + h` of step `i` is row `g + 8 h`, columns `4 i + 2 j` and
 /// the one after: `c = 2 i + j` counts the pairs of columns of a run. The first
 /// column is in the low half of a word and the second 16 bits above it, so that
-/// one `lop3` makes a pair of 16-bit floats.
+/// one `lop3` makes a pair of 16-bit floats (`PairOrder::Halves`). Codes that
+/// are looked up in a table lie beside each other (`PairOrder::Adjacent`).
 ///
 /// The codes of a lane are `wordsPerLane` words of 32 bits in vectors of
 /// `vectorWords`, as many as a lane reads at once. A vector holds one segment
@@ -60,6 +73,19 @@ struct FragmentPosition {
 ///            bits  0..3   4..7   8..11  12..15   (width 4; columns 2c; 16 bits
 ///   word c         g      g+8    g      g+8       above, columns 2c + 1)
 ///                  segment 0     segment 1
+/// ```
+///
+/// Widths that do not divide 16 leave bits at the top of each half. A *block*
+/// of four segments, 32 pairs of a lane, takes `2 width` words, which hold
+/// pairs in the same order; the bits that are left, word after word, are the
+/// last pairs:
+///
+/// ```
+///   width 3   bit 15   14..12  11..9   8..6    5..3    2..0   (and 16 above)
+///   word 0    bit 0    pair 4  pair 3  pair 2  pair 1  pair 0
+///   word 1    bit 1    pair 9  pair 8  pair 7  pair 6  pair 5
+///   word 2    bit 2    pair 14 ...
+///             of pair 30
 /// ```
 ///
 /// Within a tile, lanes interleave by `vectorWords` words, so that a warp
@@ -87,31 +113,34 @@ public:
   verify(llvm::function_ref<::mlir::InFlightDiagnostic()> emitError,
          unsigned width, llvm::ArrayRef<int64_t> tile);
 
-  /// Whether `width` has a fragment layout at all (2, 4 and 8).
+  /// Whether `width` has a fragment layout at all (2 to 8).
   static bool isSupportedWidth(unsigned width);
 
-  /// The smallest column extent of a tile that gives each lane 16 bytes.
+  /// The column extent of a tile that gives each lane whole 16-byte loads or,
+  /// where codes straddle words, the block in which they do.
   static int64_t getPreferredColumns(unsigned width);
 
   /// `width` and `columns` must satisfy `verify`.
-  FragmentLayout(unsigned width, int64_t columns);
+  FragmentLayout(unsigned width, int64_t columns,
+                 PairOrder order = PairOrder::Halves);
+
+  /// The layout of `encoding`'s codes in tiles of `columns` columns.
+  static FragmentLayout get(EncodingAttr encoding, int64_t columns);
 
   unsigned getWidth() const { return width; }
   int64_t getColumns() const { return columns; }
   int64_t getSegments() const { return columns / segmentColumns; }
-  /// Codes in one word.
-  int64_t getSlots() const { return 32 / width; }
-  int64_t getWordsPerSegment() const { return width / 2; }
-  int64_t getWordsPerLane() const {
-    return getSegments() * getWordsPerSegment();
-  }
+  /// Pairs that a word holds as a whole.
+  int64_t getPairsPerWord() const { return 16 / width; }
+  /// Bits at the top of each half of a word that hold parts of other pairs.
+  int64_t getSpareBits() const { return 16 % width; }
+  int64_t getWordsPerLane() const { return columns * width / 64; }
   int64_t getWordsPerTile() const { return getWordsPerLane() * lanes; }
   /// Words that a lane reads with one load: 4, 2 or 1.
   int64_t getVectorWords() const;
-  /// Segments that these hold.
-  int64_t getVectorSegments() const {
-    return getVectorWords() / getWordsPerSegment();
-  }
+  /// Segments that words repeat after: those of a vector, or of the block in
+  /// which codes straddle words.
+  int64_t getBlockSegments() const;
 
   /// Where among the vectors of a warp that of lane `lane` lies.
   static int64_t getVectorPosition(int64_t lane) {
@@ -121,33 +150,55 @@ public:
   /// Index within a tile of word `laneWord` of lane `lane`.
   int64_t getWordIndex(int64_t lane, int64_t laneWord) const;
 
-  /// Where the code of (row, column) of the whole weight sits.
-  FragmentPosition getPosition(int64_t row, int64_t column) const;
+  /// Where register `p` of step `step` of segment `segment` of a lane sits: row
+  /// `g + 8 (p % 2)`, columns `4 step + 2 (p / 2)` and the one after of the
+  /// lane's run. One piece, or more where the pair straddles words.
+  llvm::SmallVector<FragmentPiece> getRegister(int64_t segment, int64_t step,
+                                               int64_t p) const;
 
-  /// Which word of a lane, and which pair of that word (as `quant_tile.decode`
-  /// numbers them), is register `p` of step `step` of segment `segment`:
-  /// row `g + 8 (p % 2)`, columns `4 step + 2 (p / 2)` and the one after of the
-  /// lane's run.
-  std::pair<int64_t, int64_t> getRegister(int64_t segment, int64_t step,
-                                          int64_t p) const;
+  /// What some bits of a word hold, for each word alike.
+  struct Slot {
+    /// (tileRow, tileColumn, word) -> (row, column, bit of the code that the
+    /// first bit here is). Rows and columns past the weight's extents are
+    /// padding, which is stored as code 0.
+    ::mlir::AffineMap map;
+    /// First bit in the word, and the number of bits.
+    int64_t bit, bits;
+  };
+  /// All that a word holds.
+  llvm::SmallVector<Slot> getSlots(::mlir::MLIRContext *context) const;
 
-  /// First bit of slot `slot` of a word: the low codes of all pairs come before
-  /// the high ones.
-  int64_t getSlotBit(int64_t slot) const { return slot * width; }
-
-  /// (tileRow, tileColumn, word) -> (row, column) of the code in slot `slot`
-  /// of that word. Rows and columns past the weight's extents are padding,
-  /// which is stored as code 0.
-  ::mlir::AffineMap getSlotMap(int64_t slot,
-                               ::mlir::MLIRContext *context) const;
-
-  /// (row, column) -> (tileRow, tileColumn, word, bit): `getPosition` for
-  /// positions that are known at run time.
-  ::mlir::AffineMap getPositionMap(::mlir::MLIRContext *context) const;
+  /// (row, column) -> (number of the code's pair in its block, 0 for the first
+  /// and 1 for the second code of the pair).
+  ::mlir::AffineMap getPairMap(::mlir::MLIRContext *context) const;
+  /// (row, column, word of the block) -> (tileRow, tileColumn, word), for the
+  /// lane and the block that own (row, column).
+  ::mlir::AffineMap getWordMap(::mlir::MLIRContext *context) const;
+  /// Pairs of a block that one word holds: the first ones. Pair `q` of them is
+  /// in word `q / getPairsPerWord()`, and pair `n` of a word at bit
+  /// `n * getPairStride()`, its second code `getHalfStride()` bits above.
+  int64_t getWholePairs() const { return getBlockWords() * getPairsPerWord(); }
+  int64_t getPairStride() const {
+    return order == PairOrder::Halves ? width : 2 * width;
+  }
+  int64_t getHalfStride() const {
+    return order == PairOrder::Halves ? 16 : width;
+  }
+  /// Lowest of the spare bits of each half. Bit `b` of pair `getWholePairs() +
+  /// j` is spare bit `j * width + b` of the block, counted word after word.
+  int64_t getFirstSpareBit() const { return 16 - getSpareBits(); }
 
 private:
+  /// Columns, and a lane's pairs and words, of the blocks that words repeat in.
+  int64_t getBlockColumns() const {
+    return getBlockSegments() * segmentColumns;
+  }
+  int64_t getBlockPairs() const { return getBlockSegments() * 8; }
+  int64_t getBlockWords() const { return getBlockColumns() * width / 64; }
+
   unsigned width;
   int64_t columns;
+  PairOrder order;
 };
 
 } // namespace quantmlir::quant_tensor

@@ -41,7 +41,8 @@ def QuantTensor_Overflow : I32EnumAttr<"Overflow",
 def QuantTensor_LayoutKind : I32EnumAttr<"LayoutKind", "where the bits sit", [
       I32EnumAttrCase<"RowMajor", 0, "row_major">,
       I32EnumAttrCase<"Packed", 1, "packed">,
-      I32EnumAttrCase<"Fragment", 2, "fragment">
+      I32EnumAttrCase<"Fragment", 2, "fragment">,
+      I32EnumAttrCase<"Tinygemm", 3, "tinygemm">
     ]> {
   let cppNamespace = "::quantmlir::quant_tensor";
   let genSpecializedAttr = 0;
@@ -140,9 +141,18 @@ def QuantTensor_LayoutAttr : QuantTensor_Attr<"Layout", "layout"> {
     warp reads with 16 bytes a lane. Rows and columns are zero-padded to whole
     tiles. Only `repack` makes it.
 
+    `tinygemm`: the order that PyTorch's `_convert_weight_to_int4pack` makes of
+    4-bit codes for its own kernel, `tile = [8, 16 * innerKTiles]`. Codes are
+    i32 words, `codes[n / 8, k / tile[1], lane, k % tile[1] / 32]`, where lane
+    `4 (n % 8) + t` has columns `2 t`, `2 t + 1`, `2 t + 8` and `2 t + 9` of each
+    16. A word holds these of two sixteens: even columns in the low half from
+    bit 0, odd ones 16 bits above. Rows and columns are zero-padded to whole
+    tiles.
+
     Constraints:
     - (C1) `row_major` has no fields.
-    - (C2) `fragment` has a `tile` of two extents in [1, 65536] and no other field.
+    - (C2) `fragment` and `tinygemm` have a `tile` of two extents in [1, 65536]
+      and no other field.
     - (C3) `packed` has no `tile`, a `word` of 8 or 32, an `axis` of at least 0,
       an `order` that is a permutation of the word's slots, and a `permutation`
       that is empty (the identity) or a permutation.
@@ -150,6 +160,7 @@ def QuantTensor_LayoutAttr : QuantTensor_Attr<"Layout", "layout"> {
     ```mlir
     #quant_tensor.layout<packed, word = 32, axis = 1, order = [0, 2, 4, 6, 1, 3, 5, 7], permutation = [1, 0]>
     #quant_tensor.layout<fragment, tile = [16, 64]>
+    #quant_tensor.layout<tinygemm, tile = [8, 128]>
     ```
   }];
   let parameters = (ins
@@ -207,7 +218,8 @@ def QuantTensor_EncodingAttr : QuantTensor_Attr<"Encoding", "encoding",
     - (C8) The layout fits storage and rank: a packed word holds whole codes and
       `order` has one entry for each, `axis` and `permutation` fit the number of
       dimensions; a fragment tile is of rank 2 and one that `FragmentLayout`
-      defines for the width of the codes.
+      defines for the width of the codes; tinygemm is for codes of 4 bits, of
+      rank 2, in tiles of [8, 32], [8, 64] or [8, 128].
 
     Constraints on the tensor type (refused where the type is written; a type
     that a pass builds is checked by `quant-tensor-verify-encodings`):

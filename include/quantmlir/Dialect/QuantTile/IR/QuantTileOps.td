@@ -184,28 +184,46 @@ def QuantTile_Lop3Op : QuantTile_Op<"lop3", [Pure]> {
   let hasVerifier = 1;
 }
 
+def QuantTile_Codebook : Attr<
+    CPred<"::llvm::isa<::quantmlir::quant_tensor::CodebookAttr>($_self)">,
+    "a #quant_tensor.codebook"> {
+  let storageType = "::quantmlir::quant_tensor::CodebookAttr";
+  let returnType = "::quantmlir::quant_tensor::CodebookAttr";
+  let convertFromStorage = "$_self";
+}
+
 def QuantTile_DecodeOp : QuantTile_Op<"decode", [Pure]> {
   let summary = "two codes of a packed word as 16-bit floats";
   let description = [{
-    The values of two codes of `word`, exact. `storage` says what the codes are;
-    `pair` picks which two:
-    the codes at bits `pair * width` and `pair * width + 16`. These are the pairs that the fragment layout (`FragmentLayout.h`) makes of
-    neighbouring columns. Integer codes come out as their integer, float codes
-    as their value; zero points and scales are the kernel's business. Lowered
+    The values of two codes of `word`. `storage` says what the codes are;
+    `pair` picks which two: the codes at bits `pair * width` and
+    `pair * width + 16`. Four-bit codes that are looked up, those of a
+    `codebook` and `f4E2M1FN`, lie beside each other, at bits `8 * pair` and
+    `8 * pair + 4`, where four of them are a selector of `prmt`. These are the
+    pairs that the fragment layout (`FragmentLayout.h`) makes of neighbouring
+    columns. Integer codes come out as their integer, float codes as their
+    value, codes of a codebook as its entry rounded to nearest even (`getError`
+    says how far off); zero points and scales are the kernel's business. Lowered
     to a few bit operations that build the floats without a conversion. For a
     code of NaN or infinity these give any value, perhaps a finite one:
     `quant_tensor.poison_scales` tells such weights by their scales.
 
-    Instructions for each weight, as `mma_stream` decodes (shifts, `lop3` and
-    packed arithmetic; where there is a bias, biased):
+    Instructions for each weight, as `mma_stream` decodes (shifts, `lop3`,
+    `prmt` and packed arithmetic; where there is a bias, biased):
 
     | storage | to bf16 | to f16 |
     |---|---|---|
     | `i2`, `ui2` | 0.94 | 0.94 |
+    | `i3`, `ui3` | 1.06 | 1.06 |
     | `i4`, `ui4` | 0.88 | 0.88 |
+    | `i5`, `ui5` | 1.13 | 1.13 |
+    | `i6`, `ui6` | 1.1 | 1.1 |
+    | `i7`, `ui7` | 1.2 | 1.2 |
     | `i8`, `ui8` | 1.75 | 0.75 |
     | `f8E4M3FN`, `f8E5M2` | 2.25 | 2.25 |
-    | `f4E2M1FN` | 2.4 | 2.4 |
+    | `f4E2M1FN` | 1.63 | 1.63 |
+    | `ui4` with `codebook` (NF4) | 2.63 | 2.63 |
+    | `ui2`, `ui3` with `codebook` | 3.6 | 3.6 |
 
     `biased` leaves a constant, `getBias`, on each value, which saves the
     subtraction: a kernel takes it from a whole sum at once.
@@ -213,31 +231,41 @@ def QuantTile_DecodeOp : QuantTile_Op<"decode", [Pure]> {
     ```mlir
     %v = quant_tile.decode %word[2] storage(i4) : vector<2xbf16>
     %b = quant_tile.decode %word[2] biased storage(i4) : vector<2xbf16>
+    %n = quant_tile.decode %word[2] storage(ui4) codebook(#quant_tensor.codebook<nf4>) : vector<2xbf16>
     ```
   }];
   let arguments = (ins I32:$word, I32Attr:$pair, TypeAttr:$storage,
-                       UnitAttr:$biased);
+                       UnitAttr:$biased, OptionalAttr<QuantTile_Codebook>:$codebook);
   let results = (outs VectorOfLengthAndType<[2], [BF16, F16]>:$result);
   let assemblyFormat = [{
-    $word `[` $pair `]` (`biased` $biased^)? `storage` `(` $storage `)` attr-dict
-    `:` type($result)
+    $word `[` $pair `]` (`biased` $biased^)? `storage` `(` $storage `)`
+    (`codebook` `(` $codebook^ `)`)? attr-dict `:` type($result)
   }];
   let builders = [
     OpBuilder<(ins "::mlir::Type":$result, "::mlir::Value":$word,
                    "uint32_t":$pair, "::mlir::Type":$storage,
-                   CArg<"bool", "false">:$biased), [{
+                   CArg<"bool", "false">:$biased,
+                   CArg<"::quantmlir::quant_tensor::CodebookAttr", "{}">:$codebook), [{
       build($_builder, $_state, result, word, $_builder.getI32IntegerAttr(pair),
             ::mlir::TypeAttr::get(storage),
-            biased ? $_builder.getUnitAttr() : ::mlir::UnitAttr());
+            biased ? $_builder.getUnitAttr() : ::mlir::UnitAttr(), codebook);
     }]>
   ];
   let extraClassDeclaration = [{
+    /// The most values of a codebook that is looked up in registers.
+    static constexpr size_t maxCodebookValues = 16;
     /// What a biased decode of `storage` to `element` adds to each value; 0
     /// where there is no cheaper way than to decode exactly. A power of two
     /// plus half the range of signed codes, exact in `element`.
-    static double getBias(::mlir::Type storage, ::mlir::Type element);
+    static double getBias(::mlir::Type storage, ::mlir::Type element,
+                          ::quantmlir::quant_tensor::CodebookAttr codebook = {});
     /// Whether codes of `storage` can be decoded to `element` (bf16 or f16).
-    static bool isSupported(::mlir::Type storage, ::mlir::Type element);
+    static bool isSupported(::mlir::Type storage, ::mlir::Type element,
+                            ::quantmlir::quant_tensor::CodebookAttr codebook = {});
+    /// The largest relative error of a value that is decoded to `element`: 0
+    /// where all are exact, infinite where one is out of range.
+    static double getError(::mlir::Type element,
+                           ::quantmlir::quant_tensor::CodebookAttr codebook);
   }];
   let hasVerifier = 1;
 }

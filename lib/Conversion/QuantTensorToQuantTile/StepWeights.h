@@ -1,0 +1,83 @@
+//===- StepWeights.h - Encoded weights of one step, in registers ----------===//
+//
+// What the main loops that feed mma.sync from registers hold of the weights:
+// packed words, and the scales and zero points of the groups that they are in.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUANTMLIR_LIB_CONVERSION_QUANTTENSORTOQUANTTILE_STEPWEIGHTS_H
+#define QUANTMLIR_LIB_CONVERSION_QUANTTENSORTOQUANTTILE_STEPWEIGHTS_H
+
+#include "MatmulEmitter.h"
+
+namespace quantmlir {
+
+/// Which weights a warp takes in one step: `rowTiles` tiles of 16 rows, and
+/// `columns` columns, a multiple of the layout's tile. `unit` columns, which
+/// divide these, share a scale; where `MatmulProblem::scalesDecoded`, it is a
+/// segment, of which each lane has the scale of its own columns.
+struct StepShape {
+  int64_t rowTiles, columns, unit;
+  /// Whether scales (zero points) are read with each step; otherwise they are
+  /// the same for all.
+  bool hasScales, hasZeroPoints;
+  /// What is known to be there: all rows of all blocks, and all words and all
+  /// groups of every step.
+  bool rowsInside, wordsInside, groupsInside;
+};
+
+/// The weights of one step, as one lane of a warp has them: of rows `g` and
+/// `g + 8` of each row tile.
+class StepWeights {
+public:
+  /// Reads the step that begins at (`firstRow`, `firstColumn`).
+  static StepWeights load(MatmulEmitter &b, const StepShape &shape,
+                          mlir::Value firstRow, mlir::Value firstColumn);
+
+  /// The pair of codes at register `p` of step `step` of segment `segment`, as
+  /// `MatmulEmitter::decode` gives it in the type of the activations.
+  mlir::Value decode(MatmulEmitter &b, int64_t rowTile, int64_t segment,
+                     int64_t step, int64_t p, bool biased) const;
+  /// The same as it is multiplied when no bias and no zero point is taken from
+  /// a sum: exact but for the zero point, and scaled where `scalesDecoded`.
+  mlir::Value decodeWhole(MatmulEmitter &b, int64_t rowTile, int64_t segment,
+                          int64_t step, int64_t p) const;
+  /// The scale in f32 (the stored zero point, null where there is none) of row
+  /// `g + 8 * half` in group `unit` of the step.
+  mlir::Value getScale(MatmulEmitter &b, int64_t rowTile, int64_t unit,
+                       int64_t half) const;
+  mlir::Value getZeroPoint(MatmulEmitter &b, int64_t rowTile, int64_t unit,
+                           int64_t half) const;
+
+  /// All values, to be carried by a loop, and back.
+  llvm::SmallVector<mlir::Value> flatten() const;
+  void unflatten(mlir::ValueRange values);
+
+private:
+  /// Scales or zero points of each row tile, [half], of all units: several to a
+  /// value, as they were read.
+  struct Parameters {
+    llvm::SmallVector<llvm::SmallVector<mlir::Value>> values; // [2 row + half]
+    mlir::Type type;
+    /// Units whose parameters share a value.
+    int64_t together = 1;
+    /// Whether a unit has two, the second for the upper half of its columns.
+    bool isPaired = false;
+    mlir::Value get(MatmulEmitter &b, int64_t rowTile, int64_t unit,
+                    int64_t half) const;
+  };
+  static Parameters loadParameters(MatmulEmitter &b, const StepShape &shape,
+                                   mlir::Value firstRow,
+                                   mlir::Value firstColumn, mlir::Value memref);
+
+  template <typename Self, typename Fn> static void forEach(Self &self, Fn fn);
+
+  llvm::SmallVector<llvm::SmallVector<llvm::SmallVector<mlir::Value>>>
+      words; // [row tile][column tile]
+  Parameters scales, zeroPoints;
+  int64_t unit = 0;
+};
+
+} // namespace quantmlir
+
+#endif // QUANTMLIR_LIB_CONVERSION_QUANTTENSORTOQUANTTILE_STEPWEIGHTS_H
