@@ -151,6 +151,9 @@ class Layer:
         narrow = self.x == "f16" and self._encoding.scale != "f8E4M3FN"
         if self.x == "f32" or self.group % 8 or (self.group % 32 and narrow):
             return "reduce"
+        if rows > STREAM_ROWS and (self.group % 32 or self._encoding.bits not in (2, 4, 8)):
+            # Not dealt out to wgmma's lanes: scales, or codes that straddle words.
+            return "mma_sync"
         return _decoded_family(self.chip, self.k, rows)
 
     def use_weight(self, values):

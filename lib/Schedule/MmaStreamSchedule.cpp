@@ -126,8 +126,9 @@ static Numbers chooseNumbers(const Contraction &c, const Chip &chip,
   if (tileM == 1) {
     // One group in a step, with its zero point; or several without.
     if (isShort && isNarrow && parameters == (hasZeroPoint ? 2 : 1))
-      return hasBlocks(32) ? Numbers{2, 16, 128, 1, 2}
-                           : Numbers{1, 16, 64, 2, 2};
+      // Two rows of tiles with zero points are more than 64 registers hold.
+      return hasBlocks(32) && !hasZeroPoint ? Numbers{2, 16, 128, 1, 2}
+                                            : Numbers{1, 16, 64, 2, 2};
     if (isShort && isNarrow && parameters > 1 && !hasZeroPoint)
       return {1, 16, 64, 2, 2};
     // Codes that straddle words take registers while they are put together.

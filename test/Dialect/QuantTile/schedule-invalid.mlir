@@ -30,7 +30,7 @@ module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, chip = "sm_80",
 
 // -----
 
-// expected-error @below {{warps extents are in [1, 4096], got 0}}
+// expected-error @below {{warps extents are in [1, 16384], got 0}}
 module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, chip = "sm_80", tile = [8, 16, 32], warps = [1, 0, 1], stages = 2>} {}
 
 // -----

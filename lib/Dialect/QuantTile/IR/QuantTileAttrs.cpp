@@ -217,8 +217,8 @@ static LogicalResult verifyTiled(function_ref<InFlightDiagnostic()> emitError,
       return emitError() << name << " needs " << what << " = [m, n, k], got "
                          << values.size() << " extents";
     for (int64_t value : values)
-      if (value <= 0 || value > 4096)
-        return emitError() << what << " extents are in [1, 4096], got "
+      if (value <= 0 || value > 16384)
+        return emitError() << what << " extents are in [1, 16384], got "
                            << value;
   }
   int64_t count = warps[0] * warps[1] * warps[2];
