@@ -531,7 +531,9 @@ void MatmulEmitter::prefetchEpilogue(Value row, Value column, int64_t height,
                                      int64_t width, Value member) {
   constexpr int64_t line = 128;
   ScaledMatmulOp op = problem.op;
-  for (auto [i, memref] : llvm::enumerate(epilogueArgs)) {
+  for (auto [i, argument] : llvm::enumerate(epilogueArgs)) {
+    // C++17 captures no structured binding, and the lambda below needs it.
+    Value memref = argument;
     AffineMap map = op.getEpilogueMap(i);
     unsigned last = map.getNumDims() - 1;
     bool readsColumn = map.isFunctionOfDim(last), readsRow = false;
