@@ -1,6 +1,6 @@
 """What quantization costs a real sentence encoder.
 
-    accuracy.py [--device cuda] [--only PATTERN] [--json FILE] [--html FILE]
+    accuracy.py [--device cuda] [--only PATTERN] [--json FILE]
 
 Every recipe quantizes the encoder's 36 linear layers, `quant-compile`'s library
 makes an artifact of them, and the whole encoder runs on sentences that were not

@@ -36,20 +36,7 @@ std::string whyNotWgmmaDecode(const Contraction &c, const Chip &chip) {
   if (16 % c.encoding.getStorageBits())
     return llvm::formatv("codes of {0} straddle words",
                          c.encoding.getStorage());
-  if (c.k * c.getLhsBytes() % 16)
-    return llvm::formatv("rows of {0} x {1} are no multiple of 16 bytes", c.k,
-                         c.lhsElement);
-  // Enumeration knows no result; any of a program's has a type.
-  if (c.resultElement &&
-      !llvm::is_contained({8u, 16u, 32u},
-                          c.resultElement.getIntOrFloatBitWidth()))
-    return llvm::formatv("results are {0}, expected elements of 8, 16 or 32 "
-                         "bits",
-                         c.resultElement);
-  if (c.m > getWgmmaMaxRows() || c.n > getWgmmaMaxRows() ||
-      c.k > getWgmmaMaxRows())
-    return llvm::formatv("more than {0} rows or columns", getWgmmaMaxRows());
-  return "";
+  return whyNotWgmmaTensors(c);
 }
 
 /// Whether decoded weights can be scaled: in f16 a scale may be too small.

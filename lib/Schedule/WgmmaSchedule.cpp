@@ -20,6 +20,22 @@ static constexpr int64_t kMaxStages = 8;
 /// Rows are addressed in 32 bits, with room for a tile beyond the last.
 static constexpr int64_t kMaxRows = (int64_t(1) << 31) - 4096;
 
+std::string whyNotWgmmaTensors(const Contraction &c) {
+  if (c.k * c.getLhsBytes() % 16)
+    return llvm::formatv("rows of {0} x {1} are no multiple of 16 bytes", c.k,
+                         c.lhsElement);
+  // Enumeration knows no result; any of a program's has a type.
+  if (c.resultElement &&
+      !llvm::is_contained({8u, 16u, 32u},
+                          c.resultElement.getIntOrFloatBitWidth()))
+    return llvm::formatv("results are {0}, expected elements of 8, 16 or 32 "
+                         "bits",
+                         c.resultElement);
+  if (c.m > kMaxRows || c.n > kMaxRows || c.k > kMaxRows)
+    return llvm::formatv("more than {0} rows or columns", kMaxRows);
+  return "";
+}
+
 std::string whyNotWgmma(const Contraction &c, const Chip &chip) {
   if (!chip.hasWgmma)
     return llvm::formatv("{0} has no wgmma", chip.name);
@@ -34,19 +50,7 @@ std::string whyNotWgmma(const Contraction &c, const Chip &chip) {
     return llvm::formatv("operands are {0} and {1}, expected two of i8, f16, "
                          "bf16, or floats of 8 bits",
                          lhs, rhs);
-  if (c.k * c.getLhsBytes() % 16)
-    return llvm::formatv("rows of {0} x {1} are no multiple of 16 bytes", c.k,
-                         lhs);
-  // Enumeration knows no result; any of a program's has a type.
-  if (c.resultElement &&
-      !llvm::is_contained({8u, 16u, 32u},
-                          c.resultElement.getIntOrFloatBitWidth()))
-    return llvm::formatv("results are {0}, expected elements of 8, 16 or 32 "
-                         "bits",
-                         c.resultElement);
-  if (c.m > kMaxRows || c.n > kMaxRows || c.k > kMaxRows)
-    return llvm::formatv("more than {0} rows or columns", kMaxRows);
-  return "";
+  return whyNotWgmmaTensors(c);
 }
 
 int64_t getWgmmaMaxRows() { return kMaxRows; }

@@ -25,11 +25,11 @@ from rich.table import Table
 
 from .report_layers import (
     METHODS,
+    Layer,
     ReportError,
     StatisticsFile,
     Try,
     WeightsFile,
-    measure,
     totals,
 )
 from .report_page import histogram, make_page
@@ -143,17 +143,18 @@ def run(options, console):
     errors = [[] for _ in tries]
     kept = {}
     # A layer at a time, so that memory is bounded by the largest.
-    for layer in track(weights.layers, "layers", console=Console(stderr=True),
+    for name in track(weights.layers, "layers", console=Console(stderr=True),
                        disable=not sys.stderr.isatty()):
-        matrix, size = weights.read(layer)
+        layer = Layer(name, weights, statistics)
         for place, attempt in enumerate(tries):
             try:
-                found, values = measure(attempt, matrix, layer, size, statistics)
+                found, values = layer.measure(attempt)
             except ValueError as error:
-                raise ReportError(f"{layer}.weight, {attempt.name}: {error}") from None
+                raise ReportError(f"{name}.weight, {attempt.name}: {error}") from None
             errors[place].append(found)
             if place == 0 and options.html:
-                kept[layer] = (found.hurt, _plots(layer, matrix, values, statistics))
+                kept[name] = (found.hurt,
+                              _plots(name, layer.matrix, values, statistics))
                 # Only the worst so far.
                 for extra in sorted(kept, key=lambda k: -kept[k][0])[_SHOWN:]:
                     del kept[extra]

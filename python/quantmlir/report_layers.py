@@ -2,6 +2,7 @@
 
 import dataclasses
 import fnmatch
+import functools
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -115,45 +116,70 @@ class StatisticsFile:
         return value
 
 
-def apply(attempt, matrix, layer, statistics):
-    """(quantized weights, what they mean for the layer's own inputs)."""
-    if attempt.method == "round":
-        made = quantization.quantize_weights(matrix, attempt.scheme)
-        return made, made.dequantize()
-    if statistics is None:
-        raise ReportError(f"{attempt.method} needs --statistics")
-    hessian = statistics.require(layer, "xtx", matrix.shape[1]).astype(np.float64)
-    if attempt.method == "gptq":
-        made = quantization.gptq(matrix, hessian, attempt.scheme)
-        return made, made.dequantize()
-    mean = statistics.require(layer, "absmean", matrix.shape[1])
-    made = quantization.awq(matrix, mean, hessian, attempt.scheme)
-    factors = made.channel_scales
-    if attempt.method == "awq+gptq":
-        scaled = hessian / np.outer(factors, factors).astype(np.float64)
-        made = quantization.gptq(matrix * factors, scaled, attempt.scheme)
-    return made, made.dequantize() / factors
+class Layer:
+    """A layer's weights and what calibration saw of its inputs, read once for all
+    that is tried on it."""
 
+    def __init__(self, name, weights, statistics):
+        self.name = name
+        self.matrix, self.stored_bytes = weights.read(name)
+        self._statistics = statistics
 
-def measure(attempt, matrix, layer, stored_bytes, statistics):
-    """(LayerError, the values that the codes mean) of one layer."""
-    made, values = apply(attempt, matrix, layer, statistics)
-    exact, found = matrix.astype(np.float64), values.astype(np.float64)
-    error = exact - found
-    signal, noise = float(np.sum(exact * exact)), float(np.sum(error * error))
-    output = None
-    if statistics is not None and statistics.get(layer, "xtx") is not None:
-        hessian = statistics.require(layer, "xtx", matrix.shape[1]).astype(np.float64)
-        nothing = np.zeros_like(matrix)
-        output = _decibels(quantization.objective(matrix, nothing, hessian),
-                           quantization.objective(matrix, values, hessian))
-    norms = np.sqrt(signal * np.sum(found * found))
-    cosine = float(np.sum(exact * found) / norms) if norms else float(noise == 0)
-    extra = made.channel_scales
-    return LayerError(
-        layer, _decibels(signal, noise), output, cosine,
-        float(np.abs(error).max(initial=0)), stored_bytes,
-        made.nbytes + (0 if extra is None else extra.nbytes)), values
+    def _require(self, kind, user):
+        if self._statistics is None:
+            raise ReportError(f"{user} needs --statistics")
+        return self._statistics.require(self.name, kind, self.matrix.shape[1])
+
+    @functools.cached_property
+    def hessian(self):
+        """The sum of x^T x in float64, None without statistics of it."""
+        if (self._statistics is None
+                or self._statistics.get(self.name, "xtx") is None):
+            return None
+        return self._require("xtx", "").astype(np.float64)
+
+    @functools.cached_property
+    def output_signal(self):
+        return quantization.objective(self.matrix, np.zeros_like(self.matrix),
+                                      self.hessian)
+
+    def apply(self, attempt):
+        """(quantized weights, what they mean for the layer's own inputs)."""
+        matrix, hessian = self.matrix, self.hessian
+        if attempt.method == "round":
+            made = quantization.quantize_weights(matrix, attempt.scheme)
+            return made, made.dequantize()
+        if hessian is None:
+            # Says which of them is missing.
+            self._require("xtx", attempt.method)
+        if attempt.method == "gptq":
+            made = quantization.gptq(matrix, hessian, attempt.scheme)
+            return made, made.dequantize()
+        mean = self._require("absmean", attempt.method)
+        made = quantization.awq(matrix, mean, hessian, attempt.scheme)
+        factors = made.channel_scales
+        if attempt.method == "awq+gptq":
+            scaled = hessian / np.outer(factors, factors).astype(np.float64)
+            made = quantization.gptq(matrix * factors, scaled, attempt.scheme)
+        return made, made.dequantize() / factors
+
+    def measure(self, attempt):
+        """(LayerError, the values that the codes mean)."""
+        made, values = self.apply(attempt)
+        exact, found = self.matrix.astype(np.float64), values.astype(np.float64)
+        error = exact - found
+        signal, noise = float(np.sum(exact * exact)), float(np.sum(error * error))
+        output = None
+        if self.hessian is not None:
+            output = _decibels(self.output_signal, quantization.objective(
+                self.matrix, values, self.hessian))
+        norms = np.sqrt(signal * np.sum(found * found))
+        cosine = float(np.sum(exact * found) / norms) if norms else float(noise == 0)
+        extra = made.channel_scales
+        return LayerError(
+            self.name, _decibels(signal, noise), output, cosine,
+            float(np.abs(error).max(initial=0)), self.stored_bytes,
+            made.nbytes + (0 if extra is None else extra.nbytes)), values
 
 
 def totals(errors):

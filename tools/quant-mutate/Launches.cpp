@@ -123,9 +123,10 @@ static bool loopsOverTiles(Operation *kernel) {
       .wasInterrupted();
 }
 
-/// Fails unless the whole kernels do without a fault what they are recorded to
-/// do: launches that were made up would otherwise kill any mutant.
-static llvm::Error checkLaunches(const Subject &subject) {
+/// Calls `visit` with each module of whole kernels and an emulator of it.
+static llvm::Error forEachModule(
+    const Subject &subject,
+    llvm::function_ref<llvm::Error(gpu::GPUModuleOp, Emulator &)> visit) {
   MLIRContext context(makeRegistry(), MLIRContext::Threading::DISABLED);
   OwningOpRef<ModuleOp> file =
       parseSourceFile<ModuleOp>(subject.path, &context);
@@ -137,21 +138,32 @@ static llvm::Error checkLaunches(const Subject &subject) {
     auto emulator = Emulator::create(module, how);
     if (!emulator)
       return emulator.takeError();
-    for (const LaunchRecord &record : subject.launches) {
-      if (!module.lookupSymbol(record.kernel))
-        continue;
-      auto result = replay(record, **emulator);
-      if (!result)
-        return result.takeError();
-      if (result->isSame())
-        continue;
-      result->report.emit();
-      return fail("kernel '" + record.kernel +
-                  "' does something else when it is launched again: " +
-                  result->difference);
-    }
+    if (llvm::Error error = visit(module, **emulator))
+      return error;
   }
   return llvm::Error::success();
+}
+
+/// Fails unless the whole kernels do without a fault what they are recorded to
+/// do: launches that were made up would otherwise kill any mutant.
+static llvm::Error checkLaunches(const Subject &subject) {
+  return forEachModule(
+      subject, [&](gpu::GPUModuleOp module, Emulator &emulator) -> llvm::Error {
+        for (const LaunchRecord &record : subject.launches) {
+          if (!module.lookupSymbol(record.kernel))
+            continue;
+          auto result = replay(record, emulator);
+          if (!result)
+            return result.takeError();
+          if (result->isSame())
+            continue;
+          result->report.emit();
+          return fail("kernel '" + record.kernel +
+                      "' does something else when it is launched again: " +
+                      result->difference);
+        }
+        return llvm::Error::success();
+      });
 }
 
 /// Kernels that loop over tiles get a block for each as long as the chip has
@@ -159,35 +171,27 @@ static llvm::Error checkLaunches(const Subject &subject) {
 /// make them; the kernels must then still compute the same.
 static llvm::Error addCrowdedLaunches(Subject &subject,
                                       const mutate::Options &options) {
-  MLIRContext context(makeRegistry(), MLIRContext::Threading::DISABLED);
-  OwningOpRef<ModuleOp> file =
-      parseSourceFile<ModuleOp>(subject.path, &context);
-  if (!file)
-    return fail("cannot read '" + subject.path + "'");
-  for (auto module : file->getOps<gpu::GPUModuleOp>()) {
-    EmulatorOptions how;
-    how.workers = 1;
-    auto emulator = Emulator::create(module, how);
-    if (!emulator)
-      return emulator.takeError();
-    for (size_t i = 0, end = subject.launches.size(); i < end; ++i) {
-      LaunchRecord record = subject.launches[i];
-      Operation *kernel = module.lookupSymbol(record.kernel);
-      if (!kernel || !loopsOverTiles(kernel) ||
-          record.shape.grid[0] <= options.blocks)
-        continue;
-      record.shape.grid[0] = options.blocks;
-      auto result = replay(record, **emulator);
-      if (!result)
-        return result.takeError();
-      if (!result->isSame())
-        return fail("kernel '" + record.kernel + "' on " +
-                    llvm::Twine(options.blocks) +
-                    " blocks computes something else: " + result->difference);
-      subject.launches.push_back(std::move(record));
-    }
-  }
-  return llvm::Error::success();
+  return forEachModule(
+      subject, [&](gpu::GPUModuleOp module, Emulator &emulator) -> llvm::Error {
+        for (size_t i = 0, end = subject.launches.size(); i < end; ++i) {
+          LaunchRecord record = subject.launches[i];
+          Operation *kernel = module.lookupSymbol(record.kernel);
+          if (!kernel || !loopsOverTiles(kernel) ||
+              record.shape.grid[0] <= options.blocks)
+            continue;
+          record.shape.grid[0] = options.blocks;
+          auto result = replay(record, emulator);
+          if (!result)
+            return result.takeError();
+          if (!result->isSame())
+            return fail(
+                "kernel '" + record.kernel + "' on " +
+                llvm::Twine(options.blocks) +
+                " blocks computes something else: " + result->difference);
+          subject.launches.push_back(std::move(record));
+        }
+        return llvm::Error::success();
+      });
 }
 
 /// Runs each function that prepares nothing with each of the sizes.

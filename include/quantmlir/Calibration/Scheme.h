@@ -47,6 +47,9 @@ enum class Granularity { Tensor, Channel, Token, Group, Block };
 enum class ScaleKind { F32, F16, BF16, E8M0, E4M3 };
 enum class Method { AbsMax, MinMax, Percentile, MSE, KL };
 
+/// "bf16" and so on, as MLIR spells it.
+llvm::StringRef getElementName(ScaleKind kind);
+
 /// How one tensor is quantized. Convention: x = (code - zero point) * scale.
 struct TensorScheme {
   CodeKind code = CodeKind::Integer;

@@ -70,6 +70,10 @@ std::string whyNotMmaStream(const Contraction &contraction);
 std::string whyNotWgmma(const Contraction &contraction, const Chip &chip);
 std::string whyNotWgmmaDecode(const Contraction &contraction, const Chip &chip);
 
+/// What any kernel of wgmma wants of rows, results and extents: why
+/// `contraction` has it not, or "".
+std::string whyNotWgmmaTensors(const Contraction &contraction);
+
 /// The most rows of activations that wgmma kernels can address.
 int64_t getWgmmaMaxRows();
 

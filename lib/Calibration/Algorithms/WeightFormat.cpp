@@ -126,22 +126,6 @@ llvm::ArrayRef<float> WeightFormat::getCodebook() const {
   return {};
 }
 
-llvm::StringRef quantmlir::calibration::getElementName(ScaleKind kind) {
-  switch (kind) {
-  case ScaleKind::F32:
-    return "f32";
-  case ScaleKind::F16:
-    return "f16";
-  case ScaleKind::BF16:
-    return "bf16";
-  case ScaleKind::E8M0:
-    return "f8E8M0FNU";
-  case ScaleKind::E4M3:
-    return "f8E4M3FN";
-  }
-  llvm_unreachable("all kinds handled");
-}
-
 llvm::StringRef quantmlir::calibration::getElementName(ZeroPointKind kind) {
   switch (kind) {
   case ZeroPointKind::None:

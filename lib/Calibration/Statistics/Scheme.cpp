@@ -36,8 +36,8 @@ static std::string getTypeName(const TensorScheme &scheme) {
   llvm_unreachable("unknown code");
 }
 
-static StringRef getScaleName(ScaleKind scale) {
-  switch (scale) {
+StringRef quantmlir::calibration::getElementName(ScaleKind kind) {
+  switch (kind) {
   case ScaleKind::F32:
     return "f32";
   case ScaleKind::F16:
@@ -49,7 +49,7 @@ static StringRef getScaleName(ScaleKind scale) {
   case ScaleKind::E4M3:
     return "f8E4M3FN";
   }
-  llvm_unreachable("unknown scale");
+  llvm_unreachable("all kinds handled");
 }
 
 static std::string getMethodText(const TensorScheme &scheme) {
@@ -88,7 +88,7 @@ std::string TensorScheme::toString() const {
     break;
   }
   text += symmetric ? ",symmetric" : ",asymmetric";
-  text += ",scale=" + getScaleName(scale).str();
+  text += ",scale=" + getElementName(scale).str();
   return text + "," + getMethodText(*this);
 }
 

@@ -187,9 +187,10 @@ FailureOr<std::string> quantmlir::emitPTX(gpu::GPUModuleOp module,
                              options.optLevel);
     });
   }
-  std::string text = joinPTX(texts);
-  if (text.empty())
+  // A part without text would be a kernel less, which nobody would miss here.
+  if (llvm::any_of(texts, [](StringRef text) { return text.empty(); }))
     return module.emitError() << "the NVPTX backend cannot emit text";
+  std::string text = joinPTX(texts);
   if (failed(checkSelfContained(module, text)) ||
       failed(checkByteStores(module, text)))
     return failure();

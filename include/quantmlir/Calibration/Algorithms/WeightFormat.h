@@ -96,7 +96,6 @@ struct WeightFormat {
 };
 
 /// "bf16" and so on, as MLIR spells it.
-llvm::StringRef getElementName(ScaleKind kind);
 llvm::StringRef getElementName(ZeroPointKind kind);
 
 } // namespace quantmlir::calibration
