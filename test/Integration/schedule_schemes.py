@@ -47,6 +47,7 @@ _SCHEMES = [
     Layer(37, 259, storage="i3", group=64, scale="bf16"),
     Layer(37, 131, storage="ui5", group=32, zero="ui5"),
     Layer(37, 131, storage="i6", x="f16"),
+    *(Layer(37, 131, storage=storage, group=32) for storage in ("ui3", "i5", "ui6", "i7", "ui7")),
     Layer(37, 131, storage="nf4", group=32, scale="bf16"),
     Layer(37, 131, storage="i8", group=32, out="bf16"),
     Layer(37, 144, storage="i8"),
@@ -65,6 +66,7 @@ _SCHEMES = [
     Layer(37, 136, storage="ui8", group=32, zero="ui8"),
     Layer(37, 136, storage="f8E4M3FN", group=32),
     Layer(37, 144, storage="f4E2M1FN", group=16, scale="f8E4M3FN"),
+    Layer(37, 256, storage="nf4", group=128, scale="bf16"),
     Layer(21, 131, storage="ui4", group=24, zero="f32"),
     # One row, and rows that the compiler knows.
     Layer(37, 520, m=1, storage="i4", group=128, scale="bf16"),

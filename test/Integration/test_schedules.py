@@ -122,7 +122,7 @@ def test_everything_ran(tool, tmp_path):
     assert {family for family, _ in _ran} == families_of_the_attribute()
     # Whatever storage a family has schedules for, whoever's shape it likes.
     source = tmp_path / "op.mlir"
-    for storage in STORAGES:
+    for storage in [*STORAGES, "nf4"]:
         for x in ("bf16", "codes"):
             for k, group in ((131, 32), (144, 0), (256, 128)):
                 scheme = Layer(64, k, storage=storage, group=group, x=x)
