@@ -161,9 +161,19 @@ LogicalResult BodyMatcher::matchOffset(Value value) {
   return matchCode(value);
 }
 
-/// A byte, or a nibble of one.
+/// A byte, or a nibble of one; nibble ^ 8 is the signed nibble plus 8.
 LogicalResult BodyMatcher::matchCode(Value value) {
   if (Operation *producer = value.getDefiningOp()) {
+    if (isa<arith::XOrIOp>(producer) &&
+        getConstant(producer->getOperand(1)) == 8.0) {
+      if (failed(matchCode(producer->getOperand(0))))
+        return failure();
+      if (result.nibble == Nibble::Whole || result.isSigned != false)
+        return whyNot("it flips a bit of other than an unsigned nibble");
+      result.isSigned = true;
+      result.zeroPoint -= 8.0;
+      return success();
+    }
     if (isa<arith::TruncIOp>(producer))
       return value.getType().isInteger(4) ? matchTruncated(producer)
                                           : matchCode(producer->getOperand(0));
@@ -186,9 +196,16 @@ LogicalResult BodyMatcher::matchTruncated(Operation *truncation) {
   return matchLeaf(below->getOperand(0));
 }
 
-/// w & 15, w >> 4, (w >> 4) & 15, and signed: w >>s 4, (w << 4) >>s 4.
+/// Whether `op` is value >> 4 with zeros shifted in.
+static bool isLogicalShift(Operation *op) {
+  return isa_and_nonnull<arith::ShRUIOp, arith::DivUIOp>(op);
+}
+
+/// w & 15, w >> 4, (w >> 4) & 15, (w & 240) >> 4, (w << 4) >> 4, and signed:
+/// w >>s 4, (w << 4) >>s 4. Unsigned w % 16 and w / 16 are w & 15 and w >> 4.
 LogicalResult BodyMatcher::matchNibble(Operation *producer) {
-  if (!isa<arith::AndIOp, arith::ShRUIOp, arith::ShRSIOp>(producer))
+  bool isMask = isa<arith::AndIOp, arith::RemUIOp>(producer);
+  if (!isMask && !isLogicalShift(producer) && !isa<arith::ShRSIOp>(producer))
     return whyNot("{0} is no part of a decoding",
                   producer->getName().getStringRef());
   std::optional<double> amount = getConstant(producer->getOperand(1));
@@ -196,36 +213,43 @@ LogicalResult BodyMatcher::matchNibble(Operation *producer) {
     return whyNot("it masks or shifts by something unknown");
   Value source = producer->getOperand(0);
   Operation *below = source.getDefiningOp();
-  if (isa<arith::AndIOp>(producer)) {
+  if (isMask) {
     result.isSigned = false;
-    if (*amount != 15.0)
+    if (*amount != (isa<arith::RemUIOp>(producer) ? 16.0 : 15.0))
       return whyNot("mask {0} is not the low nibble", int64_t(*amount));
-    if (!isa_and_nonnull<arith::ShRUIOp, arith::ShRSIOp>(below)) {
+    if (!isLogicalShift(below) && !isa_and_nonnull<arith::ShRSIOp>(below)) {
       result.nibble = Nibble::Low;
       return matchLeaf(source);
     }
     std::optional<double> shift = getConstant(below->getOperand(1));
-    if (shift != 4.0)
+    if (shift != (isa<arith::DivUIOp>(below) ? 16.0 : 4.0))
       return whyNot("the high nibble is not at bit 4");
     result.nibble = Nibble::High;
     return matchLeaf(below->getOperand(0));
   }
-  if (*amount != 4.0)
+  if (*amount != (isa<arith::DivUIOp>(producer) ? 16.0 : 4.0))
     return whyNot("a shift by {0} is no nibble", int64_t(*amount));
+  bool fromByte = source.getType().isInteger(8);
   if (isa_and_nonnull<arith::ShLIOp>(below)) {
-    if (!isa<arith::ShRSIOp>(producer) || !source.getType().isInteger(8) ||
-        getConstant(below->getOperand(1)) != 4.0)
+    if (!fromByte || getConstant(below->getOperand(1)) != 4.0)
       return whyNot("it shifts left by other than a nibble");
     result.nibble = Nibble::Low;
-    result.isSigned = true;
+    result.isSigned = isa<arith::ShRSIOp>(producer);
     return matchLeaf(below->getOperand(0));
   }
   result.nibble = Nibble::High;
+  if (isa_and_nonnull<arith::AndIOp>(below)) {
+    // Nothing above the byte is left; in i8 the mask is -16.
+    std::optional<double> mask = getConstant(below->getOperand(1));
+    if (mask != (fromByte ? -16.0 : 240.0))
+      return whyNot("a mask below the shift is not the high nibble");
+    result.isSigned = fromByte && isa<arith::ShRSIOp>(producer);
+    return matchLeaf(below->getOperand(0));
+  }
   // Bits above the byte come in where it was widened before.
-  bool fromByte = source.getType().isInteger(8);
   bool fromUnsigned = isa_and_nonnull<arith::ExtUIOp>(below);
   bool fromSigned = isa_and_nonnull<arith::ExtSIOp>(below);
-  if (isa<arith::ShRUIOp>(producer)) {
+  if (isLogicalShift(producer)) {
     if (!fromByte && !fromUnsigned)
       return whyNot("the high nibble brings the bits of a sign with it");
     result.isSigned = false;

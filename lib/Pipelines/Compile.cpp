@@ -167,6 +167,20 @@ static OwningOpRef<ModuleOp> withoutSchedules(ModuleOp module) {
   return copy;
 }
 
+/// Whether all functions stand in `module` itself. Passes and the manifest look
+/// no deeper, so those of a module in it would be lost.
+static LogicalResult checkNesting(ModuleOp module) {
+  WalkResult result = module.walk([&](func::FuncOp function) {
+    if (function->getParentOp() == module)
+      return WalkResult::advance();
+    function.emitError() << "@" << function.getName()
+                         << " is in a nested op; an artifact is made of the "
+                            "functions of the outermost module";
+    return WalkResult::interrupt();
+  });
+  return failure(result.wasInterrupted());
+}
+
 FailureOr<Artifact> quantmlir::compileModule(ModuleOp module,
                                              const CompileOptions &options,
                                              TimingScope &timing) {
@@ -174,7 +188,7 @@ FailureOr<Artifact> quantmlir::compileModule(ModuleOp module,
                             [&] { return emitError(module.getLoc()); }))
     return failure();
 
-  if (failed(checkSizes(module)))
+  if (failed(checkNesting(module)) || failed(checkSizes(module)))
     return failure();
 
   // The program as the user wrote it is the reference for what comes out, but
@@ -220,9 +234,12 @@ FailureOr<Artifact> quantmlir::compileModule(ModuleOp module,
       images.push_back({"ptx", "module.ptx", *ptx});
     }
   }
-  if (images.empty())
-    return emitError(module.getLoc())
+  if (images.empty()) {
+    auto functions = module.getOps<func::FuncOp>();
+    return emitError(functions.empty() ? module.getLoc()
+                                       : (*functions.begin()).getLoc())
            << "the module has nothing to compute on the GPU";
+  }
   if (!options.ptxas.empty()) {
     TimingScope scope = timing.nest("ptxas");
     FailureOr<std::string> cubin =

@@ -43,6 +43,7 @@ void quantmlir::buildAlgebraPipeline(OpPassManager &pm,
   pm.addPass(createImportScalarArguments());
   pm.addPass(createImportDequantize());
   pm.addPass(quant_tensor::createQuantTensorVerifyEncodings());
+  pm.addPass(quant_tensor::createQuantTensorCollapseContractions());
   pm.addPass(quant_tensor::createQuantTensorDecomposeOutliers());
   pm.addPass(quant_tensor::createQuantTensorPullDequantize());
   pm.addPass(quant_tensor::createQuantTensorDecomposeContractions());

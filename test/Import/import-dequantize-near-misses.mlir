@@ -186,6 +186,30 @@ func.func @spare_scales(%w: tensor<8x64xi8>, %s: tensor<8x5xf32>) -> tensor<8x64
 
 // -----
 
+// Three bits of the high nibble.
+func.func @high_mask(%w: tensor<32x32xi8>) -> tensor<32x32xf32> {
+  %m = arith.constant dense<112> : tensor<32x32xi8>
+  %four = arith.constant dense<4> : tensor<32x32xi8>
+  %0 = arith.andi %w, %m : tensor<32x32xi8>
+  %1 = arith.shrui %0, %four : tensor<32x32xi8>
+  // expected-remark @below {{a mask below the shift is not the high nibble}}
+  %y = arith.uitofp %1 : tensor<32x32xi8> to tensor<32x32xf32>
+  return %y : tensor<32x32xf32>
+}
+
+// -----
+
+// A bit of a whole byte is flipped.
+func.func @flipped(%w: tensor<32x32xi8>) -> tensor<32x32xf32> {
+  %m = arith.constant dense<8> : tensor<32x32xi8>
+  %0 = arith.xori %w, %m : tensor<32x32xi8>
+  // expected-remark @below {{it flips a bit of other than an unsigned nibble}}
+  %y = arith.uitofp %0 : tensor<32x32xi8> to tensor<32x32xf32>
+  return %y : tensor<32x32xf32>
+}
+
+// -----
+
 // A scale of the row and one of all.
 #mn = affine_map<(m, n) -> (m, n)>
 #m = affine_map<(m, n) -> (m)>

@@ -207,3 +207,51 @@ func.func @kept_dimensions(%w: tensor<8x64xi8>, %s: tensor<8x1xf32>) -> tensor<8
   } -> tensor<8x64xf32>
   return %d : tensor<8x64xf32>
 }
+
+// -----
+
+// The high nibble masked before it is shifted, the low one by the remainder.
+// CHECK: storage = ui4, block = [0, 0], scale = f32, zero_point = ui4
+// CHECK-LABEL: func @masked_then_shifted
+// CHECK: quant_tensor.assemble
+func.func @masked_then_shifted(%w: tensor<32x32xi8>) -> tensor<32x64xf32> {
+  %m = arith.constant dense<-16> : tensor<32x32xi8>
+  %four = arith.constant dense<4> : tensor<32x32xi8>
+  %sixteen = arith.constant dense<16> : tensor<32x32xi8>
+  %eight = arith.constant dense<8.0> : tensor<32x32xf32>
+  %0 = arith.remui %w, %sixteen : tensor<32x32xi8>
+  %1 = arith.uitofp %0 : tensor<32x32xi8> to tensor<32x32xf32>
+  %lo = arith.subf %1, %eight : tensor<32x32xf32>
+  %2 = arith.andi %w, %m : tensor<32x32xi8>
+  %3 = arith.shrui %2, %four : tensor<32x32xi8>
+  %4 = arith.uitofp %3 : tensor<32x32xi8> to tensor<32x32xf32>
+  %hi = arith.subf %4, %eight : tensor<32x32xf32>
+  %e = tensor.empty() : tensor<32x64xf32>
+  %a = tensor.insert_slice %lo into %e[0, 0] [32, 32] [1, 2] : tensor<32x32xf32> into tensor<32x64xf32>
+  %b = tensor.insert_slice %hi into %a[0, 1] [32, 32] [1, 2] : tensor<32x32xf32> into tensor<32x64xf32>
+  return %b : tensor<32x64xf32>
+}
+
+// -----
+
+// Signs as (nibble ^ 8) - 8, of nibbles by a left shift and by a division:
+// signed codes without a zero point.
+// CHECK: storage = i4, block = [0, 0], scale = f32, layout = <packed, word = 8, axis = 1, order = [0, 1], halves = true>
+// CHECK-LABEL: func @flipped_signs
+// CHECK: quant_tensor.assemble
+func.func @flipped_signs(%w: tensor<32x32xi8>) -> tensor<32x64xf32> {
+  %four = arith.constant dense<4> : tensor<32x32xi8>
+  %sixteen = arith.constant dense<16> : tensor<32x32xi8>
+  %eight = arith.constant dense<8> : tensor<32x32xi8>
+  %0 = arith.shli %w, %four : tensor<32x32xi8>
+  %1 = arith.shrui %0, %four : tensor<32x32xi8>
+  %2 = arith.xori %1, %eight : tensor<32x32xi8>
+  %3 = arith.subi %2, %eight : tensor<32x32xi8>
+  %lo = arith.sitofp %3 : tensor<32x32xi8> to tensor<32x32xf32>
+  %4 = arith.divui %w, %sixteen : tensor<32x32xi8>
+  %5 = arith.xori %4, %eight : tensor<32x32xi8>
+  %6 = arith.subi %5, %eight : tensor<32x32xi8>
+  %hi = arith.sitofp %6 : tensor<32x32xi8> to tensor<32x32xf32>
+  %j = tensor.concat dim(1) %lo, %hi : (tensor<32x32xf32>, tensor<32x32xf32>) -> tensor<32x64xf32>
+  return %j : tensor<32x64xf32>
+}

@@ -38,9 +38,14 @@ class Body:
             return self.emit(op, constant)
         wider = [t for t in WIDTH if WIDTH[t] > width]
         narrower = [t for t in WIDTH if WIDTH[t] < width]
-        kind = rng.choice(["mask", "shift", "shift", "widen", "narrow", "offset", "float"])
+        kind = rng.choice(
+            ["mask", "shift", "shift", "divide", "widen", "narrow", "offset", "float"])
         if kind == "mask" and width > 4:
-            self.emit("andi", rng.choice([15, 15, 15, 7, -16]))
+            op, constant = rng.choice([("andi", 15)] * 3 + [
+                ("andi", 7), ("andi", -16), ("andi", 240), ("xori", 8)])
+            self.emit(op, constant if width > 8 or constant != 240 else -16)
+        elif kind == "divide" and width > 4:
+            self.emit(rng.choice(["divui", "remui", "divsi", "remsi"]), rng.choice([16, 16, 8]))
         elif kind == "shift" and width > 4:
             self.emit(rng.choice(["shrui", "shrui", "shrsi", "shli"]), rng.choice([4, 4, 4, 3]))
         elif kind == "widen" and wider:

@@ -7,6 +7,11 @@
 // RUN: not quant-compile %t/constant.mlir --emit=manifest -o /dev/full 2>&1 | FileCheck %s --check-prefix=FULL
 // RUN: quant-compile %t/constant.mlir --emit=manifest | FileCheck %s --check-prefix=CONSTANT
 // RUN: not quant-compile %t/huge.mlir --emit=manifest 2>&1 | FileCheck %s --check-prefix=HUGE
+// RUN: not quant-compile %t/index.mlir --emit=manifest 2>&1 | FileCheck %s --check-prefix=INDEX
+// RUN: not quant-compile %t/scalar.mlir --emit=manifest 2>&1 | FileCheck %s --check-prefix=SCALAR
+// RUN: not quant-compile %t/recursive.mlir --emit=manifest 2>&1 | FileCheck %s --check-prefix=RECURSIVE
+// RUN: not quant-compile %t/nested.mlir --emit=manifest 2>&1 | FileCheck %s --check-prefix=NESTED
+// RUN: not quant-compile %t/nothing.mlir --emit=manifest 2>&1 | FileCheck %s --check-prefix=NOTHING
 // RUN: quant-compile %t/encoded.mlir --emit=manifest | FileCheck %s --check-prefix=ENCODED
 
 // Programs at the border of what compiles.
@@ -30,6 +35,43 @@ func.func @f(%x: tensor<4611686018427387904xf32>) -> tensor<4611686018427387904x
 // MEMREF: memref.mlir:2:14: error: argument #0 of @f has type 'memref<4xf32>'; a program takes and returns ranked tensors
 func.func @f(%x: memref<4xf32>, %y: memref<4xf32>) {
   linalg.exp ins(%x : memref<4xf32>) outs(%y : memref<4xf32>)
+  return
+}
+
+//--- index.mlir
+// INDEX: index.mlir:2:33: error: argument #1 of @f has type 'index'; a program takes and returns ranked tensors
+func.func @f(%x: tensor<4xf32>, %i: index) -> tensor<4xf32> {
+  return %x : tensor<4xf32>
+}
+
+//--- scalar.mlir
+// SCALAR: scalar.mlir:2:1: error: result #0 of @f has type 'f32'; a program takes and returns ranked tensors
+func.func @f(%x: tensor<4xf32>) -> f32 {
+  %c = arith.constant 1 : index
+  %0 = tensor.extract %x[%c] : tensor<4xf32>
+  return %0 : f32
+}
+
+//--- recursive.mlir
+// RECURSIVE: recursive.mlir:3:8: error: 'func.call' op of @f was not inlined, as what has no body or calls itself cannot be; a launch plan has no calls
+func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %0 = func.call @f(%x) : (tensor<4xf32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+//--- nested.mlir
+// NESTED: nested.mlir:5:3: error: @g is in a nested op; an artifact is made of the functions of the outermost module
+func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {
+  return %x : tensor<4xf32> }
+module @inner {
+  func.func @g(%x: tensor<4xf32>) -> tensor<4xf32> {
+    return %x : tensor<4xf32>
+  }
+}
+
+//--- nothing.mlir
+// NOTHING: nothing.mlir:2:1: error: the module has nothing to compute on the GPU
+func.func @f() {
   return
 }
 

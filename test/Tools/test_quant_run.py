@@ -139,6 +139,14 @@ def test_list(tool, artifact):
     assert rows[("k", "64x1x1", "1x1x1")] == ["0", "3"]
 
 
+def test_list_one_function(tool, artifact):
+    text = tool("quant-run", "--list", "--function=dequantize.prepare", artifact)
+    assert "function dequantize.prepare\n" in text
+    assert "function dequantize " not in text and "kernel " not in text
+    assert "'nosuch'" in fails(tool, "--list", "--function=nosuch", artifact)
+    assert "--size does nothing with --list" in fails(tool, "--list", "--size=3", artifact)
+
+
 def test_cpu(tool, artifact, weights, x, tmp_path):
     output = tmp_path / "out.npz"
     text = tool(

@@ -76,13 +76,16 @@ static llvm::Error listFunction(const QuantmlirRtArtifact *artifact,
   return llvm::Error::success();
 }
 
-llvm::Error quantmlir::run::list(const QuantmlirRtArtifact *artifact) {
+llvm::Error quantmlir::run::list(const QuantmlirRtArtifact *artifact,
+                                 std::optional<size_t> function) {
   llvm::raw_ostream &os = llvm::outs();
   os << "artifact for " << quantmlirRtArtifactGetChip(artifact);
   llvm::StringRef producer = quantmlirRtArtifactGetProducer(artifact);
   if (!producer.empty())
     os << ", made by " << producer;
   os << '\n';
+  if (function)
+    return listFunction(artifact, *function);
   for (size_t i = 0; i < quantmlirRtArtifactGetNumFunctions(artifact); ++i)
     if (llvm::Error error = listFunction(artifact, i))
       return error;

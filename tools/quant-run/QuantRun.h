@@ -156,8 +156,10 @@ llvm::Error calibrate(const Options &options);
 /// Adds files of statistics up.
 llvm::Error mergeStatistics(const Options &options);
 
-/// Prints functions, kernels and buffers of an artifact as a table.
-llvm::Error list(const QuantmlirRtArtifact *artifact);
+/// Prints functions, kernels and buffers of an artifact as a table; buffers and
+/// launches of `function` alone where it is given.
+llvm::Error list(const QuantmlirRtArtifact *artifact,
+                 std::optional<size_t> function);
 
 /// Runs the artifact's reference on this machine.
 llvm::Expected<Outcome> runOnCpu(const QuantmlirRtArtifact *artifact,

@@ -35,8 +35,10 @@ struct CommandLine {
   cl::OptionCategory category{"quant-run options"};
   cl::opt<std::string> artifact{cl::Positional, cl::desc("ARTIFACT"),
                                 cl::cat(category)};
-  cl::opt<bool> list{"list", cl::desc("Print what the artifact holds"),
-                     cl::cat(category)};
+  cl::opt<bool> list{
+      "list",
+      cl::desc("Print what the artifact holds, or one --function of it"),
+      cl::cat(category)};
   cl::opt<std::string> function{
       "function", cl::desc("Function to run (default: the only one)"),
       cl::value_desc("name"), cl::cat(category)};
@@ -232,6 +234,15 @@ static std::string preview(const io::Array &array) {
 static llvm::Error checkOptions(const CommandLine &line) {
   if (line.size < 0)
     return makeError("--size is negative");
+  if (line.list)
+    for (const cl::Option *option : std::initializer_list<const cl::Option *>{
+             // A cl::list has an operator& of its own.
+             std::addressof(line.input), std::addressof(line.inputs),
+             std::addressof(line.calibrate), std::addressof(line.merge),
+             &line.output, &line.device, &line.bench, &line.random, &line.size})
+      if (option->getNumOccurrences())
+        return makeError("--" + option->ArgStr +
+                         " does nothing with --list, which runs nothing");
   if (line.device != Device::Emulator)
     for (const cl::Option *option :
          {static_cast<const cl::Option *>(&line.maxSteps),
@@ -272,12 +283,14 @@ static llvm::Error execute(const CommandLine &line) {
           check(quantmlirRtArtifactLoad(options.artifact.c_str(), &handle)))
     return error;
   ArtifactHandle artifact(handle);
-  if (line.list)
-    return list(artifact.get());
+  if (line.list && options.function.empty())
+    return list(artifact.get(), std::nullopt);
 
   auto function = chooseFunction(artifact.get(), options.function);
   if (!function)
     return function.takeError();
+  if (line.list)
+    return list(artifact.get(), *function);
   auto inputs = Inputs::read(options, artifact.get());
   if (!inputs)
     return inputs.takeError();

@@ -396,6 +396,11 @@ LogicalResult HostFunction::addBody(Block &block,
       return op.emitOpError()
              << "reads device memory for a size or a condition of the host, "
                 "which a launch plan cannot; take it from an argument's shape";
+    } else if (auto call = dyn_cast<func::CallOp>(op)) {
+      return call.emitOpError()
+             << "of @" << call.getCallee()
+             << " was not inlined, as what has no body or calls itself cannot "
+                "be; a launch plan has no calls";
     } else if (!isa<memref::DeallocOp, scf::YieldOp, func::ReturnOp>(op) &&
                !isMemoryEffectFree(&op)) {
       return op.emitOpError() << "cannot be part of a launch plan";

@@ -142,6 +142,12 @@ static bool matchMultiplyAccumulate(linalg::LinalgOp op, bool isUnsigned[2]) {
   return false;
 }
 
+bool quantmlir::quant_tensor::isMultiplyAccumulate(linalg::LinalgOp op) {
+  bool isUnsigned[2] = {false, false};
+  return op.getNumDpsInputs() == 2 && op.getNumDpsInits() == 1 &&
+         matchMultiplyAccumulate(op, isUnsigned);
+}
+
 static FailureOr<Contraction> matchIntMatmul(IntMatmulOp op, WhyNot &whyNot) {
   if (op.getLhsZeroPoints() || op.getRhsZeroPoints())
     return whyNot("its zero points are not expanded into sums");

@@ -95,11 +95,20 @@ struct Bufferize
       });
       if (loop.wasInterrupted())
         return signalPassFailure();
+      // Memrefs and sizes are what launches written by hand take. Without any,
+      // nothing would tell which memrefs the function writes, nor where a size
+      // comes from.
+      bool byHand = hasLaunch(func);
+      for (auto [index, type] : llvm::enumerate(func.getResultTypes()))
+        if (!isa<RankedTensorType>(type) && !byHand) {
+          func.emitError() << "result #" << index << " of @" << func.getName()
+                           << " has type " << type
+                           << "; a program takes and returns ranked tensors";
+          return signalPassFailure();
+        }
       for (BlockArgument argument : func.getArguments()) {
-        // Memrefs are what launches written by hand take. Without any, nothing
-        // would tell which of them the function writes.
         if (isa<UnrankedTensorType>(argument.getType()) ||
-            (isa<BaseMemRefType>(argument.getType()) && !hasLaunch(func))) {
+            (!isa<TensorType>(argument.getType()) && !byHand)) {
           emitError(argument.getLoc())
               << "argument #" << argument.getArgNumber() << " of @"
               << func.getName() << " has type " << argument.getType()

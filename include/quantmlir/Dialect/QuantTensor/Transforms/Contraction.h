@@ -98,6 +98,10 @@ struct Contraction {
   ::mlir::AffineMap getResultMap() const;
 };
 
+/// Whether the body of `op` is `out + cast(a) * cast(b)`, in any operand order,
+/// of its two inputs and its one init.
+bool isMultiplyAccumulate(::mlir::linalg::LinalgOp op);
+
 /// Matches any linalg op, or `int_matmul` without zero points, that contracts
 /// exactly one dimension. `rhsOperand` says which of the two inputs (0 or 1)
 /// is to be the N×K one. Batch dimensions, shared by both operands, must lead

@@ -45,6 +45,37 @@ def QuantTensorVerifyEncodings : Pass<"quant-tensor-verify-encodings"> {
   ];
 }
 
+def QuantTensorCollapseContractions
+    : Pass<"quant-tensor-collapse-contractions"> {
+  let summary = "several contracted dimensions as one";
+  let description = [{
+    A `linalg` op that contracts several dimensions which are side by side, in
+    one order, in both operands (the output projection of attention contracts
+    heads and their elements) becomes a `linalg.generic` that contracts one, so
+    that the passes that follow see a matrix product. Operands are collapsed
+    below casts and `dequantize`; this moves no bytes. An encoded operand is
+    collapsed too where its blocks stay runs of elements: blocks of one element
+    of the outer of these dimensions, of some of the next that divide it, and of
+    all of the inner ones.
+
+    ```mlir
+    %y = linalg.generic {indexing_maps = [#bshd, #nhd, #bsn], iterator_types =
+          ["parallel", "parallel", "parallel", "reduction", "reduction"]}
+        ins(%x, %w : tensor<2x5x4x16xbf16>, tensor<64x4x16xbf16>) outs(%init : tensor<2x5x64xf32>) {...}
+    // becomes
+    %0 = tensor.collapse_shape %x [[0], [1], [2, 3]] : tensor<2x5x4x16xbf16> into tensor<2x5x64xbf16>
+    %1 = tensor.collapse_shape %w [[0], [1, 2]] : tensor<64x4x16xbf16> into tensor<64x64xbf16>
+    %y = linalg.generic {indexing_maps = [#bsk, #nk, #bsn], iterator_types =
+          ["parallel", "parallel", "parallel", "reduction"]}
+        ins(%0, %1 : tensor<2x5x64xbf16>, tensor<64x64xbf16>) outs(%init : tensor<2x5x64xf32>) {...}
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
+    "::quantmlir::quant_tensor::QuantTensorDialect"
+  ];
+}
+
 def QuantTensorPullDequantize : Pass<"quant-tensor-pull-dequantize"> {
   let summary = "pull dequantization into the contraction that reads it";
   let description = [{

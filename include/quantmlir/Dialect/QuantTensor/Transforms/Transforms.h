@@ -14,6 +14,10 @@
 
 namespace quantmlir::quant_tensor {
 
+/// A contraction of several dimensions that are side by side, in one order, in
+/// both operands becomes one of a single dimension, the operands collapsed.
+void populateCollapseContractionPatterns(::mlir::RewritePatternSet &patterns);
+
 /// A contraction of a plain float operand with an encoded one (directly, or
 /// through `dequantize`) becomes a scaled_matmul that accumulates in f32.
 void populatePullDequantizePatterns(::mlir::RewritePatternSet &patterns);
