@@ -108,6 +108,11 @@ FAMILIES = [
     Scheduled(200, 144, [64, 96, 128], [4, 1, 1], 3, "pingpong, group_m = 2", m=130),
     Scheduled(136, 272, [64, 64, 128], [4, 2, 1], 4, "cooperative, group_m = 4"),
     Scheduled(33, 1040, [64, 16, 128], [4, 1, 1], 2, "pingpong, cluster = [1, 2]"),
+    # Tiles of many columns for one warpgroup, and two blocks in an SM.
+    Scheduled(388, 272, [128, 176, 128], [4, 1, 1], 3, "pingpong, cluster = [2, 1]", m=300),
+    Scheduled(392, 144, [256, 160, 128], [8, 1, 1], 3, "cooperative, group_m = 2", m=300),
+    Scheduled(136, 272, [64, 96, 128], [4, 2, 1], 3, "cooperative", rest=", occupancy = 2"),
+    Scheduled(61, 144, [128, 64, 128], [8, 1, 1], 2, "cooperative", m=200, rest=", occupancy = 2"),
     # M known to the compiler.
     Layer(37, 131, m=1, storage="i4", group=32, scale="bf16"),
     Layer(37, 131, m=1, storage="ui4", group=32, zero="ui4", x="f16", out="f16"),

@@ -8,9 +8,10 @@ using namespace quantmlir::quant_tile;
 
 namespace quantmlir::schedule {
 
-/// Accumulators that leave a thread registers enough for all else: of 232 where
-/// two warpgroups multiply, of 255 where one does.
-static constexpr int64_t kMaxAccumulators[] = {192, 128};
+/// Accumulators that leave a thread registers enough for all else, where one
+/// warpgroup multiplies and where two do: of 255 and 232, or of 128 and 104
+/// where there is room for two blocks in an SM.
+static constexpr int64_t kMaxAccumulators[][2] = {{192, 176}, {64, 48}};
 /// Bytes along K of one instruction.
 static constexpr double kStepBytes = 32;
 /// Rows that stand for any number of them.
@@ -72,11 +73,19 @@ static ContractAttr getContract(const Contraction &c) {
                            0.0);
 }
 
+namespace {
+/// A shape of tiles, and how many blocks share one or an SM.
+struct Candidate {
+  ConsumerKind kind;
+  int64_t tileM, tileN, clusterM, splitK = 1, occupancy = 1, clusterN = 1;
+};
+} // namespace
+
+/// With as many stages as there is room for.
 static ScheduleAttr makeWgmma(const Contraction &c, const Chip &chip,
-                              int64_t maxM, ConsumerKind kind, int64_t tileM,
-                              int64_t tileN, int64_t clusterM, int64_t clusterN,
-                              int64_t groupM, int64_t splitK = 1,
-                              int64_t stages = 0) {
+                              int64_t maxM, const Candidate &candidate,
+                              int64_t groupM) {
+  auto [kind, tileM, tileN, clusterM, splitK, occupancy, clusterN] = candidate;
   MLIRContext *context = c.lhsElement.getContext();
   // Two warpgroups share a tile along M, or along N where there is one block
   // of 64 rows only; the smallest tiles are one's.
@@ -84,32 +93,22 @@ static ScheduleAttr makeWgmma(const Contraction &c, const Chip &chip,
   bool isTall = tileM > 64;
   int64_t warpsM = isShared && isTall ? 8 : 4;
   int64_t warpsN = isShared && !isTall && tileN >= 64 ? 2 : 1;
-  auto make = [&](int64_t stages) {
-    return ScheduleAttr::get(
-        context, KernelFamily::Wgmma, StringAttr::get(context, chip.name),
-        {tileM, tileN, WgmmaLayout::rowBytes / c.getLhsBytes()},
-        {warpsM, warpsN, 1}, stages, /*copy=*/16, splitK,
-        quant_tensor::LayoutAttr(), maxM, getContract(c),
-        chip.hasDependentLaunch, /*occupancy=*/1,
-        WarpgroupsAttr::get(context, kind, clusterM, clusterN, groupM),
+  SmallVector<int64_t> tile = {tileM, tileN,
+                               WgmmaLayout::rowBytes / c.getLhsBytes()};
+  SmallVector<int64_t> warps = {warpsM, warpsN, 1};
+  auto warpgroups =
+      WarpgroupsAttr::get(context, kind, clusterM, clusterN, groupM);
+  for (int64_t stages = kMaxStages;; --stages) {
+    auto schedule = ScheduleAttr::get(
+        context, KernelFamily::Wgmma, StringAttr::get(context, chip.name), tile,
+        warps, stages, /*copy=*/16, splitK, quant_tensor::LayoutAttr(), maxM,
+        getContract(c), chip.hasDependentLaunch, occupancy, warpgroups,
         /*scaleDecoded=*/false);
-  };
-  if (stages)
-    return make(stages);
-  stages = kMaxStages;
-  while (stages > 2 &&
-         getWgmmaSharedMemory(c, make(stages)) > chip.sharedMemory)
-    --stages;
-  return make(stages);
+    if (stages == 2 ||
+        getWgmmaSharedMemory(c, schedule) <= chip.getSharedMemory(occupancy))
+      return schedule;
+  }
 }
-
-namespace {
-/// A shape of tiles that is worth choosing.
-struct Candidate {
-  ConsumerKind kind;
-  int64_t tileM, tileN, clusterM, splitK;
-};
-} // namespace
 
 /// Those that a model of the time decides between. From the largest to the
 /// smallest: of equal ones the first is taken, since it reads the operands less
@@ -154,7 +153,7 @@ static constexpr double kExposed = 0.15;
 /// About how long a kernel takes for `m` rows, in cycles.
 static double estimate(const Contraction &c, const Chip &chip, int64_t m,
                        const Candidate &candidate) {
-  auto [kind, tileM, tileN, clusterM, splitK] = candidate;
+  auto [kind, tileM, tileN, clusterM, splitK, occupancy, clusterN] = candidate;
   int64_t clusterSize = clusterM * splitK;
   int64_t blocks = llvm::divideCeil(m, tileM * clusterM) *
                    llvm::divideCeil(c.n, tileN) * clusterSize;
@@ -213,7 +212,8 @@ ScheduleAttr chooseWgmma(const Contraction &c, const Chip &chip, int64_t maxM) {
   std::optional<Candidate> best;
   double least = 0;
   for (const Candidate &candidate : getCandidates()) {
-    auto [kind, tileM, tileN, clusterM, splitK] = candidate;
+    auto [kind, tileM, tileN, clusterM, splitK, occupancy, clusterN] =
+        candidate;
     // Tiles, or clusters of them, that are mostly padding; small ones that read
     // the weights more often than they must; sums of few steps.
     if ((tileM > 64 && tileM / 2 >= m) || (clusterM > 1 && tileM >= m) ||
@@ -225,9 +225,7 @@ ScheduleAttr chooseWgmma(const Contraction &c, const Chip &chip, int64_t maxM) {
     best = candidate;
     least = cycles;
   }
-  return makeWgmma(c, chip, maxM, best->kind, best->tileM, best->tileN,
-                   best->clusterM, /*clusterN=*/1, chooseGroup(c, m, *best),
-                   best->splitK);
+  return makeWgmma(c, chip, maxM, *best, chooseGroup(c, m, *best));
 }
 
 void enumerateWgmma(const Contraction &c, const Chip &chip, int64_t maxM,
@@ -235,7 +233,7 @@ void enumerateWgmma(const Contraction &c, const Chip &chip, int64_t maxM,
   int64_t bound = !ShapedType::isDynamic(c.m) ? c.m : maxM;
   for (ConsumerKind kind : {ConsumerKind::Cooperative, ConsumerKind::PingPong})
     for (int64_t tileM : {64, 128, 256})
-      for (int64_t tileN : {32, 64, 96, 128, 160, 192, 256}) {
+      for (int64_t tileN : {32, 64, 96, 128, 160, 176, 192, 256}) {
         // Tiles of mostly padding.
         if ((bound && tileM > 64 && tileM / 2 >= bound) ||
             (tileN > 32 && tileN / 2 >= c.n))
@@ -249,8 +247,15 @@ void enumerateWgmma(const Contraction &c, const Chip &chip, int64_t maxM,
             // One row of tiles has one order.
             if (bound && groupM > 1 && rows * (groupM / 4) >= bound)
               continue;
-            schedules.push_back(makeWgmma(c, chip, maxM, kind, tileM, tileN,
-                                          clusterM, clusterN, groupM));
+            Candidate candidate = {kind, tileM, tileN, clusterM};
+            candidate.clusterN = clusterN;
+            schedules.push_back(makeWgmma(c, chip, maxM, candidate, groupM));
+            // Small tiles leave room for the next kernel's.
+            if (clusterM * clusterN * groupM == 1) {
+              candidate.occupancy = 2;
+              schedules.push_back(makeWgmma(c, chip, maxM, candidate, groupM));
+              candidate.occupancy = 1;
+            }
             // Blocks that share K, where there are fewer tiles than SMs.
             int64_t tiles =
                 llvm::divideCeil(bound, tileM) * llvm::divideCeil(c.n, tileN);
@@ -258,10 +263,11 @@ void enumerateWgmma(const Contraction &c, const Chip &chip, int64_t maxM,
               continue;
             for (int64_t splitK : {2, 4, 8})
               if (clusterM * clusterN * splitK <= 8 && getSteps(c) >= splitK &&
-                  tiles * splitK < 2 * chip.multiprocessors)
-                schedules.push_back(makeWgmma(c, chip, maxM, kind, tileM, tileN,
-                                              clusterM, clusterN, groupM,
-                                              splitK));
+                  tiles * splitK < 2 * chip.multiprocessors) {
+                candidate.splitK = splitK;
+                schedules.push_back(
+                    makeWgmma(c, chip, maxM, candidate, groupM));
+              }
           }
       }
 }
@@ -277,7 +283,8 @@ std::string whyNotWgmmaSchedule(const Contraction &c, const Chip &chip,
   WarpgroupsAttr groups = schedule.getWarpgroups();
   int64_t accumulators = schedule.getTileM() * schedule.getTileN() / 128 /
                          schedule.getWarpgroupsPerTile();
-  int64_t limit = kMaxAccumulators[schedule.getConsumers() - 1];
+  int64_t limit = kMaxAccumulators[schedule.getOccupancy() - 1]
+                                  [schedule.getConsumers() - 1];
   // Columns that may not exist, and results that are packed four to a register,
   // take some more.
   if (schedule.getTileM() > 128 && c.n % schedule.getTileN() &&
@@ -288,6 +295,13 @@ std::string whyNotWgmmaSchedule(const Contraction &c, const Chip &chip,
                          "thread, more than {3}",
                          schedule.getTileM(), schedule.getTileN(), accumulators,
                          limit);
+  int64_t bytes = getWgmmaSharedMemory(c, schedule);
+  int64_t room = chip.getSharedMemory(schedule.getOccupancy());
+  if (schedule.getOccupancy() > 1 && bytes > room)
+    return llvm::formatv(
+        "schedule needs {0} bytes of shared memory, a block of "
+        "{1} has {2} where there is room for {3}",
+        bytes, chip.name, room, schedule.getOccupancy());
   if (schedule.getSplitK() > getSteps(c))
     return llvm::formatv("split_k = {0}, but K has {1} steps of {2} bytes",
                          schedule.getSplitK(), getSteps(c),
@@ -303,10 +317,7 @@ std::string whyNotWgmmaSchedule(const Contraction &c, const Chip &chip,
 int64_t getWgmmaSharedMemory(const Contraction &c, ScheduleAttr schedule) {
   // Enumeration may know no result.
   int64_t bits = c.resultElement ? c.resultElement.getIntOrFloatBitWidth() : 16;
-  return WgmmaLayout(
-             schedule,
-             WgmmaSplit(schedule, bits / 8).getExchange().getSumsBytes())
-      .getBytes();
+  return WgmmaSplit(schedule, bits / 8).getLayout(schedule).getBytes();
 }
 
 } // namespace quantmlir::schedule

@@ -67,6 +67,10 @@ PROGRAMS = {
     "cooperative-cluster": Scheduled(
         61, 400, [128, 64, 128], [8, 1, 1], 2, "cooperative, cluster = [1, 2]", m=270
     ),
+    # Two blocks in an SM, with staging tiles as narrow as chunks.
+    "occupancy": Scheduled(
+        80, 400, [64, 96, 128], [4, 2, 1], 2, "cooperative", m=70, rest=", occupancy = 2"
+    ),
     # Tiles that blocks share along K, some with a step more than others.
     "split": Scheduled(72, 1104, [64, 64, 128], [4, 1, 1], 2, "cooperative", m=130, split_k=2),
     "split-cluster": Scheduled(
@@ -94,6 +98,7 @@ ARGUMENTS = {
     "pingpong": ["--blocks=1"],
     "pingpong-cluster": ["--blocks=2"],
     "cooperative": ["--blocks=1"],
+    "occupancy": ["--blocks=1"],
     "cooperative-cluster": ["--blocks=2"],
     "split": ["--blocks=2"],
     "split-cluster": ["--blocks=4"],

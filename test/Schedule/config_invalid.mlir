@@ -154,7 +154,7 @@ func.func @f(%x: tensor<4x64xbf16>, %w: tensor<7x64xbf16>, %init: tensor<4x7xf32
 // -----
 
 func.func @f(%x: tensor<4x64xi8>, %w: tensor<7x64xi8>, %init: tensor<4x7xi32>) -> tensor<4x7xi32> {
-  // expected-error @below {{a tile of 128 x 256 needs 256 accumulators in a thread, more than 128}}
+  // expected-error @below {{a tile of 128 x 256 needs 256 accumulators in a thread, more than 176}}
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4x64xi8>, tensor<7x64xi8>) maps [] outs(%init : tensor<4x7xi32>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [128, 256, 128], warps = [4, 1, 1], stages = 3, warpgroups = <pingpong>>} {
   ^bb0(%acc: i32):
     quant_tensor.yield %acc : i32
@@ -178,6 +178,28 @@ func.func @f(%x: tensor<4x64xi8>, %w: tensor<7x64xi8>, %init: tensor<4x7xi32>) -
 func.func @f(%x: tensor<4x64xi8>, %w: tensor<7x64xi8>, %init: tensor<4x7xi32>) -> tensor<4x7xi32> {
   // expected-error @below {{schedule needs 278624 bytes of shared memory, sm_90a has 232448}}
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4x64xi8>, tensor<7x64xi8>) maps [] outs(%init : tensor<4x7xi32>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [128, 256, 128], warps = [8, 1, 1], stages = 5, warpgroups = <cooperative>>} {
+  ^bb0(%acc: i32):
+    quant_tensor.yield %acc : i32
+  } -> tensor<4x7xi32>
+  return %y : tensor<4x7xi32>
+}
+
+// -----
+
+func.func @f(%x: tensor<4x64xi8>, %w: tensor<7x64xi8>, %init: tensor<4x7xi32>) -> tensor<4x7xi32> {
+  // expected-error @below {{schedule needs 131152 bytes of shared memory, a block of sm_90a has 115712 where there is room for 2}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4x64xi8>, tensor<7x64xi8>) maps [] outs(%init : tensor<4x7xi32>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [128, 64, 128], warps = [8, 1, 1], stages = 4, occupancy = 2, warpgroups = <cooperative>>} {
+  ^bb0(%acc: i32):
+    quant_tensor.yield %acc : i32
+  } -> tensor<4x7xi32>
+  return %y : tensor<4x7xi32>
+}
+
+// -----
+
+func.func @f(%x: tensor<4x64xi8>, %w: tensor<7x64xi8>, %init: tensor<4x7xi32>) -> tensor<4x7xi32> {
+  // expected-error @below {{a tile of 128 x 128 needs 64 accumulators in a thread, more than 48}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4x64xi8>, tensor<7x64xi8>) maps [] outs(%init : tensor<4x7xi32>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [128, 128, 128], warps = [8, 1, 1], stages = 2, occupancy = 2, warpgroups = <cooperative>>} {
   ^bb0(%acc: i32):
     quant_tensor.yield %acc : i32
   } -> tensor<4x7xi32>

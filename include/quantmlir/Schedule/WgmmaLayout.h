@@ -39,11 +39,14 @@ struct WgmmaLayout {
   /// the other.
   static constexpr int64_t promotion = 256;
 
-  /// With `sumsBytes` of sums for each consumer.
-  explicit WgmmaLayout(quant_tile::ScheduleAttr schedule, int64_t sumsBytes = 0)
+  /// With `sumsBytes` of sums for each consumer and results in chunks whose
+  /// rows have `chunkRowBytes`.
+  explicit WgmmaLayout(quant_tile::ScheduleAttr schedule, int64_t sumsBytes = 0,
+                       int64_t chunkRowBytes = rowBytes)
       : stages(schedule.getStages()), lhsBytes(schedule.getTileM() * rowBytes),
         rhsBytes(schedule.getTileN() * rowBytes),
-        consumers(schedule.getConsumers()), sumsBytes(sumsBytes) {}
+        consumers(schedule.getConsumers()), sumsBytes(sumsBytes),
+        bufferBytes(chunkRows * chunkRowBytes) {}
   /// Of `wgmma_decode`: 16-bit activations and codes of `width` bits.
   static WgmmaLayout ofDecoded(quant_tile::ScheduleAttr schedule,
                                unsigned width, int64_t sumsBytes) {
@@ -53,11 +56,11 @@ struct WgmmaLayout {
     return layout;
   }
 
-  int64_t stages, lhsBytes, rhsBytes, consumers, sumsBytes;
+  int64_t stages, lhsBytes, rhsBytes, consumers, sumsBytes, bufferBytes;
 
   int64_t getStageBytes() const { return lhsBytes + rhsBytes; }
   int64_t getChunk(int64_t buffer) const {
-    return stages * getStageBytes() + buffer * chunkBytes;
+    return stages * getStageBytes() + buffer * bufferBytes;
   }
   int64_t getSums() const { return getChunk(consumers * chunkBuffers); }
   int64_t getFull(int64_t stage) const {
@@ -85,11 +88,21 @@ struct SumExchange {
   int64_t getSumsBytes() const { return (parts - 1) * getSenderBytes(); }
 };
 
+/// Registers of a thread once the loader and two consumers have settled what
+/// each needs. Three warpgroups start with 168 each where one block is in an
+/// SM, with 80 where there is room for a second.
+struct WarpgroupRegisters {
+  explicit WarpgroupRegisters(int64_t occupancy)
+      : loader(occupancy == 1 ? 40 : 32), consumer(occupancy == 1 ? 232 : 104) {
+  }
+  int64_t loader, consumer;
+};
+
 /// How the chunks of a consumer's part of a tile of `wgmma` are divided.
 struct WgmmaSplit {
   /// Of a kernel whose results have `resultBytes` bytes each.
   WgmmaSplit(quant_tile::ScheduleAttr schedule, int64_t resultBytes)
-      : parts(schedule.getSplitK()),
+      : resultBytes(resultBytes), parts(schedule.getSplitK()),
         blocks(schedule.getTileM() / (schedule.getWarpsM() / 4) /
                WgmmaLayout::chunkRows),
         columns(schedule.getTileN() / schedule.getWarpsN()) {
@@ -103,11 +116,15 @@ struct WgmmaSplit {
       chunkColumns /= 2;
   }
 
-  int64_t parts;
+  int64_t resultBytes, parts;
   /// Blocks of 64 rows and columns of a consumer's part of a tile.
   int64_t blocks, columns;
   int64_t chunkColumns;
 
+  WgmmaLayout getLayout(quant_tile::ScheduleAttr schedule) const {
+    return WgmmaLayout(schedule, getExchange().getSumsBytes(),
+                       chunkColumns * resultBytes);
+  }
   int64_t getChunksOfBlock() const { return columns / chunkColumns; }
   int64_t getChunks() const { return blocks * getChunksOfBlock(); }
   SumExchange getExchange() const {

@@ -39,7 +39,7 @@ void WarpgroupBlock::synchronizeConsumer() {
 /// The address of byte `offset` of buffer `buffer` of this consumer; what is
 /// constant comes last, so that it becomes part of the instruction.
 Value WarpgroupBlock::chunkByte(int64_t buffer, Value offset) {
-  constexpr int64_t bytes = WgmmaLayout::chunkBuffers * WgmmaLayout::chunkBytes;
+  int64_t bytes = WgmmaLayout::chunkBuffers * layout.bufferBytes;
   return shared(layout.getChunk(buffer), add(mul(consumer, bytes), offset));
 }
 
@@ -119,6 +119,7 @@ void WarpgroupBlock::storeChunk(int64_t number, int64_t count, Value row,
 
 void WarpgroupBlock::finishStores() {
   if (output.isBulk)
-    b.ifThen(equal(member, word(0)),
-             [&] { NVVM::CpAsyncBulkWaitGroupOp::create(b, 0, UnitAttr()); });
+    b.ifThen(equal(member, word(0)), [&] {
+      NVVM::CpAsyncBulkWaitGroupOp::create(b, 0, b.getUnitAttr());
+    });
 }

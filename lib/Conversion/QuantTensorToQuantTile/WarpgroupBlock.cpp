@@ -17,10 +17,6 @@ static constexpr unsigned kShared = 3, kSharedCluster = 7;
 static constexpr int64_t kAlignment = 1024;
 /// Threads of a warpgroup.
 static constexpr int64_t kWarpgroup = 128;
-/// Registers of a thread once the warpgroups have settled what each needs:
-/// three warpgroups start with 168 each.
-static constexpr int64_t kLoaderRegisters = 40, kConsumerRegisters = 232;
-
 /// Rows of tiles that are one group where the order of tiles is not a question.
 static constexpr int64_t kAnyGroup = 2;
 
@@ -135,6 +131,14 @@ void WarpgroupBlock::synchronizeCluster() {
 
 void WarpgroupBlock::initBarriers() {
   b.ifThen(equal(thread, word(0)), [&] {
+    // The accelerator reads a map when it first meets it: activations and
+    // results would wait for theirs when everything else waits for them.
+    for (Value map : b.tensorMaps)
+      NVVM::PrefetchOp::create(
+          b, /*cacheLevel=*/NVVM::PrefetchCacheLevelAttr(),
+          /*evictPriority=*/NVVM::CacheEvictionPriorityAttr(), map,
+          /*predicate=*/Value(), /*tensormap=*/b.getUnitAttr(),
+          /*uniform=*/UnitAttr(), /*in_param_space=*/UnitAttr());
     // Of a ping-pong pair only one consumer uses a stage.
     Value users = word(schedule.getWarpgroupsPerTile() *
                        groups.getClusterSize() * releases);
@@ -324,18 +328,19 @@ void WarpgroupBlock::emit() {
 
   initBarriers();
   bool settles = layout.consumers == 2;
+  quantmlir::schedule::WarpgroupRegisters registers(schedule.getOccupancy());
   auto branch = scf::IfOp::create(b, equal(group, word(0)),
                                   /*withElseRegion=*/true);
   {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPoint(branch.thenBlock()->getTerminator());
     if (settles)
-      NVVM::SetMaxRegisterOp::create(b, kLoaderRegisters,
+      NVVM::SetMaxRegisterOp::create(b, registers.loader,
                                      NVVM::SetMaxRegisterAction::decrease);
     produce();
     b.setInsertionPoint(branch.elseBlock()->getTerminator());
     if (settles)
-      NVVM::SetMaxRegisterOp::create(b, kConsumerRegisters,
+      NVVM::SetMaxRegisterOp::create(b, registers.consumer,
                                      NVVM::SetMaxRegisterAction::increase);
     consumer = sub(group, word(1));
     member = rem(thread, word(kWarpgroup));

@@ -140,7 +140,8 @@ protected:
   void storeChunk(int64_t number, int64_t count, mlir::Value row,
                   mlir::Value column, llvm::function_ref<void(int64_t)> fill);
   void synchronizeConsumer();
-  /// Waits until the last chunk has left shared memory.
+  /// Waits until the last chunk has left shared memory: it arrives in global
+  /// memory before the kernel counts as done.
   void finishStores();
 
   // Tiles that blocks share along K: SumExchange.cpp.

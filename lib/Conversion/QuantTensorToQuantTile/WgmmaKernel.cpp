@@ -42,9 +42,7 @@ static bool hasQuarters(const MatmulProblem &problem) {
 WgmmaKernel::WgmmaKernel(MatmulEmitter &b)
     : WarpgroupBlock(
           b,
-          WgmmaLayout(b.problem.schedule, getSplit(b.problem, b.getOutElement())
-                                              .getExchange()
-                                              .getSumsBytes()),
+          getSplit(b.problem, b.getOutElement()).getLayout(b.problem.schedule),
           getChunks(b.problem, b.getOutElement()),
           b.problem.schedule.getWarpgroups().getClusterSize() *
               b.problem.schedule.getSplitK(),
