@@ -88,11 +88,12 @@ static ScheduleAttr makeWgmma(const Contraction &c, const Chip &chip,
   auto [kind, tileM, tileN, clusterM, splitK, occupancy, clusterN] = candidate;
   MLIRContext *context = c.lhsElement.getContext();
   // Two warpgroups share a tile along M, or along N where there is one block
-  // of 64 rows only; the smallest tiles are one's.
+  // of 64 rows only; the smallest tiles are one's, and odd ones.
   bool isShared = kind == ConsumerKind::Cooperative;
   bool isTall = tileM > 64;
   int64_t warpsM = isShared && isTall ? 8 : 4;
-  int64_t warpsN = isShared && !isTall && tileN >= 64 ? 2 : 1;
+  int64_t warpsN =
+      isShared && !isTall && tileN >= 64 && tileN % 32 == 0 ? 2 : 1;
   SmallVector<int64_t> tile = {tileM, tileN,
                                WgmmaLayout::rowBytes / c.getLhsBytes()};
   SmallVector<int64_t> warps = {warpsM, warpsN, 1};
