@@ -1,5 +1,5 @@
-"""Times every linear layer of the index beside PyTorch's own kernels, in one
-run.
+"""Times every linear layer of the index beside PyTorch's own kernels and, where
+cutlass/build.py made them, CUTLASS's, in one run.
 
     python benchmarks/bench_linear.py ARTIFACTS --json results.json
 
@@ -143,6 +143,7 @@ def main():
         help="leave torch.compile out, which takes seconds to a minute a line",
     )
     parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--cutlass", help="folder of CUTLASS's kernels (ARTIFACTS/cutlass)")
     options = parser.parse_args()
 
     with open(os.path.join(options.artifacts, "index.json")) as file:
@@ -151,7 +152,8 @@ def main():
     context = rt.Context(rt.Library())
     # The runtime retains the primary context, which is PyTorch's.
     torch.cuda.init()
-    peers = Peers(inductor=not options.no_inductor)
+    cutlass = options.cutlass or os.path.join(options.artifacts, "cutlass")
+    peers = Peers(inductor=not options.no_inductor, cutlass=cutlass)
     driver = subprocess.run(
         ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"],
         capture_output=True,
@@ -188,6 +190,8 @@ def main():
         torch.cuda.empty_cache()
         if not options.no_peers:
             record["peers"] = peers.run(case, line["m"])
+            if "CUTLASS" in record["peers"]:
+                record["cutlass"] = peers.configurations.get((line["m"], case.n, case.k))
         record["read"] = time_read(case.n * case.k * case.bits // 8)
         record["warnings"] = find_warnings(record)
         report["results"].append(record)

@@ -193,6 +193,31 @@ INT8_SHAPES = [
     (2048, 4096, 11008),
     (128, 4096, 11008),
 ]
+#: Few rows, of which weights of a model have up to a few hundred.
+INT8_ROWS = [16, 64, 128, 256, 512]
+#: Shapes that nothing was tuned for: what choices without timings are held against.
+UNSEEN_SHAPES = [
+    (24, 6144, 3072),
+    (80, 2560, 9728),
+    (160, 5120, 5120),
+    (350, 8192, 3584),
+    (450, 2304, 7680),
+    (600, 6656, 1664),
+    (900, 4096, 14336),
+    (1300, 1024, 4096),
+    (1800, 3072, 3072),
+    (2500, 5120, 1920),
+    (3500, 2048, 8192),
+    (4500, 768, 3072),
+    (6000, 4608, 4608),
+    (7000, 2560, 2560),
+    (9000, 1536, 1536),
+    (12000, 3584, 18944),
+    (16384, 1024, 1024),
+    (24000, 2048, 6144),
+    (40000, 768, 768),
+    (50000, 1664, 8192),
+]
 LLAMA_SHAPES = [(4096, 4096), (4096, 11008), (11008, 4096), (8192, 28672)]
 INT4_ROWS = [1, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096]
 
@@ -201,7 +226,8 @@ def bench_cases():
     """(kind, N, K, M of the program, M to run it at) for every line of the
     table: M is static at batch 1 and dynamic otherwise."""
     lines = []
-    for m, k, n in INT8_SHAPES:
+    few = [(m, *shape) for shape in LLAMA_SHAPES[1:3] for m in INT8_ROWS]
+    for m, k, n in dict.fromkeys(INT8_SHAPES + few + UNSEEN_SHAPES):
         lines.append(("int8_scaled", n, k, None, m))
     for m in (1, 16, 64):
         for k, n in LLAMA_SHAPES[:3]:

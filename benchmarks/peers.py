@@ -1,7 +1,9 @@
-"""What PyTorch makes of the same layers: its own kernels and Inductor's."""
+"""Other ways to compute the same layers: PyTorch's own kernels, Inductor's, and
+CUTLASS's."""
 
 import torch
 import torch._dynamo
+from cutlass_peer import load_configurations, time_cutlass
 from timing import count_copies, time_calls
 
 
@@ -21,13 +23,16 @@ def compile_layer(layer, **options):
 
 
 class Peers:
-    """PyTorch's ways to compute the same product; the names are those of the
-    results. Each way returns microseconds. Inductor compiles for seconds to a
-    minute a shape."""
+    """Ways to compute the same product; the names are those of the results. Each
+    way returns microseconds. Inductor compiles for seconds to a minute a shape.
+    `cutlass` is the folder of CUTLASS's kernels; there may be none in it."""
 
-    def __init__(self, inductor=True):
+    def __init__(self, inductor=True, cutlass=""):
         self.inductor = inductor
+        self.cutlass = load_configurations(cutlass)
         self.done = {}
+        #: Of each shape, the times of all configurations of CUTLASS.
+        self.configurations = {}
 
     def run(self, case, rows):
         """Times by name; the reason where a peer cannot run the shape."""
@@ -43,6 +48,10 @@ class Peers:
             table["_int_mm then mul"] = lambda: self.int_mm(m, n, k, scaled=True)
             if self.inductor:
                 table["Inductor fused"] = lambda: self.inductor_int8(m, n, k)
+            if self.cutlass:
+                # The second is the fastest of the first, launched dependently.
+                table["CUTLASS"] = lambda: self.run_cutlass(m, n, k)["best"]
+                table["CUTLASS dependent"] = lambda: self.run_cutlass(m, n, k)["dependent"]
         elif case.bits == 8 and self.inductor:
             name = "Inductor mul + sum" if m == 1 else "Inductor weight-only"
             table[name] = lambda: self.inductor_weight(m, n, k)
@@ -67,6 +76,11 @@ class Peers:
         return time_calls(
             lambda i: torch.mm(x[i], w[i].t(), out=y), copies
         )
+
+    def run_cutlass(self, m, n, k):
+        if (m, n, k) not in self.configurations:
+            self.configurations[m, n, k] = time_cutlass(self.cutlass, m, n, k)
+        return self.configurations[m, n, k]
 
     def int_mm(self, m, n, k, scaled):
         copies = count_copies(m * k + n * k)

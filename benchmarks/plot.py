@@ -52,7 +52,8 @@ def draw(axis, kind, records):
             heights.append(base / time if both else 0)
         positions = [p + i * width for p in range(len(records))]
         # A label that begins with an underscore is left out of the legend.
-        label = name if i == 0 else f"PyTorch {name.lstrip('_')}"
+        is_named = i == 0 or name.startswith("CUTLASS")
+        label = name if is_named else f"PyTorch {name.lstrip('_')}"
         axis.bar(positions, heights, width, label=label)
     axis.axhline(1, color="black", linewidth=0.8)
     axis.set_title(kind, loc="left")

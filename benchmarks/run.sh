@@ -18,6 +18,14 @@ else
   "$here/../.venv/bin/python" "$here/bench_rows.py" --build "$artifacts/rows" \
     --compiler "$here/../build/bin/quant-compile"
 fi
+# CUTLASS's kernels, where they can be built: its headers come from PyPI, or with
+# the artifacts.
+if [ ! -e "$artifacts/cutlass/index.json" ]; then
+  headers=()
+  [ -e "$artifacts/cutlass.tar.xz" ] && headers=(--headers "$artifacts/cutlass.tar.xz")
+  "$python" "$here/cutlass/build.py" "${headers[@]}" --out "$artifacts/cutlass" ||
+    echo "CUTLASS is left out" >&2
+fi
 results=${2:-$here/results}
 export QUANTMLIR_RUNTIME=${QUANTMLIR_RUNTIME:-$artifacts/libquantmlir_runtime.so}
 export PYTHONUNBUFFERED=1
