@@ -19,7 +19,13 @@ packages=(
 sentences_sha256=5d97c37f3ef6e24eef331122e055dbedafeb6a56abfce0608b326701116ea49a
 
 as_root() {
-  if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+  if [ "$(id -u)" = 0 ]; then
+    "$@"
+  else
+    command -v sudo >/dev/null ||
+      die "packages are missing, and to install them takes root or sudo"
+    sudo "$@"
+  fi
 }
 
 install_packages() {

@@ -8,11 +8,14 @@
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/Remarks.h"
+#include "mlir/InitAllPasses.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Support/Timing.h"
 #include "mlir/Tools/ParseUtilities.h"
+#include "quantmlir/InitAll.h"
 #include "quantmlir/Pipelines/Compile.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/WithColor.h"
@@ -29,6 +32,10 @@ inline int failTool(llvm::StringRef tool, const llvm::Twine &message) {
 inline void parseToolOptions(int argc, char **argv,
                              const llvm::cl::OptionCategory &ours,
                              llvm::StringRef overview) {
+  setToolVersion();
+  // So that --mlir-print-ir-after and its like know them by name.
+  mlir::registerAllPasses();
+  registerAllPasses();
   mlir::registerAsmPrinterCLOptions();
   mlir::registerMLIRContextCLOptions();
   mlir::registerPassManagerCLOptions();
@@ -45,6 +52,12 @@ inline std::string requirePTXAssembler(llvm::StringRef tool) {
     failTool(tool, "--cubin needs ptxas, which is not in $QUANTMLIR_PTXAS, "
                    "$CUDA_HOME/bin, PATH or /usr/local/cuda/bin");
   return path;
+}
+
+/// Whether `path` can name a directory; "-" means the standard output
+/// everywhere else, and is no name for one.
+inline bool isDirectoryName(llvm::StringRef path) {
+  return !path.empty() && path != "-";
 }
 
 /// A tool's input: a module, its context, and the source that diagnostics of
@@ -71,6 +84,16 @@ public:
     module = mlir::parseSourceFile<mlir::ModuleOp>(
         sources, mlir::ParserConfig(&context));
     return static_cast<bool>(module);
+  }
+
+  /// Prints remarks whose category matches `filter`, a regular expression.
+  mlir::LogicalResult enableRemarks(llvm::StringRef filter) {
+    std::string pattern = filter.str();
+    return mlir::remark::enableOptimizationRemarks(
+        context, /*streamer=*/nullptr,
+        std::make_unique<mlir::remark::RemarkEmittingPolicyAll>(),
+        {/*all=*/std::nullopt, pattern, pattern, pattern, pattern},
+        /*printAsEmitRemarks=*/true);
   }
 
   mlir::ModuleOp operator*() { return *module; }

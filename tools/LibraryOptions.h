@@ -4,9 +4,18 @@
 #define QUANTMLIR_TOOLS_LIBRARYOPTIONS_H
 
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/Config/llvm-config.h"
 #include "llvm/Support/CommandLine.h"
+#include "llvm/Support/raw_ostream.h"
 
 namespace quantmlir {
+
+/// Makes --version tell ours, and the MLIR's that we are built with.
+inline void setToolVersion() {
+  llvm::cl::SetVersionPrinter([](llvm::raw_ostream &os) {
+    os << "quant-mlir " QUANTMLIR_VERSION " (MLIR " LLVM_VERSION_STRING ")\n";
+  });
+}
 
 /// Leaves MLIR's options and those of `ours` in --help. The others that are
 /// registered by now come with LLVM's library, for every target it has;

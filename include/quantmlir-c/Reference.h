@@ -3,6 +3,10 @@
 |* The reference of an artifact, or any module of linalg on encoded tensors,  *|
 |* compiled for this machine and run on arrays of the caller.                 *|
 |*                                                                            *|
+|* Here as in our other headers: an `onError` may be null, and the reason is  *|
+|* then not told; destroying a null handle does nothing. Other functions take *|
+|* live handles only, as in mlir-c.                                           *|
+|*                                                                            *|
 \*===----------------------------------------------------------------------===*/
 
 #ifndef QUANTMLIR_C_REFERENCE_H
@@ -25,7 +29,8 @@ typedef struct QuantmlirArrays {
 /// A row-major array. `element` is spelled as MLIR spells it: "bf16", "i8".
 typedef struct QuantmlirArray {
   const void *data;
-  /// Set on results; ignored on inputs, whose shape and element say it.
+  /// Set on results. On inputs 0, or how many there are: fewer than shape and
+  /// element take are an error.
   size_t numBytes;
   intptr_t rank;
   const int64_t *shape;

@@ -29,7 +29,8 @@ quantmlirRegisterAllDialects(MlirDialectRegistry registry);
 /// from any thread; the first one does it.
 MLIR_CAPI_EXPORTED void quantmlirRegisterAllPasses(void);
 
-/// A context that knows all of the above; free it with mlirContextDestroy.
+/// A context that knows all of the above; free it with mlirContextDestroy. Its
+/// diagnostics do not print the op that they are of.
 MLIR_CAPI_EXPORTED MlirContext quantmlirContextCreate(void);
 
 #ifdef __cplusplus

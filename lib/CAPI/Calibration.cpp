@@ -2,8 +2,8 @@
 
 #include "quantmlir-c/Calibration.h"
 
+#include "Support.h"
 #include "mlir/CAPI/IR.h"
-#include "mlir/CAPI/Support.h"
 #include "mlir/CAPI/Wrap.h"
 #include "mlir/Pass/PassManager.h"
 #include "quantmlir/Calibration/Calibrator.h"
@@ -13,6 +13,7 @@
 using namespace quantmlir;
 using calibration::Calibrator;
 using calibration::Statistics;
+using capi::Reporter;
 
 DEFINE_C_API_PTR_METHODS(QuantmlirCalibrator,
                          quantmlir::calibration::Calibrator)
@@ -58,27 +59,17 @@ MlirLogicalResult quantmlirQuantizeModel(MlirModule module,
   return runPass(module, calibration::createQuantizeModel(std::move(pass)));
 }
 
-/// Whether all went well; tells `onError` where not.
-static MlirLogicalResult check(llvm::Error error, MlirStringCallback onError,
-                               void *userData) {
-  if (!error)
-    return wrap(mlir::success());
-  std::string message = llvm::toString(std::move(error));
-  onError(wrap(llvm::StringRef(message)), userData);
-  return wrap(mlir::failure());
-}
-
 QuantmlirCalibrator quantmlirCalibratorCreate(MlirStringRef module,
                                               MlirStringCallback onError,
                                               void *userData) {
   // The parser of text wants a terminating zero, which a MlirStringRef lacks.
   std::unique_ptr<llvm::MemoryBuffer> buffer =
       llvm::MemoryBuffer::getMemBufferCopy(unwrap(module), "module");
-  auto calibrator = Calibrator::create(buffer->getMemBufferRef());
-  if (calibrator)
-    return wrap(calibrator->release());
-  (void)check(calibrator.takeError(), onError, userData);
-  return {nullptr};
+  auto calibrator = Reporter{onError, userData}.take(
+      Calibrator::create(buffer->getMemBufferRef()));
+  if (!calibrator)
+    return {nullptr};
+  return wrap(calibrator->release());
 }
 
 void quantmlirCalibratorDestroy(QuantmlirCalibrator calibrator) {
@@ -89,14 +80,9 @@ MlirLogicalResult
 quantmlirCalibratorRun(QuantmlirCalibrator calibrator, MlirStringRef function,
                        intptr_t numInputs, const QuantmlirArray *inputs,
                        MlirStringCallback onError, void *userData) {
-  std::vector<ArrayView> views;
-  for (const QuantmlirArray &input : llvm::ArrayRef(inputs, numInputs))
-    views.push_back(
-        {input.data,
-         std::vector<int64_t>(input.shape, input.shape + input.rank),
-         unwrap(input.element).str()});
-  return check(unwrap(calibrator)->run(unwrap(function), views), onError,
-               userData);
+  return Reporter{onError, userData}.check(
+      unwrap(calibrator)
+          ->run(unwrap(function), capi::toViews(numInputs, inputs)));
 }
 
 MlirLogicalResult quantmlirCalibratorMerge(QuantmlirCalibrator calibrator,
@@ -104,14 +90,14 @@ MlirLogicalResult quantmlirCalibratorMerge(QuantmlirCalibrator calibrator,
                                            MlirStringCallback onError,
                                            void *userData) {
   llvm::Expected<Statistics> other = Statistics::read(unwrap(path));
-  return check(other ? unwrap(calibrator)->merge(*other) : other.takeError(),
-               onError, userData);
+  return Reporter{onError, userData}.check(
+      other ? unwrap(calibrator)->merge(*other) : other.takeError());
 }
 
 MlirLogicalResult quantmlirCalibratorWrite(QuantmlirCalibrator calibrator,
                                            MlirStringRef path,
                                            MlirStringCallback onError,
                                            void *userData) {
-  return check(unwrap(calibrator)->getStatistics().write(unwrap(path)), onError,
-               userData);
+  return Reporter{onError, userData}.check(
+      unwrap(calibrator)->getStatistics().write(unwrap(path)));
 }

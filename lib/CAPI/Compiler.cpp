@@ -2,8 +2,8 @@
 
 #include "quantmlir-c/Compiler.h"
 
+#include "Support.h"
 #include "mlir/CAPI/IR.h"
-#include "mlir/CAPI/Support.h"
 #include "mlir/CAPI/Wrap.h"
 #include "quantmlir/Pipelines/Compile.h"
 
@@ -51,11 +51,6 @@ MlirLogicalResult quantmlirArtifactWrite(QuantmlirArtifact artifact,
                                          MlirStringRef path,
                                          MlirStringCallback onError,
                                          void *userData) {
-  if (llvm::Error error =
-          quantmlir::writeArtifact(*unwrap(artifact), unwrap(path))) {
-    std::string message = llvm::toString(std::move(error));
-    onError(wrap(llvm::StringRef(message)), userData);
-    return wrap(mlir::failure());
-  }
-  return wrap(mlir::success());
+  return quantmlir::capi::Reporter{onError, userData}.check(
+      quantmlir::writeArtifact(*unwrap(artifact), unwrap(path)));
 }

@@ -2,22 +2,16 @@
 
 #include "quantmlir-c/Reference.h"
 
-#include "mlir/CAPI/Support.h"
+#include "Support.h"
 #include "mlir/CAPI/Wrap.h"
-#include "quantmlir/Execution/ReferenceExecutor.h"
 #include "llvm/Support/MemoryBuffer.h"
 
 using quantmlir::ReferenceExecutor;
+using quantmlir::capi::Reporter;
 using ArrayVector = std::vector<quantmlir::Array>;
 
 DEFINE_C_API_PTR_METHODS(QuantmlirReference, quantmlir::ReferenceExecutor)
 DEFINE_C_API_PTR_METHODS(QuantmlirArrays, ArrayVector)
-
-static void report(llvm::Error error, MlirStringCallback onError,
-                   void *userData) {
-  std::string message = llvm::toString(std::move(error));
-  onError(wrap(llvm::StringRef(message)), userData);
-}
 
 QuantmlirReference quantmlirReferenceCreate(MlirStringRef module,
                                             MlirStringCallback onError,
@@ -25,12 +19,10 @@ QuantmlirReference quantmlirReferenceCreate(MlirStringRef module,
   // The parser of text wants a terminating zero, which a MlirStringRef lacks.
   std::unique_ptr<llvm::MemoryBuffer> buffer =
       llvm::MemoryBuffer::getMemBufferCopy(unwrap(module), "module");
-  llvm::Expected<std::unique_ptr<ReferenceExecutor>> executor =
-      ReferenceExecutor::create(buffer->getMemBufferRef());
-  if (!executor) {
-    report(executor.takeError(), onError, userData);
+  auto executor = Reporter{onError, userData}.take(
+      ReferenceExecutor::create(buffer->getMemBufferRef()));
+  if (!executor)
     return {nullptr};
-  }
   return wrap(executor->release());
 }
 
@@ -85,18 +77,11 @@ QuantmlirArrays
 quantmlirReferenceInvoke(QuantmlirReference reference, MlirStringRef function,
                          intptr_t numInputs, const QuantmlirArray *inputs,
                          MlirStringCallback onError, void *userData) {
-  std::vector<quantmlir::ArrayView> views;
-  for (const QuantmlirArray &input : llvm::ArrayRef(inputs, numInputs))
-    views.push_back(
-        {input.data,
-         std::vector<int64_t>(input.shape, input.shape + input.rank),
-         unwrap(input.element).str()});
-  llvm::Expected<ArrayVector> results =
-      unwrap(reference)->invoke(unwrap(function), views);
-  if (!results) {
-    report(results.takeError(), onError, userData);
+  std::optional<ArrayVector> results =
+      Reporter{onError, userData}.take(unwrap(reference)->invoke(
+          unwrap(function), quantmlir::capi::toViews(numInputs, inputs)));
+  if (!results)
     return {nullptr};
-  }
   return wrap(new ArrayVector(std::move(*results)));
 }
 

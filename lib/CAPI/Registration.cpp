@@ -34,5 +34,8 @@ MlirContext quantmlirContextCreate(void) {
   quantmlirRegisterAllPasses();
   mlir::DialectRegistry registry;
   quantmlirRegisterAllDialects(wrap(&registry));
-  return wrap(new mlir::MLIRContext(registry));
+  auto *context = new mlir::MLIRContext(registry);
+  // A diagnostic's location says where; the op behind it may be a whole module.
+  context->printOpOnDiagnostic(false);
+  return wrap(context);
 }

@@ -2,15 +2,17 @@
 
 #include "quantmlir-c/Weights.h"
 
-#include "mlir/CAPI/Support.h"
+#include "Support.h"
 #include "mlir/CAPI/Wrap.h"
 #include "quantmlir/Calibration/Algorithms/AWQ.h"
 #include "quantmlir/Calibration/Algorithms/GPTQ.h"
 #include "quantmlir/Calibration/Algorithms/Hadamard.h"
 #include "quantmlir/Calibration/Algorithms/SmoothQuant.h"
 #include "quantmlir/Calibration/Checkpoints/Checkpoints.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace quantmlir::calibration;
+using quantmlir::capi::Reporter;
 
 namespace {
 struct Weights {
@@ -28,17 +30,6 @@ struct Weights {
 };
 
 using Tensors = std::vector<std::pair<std::string, quantmlir::io::Array>>;
-
-/// Where errors go.
-struct Reporter {
-  MlirStringCallback onError;
-  void *userData;
-
-  void operator()(llvm::Error error) const {
-    std::string message = llvm::toString(std::move(error));
-    onError(wrap(llvm::StringRef(message)), userData);
-  }
-};
 } // namespace
 
 DEFINE_C_API_PTR_METHODS(QuantmlirWeights, Weights)
@@ -83,6 +74,22 @@ static llvm::Expected<WeightFormat> parseFormat(MlirStringRef text,
   return format;
 }
 
+/// What `quantizer` makes of `weights` in the format of a scheme; null once an
+/// error was reported.
+static QuantmlirWeights quantizeBy(
+    QuantmlirMatrix weights, MlirStringRef scheme, Reporter report,
+    llvm::function_ref<llvm::Expected<QuantizedMatrix>(const WeightFormat &)>
+        quantizer) {
+  std::optional<WeightFormat> format =
+      report.take(parseFormat(scheme, weights));
+  if (!format)
+    return {nullptr};
+  std::optional<QuantizedMatrix> matrix = report.take(quantizer(*format));
+  if (!matrix)
+    return {nullptr};
+  return wrap(new Weights(std::move(*matrix), *format));
+}
+
 void quantmlirWeightsDestroy(QuantmlirWeights weights) {
   delete unwrap(weights);
 }
@@ -121,13 +128,11 @@ QuantmlirWeights quantmlirQuantizeWeights(QuantmlirMatrix weights,
                                           MlirStringRef scheme,
                                           MlirStringCallback onError,
                                           void *userData) {
-  Reporter report{onError, userData};
-  llvm::Expected<WeightFormat> format = parseFormat(scheme, weights);
-  if (!format) {
-    report(format.takeError());
-    return {nullptr};
-  }
-  return wrap(new Weights(quantize(toMatrix(weights), *format), *format));
+  return quantizeBy(
+      weights, scheme, {onError, userData},
+      [&](const WeightFormat &format) -> llvm::Expected<QuantizedMatrix> {
+        return quantize(toMatrix(weights), format);
+      });
 }
 
 //===----------------------------------------------------------------------===//
@@ -145,24 +150,21 @@ quantmlirQuantizeGPTQ(QuantmlirMatrix weights, const double *hessian,
                       MlirStringRef scheme, QuantmlirGPTQOptions options,
                       QuantmlirGPTQReport *report, MlirStringCallback onError,
                       void *userData) {
-  Reporter reportError{onError, userData};
-  llvm::Expected<WeightFormat> format = parseFormat(scheme, weights);
-  if (!format) {
-    reportError(format.takeError());
-    return {nullptr};
-  }
-  llvm::Expected<GPTQResult> result = quantizeGPTQ(
-      toMatrix(weights), {hessian, weights.columns, weights.columns}, *format,
-      {options.blockSize, options.damping, options.actOrder,
-       options.staticGroups});
-  if (!result) {
-    reportError(result.takeError());
-    return {nullptr};
-  }
-  *report = {result->report.damping, result->report.dampingSteps,
-             result->report.deadColumns, result->report.objective,
-             result->report.roundingObjective};
-  return wrap(new Weights(std::move(result->matrix), *format));
+  return quantizeBy(
+      weights, scheme, {onError, userData},
+      [&](const WeightFormat &format) -> llvm::Expected<QuantizedMatrix> {
+        llvm::Expected<GPTQResult> result =
+            quantizeGPTQ(toMatrix(weights),
+                         {hessian, weights.columns, weights.columns}, format,
+                         {options.blockSize, options.damping, options.actOrder,
+                          options.staticGroups});
+        if (!result)
+          return result.takeError();
+        *report = {result->report.damping, result->report.dampingSteps,
+                   result->report.deadColumns, result->report.objective,
+                   result->report.roundingObjective};
+        return std::move(result->matrix);
+      });
 }
 
 QuantmlirAWQOptions quantmlirAWQOptionsGetDefault(void) {
@@ -176,26 +178,23 @@ quantmlirQuantizeAWQ(QuantmlirMatrix weights, const double *absMean,
                      QuantmlirAWQOptions options, float *channelScales,
                      double *searched, QuantmlirAWQReport *report,
                      MlirStringCallback onError, void *userData) {
-  Reporter reportError{onError, userData};
-  llvm::Expected<WeightFormat> format = parseFormat(scheme, weights);
-  if (!format) {
-    reportError(format.takeError());
-    return {nullptr};
-  }
-  llvm::Expected<AWQResult> result = quantizeAWQ(
-      toMatrix(weights), llvm::ArrayRef(absMean, weights.columns),
-      {hessian, weights.columns, weights.columns}, *format,
-      {options.grid, options.searchRows, options.clip, options.clipSteps});
-  if (!result) {
-    reportError(result.takeError());
-    return {nullptr};
-  }
-  *report = {result->report.alpha, result->report.clipped,
-             result->report.blocks, result->report.objective,
-             result->report.roundingObjective};
-  llvm::copy(result->channelScales, channelScales);
-  llvm::copy(result->report.searched, searched);
-  return wrap(new Weights(std::move(result->matrix), *format));
+  return quantizeBy(
+      weights, scheme, {onError, userData},
+      [&](const WeightFormat &format) -> llvm::Expected<QuantizedMatrix> {
+        llvm::Expected<AWQResult> result = quantizeAWQ(
+            toMatrix(weights), llvm::ArrayRef(absMean, weights.columns),
+            {hessian, weights.columns, weights.columns}, format,
+            {options.grid, options.searchRows, options.clip,
+             options.clipSteps});
+        if (!result)
+          return result.takeError();
+        *report = {result->report.alpha, result->report.clipped,
+                   result->report.blocks, result->report.objective,
+                   result->report.roundingObjective};
+        llvm::copy(result->channelScales, channelScales);
+        llvm::copy(result->report.searched, searched);
+        return std::move(result->matrix);
+      });
 }
 
 void quantmlirAccumulateHessian(QuantmlirMatrix samples, double *hessian) {
@@ -228,7 +227,6 @@ quantmlirSearchSmoothAlpha(QuantmlirMatrix samples, intptr_t numWeights,
                            int64_t steps, double *alpha, float *scales,
                            double *alphas, double *losses,
                            MlirStringCallback onError, void *userData) {
-  Reporter report{onError, userData};
   auto search = [&]() -> llvm::Expected<SmoothSearch> {
     llvm::Expected<Scheme> parsed = Scheme::parse(unwrap(scheme));
     if (!parsed)
@@ -241,15 +239,15 @@ quantmlirSearchSmoothAlpha(QuantmlirMatrix samples, intptr_t numWeights,
     return searchSmoothAlpha(toMatrix(samples), matrices,
                              WeightFormat::get(*parsed->activations),
                              WeightFormat::get(*parsed->weights), steps);
-  }();
-  if (!search) {
-    report(search.takeError());
+  };
+  std::optional<SmoothSearch> found =
+      Reporter{onError, userData}.take(search());
+  if (!found)
     return wrap(mlir::failure());
-  }
-  *alpha = search->alpha;
-  llvm::copy(search->scales, scales);
-  llvm::copy(search->alphas, alphas);
-  llvm::copy(search->losses, losses);
+  *alpha = found->alpha;
+  llvm::copy(found->scales, scales);
+  llvm::copy(found->alphas, alphas);
+  llvm::copy(found->losses, losses);
   return wrap(mlir::success());
 }
 
@@ -257,12 +255,10 @@ MlirLogicalResult quantmlirHadamardRotate(QuantmlirMatrix rows, uint64_t seed,
                                           bool inverse,
                                           MlirStringCallback onError,
                                           void *userData) {
-  llvm::Expected<HadamardRotation> rotation =
-      HadamardRotation::create(rows.columns, seed);
-  if (!rotation) {
-    Reporter{onError, userData}(rotation.takeError());
+  std::optional<HadamardRotation> rotation = Reporter{onError, userData}.take(
+      HadamardRotation::create(rows.columns, seed));
+  if (!rotation)
     return wrap(mlir::failure());
-  }
   if (inverse)
     rotation->applyInverse(toMatrix(rows));
   else
@@ -297,17 +293,13 @@ QuantmlirTensors quantmlirWeightsToCheckpoint(QuantmlirWeights weights,
                                               MlirStringCallback onError,
                                               void *userData) {
   Reporter report{onError, userData};
-  llvm::Expected<CheckpointFormat> parsed =
-      parseCheckpointFormat(unwrap(format));
-  if (!parsed) {
-    report(parsed.takeError());
+  std::optional<CheckpointFormat> parsed =
+      report.take(parseCheckpointFormat(unwrap(format)));
+  if (!parsed)
     return {nullptr};
-  }
-  auto tensors = writeLayer(*parsed, unwrap(weights)->layer);
-  if (!tensors) {
-    report(tensors.takeError());
+  auto tensors = report.take(writeLayer(*parsed, unwrap(weights)->layer));
+  if (!tensors)
     return {nullptr};
-  }
   return wrap(new Tensors(tensors->begin(), tensors->end()));
 }
 
@@ -316,20 +308,19 @@ QuantmlirWeights quantmlirWeightsFromCheckpoint(
     const QuantmlirArray *arrays, unsigned bits, bool isSigned,
     MlirStringCallback onError, void *userData) {
   Reporter report{onError, userData};
-  llvm::Expected<CheckpointFormat> parsed =
-      parseCheckpointFormat(unwrap(format));
-  if (!parsed) {
-    report(parsed.takeError());
+  std::optional<CheckpointFormat> parsed =
+      report.take(parseCheckpointFormat(unwrap(format)));
+  if (!parsed)
     return {nullptr};
-  }
   quantmlir::io::ArrayMap tensors;
   for (intptr_t i = 0; i < numTensors; ++i) {
     const QuantmlirArray &array = arrays[i];
-    size_t bytes =
+    int64_t bytes =
         quantmlir::io::getElementBytes(std::string_view(unwrap(array.element)));
+    bool fits = bytes != 0;
     for (int64_t extent : llvm::ArrayRef(array.shape, array.rank))
-      bytes *= extent;
-    if (bytes != array.numBytes) {
+      fits &= extent >= 0 && !llvm::MulOverflow(bytes, extent, bytes);
+    if (!fits || static_cast<size_t>(bytes) != array.numBytes) {
       report(makeError("'" + unwrap(suffixes[i]) +
                        "' has other bytes than its type and shape say"));
       return {nullptr};
@@ -339,11 +330,10 @@ QuantmlirWeights quantmlirWeightsFromCheckpoint(
         std::vector<int64_t>(array.shape, array.shape + array.rank),
         {nullptr, static_cast<const uint8_t *>(array.data), array.numBytes}};
   }
-  llvm::Expected<LayerWeights> layer = readLayer(*parsed, tensors, bits);
-  if (!layer) {
-    report(layer.takeError());
+  std::optional<LayerWeights> layer =
+      report.take(readLayer(*parsed, tensors, bits));
+  if (!layer)
     return {nullptr};
-  }
   if (isSigned)
     *layer = toSigned(std::move(*layer));
   return wrap(new Weights(std::move(*layer)));
@@ -354,12 +344,10 @@ MlirLogicalResult quantmlirCheckpointGetLayout(MlirStringRef format,
                                                MlirStringCallback onLayout,
                                                MlirStringCallback onError,
                                                void *userData) {
-  llvm::Expected<CheckpointFormat> parsed =
-      parseCheckpointFormat(unwrap(format));
-  if (!parsed) {
-    Reporter{onError, userData}(parsed.takeError());
+  std::optional<CheckpointFormat> parsed =
+      Reporter{onError, userData}.take(parseCheckpointFormat(unwrap(format)));
+  if (!parsed)
     return wrap(mlir::failure());
-  }
   std::string text;
   if (auto packing = getCodePacking(*parsed, bits))
     text = packing->getLayoutText();

@@ -1,6 +1,7 @@
 //===- Profile.cpp - What a launch asks of memory and tensor cores --------===//
 
 #include "quantmlir/Emulator/Profile.h"
+#include "quantmlir/Support/OutputFile.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -135,11 +136,11 @@ llvm::json::Value Profile::toJson() const {
 
 bool quantmlir::emulator::writeJson(llvm::json::Array profiles,
                                     const std::string &path) {
-  std::error_code error;
-  llvm::raw_fd_ostream os(path, error);
-  if (error)
+  std::string text =
+      llvm::formatv("{0:2}\n", llvm::json::Value(std::move(profiles)));
+  if (llvm::Error error = writeOutputFile(path, text)) {
+    llvm::consumeError(std::move(error));
     return false;
-  os << llvm::formatv("{0:2}\n", llvm::json::Value(std::move(profiles)));
-  os.close();
-  return !os.has_error();
+  }
+  return true;
 }

@@ -326,11 +326,16 @@ static llvm::Error checkInput(const ReferenceExecutor::Buffer &expected,
   if (!matches)
     return fail("has shape " + toString(expected.shape) + ", got " +
                 toString(input.shape));
-  auto count = countElements(input.shape, getElementBytes(expected.element));
+  size_t elementBytes = getElementBytes(expected.element);
+  auto count = countElements(input.shape, elementBytes);
   if (!count)
     return count.takeError();
   if (*count && !input.data)
     return fail("has no data");
+  size_t bytes = *count * elementBytes;
+  if (input.numBytes && input.numBytes < bytes)
+    return fail("takes " + Twine(bytes) + " bytes, got " +
+                Twine(input.numBytes));
   return llvm::Error::success();
 }
 

@@ -11,8 +11,8 @@ using namespace llvm;
 using namespace quantmlir;
 
 Error quantmlir::writeArtifact(const Artifact &artifact, StringRef path) {
-  Expected<StagedDirectory> directory =
-      StagedDirectory::create(path, "manifest.json", "an artifact");
+  Expected<StagedDirectory> directory = StagedDirectory::create(
+      path, {"manifest.json", "quantmlir-artifact", "an artifact"});
   if (!directory)
     return directory.takeError();
   for (const ArtifactFile &file : artifact.files)

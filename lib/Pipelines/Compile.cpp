@@ -89,8 +89,13 @@ static FailureOr<std::string> assemble(ModuleOp module, StringRef ptx,
   llvm::raw_fd_ostream file(paths[0], error);
   file << ptx;
   file.close();
-  if (error || file.has_error())
-    return module.emitError() << "cannot write " << paths[0];
+  if (!error)
+    error = file.error();
+  // Unless cleared, the stream's destructor ends the process.
+  file.clear_error();
+  if (error)
+    return module.emitError()
+           << "cannot write " << paths[0] << ": " << error.message();
 
   std::string arch = "-arch=" + options.chip;
   StringRef arguments[] = {options.ptxas, arch, "-O3",
@@ -102,7 +107,9 @@ static FailureOr<std::string> assemble(ModuleOp module, StringRef ptx,
                                          redirects, 0, 0, &message);
   if (status != 0) {
     auto log = llvm::MemoryBuffer::getFile(paths[2]);
-    return module.emitError() << options.ptxas << " failed: " << message
+    if (message.empty())
+      message = "exit status " + std::to_string(status);
+    return module.emitError() << options.ptxas << " failed: " << message << "\n"
                               << (log ? (*log)->getBuffer() : StringRef());
   }
   auto cubin = llvm::MemoryBuffer::getFile(paths[1]);

@@ -3,6 +3,8 @@
 #include "quantmlir/Pipelines/StagedDirectory.h"
 
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -13,20 +15,49 @@ static Error makeError(const Twine &what, std::error_code code) {
   return createStringError(code, what + ": " + code.message());
 }
 
-Expected<StagedDirectory>
-StagedDirectory::create(StringRef path, StringRef marker, StringRef what) {
+/// Whether `directory` holds the file that makes it one of `kind`.
+static bool isOfKind(StringRef directory, const StagedDirectory::Kind &kind) {
+  SmallString<128> path(directory);
+  sys::path::append(path, kind.index);
+  if (!sys::fs::is_regular_file(path))
+    return false;
+  ErrorOr<std::unique_ptr<MemoryBuffer>> file = MemoryBuffer::getFile(path);
+  if (!file)
+    return false;
+  Expected<json::Value> value = json::parse((*file)->getBuffer());
+  if (!value) {
+    consumeError(value.takeError());
+    return false;
+  }
+  const json::Object *object = value->getAsObject();
+  return object && object->getString("format") == kind.format;
+}
+
+Expected<StagedDirectory> StagedDirectory::create(StringRef path,
+                                                  const Kind &kind) {
+  auto refuse = [](std::errc code, const Twine &message) {
+    return createStringError(std::make_error_code(code), message);
+  };
+  if (path.empty())
+    return refuse(std::errc::invalid_argument,
+                  kind.name + " is a directory: it needs a name");
   StagedDirectory directory;
   // "dir/" names the same directory as "dir".
   SmallString<128> &target = directory.target;
   target = path;
   while (target.size() > 1 && sys::path::is_separator(target.back()))
     target.pop_back();
-  SmallString<128> present(target);
-  sys::path::append(present, marker);
   directory.exists = sys::fs::exists(target);
-  if (directory.exists && !sys::fs::exists(present))
-    return createStringError(std::make_error_code(std::errc::file_exists),
-                             target + " exists and is not " + what);
+  // A link stays, and what it leads to is replaced.
+  if (sys::fs::is_symlink_file(Twine(target))) {
+    SmallString<128> real;
+    if (std::error_code code = sys::fs::real_path(target, real))
+      return makeError("cannot follow the link " + target, code);
+    target = real;
+  }
+  if (directory.exists && !isOfKind(target, kind))
+    return refuse(std::errc::file_exists,
+                  target + " exists and is not " + kind.name);
   SmallString<128> staging;
   sys::fs::createUniquePath(target + ".tmp%%%%%%", staging,
                             /*MakeAbsolute=*/false);

@@ -7,7 +7,9 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 using namespace quantmlir::runtime;
 
@@ -17,17 +19,24 @@ static constexpr uint64_t maxManifestBytes = uint64_t(64) << 20;
 /// Reads a regular file of at most `maxBytes` bytes.
 static Status readFile(const std::string &path, uint64_t maxBytes,
                        std::string &contents) {
-  std::unique_ptr<FILE, int (*)(FILE *)> file(std::fopen(path.c_str(), "rb"),
-                                              std::fclose);
-  if (!file) {
+  // Opening a pipe would wait for somebody to write to it.
+  int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor < 0) {
     QuantmlirRtStatus code = errno == ENOENT || errno == ENOTDIR
                                  ? QUANTMLIR_RT_NOT_FOUND
                                  : QUANTMLIR_RT_INVALID_ARGUMENT;
     return Status(code,
                   concat("cannot open '", path, "': ", std::strerror(errno)));
   }
+  std::unique_ptr<FILE, int (*)(FILE *)> file(fdopen(descriptor, "rb"),
+                                              std::fclose);
+  if (!file) {
+    close(descriptor);
+    return Status(QUANTMLIR_RT_OUT_OF_MEMORY,
+                  concat("cannot open '", path, "': ", std::strerror(errno)));
+  }
   struct stat info;
-  if (fstat(fileno(file.get()), &info) != 0 || !S_ISREG(info.st_mode))
+  if (fstat(descriptor, &info) != 0 || !S_ISREG(info.st_mode))
     return invalidArgument("'", path, "' is not a regular file");
   if (static_cast<uint64_t>(info.st_size) > maxBytes)
     return malformed("'", path, "' has ", info.st_size,

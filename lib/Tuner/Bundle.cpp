@@ -124,8 +124,8 @@ LogicalResult quantmlir::writeBundle(ArrayRef<TunableOp> ops, StringRef path,
     return emitError(UnknownLoc::get(loc.getContext()))
            << llvm::toString(std::move(error));
   };
-  llvm::Expected<StagedDirectory> bundle =
-      StagedDirectory::create(path, "tuning.json", "a tuning bundle");
+  llvm::Expected<StagedDirectory> bundle = StagedDirectory::create(
+      path, {"tuning.json", "quantmlir-tuning-bundle", "a tuning bundle"});
   if (!bundle)
     return fail(bundle.takeError());
 

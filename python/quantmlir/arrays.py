@@ -104,7 +104,7 @@ def check_shape(name, shape, expected):
 
 
 def to_bytes(name, value, element, shape):
-    """`value` as a contiguous array of bytes, after a check of type and shape.
+    """`value` as a contiguous array of bytes, and its shape, both checked.
 
     The type must be exact: a silent conversion could hide a wrong argument.
     """
@@ -113,7 +113,7 @@ def to_bytes(name, value, element, shape):
     if array.dtype != dtype:
         raise TypeError(f"{name}: expected {dtype} ({element}), got {array.dtype}")
     check_shape(name, array.shape, shape)
-    return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8), array.shape
 
 
 def from_bytes(data, shape, element):

@@ -3,6 +3,8 @@
 import json
 import pathlib
 
+import numpy as np
+
 from . import _runtime
 from .arrays import check_names, flatten, read_safetensors
 from .device import BoundFunction, Device
@@ -89,6 +91,8 @@ class Artifact:
         `quantmlir.Encoded`.
         """
         if device == "cpu":
+            name = self.reference.signature(function)["name"]
+            self._check_sizes(name, flatten(arguments))
             return self.reference.run(function, **arguments)
         if device == "cuda":
             device = Device()
@@ -100,6 +104,22 @@ class Artifact:
         bound = self.bind(function, device=device,
                           **{n: v for n, v in given.items() if n in weights})
         return bound(**{n: v for n, v in given.items() if n not in weights})
+
+    def _check_sizes(self, function, given):
+        """ValueError where sizes that the kernels take for equal are not.
+
+        The reference notices too, but deep inside of what it was lowered to.
+        """
+        for index, info in enumerate(self.functions):
+            if info["name"] != function:
+                continue
+            shapes = [np.shape(given.get(info["buffers"][dim["buffer"]]["name"]))
+                      for dim in info["dims"]]
+            axes = [dim["axis"] for dim in info["dims"]]
+            if all(axis < len(shape) for shape, axis in zip(shapes, axes)):
+                _runtime.make_plan(
+                    self.handle, index,
+                    [shape[axis] for shape, axis in zip(shapes, axes)])
 
     def _index(self, function):
         main = [i for i, f in enumerate(self.functions)

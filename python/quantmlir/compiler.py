@@ -4,10 +4,17 @@ import os
 import tempfile
 
 from . import _compiler
-from ._compiler import CompileFailure as CompileError
+from ._compiler import CompileError
 from .artifact import Artifact
 
 __all__ = ["CompileError", "compile"]
+
+
+def to_source(module):
+    """MLIR text or bytecode as bytes; TypeError for anything else."""
+    if isinstance(module, str):
+        return module.encode()
+    return bytes(memoryview(module))
 
 
 def compile(module, chip="sm_90a", directory=None, ptxas="", remarks=None):
@@ -22,8 +29,7 @@ def compile(module, chip="sm_90a", directory=None, ptxas="", remarks=None):
     if directory is None:
         keep = tempfile.TemporaryDirectory(prefix="quantmlir-")
         directory = os.path.join(keep.name, "artifact")
-    data = module.encode() if isinstance(module, str) else bytes(module)
-    said = _compiler.compile(data, chip, ptxas, str(directory))
+    said = _compiler.compile(to_source(module), chip, ptxas, os.fspath(directory))
     if said and remarks is not None:
         remarks.append(said)
     return Artifact(directory, keep)

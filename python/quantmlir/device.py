@@ -36,8 +36,8 @@ class DeviceArray:
 
     @classmethod
     def upload(cls, context, ordinal, name, value, element, shape):
-        data = to_bytes(name, value, element, shape)
-        result = cls(context, ordinal, element, np.asarray(value).shape)
+        data, actual = to_bytes(name, value, element, shape)
+        result = cls(context, ordinal, element, actual)
         result._memory.upload(data.tobytes())
         return result
 

@@ -2,6 +2,7 @@
 
 from . import _compiler
 from .arrays import check_names, flatten, from_bytes, to_bytes
+from .compiler import to_source
 
 
 class Reference:
@@ -13,8 +14,7 @@ class Reference:
     """
 
     def __init__(self, module):
-        data = module.encode() if isinstance(module, str) else bytes(module)
-        self._reference = _compiler.Reference(data)
+        self._reference = _compiler.Reference(to_source(module))
         self.functions = {f["name"]: f for f in self._reference.functions}
 
     def run(self, function=None, /, **arguments):
@@ -24,20 +24,21 @@ class Reference:
         `quantmlir.Encoded`. Returns a dictionary of arrays by result name.
         Raises TypeError or ValueError where they do not fit the function.
         """
-        signature = self._signature(function)
+        signature = self.signature(function)
         given = flatten(arguments)
         check_names([a["name"] for a in signature["arguments"]], given,
                     signature["name"])
         inputs = []
         for argument in signature["arguments"]:
             name, element = argument["name"], argument["element"]
-            data = to_bytes(name, given[name], element, argument["shape"])
-            inputs.append((data, list(_shape(given[name])), element))
+            data, shape = to_bytes(name, given[name], element, argument["shape"])
+            inputs.append((data, list(shape), element))
         results = self._reference.invoke(signature["name"], inputs)
         return {result["name"]: from_bytes(*parts)
                 for result, parts in zip(signature["results"], results)}
 
-    def _signature(self, function):
+    def signature(self, function=None):
+        """{name, arguments, results} of a function (the only one, if none is named)."""
         if function is None:
             if len(self.functions) != 1:
                 raise TypeError("name one of: " + ", ".join(self.functions))
@@ -47,7 +48,3 @@ class Reference:
         except KeyError:
             raise TypeError(f"no function '{function}'; there are: "
                             + ", ".join(self.functions)) from None
-
-
-def _shape(value):
-    return getattr(value, "shape", ())

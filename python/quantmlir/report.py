@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from . import __version__
 from .report_layers import (
     METHODS,
     Layer,
@@ -174,6 +175,8 @@ def run(options, console):
 def main(arguments=None):
     parser = argparse.ArgumentParser(
         prog="quant-report", description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--version", action="version",
+                        version=f"quant-mlir {__version__}")
     parser.add_argument("weights", help="a safetensors file")
     parser.add_argument("--scheme", action="append", default=[],
                         help="int4,group=128; nf4,group=64; ... (may be repeated)")

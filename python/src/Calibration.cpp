@@ -5,17 +5,21 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Strings.h"
 #include "quantmlir-c/Weights.h"
 
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace nb = nanobind;
+using namespace quantmlir::python;
 
 namespace {
 
@@ -23,18 +27,6 @@ using Matrix = nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Wide = nb::ndarray<double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Floats = nb::ndarray<float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Doubles = nb::ndarray<double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-
-void append(MlirStringRef text, void *userData) {
-  static_cast<std::string *>(userData)->append(text.data, text.length);
-}
-
-MlirStringRef toRef(const std::string &text) {
-  return mlirStringRefCreate(text.data(), text.size());
-}
-
-std::string toString(MlirStringRef text) {
-  return std::string(text.data, text.length);
-}
 
 QuantmlirMatrix toMatrix(const Matrix &matrix) {
   return {matrix.data(), static_cast<intptr_t>(matrix.shape(0)),
@@ -97,6 +89,11 @@ public:
     return result;
   }
   void dequantize(Matrix result) {
+    require(static_cast<int64_t>(result.shape(0)) ==
+                    quantmlirWeightsGetNumRows(weights) &&
+                static_cast<int64_t>(result.shape(1)) ==
+                    quantmlirWeightsGetNumColumns(weights),
+            "the result must have the shape of the weights");
     nb::gil_scoped_release release;
     quantmlirWeightsDequantize(weights, toMatrix(result));
   }
@@ -125,11 +122,13 @@ Weights fromCheckpoint(const std::string &format, nb::list tensors,
   std::vector<std::vector<int64_t>> shapes;
   std::vector<ByteArray> bytes;
   for (nb::handle tensor : tensors) {
-    nb::tuple entry = nb::cast<nb::tuple>(tensor);
-    suffixes.push_back(nb::cast<std::string>(entry[0]));
-    bytes.push_back(nb::cast<ByteArray>(entry[1]));
-    shapes.push_back(nb::cast<std::vector<int64_t>>(entry[2]));
-    elements.push_back(nb::cast<std::string>(entry[3]));
+    auto [suffix, array, shape, element] = nb::cast<
+        std::tuple<std::string, nb::object, std::vector<int64_t>, std::string>>(
+        tensor);
+    suffixes.push_back(std::move(suffix));
+    bytes.push_back(nb::cast<ByteArray>(array));
+    shapes.push_back(std::move(shape));
+    elements.push_back(std::move(element));
   }
   std::vector<MlirStringRef> names;
   std::vector<QuantmlirArray> arrays;

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "quantmlir-c/Compiler.h"
+#include "Strings.h"
 #include "mlir-c/Diagnostics.h"
 #include "mlir-c/IR.h"
 #include "mlir-c/Pass.h"
@@ -16,14 +17,17 @@
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace nb = nanobind;
+using namespace quantmlir::python;
 
 namespace {
 
@@ -31,18 +35,6 @@ namespace {
 struct CompileFailure : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
-
-void append(MlirStringRef text, void *userData) {
-  static_cast<std::string *>(userData)->append(text.data, text.length);
-}
-
-MlirStringRef toRef(const std::string &text) {
-  return mlirStringRefCreate(text.data(), text.size());
-}
-
-std::string toString(MlirStringRef text) {
-  return std::string(text.data, text.length);
-}
 
 const char *severityName(MlirDiagnosticSeverity severity) {
   switch (severity) {
@@ -207,10 +199,12 @@ public:
     std::vector<nb::ndarray<nb::ro, uint8_t, nb::c_contig, nb::device::cpu>>
         arrays;
     for (nb::handle input : inputs) {
-      nb::tuple entry = nb::cast<nb::tuple>(input);
-      arrays.push_back(nb::cast<decltype(arrays)::value_type>(entry[0]));
-      shapes.push_back(nb::cast<std::vector<int64_t>>(entry[1]));
-      elements.push_back(nb::cast<std::string>(entry[2]));
+      auto [array, shape, element] =
+          nb::cast<std::tuple<nb::object, std::vector<int64_t>, std::string>>(
+              input);
+      arrays.push_back(nb::cast<decltype(arrays)::value_type>(array));
+      shapes.push_back(std::move(shape));
+      elements.push_back(std::move(element));
     }
     std::vector<QuantmlirArray> views;
     for (size_t i = 0; i < arrays.size(); ++i)
@@ -260,7 +254,8 @@ private:
 } // namespace
 
 NB_MODULE(_compiler, m) {
-  nb::exception<CompileFailure>(m, "CompileFailure", PyExc_RuntimeError);
+  nb::exception<CompileFailure> error(m, "CompileError", PyExc_RuntimeError);
+  error.attr("__module__") = "quantmlir";
   m.def("version", [] { return quantmlirGetVersion(); });
   m.def("optimize", &optimize, nb::arg("text"), nb::arg("pipeline"));
   m.def("compile", &compile, nb::arg("module"), nb::arg("chip"),

@@ -59,6 +59,8 @@ using Context = Handle<QuantmlirRtContext, quantmlirRtContextDestroy>;
 using Executable = Handle<QuantmlirRtExecutable, quantmlirRtExecutableDestroy>;
 
 Artifact loadArtifact(const std::string &directory) {
+  if (directory.find('\0') != std::string::npos)
+    throw nb::value_error("the directory's name has a null character");
   QuantmlirRtArtifact *artifact = nullptr;
   check(quantmlirRtArtifactLoad(directory.c_str(), &artifact));
   Artifact result;

@@ -112,3 +112,43 @@ def test_weights_in_the_program_come_along():
     x = np.arange(-6, 6, dtype=np.int8).reshape(3, 4)
     np.testing.assert_array_equal(artifact.run(arg0=x)["result0"],
                                   x.astype(np.int32) @ table.astype(np.int32))
+
+
+def test_sizes_that_disagree_are_named():
+    artifact = quantmlir.compile("""
+        func.func @add(%a: tensor<?x4xf32> {quant_tensor.name = "a"},
+                       %b: tensor<?x4xf32> {quant_tensor.name = "b"})
+            -> (tensor<?x4xf32> {quant_tensor.name = "y"}) {
+          %y = arith.addf %a, %b : tensor<?x4xf32>
+          return %y : tensor<?x4xf32>
+        }""")
+    a = np.ones((3, 4), np.float32)
+    with pytest.raises(ValueError, match=r"\(size 0 of 'a'\) is 3.*'b'\) is 2"):
+        artifact.run(a=a, b=a[:2])
+    # Rows of a list are as good as an array.
+    np.testing.assert_array_equal(artifact.run(a=list(a), b=a)["y"], a + a)
+
+
+@pytest.mark.parametrize("module", [5, None, 10**15, 1.5, ["x"]])
+def test_a_module_is_text_or_bytes(module):
+    for function in quantmlir.compile, quantmlir.Reference:
+        with pytest.raises(TypeError, match="bytes-like"):
+            function(module)
+
+
+def test_wrong_places(tmp_path):
+    program = "func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {\n" \
+              "  %y = arith.negf %x : tensor<4xf32>\n  return %y : tensor<4xf32>\n}"
+    with pytest.raises(RuntimeError, match="cannot create"):
+        quantmlir.compile(program, directory=tmp_path / "nowhere" / "artifact")
+    with pytest.raises(RuntimeError, match="needs a name"):
+        quantmlir.compile(program, directory="")
+    with pytest.raises(TypeError):
+        quantmlir.compile(program, directory=3)
+    with pytest.raises(ValueError, match="null character"):
+        quantmlir.load("a\0b")
+    with pytest.raises(quantmlir.CompileError, match="exit status 1") as error:
+        quantmlir.compile(program, ptxas="/bin/false")
+    # Where, and not all of the module as it is by then.
+    assert "gpu.module" not in str(error.value)
+    assert type(error.value).__module__ == "quantmlir"

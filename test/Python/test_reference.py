@@ -78,3 +78,37 @@ def test_a_wrong_module_says_where():
         quantmlir.Reference("func.func @f(%x: tensor<2x2xf32, #w>) { return }")
     with pytest.raises(quantmlir.CompileError):
         quantmlir.Reference(b"\x4d\x4c\xef\x52 not bytecode")
+
+
+def test_arrays_of_every_kind(reference):
+    x = np.arange(12, dtype=np.float32).reshape(4, 3).astype(ml_dtypes.bfloat16)
+    wide = np.repeat(x, 2, axis=1)[:, ::2]
+    frozen = x.copy()
+    frozen.flags.writeable = False
+    odd = np.frombuffer(b"\0" + x.tobytes(), np.uint8)[1:].view(x.dtype).reshape(x.shape)
+    for given in x, wide, frozen, odd, np.asfortranarray(x), x[::-1].copy()[::-1], list(x):
+        np.testing.assert_array_equal(reference.run("negate", x=given)["result0"], -x)
+
+
+@pytest.mark.parametrize("inputs", [
+    [()], [(1,)], [None], [(np.zeros(3, np.uint8), [2, 3], "bf16")],
+    [(np.zeros(12, np.uint8), [-2, 3], "bf16")], [(None, [2, 3], "bf16")]])
+def test_nothing_is_read_that_is_not_there(reference, inputs):
+    """Below what checks arrays, too."""
+    with pytest.raises((RuntimeError, TypeError, ValueError)):
+        reference._reference.invoke("negate", inputs)
+
+
+def test_memory_does_not_grow(reference):
+    def resident():
+        return int(open("/proc/self/statm").read().split()[1]) * 4096
+
+    x = np.ones((64, 3), ml_dtypes.bfloat16)
+    for warm in range(100):
+        reference.run("negate", x=x)
+    before = resident()
+    for call in range(1000):
+        reference.run("negate", x=x)
+        with pytest.raises(ValueError):
+            reference.run("negate", x=x[0])
+    assert resident() - before < 1 << 20

@@ -6,7 +6,16 @@
 // RUN: quant-compile %s -o %t/a.qmlir
 // RUN: ls %t | FileCheck %s --check-prefix=ALONE
 // RUN: not quant-compile %s -o %t 2>&1 | FileCheck %s --check-prefix=OCCUPIED
+// A directory with a manifest of something else is not an artifact either.
+// RUN: mkdir %t/site && echo '{"name": "site"}' > %t/site/manifest.json
+// RUN: not quant-compile %s -o %t/site 2>&1 | FileCheck %s --check-prefix=OCCUPIED
+// RUN: grep site %t/site/manifest.json
+// A link stays, and what it leads to is replaced.
+// RUN: ln -s a.qmlir %t/link && quant-compile %s -o %t/link && ls -l %t | FileCheck %s --check-prefix=LINK
+// RUN: ls %t/a.qmlir | FileCheck %s --check-prefix=PLAIN
+// RUN: ln -s nowhere %t/loose && not quant-compile %s -o %t/loose 2>&1 | FileCheck %s --check-prefix=LOOSE
 // RUN: not quant-compile %s 2>&1 | FileCheck %s --check-prefix=WHERE
+// RUN: not quant-compile %s -o - 2>&1 | FileCheck %s --check-prefix=WHERE
 // RUN: not quant-compile %t/missing.mlir -o %t/b 2>&1 | FileCheck %s --check-prefix=MISSING
 // Bytecode is read like text.
 // RUN: quant-compile %t/a.qmlir/reference.mlirbc --emit=kernels | FileCheck %s --check-prefix=KERNELS
@@ -17,6 +26,12 @@
 // RUN: not quant-compile %s --emit=ptx --chip=sm_12 2>&1 | FileCheck %s --check-prefix=CHIP
 // RUN: not ls %t/no.mlir
 // RUN: quant-compile %s -o %t/a.qmlir --mlir-timing 2>&1 | FileCheck %s --check-prefix=TIMING
+// Passes, upstream's among them, are known by name.
+// RUN: quant-compile - --emit=ptx -o /dev/null --mlir-print-ir-after=canonicalize,select-schedule < %s 2>&1 | FileCheck %s --check-prefix=AFTER
+// RUN: quant-compile %S/../../examples/linear.mlir --emit=ptx -o /dev/null --remarks-filter='.*pull.*' 2>&1 | FileCheck %s --check-prefix=REMARKS
+// RUN: not quant-compile %s --emit=ptx --remarks-filter='(' 2>&1 | FileCheck %s --check-prefix=REGEX
+// What cannot be written whole is an error, and no file.
+// RUN: not quant-compile %s --emit=ptx -o /dev/full 2>&1 | FileCheck %s --check-prefix=FULL
 
 // Help is about this tool, not about every target that LLVM has.
 // RUN: quant-compile --help | FileCheck %s --check-prefix=HELP --implicit-check-not=amdgpu
@@ -31,6 +46,16 @@
 // ALONE-NOT: {{.}}
 // REFERENCE: linalg.add
 // OCCUPIED: error: {{.*}} exists and is not an artifact
+// LINK: link -> a.qmlir
+// PLAIN-NOT: module.cubin
+// PLAIN: module.ptx
+// LOOSE: error: cannot follow the link {{.*}}loose: No such file or directory
+// AFTER-DAG: IR Dump After Canonicalizer
+// AFTER-DAG: IR Dump After SelectSchedule
+// REMARKS: linear.mlir:9:8: remark: {{.*}}decodes the right-hand side
+// REMARKS-NOT: remark: {{.*}}Schedule
+// REGEX: error: --remarks-filter: parentheses not balanced
+// FULL: error: cannot write '/dev/full': No space left on device
 // WHERE: error: an artifact is a directory: say where with -o
 // MISSING: error: cannot open input file {{.*}}missing.mlir
 // KERNELS: gpu.launch_func @kernels::@elementwise_0

@@ -2,6 +2,7 @@
 driver that only takes notes, and what it says to wrong input."""
 
 import json
+import os
 import zlib
 
 import numpy as np
@@ -295,3 +296,41 @@ def test_damaged_artifact(tool, artifact, tmp_path):
     ptx = (copy / "module.ptx").read_bytes()
     (copy / "module.ptx").write_bytes(ptx[:-1])
     assert "malformed artifact" in fails(tool, "--list", copy)
+
+
+def test_pipes_in_place_of_files(tool, artifact, tmp_path):
+    """To open one would wait for ever."""
+    os.mkfifo(tmp_path / "manifest.json")
+    assert "manifest.json' is not a regular file" in fails(tool, tmp_path, "--list")
+    os.mkfifo(tmp_path / "x.npz")
+    assert "x.npz' is not a regular file" in fails(
+        tool, artifact, "--function=widen", f"--inputs={tmp_path / 'x.npz'}")
+
+
+def test_arrays_without_a_type(tool, artifact, tmp_path):
+    """Strings and objects are no matter until somebody asks for them."""
+    arrays = {"x": np.zeros(2, np.uint16), "names": np.array(["a", "b"]),
+              "config": np.array([{}], dtype=object)}
+    np.savez(tmp_path / "a.npz", **arrays)
+    run = [artifact, "--function=widen", "--bits", f"--inputs={tmp_path / 'a.npz'}"]
+    assert tool("quant-run", *run).startswith("y: 2xbf16")
+    np.savez(tmp_path / "a.npz", **arrays | {"x": np.array([None, None])})
+    assert "a.npz': 'x': unknown dtype" in fails(tool, *run)
+
+
+def test_a_full_disk(tool, tmp_path):
+    """What cannot be written whole is an error, and no file."""
+    source = tmp_path / "negate.mlir"
+    source.write_text("""
+        func.func @negate(%x: tensor<4xf32> {quant_tensor.name = "x"})
+            -> (tensor<4xf32> {quant_tensor.name = "y"}) {
+          %y = arith.negf %x : tensor<4xf32>
+          return %y : tensor<4xf32>
+        }""")
+    tool("quant-compile", source, "-o", tmp_path / "negate.qmlir")
+    run = [tmp_path / "negate.qmlir", "--random=1", "--device=emulator"]
+    assert "'/dev/full'" in fails(tool, *run, "--profile-json=/dev/full")
+    os.symlink("/dev/full", tmp_path / "y.npz")
+    assert "is there and no regular file" in fails(
+        tool, *run, f"--output={tmp_path / 'y.npz'}")
+    assert os.readlink(tmp_path / "y.npz") == "/dev/full"

@@ -369,6 +369,27 @@ def test_other_bad_input(fails, tmp_path):
     fails(source, "no matrix of f32, f16 or bf16")
 
 
+@pytest.mark.parametrize("output, message", [
+    ("/nowhere/out.safetensors", "cannot create '/nowhere"),
+    (".", "it is there and no regular file"),
+    ("null.safetensors", "cannot write '/dev/null': it is there")])
+def test_places_that_cannot_be_written(tool, tmp_path, output, message):
+    source = save(tmp_path / "in.safetensors", model())
+    os.symlink("/dev/null", tmp_path / "null.safetensors")
+    result = tool("quant-weights", source, "--scheme=int8", "-o",
+                  tmp_path / output, check=False)
+    assert result.returncode == 1 and message in result.stderr, result
+    assert os.readlink(tmp_path / "null.safetensors") == "/dev/null"
+
+
+def test_a_report_that_does_not_fit(tool, tmp_path):
+    source = save(tmp_path / "in.safetensors", model())
+    result = tool("quant-weights", source, "--scheme=int8", "-o",
+                  tmp_path / "out.safetensors", "--report=/dev/full", check=False)
+    assert result.returncode == 1
+    assert "error: cannot write '/dev/full': No space" in result.stderr, result
+
+
 def test_bad_statistics(fails, tmp_path):
     source = save(tmp_path / "in.safetensors", {"fc.weight": np.ones((8, 16), np.float32)})
     stats = tmp_path / "stats.safetensors"

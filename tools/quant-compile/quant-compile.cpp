@@ -3,8 +3,9 @@
 #include "../CompilerTool.h"
 
 #include "quantmlir/Schedule/Chips.h"
+#include "quantmlir/Support/OutputFile.h"
 #include "llvm/Support/InitLLVM.h"
-#include "llvm/Support/ToolOutputFile.h"
+#include "llvm/Support/Regex.h"
 
 using namespace mlir;
 using namespace quantmlir;
@@ -32,6 +33,11 @@ cl::opt<std::string>
     tunedGpu("tuned-gpu",
              cl::desc("Use only timings of GPUs whose name contains this"),
              cl::value_desc("name"), cl::cat(category));
+cl::opt<std::string>
+    remarks("remarks-filter",
+            cl::desc("Print what fused, what did not, and why: remarks of "
+                     "categories that match (.* for all)"),
+            cl::value_desc("regex"), cl::cat(category));
 cl::opt<bool> cubin("cubin",
                     cl::desc("Assemble the PTX with ptxas and add the cubin"),
                     cl::cat(category));
@@ -53,20 +59,9 @@ int fail(const llvm::Twine &message) {
 
 /// Writes `text` where -o says, the standard output by default.
 int writeText(llvm::StringRef text) {
-  std::string message;
-  auto file = openOutputFile(outputName.empty() ? "-" : outputName.getValue(),
-                             &message);
-  if (!file)
-    return fail(message);
-  file->os() << text;
-  file->os().close();
-  if (std::error_code error = file->os().error()) {
-    // Unless cleared, the stream's destructor ends the process.
-    file->os().clear_error();
-    return fail("cannot write '" + file->getFilename() +
-                "': " + error.message());
-  }
-  file->keep();
+  if (llvm::Error error = writeOutputFile(
+          outputName.empty() ? "-" : outputName.getValue(), text))
+    return fail(llvm::toString(std::move(error)));
   return EXIT_SUCCESS;
 }
 
@@ -108,7 +103,7 @@ int emitStage(ModuleOp module, TimingScope &timing) {
 }
 
 int compile(ModuleOp module, TimingScope &timing) {
-  if (emit == Emit::Artifact && outputName.empty())
+  if (emit == Emit::Artifact && !isDirectoryName(outputName))
     return fail("an artifact is a directory: say where with -o");
   CompileOptions options;
   setOptions(options);
@@ -148,6 +143,13 @@ int main(int argc, char **argv) {
   TimingScope timing = timingManager.getRootScope();
 
   InputModule module;
+  if (remarks.getNumOccurrences()) {
+    std::string reason;
+    if (!llvm::Regex(remarks).isValid(reason))
+      return fail("--remarks-filter: " + reason);
+    if (failed(module.enableRemarks(remarks)))
+      return EXIT_FAILURE;
+  }
   TimingScope parsing = timing.nest("Parser");
   bool isRead = module.read("quant-compile", inputName);
   parsing.stop();

@@ -13,6 +13,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../LibraryOptions.h"
 #include "Arguments.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/Parser/Parser.h"
@@ -30,35 +31,50 @@ using namespace quantmlir::emulator;
 
 namespace cl = llvm::cl;
 
+static cl::OptionCategory category("quant-emulate options");
 static cl::opt<std::string> inputFile(cl::Positional, cl::desc("<input>"),
-                                      cl::init("-"));
-static cl::opt<std::string> kernelName("kernel", cl::desc("Kernel to launch"));
+                                      cl::init("-"), cl::cat(category));
+static cl::opt<std::string> kernelName("kernel", cl::desc("Kernel to launch"),
+                                       cl::cat(category));
 static cl::list<int64_t> gridShape("grid", cl::CommaSeparated,
-                                   cl::desc("Blocks: x,y,z"));
+                                   cl::desc("Blocks: x,y,z"),
+                                   cl::cat(category));
 static cl::list<int64_t> blockShape("block", cl::CommaSeparated,
-                                    cl::desc("Threads of a block: x,y,z"));
+                                    cl::desc("Threads of a block: x,y,z"),
+                                    cl::cat(category));
 static cl::list<int64_t> clusterShape("cluster", cl::CommaSeparated,
-                                      cl::desc("Blocks of a cluster: x,y,z"));
+                                      cl::desc("Blocks of a cluster: x,y,z"),
+                                      cl::cat(category));
 static cl::opt<int64_t> dynamicShared("dynamic-shared-memory",
-                                      cl::desc("Bytes of it"), cl::init(0));
-static cl::list<std::string> argumentTexts("arg", cl::desc("An argument"));
+                                      cl::desc("Bytes of it"), cl::init(0),
+                                      cl::cat(category));
+static cl::list<std::string> argumentTexts("arg", cl::desc("An argument"),
+                                           cl::cat(category));
 static cl::opt<unsigned> workers("workers", cl::init(0),
-                                 cl::desc("OS threads; 0: one per core"));
+                                 cl::desc("OS threads; 0: one per core"),
+                                 cl::cat(category));
 static cl::opt<uint64_t> maxSteps(
     "max-steps", cl::init(EmulatorOptions().maxSteps),
     cl::desc("Backward branches and calls after which a thread is taken to run "
-             "for ever"));
-static cl::opt<bool> printProfile(
-    "profile", cl::desc("Print bytes, sectors, bank conflicts, instructions"));
+             "for ever"),
+    cl::cat(category));
+static cl::opt<bool>
+    printProfile("profile",
+                 cl::desc("Print bytes, sectors, bank conflicts, instructions"),
+                 cl::cat(category));
 static cl::opt<std::string> profileJson("profile-json",
                                         cl::desc("Write the profile as JSON"),
-                                        cl::value_desc("file"));
+                                        cl::value_desc("file"),
+                                        cl::cat(category));
 static cl::opt<bool> printBuffers("print-buffers",
-                                  cl::desc("Print what was written"));
+                                  cl::desc("Print what was written"),
+                                  cl::cat(category));
 static cl::opt<bool> splitInput("split-input-file",
-                                cl::desc("Run each part between // -----"));
+                                cl::desc("Run each part between // -----"),
+                                cl::cat(category));
 static cl::opt<bool> verifyDiagnostics("verify-diagnostics",
-                                       cl::desc("Findings are expected-error"));
+                                       cl::desc("Findings are expected-error"),
+                                       cl::cat(category));
 
 static LogicalResult setShape(std::array<uint32_t, 3> &shape,
                               ArrayRef<int64_t> values) {
@@ -169,6 +185,8 @@ static LogicalResult runFile(llvm::SourceMgr &sources, MLIRContext &context,
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
+  quantmlir::setToolVersion();
+  quantmlir::hideLibraryOptions(&category);
   cl::ParseCommandLineOptions(argc, argv, "run a GPU kernel on the CPU\n");
   DialectRegistry registry;
   registerAllDialects(registry);

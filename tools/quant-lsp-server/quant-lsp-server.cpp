@@ -5,6 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../LibraryOptions.h"
+
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/Tools/mlir-lsp-server/MlirLspServerMain.h"
@@ -15,5 +17,7 @@ int main(int argc, char **argv) {
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
   quantmlir::registerAllDialects(registry);
+  quantmlir::setToolVersion();
+  quantmlir::hideLibraryOptions();
   return mlir::failed(mlir::MlirLspServerMain(argc, argv, registry));
 }

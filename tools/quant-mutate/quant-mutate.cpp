@@ -12,6 +12,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../LibraryOptions.h"
 #include "QuantMutate.h"
 #include "mlir/IR/MLIRContext.h"
 #include "llvm/Support/CommandLine.h"
@@ -184,6 +185,7 @@ static llvm::Expected<bool> execute(const CommandLine &line) {
 int main(int argc, char **argv) {
   llvm::InitLLVM initialize(argc, argv);
   CommandLine line;
+  quantmlir::setToolVersion();
   cl::HideUnrelatedOptions(line.category);
   cl::ParseCommandLineOptions(
       argc, argv,

@@ -17,6 +17,7 @@ int main(int argc, char **argv) {
   mlir::registerAllPasses();
   quantmlir::registerAllDialects(registry);
   quantmlir::registerAllPasses();
+  quantmlir::setToolVersion();
   quantmlir::hideLibraryOptions();
   return mlir::asMainReturnCode(mlir::MlirOptMain(
       argc, argv, "quant-mlir's optimizer driver\n", registry));

@@ -5,6 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../LibraryOptions.h"
+
 #include "quantmlir/Execution/ReferenceExecutor.h"
 #include "quantmlir/Runtime/ArrayIO.h"
 
@@ -99,6 +101,8 @@ static llvm::Error run(const std::string &modulePath,
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
+  setToolVersion();
+  hideLibraryOptions();
   cl::opt<std::string> modulePath(cl::Positional, cl::Required,
                                   cl::desc("<module.mlir or .mlirbc>"));
   cl::list<std::string> calls(

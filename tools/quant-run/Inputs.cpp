@@ -28,8 +28,12 @@ llvm::Expected<Inputs> Inputs::read(const Options &options,
       return makeError(error);
   for (const std::string &file : options.inputFiles) {
     io::ArrayMap arrays;
-    if (!io::readArrays(file, arrays, error))
+    io::Unreadable unreadable;
+    if (!io::readArrays(file, arrays, error, /*metadata=*/nullptr, &unreadable))
       return makeError(error);
+    for (auto &[name, reason] : unreadable)
+      inputs.unreadable.emplace(name,
+                                "'" + file + "': '" + name + "': " + reason);
     for (auto &[name, array] : arrays)
       if (!inputs.arrays.emplace(name, std::move(array)).second)
         return makeError("'" + name + "' is given twice, the second time in '" +
@@ -79,6 +83,9 @@ llvm::Expected<io::Array> Inputs::get(const Argument &argument) {
     return it == map.end() ? nullptr : &it->second;
   };
   const io::Array *found = find(arrays);
+  auto failed = unreadable.find(argument.name);
+  if (!found && failed != unreadable.end())
+    return makeError(failed->second);
   if (!found)
     found = find(constants);
   if (!found && options.randomSeed)

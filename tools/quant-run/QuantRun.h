@@ -103,6 +103,7 @@ private:
 
   const Options &options;
   io::ArrayMap arrays, constants;
+  io::Unreadable unreadable;
   /// Names given by --input that nobody has asked for yet.
   std::vector<std::string> unused;
 };

@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../LibraryOptions.h"
 #include "QuantRun.h"
 
 #include "llvm/Support/CommandLine.h"
@@ -329,6 +330,7 @@ int main(int argc, char **argv) {
   if (cl::Option *option = cl::getRegisteredOptions().lookup("stats"))
     option->removeArgument();
   CommandLine line;
+  setToolVersion();
   cl::HideUnrelatedOptions(line.category);
   cl::ParseCommandLineOptions(argc, argv,
                               "quant-run: runs a quant-mlir artifact\n");

@@ -84,7 +84,7 @@ int main(int argc, char **argv) {
       "  quant-tune model.mlir -o model.qtune\n"
       "  python benchmarks/measure_bundle.py model.qtune -o timings.jsonl\n"
       "  quant-compile model.mlir --tuned=timings.jsonl -o model.qmlir\n");
-  if (!list && outputName.empty())
+  if (!list && !isDirectoryName(outputName))
     return fail("a bundle is a directory: say where with -o");
 
   TuneOptions options;

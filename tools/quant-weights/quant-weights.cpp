@@ -6,16 +6,16 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../LibraryOptions.h"
 #include "../ProgressBar.h"
 
 #include "quantmlir/Calibration/Checkpoints/QuantizeFile.h"
+#include "quantmlir/Support/OutputFile.h"
 #include "llvm/Support/CommandLine.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/Parallel.h"
-#include "llvm/Support/ToolOutputFile.h"
 #include "llvm/Support/WithColor.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -207,14 +207,9 @@ static llvm::Error writeReport(llvm::StringRef path,
   llvm::json::Array array;
   for (const LayerReport &layer : layers)
     array.push_back(toJson(layer));
-  std::error_code code;
-  llvm::ToolOutputFile file(path, code, llvm::sys::fs::OF_None);
-  if (code)
-    return llvm::createStringError(code, "cannot write '" + path +
-                                             "': " + code.message());
-  file.os() << llvm::formatv("{0:2}\n", llvm::json::Value(std::move(array)));
-  file.keep();
-  return llvm::Error::success();
+  return writeOutputFile(
+      path,
+      llvm::formatv("{0:2}\n", llvm::json::Value(std::move(array))).str());
 }
 
 static llvm::Error execute(const CommandLine &line) {
@@ -249,6 +244,7 @@ static llvm::Error execute(const CommandLine &line) {
 int main(int argc, char **argv) {
   llvm::InitLLVM initialize(argc, argv);
   CommandLine line;
+  setToolVersion();
   cl::HideUnrelatedOptions(line.category);
   cl::ParseCommandLineOptions(
       argc, argv,

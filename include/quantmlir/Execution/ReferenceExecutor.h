@@ -39,6 +39,9 @@ struct ArrayView {
   /// Element type as MLIR spells it: f32, bf16, i8, f8E4M3FN, ... Empty skips
   /// the check of the type, not that of the shape.
   std::string element;
+  /// Bytes at `data`: fewer than shape and type take are an error. 0 skips that
+  /// check.
+  size_t numBytes = 0;
 };
 
 /// A row-major array that the executor made.

@@ -12,11 +12,20 @@ namespace quantmlir {
 /// nobody sees half of one. Removed again unless `commit` succeeds.
 class StagedDirectory {
 public:
-  /// Begins a directory that will be `path`. One that is there already is
-  /// replaced if it holds a file `marker`; anything else there is an error
-  /// which says that it is no `what`.
-  static llvm::Expected<StagedDirectory>
-  create(llvm::StringRef path, llvm::StringRef marker, llvm::StringRef what);
+  /// What a directory is known by, so that no other one is ever replaced.
+  struct Kind {
+    /// A file that each of them holds, and the "format" which that file, an
+    /// object of JSON, gives.
+    llvm::StringRef index, format;
+    /// For messages: "an artifact".
+    llvm::StringRef name;
+  };
+
+  /// Begins a directory that will be `path`, or what `path` leads to where it
+  /// is a symbolic link. One of its kind that is there already is replaced;
+  /// anything else there is an error.
+  static llvm::Expected<StagedDirectory> create(llvm::StringRef path,
+                                                const Kind &kind);
 
   StagedDirectory(StagedDirectory &&other);
   StagedDirectory &operator=(StagedDirectory &&other) = delete;

@@ -46,6 +46,9 @@ struct Array {
 using ArrayMap = std::map<std::string, Array>;
 /// What a safetensors file says beside its tensors: its `__metadata__`.
 using Metadata = std::map<std::string, std::string>;
+/// Arrays of a file that there is no type for, such as strings or Python's
+/// objects: why each was passed over, by its name.
+using Unreadable = std::map<std::string, std::string>;
 
 /// Bytes of an element of a type spelled as in MLIR: i1 (one byte), i8 to i64,
 /// ui8 to ui64, f16, bf16, f32, f64, f8E4M3FN, f8E5M2, f8E8M0FNU; else 0.
@@ -59,8 +62,10 @@ std::string describe(const Array &array);
 /// A .npy array of Fortran order is brought into row-major order. `V1` and `V2`
 /// (what NumPy makes of ml_dtypes' types) are read as ui8 and ui16.
 bool parseNpy(const Bytes &bytes, Array &array, std::string &error);
-/// Stored and deflated entries; checksums are verified.
-bool parseNpz(const Bytes &bytes, ArrayMap &arrays, std::string &error);
+/// Stored and deflated entries; checksums are verified. An entry that is no
+/// array for us goes to `unreadable`; without one it is an error.
+bool parseNpz(const Bytes &bytes, ArrayMap &arrays, std::string &error,
+              Unreadable *unreadable = nullptr);
 /// `metadata`, where asked for, is empty for a file without any.
 bool parseSafetensors(const Bytes &bytes, ArrayMap &arrays, std::string &error,
                       Metadata *metadata = nullptr);
@@ -68,10 +73,11 @@ bool parseSafetensors(const Bytes &bytes, ArrayMap &arrays, std::string &error,
 bool readNpy(const std::string &path, Array &array, std::string &error);
 /// Reads .npz (which has no metadata) or .safetensors, by the file's name.
 bool readArrays(const std::string &path, ArrayMap &arrays, std::string &error,
-                Metadata *metadata = nullptr);
+                Metadata *metadata = nullptr, Unreadable *unreadable = nullptr);
 
 /// Writers make the file beside its place and rename it, so that a reader never
-/// sees half of one. NumPy's formats have no bf16 and f8: convert or
+/// sees half of one. They write to where a symbolic link leads, and replace
+/// nothing but regular files. NumPy's formats have no bf16 and f8: convert or
 /// reinterpret first.
 bool writeNpy(const std::string &path, const Array &array, std::string &error);
 /// Writes .npz (stored entries) or .safetensors, by the file's name. Metadata

@@ -1,14 +1,12 @@
 //===- Array.cpp - Arrays and the files they live in ----------------------===//
 
-#include "AtomicFile.h"
 #include "ElementTypes.h"
+#include "Files.h"
 #include "quantmlir/Runtime/ArrayIO.h"
 
 #include <cerrno>
 #include <cstring>
-#include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 using namespace quantmlir::io;
@@ -88,18 +86,10 @@ Bytes Bytes::allocate(size_t size, uint8_t *&writable) {
 
 bool quantmlir::io::mapFile(const std::string &path, Bytes &bytes,
                             std::string &error) {
-  int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) {
-    error = "cannot open '" + path + "': " + std::strerror(errno);
+  uint64_t size = 0;
+  int descriptor = openForReading(path, size, error);
+  if (descriptor < 0)
     return false;
-  }
-  struct stat info;
-  if (fstat(descriptor, &info) != 0 || !S_ISREG(info.st_mode)) {
-    error = "'" + path + "' is not a regular file";
-    close(descriptor);
-    return false;
-  }
-  size_t size = static_cast<size_t>(info.st_size);
   if (size == 0) {
     close(descriptor);
     bytes = Bytes();
@@ -137,7 +127,8 @@ static bool hasExtension(const std::string &path, std::string_view extension) {
 }
 
 bool quantmlir::io::readArrays(const std::string &path, ArrayMap &arrays,
-                               std::string &error, Metadata *metadata) {
+                               std::string &error, Metadata *metadata,
+                               Unreadable *unreadable) {
   bool isNpz = hasExtension(path, ".npz");
   if (!isNpz && !hasExtension(path, ".safetensors")) {
     error = "'" + path + "': expected a file named .npz or .safetensors";
@@ -146,7 +137,7 @@ bool quantmlir::io::readArrays(const std::string &path, ArrayMap &arrays,
   Bytes bytes;
   if (!mapFile(path, bytes, error))
     return false;
-  if (isNpz ? parseNpz(bytes, arrays, error)
+  if (isNpz ? parseNpz(bytes, arrays, error, unreadable)
             : parseSafetensors(bytes, arrays, error, metadata))
     return true;
   error = "'" + path + "': " + error;
@@ -165,42 +156,4 @@ bool quantmlir::io::reinterpretElements(const Array &array,
   result = array;
   result.element = std::string(element);
   return true;
-}
-
-AtomicFile::AtomicFile(std::string path)
-    : path(std::move(path)),
-      temporary(this->path + ".tmp" + std::to_string(getpid())) {
-  file = std::fopen(temporary.c_str(), "wbx");
-  if (!file)
-    error = "cannot create '" + temporary + "': " + std::strerror(errno);
-}
-
-AtomicFile::~AtomicFile() {
-  if (!file)
-    return;
-  std::fclose(file);
-  std::remove(temporary.c_str());
-}
-
-void AtomicFile::write(const void *data, size_t size) {
-  if (!error.empty() || size == 0)
-    return;
-  if (std::fwrite(data, 1, size, file) != size)
-    error = "cannot write '" + temporary + "': " + std::strerror(errno);
-}
-
-bool AtomicFile::commit(std::string &message) {
-  bool closed = file && std::fclose(file) == 0;
-  if (file && !closed && error.empty())
-    error = "cannot write '" + temporary + "': " + std::strerror(errno);
-  bool created = file != nullptr;
-  file = nullptr;
-  if (error.empty() && std::rename(temporary.c_str(), path.c_str()) != 0)
-    error = "cannot rename to '" + path + "': " + std::strerror(errno);
-  if (error.empty())
-    return true;
-  if (created)
-    std::remove(temporary.c_str());
-  message = error;
-  return false;
 }

@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "Npy.h"
-#include "AtomicFile.h"
 #include "ElementTypes.h"
+#include "Files.h"
 
 #include <cstring>
 

@@ -1,7 +1,7 @@
 //===- Npz.cpp - Zip archives of NumPy arrays -----------------------------===//
 
 #include "Npz.h"
-#include "AtomicFile.h"
+#include "Files.h"
 #include "Npy.h"
 #include "Zip.h"
 
@@ -10,7 +10,7 @@
 using namespace quantmlir::io;
 
 bool quantmlir::io::parseNpz(const Bytes &bytes, ArrayMap &arrays,
-                             std::string &error) {
+                             std::string &error, Unreadable *unreadable) {
   std::vector<ZipEntry> entries;
   if (!listZip(bytes, entries, error))
     return false;
@@ -29,6 +29,10 @@ bool quantmlir::io::parseNpz(const Bytes &bytes, ArrayMap &arrays,
     if (!extractZip(bytes, entry, contents, error))
       return false;
     if (!parseNpy(contents, array, error)) {
+      if (unreadable) {
+        unreadable->emplace(name, error);
+        continue;
+      }
       error = "entry '" + entry.name + "': " + error;
       return false;
     }

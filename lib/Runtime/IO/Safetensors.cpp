@@ -6,8 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "AtomicFile.h"
 #include "ElementTypes.h"
+#include "Files.h"
 #include "Npz.h"
 #include "SafetensorsHeader.h"
 

@@ -1,6 +1,7 @@
 //===- SafetensorsFile.cpp - Safetensors, a tensor at a time --------------===//
 
 #include "quantmlir/Runtime/SafetensorsFile.h"
+#include "Files.h"
 #include "SafetensorsHeader.h"
 
 #include <algorithm>
@@ -8,7 +9,6 @@
 #include <cstdio>
 #include <cstring>
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
 
@@ -79,21 +79,14 @@ SafetensorsReader &SafetensorsReader::operator=(SafetensorsReader &&other) {
 
 bool SafetensorsReader::open(const std::string &path, std::string &error) {
   this->path = path;
-  descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) {
-    error = "cannot open '" + path + "': " + std::strerror(errno);
+  uint64_t fileBytes = 0, headerBytes = 0;
+  descriptor = openForReading(path, fileBytes, error);
+  if (descriptor < 0)
     return false;
-  }
   auto fail = [&] {
     error = "'" + path + "': " + error;
     return false;
   };
-  struct stat info;
-  if (fstat(descriptor, &info) != 0 || !S_ISREG(info.st_mode)) {
-    error = "not a regular file";
-    return fail();
-  }
-  uint64_t fileBytes = info.st_size, headerBytes = 0;
   uint8_t prefix[8] = {};
   if (!readAt(descriptor, 0, prefix, std::min<uint64_t>(8, fileBytes), error) ||
       !readHeaderLength(prefix, fileBytes, headerBytes, error))
@@ -142,7 +135,9 @@ SafetensorsWriter::~SafetensorsWriter() {
 bool SafetensorsWriter::open(const std::string &path, uint64_t headerBytes,
                              std::string &error) {
   this->path = path;
-  temporary = path + ".tmp" + std::to_string(getpid());
+  if (!findOutput(this->path, error))
+    return false;
+  temporary = this->path + ".tmp" + std::to_string(getpid());
   descriptor =
       ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (descriptor < 0) {
@@ -220,9 +215,7 @@ bool SafetensorsWriter::commit(const Metadata &metadata, std::string &error) {
   descriptor = -1;
   if (closed != 0)
     error = "cannot write '" + temporary + "': " + std::strerror(errno);
-  else if (std::rename(temporary.c_str(), path.c_str()) != 0)
-    error = "cannot rename to '" + path + "': " + std::strerror(errno);
-  else
+  else if (moveIntoPlace(temporary, path, error))
     return true;
   std::remove(temporary.c_str());
   return false;

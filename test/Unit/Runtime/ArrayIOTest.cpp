@@ -7,6 +7,8 @@
 
 #include <cmath>
 #include <cstring>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <zlib.h>
 
 using namespace quantmlir::io;
@@ -204,6 +206,68 @@ TEST(Npz, HasNoBFloat16) {
   // Nothing half-written is left.
   EXPECT_FALSE(readArrays(directory.file("a.npz"), arrays, error));
   EXPECT_NE(error.find("cannot open"), std::string::npos) << error;
+}
+
+TEST(Npz, PassesOverWhatItHasNoTypeFor) {
+  TemporaryDirectory directory;
+  std::string error, path = directory.file("a.npz");
+  ASSERT_TRUE(writeArrays(path, makeArrays(), error)) << error;
+  // The same with Python's objects for f64.
+  Bytes bytes;
+  ASSERT_TRUE(mapFile(path, bytes, error)) << error;
+  std::string text = toString(bytes);
+  size_t crc = text.find("nothing.npy") - 16, body = text.find("'<f8'");
+  ASSERT_NE(body, std::string::npos);
+  text.replace(body, 5, "'|O8'");
+  size_t start = text.rfind("\x93NUMPY", body);
+  size_t end = text.find('\n', body) + 1;
+  uint32_t sum =
+      ::crc32(0, reinterpret_cast<const Bytef *>(&text[start]), end - start);
+  std::memcpy(&text[crc], &sum, 4);
+  std::memcpy(&text[text.rfind("nothing.npy") - 30], &sum, 4);
+  ArrayMap arrays;
+  EXPECT_FALSE(parseNpz(toBytes(text), arrays, error));
+  EXPECT_NE(error.find("entry 'nothing.npy': unknown dtype"), std::string::npos)
+      << error;
+  arrays.clear();
+  Unreadable unreadable;
+  ASSERT_TRUE(parseNpz(toBytes(text), arrays, error, &unreadable)) << error;
+  EXPECT_EQ(arrays.size(), makeArrays().size() - 1);
+  ASSERT_EQ(unreadable.size(), 1u);
+  EXPECT_NE(unreadable["nothing"].find("unknown dtype"), std::string::npos);
+}
+
+TEST(Files, NeverWaitForAPipe) {
+  TemporaryDirectory directory;
+  std::string path = directory.file("a.npz"), error;
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  ArrayMap arrays;
+  EXPECT_FALSE(readArrays(path, arrays, error));
+  EXPECT_NE(error.find("is not a regular file"), std::string::npos) << error;
+  // Nor is one replaced.
+  EXPECT_FALSE(writeArrays(path, makeArrays(), error));
+  EXPECT_NE(error.find("is there and no regular file"), std::string::npos)
+      << error;
+}
+
+TEST(Files, AreWrittenWhereALinkLeads) {
+  TemporaryDirectory directory;
+  std::string path = directory.file("a.npz"), link = directory.file("b.npz"),
+              error;
+  ASSERT_TRUE(writeArrays(path, {}, error)) << error;
+  ASSERT_EQ(symlink(path.c_str(), link.c_str()), 0);
+  ASSERT_TRUE(writeArrays(link, makeArrays(), error)) << error;
+  ArrayMap back;
+  ASSERT_TRUE(readArrays(path, back, error)) << error;
+  EXPECT_EQ(back.size(), makeArrays().size());
+  struct stat info;
+  ASSERT_EQ(lstat(link.c_str(), &info), 0);
+  EXPECT_TRUE(S_ISLNK(info.st_mode));
+
+  std::string loose = directory.file("c.npz");
+  ASSERT_EQ(symlink("nowhere", loose.c_str()), 0);
+  EXPECT_FALSE(writeArrays(loose, makeArrays(), error));
+  EXPECT_NE(error.find("cannot follow the link"), std::string::npos) << error;
 }
 
 void put(std::string &text, size_t position, uint64_t value, size_t size) {
