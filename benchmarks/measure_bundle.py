@@ -428,7 +428,10 @@ def main(arguments=None):
     bundle = read_bundle(options.bundle)
     lines = read_lines(options.output)
     done = {(x["op"], x["rows"], x["schedule"]) for x in lines}
-    context = rt.Context(rt.Library())
+    try:
+        context = rt.Context(rt.Library())
+    except rt.RuntimeFailure as error:
+        sys.exit(f"{parser.prog}: error: {error}")
     clock = find_clock(context)
     failed = sum("error" in line for line in lines)
     with open(options.output, "a") as output:

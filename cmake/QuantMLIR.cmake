@@ -52,6 +52,7 @@ function(quantmlir_add_tool name)
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
   install(TARGETS ${name} RUNTIME DESTINATION bin)
+  add_dependencies(quantmlir-tools ${name})
 endfunction()
 
 # quantmlir_add_shared(name SHARED|MODULE sources... [LINK_LIBS ...])

@@ -55,7 +55,7 @@ public:
   }
 
   static nb::object toTuple(QuantmlirArray array) {
-    if (!array.data)
+    if (!array.element.data)
       return nb::none();
     return nb::make_tuple(
         nb::bytes(static_cast<const char *>(array.data), array.numBytes),
