@@ -1,8 +1,8 @@
 """Contractions of plain floats in the default pipeline.
 
-16-bit floats go to tensor cores with what follows them fused; one row or one
-column of results is a product fused into its sum; f32 is left to plain loops.
-Each is run in the emulator and compared with float64.
+Floats of 16 and 8 bits go to tensor cores with what follows them fused; one row
+or one column of results is a product fused into its sum; f32 is left to plain
+loops. Each is run in the emulator and compared with float64.
 """
 
 import json
@@ -84,6 +84,44 @@ def test_product(tool, tmp_path, element, order, b, m, n, k):
          f"--output={tmp_path}/out.npz")
     y = np.load(tmp_path / "out.npz")["y"]
     assert (np.abs(y - exact) <= bound).all(), np.abs(y - exact).max()
+
+
+FLOAT8 = {"f8E4M3FN": ml_dtypes.float8_e4m3fn, "f8E5M2": ml_dtypes.float8_e5m2}
+
+
+@pytest.mark.parametrize("lhs, rhs", [
+    ("f8E4M3FN", "f8E4M3FN"), ("f8E4M3FN", "f8E5M2"), ("f8E5M2", "f8E4M3FN")])
+@pytest.mark.parametrize("m, k", [(20, 64), (33, 97), ("?", 80)])
+def test_float8_product(tool, tmp_path, lhs, rhs, m, k):
+    """wgmma multiplies 8-bit floats of either type where its loads can have rows
+    of K, and sums with the precision that the manifest states."""
+    x, y = f"tensor<{m}x{k}x{lhs}>", f"tensor<{m}x40xf32>"
+    (tmp_path / "f.mlir").write_text(f"""
+func.func @f(%x: {x}, %w: tensor<40x{k}x{rhs}>, %i: {y}) -> {y} {{
+  %y = linalg.matmul indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>,
+                                      affine_map<(m, n, k) -> (m, n)>]
+      ins(%x, %w : {x}, tensor<40x{k}x{rhs}>) outs(%i : {y}) -> {y}
+  return %y : {y}
+}}
+""")
+    artifact = tmp_path / "f.qmlir"
+    tool("quant-compile", tmp_path / "f.mlir", "-o", artifact)
+    kernels = json.loads((artifact / "manifest.json").read_text())["kernels"]
+    on_tensor_cores = k % 16 == 0
+    assert any("wgmma" in kernel["name"] for kernel in kernels) == on_tensor_cores
+    rows = 20 if m == "?" else m
+    rng = np.random.default_rng(k)
+    x = rng.standard_normal((rows, k)).astype(FLOAT8[lhs])
+    w = rng.standard_normal((40, k)).astype(FLOAT8[rhs])
+    init = rng.standard_normal((rows, 40)).astype(np.float32)
+    np.savez(tmp_path / "in.npz", arg0=x.view(np.uint8), arg1=w.view(np.uint8), arg2=init)
+    tool("quant-run", artifact, "--device=emulator", "--bits", f"--inputs={tmp_path}/in.npz",
+         f"--output={tmp_path}/out.npz")
+    y = np.load(tmp_path / "out.npz")["result0"]
+    x, w = x.astype(np.float64), w.astype(np.float64)
+    rounding = max(kernel["contract"]["u_acc"] for kernel in kernels)
+    bound = (k + 2) * rounding * (np.abs(x) @ np.abs(w).T + np.abs(init))
+    assert (np.abs(y - (x @ w.T + init)) <= bound).all()
 
 
 SMALL = """

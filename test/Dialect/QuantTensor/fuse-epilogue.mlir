@@ -305,3 +305,18 @@ func.func @floats(%x: tensor<?x64xbf16>, %v: tensor<1x64xbf16>, %w: tensor<64x32
   %z = linalg.matmul ins(%v, %w : tensor<1x64xbf16>, tensor<64x32xbf16>) outs(%one : tensor<1x32xf32>) -> tensor<1x32xf32>
   return %y, %z : tensor<?x32xf32>, tensor<1x32xf32>
 }
+
+// -----
+
+// Plain floats of 8 bits, of two types.
+#mk = affine_map<(m, n, k) -> (m, k)>
+#nk = affine_map<(m, n, k) -> (n, k)>
+#mn = affine_map<(m, n, k) -> (m, n)>
+// CHECK-LABEL: func @float8
+// CHECK: quant_tensor.scaled_matmul ins(%{{.+}}, %{{.+}} : tensor<8x64xf8E4M3FN>, tensor<32x64xf8E5M2>)
+// CHECK: arith.addf
+func.func @float8(%x: tensor<8x64xf8E4M3FN>, %w: tensor<32x64xf8E5M2>, %i: tensor<8x32xf32>) -> tensor<8x32xf32> {
+  %y = linalg.matmul indexing_maps = [#mk, #nk, #mn] ins(%x, %w : tensor<8x64xf8E4M3FN>, tensor<32x64xf8E5M2>)
+      outs(%i : tensor<8x32xf32>) -> tensor<8x32xf32>
+  return %y : tensor<8x32xf32>
+}

@@ -320,7 +320,7 @@ func.func @narrow_sum(%x: tensor<8x64xbf16>, %w: tensor<64x32xbf16>, %z: tensor<
 // -----
 
 func.func @two_types(%x: tensor<8x64xbf16>, %w: tensor<64x32xf16>, %z: tensor<8x32xf32>) -> tensor<8x32xf32> {
-  // expected-remark @below {{its operands have different types}}
+  // expected-remark @below {{its operands have different types, bf16 and f16}}
   %y = linalg.matmul ins(%x, %w : tensor<8x64xbf16>, tensor<64x32xf16>) outs(%z : tensor<8x32xf32>) -> tensor<8x32xf32>
   return %y : tensor<8x32xf32>
 }

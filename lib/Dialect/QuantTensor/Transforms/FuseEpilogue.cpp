@@ -149,9 +149,9 @@ private:
   bool leavesI32;
 };
 
-/// A product of plain 16-bit floats that is summed in f32, as the tensor cores
-/// do. One row or one column of results is a product and a sum instead, for
-/// which nothing has to be turned round.
+/// A product of plain floats of 16 or 8 bits that is summed in f32, as the
+/// tensor cores do. One row or one column of results is a product and a sum
+/// instead, for which nothing has to be turned round.
 static FailureOr<Contraction> matchFloat(Operation *op, WhyNot &whyNot) {
   if (!isa<linalg::LinalgOp>(op))
     return failure();
@@ -160,17 +160,22 @@ static FailureOr<Contraction> matchFloat(Operation *op, WhyNot &whyNot) {
   if (failed(contraction) || contraction->lhs.getEncoding() ||
       contraction->rhs.getEncoding())
     return failure();
-  Type element = contraction->lhs.getType().getElementType();
-  if (!element.isF16() && !element.isBF16())
+  if (!contraction->hasRows() || !contraction->n)
     return failure();
-  if (element != contraction->rhs.getType().getElementType())
-    return whyNot("its operands have different types");
+  Type lhs = contraction->lhs.getType().getElementType();
+  Type rhs = contraction->rhs.getType().getElementType();
+  auto isFloat8 = [](Type type) {
+    return isa<Float8E4M3FNType, Float8E5M2Type>(type);
+  };
+  if (!lhs.isF16() && !lhs.isBF16() && !isFloat8(lhs))
+    return failure();
+  // Those of 8 bits go together in any way.
+  if (lhs != rhs && !(isFloat8(lhs) && isFloat8(rhs)))
+    return whyNot("its operands have different types, {0} and {1}", lhs, rhs);
   if (!contraction->getResultType().getElementType().isF32())
     return whyNot("it does not sum in f32");
   if (!contraction->isResultInOrder())
     return whyNot("the result is stored transposed");
-  if (!contraction->hasRows() || !contraction->n)
-    return failure();
   int64_t rows = 1, columns = 1;
   for (auto [loop, extent] : llvm::zip_equal(
            contraction->resultLoops, contraction->getResultType().getShape())) {
@@ -214,7 +219,12 @@ struct FloatContraction : OpInterfaceRewritePattern<linalg::LinalgOp> {
           return arith::AddFOp::create(builder, loc, arguments[0],
                                        arguments[1]);
         });
-    remarkPassed(op, passName, "multiplies 16-bit floats on tensor cores");
+    remarkPassed(
+        op, passName,
+        llvm::formatv("made the contraction of {0}-bit floats a "
+                      "scaled_matmul",
+                      contraction->lhs.getType().getElementTypeBitWidth())
+            .str());
     rewriter.replaceOp(
         op, restoreResult(rewriter, loc, *contraction, scaled.getResult()));
     return success();
