@@ -180,11 +180,12 @@ ReferenceExecutor::create(ModuleOp module, const Options &options) {
   OwningOpRef<ModuleOp> lowered(cast<ModuleOp>(module->clone()));
 
   auto implementation = std::make_unique<Implementation>();
-  // Signatures are read after scalars have become tensors, and upstream's
+  // Signatures are read after scalars have become tensors, i4 bytes, upstream's
   // quantized tensors their codes, as in an artifact; after encoded tensors
   // have become their parts, before buffers become descriptors.
   PassManager split(context);
   split.addPass(createImportScalarArguments());
+  split.addPass(createImportPackedIntegers());
   split.addPass(createConvertQuantToQuantTensor());
   // After scalars, as its number is one; before an observe is the identity.
   if (options.observe)

@@ -26,6 +26,7 @@
 #include "mlir/Dialect/Tensor/Transforms/BufferizableOpInterfaceImpl.h"
 #include "mlir/Dialect/UB/IR/UBOps.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/DialectResourceBlobManager.h"
 #include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 #include "quantmlir/Import/Passes.h"
@@ -129,6 +130,25 @@ static LogicalResult writeKernels(ModuleOp module, std::string &contents) {
   return success();
 }
 
+/// Whether a constant's resource, which MLIR takes as it is, has the bytes of
+/// its type. One that is missing altogether may never be read.
+static LogicalResult checkResource(arith::ConstantOp op) {
+  auto resource = dyn_cast<DenseResourceElementsAttr>(op.getValue());
+  AsmResourceBlob *blob =
+      resource ? resource.getRawHandle().getBlob() : nullptr;
+  ShapedType type = resource ? resource.getType() : ShapedType();
+  if (!blob || !type.getElementType().isIntOrFloat())
+    return success();
+  size_t expected = type.getNumElements() *
+                    llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+  if (blob->getData().size() == expected)
+    return success();
+  return op.emitOpError() << "reads the resource '"
+                          << resource.getRawHandle().getKey() << "' of "
+                          << blob->getData().size() << " bytes as " << type
+                          << ", which has " << expected;
+}
+
 /// Whether the bytes of every tensor that the program names can be counted.
 /// Dynamic extents are checked when a plan is made.
 static LogicalResult checkSizes(ModuleOp module) {
@@ -150,6 +170,9 @@ static LogicalResult checkSizes(ModuleOp module) {
     return success();
   };
   WalkResult result = module.walk<WalkOrder::PreOrder>([&](Operation *op) {
+    if (auto constant = dyn_cast<arith::ConstantOp>(op);
+        constant && failed(checkResource(constant)))
+      return WalkResult::interrupt();
     for (Type type : op->getResultTypes())
       if (failed(check(type, op->getLoc())))
         return WalkResult::interrupt();
@@ -199,10 +222,11 @@ FailureOr<Artifact> quantmlir::compileModule(ModuleOp module,
     return failure();
 
   // The program as the user wrote it is the reference for what comes out, but
-  // that both take scalars as tensors.
+  // that both take scalars as tensors and i4 as packed bytes.
   if (failed(runStage(module, options, timing,
                       [](OpPassManager &pm, const PipelineOptions &) {
                         pm.addPass(createImportScalarArguments());
+                        pm.addPass(createImportPackedIntegers());
                       })))
     return failure();
   ArtifactFile reference{"", "reference.mlirbc", ""};

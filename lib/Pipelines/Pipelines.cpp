@@ -41,6 +41,7 @@ void quantmlir::buildAlgebraPipeline(OpPassManager &pm,
   pm.addPass(createInlinerPass());
   pm.addPass(createSymbolDCEPass());
   pm.addPass(createImportScalarArguments());
+  pm.addPass(createImportPackedIntegers());
   pm.addPass(createImportDequantize());
   pm.addPass(quant_tensor::createQuantTensorVerifyEncodings());
   pm.addPass(quant_tensor::createQuantTensorCollapseContractions());
@@ -83,6 +84,7 @@ void quantmlir::buildSchedulePipeline(OpPassManager &pm,
   pm.addPass(quant_tensor::createQuantTensorForwardWeights());
   OpPassManager &func = pm.nest<func::FuncOp>();
   func.addPass(createConvertElementwiseToLinalgPass());
+  func.addPass(quant_tile::createQuantTileWidenIntegers());
   func.addPass(quant_tile::createQuantTileFillConstants());
   func.addPass(createLinalgElementwiseOpFusionPass());
   // A size that is asked of a result keeps the result alive.

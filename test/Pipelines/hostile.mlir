@@ -11,6 +11,7 @@
 // RUN: not quant-compile %t/scalar.mlir --emit=manifest 2>&1 | FileCheck %s --check-prefix=SCALAR
 // RUN: not quant-compile %t/recursive.mlir --emit=manifest 2>&1 | FileCheck %s --check-prefix=RECURSIVE
 // RUN: not quant-compile %t/nested.mlir --emit=manifest 2>&1 | FileCheck %s --check-prefix=NESTED
+// RUN: not quant-compile %t/resource.mlir --emit=manifest 2>&1 | FileCheck %s --check-prefix=RESOURCE
 // RUN: not quant-compile %t/nothing.mlir --emit=manifest 2>&1 | FileCheck %s --check-prefix=NOTHING
 // RUN: quant-compile %t/encoded.mlir --emit=manifest | FileCheck %s --check-prefix=ENCODED
 
@@ -69,6 +70,15 @@ module @inner {
   }
 }
 
+//--- resource.mlir
+// RESOURCE: resource.mlir:3:8: error: 'arith.constant' op reads the resource 'blob' of 6 bytes as 'tensor<4xf32>', which has 16
+func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %c = arith.constant dense_resource<blob> : tensor<4xf32>
+  %y = arith.addf %x, %c : tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+{-# dialect_resources: { builtin: { blob: "0x040000000000803F0000" } } #-}
+
 //--- nothing.mlir
 // NOTHING: nothing.mlir:2:1: error: the module has nothing to compute on the GPU
 func.func @f() {
@@ -91,10 +101,10 @@ func.func @f(%x: tensor<4xf32> {quant_tensor.name = "a"}, %y: tensor<4xf32> {qua
 }
 
 //--- element.mlir
-// ELEMENT: element.mlir:2:14: error: an artifact cannot have a buffer of 'i4'
-func.func @f(%x: tensor<4xi4>) -> tensor<4xi4> {
-  %0 = arith.addi %x, %x : tensor<4xi4>
-  return %0 : tensor<4xi4>
+// ELEMENT: element.mlir:2:14: error: an artifact cannot have a buffer of 'i2'; use i1, i8, i16, i32, i64 or a float type of 8, 16, 32 or 64 bits, or an encoded tensor of codes
+func.func @f(%x: tensor<4xi2>) -> tensor<4xi8> {
+  %0 = arith.extsi %x : tensor<4xi2> to tensor<4xi8>
+  return %0 : tensor<4xi8>
 }
 
 //--- constant.mlir

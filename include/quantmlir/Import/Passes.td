@@ -5,6 +5,37 @@
 
 include "mlir/Pass/PassBase.td"
 
+def ImportPackedIntegers
+    : Pass<"import-packed-integers", "::mlir::ModuleOp"> {
+  let summary = "i4 arguments and constants to packed bytes";
+  let description = [{
+    An argument of a public function, or a constant that is no splat, of type
+    `tensor<..xKxi4>` becomes one of `tensor<..xceil(K/2)xi8>`: two elements to a
+    byte, the first in the low nibble, each row padded to whole bytes. This is the
+    row-major layout of `#quant_tensor.encoding` with `storage = i4`. The elements
+    are taken out of their bytes at the start of the function, in the form that
+    `import-dequantize` takes for packed codes, so that a dequantization of i4
+    weights stays packed in memory and is decoded in registers. Calls of such a
+    function call a private copy, which still takes i4 and is inlined later.
+
+    `K` must be static, and a public function returns no i4: both are errors.
+
+    ```mlir
+    func.func @f(%w: tensor<8x64xi4>) -> tensor<8x64xf32>
+    // becomes
+    func.func @f(%b: tensor<8x32xi8>) -> tensor<8x64xf32> {
+      %lo = linalg.generic ... ins(%b) { trunci }
+      %hi = linalg.generic ... ins(%b) { trunci of shrui by 4 }
+      %0 = tensor.insert_slice %lo into %empty[0, 0] [8, 32] [1, 2] : tensor<8x32xi4> into tensor<8x64xi4>
+      %w = tensor.insert_slice %hi into %0[0, 1] [8, 32] [1, 2] : tensor<8x32xi4> into tensor<8x64xi4>
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
+}
+
 def ImportScalarArguments
     : Pass<"import-scalar-arguments", "::mlir::ModuleOp"> {
   let summary = "scalar arguments to tensors of rank 0";

@@ -180,14 +180,76 @@ static void assertWithin(RewriterBase &rewriter, Operation *op, AffineExpr expr,
                        "an operand is smaller than its op reads");
 }
 
+/// A size of a slice, followed to where it comes from.
+static Extent getExtent(OpFoldResult size) {
+  if (std::optional<int64_t> constant = getConstantIntValue(size))
+    return {Value(), *constant};
+  Value value = cast<Value>(size);
+  auto dimOp = value.getDefiningOp<tensor::DimOp>();
+  std::optional<int64_t> index =
+      dimOp ? dimOp.getConstantIndex() : std::nullopt;
+  if (!index || !isa<RankedTensorType>(dimOp.getSource().getType()))
+    return {value, -1};
+  return getExtent(dimOp.getSource(), *index);
+}
+
+/// Asserts that `slice` lies within `tensor`, which it is taken from or put
+/// into.
+static void assertSlice(RewriterBase &rewriter,
+                        OffsetSizeAndStrideOpInterface slice, Value tensor) {
+  Location loc = slice.getLoc();
+  rewriter.setInsertionPoint(slice);
+  auto constant = [&](int64_t value) -> Value {
+    return arith::ConstantIndexOp::create(rewriter, loc, value);
+  };
+  auto assertThat = [&](arith::CmpIPredicate predicate, Value lhs, Value rhs,
+                        StringRef message) {
+    Value holds = arith::CmpIOp::create(rewriter, loc, predicate, lhs, rhs);
+    cf::AssertOp::create(rewriter, loc, holds, message);
+  };
+  for (auto [dim, offset, size, stride] :
+       llvm::enumerate(slice.getMixedOffsets(), slice.getMixedSizes(),
+                       slice.getMixedStrides())) {
+    Extent within = getExtent(tensor, dim), count = getExtent(size);
+    Extent start = getExtent(offset), step = getExtent(stride);
+    bool isWhole = start == Extent() && step == Extent{Value(), 1};
+    if ((isWhole && count == within) ||
+        (!within.value && !count.value && !start.value && !step.value))
+      continue;
+    // What is no dimension may be negative.
+    for (const Extent &number : {start, count})
+      if (number.value && number.dim < 0)
+        assertThat(arith::CmpIPredicate::sge, number.value, constant(0),
+                   "a slice has a negative offset or size");
+    Value steps = arith::SubIOp::create(
+        rewriter, loc, count.materialize(rewriter, loc), constant(1));
+    Value length = arith::MulIOp::create(rewriter, loc, steps,
+                                         step.materialize(rewriter, loc));
+    Value last = arith::AddIOp::create(
+        rewriter, loc, start.materialize(rewriter, loc), length);
+    assertThat(arith::CmpIPredicate::slt, last,
+               within.materialize(rewriter, loc),
+               "a slice exceeds the tensor that it is of");
+  }
+}
+
 void quantmlir::assertExtents(FunctionOpInterface func,
                               RewriterBase &rewriter) {
   SmallVector<Operation *> ops;
   func->walk([&](Operation *op) {
-    if (isa<linalg::LinalgOp, quant_tensor::ScaledMatmulOp, tensor::CastOp>(op))
+    if (isa<linalg::LinalgOp, quant_tensor::ScaledMatmulOp, tensor::CastOp,
+            tensor::ExtractSliceOp, tensor::InsertSliceOp>(op))
       ops.push_back(op);
   });
   for (Operation *op : ops) {
+    if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op)) {
+      assertSlice(rewriter, slice, slice.getSource());
+      continue;
+    }
+    if (auto slice = dyn_cast<tensor::InsertSliceOp>(op)) {
+      assertSlice(rewriter, slice, slice.getDest());
+      continue;
+    }
     if (auto castOp = dyn_cast<tensor::CastOp>(op)) {
       auto source = dyn_cast<RankedTensorType>(castOp.getSource().getType());
       auto result = dyn_cast<RankedTensorType>(castOp.getType());

@@ -42,7 +42,7 @@ static LogicalResult verifyElement(Location loc, MemRefType type) {
     return success();
   return emitError(loc) << "an artifact cannot have a buffer of " << element
                         << "; use i1, i8, i16, i32, i64 or a float type of 8, "
-                           "16, 32 or 64 bits";
+                           "16, 32 or 64 bits, or an encoded tensor of codes";
 }
 
 int64_t HostFunction::addBuffer(StringRef name, StringRef role, MemRefType type,

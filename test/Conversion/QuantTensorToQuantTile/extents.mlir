@@ -112,3 +112,39 @@ func.func @groups(%x: tensor<?xf32>, %s: tensor<?xf32>) -> tensor<?xf32> {
   } -> tensor<?xf32>
   return %0 : tensor<?xf32>
 }
+
+// Slices whose offsets or sizes only the run knows: within their tensor, and of
+// numbers that are no dimensions, not negative.
+// CHECK-LABEL: func.func @slices(
+// CHECK-SAME: %[[X:[^:]*]]: tensor<20x64xf32>, %[[N:[^:]*]]: tensor<?xf32>
+// CHECK-DAG: %[[M:.*]] = tensor.dim %[[N]], %c0
+// CHECK: %[[O:.*]] = arith.subi %[[M]], %c4
+// CHECK: %[[NOT_NEGATIVE:.*]] = arith.cmpi sge, %[[O]], %c0
+// CHECK: cf.assert %[[NOT_NEGATIVE]], "a slice has a negative offset or size"
+// CHECK: %[[STEPS:.*]] = arith.subi %[[M]], %c1
+// CHECK: %[[LENGTH:.*]] = arith.muli %[[STEPS]], %c2
+// CHECK: %[[LAST:.*]] = arith.addi %[[O]], %[[LENGTH]]
+// CHECK: %[[WITHIN:.*]] = arith.cmpi slt, %[[LAST]], %c20
+// CHECK: cf.assert %[[WITHIN]], "a slice exceeds the tensor that it is of"
+// CHECK-NOT: cf.assert
+// CHECK: tensor.extract_slice
+func.func @slices(%x: tensor<20x64xf32>, %n: tensor<?xf32>) -> tensor<?x64xf32> {
+  %c0 = arith.constant 0 : index
+  %c4 = arith.constant 4 : index
+  %m = tensor.dim %n, %c0 : tensor<?xf32>
+  %o = arith.subi %m, %c4 : index
+  %s = tensor.extract_slice %x[%o, 0] [%m, 64] [2, 1] : tensor<20x64xf32> to tensor<?x64xf32>
+  return %s : tensor<?x64xf32>
+}
+
+// All of a tensor is within it.
+// CHECK-LABEL: func.func @whole(
+// CHECK-NOT: cf.assert
+// CHECK: return
+func.func @whole(%x: tensor<?x64xf32>, %y: tensor<?x128xf32>) -> tensor<?x128xf32> {
+  %c0 = arith.constant 0 : index
+  %m = tensor.dim %y, %c0 : tensor<?x128xf32>
+  %e = tensor.empty(%m) : tensor<?x64xf32>
+  %s = tensor.insert_slice %e into %y[0, 64] [%m, 64] [1, 1] : tensor<?x64xf32> into tensor<?x128xf32>
+  return %s : tensor<?x128xf32>
+}

@@ -327,6 +327,24 @@ func.func @two_types(%x: tensor<8x64xbf16>, %w: tensor<64x32xf16>, %z: tensor<8x
 
 // -----
 
+// Columns in two dimensions (heads and their elements).
+func.func @two_columns(%x: tensor<8x64xbf16>, %w: tensor<64x4x8xbf16>, %z: tensor<8x4x8xf32>) -> tensor<8x4x8xf32> {
+  // expected-remark @below {{the right-hand side has 2 N dimensions}}
+  %y = linalg.generic {indexing_maps = [affine_map<(m, h, d, k) -> (m, k)>, affine_map<(m, h, d, k) -> (k, h, d)>, affine_map<(m, h, d, k) -> (m, h, d)>],
+                       iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%x, %w : tensor<8x64xbf16>, tensor<64x4x8xbf16>) outs(%z : tensor<8x4x8xf32>) {
+  ^bb0(%a: bf16, %b: bf16, %o: f32):
+    %c = arith.extf %a : bf16 to f32
+    %d = arith.extf %b : bf16 to f32
+    %p = arith.mulf %c, %d : f32
+    %s = arith.addf %o, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<8x4x8xf32>
+  return %y : tensor<8x4x8xf32>
+}
+
+// -----
+
 // Columns between two dimensions of rows, of integers and of floats.
 func.func @columns_inside(%x: tensor<2x8x64xi8>, %w: tensor<32x64xi8>) -> tensor<2x32x8xf32> {
   %zero = arith.constant dense<0> : tensor<2x32x8xi32>

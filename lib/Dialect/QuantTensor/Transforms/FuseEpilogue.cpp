@@ -157,8 +157,20 @@ static FailureOr<Contraction> matchFloat(Operation *op, WhyNot &whyNot) {
     return failure();
   WhyNot notContraction;
   FailureOr<Contraction> contraction = matchContraction(op, notContraction);
-  if (failed(contraction) || contraction->lhs.getEncoding() ||
-      contraction->rhs.getEncoding())
+  if (failed(contraction)) {
+    // What multiplies and accumulates nearly was one.
+    auto hasNarrowFloats = [](Value operand) {
+      Type type = getElementTypeOrSelf(operand.getType());
+      return isa<FloatType>(type) && type.getIntOrFloatBitWidth() <= 16 &&
+             !getEncoding(operand.getType());
+    };
+    if (notContraction.isNearMiss() &&
+        isMultiplyAccumulate(cast<linalg::LinalgOp>(op)) &&
+        llvm::all_of(op->getOperands().take_front(2), hasNarrowFloats))
+      return whyNot("{0}", notContraction.str());
+    return failure();
+  }
+  if (contraction->lhs.getEncoding() || contraction->rhs.getEncoding())
     return failure();
   if (!contraction->hasRows() || !contraction->n)
     return failure();

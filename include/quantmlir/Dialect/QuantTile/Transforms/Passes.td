@@ -71,6 +71,34 @@ def QuantTileDecomposeOps
                            "::mlir::tensor::TensorDialect"];
 }
 
+def QuantTileWidenIntegers
+    : Pass<"quant-tile-widen-integers", "::mlir::func::FuncOp"> {
+  let summary = "hold intermediate tensors of i4 and the like in bytes";
+  let description = [{
+    Memory has no tensors of i2 to i7, nor of other integers that are not 8, 16,
+    32 or 64 bits wide. Inside a function such a tensor becomes one of the next
+    wider integer: what reads an element truncates it, what writes one extends
+    it by its sign, so every computation still sees the narrow type. Run it once
+    elementwise ops on tensors are `linalg.generic`; what the fusion that follows
+    puts together needs no tensor at all. Function signatures stay: what comes in
+    packed is `import-packed-integers`' work.
+
+    ```mlir
+    %1 = linalg.generic ... ins(%0 : tensor<8xi4>) outs(%e : tensor<8xf32>) {
+    ^bb0(%a: i4, %o: f32):
+      %f = arith.sitofp %a : i4 to f32
+    // becomes
+    %1 = linalg.generic ... ins(%0 : tensor<8xi8>) outs(%e : tensor<8xf32>) {
+    ^bb0(%b: i8, %o: f32):
+      %a = arith.trunci %b : i8 to i4
+      %f = arith.sitofp %a : i4 to f32
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect"
+  ];
+}
+
 def QuantTileFillConstants
     : Pass<"quant-tile-fill-constants", "::mlir::func::FuncOp"> {
   let summary = "compute constants that are returned or written into";
