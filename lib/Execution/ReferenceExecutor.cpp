@@ -320,6 +320,8 @@ static llvm::Error checkInput(const ReferenceExecutor::Buffer &expected,
   if (!input.element.empty() && input.element != expected.element)
     return fail("has elements of " + expected.element + ", got " +
                 input.element);
+  if (llvm::any_of(input.shape, [](int64_t extent) { return extent < 0; }))
+    return fail("has a negative extent");
   bool matches = input.shape.size() == expected.shape.size();
   for (size_t dim = 0; matches && dim < input.shape.size(); ++dim)
     matches = expected.shape[dim] < 0 ? input.shape[dim] >= 0

@@ -110,6 +110,9 @@ Error StagedDirectory::commit() {
   }
   staging.clear();
   if (exists)
-    sys::fs::remove_directories(old);
+    if (std::error_code code =
+            sys::fs::remove_directories(old, /*IgnoreErrors=*/false))
+      return makeError("cannot remove what was at " + target + ", now " + old,
+                       code);
   return Error::success();
 }

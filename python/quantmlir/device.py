@@ -1,5 +1,7 @@
 """Running an artifact's kernels on a CUDA device."""
 
+import math
+
 import numpy as np
 
 from . import _runtime
@@ -31,7 +33,7 @@ class DeviceArray:
         self.stream = 0
         self._context = context
         self.ordinal = ordinal
-        bytes_ = int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+        bytes_ = math.prod(self.shape) * self.dtype.itemsize
         self._memory = _runtime.Memory(context, bytes_)
 
     @classmethod
@@ -106,27 +108,25 @@ def device_span(name, value, element, shape, ordinal):
     strides = interface.get("strides")
     if strides is not None and not _is_row_major(actual, strides, dtype.itemsize):
         raise ValueError(f"{name}: not contiguous in row-major order")
-    count = int(np.prod(actual, dtype=np.int64))
-    return interface["data"][0], count * dtype.itemsize, actual
+    return interface["data"][0], math.prod(actual) * dtype.itemsize, actual
 
 
 def _dlpack_span(name, value, element, shape, ordinal):
     if not hasattr(value, "__dlpack__"):
         raise TypeError(f"{name}: {type(value).__name__} has neither "
                         "__cuda_array_interface__ nor __dlpack__")
-    address, actual, bits, code, device, owner, contiguous = \
+    address, actual, bits, lanes, code, device, owner, contiguous = \
         _runtime.inspect_dlpack(value)
     if device != _CUDA:
         raise ValueError(f"{name}: not on a CUDA device")
     _check_ordinal(name, owner, ordinal)
-    if (code, bits) != _DLPACK_TYPES[element]:
+    if (code, bits) != _DLPACK_TYPES[element] or lanes != 1:
         raise TypeError(f"{name}: expected {element}, got DLPack type {code} of "
-                        f"{bits} bits")
+                        f"{lanes} x {bits} bits")
     check_shape(name, actual, shape)
     if not contiguous:
         raise ValueError(f"{name}: not contiguous in row-major order")
-    count = int(np.prod(actual, dtype=np.int64))
-    return address, count * bits // 8, tuple(actual)
+    return address, math.prod(actual) * bits // 8, tuple(actual)
 
 
 def _check_ordinal(name, actual, expected):
@@ -136,6 +136,8 @@ def _check_ordinal(name, actual, expected):
 
 
 def _is_row_major(shape, strides, itemsize):
+    if 0 in shape:
+        return True
     expected = itemsize
     for extent, stride in zip(reversed(shape), reversed(strides)):
         if extent != 1 and stride != expected:

@@ -242,8 +242,8 @@ void launch(const Executable &executable, const Plan &plan,
                           reinterpret_cast<void *>(stream)));
 }
 
-/// What DLPack says of an array: (address, shape, bits, type code, device type,
-/// device number, contiguous).
+/// What DLPack says of an array: (address, shape, bits of an element, elements
+/// in a vector, type code, device type, device number, contiguous).
 nb::tuple inspectDLPack(nb::ndarray<nb::ro> array) {
   nb::list shape;
   int64_t expected = 1;
@@ -252,11 +252,12 @@ nb::tuple inspectDLPack(nb::ndarray<nb::ro> array) {
     contiguous &= array.shape(i) == 1 || array.stride(i) == expected;
     expected *= static_cast<int64_t>(array.shape(i));
   }
+  contiguous |= expected == 0;
   for (size_t i = 0; i < array.ndim(); ++i)
     shape.append(array.shape(i));
   nb::dlpack::dtype type = array.dtype();
   return nb::make_tuple(reinterpret_cast<uintptr_t>(array.data()), shape,
-                        type.bits * type.lanes, type.code, array.device_type(),
+                        type.bits, type.lanes, type.code, array.device_type(),
                         array.device_id(), contiguous);
 }
 

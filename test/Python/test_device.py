@@ -152,6 +152,71 @@ def test_device_arrays_are_read_in_place(run):
     """)
 
 
+def test_dlpack_in_every_form(run):
+    """Capsules made by hand: offsets, strides, vectors, other places."""
+    run("""
+        import ctypes as c
+        class Tensor(c.Structure):
+            _fields_ = [("data", c.c_void_p), ("device", c.c_int * 2),
+                        ("ndim", c.c_int), ("code", c.c_uint8), ("bits", c.c_uint8),
+                        ("lanes", c.c_uint16), ("shape", c.POINTER(c.c_int64)),
+                        ("strides", c.POINTER(c.c_int64)), ("offset", c.c_uint64),
+                        ("context", c.c_void_p), ("deleter", c.c_void_p)]
+        make = c.pythonapi.PyCapsule_New
+        make.restype, make.argtypes = c.py_object, [c.c_void_p, c.c_char_p, c.c_void_p]
+        device = Device()
+        memory = DeviceArray.upload(device.context, 0, "x", x, "bf16", [3, 4])
+        address = memory.span[0]
+        class Foreign:
+            def __init__(self, shape, strides=None, offset=0, type=(4, 16, 1),
+                         place=(2, 0), data=address):
+                self.shape = (c.c_int64 * len(shape))(*shape)
+                self.strides = strides and (c.c_int64 * len(shape))(*strides)
+                self.place = place
+                self.tensor = Tensor(data, place, len(shape), *type, self.shape,
+                                     self.strides, offset)
+            def __dlpack__(self, **options):
+                return make(c.addressof(self.tensor), b"dltensor", None)
+            def __dlpack_device__(self): return self.place
+
+        f = artifact.bind("linear", **{"w.codes": codes})
+        def launches(*arguments, **options):
+            calls()
+            f(x=Foreign(*arguments, **options))
+            return [l for l in calls() if l.startswith("cuLaunchKernel")]
+        at = lambda place, lines: len(lines) == 1 and hex(place) in lines[0]
+        assert at(address, launches((3, 4)))
+        assert at(address, launches((3, 4), (4, 1)))
+        assert at(address, launches((1, 4), (999, 1)))
+        assert at(address + 16, launches((1, 4), offset=16))
+        assert launches((0, 4), (7, 9), data=0) == []
+        for wrong, words in [
+            (dict(shape=(2, 4), offset=8), "not aligned to 16 bytes"),
+            (dict(shape=(3, 4), strides=(1, 3)), "not contiguous"),
+            (dict(shape=(3, 4), strides=(0, 1)), "not contiguous"),
+            (dict(shape=(3, 4), strides=(-4, 1)), "not contiguous"),
+            (dict(shape=(3, 4), type=(4, 8, 2)), "expected bf16, got DLPack type 4 of 2 x 8"),
+            (dict(shape=(3, 4), type=(2, 16, 1)), "expected bf16"),
+            (dict(shape=(3, 4), place=(1, 0)), "not on a CUDA device"),
+            (dict(shape=(3, 4), place=(2, 1)), "x: on CUDA device 1"),
+            (dict(shape=(3, 4), data=None), "is null"),
+            (dict(shape=()), "expected ?x4, got a scalar"),
+        ]:
+            try:
+                launches(**wrong)
+            except (TypeError, ValueError) as error:
+                assert words in str(error), (wrong, error)
+            else:
+                raise AssertionError(wrong)
+        try:
+            DeviceArray(device.context, 0, "f32", [2**62, 4])
+        except (TypeError, RuntimeError, MemoryError):
+            pass
+        else:
+            raise AssertionError("more bytes than there are")
+    """)
+
+
 def test_a_launcher_only_launches(run):
     """No allocation, copy or wait: a CUDA graph can capture the call."""
     run("""
