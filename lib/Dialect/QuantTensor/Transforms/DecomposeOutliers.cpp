@@ -81,6 +81,29 @@ static Value createContraction(ImplicitLocOpBuilder &b, Value lhs, Value rhs,
       .getResult(0);
 }
 
+/// The map of a tensor of `rank` to its last dimension.
+static AffineMap getColumnMap(ImplicitLocOpBuilder &b, unsigned rank) {
+  MLIRContext *context = b.getContext();
+  return AffineMap::get(rank, 0, {getAffineDimExpr(rank - 1, context)},
+                        context);
+}
+
+/// `source` in the columns whose element of `tests` passes `isKept`, and zeros
+/// in the others.
+static Value
+keepColumns(ImplicitLocOpBuilder &b, Value source, Value tests,
+            function_ref<Value(ImplicitLocOpBuilder &, Value)> isKept) {
+  auto type = cast<RankedTensorType>(source.getType());
+  unsigned rank = type.getRank();
+  return createParallel(
+      b, type, tensor::getMixedSizes(b, b.getLoc(), source), {source, tests},
+      {b.getMultiDimIdentityMap(rank), getColumnMap(b, rank)},
+      [&](ImplicitLocOpBuilder &body, ValueRange args) -> Value {
+        return arith::SelectOp::create(body, isKept(body, args[1]), args[0],
+                                       createZero(body, type.getElementType()));
+      });
+}
+
 namespace {
 
 /// The left-hand side in two: what is multiplied as floats, with the right-hand
@@ -97,15 +120,11 @@ static Split splitByThreshold(ImplicitLocOpBuilder &b, OutlierMatmulOp op) {
   Value lhs = op.getLhs();
   auto type = cast<RankedTensorType>(lhs.getType());
   unsigned rank = type.getRank();
-  MLIRContext *context = b.getContext();
-  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, b.getLoc(), lhs);
-  AffineMap identity = b.getMultiDimIdentityMap(rank);
-  AffineMap column =
-      AffineMap::get(rank, 0, {getAffineDimExpr(rank - 1, context)}, context);
 
   auto magnitudeType =
       RankedTensorType::get({type.getShape().back()}, b.getF32Type());
-  Value empty = createEmpty(b, b.getLoc(), magnitudeType, sizes.back());
+  Value empty = createEmpty(b, b.getLoc(), magnitudeType,
+                            tensor::getMixedSizes(b, b.getLoc(), lhs).back());
   Value init =
       linalg::FillOp::create(b, ValueRange(createZero(b, b.getF32Type())),
                              ValueRange(empty))
@@ -117,7 +136,9 @@ static Split splitByThreshold(ImplicitLocOpBuilder &b, OutlierMatmulOp op) {
   Value magnitudes =
       linalg::GenericOp::create(
           b, TypeRange(magnitudeType), ValueRange(lhs), ValueRange(init),
-          ArrayRef<AffineMap>{identity, column}, iterators,
+          ArrayRef<AffineMap>{b.getMultiDimIdentityMap(rank),
+                              getColumnMap(b, rank)},
+          iterators,
           [](OpBuilder &builder, Location loc, ValueRange args) {
             ImplicitLocOpBuilder inner(loc, builder);
             Value magnitude =
@@ -127,21 +148,18 @@ static Split splitByThreshold(ImplicitLocOpBuilder &b, OutlierMatmulOp op) {
           })
           .getResult(0);
   double threshold = op.getThreshold()->convertToDouble();
-  auto select = [&](bool outliers) {
-    return createParallel(
-        b, type, sizes, {lhs, magnitudes}, {identity, column},
-        [&](ImplicitLocOpBuilder &body, ValueRange args) -> Value {
+  // Of a NaN the first holds and the second does not.
+  auto keep = [&](arith::CmpFPredicate predicate) {
+    return keepColumns(
+        b, lhs, magnitudes, [&](ImplicitLocOpBuilder &body, Value magnitude) {
           Value bound =
               arith::ConstantOp::create(body, body.getF32FloatAttr(threshold));
-          Value isOutlier = arith::CmpFOp::create(
-              body, arith::CmpFPredicate::UGE, args[1], bound);
-          Value zero = createZero(body, type.getElementType());
-          return arith::SelectOp::create(body, isOutlier,
-                                         outliers ? args[0] : zero,
-                                         outliers ? zero : args[0]);
+          return arith::CmpFOp::create(body, predicate, magnitude, bound)
+              .getResult();
         });
   };
-  return {select(true), op.getRhs(), select(false)};
+  return {keep(arith::CmpFPredicate::UGE), op.getRhs(),
+          keep(arith::CmpFPredicate::OLT)};
 }
 
 /// Columns that are known: only these are multiplied as floats.
@@ -152,13 +170,6 @@ static Split splitByColumns(ImplicitLocOpBuilder &b, OutlierMatmulOp op) {
     return {Value(), Value(), lhs};
   auto type = cast<RankedTensorType>(lhs.getType());
   auto rhsType = op.getRhs().getType();
-  unsigned rank = type.getRank();
-  MLIRContext *context = b.getContext();
-  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, b.getLoc(), lhs);
-  AffineMap identity = b.getMultiDimIdentityMap(rank);
-  AffineMap column =
-      AffineMap::get(rank, 0, {getAffineDimExpr(rank - 1, context)}, context);
-
   int64_t k = ShapedType::isDynamic(type.getShape().back())
                   ? rhsType.getShape().back()
                   : type.getShape().back();
@@ -168,14 +179,11 @@ static Split splitByColumns(ImplicitLocOpBuilder &b, OutlierMatmulOp op) {
   Value mask = arith::ConstantOp::create(
       b, DenseElementsAttr::get(RankedTensorType::get({k}, b.getI8Type()),
                                 ArrayRef<int8_t>(isOutlier)));
-  Value rest = createParallel(
-      b, type, sizes, {lhs, mask}, {identity, column},
-      [&](ImplicitLocOpBuilder &body, ValueRange args) -> Value {
-        Value none = createZero(body, body.getI8Type());
-        Value isRest = arith::CmpIOp::create(body, arith::CmpIPredicate::eq,
-                                             args[1], none);
-        return arith::SelectOp::create(body, isRest, args[0],
-                                       createZero(body, type.getElementType()));
+  Value rest = keepColumns(
+      b, lhs, mask, [](ImplicitLocOpBuilder &body, Value isOutlier) {
+        return arith::CmpIOp::create(body, arith::CmpIPredicate::eq, isOutlier,
+                                     createZero(body, body.getI8Type()))
+            .getResult();
       });
 
   // Both sides at the outliers' columns, which a table counts.
@@ -184,21 +192,20 @@ static Split splitByColumns(ImplicitLocOpBuilder &b, OutlierMatmulOp op) {
   Value tableValue = arith::ConstantOp::create(
       b, DenseElementsAttr::get(RankedTensorType::get({count}, b.getI32Type()),
                                 ArrayRef<int32_t>(table)));
-  auto gather = [&](Value source, ArrayRef<OpFoldResult> sourceSizes) {
+  auto gather = [&](Value source) {
     auto sourceType = cast<RankedTensorType>(source.getType());
     SmallVector<int64_t> shape(sourceType.getShape());
     shape.back() = count;
-    SmallVector<OpFoldResult> gathered(sourceSizes);
-    gathered.back() = b.getIndexAttr(count);
-    unsigned dims = sourceType.getRank();
-    AffineMap last =
-        AffineMap::get(dims, 0, {getAffineDimExpr(dims - 1, context)}, context);
+    SmallVector<OpFoldResult> sizes =
+        tensor::getMixedSizes(b, b.getLoc(), source);
+    sizes.back() = b.getIndexAttr(count);
+    unsigned rank = sourceType.getRank();
     return createParallel(
-        b, RankedTensorType::get(shape, sourceType.getElementType()), gathered,
-        {tableValue}, {last},
+        b, RankedTensorType::get(shape, sourceType.getElementType()), sizes,
+        {tableValue}, {getColumnMap(b, rank)},
         [&](ImplicitLocOpBuilder &body, ValueRange args) -> Value {
           SmallVector<Value> indices;
-          for (unsigned dim = 0; dim + 1 < dims; ++dim)
+          for (unsigned dim = 0; dim + 1 < rank; ++dim)
             indices.push_back(linalg::IndexOp::create(body, dim));
           indices.push_back(
               arith::IndexCastOp::create(body, body.getIndexType(), args[0]));
@@ -206,12 +213,11 @@ static Split splitByColumns(ImplicitLocOpBuilder &b, OutlierMatmulOp op) {
         });
   };
   EncodedParts parts = EncodedParts::get(b, b.getLoc(), op.getRhs());
-  parts.codes =
-      gather(parts.codes, tensor::getMixedSizes(b, b.getLoc(), parts.codes));
+  parts.codes = gather(parts.codes);
   parts.type =
       RankedTensorType::get({rhsType.getDimSize(0), count},
                             rhsType.getElementType(), rhsType.getEncoding());
-  return {gather(lhs, sizes), parts.assemble(b, b.getLoc()), rest};
+  return {gather(lhs), parts.assemble(b, b.getLoc()), rest};
 }
 
 Value quantmlir::quant_tensor::decomposeOutlierMatmul(OpBuilder &builder,
