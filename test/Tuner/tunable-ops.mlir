@@ -64,7 +64,7 @@ func.func @rows(%x: tensor<?x64xi8>, %w: tensor<16x64xi8> {quant_tensor.weight},
 }
 
 // CHECK: // 2 ops, 4 schedules in all
-// ALL: // m=? n=16 k=64
+// ALL: // m=6 n=16 k=64
 // ALL-NEXT: // {{[1-9][0-9]+}} schedules
 // NOTHING: error: the module has no contraction to tune
 // CHIP: tunable-ops.mlir:0:0: error: unknown chip 'sm_70'
