@@ -172,6 +172,11 @@ def test_bad_samples(tool, model):
     fails(tool, folder, ["other.npz"], "no array for 'x'")
     np.savez(folder / "more.npz", x=x, z=x)
     fails(tool, folder, ["more.npz"], "the function has no argument 'z'")
+    np.savez(folder / "none.npz")
+    np.save(folder / "x.npy", x[0])
+    result = calibrate(tool, folder, ["none.npz"], "bad.safetensors",
+                       f"--input=x={folder}/x.npy", check=False)
+    assert "there are no samples in it" in result.stderr
     np.savez(folder / "counts.npz", **{"x": x, "up.weight": np.ones((2, 11, 13), np.float32)})
     fails(tool, folder, ["counts.npz"], "3 samples of 'x' and 2 of 'up.weight'")
     fails(tool, folder, ["none.npz"], "none.npz")

@@ -339,3 +339,28 @@ func.func @f(%x: tensor<2147483648x64xi8>, %w: tensor<32x64xi8>, %init: tensor<2
   } -> tensor<2147483648x32xi32>
   return %y : tensor<2147483648x32xi32>
 }
+
+// -----
+
+// Families that decode have nothing to decode.
+func.func @plain(%x: tensor<1x64xbf16>, %w: tensor<8x64xbf16>, %init: tensor<1x8xf32>) -> tensor<1x8xf32> {
+  // expected-error @below {{reduce cannot compute this: the weights are plain}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x64xbf16>, tensor<8x64xbf16>) maps [] outs(%init : tensor<1x8xf32>)
+      attributes {quant_tile.schedule = #quant_tile.schedule<reduce, chip = "sm_90a", tile = [1, 16, 32], warps = [1, 1, 1], stages = 2, weights = <fragment, tile = [16, 32]>>} {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<1x8xf32>
+  return %y : tensor<1x8xf32>
+}
+
+// -----
+
+func.func @plain_stream(%x: tensor<1x64xbf16>, %w: tensor<16x64xbf16>, %init: tensor<1x16xf32>) -> tensor<1x16xf32> {
+  // expected-error @below {{mma_stream cannot compute this: the weights are plain}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x64xbf16>, tensor<16x64xbf16>) maps [] outs(%init : tensor<1x16xf32>)
+      attributes {quant_tile.schedule = #quant_tile.schedule<mma_stream, chip = "sm_90a", tile = [8, 16, 64], warps = [1, 1, 1], stages = 2, weights = <fragment, tile = [16, 64]>>} {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<1x16xf32>
+  return %y : tensor<1x16xf32>
+}

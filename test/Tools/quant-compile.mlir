@@ -31,6 +31,8 @@
 // RUN: quant-compile %S/../../examples/linear.mlir --emit=ptx -o /dev/null --remarks-filter='.*pull.*' 2>&1 | FileCheck %s --check-prefix=REMARKS
 // RUN: not quant-compile %s --emit=ptx --remarks-filter='(' 2>&1 | FileCheck %s --check-prefix=REGEX
 // What cannot be written whole is an error, and no file.
+// RUN: env TMPDIR=%t/nowhere not quant-compile %s -o %t/c.qmlir --cubin 2>&1 | FileCheck %s --check-prefix=TEMPORARY
+// RUN: not ls %t/c.qmlir
 // RUN: not quant-compile %s --emit=ptx -o /dev/full 2>&1 | FileCheck %s --check-prefix=FULL
 
 // Help is about this tool, not about every target that LLVM has.
@@ -55,6 +57,7 @@
 // REMARKS: linear.mlir:9:8: remark: {{.*}}decodes the right-hand side
 // REMARKS-NOT: remark: {{.*}}Schedule
 // REGEX: error: --remarks-filter: parentheses not balanced
+// TEMPORARY: error: cannot make a temporary file: No such file or directory
 // FULL: error: cannot write '/dev/full': No space left on device
 // WHERE: error: an artifact is a directory: say where with -o
 // MISSING: error: cannot open input file {{.*}}missing.mlir

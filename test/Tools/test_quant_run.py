@@ -3,6 +3,7 @@ driver that only takes notes, and what it says to wrong input."""
 
 import json
 import os
+import shutil
 import zlib
 
 import numpy as np
@@ -286,6 +287,41 @@ def test_an_array_that_the_other_arrays_contradict(tool, artifact, tmp_path):
         tool, copy, "--function=widen", "--bits",
         f"--input=x={tmp_path / 'x.npy'}", f"--input=z={tmp_path / 'z.npy'}",
     )
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["--size=-1"], "--size is negative"),
+    (["--profile"], "--profile needs --device=emulator"),
+    (["--max-steps=9", "--device=cuda"], "--max-steps needs --device=emulator"),
+    (["--ordinal=1"], "--ordinal needs --device=cuda"),
+    (["--image=ptx"], "--image has no meaning with --device=cpu"),
+    (["--stats=s.safetensors"], "--stats goes with --calibrate or --merge"),
+    (["--merge=s.safetensors"], "--merge alone runs nothing"),
+    (["--calibrate=x.npz"], "--calibrate needs --stats=FILE"),
+    (["--output=y.txt"], "expected a file named .npz or .safetensors"),
+])
+def test_options_that_would_do_nothing(tool, artifact, arguments, message):
+    assert message in fails(tool, artifact, *arguments)
+
+
+def test_no_artifact(tool):
+    assert "name an artifact to run" in fails(tool)
+    assert "--merge needs --stats=FILE to write to" in fails(tool, "--merge=s.safetensors")
+
+
+def test_no_reference(tool, artifact, tmp_path):
+    """Artifacts need not hold what only a CPU runs."""
+    copy = tmp_path / "artifact"
+    shutil.copytree(artifact, copy)
+    manifest = json.loads((copy / "manifest.json").read_text())
+    del manifest["reference"]
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    np.save(tmp_path / "x.npy", np.zeros(2, np.uint16))
+    assert "holds no reference, which --device=cpu runs" in fails(
+        tool, copy, "--function=widen", "--bits", f"--input=x={tmp_path / 'x.npy'}")
+    np.savez(tmp_path / "samples.npz", x=np.zeros((1, 2), np.uint16))
+    assert "holds no reference, which --calibrate runs" in fails(
+        tool, copy, f"--calibrate={tmp_path}/samples.npz", f"--stats={tmp_path}/s.safetensors")
 
 
 def test_damaged_artifact(tool, artifact, tmp_path):

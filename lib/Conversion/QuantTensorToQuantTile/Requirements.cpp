@@ -233,17 +233,55 @@ static void assertSlice(RewriterBase &rewriter,
   }
 }
 
+/// Asserts that each dimension which is split has as many elements as its
+/// parts.
+static void assertExpansion(RewriterBase &rewriter, tensor::ExpandShapeOp op) {
+  Location loc = op.getLoc();
+  rewriter.setInsertionPoint(op);
+  SmallVector<OpFoldResult> sizes = op.getMixedOutputShape();
+  for (auto [dim, group] : llvm::enumerate(op.getReassociationIndices())) {
+    Extent whole = getExtent(op.getSrc(), dim);
+    SmallVector<Extent> parts;
+    for (int64_t part : group)
+      if (Extent extent = getExtent(sizes[part]); extent != Extent{Value(), 1})
+        parts.push_back(extent);
+    bool isStatic = !whole.value && llvm::none_of(parts, [](Extent part) {
+      return bool(part.value);
+    });
+    if (isStatic || (parts.size() == 1 && parts.front() == whole))
+      continue;
+    Value product;
+    for (const Extent &part : parts) {
+      Value size = part.materialize(rewriter, loc);
+      product = product ? arith::MulIOp::create(rewriter, loc, product, size)
+                        : size;
+    }
+    if (!product)
+      product = arith::ConstantIndexOp::create(rewriter, loc, 1);
+    Value equal =
+        arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::eq, product,
+                              whole.materialize(rewriter, loc));
+    cf::AssertOp::create(rewriter, loc, equal,
+                         "a dimension is split into parts of another size");
+  }
+}
+
 void quantmlir::assertExtents(FunctionOpInterface func,
                               RewriterBase &rewriter) {
   SmallVector<Operation *> ops;
   func->walk([&](Operation *op) {
     if (isa<linalg::LinalgOp, quant_tensor::ScaledMatmulOp, tensor::CastOp,
-            tensor::ExtractSliceOp, tensor::InsertSliceOp>(op))
+            tensor::ExtractSliceOp, tensor::InsertSliceOp,
+            tensor::ExpandShapeOp>(op))
       ops.push_back(op);
   });
   for (Operation *op : ops) {
     if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op)) {
       assertSlice(rewriter, slice, slice.getSource());
+      continue;
+    }
+    if (auto expand = dyn_cast<tensor::ExpandShapeOp>(op)) {
+      assertExpansion(rewriter, expand);
       continue;
     }
     if (auto slice = dyn_cast<tensor::InsertSliceOp>(op)) {

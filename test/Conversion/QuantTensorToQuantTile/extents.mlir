@@ -148,3 +148,20 @@ func.func @whole(%x: tensor<?x64xf32>, %y: tensor<?x128xf32>) -> tensor<?x128xf3
   %s = tensor.insert_slice %e into %y[0, 64] [%m, 64] [1, 1] : tensor<?x64xf32> into tensor<?x128xf32>
   return %s : tensor<?x128xf32>
 }
+
+// A dimension that is split into a size that only the run knows.
+// CHECK-LABEL: func.func @split(
+// CHECK-SAME: %[[X:[^:]*]]: tensor<?xf32>, %[[N:[^:]*]]: tensor<?xf32>
+// CHECK-DAG: %[[M:.*]] = tensor.dim %[[N]], %c0
+// CHECK-DAG: %[[P:.*]] = arith.muli %[[M]], %c4
+// CHECK-DAG: %[[D:.*]] = tensor.dim %[[X]], %c0
+// CHECK: %[[EQUAL:.*]] = arith.cmpi eq, %[[P]], %[[D]]
+// CHECK: cf.assert %[[EQUAL]], "a dimension is split into parts of another size"
+// CHECK-NOT: cf.assert
+// CHECK: tensor.expand_shape
+func.func @split(%x: tensor<?xf32>, %n: tensor<?xf32>) -> tensor<?x4xf32> {
+  %c0 = arith.constant 0 : index
+  %m = tensor.dim %n, %c0 : tensor<?xf32>
+  %0 = tensor.expand_shape %x [[0, 1]] output_shape [%m, 4] : tensor<?xf32> into tensor<?x4xf32>
+  return %0 : tensor<?x4xf32>
+}

@@ -333,6 +333,15 @@ func.func @double(%x: tensor<64xf64>, %w: tensor<32x64xf64, #w4>) -> tensor<32xf
 
 // -----
 
+// A quantized_matmul that sums in other than i32.
+func.func @wide_sum(%x: tensor<8x64xi8>, %w: tensor<64x32xi8>, %a: i32, %i: tensor<8x32xi64>) -> tensor<8x32xi64> {
+  // expected-remark @below {{it multiplies i8 by i8 into i64, expected i8 and i32}}
+  %y = linalg.quantized_matmul ins(%x, %w, %a, %a : tensor<8x64xi8>, tensor<64x32xi8>, i32, i32) outs(%i : tensor<8x32xi64>) -> tensor<8x32xi64>
+  return %y : tensor<8x32xi64>
+}
+
+// -----
+
 // The sum of a quantized_matmul may not fit its type.
 func.func @quantized_overflow(%x: tensor<8x40000xi8>, %w: tensor<40000x32xi8>, %zx: i32, %zw: i32) -> tensor<8x32xi32> {
   %zero = arith.constant dense<0> : tensor<8x32xi32>

@@ -64,6 +64,16 @@ func.func @no_outs(%a: tensor<64xf32>, %g: index) {
 
 // -----
 
+func.func @results(%init: tensor<64xf32>, %g: index) {
+  // expected-error @below {{has 0 results for 1 outs}}
+  "quant_tile.launch"(%g, %g, %g, %init) {kernel = @kernels::@k, block = array<i64: 64, 1, 1>,
+      operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 1>}
+      : (index, index, index, tensor<64xf32>) -> ()
+  return
+}
+
+// -----
+
 func.func @mixed(%a: memref<64xf32>, %init: tensor<64xf32>, %g: index) -> tensor<64xf32> {
   // expected-error @below {{mixes tensors and memrefs}}
   %0 = quant_tile.launch @kernels::@k grid(%g, %g, %g) block [64, 1, 1]

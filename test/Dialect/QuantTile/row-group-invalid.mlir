@@ -193,3 +193,21 @@ module attributes {quant_tile.s = #quant_tile.row_schedule<chip = "sm_90a", warp
 
 // expected-error @below {{vector must be 1, 2, 4, 8 or 16 elements, got 3}}
 module attributes {quant_tile.s = #quant_tile.row_schedule<chip = "sm_90a", warps = 1, rows = 1, vector = 3>} {}
+
+// -----
+
+#full = affine_map<(m, k) -> (m, k)>
+#row = affine_map<(m, k) -> (m)>
+func.func @f(%x: tensor<4x64xf32>, %f: tensor<4xf32>) {
+  // expected-error @below {{yields nothing}}
+  "quant_tile.row_group"() <{columns = 64 : i64}> ({
+    %sum = linalg.generic {indexing_maps = [#full, #row], iterator_types = ["parallel", "reduction"]}
+        ins(%x : tensor<4x64xf32>) outs(%f : tensor<4xf32>) {
+    ^bb0(%v: f32, %acc: f32):
+      %s = arith.addf %v, %acc : f32
+      linalg.yield %s : f32
+    } -> tensor<4xf32>
+    quant_tile.yield
+  }) : () -> ()
+  return
+}

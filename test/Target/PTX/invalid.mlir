@@ -9,3 +9,15 @@ gpu.module @kernels {
     llvm.return
   }
 }
+
+// -----
+
+// expected-error @below {{cannot be translated to LLVM IR}}
+gpu.module @kernels {
+  llvm.func @k(%x: i32) attributes {gpu.kernel, nvvm.kernel} {
+    // expected-error @below {{'quant_tile.decode' op cannot be translated to LLVM IR}}
+    // expected-error @below {{LLVM Translation failed for operation}}
+    %0 = quant_tile.decode %x[0] storage(i4) : vector<2xbf16>
+    llvm.return
+  }
+}

@@ -36,6 +36,8 @@ LogicalResult RowGroupOp::verifyRegions() {
   if (yield.getValues().getTypes() != getResultTypes())
     return emitOpError() << "yields " << yield.getValues().getTypes()
                          << ", but has results of " << getResultTypes();
+  if (yield.getValues().empty())
+    return emitOpError() << "yields nothing";
   std::optional<RowDomain> domain;
   for (Operation &op : getBody().front().without_terminator()) {
     if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op)) {
