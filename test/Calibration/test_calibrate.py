@@ -172,9 +172,9 @@ def test_bad_samples(tool, model):
     fails(tool, folder, ["other.npz"], "no array for 'x'")
     np.savez(folder / "more.npz", x=x, z=x)
     fails(tool, folder, ["more.npz"], "the function has no argument 'z'")
-    np.savez(folder / "none.npz")
+    np.savez(folder / "empty.npz")
     np.save(folder / "x.npy", x[0])
-    result = calibrate(tool, folder, ["none.npz"], "bad.safetensors",
+    result = calibrate(tool, folder, ["empty.npz"], "bad.safetensors",
                        f"--input=x={folder}/x.npy", check=False)
     assert "there are no samples in it" in result.stderr
     np.savez(folder / "counts.npz", **{"x": x, "up.weight": np.ones((2, 11, 13), np.float32)})
