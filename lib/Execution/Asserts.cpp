@@ -28,6 +28,21 @@ void *quantmlir::getAssertHandlerAddress() {
   return reinterpret_cast<void *>(&handleFailure);
 }
 
+/// `memory` if there is any, or if none was asked for.
+static void *checkAllocation(void *memory, size_t bytes) {
+  if (!memory && bytes)
+    handleFailure(kOutOfMemory);
+  return memory;
+}
+
+void *quantmlir::allocateOrFail(size_t bytes) {
+  return checkAllocation(std::malloc(bytes), bytes);
+}
+
+void *quantmlir::allocateZerosOrFail(size_t count, size_t bytes) {
+  return checkAllocation(std::calloc(count, bytes), count && bytes);
+}
+
 std::optional<int64_t> quantmlir::callWithAsserts(void (*function)(void **),
                                                   void **arguments) {
   Guard guard;

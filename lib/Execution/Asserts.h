@@ -21,6 +21,12 @@ inline constexpr llvm::StringLiteral kAssertMessagesAttr =
 /// the `callWithAsserts` that entered it on the same thread.
 void *getAssertHandlerAddress();
 
+/// What compiled code has for `malloc` and `calloc`: memory that is not to be
+/// had leaves it as a failed check does, with the number `kOutOfMemory`.
+inline constexpr int64_t kOutOfMemory = -1;
+void *allocateOrFail(size_t bytes);
+void *allocateZerosOrFail(size_t count, size_t bytes);
+
 /// Calls a packed function of the execution engine. Returns the number of the
 /// check that failed, if one did; what the function had allocated by then is
 /// lost.

@@ -238,12 +238,14 @@ ReferenceExecutor::create(ModuleOp module, const Options &options) {
     for (auto [name, address] : getSoftFloatSymbols())
       symbols[interner(name)] = {llvm::orc::ExecutorAddr::fromPtr(address),
                                  llvm::JITSymbolFlags::Exported};
-    symbols[interner(kAssertHandler)] = {
-        llvm::orc::ExecutorAddr::fromPtr(getAssertHandlerAddress()),
-        llvm::JITSymbolFlags::Exported};
-    symbols[interner(kObserverSymbol)] = {
-        llvm::orc::ExecutorAddr::fromPtr(getObserverAddress()),
-        llvm::JITSymbolFlags::Exported};
+    auto define = [&](llvm::StringRef name, void *address) {
+      symbols[interner(name)] = {llvm::orc::ExecutorAddr::fromPtr(address),
+                                 llvm::JITSymbolFlags::Exported};
+    };
+    define(kAssertHandler, getAssertHandlerAddress());
+    define(kObserverSymbol, getObserverAddress());
+    define("malloc", reinterpret_cast<void *>(&allocateOrFail));
+    define("calloc", reinterpret_cast<void *>(&allocateZerosOrFail));
     return symbols;
   });
   implementation->engine = std::move(*engine);
@@ -393,7 +395,10 @@ ReferenceExecutor::invoke(StringRef name, ArrayRef<ArrayView> inputs,
     return compiled.takeError();
   ObserverScope scope(observer);
   if (std::optional<int64_t> failed = callWithAsserts(*compiled, packed.data()))
-    return makeError("@" + name + ": " + implementation->messages[*failed]);
+    return makeError("@" + name + ": " +
+                     (*failed == kOutOfMemory
+                          ? "there is not enough memory"
+                          : StringRef(implementation->messages[*failed])));
 
   std::vector<Array> arrays;
   llvm::SmallPtrSet<void *, 4> owned;

@@ -112,3 +112,19 @@ def test_memory_does_not_grow(reference):
         with pytest.raises(ValueError):
             reference.run("negate", x=x[0])
     assert resident() - before < 1 << 20
+
+
+def test_more_memory_than_there_is():
+    """Nothing as large as 2^54 bytes has an address."""
+    fill = quantmlir.Reference("""
+        func.func @fill(%x: tensor<?x0xf32>) -> tensor<?x4096xf32> {
+          %c0 = arith.constant 0 : index
+          %one = arith.constant 1.0 : f32
+          %n = tensor.dim %x, %c0 : tensor<?x0xf32>
+          %e = tensor.empty(%n) : tensor<?x4096xf32>
+          %y = linalg.fill ins(%one : f32) outs(%e : tensor<?x4096xf32>) -> tensor<?x4096xf32>
+          return %y : tensor<?x4096xf32>
+        }""")
+    with pytest.raises(ValueError, match="@fill: there is not enough memory"):
+        fill.run(arg0=np.zeros((2**40, 0), np.float32))
+    assert fill.run(arg0=np.zeros((2, 0), np.float32))["result0"].shape == (2, 4096)

@@ -370,3 +370,15 @@ def test_a_full_disk(tool, tmp_path):
     assert "is there and no regular file" in fails(
         tool, *run, f"--output={tmp_path / 'y.npz'}")
     assert os.readlink(tmp_path / "y.npz") == "/dev/full"
+
+
+def test_more_memory_than_there_is(tool, tmp_path):
+    source = tmp_path / "negate.mlir"
+    source.write_text("""
+        func.func @negate(%x: tensor<?xf32>) -> tensor<?xf32> {
+          %y = arith.negf %x : tensor<?xf32>
+          return %y : tensor<?xf32>
+        }""")
+    tool("quant-compile", source, "-o", tmp_path / "negate.qmlir")
+    assert "not enough memory to make up 'arg0'" in fails(
+        tool, tmp_path / "negate.qmlir", "--random=1", f"--size={2**50}")

@@ -106,7 +106,11 @@ TEST(ReferenceExecutor, RefusesWrongInputs) {
   ArrayView negative = x;
   negative.shape = {-1, 2};
   EXPECT_EQ(message("f", {negative, codes, scales}),
-            "'x' has shape [?, 2], got [?, 2]");
+            "'x' has a negative extent");
+  ArrayView brief = x;
+  brief.numBytes = 7;
+  EXPECT_NE(message("f", {brief, codes, scales}).find("bytes, got 7"),
+            std::string::npos);
 }
 
 TEST(ReferenceExecutor, ReportsShapesThatDisagree) {

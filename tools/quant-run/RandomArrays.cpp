@@ -39,11 +39,21 @@ quantmlir::run::makeRandomArray(const Argument &argument,
   bool isFloat = llvm::StringRef(argument.element).starts_with("f") ||
                  argument.element == "bf16";
   uint8_t *target = nullptr;
+  // Floats are made as f32 first.
+  auto allocate = [&](size_t bytes, io::Bytes &data) -> llvm::Error {
+    size_t size;
+    if (__builtin_mul_overflow(count, bytes, &size) ||
+        !io::Bytes::tryAllocate(size, target, data))
+      return makeError("there is not enough memory to make up '" +
+                       argument.name + "'");
+    return llvm::Error::success();
+  };
   if (isFloat) {
     io::Array wide;
     wide.element = "f32";
     wide.shape = array.shape;
-    wide.data = io::Bytes::allocate(count * sizeof(float), target);
+    if (llvm::Error error = allocate(sizeof(float), wide.data))
+      return std::move(error);
     // Scales of f8E8M0FNU are powers of two: none is zero or negative.
     bool isScale = argument.element == "f8E8M0FNU";
     for (size_t i = 0; i < count; ++i) {
@@ -71,7 +81,8 @@ quantmlir::run::makeRandomArray(const Argument &argument,
       return makeError("'" + argument.name + "': " + error);
     return array;
   }
-  array.data = io::Bytes::allocate(count * bytes, target);
+  if (llvm::Error error = allocate(bytes, array.data))
+    return std::move(error);
   // Bytes may be codes, any number of bits each; wider integers are counts,
   // points or sums, and small.
   for (size_t i = 0; i < count; ++i) {

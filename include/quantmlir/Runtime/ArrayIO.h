@@ -31,6 +31,9 @@ struct Bytes {
   }
   /// Zero-initialized memory; `writable` is where to fill it.
   static Bytes allocate(size_t size, uint8_t *&writable);
+  /// The same for sizes that somebody else chose: false where there is not that
+  /// much.
+  static bool tryAllocate(size_t size, uint8_t *&writable, Bytes &bytes);
 };
 
 /// Maps a file read-only. Do not truncate it while arrays refer to it.

@@ -4,7 +4,9 @@
 #include "Files.h"
 #include "quantmlir/Runtime/ArrayIO.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -79,9 +81,19 @@ std::string quantmlir::io::describe(const Array &array) {
 }
 
 Bytes Bytes::allocate(size_t size, uint8_t *&writable) {
-  auto memory = std::make_shared<std::vector<uint8_t>>(size);
-  writable = memory->data();
-  return {memory, memory->data(), size};
+  Bytes bytes;
+  if (!tryAllocate(size, writable, bytes))
+    std::abort();
+  return bytes;
+}
+
+bool Bytes::tryAllocate(size_t size, uint8_t *&writable, Bytes &bytes) {
+  // Never null, even of no bytes.
+  std::shared_ptr<void> memory(std::calloc(std::max<size_t>(size, 1), 1),
+                               std::free);
+  writable = static_cast<uint8_t *>(memory.get());
+  bytes = {memory, writable, size};
+  return writable != nullptr;
 }
 
 bool quantmlir::io::mapFile(const std::string &path, Bytes &bytes,

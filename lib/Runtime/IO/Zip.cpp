@@ -194,7 +194,8 @@ bool quantmlir::io::listZip(const Bytes &archive,
 static bool inflateEntry(const Bytes &compressed, uint64_t bytes,
                          Bytes &contents) {
   uint8_t *target = nullptr;
-  contents = Bytes::allocate(bytes, target);
+  if (!Bytes::tryAllocate(bytes, target, contents))
+    return false;
   z_stream stream = {};
   // Negative: a raw deflate stream, without zlib's header.
   if (inflateInit2(&stream, -MAX_WBITS) != Z_OK)
