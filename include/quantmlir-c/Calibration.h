@@ -34,7 +34,7 @@ typedef struct QuantmlirQuantizeOptions {
 } QuantmlirQuantizeOptions;
 
 /// Inserts `observe` ops for the statistics `kinds` ("minmax,xtx"; null: all
-/// but xtx), of weights as well where asked. Fails after an error was emitted.
+/// but xtx and rows), of weights as well where asked. Fails after an error was emitted.
 MLIR_CAPI_EXPORTED MlirLogicalResult
 quantmlirInsertObservers(MlirModule module, QuantmlirQuantizeOptions options,
                          MlirStringRef kinds, bool weights);

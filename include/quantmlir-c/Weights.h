@@ -99,6 +99,15 @@ MLIR_CAPI_EXPORTED QuantmlirWeights quantmlirQuantizeAWQ(
     double *searched, QuantmlirAWQReport *report, MlirStringCallback onError,
     void *userData);
 
+/// AWQ's channel scales (without clips), then GPTQ of the scaled weights; see
+/// `quantmlirQuantizeAWQ` for what is filled.
+MLIR_CAPI_EXPORTED QuantmlirWeights quantmlirQuantizeAWQThenGPTQ(
+    QuantmlirMatrix weights, const double *absMean, const double *hessian,
+    MlirStringRef scheme, QuantmlirAWQOptions awqOptions,
+    QuantmlirGPTQOptions gptqOptions, float *channelScales, double *searched,
+    QuantmlirAWQReport *awqReport, QuantmlirGPTQReport *gptqReport,
+    MlirStringCallback onError, void *userData);
+
 /// Adds x^T x of `samples`, rows of K inputs, to the K×K `hessian`.
 MLIR_CAPI_EXPORTED void quantmlirAccumulateHessian(QuantmlirMatrix samples,
                                                    double *hessian);

@@ -145,24 +145,31 @@ QuantmlirGPTQOptions quantmlirGPTQOptionsGetDefault(void) {
           options.staticGroups};
 }
 
+static GPTQOptions unwrapOptions(const QuantmlirGPTQOptions &options) {
+  return {options.blockSize, options.damping, options.actOrder,
+          options.staticGroups};
+}
+
+static QuantmlirGPTQReport wrapReport(const GPTQReport &report) {
+  return {report.damping, report.dampingSteps, report.deadColumns,
+          report.objective, report.roundingObjective};
+}
+
 QuantmlirWeights
 quantmlirQuantizeGPTQ(QuantmlirMatrix weights, const double *hessian,
                       MlirStringRef scheme, QuantmlirGPTQOptions options,
                       QuantmlirGPTQReport *report, MlirStringCallback onError,
                       void *userData) {
+  Reporter reportError{onError, userData};
   return quantizeBy(
-      weights, scheme, {onError, userData},
+      weights, scheme, reportError,
       [&](const WeightFormat &format) -> llvm::Expected<QuantizedMatrix> {
-        llvm::Expected<GPTQResult> result =
-            quantizeGPTQ(toMatrix(weights),
-                         {hessian, weights.columns, weights.columns}, format,
-                         {options.blockSize, options.damping, options.actOrder,
-                          options.staticGroups});
+        llvm::Expected<GPTQResult> result = quantizeGPTQ(
+            toMatrix(weights), {hessian, weights.columns, weights.columns},
+            format, unwrapOptions(options));
         if (!result)
           return result.takeError();
-        *report = {result->report.damping, result->report.dampingSteps,
-                   result->report.deadColumns, result->report.objective,
-                   result->report.roundingObjective};
+        *report = wrapReport(result->report);
         return std::move(result->matrix);
       });
 }
@@ -172,28 +179,59 @@ QuantmlirAWQOptions quantmlirAWQOptionsGetDefault(void) {
   return {options.grid, options.searchRows, options.clip, options.clipSteps};
 }
 
+static AWQOptions unwrapOptions(const QuantmlirAWQOptions &options) {
+  return {options.grid, options.searchRows, options.clip, options.clipSteps};
+}
+
+/// The codes of `result`; the rest goes where the caller wants it.
+static QuantizedMatrix takeAWQ(AWQResult &&result, float *channelScales,
+                               double *searched, QuantmlirAWQReport *report) {
+  *report = {result.report.alpha, result.report.clipped, result.report.blocks,
+             result.report.objective, result.report.roundingObjective};
+  llvm::copy(result.channelScales, channelScales);
+  llvm::copy(result.report.searched, searched);
+  return std::move(result.matrix);
+}
+
 QuantmlirWeights
 quantmlirQuantizeAWQ(QuantmlirMatrix weights, const double *absMean,
                      const double *hessian, MlirStringRef scheme,
                      QuantmlirAWQOptions options, float *channelScales,
                      double *searched, QuantmlirAWQReport *report,
                      MlirStringCallback onError, void *userData) {
+  Reporter reportError{onError, userData};
   return quantizeBy(
-      weights, scheme, {onError, userData},
+      weights, scheme, reportError,
       [&](const WeightFormat &format) -> llvm::Expected<QuantizedMatrix> {
         llvm::Expected<AWQResult> result = quantizeAWQ(
             toMatrix(weights), llvm::ArrayRef(absMean, weights.columns),
             {hessian, weights.columns, weights.columns}, format,
-            {options.grid, options.searchRows, options.clip,
-             options.clipSteps});
+            unwrapOptions(options));
         if (!result)
           return result.takeError();
-        *report = {result->report.alpha, result->report.clipped,
-                   result->report.blocks, result->report.objective,
-                   result->report.roundingObjective};
-        llvm::copy(result->channelScales, channelScales);
-        llvm::copy(result->report.searched, searched);
-        return std::move(result->matrix);
+        return takeAWQ(std::move(*result), channelScales, searched, report);
+      });
+}
+
+QuantmlirWeights quantmlirQuantizeAWQThenGPTQ(
+    QuantmlirMatrix weights, const double *absMean, const double *hessian,
+    MlirStringRef scheme, QuantmlirAWQOptions awqOptions,
+    QuantmlirGPTQOptions gptqOptions, float *channelScales, double *searched,
+    QuantmlirAWQReport *awqReport, QuantmlirGPTQReport *gptqReport,
+    MlirStringCallback onError, void *userData) {
+  Reporter reportError{onError, userData};
+  return quantizeBy(
+      weights, scheme, reportError,
+      [&](const WeightFormat &format) -> llvm::Expected<QuantizedMatrix> {
+        llvm::Expected<AWQThenGPTQResult> result = quantizeAWQThenGPTQ(
+            toMatrix(weights), llvm::ArrayRef(absMean, weights.columns),
+            {hessian, weights.columns, weights.columns}, format,
+            unwrapOptions(awqOptions), unwrapOptions(gptqOptions));
+        if (!result)
+          return result.takeError();
+        *gptqReport = wrapReport(result->gptq);
+        return takeAWQ(std::move(result->awq), channelScales, searched,
+                       awqReport);
       });
 }
 

@@ -27,8 +27,8 @@ __version__ = _version()
 #: Where the names that need the compiler's library come from.
 _COMPILER = {"CompileError": "compiler", "Reference": "reference",
              "compile": "compiler", "optimize": "transform",
-             **dict.fromkeys(("QuantizedWeights", "awq", "checkpoint_layout",
-                              "from_checkpoint", "gptq", "hessian", "objective",
+             **dict.fromkeys(("QuantizedWeights", "awq", "awq_gptq",
+                              "checkpoint_layout", "from_checkpoint", "gptq", "hessian", "objective",
                               "quantize_weights", "rotate",
                               "search_smooth_alpha", "smooth_scales"),
                              "weights")}

@@ -156,12 +156,9 @@ class Layer:
             made = quantization.gptq(matrix, hessian, attempt.scheme)
             return made, made.dequantize()
         mean = self._require("absmean", attempt.method)
-        made = quantization.awq(matrix, mean, hessian, attempt.scheme)
-        factors = made.channel_scales
-        if attempt.method == "awq+gptq":
-            scaled = hessian / np.outer(factors, factors).astype(np.float64)
-            made = quantization.gptq(matrix * factors, scaled, attempt.scheme)
-        return made, made.dequantize() / factors
+        method = quantization.awq if attempt.method == "awq" else quantization.awq_gptq
+        made = method(matrix, mean, hessian, attempt.scheme)
+        return made, made.dequantize() / made.channel_scales
 
     def measure(self, attempt):
         """(LayerError, the values that the codes mean)."""

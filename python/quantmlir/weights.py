@@ -171,6 +171,24 @@ def awq(weights, abs_mean, hessian, scheme, *, grid=20, search_rows=1024,
     return _take(native, weights.shape, report, scales)
 
 
+def awq_gptq(weights, abs_mean, hessian, scheme, *, grid=20, search_rows=1024,
+             block_size=128, damping=0.01, act_order=False, static_groups=False):
+    """AWQ's `channel_scales` (without clips), then GPTQ of W·diag(s) for inputs
+    divided by s.
+
+    The `report` is that of `gptq`, with AWQ's under "awq"; its
+    rounding_objective is that of rounding the weights as they were given.
+    """
+    weights = _matrix(weights)
+    scales = np.empty(weights.shape[1], np.float32)
+    native, awq_report, report = _calibration.awq_gptq(
+        weights, _wide(abs_mean, "abs_mean"), _wide(hessian, "hessian"), scheme,
+        grid, search_rows, block_size, damping, act_order, static_groups, scales)
+    report = {**report, "awq": awq_report,
+              "rounding_objective": awq_report["rounding_objective"]}
+    return _take(native, weights.shape, report, scales)
+
+
 def smooth_scales(input_abs_max, weight_abs_max, alpha=0.5):
     """SmoothQuant's s = max|x|^alpha / max|w|^(1 - alpha) of each channel."""
     inputs = np.array(input_abs_max, np.float32)

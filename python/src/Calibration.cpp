@@ -159,6 +159,16 @@ void checkHessian(const Matrix &weights, const Wide &hessian) {
           "the Hessian must be KxK for weights of NxK");
 }
 
+nb::dict toDict(const QuantmlirGPTQReport &report) {
+  nb::dict told;
+  told["damping"] = report.damping;
+  told["damping_steps"] = report.dampingSteps;
+  told["dead_columns"] = report.deadColumns;
+  told["objective"] = report.objective;
+  told["rounding_objective"] = report.roundingObjective;
+  return told;
+}
+
 nb::tuple quantizeGPTQ(Matrix weights, Wide hessian, const std::string &scheme,
                        int64_t blockSize, double damping, bool actOrder,
                        bool staticGroups) {
@@ -173,13 +183,26 @@ nb::tuple quantizeGPTQ(Matrix weights, Wide hessian, const std::string &scheme,
         {blockSize, damping, actOrder, staticGroups}, &report, append, &error);
   }
   Weights owner(result, error);
+  return nb::make_tuple(std::move(owner), toDict(report));
+}
+
+nb::dict toDict(const QuantmlirAWQReport &report,
+                const std::vector<double> &searched) {
   nb::dict told;
-  told["damping"] = report.damping;
-  told["damping_steps"] = report.dampingSteps;
-  told["dead_columns"] = report.deadColumns;
+  told["alpha"] = report.alpha;
+  told["clipped"] = report.clipped;
+  told["blocks"] = report.blocks;
   told["objective"] = report.objective;
   told["rounding_objective"] = report.roundingObjective;
-  return nb::make_tuple(std::move(owner), told);
+  told["searched"] = searched;
+  return told;
+}
+
+void checkChannels(const Matrix &weights, const Doubles &absMean,
+                   const Floats &channelScales) {
+  require(absMean.shape(0) == weights.shape(1) &&
+              channelScales.shape(0) == weights.shape(1),
+          "there must be one mean for each column of the weights");
 }
 
 nb::tuple quantizeAWQ(Matrix weights, Doubles absMean, Wide hessian,
@@ -187,9 +210,7 @@ nb::tuple quantizeAWQ(Matrix weights, Doubles absMean, Wide hessian,
                       int64_t searchRows, bool clip, int64_t clipSteps,
                       Floats channelScales) {
   checkHessian(weights, hessian);
-  require(absMean.shape(0) == weights.shape(1) &&
-              channelScales.shape(0) == weights.shape(1),
-          "there must be one mean for each column of the weights");
+  checkChannels(weights, absMean, channelScales);
   std::string error;
   QuantmlirAWQReport report;
   QuantmlirWeights result;
@@ -202,14 +223,33 @@ nb::tuple quantizeAWQ(Matrix weights, Doubles absMean, Wide hessian,
         searched.data(), &report, append, &error);
   }
   Weights owner(result, error);
-  nb::dict told;
-  told["alpha"] = report.alpha;
-  told["clipped"] = report.clipped;
-  told["blocks"] = report.blocks;
-  told["objective"] = report.objective;
-  told["rounding_objective"] = report.roundingObjective;
-  told["searched"] = searched;
-  return nb::make_tuple(std::move(owner), told);
+  return nb::make_tuple(std::move(owner), toDict(report, searched));
+}
+
+nb::tuple quantizeAWQThenGPTQ(Matrix weights, Doubles absMean, Wide hessian,
+                              const std::string &scheme, int64_t grid,
+                              int64_t searchRows, int64_t blockSize,
+                              double damping, bool actOrder, bool staticGroups,
+                              Floats channelScales) {
+  checkHessian(weights, hessian);
+  checkChannels(weights, absMean, channelScales);
+  std::string error;
+  QuantmlirAWQReport awq;
+  QuantmlirGPTQReport gptq;
+  QuantmlirWeights result;
+  std::vector<double> searched(grid > 0 ? grid : 0);
+  QuantmlirAWQOptions awqOptions = quantmlirAWQOptionsGetDefault();
+  awqOptions.grid = grid;
+  awqOptions.searchRows = searchRows;
+  {
+    nb::gil_scoped_release release;
+    result = quantmlirQuantizeAWQThenGPTQ(
+        toMatrix(weights), absMean.data(), hessian.data(), toRef(scheme),
+        awqOptions, {blockSize, damping, actOrder, staticGroups},
+        channelScales.data(), searched.data(), &awq, &gptq, append, &error);
+  }
+  Weights owner(result, error);
+  return nb::make_tuple(std::move(owner), toDict(awq, searched), toDict(gptq));
 }
 
 void accumulateHessian(Matrix samples, Wide hessian) {
@@ -290,6 +330,7 @@ NB_MODULE(_calibration, m) {
   m.def("quantize_weights", &quantizeWeights);
   m.def("gptq", &quantizeGPTQ);
   m.def("awq", &quantizeAWQ);
+  m.def("awq_gptq", &quantizeAWQThenGPTQ);
   m.def("accumulate_hessian", &accumulateHessian);
   m.def("compute_objective", &computeObjective);
   m.def("compute_smooth_scales", &computeSmoothScales);

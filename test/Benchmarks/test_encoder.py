@@ -17,17 +17,11 @@ from encoder import Encoder, erf  # noqa: E402
 
 @pytest.fixture(scope="module")
 def model():
-    encoder = Encoder()
-    calibration, sentences = data.split_sentences(160, 16)
-    observed = accuracy.Float(encoder.linears, observe=True)
-    encoder.run(calibration, observed)
-    exact = encoder.run(sentences, accuracy.Float(encoder.linears))
-    return encoder, observed.statistics, sentences, exact
+    return accuracy.Judge(Encoder(), *data.split_sentences(160, 16))
 
 
 def judge(model, recipe):
-    encoder, statistics, sentences, exact = model
-    return accuracy.evaluate(recipe, encoder, statistics, sentences, exact)
+    return model.evaluate(recipe)
 
 
 def test_sentences_are_disjoint_and_none_twice():

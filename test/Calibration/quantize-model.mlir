@@ -42,7 +42,7 @@
 
 // REMARK-DAG: Remark="quantizes 'fc': weights int3,channel,symmetric,scale=f32,method=absmax"
 // REMARK-DAG: Reason="the scheme of 'called.w' is none", Remark="not quantized"
-// REMARK-DAG: storage = i4, block = [1, 0], scale = f32, range = [-4, 3]
+// REMARK-DAG: storage = i3, block = [1, 0], scale = f32
 
 #mk = affine_map<(m, n, k) -> (m, k)>
 #nk = affine_map<(m, n, k) -> (n, k)>

@@ -9,6 +9,9 @@
 
 namespace quantmlir::calibration {
 
+/// Marks the ops that rotate activations or weights: no layers.
+inline constexpr llvm::StringLiteral rotationAttrName = "quant_tensor.rotation";
+
 /// A contraction of float activations with a float weight.
 struct Layer {
   /// `rhs` is the weight, below the transpositions and exact casts it is read
@@ -59,10 +62,12 @@ bool isWeightValue(mlir::Value value);
 
 /// The encoding that `scheme` gives a tensor of `type`, whose dimension `k` is
 /// contracted and whose last other one has the rows of 2-D blocks. A block that
-/// is larger than a dimension is the whole dimension. Integer codes of 3 and of
-/// 5 to 7 bits lie in 4 and 8 bits, which kernels decode, with their `range`.
+/// is larger than a dimension is the whole dimension. Integer codes of
+/// activations, of 3 and of 5 to 7 bits, lie in 4 and 8 bits with their
+/// `range`.
 quant_tensor::EncodingAttr makeEncoding(mlir::RankedTensorType type, unsigned k,
-                                        const TensorScheme &scheme);
+                                        const TensorScheme &scheme,
+                                        bool isWeight = true);
 
 /// The dialect's name of a method.
 quant_tensor::ParamMethod getParamMethod(Method method);

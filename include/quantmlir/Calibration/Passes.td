@@ -32,7 +32,7 @@ def InsertObservers : Pass<"quant-tensor-insert-observers", "::mlir::ModuleOp"> 
     Option<"overrides", "overrides", "std::string", "\"\"",
            "other schemes by name: pattern=scheme;pattern=scheme">,
     ListOption<"kinds", "kinds", "std::string",
-               "statistics of activations: minmax, absmean, histogram, xtx "
+               "statistics of activations: minmax, absmean, histogram, xtx, rows "
                "(default: the first three)">,
     Option<"weights", "weights", "bool", "false",
            "observe weights as well (minmax, absmean, histogram)">
@@ -58,14 +58,23 @@ def QuantizeModel : Pass<"quant-tensor-quantize-model", "::mlir::ModuleOp"> {
     magnitudes reach it in the statistics). `overrides` gives other schemes to layers
     whose names match a pattern. Codes mean `(code - zero point) * scale`.
 
+    `method` is a way to choose parameters, for all that names none, or one to find
+    codes of weights: `round` (to nearest), `gptq`, `awq`, `awq+gptq`. The latter
+    three need `stats` (`xtx`, and `absmean` for AWQ) and what the weights hold: they
+    are constants, or arguments whose values are in the file `values`. AWQ scales
+    channels as `quant-tensor-smooth-activations=search=...` does. Codes that GPTQ
+    finds are constants of the program; those of arguments are written to the
+    file `codes`, which `quant-run --inputs` takes, and the function takes them with
+    `weights=arguments`.
+
     Parameters of weights are chosen from the weights, those of dynamic activations
     from the data of each call, and those of static ones here, from the statistics
     in the file `stats`.
 
     With `weights=in-place` the function still takes float weights, which are
     quantized once, in the function that `quant-tensor-hoist-prepare` makes. With
-    `weights=arguments`, it takes encoded ones where an argument is one layer's
-    weight; what makes them of float weights is `@<function>.quantize` where
+    `weights=arguments`, it takes encoded ones where one layer's weight is an
+    argument or, after smoothing, computed from one alone; what makes them of float weights is `@<function>.quantize` where
     `emit` is `both`, and the whole output where it is `quantizer`.
 
     Each decision is a remark. Statistics that do not fit the model are an error
@@ -86,7 +95,13 @@ def QuantizeModel : Pass<"quant-tensor-quantize-model", "::mlir::ModuleOp"> {
     Option<"stats", "stats", "std::string", "\"\"",
            "statistics that quant-run --calibrate wrote">,
     Option<"method", "method", "std::string", "\"\"",
-           "method (and its number) for all that does not name one">,
+           "of choosing parameters (and its number) for all that does not "
+           "name one; or round, gptq, awq, awq+gptq">,
+    Option<"values", "values", "std::string", "\"\"",
+           "values of weights that are arguments, as quant-run --inputs takes "
+           "them">,
+    Option<"codes", "codes", "std::string", "\"\"",
+           "write GPTQ's codes of weights that are arguments">,
     Option<"weights", "weights", "std::string", "\"in-place\"",
            "in-place or arguments">,
     Option<"emit", "emit", "std::string", "\"model\"",
@@ -110,6 +125,16 @@ def SmoothActivations
     `fc.weight` of layer `fc` (observe with `weights=true`), 1 for a channel of
     zeros. With `scales`, `s` is the tensor `fc.smooth` of that file, as AWQ or a
     search made it.
+
+    With `search`, a scheme, alpha is searched for on what calibration saw. Where the
+    scheme quantizes activations too, it is SmoothQuant's, and loses least of
+    `X Wᵀ` on the rows that `fc.input` keeps (observe kinds `minmax` and `rows`).
+    For a scheme of weights alone it is AWQ's: `s_k = mean|x_k|^alpha`, about the
+    middle of all, with the least `‖(W − Ŵ)X‖²` (kinds `absmean` and `xtx`). Weights
+    that are arguments have their values in `values`.
+
+    `smoothed-stats` is where statistics of the smoothed model go, without those
+    of weights and without histograms.
 
     `1/s` is folded into what makes `X` where nothing else reads it: gain and bias of
     a norm, or the weight and bias of the layer before, through additions, products,
@@ -135,12 +160,61 @@ def SmoothActivations
            "statistics of activations and weights">,
     Option<"alpha", "alpha", "double", "0.5",
            "how much of the outliers moves, from 0 to 1">,
+    Option<"search", "search", "std::string", "\"\"",
+           "search for alpha under this scheme">,
+    Option<"values", "values", "std::string", "\"\"",
+           "values of weights that are arguments, as quant-run --inputs takes "
+           "them">,
+    Option<"smoothedStats", "smoothed-stats", "std::string", "\"\"",
+           "write statistics of the smoothed model">,
     Option<"scales", "scales", "std::string", "\"\"",
            "a file of scales, in place of stats">,
     Option<"overrides", "overrides", "std::string", "\"\"",
            "layers to leave out: pattern=none;pattern=none">,
     Option<"fold", "fold", "bool", "true",
            "fold scales into what makes the activations, where that can be">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def RotateActivations
+    : Pass<"quant-tensor-rotate-activations", "::mlir::ModuleOp"> {
+  let summary = "spread outliers over all channels (QuaRot)";
+  let description = [{
+    `Y = X Wᵀ` becomes `(X Q) (W Q)ᵀ` for all layers that read one `X`, with `Q` the
+    orthogonal Hadamard rotation of K channels: the same result but for rounding,
+    and no channel that is much larger than the rest. `Q` is a product of small
+    matrices (one of an order that there is a construction for, and Sylvester's of
+    up to 64), each a contraction along a factor of the reshaped dimension; a K
+    without a construction is left alone, with a missed remark.
+
+    Weights are rotated when they are prepared. The rotation of `X` is folded into
+    the weight and bias of the layer that makes it, where only additions and
+    casts stand in between. Elsewhere it is computed in each call, in f32, and a
+    missed remark says why. `overrides` with the scheme `none` leaves layers out.
+
+    `rotated-stats` is where what `stats` can tell of the rotated model goes: `xtx`
+    and `rows`.
+
+    ```mlir
+    %y = linalg.matmul indexing_maps = [#mk, #nk, #mn] ins(%x, %w : tensor<8x64xf32>, tensor<32x64xf32>) ...
+    // becomes
+    %wq = linalg.generic ... ins(%w, %h : tensor<32x64xf32>, tensor<64x64xf32>) {quant_tensor.rotation}
+    %xq = linalg.generic ... ins(%x, %h : tensor<8x64xf32>, tensor<64x64xf32>) {quant_tensor.rotation}
+    %y = linalg.matmul indexing_maps = [#mk, #nk, #mn] ins(%xq, %wq : tensor<8x64xf32>, tensor<32x64xf32>) ...
+    ```
+  }];
+  let options = [
+    Option<"overrides", "overrides", "std::string", "\"\"",
+           "layers to leave out: pattern=none;pattern=none">,
+    Option<"fold", "fold", "bool", "true",
+           "fold rotations into what makes the activations, where that can be">,
+    Option<"stats", "stats", "std::string", "\"\"",
+           "statistics of the model as it is">,
+    Option<"rotatedStats", "rotated-stats", "std::string", "\"\"",
+           "write statistics of the rotated model">
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::linalg::LinalgDialect",

@@ -10,6 +10,7 @@
 //   name.histogram       i64 [4096]  of all elements           (kind histogram)
 //   name.histogram_range f32 [2]     -L and L, its two ends
 //   name.xtx             f32 [C, C]  sum of x^T x over rows    (kind xtx)
+//   name.rows            f32 [S, C]  some of the rows          (kind rows)
 //
 // `count` is always there, the others where their kind was asked for. Sums are
 // of all rows ever seen, so files of several runs or machines merge into what
@@ -23,11 +24,13 @@
 #define QUANTMLIR_CALIBRATION_STATISTICS_H
 
 #include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,6 +42,7 @@ enum StatisticKind : unsigned {
   AbsMeanStatistic = 2,
   HistogramStatistic = 4,
   XtXStatistic = 8,
+  RowsStatistic = 16,
 };
 
 /// Counts of the elements in equal bins from -L to L. L is 0 (only zeros were
@@ -67,6 +71,26 @@ struct Histogram {
   double getQuantile(double fraction) const;
 };
 
+/// Some of the rows: the different ones with the smallest hashes, of all that
+/// were seen. So which rows these are depends on neither the order of the
+/// samples nor on how they were split into runs.
+class RowSample {
+public:
+  /// How many are kept at most.
+  static constexpr size_t numRows = 512;
+
+  void add(llvm::ArrayRef<float> row);
+  void merge(const RowSample &other);
+  /// Changes every row in place; the rows stay the ones they are.
+  void
+  transform(llvm::function_ref<void(llvm::MutableArrayRef<float> row)> change);
+  /// By hash.
+  const std::map<uint64_t, std::vector<float>> &getRows() const { return rows; }
+
+private:
+  std::map<uint64_t, std::vector<float>> rows;
+};
+
 /// What was seen of one tensor, viewed as rows of `channels` elements.
 struct TensorStatistics {
   int64_t channels = 0;
@@ -81,6 +105,8 @@ struct TensorStatistics {
   /// Row-major channels × channels, symmetric: the sum of x^T x. The GPTQ
   /// Hessian is 2 / count times it.
   std::vector<double> xtx;
+  /// Unset where its kind was not asked for.
+  std::optional<RowSample> sample;
 
   /// Nothing seen yet. `kinds` are bits of StatisticKind.
   static TensorStatistics create(int64_t channels, unsigned kinds);
@@ -98,6 +124,9 @@ struct TensorStatistics {
   llvm::Error add(llvm::ArrayRef<float> rows);
   /// Adds what `other` saw. Fails where channels or kinds differ.
   llvm::Error merge(const TensorStatistics &other);
+  /// Becomes what would have been seen of the same rows with each channel
+  /// divided by its scale, which is positive. The histogram is lost.
+  void divide(llvm::ArrayRef<float> scales);
 };
 
 /// Statistics by the names of the observed tensors.

@@ -77,7 +77,7 @@ public:
   /// A `quant_tensor.observe` of the module.
   struct Observation {
     std::string name;
-    /// As MLIR spells them: minmax, absmean, histogram, xtx.
+    /// As MLIR spells them: minmax, absmean, histogram, xtx, rows.
     std::vector<std::string> kinds;
     /// Dimension of the channels; -1 for the last.
     int64_t axis = -1;

@@ -37,8 +37,9 @@ quantmlir::calibration::computeChannelScales(llvm::ArrayRef<double> absMean,
   return scales;
 }
 
-void quantmlir::calibration::scaleColumns(MatrixRef<float> weights,
-                                          llvm::ArrayRef<float> scales) {
+/// Multiplies column k of `weights` by `scales[k]`.
+static void scaleColumns(MatrixRef<float> weights,
+                         llvm::ArrayRef<float> scales) {
   llvm::parallelFor(0, weights.rows, [&](size_t row) {
     float *elements = weights.row(row);
     for (int64_t k = 0; k < weights.columns; ++k)
@@ -293,5 +294,30 @@ llvm::Expected<AWQResult> quantmlir::calibration::quantizeAWQ(
              {decoded.data(), weights.rows, columns});
   report.roundingObjective = computeObjective(
       weights, {decoded.data(), weights.rows, columns}, hessian);
+  return result;
+}
+
+llvm::Expected<AWQThenGPTQResult> quantmlir::calibration::quantizeAWQThenGPTQ(
+    ConstMatrix weights, llvm::ArrayRef<double> absMean,
+    MatrixRef<const double> hessian, const WeightFormat &format,
+    AWQOptions awqOptions, const GPTQOptions &gptqOptions) {
+  // GPTQ chooses ranges of its own.
+  awqOptions.clip = false;
+  auto awq = quantizeAWQ(weights, absMean, hessian, format, awqOptions);
+  if (!awq)
+    return awq.takeError();
+  int64_t columns = weights.columns;
+  std::vector<float> scaled = copyScaled(weights, awq->channelScales);
+  std::vector<double> storage(columns * columns);
+  MatrixRef<double> divided(storage.data(), columns, columns);
+  for (int64_t i = 0; i < columns; ++i)
+    std::copy_n(hessian.row(i), columns, divided.row(i));
+  unscaleHessian(divided, awq->channelScales);
+  auto gptq = quantizeGPTQ({scaled.data(), weights.rows, columns}, divided,
+                           format, gptqOptions);
+  if (!gptq)
+    return gptq.takeError();
+  AWQThenGPTQResult result{std::move(*awq), gptq->report};
+  result.awq.matrix = std::move(gptq->matrix);
   return result;
 }

@@ -42,17 +42,23 @@ quantmlir::calibration::computeSmoothScales(llvm::ArrayRef<float> inputAbsMax,
 }
 
 /// `matrix` with its columns multiplied or divided by `scales`, quantized and
-/// decoded.
+/// decoded; under the parameters of `element` alone, where it is given.
 static std::vector<float> simulate(ConstMatrix matrix,
                                    llvm::ArrayRef<float> scales, bool divide,
-                                   const WeightFormat &format) {
+                                   const WeightFormat &format,
+                                   llvm::ArrayRef<float> element = {}) {
   std::vector<float> scaled(matrix.rows * matrix.columns);
   MatrixRef<float> view(scaled.data(), matrix.rows, matrix.columns);
   llvm::parallelFor(0, matrix.rows, [&](size_t i) {
     for (int64_t k = 0; k < matrix.columns; ++k)
       view(i, k) = divide ? matrix(i, k) / scales[k] : matrix(i, k) * scales[k];
   });
-  dequantize(quantize(view, format), format, view);
+  if (element.empty()) {
+    dequantize(quantize(view, format), format, view);
+    return scaled;
+  }
+  WeightParams params{1, 1, {chooseBlockParams(element, format).first}, {}};
+  dequantize(quantize(view, format, params), format, view);
   return scaled;
 }
 
@@ -91,7 +97,7 @@ static double getDistance(ConstMatrix x, ConstMatrix a, ConstMatrix y,
 llvm::Expected<SmoothSearch> quantmlir::calibration::searchSmoothAlpha(
     ConstMatrix samples, llvm::ArrayRef<ConstMatrix> weights,
     const WeightFormat &inputFormat, const WeightFormat &weightFormat,
-    int64_t steps) {
+    int64_t steps, llvm::ArrayRef<float> givenAbsMax, bool isStatic) {
   if (llvm::Error error = inputFormat.verify())
     return std::move(error);
   if (llvm::Error error = weightFormat.verify())
@@ -103,6 +109,11 @@ llvm::Expected<SmoothSearch> quantmlir::calibration::searchSmoothAlpha(
                      " is NaN or infinite in channel " +
                      llvm::Twine(where->second));
   std::vector<float> inputAbsMax = getColumnAbsMax(samples);
+  for (auto [index, magnitude] : llvm::enumerate(givenAbsMax))
+    inputAbsMax[index] = std::max(inputAbsMax[index], magnitude);
+  // Other methods and zero points look at the data.
+  bool isOfAbsMax = isStatic && inputFormat.method == Method::AbsMax &&
+                    !inputFormat.hasZeroPoint();
   std::vector<float> weightAbsMax(samples.columns);
   std::vector<std::vector<float>> transposed;
   for (ConstMatrix matrix : weights) {
@@ -125,8 +136,12 @@ llvm::Expected<SmoothSearch> quantmlir::calibration::searchSmoothAlpha(
     double alpha = static_cast<double>(step) / static_cast<double>(steps);
     std::vector<float> scales =
         computeSmoothScales(inputAbsMax, weightAbsMax, alpha);
-    std::vector<float> inputs =
-        simulate(samples, scales, /*divide=*/true, inputFormat);
+    float largest = 0;
+    for (auto [magnitude, scale] : llvm::zip_equal(inputAbsMax, scales))
+      largest = std::max(largest, magnitude / scale);
+    std::vector<float> inputs = simulate(
+        samples, scales, /*divide=*/true, inputFormat,
+        isOfAbsMax ? llvm::ArrayRef(largest) : llvm::ArrayRef<float>());
     double loss = 0;
     for (auto [matrix, exact] : llvm::zip_equal(weights, transposed)) {
       std::vector<float> simulated =

@@ -280,27 +280,22 @@ FileQuantizer::apply(ConstMatrix weights, const WeightFormat &format,
   auto absMean = readStatistic(layer, "absmean", {columns});
   if (!absMean)
     return absMean.takeError();
-  AWQOptions awq = options.awq;
-  bool isLast = options.method == WeightMethod::AWQ;
-  // GPTQ chooses ranges of its own.
-  awq.clip &= isLast;
-  auto result = quantizeAWQ(weights, *absMean, view, format, awq);
-  if (!result)
-    return result.takeError();
-  report.awq = result->report;
-  channelScales = std::move(result->channelScales);
-  if (isLast)
+  if (options.method == WeightMethod::AWQ) {
+    auto result = quantizeAWQ(weights, *absMean, view, format, options.awq);
+    if (!result)
+      return result.takeError();
+    report.awq = result->report;
+    channelScales = std::move(result->channelScales);
     return LayerWeights{format, std::move(result->matrix)};
-  std::vector<float> scaled(weights.data,
-                            weights.data + weights.rows * columns);
-  MatrixRef<float> scaledView(scaled.data(), weights.rows, columns);
-  scaleColumns(scaledView, channelScales);
-  unscaleHessian(view, channelScales);
-  auto both = quantizeGPTQ(scaledView, view, format, options.gptq);
+  }
+  auto both = quantizeAWQThenGPTQ(weights, *absMean, view, format, options.awq,
+                                  options.gptq);
   if (!both)
     return both.takeError();
-  report.gptq = both->report;
-  return LayerWeights{format, std::move(both->matrix)};
+  report.awq = both->awq.report;
+  report.gptq = both->gptq;
+  channelScales = std::move(both->awq.channelScales);
+  return LayerWeights{format, std::move(both->awq.matrix)};
 }
 
 llvm::Error FileQuantizer::quantizeLayer(const io::TensorInfo &tensor,

@@ -20,7 +20,8 @@ static unsigned parseKinds(llvm::ArrayRef<std::string> names) {
                  .Case("minmax", MinMaxStatistic)
                  .Case("absmean", AbsMeanStatistic)
                  .Case("histogram", HistogramStatistic)
-                 .Case("xtx", XtXStatistic);
+                 .Case("xtx", XtXStatistic)
+                 .Case("rows", RowsStatistic);
   return kinds;
 }
 

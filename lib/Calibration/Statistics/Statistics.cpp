@@ -5,8 +5,10 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/raw_ostream.h"
+#include "llvm/Support/xxhash.h"
 
 #include <Eigen/Core>
+#include <algorithm>
 #include <cassert>
 #include <cmath>
 #include <limits>
@@ -19,6 +21,36 @@ static llvm::Error makeError(const llvm::Twine &message) {
 
 using RowMajor =
     Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+//===----------------------------------------------------------------------===//
+// Some rows
+//===----------------------------------------------------------------------===//
+
+void RowSample::add(llvm::ArrayRef<float> row) {
+  uint64_t hash = llvm::xxh3_64bits(llvm::ArrayRef(
+      reinterpret_cast<const uint8_t *>(row.data()), row.size() * 4));
+  if (rows.size() == numRows && hash > rows.rbegin()->first)
+    return;
+  auto [it, isNew] = rows.try_emplace(hash, row.begin(), row.end());
+  // Of two rows of one hash the same one stays, whichever came first.
+  if (!isNew &&
+      std::lexicographical_compare(row.begin(), row.end(), it->second.begin(),
+                                   it->second.end()))
+    it->second = row.vec();
+  if (rows.size() > numRows)
+    rows.erase(std::prev(rows.end()));
+}
+
+void RowSample::merge(const RowSample &other) {
+  for (const auto &[hash, row] : other.rows)
+    add(row);
+}
+
+void RowSample::transform(
+    llvm::function_ref<void(llvm::MutableArrayRef<float> row)> change) {
+  for (auto &[hash, row] : rows)
+    change(row);
+}
 
 //===----------------------------------------------------------------------===//
 // One tensor
@@ -38,6 +70,8 @@ TensorStatistics TensorStatistics::create(int64_t channels, unsigned kinds) {
     result.histogram.counts.assign(Histogram::numBins, 0);
   if (kinds & XtXStatistic)
     result.xtx.assign(channels * channels, 0.0);
+  if (kinds & RowsStatistic)
+    result.sample.emplace();
   return result;
 }
 
@@ -51,6 +85,8 @@ unsigned TensorStatistics::getKinds() const {
     kinds |= HistogramStatistic;
   if (!xtx.empty())
     kinds |= XtXStatistic;
+  if (sample)
+    kinds |= RowsStatistic;
   return kinds;
 }
 
@@ -102,6 +138,8 @@ llvm::Error TensorStatistics::add(llvm::ArrayRef<float> rows) {
     if (!absSum.empty())
       for (int64_t i = 0; i < channels; ++i)
         absSum[i] += std::fabs(elements[i]);
+    if (sample)
+      sample->add(elements);
   }
   if (!histogram.empty())
     histogram.add(rows);
@@ -129,7 +167,25 @@ llvm::Error TensorStatistics::merge(const TensorStatistics &other) {
   histogram.merge(other.histogram);
   for (size_t i = 0; i < xtx.size(); ++i)
     xtx[i] += other.xtx[i];
+  if (sample)
+    sample->merge(*other.sample);
   return llvm::Error::success();
+}
+
+void TensorStatistics::divide(llvm::ArrayRef<float> scales) {
+  for (std::vector<float> *values : {&min, &max})
+    for (size_t i = 0; i < values->size(); ++i)
+      (*values)[i] /= scales[i];
+  for (size_t i = 0; i < absSum.size(); ++i)
+    absSum[i] /= scales[i];
+  histogram = {};
+  for (size_t i = 0; i < xtx.size(); ++i)
+    xtx[i] /= double(scales[i / channels]) * double(scales[i % channels]);
+  if (sample)
+    sample->transform([&](llvm::MutableArrayRef<float> row) {
+      for (auto [value, scale] : llvm::zip_equal(row, scales))
+        value /= scale;
+    });
 }
 
 //===----------------------------------------------------------------------===//

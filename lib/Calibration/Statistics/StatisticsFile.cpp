@@ -74,6 +74,13 @@ static llvm::Error addArrays(llvm::StringRef name,
       return makeError("'" + name + ".xtx' does not fit f32");
     set("xtx", makeArray<float>("f32", {channels, channels}, xtx));
   }
+  if (statistics.sample) {
+    std::vector<float> rows;
+    for (const auto &[hash, row] : statistics.sample->getRows())
+      rows.insert(rows.end(), row.begin(), row.end());
+    int64_t count = rows.size() / channels;
+    set("rows", makeArray<float>("f32", {count, channels}, rows));
+  }
   return llvm::Error::success();
 }
 
@@ -145,6 +152,7 @@ private:
   llvm::Error readAbsMean(TensorStatistics &result) const;
   llvm::Error readHistogram(TensorStatistics &result) const;
   llvm::Error readXtX(TensorStatistics &result) const;
+  llvm::Error readRows(TensorStatistics &result) const;
 
   llvm::StringRef name;
   const std::map<std::string, const io::Array *> &arrays;
@@ -236,9 +244,33 @@ llvm::Error Reader::readXtX(TensorStatistics &result) const {
   return llvm::Error::success();
 }
 
+llvm::Error Reader::readRows(TensorStatistics &result) const {
+  auto it = arrays.find("rows");
+  if (it == arrays.end())
+    return llvm::Error::success();
+  const std::vector<int64_t> &shape = it->second->shape;
+  int64_t most = std::min<int64_t>(result.count, RowSample::numRows);
+  if (shape.size() != 2 || shape[0] > most)
+    return fail("rows", "is " + io::describe(*it->second) +
+                            ", expected at most " + llvm::Twine(most) +
+                            " rows");
+  std::vector<float> values;
+  if (llvm::Error error =
+          copy("rows", "f32", {shape[0], result.channels}, values))
+    return error;
+  if (llvm::Error error = checkFinite("rows", values))
+    return error;
+  result.sample.emplace();
+  for (int64_t row = 0; row < shape[0]; ++row)
+    result.sample->add(
+        llvm::ArrayRef(values).slice(row * result.channels, result.channels));
+  return llvm::Error::success();
+}
+
 llvm::Expected<TensorStatistics> Reader::read() {
   static constexpr llvm::StringLiteral known[] = {
-      "count", "min", "max", "absmean", "histogram", "histogram_range", "xtx"};
+      "count",           "min", "max", "absmean", "histogram",
+      "histogram_range", "xtx", "rows"};
   for (const auto &[suffix, array] : arrays)
     if (!llvm::is_contained(known, suffix))
       return fail(suffix, "is no statistic");
@@ -257,6 +289,8 @@ llvm::Expected<TensorStatistics> Reader::read() {
   if (llvm::Error error = readHistogram(result))
     return std::move(error);
   if (llvm::Error error = readXtX(result))
+    return std::move(error);
+  if (llvm::Error error = readRows(result))
     return std::move(error);
   return result;
 }

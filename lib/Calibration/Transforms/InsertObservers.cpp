@@ -51,7 +51,7 @@ private:
         return emitError(module.getLoc())
                << "'" << kind
                << "' is no statistic; there are minmax, absmean, "
-               << "histogram and xtx";
+               << "histogram, xtx and rows";
       auto attr = ObserveKindAttr::get(&getContext(), *known);
       if (llvm::is_contained(kindAttrs, attr))
         return emitError(module.getLoc())

@@ -151,6 +151,8 @@ static FailureOr<Layer> matchLayer(Operation *op, WhyNot &whyNot) {
       linalgOp.getNumReductionLoops() == 0 ||
       !llvm::all_of(linalgOp.getDpsInputs(), isFloatTensor))
     return failure();
+  if (op->hasAttr(rotationAttrName))
+    return whyNot("it rotates activations");
   bool isWeight[2];
   for (unsigned side : {0u, 1u})
     isWeight[side] = isWeightValue(op->getOperand(side));
@@ -222,15 +224,17 @@ std::vector<Layer> quantmlir::calibration::findLayers(ModuleOp module,
 // Encodings
 //===----------------------------------------------------------------------===//
 
-/// Integer codes of widths that no kernel decodes lie in the next wider one.
-static unsigned getStorageBits(unsigned bits) {
-  return bits <= 2 ? 2 : bits <= 4 ? 4 : 8;
+/// Kernels decode weights of any width. Codes of activations that are no power
+/// of two wide lie in the next wider one.
+static unsigned getStorageBits(unsigned bits, bool isWeight) {
+  return isWeight ? bits : bits <= 2 ? 2 : bits <= 4 ? 4 : 8;
 }
 
-static Type getStorage(MLIRContext *context, const TensorScheme &scheme) {
+static Type getStorage(MLIRContext *context, const TensorScheme &scheme,
+                       bool isWeight) {
   switch (scheme.code) {
   case CodeKind::Integer:
-    return IntegerType::get(context, getStorageBits(scheme.bits));
+    return IntegerType::get(context, getStorageBits(scheme.bits, isWeight));
   case CodeKind::FP8E4M3:
     return Float8E4M3FNType::get(context);
   case CodeKind::FP8E5M2:
@@ -261,7 +265,8 @@ static Type getScaleType(MLIRContext *context, ScaleKind scale) {
 
 EncodingAttr quantmlir::calibration::makeEncoding(RankedTensorType type,
                                                   unsigned k,
-                                                  const TensorScheme &scheme) {
+                                                  const TensorScheme &scheme,
+                                                  bool isWeight) {
   MLIRContext *context = type.getContext();
   unsigned rank = type.getRank();
   // The last dimension that is not contracted.
@@ -288,10 +293,10 @@ EncodingAttr quantmlir::calibration::makeEncoding(RankedTensorType type,
       extent = 0;
   SmallVector<int64_t> range;
   if (scheme.code == CodeKind::Integer &&
-      getStorageBits(scheme.bits) != scheme.bits)
+      getStorageBits(scheme.bits, isWeight) != scheme.bits)
     range = {scheme.getCodeMin(), scheme.getCodeMax()};
   return EncodingAttr::get(
-      context, getStorage(context, scheme), block,
+      context, getStorage(context, scheme, isWeight), block,
       getScaleType(context, scheme.scale),
       scheme.symmetric ? Type() : IntegerType::get(context, 8), range,
       Rounding::NearestEven, Overflow::Saturate,

@@ -1,10 +1,14 @@
 //===- QuantizeModel.cpp - Float linalg to encoded tensors ----------------===//
 
+#include "ArgumentChain.h"
+#include "KnownCodes.h"
 #include "quantmlir/Calibration/Algorithms/SmoothQuant.h"
 #include "quantmlir/Calibration/Layers.h"
 #include "quantmlir/Calibration/Passes.h"
+#include "quantmlir/Calibration/Smoothing.h"
 #include "quantmlir/Calibration/StaticParameters.h"
 #include "quantmlir/Calibration/Statistics.h"
+#include "quantmlir/Dialect/QuantTensor/Transforms/Transforms.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -20,6 +24,7 @@ namespace quantmlir::calibration {
 } // namespace quantmlir::calibration
 
 using namespace mlir;
+using namespace quantmlir;
 using namespace quantmlir::calibration;
 using namespace quantmlir::quant_tensor;
 
@@ -80,6 +85,26 @@ static Value quantizeStatically(ImplicitLocOpBuilder &b, Value value,
                             zeroPoints, ParamMethodAttr());
 }
 
+/// What files call an argument.
+static std::string getNameOfArgument(func::FuncOp function, unsigned number) {
+  if (auto name = function.getArgAttrOfType<StringAttr>(
+          number, QuantTensorDialect::getNameAttrName()))
+    return name.str();
+  return "arg" + std::to_string(number);
+}
+
+/// Makes the layer read `quantized` in place of its weight, of `type`. An
+/// encoded argument is what it reads already.
+static void replaceWeight(ImplicitLocOpBuilder &b, Layer layer,
+                          RankedTensorType type, Value quantized) {
+  if (isa<BlockArgument>(quantized))
+    layer.contraction.rhs.value = quantized;
+  // What stands in between moves dense values.
+  if (layer.isWeightSeenThrough())
+    quantized = DequantizeOp::create(b, type, quantized);
+  layer.replaceWeight(b, quantized);
+}
+
 //===----------------------------------------------------------------------===//
 // The pass
 //===----------------------------------------------------------------------===//
@@ -91,7 +116,8 @@ struct QuantizeModel
   using QuantizeModelBase::QuantizeModelBase;
 
   void runOnOperation() override {
-    if (failed(readOptions()) || failed(quantizeLayers()))
+    if (failed(readOptions()) || failed(protectChannels()) ||
+        failed(quantizeLayers()) || failed(writeCodes()))
       return signalPassFailure();
     if (emit != "model")
       for (auto &[function, arguments] : encoded)
@@ -110,27 +136,40 @@ private:
     unsigned number;
     TensorScheme scheme;
     RankedTensorType floatType, encodedType;
+    /// What the argument goes through before it is quantized.
+    ArgumentChain::Copy chain;
   };
 
   LogicalResult readOptions();
+  LogicalResult protectChannels();
   LogicalResult quantizeLayers();
+  LogicalResult writeCodes();
   LogicalResult quantizeActivation(const Layer &layer, const Scheme &scheme,
                                    std::string &remark);
-  void quantizeWeight(const Layer &layer, const TensorScheme &scheme,
-                      bool asArgument);
+  LogicalResult quantizeWeight(const Layer &layer, const TensorScheme &scheme,
+                               bool asArgument, std::string &remark);
+  LogicalResult quantizeByGPTQ(const Layer &layer, const TensorScheme &scheme,
+                               bool asArgument, std::string &remark);
   LogicalResult quantizeWithOutliers(const Layer &layer, const Scheme &scheme,
                                      bool asArgument, std::string &remark);
-  FailureOr<const TensorStatistics *> getStatistics(const Layer &layer);
+  FailureOr<const TensorStatistics *> getStatistics(const Layer &layer,
+                                                    StringRef what);
   Value encodeArgument(Value value, EncodingAttr encoding,
                        const TensorScheme &scheme);
   bool canBeArgument(const Layer &layer, const Scheme &scheme, WhyNot &whyNot);
-  void createQuantizer(Operation *function, ArrayRef<EncodedArgument> encoded);
+  void createQuantizer(Operation *function,
+                       MutableArrayRef<EncodedArgument> encoded);
 
   InFlightDiagnostic fail() { return emitError(getOperation().getLoc()); }
 
   Scheme baseScheme;
   std::vector<SchemeOverride> schemeOverrides;
   std::optional<Statistics> statistics;
+  /// Whether codes come from GPTQ, and channels are scaled by AWQ before.
+  bool usesGPTQ = false, usesAWQ = false;
+  WeightValues weightValues;
+  /// What GPTQ made of arguments, by name.
+  io::ArrayMap argumentParts;
   llvm::MapVector<Operation *, SmallVector<EncodedArgument>> encoded;
   llvm::SmallPtrSet<Operation *, 4> quantizers;
 };
@@ -140,7 +179,15 @@ private:
 LogicalResult QuantizeModel::readOptions() {
   if (scheme.empty())
     return fail() << "quantize-model needs a scheme, such as int8/int8";
-  llvm::Expected<Scheme> base = Scheme::parse(scheme, method);
+  std::optional<bool> isRounding =
+      llvm::StringSwitch<std::optional<bool>>(method)
+          .Case("round", true)
+          .Cases("gptq", "awq", "awq+gptq", false)
+          .Default(std::nullopt);
+  usesGPTQ = isRounding == false && StringRef(method).ends_with("gptq");
+  usesAWQ = isRounding == false && StringRef(method).starts_with("awq");
+  llvm::Expected<Scheme> base =
+      Scheme::parse(scheme, isRounding ? StringRef() : StringRef(method));
   if (!base)
     return fail() << llvm::toString(base.takeError());
   baseScheme = *base;
@@ -155,13 +202,47 @@ LogicalResult QuantizeModel::readOptions() {
     return fail() << "emit=" << emit << " is not model, quantizer or both";
   if (emit != "model" && weights != "arguments")
     return fail() << "emit=" << emit << " goes with weights=arguments";
-  if (stats.empty())
+  if (!codes.empty() && !(usesGPTQ && weights == "arguments"))
+    return fail() << "codes=file is for GPTQ's codes of weights=arguments";
+  llvm::Expected<WeightValues> known = WeightValues::read(values);
+  if (!known)
+    return fail() << llvm::toString(known.takeError());
+  weightValues = std::move(*known);
+  if (stats.empty()) {
+    if (usesGPTQ || usesAWQ)
+      return fail() << "method=" << method << " needs statistics (stats=file)";
     return success();
+  }
   llvm::Expected<Statistics> read = Statistics::read(stats);
   if (!read)
     return fail() << llvm::toString(read.takeError());
   statistics = std::move(*read);
   return success();
+}
+
+/// AWQ's part: channels are scaled, and `statistics` follow.
+LogicalResult QuantizeModel::protectChannels() {
+  if (!usesAWQ)
+    return success();
+  SmoothOptions options;
+  Statistics before = *statistics;
+  options.statistics = &before;
+  options.values = &weightValues;
+  options.overrides = schemeOverrides;
+  options.search = baseScheme;
+  // What activations become is not AWQ's affair.
+  options.search->activations.reset();
+  for (SchemeOverride &entry : options.overrides)
+    entry.scheme.activations.reset();
+  return smoothActivations(getOperation(), options, passName, &*statistics);
+}
+
+/// Writes the parts of arguments that GPTQ made.
+LogicalResult QuantizeModel::writeCodes() {
+  std::string error;
+  if (codes.empty() || io::writeArrays(codes, argumentParts, error))
+    return success();
+  return fail() << error;
 }
 
 LogicalResult QuantizeModel::quantizeLayers() {
@@ -197,22 +278,22 @@ LogicalResult QuantizeModel::quantizeLayers() {
     }
     if (own.activations && failed(quantizeActivation(*layer, own, remark)))
       return failure();
-    quantizeWeight(*layer, *own.weights, argument);
+    if (failed(quantizeWeight(*layer, *own.weights, argument, remark)))
+      return failure();
     remarkPassed(layer->contraction.op, passName, remark);
   }
   return success();
 }
 
-/// The statistics of the layer's activations, checked against the layer.
+/// The statistics of the layer's activations, checked against the layer; `what`
+/// wants them.
 FailureOr<const TensorStatistics *>
-QuantizeModel::getStatistics(const Layer &layer) {
+QuantizeModel::getStatistics(const Layer &layer, StringRef what) {
   Operation *op = layer.contraction.op;
   std::string name = layer.getActivationName();
   if (!statistics)
-    return op->emitOpError()
-           << "of '" << layer.name
-           << "' is to have static activations, and no statistics are given "
-           << "(stats=file)";
+    return op->emitOpError() << "of '" << layer.name << "' is to have " << what
+                             << ", and no statistics are given (stats=file)";
   llvm::Expected<const TensorStatistics *> seen = statistics->get(name);
   if (!seen)
     return op->emitOpError()
@@ -234,7 +315,8 @@ LogicalResult QuantizeModel::quantizeActivation(const Layer &layer,
   auto type = cast<RankedTensorType>(value.getType());
   unsigned axis = layer.getActivationAxis();
   const TensorScheme &activations = *own.activations;
-  EncodingAttr encoding = makeEncoding(type, axis, activations);
+  EncodingAttr encoding =
+      makeEncoding(type, axis, activations, /*isWeight=*/false);
   remark += "; activations " + activations.toString();
   if (!own.isStatic) {
     remark += ", dynamic";
@@ -242,7 +324,8 @@ LogicalResult QuantizeModel::quantizeActivation(const Layer &layer,
                    quantizeFromData(b, value, encoding, activations));
     return success();
   }
-  FailureOr<const TensorStatistics *> seen = getStatistics(layer);
+  FailureOr<const TensorStatistics *> seen =
+      getStatistics(layer, "static activations");
   if (failed(seen))
     return failure();
   llvm::Expected<StaticParameters> parameters =
@@ -263,30 +346,38 @@ LogicalResult QuantizeModel::quantizeActivation(const Layer &layer,
 /// alone.
 bool QuantizeModel::canBeArgument(const Layer &layer, const Scheme &own,
                                   WhyNot &whyNot) {
-  auto argument = dyn_cast<BlockArgument>(layer.getWeight());
-  auto function =
-      argument ? dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp())
-               : func::FuncOp();
-  if (!function)
-    return succeeded(whyNot("it is not an argument of the function"));
-  if (!argument.hasOneUse())
-    return succeeded(whyNot("it has other uses"));
+  FailureOr<ArgumentChain> chain =
+      ArgumentChain::match(layer.getWeight(), whyNot);
+  if (failed(chain))
+    return false;
+  auto function = cast<func::FuncOp>(chain->argument.getOwner()->getParentOp());
   if (own.outliers && layer.contraction.isRhsTransposed())
     return succeeded(whyNot("with outliers it has to be N×K"));
+  if (own.hasStaticOutliers)
+    return succeeded(whyNot("its outlier columns stay float"));
   if (!SymbolTable::symbolKnownUseEmpty(function, getOperation()))
     return succeeded(whyNot("the function is called"));
   return true;
 }
 
-/// Makes the function take its argument `value` encoded.
+/// Makes the function take, in place of the argument that `value` is computed
+/// from, `value` encoded.
 Value QuantizeModel::encodeArgument(Value value, EncodingAttr encoding,
                                     const TensorScheme &own) {
   auto type = cast<RankedTensorType>(value.getType());
-  auto argument = cast<BlockArgument>(value);
+  WhyNot whyNot;
+  ArgumentChain chain = *ArgumentChain::match(value, whyNot);
+  BlockArgument argument = chain.argument;
   auto function = cast<func::FuncOp>(argument.getOwner()->getParentOp());
   RankedTensorType encodedType = withEncoding(type, encoding);
-  encoded[function].push_back(
-      {argument.getArgNumber(), own, type, encodedType});
+  encoded[function].push_back({argument.getArgNumber(), own,
+                               cast<RankedTensorType>(argument.getType()),
+                               encodedType, chain.copy(value)});
+  // The reader first, so that what is in between has none.
+  if (!chain.ops.empty()) {
+    value.replaceAllUsesWith(argument);
+    chain.erase();
+  }
   argument.setType(encodedType);
   SmallVector<Type> inputs(function.getArgumentTypes());
   inputs[argument.getArgNumber()] = encodedType;
@@ -295,8 +386,61 @@ Value QuantizeModel::encodeArgument(Value value, EncodingAttr encoding,
   return argument;
 }
 
-void QuantizeModel::quantizeWeight(const Layer &layer, const TensorScheme &own,
-                                   bool asArgument) {
+/// Codes that make up for each other's errors, now.
+LogicalResult QuantizeModel::quantizeByGPTQ(const Layer &layer,
+                                            const TensorScheme &own,
+                                            bool asArgument,
+                                            std::string &remark) {
+  Operation *op = layer.contraction.op;
+  auto fail = [&](const Twine &why) {
+    return op->emitOpError() << "of '" << layer.name << "': " << why;
+  };
+  FailureOr<const TensorStatistics *> seen = getStatistics(layer, "GPTQ");
+  if (failed(seen))
+    return failure();
+  Value value = layer.getWeight();
+  auto type = cast<RankedTensorType>(value.getType());
+  WhyNot whyNot;
+  FailureOr<ArgumentChain> chain = ArgumentChain::match(value, whyNot);
+  if (succeeded(chain) && (!asArgument || codes.empty()))
+    return fail("GPTQ's codes of an argument are another file: "
+                "weights=arguments codes=file");
+  GPTQReport report;
+  auto parts = quantizeLayerByGPTQ(layer, own, weightValues, **seen, report);
+  if (!parts)
+    return fail(llvm::toString(parts.takeError()));
+  llvm::raw_string_ostream stream(remark);
+  stream << ", GPTQ's loss " << llvm::format("%.4f", report.getRatio())
+         << " of rounding's";
+  if (report.dampingSteps)
+    stream << ", damping raised to " << llvm::format("%g", report.damping);
+  EncodingAttr encoding = makeEncoding(type, layer.getWeightAxis(), own);
+  ImplicitLocOpBuilder b(op->getLoc(), op);
+  Value quantized;
+  if (asArgument) {
+    quantized = encodeArgument(value, encoding, own);
+    auto argument = cast<BlockArgument>(quantized);
+    auto function = cast<func::FuncOp>(argument.getOwner()->getParentOp());
+    for (auto &[part, array] : *parts)
+      argumentParts[getNameOfArgument(function, argument.getArgNumber()) + "." +
+                    part] = array;
+  } else {
+    auto assembled =
+        assembleConstants(b, b.getLoc(), withEncoding(type, encoding), *parts);
+    if (!assembled)
+      return fail(llvm::toString(assembled.takeError()));
+    quantized = *assembled;
+  }
+  replaceWeight(b, layer, type, quantized);
+  return success();
+}
+
+LogicalResult QuantizeModel::quantizeWeight(const Layer &layer,
+                                            const TensorScheme &own,
+                                            bool asArgument,
+                                            std::string &remark) {
+  if (usesGPTQ)
+    return quantizeByGPTQ(layer, own, asArgument, remark);
   Operation *op = layer.contraction.op;
   Value value = layer.getWeight();
   auto type = cast<RankedTensorType>(value.getType());
@@ -308,10 +452,8 @@ void QuantizeModel::quantizeWeight(const Layer &layer, const TensorScheme &own,
   } else {
     quantized = quantizeFromData(b, value, encoding, own);
   }
-  // What stands in between moves dense values.
-  if (layer.isWeightSeenThrough())
-    quantized = DequantizeOp::create(b, type, quantized);
-  layer.replaceWeight(b, quantized);
+  replaceWeight(b, layer, type, quantized);
+  return success();
 }
 
 LogicalResult QuantizeModel::quantizeWithOutliers(const Layer &layer,
@@ -331,6 +473,8 @@ LogicalResult QuantizeModel::quantizeWithOutliers(const Layer &layer,
   auto lhsType = cast<RankedTensorType>(layer.getActivation().getType());
   SmallVector<unsigned> wanted = contraction.m;
   wanted.push_back(contraction.k);
+  if (usesGPTQ)
+    return fail("GPTQ does not know of them");
   if (contraction.numBatch || !contraction.hasRows() || !contraction.n ||
       !contraction.isResultInOrder() || layer.getActivationLoops() != wanted)
     return fail("it is not [.., M, K] times a matrix in this order");
@@ -346,7 +490,8 @@ LogicalResult QuantizeModel::quantizeWithOutliers(const Layer &layer,
   DenseI64ArrayAttr columns;
   remark += "; activations " + own.activations->toString() + ", dynamic; ";
   if (own.hasStaticOutliers) {
-    FailureOr<const TensorStatistics *> seen = getStatistics(layer);
+    FailureOr<const TensorStatistics *> seen =
+        getStatistics(layer, "static outliers");
     if (failed(seen))
       return failure();
     if (!((*seen)->getKinds() & MinMaxStatistic))
@@ -378,12 +523,20 @@ LogicalResult QuantizeModel::quantizeWithOutliers(const Layer &layer,
     type = cast<RankedTensorType>(weight.getType());
   }
   EncodingAttr encoding = makeEncoding(type, /*k=*/1, *own.weights);
+  // Weights of columns that are known stay float with them, and leave all codes
+  // of their rows to the others.
+  Value outlierWeights;
+  if (columns && !columns.empty() && !asArgument) {
+    outlierWeights = gatherColumns(b, b.getLoc(), weight, columns);
+    weight = zeroColumns(b, b.getLoc(), weight, columns);
+  }
   weight = asArgument ? encodeArgument(weight, encoding, *own.weights)
                       : quantizeFromData(b, weight, encoding, *own.weights);
 
   Value init = op.getDpsInitOperand(0)->get();
-  Value result = OutlierMatmulOp::create(b, resultType, layer.getActivation(),
-                                         weight, init, threshold, columns);
+  Value result =
+      OutlierMatmulOp::create(b, resultType, layer.getActivation(), weight,
+                              outlierWeights, init, threshold, columns);
   if (!isZeroTensor(init))
     result = arith::AddFOp::create(b, result, init);
   remarkPassed(op, passName, remark);
@@ -392,15 +545,14 @@ LogicalResult QuantizeModel::quantizeWithOutliers(const Layer &layer,
   return success();
 }
 
-void QuantizeModel::createQuantizer(Operation *op,
-                                    ArrayRef<EncodedArgument> arguments) {
+void QuantizeModel::createQuantizer(
+    Operation *op, MutableArrayRef<EncodedArgument> arguments) {
   auto function = cast<func::FuncOp>(op);
-  auto order = llvm::to_vector(arguments);
-  llvm::sort(order, [](const EncodedArgument &a, const EncodedArgument &b) {
+  llvm::sort(arguments, [](const EncodedArgument &a, const EncodedArgument &b) {
     return a.number < b.number;
   });
   SmallVector<Type> inputs, results;
-  for (const EncodedArgument &argument : order) {
+  for (const EncodedArgument &argument : arguments) {
     inputs.push_back(argument.floatType);
     results.push_back(argument.encodedType);
   }
@@ -413,16 +565,13 @@ void QuantizeModel::createQuantizer(Operation *op,
   b.setInsertionPointToStart(block);
   SmallVector<Value> values;
   StringRef nameAttr = QuantTensorDialect::getNameAttrName();
-  for (auto [index, argument] : llvm::enumerate(order)) {
-    auto name =
-        function.getArgAttrOfType<StringAttr>(argument.number, nameAttr);
-    if (!name)
-      name = b.getStringAttr("arg" + Twine(argument.number));
+  for (auto [index, argument] : llvm::enumerate(arguments)) {
+    auto name = b.getStringAttr(getNameOfArgument(function, argument.number));
     quantizer.setArgAttr(index, nameAttr, name);
     quantizer.setResultAttr(index, nameAttr, name);
-    values.push_back(quantizeFromData(b, block->getArgument(index),
-                                      getEncoding(argument.encodedType),
-                                      argument.scheme));
+    Value value = argument.chain.build(b, block->getArgument(index));
+    values.push_back(quantizeFromData(
+        b, value, getEncoding(argument.encodedType), argument.scheme));
   }
   func::ReturnOp::create(b, values);
   quantizers.insert(quantizer);

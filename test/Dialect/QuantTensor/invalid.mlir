@@ -1482,6 +1482,26 @@ func.func @f(%x: tensor<8x?xf32>, %w: tensor<16x?xf32, #token>, %i: tensor<8x16x
 
 // -----
 
+// outlier_matmul C8
+#token = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @f(%x: tensor<8x64xf32>, %w: tensor<16x64xf32, #token>, %i: tensor<8x16xf32>, %o: tensor<16x2xf32>) {
+  // expected-error @below {{'quant_tensor.outlier_matmul' op outlier_rhs must be N×1 of f16, bf16 or f32 with the N of rhs, got 'tensor<16x2xf32>'}}
+  %0 = quant_tensor.outlier_matmul ins(%x, %w : tensor<8x64xf32>, tensor<16x64xf32, #token>) columns([3]) outlier_rhs(%o : tensor<16x2xf32>) outs(%i : tensor<8x16xf32>) -> tensor<8x16xf32>
+  return
+}
+
+// -----
+
+// outlier_matmul C8
+#token = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+func.func @f(%x: tensor<8x64xf32>, %w: tensor<16x64xf32, #token>, %i: tensor<8x16xf32>, %o: tensor<16x2xf32>) {
+  // expected-error @below {{'quant_tensor.outlier_matmul' op outlier_rhs goes with columns}}
+  %0 = quant_tensor.outlier_matmul ins(%x, %w : tensor<8x64xf32>, tensor<16x64xf32, #token>) threshold(6.0) outlier_rhs(%o : tensor<16x2xf32>) outs(%i : tensor<8x16xf32>) -> tensor<8x16xf32>
+  return
+}
+
+// -----
+
 // outlier_matmul C7
 #token = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
 func.func @f(%x: tensor<8x140000xf32>, %w: tensor<16x140000xf32, #token>, %i: tensor<8x16xf32>) {

@@ -265,9 +265,11 @@ func.func @fake_quantize(%x: tensor<?x256xf32>, %s: tensor<?x1xf32>, %z: tensor<
 // CHECK-LABEL: func @outlier_matmul
 // CHECK: quant_tensor.outlier_matmul ins(%{{.*}}, %{{.*}} : tensor<?x256xf32>, tensor<64x256xf32, #{{.*}}>) threshold(6.000000e+00) outs(%{{.*}} : tensor<?x64xf32>) -> tensor<?x64xf32>
 // CHECK: quant_tensor.outlier_matmul ins(%{{.*}}, %{{.*}} : tensor<?x256xf32>, tensor<64x256xf32, #{{.*}}>) columns([3, 255]) outs(%{{.*}} : tensor<?x64xf32>) -> tensor<?x64xf32>
-func.func @outlier_matmul(%x: tensor<?x256xf32>, %w: tensor<64x256xf32, #token>, %i: tensor<?x64xf32>) {
+// CHECK: quant_tensor.outlier_matmul ins(%{{.*}}, %{{.*}} : tensor<?x256xf32>, tensor<64x256xf32, #{{.*}}>) columns([3, 255]) outlier_rhs(%{{.*}} : tensor<64x2xf16>) outs(%{{.*}} : tensor<?x64xf32>) -> tensor<?x64xf32>
+func.func @outlier_matmul(%x: tensor<?x256xf32>, %w: tensor<64x256xf32, #token>, %i: tensor<?x64xf32>, %o: tensor<64x2xf16>) {
   %0 = quant_tensor.outlier_matmul ins(%x, %w : tensor<?x256xf32>, tensor<64x256xf32, #token>) threshold(6.0) outs(%i : tensor<?x64xf32>) -> tensor<?x64xf32>
   %1 = quant_tensor.outlier_matmul ins(%x, %w : tensor<?x256xf32>, tensor<64x256xf32, #token>) columns([3, 255]) outs(%i : tensor<?x64xf32>) -> tensor<?x64xf32>
+  %2 = quant_tensor.outlier_matmul ins(%x, %w : tensor<?x256xf32>, tensor<64x256xf32, #token>) columns([3, 255]) outlier_rhs(%o : tensor<64x2xf16>) outs(%i : tensor<?x64xf32>) -> tensor<?x64xf32>
   return
 }
 

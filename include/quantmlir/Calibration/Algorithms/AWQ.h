@@ -11,7 +11,7 @@
 #ifndef QUANTMLIR_CALIBRATION_ALGORITHMS_AWQ_H
 #define QUANTMLIR_CALIBRATION_ALGORITHMS_AWQ_H
 
-#include "quantmlir/Calibration/Algorithms/WeightQuantizer.h"
+#include "quantmlir/Calibration/Algorithms/GPTQ.h"
 
 namespace quantmlir::calibration {
 
@@ -52,8 +52,6 @@ struct AWQResult {
 std::vector<float> computeChannelScales(llvm::ArrayRef<double> absMean,
                                         double alpha);
 
-/// Multiplies column k of `weights` by `scales[k]`.
-void scaleColumns(MatrixRef<float> weights, llvm::ArrayRef<float> scales);
 /// The Hessian of inputs that were divided by `scales`.
 void unscaleHessian(MatrixRef<double> hessian, llvm::ArrayRef<float> scales);
 
@@ -63,6 +61,20 @@ llvm::Expected<AWQResult> quantizeAWQ(ConstMatrix weights,
                                       MatrixRef<const double> hessian,
                                       const WeightFormat &format,
                                       const AWQOptions &options = {});
+
+struct AWQThenGPTQResult {
+  /// `matrix` holds GPTQ's codes of W diag(s); the report is of AWQ's search.
+  AWQResult awq;
+  GPTQReport gptq;
+};
+
+/// AWQ's channel scales, then GPTQ of the scaled weights for inputs that are
+/// divided by them. No clips are searched for: GPTQ chooses its own ranges.
+llvm::Expected<AWQThenGPTQResult>
+quantizeAWQThenGPTQ(ConstMatrix weights, llvm::ArrayRef<double> absMean,
+                    MatrixRef<const double> hessian, const WeightFormat &format,
+                    AWQOptions awqOptions = {},
+                    const GPTQOptions &gptqOptions = {});
 
 /// Parameters of each block of `weights` whose clip, of `steps` between the
 /// whole range and half of it, loses least under the block's part of `hessian`.

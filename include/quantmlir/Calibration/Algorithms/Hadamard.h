@@ -26,6 +26,11 @@ public:
 
   int64_t getSize() const { return size; }
   int64_t getDenseOrder() const { return order; }
+  /// 1 or -1: the element of the dense matrix. Channel j of its order times 2^a
+  /// is number j / 2^a of the dense part.
+  int8_t getDenseElement(int64_t i, int64_t j) const {
+    return dense[i * order + j];
+  }
 
   /// Each row x becomes x Q; arithmetic in f64, rounded once.
   void apply(MatrixRef<float> rows) const;

@@ -36,10 +36,14 @@ struct SmoothSearch {
 /// Tries `steps` + 1 alphas from 0 to 1 on `samples` (rows of K inputs) for
 /// layers that share them, each N×K. `inputFormat` says how inputs are
 /// quantized: blocks [1, 0] per token, [0, 0] with one scale for all samples.
+/// `inputAbsMax`, if given, is max|x_k| of more inputs than the samples; with
+/// `isStatic`, scales without zero points, by absmax, are those of it.
 llvm::Expected<SmoothSearch>
 searchSmoothAlpha(ConstMatrix samples, llvm::ArrayRef<ConstMatrix> weights,
                   const WeightFormat &inputFormat,
-                  const WeightFormat &weightFormat, int64_t steps = 20);
+                  const WeightFormat &weightFormat, int64_t steps = 20,
+                  llvm::ArrayRef<float> inputAbsMax = {},
+                  bool isStatic = false);
 
 /// The channels with max|x_k| of at least `threshold`, ascending.
 std::vector<int64_t> chooseOutlierColumns(llvm::ArrayRef<float> inputAbsMax,

@@ -173,6 +173,18 @@ LogicalResult OutlierMatmulOp::verify() {
     if (ShapedType::isDynamic(k))
       return emitOpError() << "columns are given of a dynamic K";
   }
+  // (C8)
+  if (Value floats = getOutlierRhs()) {
+    auto type = cast<RankedTensorType>(floats.getType());
+    if (!getColumns())
+      return emitOpError() << "outlier_rhs goes with columns";
+    int64_t count = getColumns()->size();
+    if (!isKernelFloat(type.getElementType()) || type.getRank() != 2 ||
+        type.getDimSize(1) != count || type.getDimSize(0) != rhs.getDimSize(0))
+      return emitOpError() << "outlier_rhs must be N×" << count
+                           << " of f16, bf16 or f32 with the N of rhs, got "
+                           << type;
+  }
   // (C7)
   return verifyNoOverflow(*this, lhs, rhs, /*lhsWide=*/false,
                           /*rhsWide=*/false);

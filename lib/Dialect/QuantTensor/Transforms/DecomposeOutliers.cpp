@@ -162,6 +162,53 @@ static Split splitByThreshold(ImplicitLocOpBuilder &b, OutlierMatmulOp op) {
           keep(arith::CmpFPredicate::OLT)};
 }
 
+Value quantmlir::quant_tensor::zeroColumns(OpBuilder &builder, Location loc,
+                                           Value value,
+                                           ArrayRef<int64_t> columns) {
+  ImplicitLocOpBuilder b(loc, builder);
+  int64_t count = cast<RankedTensorType>(value.getType()).getShape().back();
+  SmallVector<int8_t> isListed(count, 0);
+  for (int64_t index : columns)
+    isListed[index] = 1;
+  Value mask = arith::ConstantOp::create(
+      b, DenseElementsAttr::get(RankedTensorType::get({count}, b.getI8Type()),
+                                ArrayRef<int8_t>(isListed)));
+  return keepColumns(
+      b, value, mask, [](ImplicitLocOpBuilder &body, Value isListed) {
+        return arith::CmpIOp::create(body, arith::CmpIPredicate::eq, isListed,
+                                     createZero(body, body.getI8Type()))
+            .getResult();
+      });
+}
+
+Value quantmlir::quant_tensor::gatherColumns(OpBuilder &builder, Location loc,
+                                             Value value,
+                                             ArrayRef<int64_t> columns) {
+  ImplicitLocOpBuilder b(loc, builder);
+  auto type = cast<RankedTensorType>(value.getType());
+  unsigned rank = type.getRank();
+  int64_t count = columns.size();
+  SmallVector<int32_t> indices(columns.begin(), columns.end());
+  Value table = arith::ConstantOp::create(
+      b, DenseElementsAttr::get(RankedTensorType::get({count}, b.getI32Type()),
+                                ArrayRef<int32_t>(indices)));
+  SmallVector<int64_t> shape(type.getShape());
+  shape.back() = count;
+  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, loc, value);
+  sizes.back() = b.getIndexAttr(count);
+  return createParallel(
+      b, RankedTensorType::get(shape, type.getElementType()), sizes, {table},
+      {getColumnMap(b, rank)},
+      [&](ImplicitLocOpBuilder &body, ValueRange args) -> Value {
+        SmallVector<Value> indices;
+        for (unsigned dim = 0; dim + 1 < rank; ++dim)
+          indices.push_back(linalg::IndexOp::create(body, dim));
+        indices.push_back(
+            arith::IndexCastOp::create(body, body.getIndexType(), args[0]));
+        return tensor::ExtractOp::create(body, value, indices);
+      });
+}
+
 /// Columns that are known: only these are multiplied as floats.
 static Split splitByColumns(ImplicitLocOpBuilder &b, OutlierMatmulOp op) {
   Value lhs = op.getLhs();
@@ -169,55 +216,29 @@ static Split splitByColumns(ImplicitLocOpBuilder &b, OutlierMatmulOp op) {
   if (columns.empty())
     return {Value(), Value(), lhs};
   auto type = cast<RankedTensorType>(lhs.getType());
-  auto rhsType = op.getRhs().getType();
-  int64_t k = ShapedType::isDynamic(type.getShape().back())
-                  ? rhsType.getShape().back()
-                  : type.getShape().back();
-  SmallVector<int8_t> isOutlier(k, 0);
-  for (int64_t index : columns)
-    isOutlier[index] = 1;
-  Value mask = arith::ConstantOp::create(
-      b, DenseElementsAttr::get(RankedTensorType::get({k}, b.getI8Type()),
-                                ArrayRef<int8_t>(isOutlier)));
-  Value rest = keepColumns(
-      b, lhs, mask, [](ImplicitLocOpBuilder &body, Value isOutlier) {
-        return arith::CmpIOp::create(body, arith::CmpIPredicate::eq, isOutlier,
-                                     createZero(body, body.getI8Type()))
-            .getResult();
-      });
-
-  // Both sides at the outliers' columns, which a table counts.
-  int64_t count = columns.size();
-  SmallVector<int32_t> table(columns.begin(), columns.end());
-  Value tableValue = arith::ConstantOp::create(
-      b, DenseElementsAttr::get(RankedTensorType::get({count}, b.getI32Type()),
-                                ArrayRef<int32_t>(table)));
-  auto gather = [&](Value source) {
-    auto sourceType = cast<RankedTensorType>(source.getType());
-    SmallVector<int64_t> shape(sourceType.getShape());
-    shape.back() = count;
-    SmallVector<OpFoldResult> sizes =
-        tensor::getMixedSizes(b, b.getLoc(), source);
-    sizes.back() = b.getIndexAttr(count);
-    unsigned rank = sourceType.getRank();
-    return createParallel(
-        b, RankedTensorType::get(shape, sourceType.getElementType()), sizes,
-        {tableValue}, {getColumnMap(b, rank)},
-        [&](ImplicitLocOpBuilder &body, ValueRange args) -> Value {
-          SmallVector<Value> indices;
-          for (unsigned dim = 0; dim + 1 < rank; ++dim)
-            indices.push_back(linalg::IndexOp::create(body, dim));
-          indices.push_back(
-              arith::IndexCastOp::create(body, body.getIndexType(), args[0]));
-          return tensor::ExtractOp::create(body, source, indices);
-        });
-  };
+  RankedTensorType rhsType = op.getRhs().getType();
+  // The verifier has found K on one side.
+  if (type.isDynamicDim(type.getRank() - 1)) {
+    SmallVector<int64_t> shape(type.getShape());
+    shape.back() = rhsType.getShape().back();
+    lhs = tensor::CastOp::create(
+        b, RankedTensorType::get(shape, type.getElementType()), lhs);
+  }
+  Split split;
+  split.rest = zeroColumns(b, b.getLoc(), lhs, columns);
+  if (type != lhs.getType())
+    split.rest = tensor::CastOp::create(b, type, split.rest);
+  split.outliers = gatherColumns(b, b.getLoc(), lhs, columns);
+  split.outlierRhs = op.getOutlierRhs();
+  if (split.outlierRhs)
+    return split;
   EncodedParts parts = EncodedParts::get(b, b.getLoc(), op.getRhs());
-  parts.codes = gather(parts.codes);
+  parts.codes = gatherColumns(b, b.getLoc(), parts.codes, columns);
   parts.type =
-      RankedTensorType::get({rhsType.getDimSize(0), count},
+      RankedTensorType::get({rhsType.getDimSize(0), int64_t(columns.size())},
                             rhsType.getElementType(), rhsType.getEncoding());
-  return {gather(lhs), parts.assemble(b, b.getLoc()), rest};
+  split.outlierRhs = parts.assemble(b, b.getLoc());
+  return split;
 }
 
 Value quantmlir::quant_tensor::decomposeOutlierMatmul(OpBuilder &builder,

@@ -68,7 +68,8 @@ def QuantTensor_ObserveKind : I32EnumAttr<"ObserveKind", "a statistic", [
       I32EnumAttrCase<"MinMax", 0, "minmax">,
       I32EnumAttrCase<"AbsMean", 1, "absmean">,
       I32EnumAttrCase<"Histogram", 2, "histogram">,
-      I32EnumAttrCase<"XtX", 3, "xtx">
+      I32EnumAttrCase<"XtX", 3, "xtx">,
+      I32EnumAttrCase<"Rows", 4, "rows">
     ]> {
   let cppNamespace = "::quantmlir::quant_tensor";
   let genSpecializedAttr = 0;

@@ -635,6 +635,11 @@ def QuantTensor_OutlierMatmulOp : QuantTensor_Op<"outlier_matmul",
     activations have values that would take all codes from the others, are
     multiplied as floats, and the rest as integers, exactly.
 
+    With `outlier_rhs`, N×|O| of floats, the first sum takes `outlier_rhs[n, j]` for
+    the j-th of `columns` in place of `rhs[n, k]`: weights that stay float as the
+    activations do. Codes that a scale of the whole row spaces are coarse for the
+    small weights that outliers meet.
+
     O is given as `columns`, known from calibration, or by a `threshold`: then
     column k is an outlier where some `|lhs[.., m, k]|` of this call is at least
     the threshold, or NaN. The init says shape and type only; its contents are not
@@ -651,16 +656,22 @@ def QuantTensor_OutlierMatmulOp : QuantTensor_Op<"outlier_matmul",
     - (C6) `threshold` is a positive number; `columns` ascend strictly, from 0
       on, and are below K where that is static.
     - (C7) K, where static, is as small as `int_matmul` (C6) asks for.
+    - (C8) `outlier_rhs` goes with `columns`, has as many, the N of `rhs`, and
+      elements of f16, bf16 or f32.
 
     ```mlir
     %y = quant_tensor.outlier_matmul ins(%x, %w : tensor<?x64xf32>, tensor<32x64xf32, #channel>)
         threshold(6.0) outs(%init : tensor<?x32xf32>) -> tensor<?x32xf32>
     %z = quant_tensor.outlier_matmul ins(%x, %w : tensor<?x64xf32>, tensor<32x64xf32, #channel>)
         columns([3, 17]) outs(%init : tensor<?x32xf32>) -> tensor<?x32xf32>
+    %v = quant_tensor.outlier_matmul ins(%x, %w : tensor<?x64xf32>, tensor<32x64xf32, #channel>)
+        columns([3, 17]) outlier_rhs(%wo : tensor<32x2xf32>)
+        outs(%init : tensor<?x32xf32>) -> tensor<?x32xf32>
     ```
   }];
   let arguments = (ins QuantTensor_DenseTensor:$lhs,
                        QuantTensor_EncodedTensor:$rhs,
+                       Optional<QuantTensor_DenseTensor>:$outlier_rhs,
                        QuantTensor_DenseTensor:$init,
                        OptionalAttr<F64Attr>:$threshold,
                        OptionalAttr<DenseI64ArrayAttr>:$columns);
@@ -668,6 +679,7 @@ def QuantTensor_OutlierMatmulOp : QuantTensor_Op<"outlier_matmul",
   let assemblyFormat = [{
     `ins` `(` $lhs `,` $rhs `:` type($lhs) `,` type($rhs) `)`
     (`threshold` `(` $threshold^ `)`)? (`columns` `(` $columns^ `)`)?
+    (`outlier_rhs` `(` $outlier_rhs^ `:` type($outlier_rhs) `)`)?
     `outs` `(` $init `:` type($init) `)` attr-dict `->` type($result)
   }];
   let extraClassDeclaration = [{

@@ -27,6 +27,16 @@ void populatePullDequantizePatterns(::mlir::RewritePatternSet &patterns);
 ::mlir::Value decomposeOutlierMatmul(::mlir::OpBuilder &builder,
                                      OutlierMatmulOp op);
 
+/// `value` with zeros in those of its last dimension that `columns` lists; their
+/// number is static.
+::mlir::Value zeroColumns(::mlir::OpBuilder &builder, ::mlir::Location loc,
+                          ::mlir::Value value,
+                          ::llvm::ArrayRef<int64_t> columns);
+/// Those of the last dimension of `value` that `columns` lists.
+::mlir::Value gatherColumns(::mlir::OpBuilder &builder, ::mlir::Location loc,
+                            ::mlir::Value value,
+                            ::llvm::ArrayRef<int64_t> columns);
+
 /// A contraction of two tensors of encoded 8-bit integers becomes an int_matmul
 /// on their codes and a linalg.generic that scales; one of two tensors of
 /// 8-bit floats a scaled_matmul. `linalg.quantized_matmul` and its batched form
