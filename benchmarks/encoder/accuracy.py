@@ -73,9 +73,16 @@ class Compiled:
             if recipe.planted:
                 self._planted[name], layer = layer.planted
             self.layers[name] = layer.quantize(recipe)
-        encodings = {layer.weights.shape: layer.weights.encoding
-                     for layer in self.layers.values()}
-        self.artifact = quantmlir.compile(recipe.program(encodings), chip=chip)
+        # A function for all layers that are alike.
+        functions = {}
+        self._functions = {
+            name: functions.setdefault(
+                (*layer.weights.shape, layer.weights.encoding, layer.columns),
+                "linear_{}x{}".format(*layer.weights.shape)
+                + (f"_{len(functions)}" if layer.columns else ""))
+            for name, layer in self.layers.items()}
+        self.artifact = quantmlir.compile(
+            recipe.program({name: of for of, name in functions.items()}), chip=chip)
         self._device = device
         if device != "cpu":
             self._device = quantmlir.Device()
@@ -89,8 +96,7 @@ class Compiled:
             if self._rotated[0] is not x:
                 self._rotated = (x, quantization.rotate(x))
             x = self._rotated[1]
-        n, k = layer.weights.shape
-        y = self.artifact.run(f"linear_{n}x{k}", device=self._device, x=x,
+        y = self.artifact.run(self._functions[name], device=self._device, x=x,
                               w=layer.weights, b=self._biases[name],
                               **layer.arguments)["y"]
         return y if isinstance(y, np.ndarray) else y.numpy()

@@ -54,7 +54,9 @@ class Recipe:
     #: "round", "gptq", "awq" or "awq+gptq".
     method: str = "round"
     #: None (weights only, float16 activations); "int8", "int8 asymmetric" or
-    #: "fp8" per token; "int8 static"; "int8 outliers" (LLM.int8()).
+    #: "fp8" per token; "int8 static"; "int8 outliers" (LLM.int8(), columns found
+    #: in each call); "int8 known outliers" (columns of the statistics, whose
+    #: weights stay float16 too).
     activations: str | None = None
     #: SmoothQuant, with this alpha; "search" finds one for each layer.
     smooth: float | str | None = None
@@ -70,12 +72,12 @@ class Recipe:
         """Whether channels of the activations are scaled first."""
         return "awq" in self.method or self.smooth is not None
 
-    def program(self, encodings):
-        """MLIR of {(N, K): encoding of the weights}: a function for each."""
-        return _MAPS + "".join(self._linear(n, k, encoding)
-                               for (n, k), encoding in encodings.items())
+    def program(self, functions):
+        """MLIR of {name: (N, K, encoding of the weights, outlier columns)}."""
+        return _MAPS + "".join(self._linear(name, *of)
+                               for name, of in functions.items())
 
-    def _linear(self, n, k, encoding):
+    def _linear(self, name, n, k, encoding, columns):
         element = "f32" if self.activations else "f16"
         w = f"tensor<{n}x{k}x{element}, {encoding}>"
         arguments, body, x, last = "", "", "%x", ""
@@ -91,6 +93,12 @@ class Recipe:
         product = "linalg.matmul indexing_maps = [#mk, #nk, #mn]"
         if self.activations == "int8 outliers":
             product, last = "quant_tensor.outlier_matmul", f"threshold({_OUTLIERS}) "
+        elif self.activations == "int8 known outliers":
+            kind = f"tensor<{n}x{len(columns)}xf16>"
+            product = "quant_tensor.outlier_matmul"
+            last = f"columns({list(columns)}) outlier_rhs(%wo : {kind}) "
+            arguments += (f", %wo: {kind} "
+                          "{quant_tensor.name = \"wo\", quant_tensor.weight}")
         elif self.activations:
             lhs = f"tensor<?x{k}xf32, {_ACTIVATIONS[self.activations]}>"
             scale = ""
@@ -100,7 +108,7 @@ class Recipe:
             body += f"  %q = quant_tensor.quantize {x}{scale} : {narrow} -> {lhs}\n"
             x = "%q"
         return f"""
-func.func @linear_{n}x{k}(%x: {rows} {{quant_tensor.name = "x"}}{arguments},
+func.func @{name}(%x: {rows} {{quant_tensor.name = "x"}}{arguments},
     %w: {w} {{quant_tensor.name = "w", quant_tensor.weight}},
     %b: tensor<{n}xf32> {{quant_tensor.name = "b"}})
     -> ({y} {{quant_tensor.name = "y"}}) {{
@@ -172,6 +180,8 @@ class Quantized:
     #: scheme, on the calibration sentences.
     objective: float
     rounding_objective: float
+    #: Those that stay float.
+    columns: tuple = ()
 
 
 class Layer:
@@ -211,6 +221,8 @@ class Layer:
             made, objective = self._quantize_rotated(recipe)
             return Quantized(made, {}, True, made.nbytes, objective,
                              self.rounding_objective(recipe.scheme))
+        if recipe.activations == "int8 known outliers":
+            return self._quantize_rest(recipe)
         statistics, scheme = self.statistics, recipe.scheme
         factors, objective = self._smooth(recipe), None
         if recipe.method == "gptq":
@@ -258,6 +270,20 @@ class Layer:
         return quantization.smooth_scales(
             self.statistics.abs_max, np.abs(self.weight).max(axis=0), recipe.smooth)
 
+    def _quantize_rest(self, recipe):
+        """Codes of the columns that are no outliers; the others stay float."""
+        columns = np.flatnonzero(self.statistics.abs_max >= _OUTLIERS)
+        floats = self.weight[:, columns].astype(np.float16)
+        rest = self.weight.copy()
+        rest[:, columns] = 0
+        made = quantization.quantize_weights(rest, recipe.scheme)
+        whole = made.dequantize()
+        whole[:, columns] = floats
+        return Quantized(
+            made, {"wo": floats}, False, made.nbytes + floats.nbytes,
+            quantization.objective(self.weight, whole, self.statistics.hessian),
+            self.rounding_objective(recipe.scheme), tuple(columns.tolist()))
+
     def _quantize_rotated(self, recipe):
         weight, hessian = self.rotated
         if recipe.method == "gptq":
@@ -288,6 +314,7 @@ RECIPES = (
     Recipe("LLM.int8()", INT8, activations="int8 outliers"),
     Recipe("LLM.int8(), SmoothQuant", INT8, activations="int8 outliers",
            smooth="search"),
+    Recipe("LLM.int8(), columns known", INT8, activations="int8 known outliers"),
     Recipe("int8 static", INT8, activations="int8 static"),
     Recipe("int8 static, SmoothQuant", INT8, activations="int8 static",
            smooth="search"),
@@ -297,7 +324,8 @@ RECIPES = (
           ("int8 dynamic", "int8", None), ("int8 static", "int8 static", None),
           ("int8 static, SmoothQuant", "int8 static", "search"),
           ("LLM.int8()", "int8 outliers", None),
-          ("LLM.int8(), SmoothQuant", "int8 outliers", "search"))),
+          ("LLM.int8(), SmoothQuant", "int8 outliers", "search"),
+          ("LLM.int8(), columns known", "int8 known outliers", None))),
     Recipe("int8 weight-only", INT8),
     Recipe("fp8", "fp8,channel", activations="fp8"),
     Recipe("fp8 weight-only", "fp8,channel"),
