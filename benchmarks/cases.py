@@ -3,7 +3,7 @@
 `FAMILIES` also runs in the emulator, in the tests.
 """
 
-from programs import Dense, Integers, Layer, Mlp, Scheduled
+from programs import Dense, Float8, Integers, Layer, Mlp, Scheduled
 
 #: Every family of kernels, on layers where nothing divides: small, so that the
 #: emulator runs them too.
@@ -89,6 +89,13 @@ FAMILIES = [
     Integers(64, 272, unsigned=["rhs"], m=70),
     Layer(37, 144, storage="i8", x="codes", bias=True, out="f16"),
     Layer(72, 400, storage="i4", x="quantized", out="bf16"),
+    # Floats of eight bits on both sides: scales of rows, and of blocks along K.
+    Float8(37, 400),
+    Float8(72, 272, m=70, x="f8E5M2", out="f32"),
+    Float8(37, 144, w="f8E5M2", group=128, rows=8),
+    Float8(200, 1040, m=150, group=128, rows=128, out="f32"),
+    Float8(264, 528, group=256, rows=32),
+    Float8(40, 100, group=64),
     # The same with encoded weights: every storage, scale and zero point, tails of
     # all tiles, and results of every width.
     Layer(141, 264, storage="i4", group=128, scale="bf16", out="bf16"),

@@ -23,7 +23,8 @@ static constexpr Family kFamilies[] = {
      chooseMmaStream, enumerateMmaStream, whyNotMmaStreamSchedule,
      getMmaStreamSharedMemory},
     {KernelFamily::Wgmma, whyNotWgmma, chooseWgmma, enumerateWgmma,
-     whyNotWgmmaSchedule, getWgmmaSharedMemory, /*takesAnyWeights=*/false},
+     whyNotWgmmaSchedule, getWgmmaSharedMemory, /*takesAnyWeights=*/false,
+     getWgmmaContract},
     {KernelFamily::WgmmaDecode, whyNotWgmmaDecode, chooseWgmmaDecode,
      enumerateWgmmaDecode, whyNotWgmmaDecodeSchedule,
      getWgmmaDecodeSharedMemory, /*takesAnyWeights=*/false,
@@ -42,6 +43,8 @@ std::string whyNotFamily(const Family &family, const Contraction &c,
                          const Chip &chip) {
   if (std::string why = whyNotShape(c); !why.empty())
     return why;
+  if (c.isBlockScaled() && family.kind != KernelFamily::Wgmma)
+    return "scales of both operands change along K, which only wgmma takes";
   if (!family.takesAnyWeights) {
     if (c.batch != 1)
       return "each batch has weights of its own";

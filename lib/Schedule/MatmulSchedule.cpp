@@ -39,6 +39,13 @@ Contraction Contraction::get(ScaledMatmulOp op) {
   result.lhsElement = lhs.getElementType();
   result.rhsElement = rhs.getElementType();
   result.resultElement = op.getInit().getType().getElementType();
+  if (op.isBlockScaled()) {
+    result.encoding = {};
+    result.lhsBlocks = op.getLhsEncoding();
+    result.rhsBlocks = op.getRhsEncoding();
+    result.lhsElement = result.lhsBlocks.getStorage();
+    result.rhsElement = result.rhsBlocks.getStorage();
+  }
   return result;
 }
 

@@ -277,7 +277,9 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
       if (contraction.encoding && !allowPlain && !isShape)
         return op.emitOpError() << "has no kernel: " << noMma;
       remark::missed(op.getLoc(), remarkOptions(op))
-          << remark::add("scheduled plain") << remark::reason("{0}", noMma);
+          << remark::add("scheduled plain")
+          << remark::reason("{0}",
+                            contraction.isBlockScaled() ? noWgmma : noMma);
       schedules.push_back(
           ScheduleAttr::get(&getContext(), KernelFamily::Plain,
                             StringAttr::get(&getContext(), target.name), {}, {},

@@ -30,6 +30,9 @@ std::string quantmlir::schedule::getSignature(ScaledMatmulOp op) {
   // Kernels read the weights in the schedule's layout, whatever they come in.
   if (contraction.encoding)
     os << ' ' << Attribute(contraction.encoding.withLayout({}));
+  if (contraction.isBlockScaled())
+    os << ' ' << Attribute(contraction.lhsBlocks) << ' '
+       << Attribute(contraction.rhsBlocks);
   os << " out=" << contraction.resultElement << " args=[";
   llvm::interleaveComma(
       llvm::zip_equal(op.getEpilogueArgs(),

@@ -96,7 +96,7 @@ static ScheduleAttr makeWgmmaDecode(const Contraction &c, const Chip &chip,
         /*dependentLaunch=*/false, /*occupancy=*/1,
         WarpgroupsAttr::get(context, ConsumerKind::Cooperative, 1, 1,
                             numbers.groupM),
-        numbers.scaleDecoded);
+        numbers.scaleDecoded, /*promote=*/0);
   };
   int64_t stages = kMaxStages;
   while (stages > 2 &&

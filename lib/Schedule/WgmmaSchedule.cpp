@@ -51,6 +51,8 @@ std::string whyNotWgmma(const Contraction &c, const Chip &chip) {
     return llvm::formatv("operands are {0} and {1}, expected two of i8, f16, "
                          "bf16, or floats of 8 bits",
                          lhs, rhs);
+  if (std::string why = whyNotBlockScales(c); !why.empty())
+    return why;
   return whyNotWgmmaTensors(c);
 }
 
@@ -59,18 +61,6 @@ int64_t getWgmmaMaxRows() { return kMaxRows; }
 /// Steps of a tile along K.
 static int64_t getSteps(const Contraction &c) {
   return llvm::divideCeil(c.k * c.getLhsBytes(), WgmmaLayout::rowBytes);
-}
-
-/// What the accumulation promises.
-static ContractAttr getContract(const Contraction &c) {
-  MLIRContext *context = c.lhsElement.getContext();
-  if (c.lhsElement.isInteger())
-    return ContractAttr::get(context, 0.0, 0.0, 0.0);
-  // Products of 8-bit floats are added with 13 bits or so after the point of
-  // the largest; the tensor core truncates where f32 arithmetic rounds.
-  bool isByte = c.getLhsBytes() == 1;
-  return ContractAttr::get(context, std::ldexp(1.0, isByte ? -13 : -23), 0.0,
-                           0.0);
 }
 
 namespace {
@@ -85,7 +75,8 @@ struct Candidate {
 static ScheduleAttr makeWgmma(const Contraction &c, const Chip &chip,
                               int64_t maxM, const Candidate &candidate,
                               int64_t groupM) {
-  auto [kind, tileM, tileN, clusterM, splitK, occupancy, clusterN] = candidate;
+  ConsumerKind kind = candidate.kind;
+  int64_t tileM = candidate.tileM, tileN = candidate.tileN;
   MLIRContext *context = c.lhsElement.getContext();
   // Two warpgroups share a tile along M, or along N where there is one block
   // of 64 rows only; the smallest tiles are one's, and odd ones.
@@ -97,16 +88,20 @@ static ScheduleAttr makeWgmma(const Contraction &c, const Chip &chip,
   SmallVector<int64_t> tile = {tileM, tileN,
                                WgmmaLayout::rowBytes / c.getLhsBytes()};
   SmallVector<int64_t> warps = {warpsM, warpsN, 1};
-  auto warpgroups =
-      WarpgroupsAttr::get(context, kind, clusterM, clusterN, groupM);
+  auto warpgroups = WarpgroupsAttr::get(context, kind, candidate.clusterM,
+                                        candidate.clusterN, groupM);
   for (int64_t stages = kMaxStages;; --stages) {
-    auto schedule = ScheduleAttr::get(
-        context, KernelFamily::Wgmma, StringAttr::get(context, chip.name), tile,
-        warps, stages, /*copy=*/16, splitK, quant_tensor::LayoutAttr(), maxM,
-        getContract(c), chip.hasDependentLaunch, occupancy, warpgroups,
-        /*scaleDecoded=*/false);
-    if (stages == 2 ||
-        getWgmmaSharedMemory(c, schedule) <= chip.getSharedMemory(occupancy))
+    auto make = [&](ContractAttr contract) {
+      return ScheduleAttr::get(
+          context, KernelFamily::Wgmma, StringAttr::get(context, chip.name),
+          tile, warps, stages, /*copy=*/16, candidate.splitK,
+          quant_tensor::LayoutAttr(), maxM, contract, chip.hasDependentLaunch,
+          candidate.occupancy, warpgroups,
+          /*scaleDecoded=*/false, choosePromotion(c));
+    };
+    ScheduleAttr schedule = make(getWgmmaContract(c, make({})));
+    if (stages == 2 || getWgmmaSharedMemory(c, schedule) <=
+                           chip.getSharedMemory(candidate.occupancy))
       return schedule;
   }
 }
@@ -151,6 +146,21 @@ static constexpr double kCyclesOfEpilogue = 3100, kCyclesOfExchange = 13500,
 /// larger does not hide.
 static constexpr double kExposed = 0.15;
 
+/// Cycles of one promotion of 64 x 128 accumulators: waiting for them and
+/// adding them up. Another warpgroup multiplies meanwhile, unless it has
+/// another tile, for which ping-pong makes it wait.
+static constexpr double kCyclesOfPromotion = 200;
+
+/// Whether what a promoted kernel keeps beside its accumulators has room, and
+/// its scales fit.
+static bool fitsPromotion(const Contraction &c, const Chip &chip,
+                          const Candidate &candidate) {
+  return !choosePromotion(c) ||
+         whyNotWgmmaSchedule(
+             c, chip, makeWgmma(c, chip, /*maxM=*/0, candidate, /*groupM=*/1))
+             .empty();
+}
+
 /// About how long a kernel takes for `m` rows, in cycles.
 static double estimate(const Contraction &c, const Chip &chip, int64_t m,
                        const Candidate &candidate) {
@@ -171,6 +181,8 @@ static double estimate(const Contraction &c, const Chip &chip, int64_t m,
   double fetch = (rows + static_cast<double>(tileN) / clusterM) *
                  WgmmaLayout::rowBytes * active / kBytesFromL2;
   double step = std::max({multiply, arrive, fetch, kCyclesOfStep});
+  if (choosePromotion(c) && kind == ConsumerKind::PingPong)
+    step += kCyclesOfPromotion * area;
   if (m < 64)
     step += kCyclesOfSharedRows * active * (1 - m / 64.0);
 
@@ -217,8 +229,9 @@ ScheduleAttr chooseWgmma(const Contraction &c, const Chip &chip, int64_t maxM) {
         candidate;
     // Tiles, or clusters of them, that are mostly padding; small ones that read
     // the weights more often than they must; sums of few steps.
-    if ((tileM > 64 && tileM / 2 >= m) || (clusterM > 1 && tileM >= m) ||
-        (tileM == 64 && m > 64) || (splitK > 1 && getSteps(c) < 4 * splitK))
+    if (!fitsPromotion(c, chip, candidate) || (tileM > 64 && tileM / 2 >= m) ||
+        (clusterM > 1 && tileM >= m) || (tileM == 64 && m > 64) ||
+        (splitK > 1 && getSteps(c) < 4 * splitK))
       continue;
     double cycles = estimate(c, chip, m, candidate);
     if (best && cycles >= least)
@@ -281,11 +294,16 @@ std::string whyNotWgmmaSchedule(const Contraction &c, const Chip &chip,
                          WgmmaLayout::rowBytes);
   if (schedule.getDependentLaunch() && !chip.hasDependentLaunch)
     return llvm::formatv("{0} has no dependent launch", chip.name);
+  if (std::string why = whyNotPromotion(c, schedule); !why.empty())
+    return why;
   WarpgroupsAttr groups = schedule.getWarpgroups();
   int64_t accumulators = schedule.getTileM() * schedule.getTileN() / 128 /
                          schedule.getWarpgroupsPerTile();
   int64_t limit = kMaxAccumulators[schedule.getOccupancy() - 1]
                                   [schedule.getConsumers() - 1];
+  // Sums stand beside the accumulators that they are promoted from.
+  if (schedule.getPromote())
+    limit = (limit - countBlockScales(c, schedule)) / 2;
   // Columns that may not exist, and results that are packed four to a register,
   // take some more.
   if (schedule.getTileM() > 128 && c.n % schedule.getTileN() &&

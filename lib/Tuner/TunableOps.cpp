@@ -39,6 +39,15 @@ static OwningOpRef<ModuleOp> isolate(ScaledMatmulOp op) {
   SmallVector<Type> inputs = {op.getLhs().getType(),
                               withoutLayout(op.getRhs().getType())};
   llvm::append_range(inputs, op.getEpilogueArgs().getTypes());
+  // Encoded activations come in as codes and, last, scales: as an encoded
+  // argument they would be weights.
+  if (quant_tensor::EncodingAttr encoding = op.getLhsEncoding()) {
+    RankedTensorType lhs = op.getLhs().getType();
+    inputs.front() =
+        RankedTensorType::get(lhs.getShape(), encoding.getStorage());
+    inputs.push_back(RankedTensorType::get(
+        encoding.getScaleShape(lhs.getShape()), encoding.getScale()));
+  }
   RankedTensorType out = op.getInit().getType();
   auto func = func::FuncOp::create(builder, loc, "op",
                                    builder.getFunctionType(inputs, out));
@@ -47,6 +56,12 @@ static OwningOpRef<ModuleOp> isolate(ScaledMatmulOp op) {
                     builder.getStringAttr(i == 0   ? "lhs"
                                           : i == 1 ? "rhs"
                                                    : "arg" + Twine(i - 2)));
+  if (op.isBlockScaled()) {
+    func.setArgAttr(0, quant_tensor::kNameAttr,
+                    builder.getStringAttr("lhs.codes"));
+    func.setArgAttr(inputs.size() - 1, quant_tensor::kNameAttr,
+                    builder.getStringAttr("lhs.scales"));
+  }
   // Encoded arguments are weights by themselves.
   if (!op.getRhsEncoding())
     func.setArgAttr(1, quant_tensor::kWeightAttr, builder.getUnitAttr());
@@ -70,14 +85,20 @@ static OwningOpRef<ModuleOp> isolate(ScaledMatmulOp op) {
       tensor::EmptyOp::create(builder, loc, sizes, out.getElementType());
   if (init.getType() != out)
     init = tensor::CastOp::create(builder, loc, out, init);
+  Value lhs = func.getArgument(0);
+  if (op.isBlockScaled())
+    lhs = quant_tensor::AssembleOp::create(builder, loc, op.getLhs().getType(),
+                                           lhs, func.getArguments().back(),
+                                           /*zero_points=*/Value());
   IRMapping mapping;
-  mapping.map(op.getLhs(), func.getArgument(0));
+  mapping.map(op.getLhs(), lhs);
   mapping.map(op.getRhs(), func.getArgument(1));
   // One value may be several operands, so they are set by position.
   auto clone = cast<ScaledMatmulOp>(builder.clone(*op.getOperation()));
-  clone.getLhsMutable().assign(func.getArgument(0));
+  clone.getLhsMutable().assign(lhs);
   clone.getRhsMutable().assign(func.getArgument(1));
-  clone.getEpilogueArgsMutable().assign(func.getArguments().drop_front(2));
+  clone.getEpilogueArgsMutable().assign(
+      func.getArguments().slice(2, op.getEpilogueArgs().size()));
   clone.getInitMutable().assign(init);
   clone->removeAttr(ScheduleAttr::getAttrName());
   clone->removeAttr(ScheduleAttr::getListAttrName());

@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 import artifact as rt  # noqa: E402
 import gpu_check  # noqa: E402
 import measure_bundle  # noqa: E402
-from programs import Dense, Integers, Layer  # noqa: E402
+from programs import Dense, Float8, Integers, Layer  # noqa: E402
 from weights import DTYPES  # noqa: E402
 
 #: Rows of activations where the program leaves them open: a tile and a tail.
@@ -78,6 +78,8 @@ _SCHEMES = [
     Integers(37, 131),
     Integers(37, 272, m=33),
     Integers(37, 144, unsigned=["lhs"], chip="sm_89"),
+    Float8(37, 272),
+    Float8(64, 272, w="f8E5M2", group=128, rows=32),
     Layer(37, 132, storage="i8", x="codes"),
     # Both in integers: weights are made bytes, or decoded where they have groups.
     *(Layer(37, 144, storage=storage, x="codes") for storage in INTEGERS),

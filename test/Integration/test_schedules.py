@@ -19,7 +19,7 @@ import sys
 
 import pytest
 
-from schedule_schemes import RANDOM, SCHEMES, STORAGES, Dense, Integers, Layer, rows_of
+from schedule_schemes import RANDOM, SCHEMES, STORAGES, Dense, Float8, Integers, Layer, rows_of
 
 #: Random schedules that are written down for each scheme, and how many of those
 #: that are legal run.
@@ -43,6 +43,8 @@ def storage_of(scheme):
         return scheme.element
     if isinstance(scheme, Integers):
         return "i8"
+    if isinstance(scheme, Float8):
+        return scheme.w
     return scheme.arguments["storage"]
 
 

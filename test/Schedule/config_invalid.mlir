@@ -364,3 +364,67 @@ func.func @plain_stream(%x: tensor<1x64xbf16>, %w: tensor<16x64xbf16>, %init: te
   } -> tensor<1x16xf32>
   return %y : tensor<1x16xf32>
 }
+
+// -----
+
+// Integers lose nothing.
+func.func @promotion(%x: tensor<64x256xi8>, %w: tensor<128x256xi8>, %init: tensor<64x128xi32>) -> tensor<64x128xi32> {
+  // expected-error @below {{accumulators of i8 need no promotion}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<64x256xi8>, tensor<128x256xi8>) maps [] outs(%init : tensor<64x128xi32>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 64, 128], warps = [4, 1, 1], stages = 4, warpgroups = <cooperative>, promote = 1>} {
+  ^bb0(%acc: i32):
+    quant_tensor.yield %acc : i32
+  } -> tensor<64x128xi32>
+  return %y : tensor<64x128xi32>
+}
+
+// -----
+
+// 13 bits are not enough for so long a sum.
+func.func @promotion(%x: tensor<64x8192xf8E4M3FN>, %w: tensor<128x8192xf8E4M3FN>, %init: tensor<64x128xf32>) -> tensor<64x128xf32> {
+  // expected-error @below {{sums of K = 8192 products of f8E4M3FN promise nothing without promotion}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<64x8192xf8E4M3FN>, tensor<128x8192xf8E4M3FN>) maps [] outs(%init : tensor<64x128xf32>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 64, 128], warps = [4, 1, 1], stages = 4, warpgroups = <cooperative>>} {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<64x128xf32>
+  return %y : tensor<64x128xf32>
+}
+
+// -----
+
+// Sums stand beside accumulators.
+func.func @promotion(%x: tensor<64x256xf8E4M3FN>, %w: tensor<128x256xf8E5M2>, %init: tensor<64x128xf32>) -> tensor<64x128xf32> {
+  // expected-error @below {{a tile of 64 x 256 needs 128 accumulators in a thread, more than 96}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<64x256xf8E4M3FN>, tensor<128x256xf8E5M2>) maps [] outs(%init : tensor<64x128xf32>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 256, 128], warps = [4, 1, 1], stages = 4, warpgroups = <cooperative>, promote = 2>} {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<64x128xf32>
+  return %y : tensor<64x128xf32>
+}
+
+// -----
+
+// Scales change after each step.
+#x = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 128], scale = f32}>
+#w = #quant_tensor.encoding<{storage = f8E4M3FN, block = [64, 128], scale = f32}>
+func.func @promotion(%x: tensor<64x256xf32, #x>, %w: tensor<128x256xf32, #w>, %init: tensor<64x128xf32>) -> tensor<64x128xf32> {
+  // expected-error @below {{sums of a block of scales are promoted after each step}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<64x256xf32, #x>, tensor<128x256xf32, #w>) maps [] outs(%init : tensor<64x128xf32>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 64, 128], warps = [4, 1, 1], stages = 4, warpgroups = <cooperative>, promote = 2>} {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<64x128xf32>
+  return %y : tensor<64x128xf32>
+}
+
+// -----
+
+// A tile of one and a half blocks.
+#x = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 128], scale = f32}>
+#w = #quant_tensor.encoding<{storage = f8E4M3FN, block = [64, 128], scale = f32}>
+func.func @promotion(%x: tensor<64x256xf32, #x>, %w: tensor<128x256xf32, #w>, %init: tensor<64x128xf32>) -> tensor<64x128xf32> {
+  // expected-error @below {{a tile of 96 columns does not keep to blocks of 64 rows of weights}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<64x256xf32, #x>, tensor<128x256xf32, #w>) maps [] outs(%init : tensor<64x128xf32>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 96, 128], warps = [4, 1, 1], stages = 4, warpgroups = <cooperative>, promote = 1>} {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<64x128xf32>
+  return %y : tensor<64x128xf32>
+}

@@ -32,15 +32,57 @@ func.func @long(%x: tensor<8192x8192xi8>, %w: tensor<8192x8192xi8>, %init: tenso
   return %y : tensor<8192x8192xi32>
 }
 
-// Hopper adds products of 8-bit floats with 13 bits or so.
+// Hopper adds products of 8-bit floats with 13 bits: accumulators are promoted
+// after each step of 128, so that the error of any K is that of two steps here.
 // CHECK-LABEL: @fp8
-// CHECK: <wgmma, {{.*}}contract = <u_acc = 1.220703125E-4, u_decode = 0.000000e+00
+// CHECK: <wgmma, {{.*}}contract = <u_acc = 6.397{{[0-9]*}}E-5, u_decode = 0.000000e+00
+// CHECK-SAME: promote = 1>
 func.func @fp8(%x: tensor<64x256xf8E4M3FN>, %w: tensor<128x256xf8E5M2>, %init: tensor<64x128xf32>) -> tensor<64x128xf32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<64x256xf8E4M3FN>, tensor<128x256xf8E5M2>) maps [] outs(%init : tensor<64x128xf32>) {
   ^bb0(%acc: f32):
     quant_tensor.yield %acc : f32
   } -> tensor<64x128xf32>
   return %y : tensor<64x128xf32>
+}
+
+// What is promised for K = 16384 is no worse than for 128 (where a step is all).
+// CHECK-LABEL: @fp8_long
+// CHECK: <wgmma, {{.*}}tile = [128, 128, 128], warps = [8, 1, 1]{{.*}}contract = <u_acc = 1.0000{{[0-9]*}}E-6
+// CHECK-SAME: warpgroups = <cooperative
+// CHECK-SAME: promote = 1>
+func.func @fp8_long(%x: tensor<4096x16384xf8E4M3FN>, %w: tensor<4096x16384xf8E4M3FN>, %init: tensor<4096x4096xf32>) -> tensor<4096x4096xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4096x16384xf8E4M3FN>, tensor<4096x16384xf8E4M3FN>) maps [] outs(%init : tensor<4096x4096xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<4096x4096xf32>
+  return %y : tensor<4096x4096xf32>
+}
+
+// Scales of 1x128 activations and 128x128 weights: tiles keep to the blocks.
+// CHECK-LABEL: @block_scaled
+// CHECK: <wgmma, {{.*}}tile = [128, 128, 128]{{.*}}promote = 1>
+#x128 = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 128], scale = f32}>
+#w128 = #quant_tensor.encoding<{storage = f8E4M3FN, block = [128, 128], scale = f32}>
+func.func @block_scaled(%x: tensor<4096x7168xbf16, #x128>, %w: tensor<4096x7168xbf16, #w128>, %init: tensor<4096x4096xf32>) -> tensor<4096x4096xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4096x7168xbf16, #x128>, tensor<4096x7168xbf16, #w128>) maps [] outs(%init : tensor<4096x4096xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<4096x4096xf32>
+  return %y : tensor<4096x4096xf32>
+}
+
+// Blocks that no step of the kernel is a part of: loops, and a remark.
+// CHECK-LABEL: @small_blocks
+// CHECK: <plain
+// REMARK: Reason="scales of the activations change after 32 columns, no multiple of 128", Remark="scheduled plain"
+#x32 = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 32], scale = f32}>
+#w32 = #quant_tensor.encoding<{storage = f8E4M3FN, block = [32, 32], scale = f32}>
+func.func @small_blocks(%x: tensor<64x256xbf16, #x32>, %w: tensor<64x256xbf16, #w32>, %init: tensor<64x64xf32>) -> tensor<64x64xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<64x256xbf16, #x32>, tensor<64x256xbf16, #w32>) maps [] outs(%init : tensor<64x64xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<64x64xf32>
+  return %y : tensor<64x64xf32>
 }
 
 // Rows that the accelerator cannot address stay with mma.sync, and it says so.

@@ -25,7 +25,11 @@ struct Contraction {
   mlir::Type lhsElement, rhsElement, resultElement;
   /// Encoding of the weights, null where they are plain.
   quant_tensor::EncodingAttr encoding;
+  /// Encodings of both operands where they are 8-bit floats whose scales change
+  /// along K, null elsewhere; the element types above are those of the codes.
+  quant_tensor::EncodingAttr lhsBlocks, rhsBlocks;
 
+  bool isBlockScaled() const { return static_cast<bool>(lhsBlocks); }
   /// Reads a contraction off `op`.
   static Contraction get(quant_tensor::ScaledMatmulOp op);
 
@@ -128,6 +132,26 @@ std::string whyNotWgmmaDecodeSchedule(const Contraction &contraction,
                                       const Chip &chip,
                                       quant_tile::ScheduleAttr schedule);
 
+/// After how many steps along K kernels of wgmma promote the accumulators of
+/// `contraction`; 0 where these need it not.
+int64_t choosePromotion(const Contraction &contraction);
+/// Why kernels of wgmma cannot scale the sums of `contraction` block by block;
+/// empty where they can, or have nothing to scale.
+std::string whyNotBlockScales(const Contraction &contraction);
+/// Whether tiles of `tileN` weights, of which a warpgroup has `columns`, keep
+/// to the blocks of scales.
+bool fitsBlockScales(const Contraction &contraction, int64_t tileN,
+                     int64_t columns);
+/// How many scales of a step a thread of a `schedule` of wgmma holds.
+int64_t countBlockScales(const Contraction &contraction,
+                         quant_tile::ScheduleAttr schedule);
+/// Why `schedule` of wgmma cannot promote as it says, or must promote; empty
+/// where it can do as it says.
+std::string whyNotPromotion(const Contraction &contraction,
+                            quant_tile::ScheduleAttr schedule);
+/// The error bound that a schedule of wgmma keeps.
+quant_tile::ContractAttr getWgmmaContract(const Contraction &contraction,
+                                          quant_tile::ScheduleAttr schedule);
 /// The error bound that a schedule of wgmma_decode keeps.
 quant_tile::ContractAttr
 getWgmmaDecodeContract(const Contraction &contraction,

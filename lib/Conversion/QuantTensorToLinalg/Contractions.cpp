@@ -169,10 +169,14 @@ struct ConvertScaledMatmul : OpRewritePattern<ScaledMatmulOp> {
     unsigned rank = type.getRank();
     SmallVector<OpFoldResult> sizes =
         tensor::getMixedSizes(b, loc, op.getInit());
-    Value rhs = op.getRhs();
-    if (EncodingAttr encoding = op.getRhsEncoding())
-      rhs = buildDequantize(b, loc, EncodedParts::get(b, loc, rhs),
-                            getExactType(encoding));
+    auto decode = [&](Value value) {
+      EncodingAttr encoding = getEncoding(value.getType());
+      return encoding
+                 ? buildDequantize(b, loc, EncodedParts::get(b, loc, value),
+                                   getExactType(encoding))
+                 : value;
+    };
+    Value lhs = decode(op.getLhs()), rhs = decode(op.getRhs());
 
     bool isInteger = op.getAccumulatorType().isInteger();
     Type sumType = isInteger ? Type(b.getI32Type()) : Type(b.getF64Type());
@@ -181,7 +185,7 @@ struct ConvertScaledMatmul : OpRewritePattern<ScaledMatmulOp> {
                              cast<TypedAttr>(b.getZeroAttr(sumType)));
     MatmulMaps maps(b.getContext(), rank, op.getNumBatchDims());
     auto contraction = linalg::GenericOp::create(
-        b, TypeRange(sumTensor), ValueRange{op.getLhs(), rhs}, ValueRange(zero),
+        b, TypeRange(sumTensor), ValueRange{lhs, rhs}, ValueRange(zero),
         ArrayRef<AffineMap>{maps.lhs, maps.rhs, maps.out}, maps.iterators,
         [&](OpBuilder &builder, Location loc, ValueRange args) {
           ImplicitLocOpBuilder body(loc, builder);

@@ -56,6 +56,21 @@ struct ConvertQuantTensorToQuantTile
     return success();
   }
 
+  /// Sizes that are asked of assembled activations are those of their codes,
+  /// which are bytes; nothing else is asked of them by now.
+  static void eraseAssembled(func::FuncOp func, IRRewriter &rewriter) {
+    SmallVector<quant_tensor::AssembleOp> ops;
+    func.walk([&](quant_tensor::AssembleOp op) { ops.push_back(op); });
+    for (quant_tensor::AssembleOp op : ops) {
+      if (quant_tensor::getEncoding(op.getType()).getStorageBits() == 8)
+        rewriter.replaceUsesWithIf(op, op.getCodes(), [](OpOperand &use) {
+          return isa<tensor::DimOp>(use.getOwner());
+        });
+      if (op->use_empty())
+        rewriter.eraseOp(op);
+    }
+  }
+
   LogicalResult convert(func::FuncOp func, KernelTable &table) {
     IRRewriter rewriter(&getContext());
     assertExtents(func, rewriter);
@@ -101,6 +116,7 @@ struct ConvertQuantTensorToQuantTile
       else if (failed(convertLinalg(fill, table, rewriter)))
         return failure();
     }
+    eraseAssembled(func, rewriter);
     return success();
   }
 };

@@ -45,6 +45,11 @@ MatmulEmitter::MatmulEmitter(OpBuilder &builder, Location loc,
                                  problem.schedule.getWeights().getTile()[1]);
   }
   ScaledMatmulOp op = problem.op;
+  Value lhsScaleMemref;
+  if (op.isBlockScaled()) {
+    lhsScaleMemref = kernel.getArgument(next++);
+    scales = kernel.getArgument(next++);
+  }
   for (size_t i = 0, e = op.getEpilogueArgs().size(); i < e; ++i)
     epilogueArgs.push_back(kernel.getArgument(next++));
   out = kernel.getArgument(next++);
@@ -69,6 +74,12 @@ MatmulEmitter::MatmulEmitter(OpBuilder &builder, Location loc,
   k = ShapedType::isDynamic(problem.k) ? extent(lhsMemref, lhsRank - 1)
                                        : index(problem.k);
   lhs = flattenMemref(*this, getLoc(), lhsMemref, mul(mul(batches, rows), k));
+  if (lhsScaleMemref) {
+    int64_t groups =
+        cast<MemRefType>(lhsScaleMemref.getType()).getShape().back();
+    lhsScales =
+        flattenMemref(*this, getLoc(), lhsScaleMemref, mul(rows, groups));
+  }
   if (!problem.encoding)
     codes = flattenMemref(*this, getLoc(), codes, mul(mul(batches, n), k));
 
@@ -352,6 +363,22 @@ Value MatmulEmitter::loadParameters(Value memref, Value row, Value group,
   if (count > 1)
     type = VectorType::get({count}, type);
   return load(type, memref, {div(row, problem.getRowGroup()), group});
+}
+
+Value MatmulEmitter::loadBlockScale(bool isLhs, Value row, Value column) {
+  ScaledMatmulOp op = problem.op;
+  quant_tensor::EncodingAttr encoding =
+      isLhs ? op.getLhsEncoding() : op.getRhsEncoding();
+  int64_t dims = encoding.getBlock().size();
+  int64_t extent = encoding.getBlockExtent(dims - 1, problem.k);
+  Value group = div(column, extent);
+  if (isLhs)
+    return scaleToF32(
+        loadShared(encoding.getScale(), lhsScales,
+                   add(mul(row, llvm::divideCeil(problem.k, extent)), group)));
+  return scaleToF32(
+      load(encoding.getScale(), scales,
+           {div(row, encoding.getBlockExtent(0, problem.n)), group}));
 }
 
 Value MatmulEmitter::loadScale(Value row, Value group) {

@@ -138,6 +138,9 @@ public:
   /// rows; a vector where there are several.
   mlir::Value loadParameters(mlir::Value memref, mlir::Value row,
                              mlir::Value group, int64_t count);
+  /// Where both operands have scales that change along K: those, in f32, of
+  /// `row` of the activations (or the weights), from `column` on.
+  mlir::Value loadBlockScale(bool isLhs, mlir::Value row, mlir::Value column);
   mlir::Value getScales() const { return scales; }
   mlir::Value getZeroPoints() const { return zeroPoints; }
   /// The stored scale (zero point) of weight `row` and column group `group`.
@@ -204,6 +207,8 @@ private:
 
   std::optional<quant_tensor::FragmentLayout> layout;
   mlir::Value scales, zeroPoints, out;
+  /// Scales of activations, of one dimension.
+  mlir::Value lhsScales;
   llvm::SmallVector<mlir::Value> epilogueArgs;
 };
 

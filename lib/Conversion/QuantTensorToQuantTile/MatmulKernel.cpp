@@ -30,7 +30,8 @@ static FailureOr<MatmulProblem> analyze(ScaledMatmulOp op) {
   MatmulProblem problem;
   problem.op = op;
   problem.schedule = schedule;
-  problem.encoding = op.getRhsEncoding();
+  if (!op.isBlockScaled())
+    problem.encoding = op.getRhsEncoding();
   auto rhs = cast<RankedTensorType>(op.getRhs().getType());
   problem.n = rhs.getDimSize(op.getNumBatchDims());
   problem.k = rhs.getShape().back();
@@ -38,6 +39,10 @@ static FailureOr<MatmulProblem> analyze(ScaledMatmulOp op) {
     problem.k = op.getLhs().getType().getShape().back();
   problem.lhsElement = op.getLhs().getType().getElementType();
   problem.rhsElement = rhs.getElementType();
+  if (op.isBlockScaled()) {
+    problem.lhsElement = op.getLhsEncoding().getStorage();
+    problem.rhsElement = op.getRhsEncoding().getStorage();
+  }
   problem.accumulator = op.getAccumulatorType();
   // The pass may run on schedules that select-schedule has not seen.
   auto contraction = quantmlir::schedule::Contraction::get(op);
@@ -56,18 +61,25 @@ static FailureOr<MatmulProblem> analyze(ScaledMatmulOp op) {
   return problem;
 }
 
-/// The operands of the kernel, apart from the result.
+/// What `value` is made of, where it is encoded.
+static SmallVector<Value> getParts(Value value, Location loc,
+                                   RewriterBase &rewriter) {
+  if (!quant_tensor::getEncoding(value.getType()))
+    return {value};
+  if (auto assemble = value.getDefiningOp<AssembleOp>())
+    return SmallVector<Value>(assemble->getOperands());
+  return SmallVector<Value>(
+      DisassembleOp::create(rewriter, loc, value)->getResults());
+}
+
+/// The operands of the kernel, apart from the result: activations, codes of the
+/// weights, scales of both and zero points.
 static SmallVector<Value> getInputs(ScaledMatmulOp op, RewriterBase &rewriter) {
-  SmallVector<Value> inputs = {op.getLhs()};
-  if (!op.getRhsEncoding()) {
-    inputs.push_back(op.getRhs());
-  } else if (auto assemble = op.getRhs().getDefiningOp<AssembleOp>()) {
-    llvm::append_range(inputs, assemble->getOperands());
-  } else {
-    auto disassemble =
-        DisassembleOp::create(rewriter, op.getLoc(), op.getRhs());
-    llvm::append_range(inputs, disassemble->getResults());
-  }
+  SmallVector<Value> lhs = getParts(op.getLhs(), op.getLoc(), rewriter);
+  SmallVector<Value> rhs = getParts(op.getRhs(), op.getLoc(), rewriter);
+  SmallVector<Value> inputs = {lhs.front(), rhs.front()};
+  inputs.append(lhs.begin() + 1, lhs.end());
+  inputs.append(rhs.begin() + 1, rhs.end());
   llvm::append_range(inputs, op.getEpilogueArgs());
   return inputs;
 }

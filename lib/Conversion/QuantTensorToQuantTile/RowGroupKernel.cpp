@@ -8,6 +8,7 @@
 
 #include "FlatMemref.h"
 #include "LaneReduction.h"
+#include "RowQuotients.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -76,6 +77,14 @@ private:
   SmallVector<Value> read(Value operand, RowAccess access);
   void emitRow();
   void emitOp(linalg::GenericOp op, const RowOp &info);
+  using Elements = SmallVector<SmallVector<Value>>;
+  /// Clones the region of `op` for its elements [first, end) of this thread,
+  /// by input; `carried` are the values of its inits, if any. Appends what it
+  /// yields to `results`, or to `carried` where it reduces.
+  void emitElements(linalg::GenericOp op, const RowOp &info,
+                    const Elements &operands, SmallVectorImpl<Value> &carried,
+                    int64_t first, int64_t end, RowQuotients *quotients,
+                    Elements &results);
 
   const RowGroupPlan &plan;
   RowScheduleAttr schedule;
@@ -309,9 +318,60 @@ void RowGroupBody::emitOp(linalg::GenericOp op, const RowOp &info) {
     value =
         arith::ConstantOp::create(b, loc, *arith::getNeutralElement(combiner));
 
-  int64_t count = info.hasColumns ? columns.size() * schedule.getVector() : 1;
-  SmallVector<SmallVector<Value>> results(op.getNumDpsInits());
-  for (int64_t i = 0; i < count; ++i) {
+  int64_t width = schedule.getVector();
+  int64_t count = info.hasColumns ? columns.size() * width : 1;
+  Elements results(op.getNumDpsInits());
+  RowQuotients quotients(op, [&](BlockArgument argument) {
+    return argument.getArgNumber() < operands.size() &&
+           operands[argument.getArgNumber()].size() == 1;
+  });
+  if (info.reduces || count == 1 || quotients.empty()) {
+    emitElements(op, info, operands, carried, 0, count, nullptr, results);
+  } else {
+    // A vector at a time, so that few values wait for whether all is well.
+    for (int64_t first = 0; first < count; first += width) {
+      auto flatten = [&](const Elements &parts) {
+        SmallVector<Value> all;
+        for (ArrayRef<Value> part : parts)
+          llvm::append_range(all, part);
+        return all;
+      };
+      auto emitPart = [&](RowQuotients *quotients) {
+        Elements part(op.getNumDpsInits());
+        emitElements(op, info, operands, carried, first, first + width,
+                     quotients, part);
+        return flatten(part);
+      };
+      quotients.start(b, loc);
+      SmallVector<Value> fast = emitPart(&quotients);
+      auto failed = scf::IfOp::create(b, loc, ValueRange(fast).getTypes(),
+                                      quotients.emitFailed(b, loc),
+                                      /*withElseRegion=*/true);
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(failed.thenBlock());
+      scf::YieldOp::create(b, loc, emitPart(nullptr));
+      b.setInsertionPointToStart(failed.elseBlock());
+      scf::YieldOp::create(b, loc, fast);
+      for (auto [index, value] : llvm::enumerate(failed.getResults()))
+        results[index / width].push_back(value);
+    }
+  }
+  if (info.reduces) {
+    SmallVector<Value> totals = combineLanes(
+        b, loc, kernel, carried, info.combiners, schedule.getLanes());
+    for (auto [out, total] : llvm::enumerate(totals))
+      results[out] = {combinePair(b, info.combiners[out], initial[out], total)};
+  }
+  for (auto [result, elements] : llvm::zip_equal(op->getResults(), results))
+    known[{result, 0}] = elements;
+}
+
+void RowGroupBody::emitElements(linalg::GenericOp op, const RowOp &info,
+                                const Elements &operands,
+                                SmallVectorImpl<Value> &carried, int64_t first,
+                                int64_t end, RowQuotients *quotients,
+                                Elements &results) {
+  for (int64_t i = first; i < end; ++i) {
     IRMapping mapping;
     for (auto [argument, elements] :
          llvm::zip(op.getRegionInputArgs(), operands))
@@ -329,7 +389,8 @@ void RowGroupBody::emitOp(linalg::GenericOp op, const RowOp &info) {
           mapping.map(used, b.clone(*used.getDefiningOp())->getResult(0));
     });
     for (Operation &inner : op.getBody()->without_terminator())
-      b.clone(inner, mapping);
+      if (!quotients || !quotients->emit(b, inner, mapping))
+        b.clone(inner, mapping);
     for (auto [out, value] :
          llvm::enumerate(op.getBody()->getTerminator()->getOperands())) {
       Value next = mapping.lookupOrDefault(value);
@@ -344,14 +405,6 @@ void RowGroupBody::emitOp(linalg::GenericOp op, const RowOp &info) {
                  : next;
     }
   }
-  if (info.reduces) {
-    SmallVector<Value> totals = combineLanes(
-        b, loc, kernel, carried, info.combiners, schedule.getLanes());
-    for (auto [out, total] : llvm::enumerate(totals))
-      results[out] = {combinePair(b, info.combiners[out], initial[out], total)};
-  }
-  for (auto [result, elements] : llvm::zip_equal(op->getResults(), results))
-    known[{result, 0}] = elements;
 }
 
 void RowGroupBody::emitRow() {

@@ -208,39 +208,61 @@ void WgmmaKernel::issue(SmallVectorImpl<Value> &accumulators, Value stage,
   NVVM::WgmmaGroupSyncAlignedOp::create(b);
 }
 
-/// The accumulators of one tile, whose stages start at `ring`; moves it on.
-SmallVector<Value> WgmmaKernel::multiply(Ring &ring) {
+/// Issues the multiplications of steps [first, end) along K, whose stages start
+/// at `ring`, and moves it on. The last group is left pending; its stage is
+/// returned. `isOne`: there is one step.
+Value WgmmaKernel::issueSteps(SmallVectorImpl<Value> &accumulators, Ring &ring,
+                              Value first, Value end, bool isOne) {
   waitFor(full(ring.stage), ring.phase);
   // The first instruction takes no accumulators in.
-  SmallVector<Value> state(blocks, LLVM::UndefOp::create(b, accumulatorType));
-  issue(state, ring.stage, /*isFirst=*/true);
+  accumulators.assign(blocks, LLVM::UndefOp::create(b, accumulatorType));
+  issue(accumulators, ring.stage, /*isFirst=*/true);
   Value last = ring.stage;
   ring = advance(ring);
-  llvm::append_range(state, ValueRange{ring.stage, ring.phase, last});
-  state = b.loop(add(firstStep, 1), endStep, word(1), state,
-                 [&](Value, ValueRange values) {
-                   SmallVector<Value> next(values.take_front(blocks));
-                   Ring ring = {values[blocks], values[blocks + 1]};
-                   waitFor(full(ring.stage), ring.phase);
-                   issue(next, ring.stage, /*isFirst=*/false);
-                   // The group before this one is done: its stage is free.
-                   WgmmaWaitOp::create(b, 1, ValueRange());
-                   release(values[blocks + 2]);
-                   Value last = ring.stage;
-                   ring = advance(ring);
-                   llvm::append_range(next,
-                                      ValueRange{ring.stage, ring.phase, last});
-                   return next;
-                 });
+  if (isOne)
+    return last;
+  llvm::append_range(accumulators, ValueRange{ring.stage, ring.phase, last});
+  SmallVector<Value> state = b.loop(
+      add(first, 1), end, word(1), accumulators, [&](Value, ValueRange values) {
+        SmallVector<Value> next(values.take_front(blocks));
+        Ring ring = {values[blocks], values[blocks + 1]};
+        waitFor(full(ring.stage), ring.phase);
+        issue(next, ring.stage, /*isFirst=*/false);
+        // The group before this one is done: its stage is free.
+        WgmmaWaitOp::create(b, 1, ValueRange());
+        release(values[blocks + 2]);
+        Value last = ring.stage;
+        ring = advance(ring);
+        llvm::append_range(next, ValueRange{ring.stage, ring.phase, last});
+        return next;
+      });
   ring = {state[blocks], state[blocks + 1]};
   last = state[blocks + 2];
-  state.truncate(blocks);
+  accumulators.assign(state.begin(), state.begin() + blocks);
+  return last;
+}
+
+/// Lets the other consumer of a ping-pong pair multiply.
+void WgmmaKernel::handOver() {
   if (groups.isPingPong())
     b.ifThen(equal(member, word(0)),
              [&] { arrive(order(sub(word(1), consumer))); });
-  state = SmallVector<Value>(WgmmaWaitOp::create(b, 0, state).getResults());
-  release(last);
-  return state;
+}
+
+/// Waits until the group that was issued last is done with `stage`.
+void WgmmaKernel::drain(SmallVectorImpl<Value> &accumulators, Value stage) {
+  auto wait = WgmmaWaitOp::create(b, 0, accumulators);
+  accumulators.assign(wait.result_begin(), wait.result_end());
+  release(stage);
+}
+
+/// The accumulators of one tile, whose stages start at `ring`; moves it on.
+SmallVector<Value> WgmmaKernel::multiply(Ring &ring) {
+  SmallVector<Value> accumulators;
+  Value last = issueSteps(accumulators, ring, firstStep, endStep);
+  handOver();
+  drain(accumulators, last);
+  return accumulators;
 }
 
 void WgmmaKernel::consume() {
@@ -281,7 +303,9 @@ void WgmmaKernel::consume() {
                        toIndex(member));
     if (isPingPong)
       waitFor(order(consumer), values[2]);
-    SmallVector<Value> accumulators = multiply(ring);
+    SmallVector<Value> accumulators = schedule.getPromote()
+                                          ? multiplyPromoting(ring, row, column)
+                                          : multiply(ring);
     bool alternates = values.size() > 2;
     finish(accumulators, row, column, alternates ? values[2] : Value(), tile);
     if (isPingPong)

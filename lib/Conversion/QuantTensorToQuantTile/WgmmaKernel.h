@@ -38,7 +38,18 @@ private:
   void consume() override;
   void issue(llvm::SmallVectorImpl<mlir::Value> &accumulators,
              mlir::Value stage, bool isFirst);
+  mlir::Value issueSteps(llvm::SmallVectorImpl<mlir::Value> &accumulators,
+                         Ring &ring, mlir::Value first, mlir::Value end,
+                         bool isOne = false);
+  void handOver();
+  void drain(llvm::SmallVectorImpl<mlir::Value> &accumulators,
+             mlir::Value stage);
   llvm::SmallVector<mlir::Value> multiply(Ring &ring);
+  // WgmmaPromotion.cpp.
+  llvm::SmallVector<mlir::Value> multiplyPromoting(Ring &ring, mlir::Value row,
+                                                   mlir::Value column);
+  llvm::SmallVector<mlir::Value>
+  blockScales(mlir::Value row, mlir::Value column, mlir::Value step);
 
   // The epilogue: WgmmaEpilogue.cpp.
   void finish(llvm::ArrayRef<mlir::Value> accumulators, mlir::Value firstRow,

@@ -103,7 +103,7 @@ func.func @rank3(%x: tensor<3x?x512xi8>, %w: tensor<320x512xi8>, %sx: tensor<3x?
 func.func @fp8(%x: tensor<?x272xf8E4M3FN>, %w: tensor<136x272xf8E5M2>, %s: tensor<136xf32>, %init: tensor<?x136xf32>) -> tensor<?x136xf32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<?x272xf8E4M3FN>, tensor<136x272xf8E5M2>)
       epilogue(%s : tensor<136xf32>) maps [affine_map<(m, n) -> (n)>]
-      outs(%init : tensor<?x136xf32>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 96, 128], warps = [4, 1, 1], stages = 6, contract = <u_acc = 1.220703125E-4, u_decode = 0.0, offset = 0.0>, warpgroups = <pingpong, cluster = [1, 1], group_m = 16>>} {
+      outs(%init : tensor<?x136xf32>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 96, 128], warps = [4, 1, 1], stages = 6, contract = <u_acc = 1.258850097656250E-4, u_decode = 0.0, offset = 0.0>, warpgroups = <pingpong, cluster = [1, 1], group_m = 16>>} {
   ^bb0(%acc: f32, %a: f32):
     %0 = arith.mulf %acc, %a : f32
     quant_tensor.yield %0 : f32

@@ -185,3 +185,26 @@ func.func @decoded(%x: tensor<?x64xf32, #token>, %w: tensor<32x64xf32, #w4>, %in
       outs(%init : tensor<?x32xf32>) -> tensor<?x32xf32>
   return %y : tensor<?x32xf32>
 }
+
+// -----
+
+// Scales that change along K stay with the operands: the sum is over values.
+#mk = affine_map<(m, n, k) -> (m, k)>
+#kn = affine_map<(m, n, k) -> (k, n)>
+#mn = affine_map<(m, n, k) -> (m, n)>
+#x = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 128], scale = f32}>
+#w = #quant_tensor.encoding<{storage = f8E5M2, block = [128, 128], scale = f32}>
+// CHECK-LABEL: func @block_scaled
+// CHECK: %[[W:.+]] = quant_tensor.assemble
+// CHECK: quant_tensor.scaled_matmul ins(%{{.+}}, %[[W]] : tensor<?x256xf32, #{{.+}}>, tensor<128x256xf32, #{{.+}}>) epilogue(%{{.+}} : tensor<?x128xbf16>)
+// CHECK: ^bb0(%[[ACC:.+]]: f32, %[[INIT:.+]]: bf16):
+// CHECK-NEXT: arith.extf %[[INIT]]
+// CHECK-NEXT: arith.addf %[[ACC]]
+// CHECK-NEXT: arith.truncf
+func.func @block_scaled(%x: tensor<?x256xf32, #x>, %w: tensor<256x128xf32, #w>, %i: tensor<?x128xbf16>) -> tensor<?x128xbf16> {
+  %xd = quant_tensor.dequantize %x : tensor<?x256xf32, #x> -> tensor<?x256xbf16>
+  %wd = quant_tensor.dequantize %w : tensor<256x128xf32, #w> -> tensor<256x128xbf16>
+  %y = linalg.matmul indexing_maps = [#mk, #kn, #mn] ins(%xd, %wd : tensor<?x256xbf16>, tensor<256x128xbf16>)
+      outs(%i : tensor<?x128xbf16>) -> tensor<?x128xbf16>
+  return %y : tensor<?x128xbf16>
+}

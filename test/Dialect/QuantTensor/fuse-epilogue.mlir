@@ -128,6 +128,30 @@ func.func @requantize_by_hand(%x: tensor<8x64xi8>, %w: tensor<64x32xi8>, %s: f32
 
 // -----
 
+// To 8-bit floats, which saturate.
+#mk = affine_map<(m, n, k) -> (m, k)>
+#nk = affine_map<(m, n, k) -> (n, k)>
+#mn = affine_map<(m, n, k) -> (m, n)>
+#float8 = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 0], scale = f32}>
+// CHECK-LABEL: func @requantize_float8
+// CHECK-SAME: %[[S:[a-z0-9]+]]: tensor<8x1xf32>
+// CHECK: %[[Q:.+]] = quant_tensor.scaled_matmul
+// CHECK: arith.divf
+// CHECK: arith.maximumf
+// CHECK: arith.minimumf
+// CHECK: arith.truncf %{{.+}} : f32 to f8E4M3FN
+// CHECK: -> tensor<8x32xf8E4M3FN>
+// CHECK: quant_tensor.assemble %[[Q]], %[[S]]
+func.func @requantize_float8(%x: tensor<8x64xi8>, %w: tensor<32x64xi8>, %s: tensor<8x1xf32>) -> tensor<8x32xf32, #float8> {
+  %zero = arith.constant dense<0> : tensor<8x32xi32>
+  %acc = linalg.matmul indexing_maps = [#mk, #nk, #mn] ins(%x, %w : tensor<8x64xi8>, tensor<32x64xi8>) outs(%zero : tensor<8x32xi32>) -> tensor<8x32xi32>
+  %y = arith.sitofp %acc : tensor<8x32xi32> to tensor<8x32xf32>
+  %q = quant_tensor.quantize %y scales(%s : tensor<8x1xf32>) : tensor<8x32xf32> -> tensor<8x32xf32, #float8>
+  return %q : tensor<8x32xf32, #float8>
+}
+
+// -----
+
 // quantize with given scales.
 
 #tensor = #quant_tensor.encoding<{storage = i8, block = [0, 0], scale = f32, zero_point = i8}>

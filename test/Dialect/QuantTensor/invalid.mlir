@@ -812,11 +812,43 @@ func.func @f(%l: tensor<2x4x64xf32>, %r: tensor<2x8x64xf32, #w8>, %i: tensor<2x4
 
 // -----
 
-// scaled_matmul C1: an encoded lhs
+// scaled_matmul C11: an encoded lhs alone
 #token = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
 func.func @f(%l: tensor<4x64xf32, #token>, %r: tensor<8x64xf32>, %i: tensor<4x8xf32>) {
-  // expected-error @below {{'quant_tensor.scaled_matmul' op operand #0 must be ranked tensor without a quant_tensor encoding}}
+  // expected-error @below {{'quant_tensor.scaled_matmul' op has an encoded lhs beside a plain rhs}}
   %0 = quant_tensor.scaled_matmul ins(%l, %r : tensor<4x64xf32, #token>, tensor<8x64xf32>)
+      maps []
+      outs(%i : tensor<4x8xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// scaled_matmul C11: integers
+#token = #quant_tensor.encoding<{storage = i8, block = [1, 32], scale = f32}>
+#block = #quant_tensor.encoding<{storage = f8E4M3FN, block = [8, 32], scale = f32}>
+func.func @f(%l: tensor<4x64xf32, #token>, %r: tensor<8x64xf32, #block>, %i: tensor<4x8xf32>) {
+  // expected-error @below {{'quant_tensor.scaled_matmul' op of two encoded operands expects row-major codes of f8E4M3FN or f8E5M2 without zero points, got lhs with #quant_tensor.encoding<{storage = i8, block = [1, 32], scale = f32}>}}
+  %0 = quant_tensor.scaled_matmul ins(%l, %r : tensor<4x64xf32, #token>, tensor<8x64xf32, #block>)
+      maps []
+      outs(%i : tensor<4x8xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// scaled_matmul C11: rows of activations that share scales
+#token = #quant_tensor.encoding<{storage = f8E5M2, block = [0, 32], scale = f32}>
+#block = #quant_tensor.encoding<{storage = f8E4M3FN, block = [8, 32], scale = f32}>
+func.func @f(%l: tensor<4x64xf32, #token>, %r: tensor<8x64xf32, #block>, %i: tensor<4x8xf32>) {
+  // expected-error @below {{'quant_tensor.scaled_matmul' op each row of an encoded lhs has scales of its own, got #quant_tensor.encoding<{storage = f8E5M2, block = [0, 32], scale = f32}>}}
+  %0 = quant_tensor.scaled_matmul ins(%l, %r : tensor<4x64xf32, #token>, tensor<8x64xf32, #block>)
       maps []
       outs(%i : tensor<4x8xf32>) {
   ^bb0(%acc: f32):

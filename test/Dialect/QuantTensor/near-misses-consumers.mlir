@@ -143,7 +143,7 @@ func.func @requantize_nibbles(%x: tensor<8x64xi8>, %w: tensor<64x32xi8>, %s: ten
     %f = arith.sitofp %a : i32 to f32
     linalg.yield %f : f32
   } -> tensor<8x32xf32>
-  // expected-remark @below {{codes of the requantized result are not row-major 8-bit integers}}
+  // expected-remark @below {{codes of the requantized result are not row-major and of 8 bits}}
   %q = quant_tensor.quantize %y scales(%s : tensor<1x1xf32>) : tensor<8x32xf32> -> tensor<8x32xf32, #q>
   return %q : tensor<8x32xf32, #q>
 }

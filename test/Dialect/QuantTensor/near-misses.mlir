@@ -199,11 +199,12 @@ func.func @requantize_dynamic(%x: tensor<8x64xi8>, %w: tensor<64x32xi8>) -> tens
 
 // -----
 
-// The weights' scale varies along K, and float codes are not decoded.
+// The weights' scale varies along K, and float codes are not decoded; nor are
+// sums scaled block by block where rows of activations have no scales of their own.
 #mk = affine_map<(m, n, k) -> (m, k)>
 #nk = affine_map<(m, n, k) -> (n, k)>
 #mn = affine_map<(m, n, k) -> (m, n)>
-#x = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 0], scale = f32}>
+#x = #quant_tensor.encoding<{storage = f8E4M3FN, block = [0, 0], scale = f32}>
 #w = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 32], scale = f32}>
 func.func @groups_along_k(%x: tensor<8x64xf32, #x>, %w: tensor<32x64xf32, #w>) -> tensor<8x32xf32> {
   %zero = arith.constant dense<0.0> : tensor<8x32xf32>
@@ -235,7 +236,7 @@ func.func @scale_on_wrong_axis(%x: tensor<8x64xf32, #x>, %w: tensor<32x64xf32, #
 #mk = affine_map<(m, n, k) -> (m, k)>
 #nk = affine_map<(m, n, k) -> (n, k)>
 #mn = affine_map<(m, n, k) -> (m, n)>
-#x = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 0], scale = f32}>
+#x = #quant_tensor.encoding<{storage = f8E4M3FN, block = [0, 0], scale = f32}>
 #w = #quant_tensor.encoding<{storage = f8E4M3FN, block = [4, 0], scale = f32}>
 func.func @row_groups(%x: tensor<8x64xf32, #x>, %w: tensor<32x64xf32, #w>) -> tensor<8x32xf32> {
   %zero = arith.constant dense<0.0> : tensor<8x32xf32>

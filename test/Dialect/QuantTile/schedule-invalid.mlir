@@ -314,5 +314,15 @@ module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, chip = "sm_80",
 
 // -----
 
+// expected-error @below {{mma_sync does not promote accumulators, only wgmma can}}
+module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, chip = "sm_80", tile = [8, 16, 32], warps = [1, 1, 1], stages = 2, promote = 1>} {}
+
+// -----
+
+// expected-error @below {{promote is in [0, 1024] steps, got -1}}
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 96, 128], warps = [4, 1, 1], stages = 2, warpgroups = <pingpong>, promote = -1>} {}
+
+// -----
+
 // expected-error @below {{split_k is in [1, 8], got 9}}
 module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [64, 128, 128], warps = [1, 8, 1], stages = 4, split_k = 9, weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative>>} {}

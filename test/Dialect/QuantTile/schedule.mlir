@@ -22,6 +22,8 @@ module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_
 module attributes {quant_tile.s = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 96, 128], warps = [4, 2, 1], stages = 4, occupancy = 2, warpgroups = <cooperative>>} {}
 // CHECK: #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 96, 64], warps = [4, 1, 1], stages = 2, warpgroups = <pingpong>>
 module attributes {quant_tile.s = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 96, 64], warps = [4, 1, 1], stages = 2, warpgroups = <pingpong, cluster = [1, 1], group_m = 1>>} {}
+// CHECK: #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 96, 128], warps = [4, 1, 1], stages = 2, warpgroups = <pingpong>, promote = 4>
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 96, 128], warps = [4, 1, 1], stages = 2, promote = 4, warpgroups = <pingpong>>} {}
 // CHECK: #quant_tile.tensor_map<box = [128, 64], swizzle = 128, l2_promotion = 256>
 module attributes {quant_tile.m = #quant_tile.tensor_map<l2_promotion = 256, box = [128, 64], swizzle = 128>} {}
 // CHECK: #quant_tile.tensor_map<box = [1, 16]>

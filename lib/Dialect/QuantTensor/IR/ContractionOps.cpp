@@ -194,6 +194,10 @@ LogicalResult OutlierMatmulOp::verify() {
 // ScaledMatmulOp
 //===----------------------------------------------------------------------===//
 
+EncodingAttr ScaledMatmulOp::getLhsEncoding() {
+  return getEncoding(getLhs().getType());
+}
+
 EncodingAttr ScaledMatmulOp::getRhsEncoding() {
   return getEncoding(getRhs().getType());
 }
@@ -255,12 +259,37 @@ static LogicalResult verifyMaps(ScaledMatmulOp op) {
   return success();
 }
 
+/// (C11): the encodings of a product of 8-bit floats that scales change in.
+static LogicalResult verifyBlockScaled(ScaledMatmulOp op) {
+  if (!op.getRhsEncoding())
+    return op.emitOpError() << "has an encoded lhs beside a plain rhs";
+  for (auto [name, encoding] :
+       {std::pair("lhs", op.getLhsEncoding()), {"rhs", op.getRhsEncoding()}})
+    if (!isa<Float8E4M3FNType, Float8E5M2Type>(encoding.getStorage()) ||
+        encoding.getCodebook() || encoding.hasZeroPoint() ||
+        !encoding.isRowMajor())
+      return op.emitOpError()
+             << "of two encoded operands expects row-major codes of f8E4M3FN "
+                "or f8E5M2 without zero points, got "
+             << name << " with " << encoding;
+  for (int64_t extent : op.getLhsEncoding().getBlock().drop_back())
+    if (extent != 1)
+      return op.emitOpError() << "each row of an encoded lhs has scales of its "
+                                 "own, got "
+                              << op.getLhsEncoding();
+  return success();
+}
+
 LogicalResult ScaledMatmulOp::verify() {
   RankedTensorType lhs = getLhs().getType();
   auto rhs = cast<RankedTensorType>(getRhs().getType());
   RankedTensorType init = getInit().getType();
   EncodingAttr encoding = getRhsEncoding();
   if (encoding && failed(verifyEncodedType(*this, "rhs", rhs)))
+    return failure();
+  // (C11)
+  if (isBlockScaled() && (failed(verifyEncodedType(*this, "lhs", lhs)) ||
+                          failed(verifyBlockScaled(*this))))
     return failure();
   // (C1)
   if (!isMatmulElement(lhs.getElementType()) ||

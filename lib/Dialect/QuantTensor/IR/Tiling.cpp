@@ -165,6 +165,8 @@ ScaledMatmulOp::getTiledImplementation(OpBuilder &builder,
                               return emitRemark() << "cannot be tiled: rhs: ";
                             })))
     return failure();
+  // Rows of an encoded lhs have scales of their own, so any slice along them
+  // keeps to its blocks.
   Tile tile(builder, getLoc(), offsets, sizes);
   SmallVector<Value> operands{tile.sliceLhs(getLhs()),
                               tile.sliceRhs(getRhs(), getNumBatchDims())};

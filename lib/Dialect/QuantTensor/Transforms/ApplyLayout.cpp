@@ -67,7 +67,8 @@ Value LayoutApplier::getSource(EncodingAttr encoding) {
 FailureOr<Value> LayoutApplier::getWeights(ScheduleAttr schedule) {
   EncodingAttr encoding = op.getRhsEncoding();
   LayoutAttr layout = schedule.getWeights();
-  if (schedule.getFamily() == KernelFamily::Plain)
+  // Kernels multiply the codes of 8-bit floats as they are.
+  if (schedule.getFamily() == KernelFamily::Plain || op.isBlockScaled())
     return op.getRhs();
   if (encoding && encoding.getLayout() == layout)
     return weights[layout] = getSource(encoding);

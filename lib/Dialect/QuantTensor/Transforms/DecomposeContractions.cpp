@@ -32,6 +32,9 @@ struct EncodedContraction {
   /// The right-hand side is decoded in the contraction, which reads the codes
   /// of the left-hand side, less their zero points, as f16.
   bool decodesRhs = false;
+  /// Both are 8-bit floats whose scales change within the contraction, which
+  /// keeps them encoded.
+  bool isBlockScaled = false;
 };
 
 } // namespace
@@ -66,6 +69,25 @@ static LogicalResult checkDecodes(const Contraction &contraction,
       contraction.rhs.getType().getRank() != 2)
     return failure();
   return canNormalizeOperands(contraction, whyNot);
+}
+
+/// Whether a contraction can scale both operands as it goes: 8-bit floats,
+/// each row of the left-hand side with scales of its own.
+static bool canScaleBlocks(const Contraction &contraction) {
+  for (const ContractionOperand *operand :
+       {&contraction.lhs, &contraction.rhs}) {
+    EncodingAttr encoding = operand->getEncoding();
+    if (!isa<Float8E4M3FNType, Float8E5M2Type>(encoding.getStorage()) ||
+        encoding.getCodebook() || encoding.hasZeroPoint() ||
+        !encoding.isRowMajor())
+      return false;
+  }
+  WhyNot whyNot;
+  return !contraction.numBatch && contraction.rhs.getType().getRank() == 2 &&
+         llvm::all_equal(
+             contraction.lhs.getEncoding().getBlock().drop_back()) &&
+         contraction.lhs.getEncoding().getBlock().front() == 1 &&
+         succeeded(canNormalizeOperands(contraction, whyNot));
 }
 
 static FailureOr<EncodedContraction> matchEncoded(Operation *op,
@@ -107,8 +129,14 @@ static FailureOr<EncodedContraction> matchEncoded(Operation *op,
       getParameterMap(contraction->lhs.getType(),
                       llvm::map_to_vector(contraction->lhs.loops, loopOf), rank,
                       "left-hand side", whyNot);
+  auto scaleBlocks = [&]() -> FailureOr<EncodedContraction> {
+    if (!canScaleBlocks(*contraction))
+      return failure();
+    result.isBlockScaled = true;
+    return result;
+  };
   if (failed(lhsMap))
-    return failure();
+    return scaleBlocks();
   result.lhsMap = *lhsMap;
   // What stands in the way of a product of codes may not be in the way of one
   // that decodes the right-hand side.
@@ -129,6 +157,8 @@ static FailureOr<EncodedContraction> matchEncoded(Operation *op,
       getParameterMap(contraction->rhs.getType(),
                       llvm::map_to_vector(contraction->rhs.loops, loopOf), rank,
                       "right-hand side", whyNot);
+  if (failed(rhsMap) && canScaleBlocks(*contraction))
+    return scaleBlocks();
   if (failed(rhsMap))
     return orDecode(failure());
   if (contraction->numBatch) {
@@ -267,6 +297,10 @@ struct DecomposeEncoded : OpInterfaceRewritePattern<linalg::LinalgOp> {
       rewriteDecoding(op, *match, rewriter);
       return success();
     }
+    if (match->isBlockScaled) {
+      rewriteBlockScaled(op, contraction, rewriter);
+      return success();
+    }
     for (ContractionOperand *operand : {&contraction.lhs, &contraction.rhs}) {
       EncodingAttr encoding = operand->getEncoding();
       if (!isWidened(encoding))
@@ -348,9 +382,38 @@ struct DecomposeEncoded : OpInterfaceRewritePattern<linalg::LinalgOp> {
 private:
   void rewriteDecoding(linalg::LinalgOp op, const EncodedContraction &match,
                        PatternRewriter &rewriter) const;
+  void rewriteBlockScaled(linalg::LinalgOp op, const Contraction &contraction,
+                          PatternRewriter &rewriter) const;
 };
 
 } // namespace
+
+/// Keeps both operands encoded: their scales are part of the sum.
+void DecomposeEncoded::rewriteBlockScaled(linalg::LinalgOp op,
+                                          const Contraction &contraction,
+                                          PatternRewriter &rewriter) const {
+  Location loc = op->getLoc();
+  WhyNot whyNot;
+  NormalOperands operands = *normalizeOperands(rewriter, contraction, whyNot);
+  SmallVector<EpilogueOperand> epilogue;
+  if (!isZeroTensor(contraction.init))
+    epilogue.push_back({contraction.init, contraction.getResultMap()});
+  Type elementType = contraction.getResultType().getElementType();
+  Value init = createNormalInit(rewriter, loc, operands, elementType);
+  Value result =
+      createScaledMatmul(
+          rewriter, loc, operands.lhs, operands.rhs, epilogue, init,
+          /*lhsUnsigned=*/false, /*rhsUnsigned=*/false,
+          [&](OpBuilder &builder, Location loc, ValueRange arguments) {
+            return buildScaling(builder, loc, arguments, /*numScales=*/0,
+                                elementType);
+          })
+          .getResult();
+  remarkPassed(op, passName,
+               "multiplies the 8-bit float codes and scales their sums block "
+               "by block");
+  rewriter.replaceOp(op, restoreResult(rewriter, loc, contraction, result));
+}
 
 /// Reads the codes of the left-hand side, less their zero points, as f16 and
 /// leaves their scale to the epilogue.

@@ -121,10 +121,13 @@ quantmlir::quant_tensor::checkEpilogueQuantize(QuantizeOp consumer,
   EncodingAttr encoding = getEncoding(type);
   if (!consumer.getScales())
     return whyNot("quantize chooses its scales from the whole result");
-  if (!isa<IntegerType>(encoding.getStorage()) || encoding.getCodebook() ||
-      encoding.getStorageBits() != 8 || !encoding.isRowMajor())
-    return whyNot("codes of the requantized result are not row-major 8-bit "
-                  "integers");
+  if (encoding.getCodebook() || encoding.getStorageBits() != 8 ||
+      !encoding.isRowMajor())
+    return whyNot("codes of the requantized result are not row-major and of 8 "
+                  "bits");
+  if (encoding.isFloatStorage() &&
+      encoding.getRounding() != Rounding::NearestEven)
+    return whyNot("the requantized floats are not rounded to nearest");
   if (encoding.getOverflow() != Overflow::Saturate)
     return whyNot("the requantized codes wrap");
   if (isa_and_nonnull<FloatType>(encoding.getZeroPoint()))
@@ -312,8 +315,9 @@ void quantmlir::quant_tensor::fuseQuantize(RewriterBase &rewriter,
   Location loc = rewriter.getFusedLoc({op.getLoc(), consumer.getLoc()});
   SmallVector<OpFoldResult> sizes =
       tensor::getMixedSizes(rewriter, loc, op.getInit());
-  Value init =
-      tensor::EmptyOp::create(rewriter, loc, sizes, rewriter.getI8Type());
+  Value init = tensor::EmptyOp::create(
+      rewriter, loc, sizes,
+      encoding.isFloatStorage() ? encoding.getStorage() : rewriter.getI8Type());
   ScaledMatmulOp fused = createScaledMatmul(
       rewriter, loc, op.getLhs(), op.getRhs(), operands.get(), init,
       op.getLhsUnsigned(), op.getRhsUnsigned(),
@@ -330,8 +334,16 @@ void quantmlir::quant_tensor::fuseQuantize(RewriterBase &rewriter,
         };
         Value s = toF32(builder, loc, arguments[scale + 1], false);
         Value q = arith::DivFOp::create(builder, loc, x, s);
+        if (auto storage = dyn_cast<FloatType>(encoding.getStorage())) {
+          // Saturates; NaN stays what it is.
+          APFloat most = APFloat::getLargest(storage.getFloatSemantics());
+          double largest = most.convertToDouble();
+          q = arith::MaximumFOp::create(builder, loc, q, constant(-largest));
+          q = arith::MinimumFOp::create(builder, loc, q, constant(largest));
+          return arith::TruncFOp::create(builder, loc, storage, q);
+        }
         Value isNaN = arith::CmpFOp::create(builder, loc,
-                                            arith::CmpFPredicate::UNO, x, x);
+                                            arith::CmpFPredicate::UNO, q, q);
         q = arith::SelectOp::create(builder, loc, isNaN, constant(0.0), q);
         q = roundTo(builder, loc, encoding.getRounding(), q);
         if (zeroPoint)
@@ -340,8 +352,8 @@ void quantmlir::quant_tensor::fuseQuantize(RewriterBase &rewriter,
               toF32(builder, loc, arguments[*zeroPoint + 1],
                     encoding.getZeroPoint().isUnsignedInteger()));
         auto [low, high] = encoding.getCodeRange();
-        q = arith::MaximumFOp::create(builder, loc, q, constant(low));
-        q = arith::MinimumFOp::create(builder, loc, q, constant(high));
+        q = arith::MaxNumFOp::create(builder, loc, q, constant(low));
+        q = arith::MinNumFOp::create(builder, loc, q, constant(high));
         Type i8 = builder.getI8Type();
         if (encoding.isSignedStorage())
           return arith::FPToSIOp::create(builder, loc, i8, q);

@@ -254,6 +254,8 @@ struct ExpandRows : OpRewritePattern<tensor::ExpandShapeOp> {
     auto op = expand.getSrc().getDefiningOp<ScaledMatmulOp>();
     if (!op || !op->hasOneUse() || !expandsRowsOnly(expand))
       return failure();
+    if (op.isBlockScaled())
+      return rewriter.notifyMatchFailure(op, "has an encoded lhs");
     int64_t numBatchDims = op.getNumBatchDims();
     // Operands read along a row that is split would need a reshape as well;
     // this runs before there are any.

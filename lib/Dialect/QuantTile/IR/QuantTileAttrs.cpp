@@ -93,13 +93,13 @@ ScheduleAttr ScheduleAttr::withMaxM(int64_t maxM) const {
   return get(getContext(), getFamily(), getChip(), getTile(), getWarps(),
              getStages(), getCopy(), getSplitK(), getWeights(), maxM,
              getContract(), getDependentLaunch(), getOccupancy(),
-             getWarpgroups(), getScaleDecoded());
+             getWarpgroups(), getScaleDecoded(), getPromote());
 }
 
 static constexpr StringRef scheduleKeys[] = {
-    "chip",      "tile",       "warps",        "stages",   "copy",
-    "split_k",   "weights",    "max_m",        "contract", "dependent_launch",
-    "occupancy", "warpgroups", "scale_decoded"};
+    "chip",      "tile",       "warps",         "stages",   "copy",
+    "split_k",   "weights",    "max_m",         "contract", "dependent_launch",
+    "occupancy", "warpgroups", "scale_decoded", "promote"};
 
 Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
   SMLoc loc = parser.getCurrentLocation();
@@ -116,7 +116,8 @@ Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
   }
   StringAttr chip;
   SmallVector<int64_t> tile, warps;
-  int64_t stages = 0, copy = 16, splitK = 1, maxM = 0, occupancy = 1;
+  int64_t stages = 0, copy = 16, splitK = 1, maxM = 0, occupancy = 1,
+          promote = 0;
   LayoutAttr weights;
   ContractAttr contract;
   WarpgroupsAttr warpgroups;
@@ -144,6 +145,7 @@ Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
                                        : key == "copy"    ? copy
                                        : key == "split_k" ? splitK
                                        : key == "max_m"   ? maxM
+                                       : key == "promote" ? promote
                                                           : occupancy);
           }))
     return {};
@@ -159,7 +161,7 @@ Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
   return getChecked([&] { return parser.emitError(loc); }, parser.getContext(),
                     *family, chip, tile, warps, stages, copy, splitK, weights,
                     maxM, contract, dependentLaunch, occupancy, warpgroups,
-                    scaleDecoded);
+                    scaleDecoded, promote);
 }
 
 void ScheduleAttr::print(AsmPrinter &printer) const {
@@ -200,6 +202,8 @@ void ScheduleAttr::print(AsmPrinter &printer) const {
   }
   if (getScaleDecoded())
     printer << ", scale_decoded = true";
+  if (getPromote())
+    printer << ", promote = " << getPromote();
   printer << '>';
 }
 
@@ -333,12 +337,15 @@ verifyWgmmaDecode(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
-LogicalResult ScheduleAttr::verify(
-    function_ref<InFlightDiagnostic()> emitError, KernelFamily family,
-    StringAttr chip, ArrayRef<int64_t> tile, ArrayRef<int64_t> warps,
-    int64_t stages, int64_t copy, int64_t splitK, LayoutAttr weights,
-    int64_t maxM, ContractAttr contract, bool dependentLaunch,
-    int64_t occupancy, WarpgroupsAttr warpgroups, bool scaleDecoded) {
+LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                   KernelFamily family, StringAttr chip,
+                                   ArrayRef<int64_t> tile,
+                                   ArrayRef<int64_t> warps, int64_t stages,
+                                   int64_t copy, int64_t splitK,
+                                   LayoutAttr weights, int64_t maxM,
+                                   ContractAttr contract, bool dependentLaunch,
+                                   int64_t occupancy, WarpgroupsAttr warpgroups,
+                                   bool scaleDecoded, int64_t promote) {
   if (!chip || chip.getValue().empty())
     return emitError() << "a schedule needs a chip";
   if (maxM < 0)
@@ -353,6 +360,11 @@ LogicalResult ScheduleAttr::verify(
     return emitError() << stringifyKernelFamily(family)
                        << " does not scale decoded weights, only wgmma_decode "
                           "can";
+  if (promote && family != KernelFamily::Wgmma)
+    return emitError() << stringifyKernelFamily(family)
+                       << " does not promote accumulators, only wgmma can";
+  if (promote < 0 || promote > 1024)
+    return emitError() << "promote is in [0, 1024] steps, got " << promote;
   if (family == KernelFamily::Plain) {
     if (!tile.empty() || !warps.empty() || stages || copy != 16 ||
         splitK != 1 || weights || dependentLaunch || occupancy != 1)

@@ -76,6 +76,10 @@ def QuantTensor_DenseTensor : Type<
          CPred<"::quantmlir::quant_tensor::getEncoding($_self) == nullptr">]>,
     "ranked tensor without a quant_tensor encoding", "::mlir::RankedTensorType">;
 
+/// Either.
+def QuantTensor_AnyTensor : Type<AnyRankedTensor.predicate,
+    "ranked tensor, dense or encoded", "::mlir::RankedTensorType">;
+
 //===----------------------------------------------------------------------===//
 // Bundling
 //===----------------------------------------------------------------------===//
@@ -528,7 +532,9 @@ def QuantTensor_ScaledMatmulOp : QuantTensor_ContractionOp<"scaled_matmul",
 
     `lhs` is a dense tensor [.., M, K]; `rhs` is N×K, dense or encoded, or a
     dense [B.., N, K]: one right-hand side for each index of the batch dimensions
-    B.., which are the leading ones of `lhs` and of the result. The sum
+    B.., which are the leading ones of `lhs` and of the result. Both are encoded
+    where they are 8-bit floats whose scales change along K, such as activations
+    in blocks of 1×128 and weights in blocks of 128×128. The sum
     is i32 where both are 8-bit integer codes, f32 otherwise; it is the first
     argument of the region. Zero points of an encoded `rhs` and its scales are
     part of its elements' values; those of plain codes come in as epilogue
@@ -568,6 +574,9 @@ def QuantTensor_ScaledMatmulOp : QuantTensor_ContractionOp<"scaled_matmul",
     - (C9) The region yields one value of the result's element type.
     - (C10) Where both operands are `i8` and K is static, K is as small as
       `int_matmul` (C6) asks for codes without zero points.
+    - (C11) Where `lhs` is encoded, so is `rhs`; both have row-major codes of
+      f8E4M3FN or f8E5M2 without a codebook and without zero points, and each row
+      of `lhs` has scales of its own.
 
     ```mlir
     %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<?x4096xi8>, tensor<512x4096xi8>)
@@ -583,7 +592,7 @@ def QuantTensor_ScaledMatmulOp : QuantTensor_ContractionOp<"scaled_matmul",
     } -> tensor<?x512xbf16>
     ```
   }];
-  let arguments = (ins QuantTensor_DenseTensor:$lhs, AnyRankedTensor:$rhs,
+  let arguments = (ins QuantTensor_AnyTensor:$lhs, AnyRankedTensor:$rhs,
                        Variadic<QuantTensor_DenseTensor>:$epilogue_args,
                        QuantTensor_DenseTensor:$init,
                        AffineMapArrayAttr:$maps,
@@ -602,8 +611,12 @@ def QuantTensor_ScaledMatmulOp : QuantTensor_ContractionOp<"scaled_matmul",
     ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
     /// i32 where both operands are plain integer codes, f32 otherwise.
     ::mlir::Type getAccumulatorType();
+    /// Encoding of `lhs`, null where it is plain.
+    ::quantmlir::quant_tensor::EncodingAttr getLhsEncoding();
     /// Encoding of `rhs`, null where it is plain.
     ::quantmlir::quant_tensor::EncodingAttr getRhsEncoding();
+    /// Whether both operands are encoded, with scales that change along K.
+    bool isBlockScaled() { return getLhsEncoding() != nullptr; }
     /// Leading dimensions that `lhs`, a plain `rhs` and the result share.
     int64_t getNumBatchDims() {
       return ::llvm::cast<::mlir::RankedTensorType>(getRhs().getType())

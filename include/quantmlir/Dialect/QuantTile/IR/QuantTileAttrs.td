@@ -149,6 +149,7 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
     | `occupancy` | blocks that there must be room for in an SM; `mma_stream`: for their registers; `wgmma`: 2, of this kernel or of the next one, which then loads while this one's last tiles are finished | 1 |
     | `warpgroups` | `wgmma`, `wgmma_decode`: how warpgroups and clusters share tiles | required there |
     | `scale_decoded` | `wgmma_decode`: multiply decoded weights by their scales, rounded to the type of the activations, rather than the sum of each group by its scale | false |
+    | `promote` | `wgmma` with 8-bit floats, whose accumulators keep 13 bits: add them to sums in f32 after each so many steps along K; 0: never | 0 |
 
     A `plain` schedule has a chip only.
 
@@ -166,6 +167,8 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
         stages = 6, split_k = 4, warpgroups = <cooperative>>
     #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 96, 128], warps = [4, 2, 1],
         stages = 4, occupancy = 2, warpgroups = <cooperative>>
+    #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [128, 128, 128], warps = [8, 1, 1],
+        stages = 5, warpgroups = <cooperative>, promote = 1>
     #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [64, 128, 128], warps = [1, 8, 1],
         stages = 6, weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative>>
     ```
@@ -184,7 +187,8 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
     DefaultValuedParameter<"bool", "false">:$dependentLaunch,
     DefaultValuedParameter<"int64_t", "1">:$occupancy,
     OptionalParameter<"::quantmlir::quant_tile::WarpgroupsAttr">:$warpgroups,
-    DefaultValuedParameter<"bool", "false">:$scaleDecoded);
+    DefaultValuedParameter<"bool", "false">:$scaleDecoded,
+    DefaultValuedParameter<"int64_t", "0">:$promote);
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
   let builders = [
@@ -200,7 +204,7 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
                      CArg<"int64_t", "1">:$occupancy), [{
       return $_get($_ctxt, family, chip, tile, warps, stages, copy, splitK,
                    weights, maxM, contract, dependentLaunch, occupancy,
-                   WarpgroupsAttr(), /*scaleDecoded=*/false);
+                   WarpgroupsAttr(), /*scaleDecoded=*/false, /*promote=*/0);
     }]>
   ];
   let extraClassDeclaration = [{

@@ -1,0 +1,131 @@
+//===- WgmmaPromotion.cpp - How exactly wgmma adds up ---------------------===//
+//
+// With 8-bit floats, wgmma cuts every product and the accumulator off at 13
+// bits behind the largest of them, and keeps 13 bits of what it adds up to
+// (docs/Conformance.md has the rules, and the results recorded on a GPU that
+// they explain). An instruction that adds p products to an accumulator so errs
+// by less than p + 1 times 2^-13 of the sum of magnitudes, the first of all by
+// p: the largest term loses nothing, and the sum is rounded once. An
+// accumulation of all of K promises nothing from K = 2^13 on. Kernels therefore
+// add accumulators to sums in f32 from time to time, which no longer grows with
+// K.
+//
+//===----------------------------------------------------------------------===//
+
+#include "quantmlir/Schedule/MatmulSchedule.h"
+#include "quantmlir/Schedule/WgmmaLayout.h"
+
+using namespace mlir;
+using namespace quantmlir::quant_tile;
+
+namespace quantmlir::schedule {
+
+/// What an instruction of 32 products loses, for each of them.
+static constexpr double kNarrow = 0x1p-13 * (1 + 1.0 / 32);
+/// The tensor core truncates where f32 arithmetic rounds.
+static constexpr double kTruncated = 0x1p-23;
+/// One addition in f32.
+static constexpr double kRounded = 0x1p-24;
+
+static bool isFloat8(Type type) {
+  return isa<Float8E4M3FNType, Float8E5M2Type>(type);
+}
+
+/// (1 + u)^count - 1, or what it is at most.
+static double grow(double u, double count) {
+  return count * u / (1 - count * u);
+}
+
+int64_t choosePromotion(const Contraction &c) {
+  // After each step: another warpgroup multiplies meanwhile.
+  return isFloat8(c.lhsElement) ? 1 : 0;
+}
+
+std::string whyNotBlockScales(const Contraction &c) {
+  constexpr int64_t step = WgmmaLayout::rowBytes;
+  if (!c.isBlockScaled())
+    return "";
+  for (auto [name, blocks] : {std::pair<StringRef, quant_tensor::EncodingAttr>(
+                                  "activations", c.lhsBlocks),
+                              {"weights", c.rhsBlocks}}) {
+    int64_t group = blocks.getBlock().back();
+    if (group && group < c.k && group % step)
+      return llvm::formatv("scales of the {0} change after {1} columns, no "
+                           "multiple of {2}",
+                           name, group, step);
+  }
+  // The narrowest tile has 32 columns, and a thread neighbours of each 8.
+  int64_t rows = c.rhsBlocks.getBlockExtent(0, c.n);
+  if (rows < c.n && rows % 32 && rows != 8 && rows != 16)
+    return llvm::formatv("scales of the weights are of {0} rows, expected 8, "
+                         "16, a multiple of 32, or all",
+                         rows);
+  return "";
+}
+
+/// Whether the weights of a warpgroup's `columns` have whole blocks of scales,
+/// or are part of one.
+static bool keepsToBlocks(const Contraction &c, int64_t columns) {
+  int64_t rows = c.rhsBlocks.getBlockExtent(0, c.n);
+  return rows >= c.n || rows % columns == 0 || columns % rows == 0;
+}
+
+bool fitsBlockScales(const Contraction &c, int64_t tileN, int64_t columns) {
+  return !c.isBlockScaled() ||
+         (keepsToBlocks(c, tileN) && keepsToBlocks(c, columns));
+}
+
+int64_t countBlockScales(const Contraction &c, ScheduleAttr schedule) {
+  if (!c.isBlockScaled())
+    return 0;
+  WgmmaSplit split(schedule, /*resultBytes=*/4);
+  int64_t rows = c.rhsBlocks.getBlockExtent(0, c.n);
+  int64_t ofWeights = llvm::divideCeil(split.columns, rows);
+  // Those of the weights, times those of two rows of each block of 64.
+  return ofWeights * (1 + 2 * split.blocks);
+}
+
+std::string whyNotPromotion(const Contraction &c, ScheduleAttr schedule) {
+  bool isNarrow = isFloat8(c.lhsElement);
+  if (schedule.getPromote() && !isNarrow)
+    return llvm::formatv("accumulators of {0} need no promotion", c.lhsElement);
+  if (isNarrow && !schedule.getPromote() && c.k * kNarrow >= 0.5)
+    return llvm::formatv("sums of K = {0} products of {1} promise nothing "
+                         "without promotion",
+                         c.k, c.lhsElement);
+  if (c.isBlockScaled() && schedule.getPromote() != 1)
+    return "sums of a block of scales are promoted after each step";
+  if (!fitsBlockScales(c, schedule.getTileN(),
+                       schedule.getTileN() / schedule.getWarpsN()))
+    return llvm::formatv("a tile of {0} columns does not keep to blocks of {1} "
+                         "rows of weights",
+                         schedule.getTileN(),
+                         c.rhsBlocks.getBlockExtent(0, c.n));
+  return "";
+}
+
+ContractAttr getWgmmaContract(const Contraction &c, ScheduleAttr schedule) {
+  MLIRContext *context = c.lhsElement.getContext();
+  double unit = kTruncated;
+  if (c.lhsElement.isInteger()) {
+    unit = 0;
+  } else if (isFloat8(c.lhsElement)) {
+    unit = kNarrow;
+    if (int64_t promote = schedule.getPromote()) {
+      // Each run of steps by itself, then the sum of all of them, and of those
+      // of other blocks.
+      int64_t run = std::min(promote * schedule.getTileK(), c.k);
+      int64_t additions = llvm::divideCeil(c.k, promote * schedule.getTileK()) +
+                          2 * schedule.getSplitK();
+      // The scales' product and its own with a sum.
+      if (c.isBlockScaled())
+        additions += 2;
+      double error = grow(kNarrow, run);
+      error += grow(kRounded, additions) * (1 + error);
+      unit = error / c.k;
+    }
+  }
+  return ContractAttr::get(context, unit, 0.0, 0.0);
+}
+
+} // namespace quantmlir::schedule
