@@ -47,16 +47,18 @@ def QuantTensorVerifyEncodings : Pass<"quant-tensor-verify-encodings"> {
 
 def QuantTensorCollapseContractions
     : Pass<"quant-tensor-collapse-contractions"> {
-  let summary = "several contracted dimensions as one";
+  let summary = "several dimensions of K or N of a contraction as one";
   let description = [{
     A `linalg` op that contracts several dimensions which are side by side, in
     one order, in both operands (the output projection of attention contracts
     heads and their elements) becomes a `linalg.generic` that contracts one, so
-    that the passes that follow see a matrix product. Operands are collapsed
-    below casts and `dequantize`; this moves no bytes. An encoded operand is
-    collapsed too where its blocks stay runs of elements: blocks of one element
-    of the outer of these dimensions, of some of the next that divide it, and of
-    all of the inner ones.
+    that the passes that follow see a matrix product. So do several dimensions of
+    columns (its input projections have heads and their elements there), which
+    are the last ones of the result: it is split again behind the elementwise ops
+    that follow. Operands are collapsed below casts and `dequantize`; this moves
+    no bytes. An encoded operand is collapsed too where its blocks stay runs of
+    elements: blocks of one element of the outer of these dimensions, of some of
+    the next that divide it, and of all of the inner ones.
 
     ```mlir
     %y = linalg.generic {indexing_maps = [#bshd, #nhd, #bsn], iterator_types =

@@ -15,7 +15,8 @@
 namespace quantmlir::quant_tensor {
 
 /// A contraction of several dimensions that are side by side, in one order, in
-/// both operands becomes one of a single dimension, the operands collapsed.
+/// both operands becomes one of a single dimension, the operands collapsed; so
+/// do several dimensions of columns, the last of the result.
 void populateCollapseContractionPatterns(::mlir::RewritePatternSet &patterns);
 
 /// A contraction of a plain float operand with an encoded one (directly, or
