@@ -382,3 +382,10 @@ def test_more_memory_than_there_is(tool, tmp_path):
     tool("quant-compile", source, "-o", tmp_path / "negate.qmlir")
     assert "not enough memory to make up 'arg0'" in fails(
         tool, tmp_path / "negate.qmlir", "--random=1", f"--size={2**50}")
+    # The emulator's device has no more than the machine, either.
+    manifest = json.loads((tmp_path / "negate.qmlir" / "manifest.json").read_text())
+    output, = (b for b in manifest["functions"][0]["buffers"] if b["role"] == "output")
+    output["shape"] = [2**45]
+    (tmp_path / "negate.qmlir" / "manifest.json").write_text(json.dumps(manifest))
+    assert "out of memory" in fails(
+        tool, tmp_path / "negate.qmlir", "--random=1", "--device=emulator")

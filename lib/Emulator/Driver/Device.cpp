@@ -9,6 +9,8 @@
 #include "quantmlir/Emulator/EmulatableOpInterface.h"
 #include "quantmlir/Emulator/LaunchRecord.h"
 
+#include <unistd.h>
+
 using namespace mlir;
 using namespace quantmlir::emulator;
 
@@ -84,8 +86,21 @@ Function *Module::getFunction(llvm::StringRef name) {
 // Memory
 //===----------------------------------------------------------------------===//
 
+/// What the device has: half of this machine's memory, because something is
+/// kept of every byte.
+static uint64_t getMemoryBytes() {
+  static const uint64_t bytes =
+      uint64_t(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE) / 2;
+  return bytes;
+}
+
 uint64_t Device::allocate(size_t bytes) {
   std::lock_guard<std::mutex> lock(mutex);
+  uint64_t taken = 0;
+  for (auto &[address, storage] : allocations)
+    taken += storage.size();
+  if (bytes > getMemoryBytes() - std::min(taken, getMemoryBytes()))
+    return 0;
   std::vector<char> storage(bytes);
   std::string name = "allocation " + std::to_string(allocations.size());
   // It holds nothing until a kernel or a copy writes it.

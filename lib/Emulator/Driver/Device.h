@@ -42,6 +42,7 @@ public:
   Module *load(std::string &log);
   void unload(Module *module);
 
+  /// The address of so many bytes; 0 where there is not enough memory.
   uint64_t allocate(size_t bytes);
   bool free(uint64_t address);
   /// What findings call the memory at `address`, and what kernels may do with

@@ -252,7 +252,10 @@ CUresult cuTensorMapEncodeTiled(void *encoded, int dataType, uint32_t rank,
 CUresult cuMemAlloc_v2(CUdeviceptr *pointer, size_t bytes) {
   if (!bytes)
     return CUDA_ERROR_INVALID_VALUE;
-  *pointer = Device::get().allocate(bytes);
+  uint64_t address = Device::get().allocate(bytes);
+  if (!address)
+    return CUDA_ERROR_OUT_OF_MEMORY;
+  *pointer = address;
   return CUDA_SUCCESS;
 }
 CUresult cuMemFree_v2(CUdeviceptr pointer) {
