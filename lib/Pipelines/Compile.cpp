@@ -149,10 +149,16 @@ static LogicalResult checkResource(arith::ConstantOp op) {
                           << ", which has " << expected;
 }
 
-/// Whether the bytes of every tensor that the program names can be counted.
+/// Whether every tensor that the program names is dense or encoded by us, and
+/// its bytes can be counted.
 /// Dynamic extents are checked when a plan is made.
 static LogicalResult checkSizes(ModuleOp module) {
   auto check = [](Type type, Location loc) -> LogicalResult {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (tensor && tensor.getEncoding() && !quant_tensor::getEncoding(tensor))
+      return emitError(loc) << "a value of type " << type
+                            << " has an encoding that no pass here respects; "
+                               "expected none or #quant_tensor.encoding";
     auto shaped = dyn_cast<ShapedType>(type);
     if (!shaped || !shaped.hasRank())
       return success();

@@ -12,6 +12,8 @@
 // RUN: not quant-compile %t/recursive.mlir --emit=manifest 2>&1 | FileCheck %s --check-prefix=RECURSIVE
 // RUN: not quant-compile %t/nested.mlir --emit=manifest 2>&1 | FileCheck %s --check-prefix=NESTED
 // RUN: not quant-compile %t/resource.mlir --emit=manifest 2>&1 | FileCheck %s --check-prefix=RESOURCE
+// RUN: not quant-compile %t/foreign.mlir --emit=manifest 2>&1 | FileCheck %s --check-prefix=FOREIGN
+// RUN: quant-compile %t/least.mlir --emit=manifest | FileCheck %s --check-prefix=LEAST
 // RUN: not quant-compile %t/nothing.mlir --emit=manifest 2>&1 | FileCheck %s --check-prefix=NOTHING
 // RUN: quant-compile %t/encoded.mlir --emit=manifest | FileCheck %s --check-prefix=ENCODED
 
@@ -78,6 +80,28 @@ func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {
   return %y : tensor<4xf32>
 }
 {-# dialect_resources: { builtin: { blob: "0x040000000000803F0000" } } #-}
+
+//--- foreign.mlir
+// FOREIGN: foreign.mlir:2:14: error: a value of type 'tensor<4xf32, "mine">' has an encoding that no pass here respects; expected none or #quant_tensor.encoding
+func.func @f(%x: tensor<4xf32, "mine">) -> tensor<4xf32, "mine"> {
+  return %x : tensor<4xf32, "mine">
+}
+
+//--- least.mlir
+// Sizes that tiling makes.
+// LEAST: "max",
+// LEAST: "min",
+// LEAST-DAG: "d0"
+// LEAST-DAG: 4
+// LEAST: 2
+func.func @f(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  %c0 = arith.constant 0 : index
+  %m = tensor.dim %x, %c0 : tensor<?x8xf32>
+  %0 = affine.min affine_map<()[s0] -> (s0, 4)>()[%m]
+  %1 = affine.max affine_map<(d0) -> (d0, 2)>(%0)
+  %2 = tensor.extract_slice %x[0, 0] [%1, 8] [1, 1] : tensor<?x8xf32> to tensor<?x8xf32>
+  return %2 : tensor<?x8xf32>
+}
 
 //--- nothing.mlir
 // NOTHING: nothing.mlir:2:1: error: the module has nothing to compute on the GPU

@@ -160,6 +160,20 @@ FailureOr<Expression> HostFunction::evaluate(AffineExpr expr, ValueRange dims,
   }
 }
 
+FailureOr<Expression> HostFunction::evaluateExtremum(StringRef name,
+                                                     AffineMap map,
+                                                     ValueRange dims,
+                                                     ValueRange symbols) {
+  FailureOr<Expression> result = evaluate(map.getResult(0), dims, symbols);
+  for (AffineExpr expr : map.getResults().drop_front()) {
+    FailureOr<Expression> next = evaluate(expr, dims, symbols);
+    if (failed(result) || failed(next))
+      return failure();
+    result = makeExpression(name, *result, *next);
+  }
+  return result;
+}
+
 FailureOr<Expression> HostFunction::evaluate(Value value) {
   APInt constant;
   if (matchPattern(value, m_ConstantInt(&constant)))
@@ -191,6 +205,12 @@ FailureOr<Expression> HostFunction::evaluate(Value value) {
     return evaluate(map.getResult(0), apply.getDimOperands(),
                     apply.getSymbolOperands());
   }
+  if (auto least = dyn_cast<affine::AffineMinOp>(op))
+    return evaluateExtremum("min", least.getMap(), least.getDimOperands(),
+                            least.getSymbolOperands());
+  if (auto greatest = dyn_cast<affine::AffineMaxOp>(op))
+    return evaluateExtremum("max", greatest.getMap(), greatest.getDimOperands(),
+                            greatest.getSymbolOperands());
   if (auto negation = dyn_cast<arith::XOrIOp>(op);
       negation && negation.getType().isInteger(1) &&
       matchPattern(negation.getRhs(), m_One())) {

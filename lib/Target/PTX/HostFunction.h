@@ -69,6 +69,11 @@ private:
                                        mlir::ValueRange dims,
                                        mlir::ValueRange symbols);
   mlir::FailureOr<Expression> evaluate(mlir::OpFoldResult value);
+  /// The least ("min") or greatest ("max") of what `map` gives.
+  mlir::FailureOr<Expression> evaluateExtremum(llvm::StringRef name,
+                                               mlir::AffineMap map,
+                                               mlir::ValueRange dims,
+                                               mlir::ValueRange symbols);
   mlir::FailureOr<Descriptor> describe(mlir::Value memref);
   mlir::FailureOr<Expression> describe(quant_tile::TensorMapOp op);
   mlir::FailureOr<Descriptor> describeView(mlir::Operation *op);
