@@ -268,6 +268,71 @@ func.func @linear(%x: tensor<1x128xf16> {{quant_tensor.name = "x"}},
     np.testing.assert_allclose(y, x.astype(np.float64) @ wide.T, atol=2e-3)
 
 
+@pytest.mark.parametrize("format, overrides, expected", [
+    ("gptq_v2", "*1*=int8,group=16,scale=f16,asymmetric", {
+        "quant_method": "gptq", "checkpoint_format": "gptq_v2", "bits": 4, "group_size": 32, "sym": True,
+        "desc_act": False, "lm_head": False, "pack_dtype": "int32",
+        "dynamic": {"-:^embed$": {}, "+:^layers\\.1\\.fc$": {"bits": 8, "group_size": 16, "sym": False}}}),
+    ("awq", "", {"quant_method": "awq", "version": "gemm", "bits": 4, "group_size": 32, "zero_point": True,
+                 "modules_to_not_convert": ["embed"]}),
+    ("pack-quantized", "*1*=int8,channel,scale=f16", {
+        "quant_method": "compressed-tensors", "format": "pack-quantized", "quantization_status": "compressed",
+        "ignore": ["embed"], "config_groups": {
+            "group_0": {"targets": ["layers.0.fc"], "input_activations": None, "output_activations": None,
+                        "weights": {"num_bits": 4, "type": "int", "symmetric": True, "dynamic": False,
+                                    "strategy": "group", "group_size": 32}},
+            "group_1": {"targets": ["layers.1.fc"], "input_activations": None, "output_activations": None,
+                        "weights": {"num_bits": 8, "type": "int", "symmetric": True, "dynamic": False,
+                                    "strategy": "channel"}}}}),
+    ("float-quantized", "", {
+        "quant_method": "compressed-tensors", "format": "float-quantized", "quantization_status": "compressed",
+        "ignore": ["embed"], "config_groups": {
+            "group_0": {"targets": ["Linear"], "input_activations": None, "output_activations": None,
+                        "weights": {"num_bits": 8, "type": "float", "symmetric": True, "dynamic": False,
+                                    "strategy": "channel"}}}}),
+])
+def test_config_beside_a_checkpoint(tool, tmp_path, format, overrides, expected):
+    rng = np.random.default_rng(2)
+    source = save(tmp_path / "m.safetensors", {
+        "embed.weight": rng.standard_normal((16, 64)).astype(np.float32),
+        "layers.0.fc.weight": rng.standard_normal((64, 64)).astype(np.float32),
+        "layers.1.fc.weight": rng.standard_normal((32, 64)).astype(np.float32),
+        "norm.weight": np.ones(64, np.float32)})
+    config = {"model_type": "bert", "hidden_size": 64, "quantization_config": {"old": 1}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    out = tmp_path / "out"
+    out.mkdir()
+    scheme = "fp8,channel" if "float" in format else "int4,group=32,scale=f16"
+    options = [source, f"--scheme={scheme}", f"--to={format}", f"--config={tmp_path}/config.json",
+               f"--overrides=embed=none;{overrides}"]
+    tool("quant-weights", *options, "-o", out / "model.safetensors")
+    assert json.loads((out / "config.json").read_text()) == {**config, "quantization_config": expected}
+    assert (out / "config.json").stat().st_mode & 0o777 == 0o644
+    # The model's own config is never replaced, and an error leaves nothing.
+    before = sorted(p.name for p in tmp_path.iterdir())
+    for more, said in ((["-o", tmp_path / "q.safetensors"], "would be lost: write to another folder"),
+                       (["-o", tmp_path / "q.safetensors", f"--config={tmp_path}/none.json"], "none.json': No such file"),
+                       (["-o", tmp_path / "q.safetensors", f"--config={source}"], "is no JSON")):
+        chosen = [o for o in options if not (str(o).startswith("--config") and len(more) > 2)]
+        result = tool("quant-weights", *chosen, *more, check=False)
+        assert result.returncode == 1 and said in result.stderr, result.stderr
+        assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+def test_configs_that_cannot_be(tool, tmp_path):
+    source = save(tmp_path / "m.safetensors", {f"{name}.weight": np.ones((64, 64), np.float32) for name in "ab"})
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "out").mkdir()
+    options = [source, "--scheme=int4,group=32,scale=f16", f"--config={tmp_path}/config.json",
+               "-o", tmp_path / "out" / "q.safetensors"]
+    for more, said in ((["--to=awq", "--overrides=b=int4,group=16,scale=f16"],
+                        "layer 'b': AWQ's config has one group size for all layers"),
+                       ([], "a config is for checkpoints of other tools")):
+        result = tool("quant-weights", *options, *more, check=False)
+        assert result.returncode == 1 and said in result.stderr, result.stderr
+        assert not list((tmp_path / "out").iterdir())
+
+
 def test_errors_of_checkpoints(tool, tmp_path):
     weights = {"a.weight": np.ones((32, 64), np.float32)}
     source = save(tmp_path / "in.safetensors", weights)

@@ -86,6 +86,11 @@ struct CommandLine {
                           cl::desc("Write a checkpoint of this format (as "
                                    "--from) instead of our own"),
                           cl::value_desc("format"), cl::cat(category)};
+  cl::opt<std::string> config{
+      "config",
+      cl::desc("The model's config.json; with --to, a copy that has the "
+               "checkpoint's quantization_config goes beside the output"),
+      cl::value_desc("config.json"), cl::cat(category)};
   cl::opt<std::string> report{"report",
                               cl::desc("Write what became of each layer"),
                               cl::value_desc("file.json"), cl::cat(category)};
@@ -108,6 +113,7 @@ llvm::Expected<FileOptions> CommandLine::getOptions() const {
   options.awq.clip = !noClip;
   options.bits = bits;
   options.keepLayout = keepLayout;
+  options.config = config;
   auto parseFormat =
       [](llvm::StringRef text,
          std::optional<CheckpointFormat> &format) -> llvm::Error {

@@ -2,10 +2,14 @@
 
 #include "quantmlir/Calibration/Checkpoints/QuantizeFile.h"
 #include "LayerTensors.h"
+#include "quantmlir/Calibration/Checkpoints/QuantizationConfig.h"
 #include "quantmlir/Runtime/SafetensorsFile.h"
 
 #include "llvm/ADT/StringSet.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Parallel.h"
+#include "llvm/Support/Path.h"
 
 #include <cmath>
 
@@ -51,6 +55,8 @@ private:
                          LayerReport &report);
   llvm::Error append(const std::string &name, const io::Array &array);
   void advance(const io::TensorInfo &tensor, const LayerReport *layer);
+  llvm::Expected<std::string> makeConfig() const;
+  llvm::Error commit();
 
   const FileOptions &options;
   llvm::function_ref<void(const FileProgress &)> onProgress;
@@ -59,6 +65,8 @@ private:
   io::Metadata metadata;
   FileProgress progress;
   std::vector<LayerReport> reports;
+  /// For the config: layers, and matrices that stay float.
+  std::vector<LayerFormat> formats;
 };
 } // namespace
 
@@ -133,6 +141,13 @@ llvm::Error FileQuantizer::open() {
     return makeError("statistics are for GPTQ and AWQ");
   if (needsStatistics && !statistics.open(options.statistics, error))
     return makeError(error);
+  if (!options.config.empty()) {
+    if (!options.to)
+      return makeError("a config is for checkpoints of other tools");
+    // Read now, so that hours of work do not end in its error.
+    if (auto read = readConfig(options.config); !read)
+      return read.takeError();
+  }
   if (options.keepLayout && (!options.from || options.to))
     return makeError("a layout is kept from a checkpoint into our own format");
   bool scalesChannels = options.method == WeightMethod::AWQ ||
@@ -176,6 +191,8 @@ llvm::Error FileQuantizer::copy(const io::TensorInfo &tensor) {
     return makeError(error);
   if (llvm::Error failure = append(tensor.name, array))
     return failure;
+  if (auto layer = getLayerName(tensor.name); layer && tensor.shape.size() == 2)
+    formats.push_back({layer->str(), std::nullopt});
   advance(tensor, nullptr);
   return llvm::Error::success();
 }
@@ -190,6 +207,7 @@ llvm::Error FileQuantizer::writeLayer(llvm::StringRef layer,
   report.rows = matrix.rows;
   report.columns = matrix.columns;
   report.encoding = weights.format.getEncodingText();
+  formats.push_back({report.name, weights.format});
   io::ArrayMap tensors;
   std::string prefix = layer.str();
   if (options.to) {
@@ -449,10 +467,58 @@ llvm::Expected<std::vector<LayerReport>> FileQuantizer::run() {
     metadata["format"] = "quantmlir.weights";
     metadata["version"] = "1";
   }
-  std::string error;
-  if (!output.commit(metadata, error))
-    return makeError(error);
+  if (llvm::Error error = commit())
+    return std::move(error);
   return std::move(reports);
+}
+
+/// The text of the config beside the output.
+llvm::Expected<std::string> FileQuantizer::makeConfig() const {
+  auto config = readConfig(options.config);
+  if (!config)
+    return config.takeError();
+  auto made = makeQuantizationConfig(*options.to, formats);
+  if (!made)
+    return made.takeError();
+  (*config)["quantization_config"] = std::move(*made);
+  return llvm::formatv("{0:2}\n", llvm::json::Value(std::move(*config))).str();
+}
+
+/// Both files appear, or none.
+llvm::Error FileQuantizer::commit() {
+  std::string error;
+  if (options.config.empty())
+    return output.commit(metadata, error) ? llvm::Error::success()
+                                          : makeError(error);
+  auto text = makeConfig();
+  if (!text)
+    return text.takeError();
+  llvm::SmallString<128> path(llvm::sys::path::parent_path(options.output));
+  llvm::sys::path::append(path, "config.json");
+  bool isSame = false;
+  if (!llvm::sys::fs::equivalent(path, options.config, isSame) && isSame)
+    return makeError("'" + path +
+                     "' is the config that was read, and would be "
+                     "lost: write to another folder");
+  auto file = llvm::sys::fs::TempFile::create(path + ".%%%%%%");
+  if (!file)
+    return makeError("cannot write '" + path +
+                     "': " + llvm::toString(file.takeError()));
+  llvm::raw_fd_ostream stream(file->FD, /*shouldClose=*/false);
+  stream << *text;
+  stream.flush();
+  bool failed = stream.has_error();
+  stream.clear_error();
+  if (failed || !output.commit(metadata, error)) {
+    llvm::consumeError(file->discard());
+    return makeError(failed ? "cannot write '" + path + "'"
+                            : llvm::Twine(error));
+  }
+  if (llvm::Error kept = file->keep(path))
+    return kept;
+  // Temporary files are their owner's alone.
+  (void)llvm::sys::fs::setPermissions(path, llvm::sys::fs::perms(0644));
+  return llvm::Error::success();
 }
 
 llvm::Expected<std::vector<LayerReport>> quantmlir::calibration::quantizeFile(

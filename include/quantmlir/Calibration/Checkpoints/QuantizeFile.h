@@ -42,6 +42,9 @@ struct FileOptions {
   bool keepLayout = false;
   /// The output's format; ours where unset.
   std::optional<CheckpointFormat> to;
+  /// With `to`: the model's config.json. A copy with the checkpoint's
+  /// `quantization_config` goes beside the output. Empty: none does.
+  std::string config;
 };
 
 /// What became of one layer.
