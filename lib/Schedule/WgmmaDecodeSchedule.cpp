@@ -22,6 +22,23 @@ static constexpr int64_t kGroupM = 4;
 /// Rows that stand for any number of them.
 static constexpr int64_t kManyRows = 8192;
 
+/// Registers of what two warpgroups have; one has little more.
+static constexpr int64_t kMaxRegisters = 232;
+
+static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
+                                 int64_t blocks, int64_t tileK,
+                                 bool scaleDecoded, int64_t steps);
+
+/// Whether decoded weights can be scaled: in f16 a scale may be too small.
+static bool canScaleDecoded(const Contraction &c) {
+  return !c.hasOneGroup() && c.lhsElement.isBF16();
+}
+
+/// The columns of the smallest step: whole tiles of weights.
+static int64_t getLeastTileK(const Contraction &c) {
+  return std::max(kPanel, c.getWeightLayout().getTile()[1]);
+}
+
 std::string whyNotWgmmaDecode(const Contraction &c, const Chip &chip) {
   if (!chip.hasWgmma)
     return llvm::formatv("{0} has no wgmma", chip.name);
@@ -36,12 +53,18 @@ std::string whyNotWgmmaDecode(const Contraction &c, const Chip &chip) {
   if (16 % c.encoding.getStorageBits())
     return llvm::formatv("codes of {0} straddle words",
                          c.encoding.getStorage());
-  return whyNotWgmmaTensors(c);
-}
-
-/// Whether decoded weights can be scaled: in f16 a scale may be too small.
-static bool canScaleDecoded(const Contraction &c) {
-  return !c.hasOneGroup() && c.lhsElement.isBF16();
+  if (std::string why = whyNotWgmmaTensors(c); !why.empty())
+    return why;
+  // Small groups of narrow codes have many scales in a step.
+  int64_t tileK = getLeastTileK(c);
+  int64_t registers =
+      estimateRegisters(c, kRowStep, /*blocks=*/1, tileK, canScaleDecoded(c),
+                        llvm::divideCeil(c.k, tileK));
+  if (registers > kMaxRegisters)
+    return llvm::formatv("scales and zero points of groups of {0} columns need "
+                         "about {1} registers, of {2}",
+                         c.getGroup(), registers, kMaxRegisters);
+  return "";
 }
 
 /// What decode and accumulation promise.
@@ -145,18 +168,16 @@ std::string whyNotWgmmaDecodeSchedule(const Contraction &c, const Chip &,
     return llvm::formatv("split_k = {0} blocks cannot have equal parts of {1} "
                          "columns in steps of {2}",
                          schedule.getSplitK(), c.k, schedule.getTileK());
-  // What two warpgroups have; one has little more.
-  constexpr int64_t most = 232;
   int64_t consumers = schedule.getConsumers();
   int64_t blocks = schedule.getTileN() / consumers / kBlockRows;
   int64_t registers = estimateRegisters(
       c, schedule.getTileM(), blocks, schedule.getTileK(),
       schedule.getScaleDecoded(),
       llvm::divideCeil(c.k, schedule.getTileK() * schedule.getSplitK()));
-  if (registers > most)
+  if (registers > kMaxRegisters)
     return llvm::formatv("schedule needs about {0} registers in each thread "
                          "that multiplies, which has {1}",
-                         registers, most);
+                         registers, kMaxRegisters);
   return "";
 }
 
@@ -260,11 +281,9 @@ ScheduleAttr chooseWgmmaDecode(const Contraction &c, const Chip &chip,
           }
   if (best)
     return best;
-  // The smallest tile has registers for any group.
-  return makeWgmmaDecode(c, chip, maxM,
-                         {kRowStep, 1, 1,
-                          std::max(kPanel, c.getWeightLayout().getTile()[1]),
-                          canScaleDecoded(c)});
+  // Where the family is possible, its smallest tile is.
+  return makeWgmmaDecode(
+      c, chip, maxM, {kRowStep, 1, 1, getLeastTileK(c), canScaleDecoded(c)});
 }
 
 void enumerateWgmmaDecode(const Contraction &c, const Chip &chip, int64_t maxM,

@@ -64,3 +64,17 @@ func.func @narrow(%x: tensor<64x4096xbf16>, %w: tensor<4096x4096xbf16, #w2>, %in
   } -> tensor<64x4096xf32>
   return %y : tensor<64x4096xf32>
 }
+
+// Small groups of narrow codes have more scales and zero points in a step than
+// there are registers: another family's.
+#w2g32 = #quant_tensor.encoding<{storage = i2, block = [1, 32], scale = f32, zero_point = i8}>
+// CHECK-LABEL: @small_groups
+// CHECK-NOT: wgmma_decode
+// CHECK: <mma_sync,
+func.func @small_groups(%x: tensor<64x384xf16>, %w: tensor<384x384xf16, #w2g32>, %init: tensor<64x384xf32>) -> tensor<64x384xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<64x384xf16>, tensor<384x384xf16, #w2g32>) maps [] outs(%init : tensor<64x384xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<64x384xf32>
+  return %y : tensor<64x384xf32>
+}

@@ -49,11 +49,10 @@ static void scaleColumns(MatrixRef<float> weights,
 
 void quantmlir::calibration::unscaleHessian(MatrixRef<double> hessian,
                                             llvm::ArrayRef<float> scales) {
-  llvm::parallelFor(0, hessian.rows, [&](size_t i) {
+  for (int64_t i = 0; i < hessian.rows; ++i)
     for (int64_t j = 0; j < hessian.columns; ++j)
       hessian(i, j) /=
           static_cast<double>(scales[i]) * static_cast<double>(scales[j]);
-  });
 }
 
 //===----------------------------------------------------------------------===//
@@ -77,6 +76,7 @@ struct ClipSearch {
   MatrixRef<const double> hessian;
   const WeightFormat &format;
   int64_t steps;
+  llvm::ArrayRef<float> channelScales;
 
   /// e^T H e of each row of errors.
   static void computeLosses(MatrixRef<double> errors,
@@ -98,8 +98,13 @@ struct ClipSearch {
         productStorage(rows * width);
     MatrixRef<double> errors(errorStorage.data(), rows, width);
     MatrixRef<double> products(productStorage.data(), rows, width);
-    MatrixRef<const double> part(&hessian(firstColumn, firstColumn), width,
-                                 width, hessian.stride);
+    // The block's part of H, of the inputs that it is for.
+    std::vector<double> partStorage(width * width);
+    MatrixRef<double> part(partStorage.data(), width, width);
+    for (int64_t i = 0; i < width; ++i)
+      std::copy_n(&hessian(firstColumn + i, firstColumn), width, part.row(i));
+    if (!channelScales.empty())
+      unscaleHessian(part, channelScales.slice(firstColumn, width));
     std::vector<uint8_t> codes(width);
     std::vector<float> decoded(width);
     double losses[chunk], best[chunk];
@@ -143,7 +148,8 @@ struct ClipSearch {
 
 WeightParams quantmlir::calibration::chooseClippedParams(
     ConstMatrix weights, MatrixRef<const double> hessian,
-    const WeightFormat &format, int64_t steps, int64_t *clipped) {
+    const WeightFormat &format, int64_t steps, int64_t *clipped,
+    llvm::ArrayRef<float> channelScales) {
   WeightParams params;
   params.blockRows = format.getNumBlockRows(weights.rows);
   params.blockColumns = format.getNumBlockColumns(weights.columns);
@@ -152,7 +158,7 @@ WeightParams quantmlir::calibration::chooseClippedParams(
   if (format.hasZeroPoint())
     params.zeroPoints.resize(count);
   int64_t width = format.blockColumns ? format.blockColumns : weights.columns;
-  ClipSearch search{weights, hessian, format, steps};
+  ClipSearch search{weights, hessian, format, steps, channelScales};
   std::atomic<int64_t> total(0);
   llvm::parallelFor(0, (weights.rows + chunk - 1) / chunk, [&](size_t index) {
     for (int64_t block = 0; block < params.blockColumns; ++block)
@@ -273,15 +279,10 @@ llvm::Expected<AWQResult> quantmlir::calibration::quantizeAWQ(
   report.blocks =
       format.getNumBlockRows(weights.rows) * format.getNumBlockColumns(columns);
   if (options.clip) {
-    std::vector<double> storage(columns * columns);
-    MatrixRef<double> divided(storage.data(), columns, columns);
-    for (int64_t i = 0; i < columns; ++i)
-      std::copy_n(hessian.row(i), columns, divided.row(i));
-    unscaleHessian(divided, result.channelScales);
     result.matrix =
         quantize(view, format,
-                 chooseClippedParams(view, divided, format, options.clipSteps,
-                                     &report.clipped));
+                 chooseClippedParams(view, hessian, format, options.clipSteps,
+                                     &report.clipped, result.channelScales));
   } else {
     result.matrix = quantize(view, format);
   }
@@ -306,15 +307,8 @@ llvm::Expected<AWQThenGPTQResult> quantmlir::calibration::quantizeAWQThenGPTQ(
   auto awq = quantizeAWQ(weights, absMean, hessian, format, awqOptions);
   if (!awq)
     return awq.takeError();
-  int64_t columns = weights.columns;
-  std::vector<float> scaled = copyScaled(weights, awq->channelScales);
-  std::vector<double> storage(columns * columns);
-  MatrixRef<double> divided(storage.data(), columns, columns);
-  for (int64_t i = 0; i < columns; ++i)
-    std::copy_n(hessian.row(i), columns, divided.row(i));
-  unscaleHessian(divided, awq->channelScales);
-  auto gptq = quantizeGPTQ({scaled.data(), weights.rows, columns}, divided,
-                           format, gptqOptions);
+  auto gptq =
+      quantizeGPTQ(weights, hessian, format, gptqOptions, awq->channelScales);
   if (!gptq)
     return gptq.takeError();
   AWQThenGPTQResult result{std::move(*awq), gptq->report};

@@ -14,6 +14,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
 #include <numeric>
 
 using namespace quantmlir::calibration;
@@ -59,45 +62,79 @@ static llvm::Error checkInputs(ConstMatrix weights,
   return llvm::Error::success();
 }
 
-/// U (f32) of the permuted and damped H.
-static llvm::Expected<std::vector<float>>
-makeFactor(MatrixRef<const double> hessian, llvm::ArrayRef<int64_t> order,
-           const GPTQOptions &options, GPTQReport &report) {
+namespace {
+struct Free {
+  void operator()(void *memory) const { std::free(memory); }
+};
+/// A matrix as large as all the rest together: doubles, of which floats are
+/// made in place.
+using Buffer = std::unique_ptr<void, Free>;
+} // namespace
+
+/// `count` doubles become floats, and the memory behind them is given back.
+static Buffer narrow(Buffer buffer, size_t count) {
+  auto *bytes = static_cast<char *>(buffer.get());
+  for (size_t i = 0; i < count; ++i) {
+    double wide;
+    std::memcpy(&wide, bytes + i * sizeof(double), sizeof(double));
+    auto value = static_cast<float>(wide);
+    std::memcpy(bytes + i * sizeof(float), &value, sizeof(float));
+  }
+  if (void *smaller =
+          std::realloc(bytes, std::max<size_t>(count, 1) * sizeof(float))) {
+    (void)buffer.release();
+    buffer.reset(smaller);
+  }
+  return buffer;
+}
+
+/// U (f32) of the permuted and damped H, for inputs divided by `scales` where
+/// there are any.
+static llvm::Expected<Buffer> makeFactor(MatrixRef<const double> hessian,
+                                         llvm::ArrayRef<int64_t> order,
+                                         llvm::ArrayRef<float> scales,
+                                         const GPTQOptions &options,
+                                         GPTQReport &report) {
   int64_t n = hessian.rows;
+  auto getElement = [&](int64_t i, int64_t j) {
+    return scales.empty() ? hessian(i, j)
+                          : hessian(i, j) / (static_cast<double>(scales[i]) *
+                                             static_cast<double>(scales[j]));
+  };
   double sum = 0;
   for (int64_t i = 0; i < n; ++i) {
-    sum += hessian(i, i);
+    sum += getElement(i, i);
     report.deadColumns += hessian(i, i) == 0;
   }
   int64_t live = n - report.deadColumns;
   double mean = live ? sum / static_cast<double>(live) : 1.0;
-  std::vector<double> permuted(n * n), factor(n * n);
-  MatrixRef<double> h(permuted.data(), n, n), u(factor.data(), n, n);
-  llvm::parallelFor(0, n, [&](size_t i) {
-    for (int64_t j = 0; j < n; ++j)
-      h(i, j) = hessian(order[i], order[j]);
-    // Stands alone: nothing is taken from others for it.
-    if (h(i, i) == 0)
-      h(i, i) = mean;
-  });
-  report.damping = options.damping;
-  double added = 0;
-  for (;;) {
-    double wanted = report.damping * mean;
-    for (int64_t i = 0; i < n; ++i)
-      h(i, i) += wanted - added;
-    added = wanted;
-    if (computeInverseFactor(h, u))
+  Buffer buffer(std::malloc(std::max<size_t>(n * n, 1) * sizeof(double)));
+  if (!buffer)
+    return makeError("there is no memory for a factor of " + llvm::Twine(n) +
+                     "x" + llvm::Twine(n));
+  MatrixRef<double> u(static_cast<double *>(buffer.get()), n, n);
+  for (report.damping = options.damping;;
+       report.damping = std::max(report.damping * 10, 1e-8),
+      ++report.dampingSteps) {
+    // Filled anew each time: the factor takes its place.
+    llvm::parallelFor(0, n, [&](size_t row) {
+      int64_t i = order[n - 1 - row];
+      for (int64_t j = 0; j < n; ++j)
+        u(row, j) = getElement(i, order[n - 1 - j]);
+      // Stands alone: nothing is taken from others for it.
+      if (u(row, row) == 0)
+        u(row, row) = mean;
+      u(row, row) += report.damping * mean;
+    });
+    if (computeInverseFactor(u))
       break;
     // With ten times the mean a matrix of this diagonal is far from singular.
     if (report.damping > 10)
       return makeError("the Hessian is not positive semidefinite: damping by " +
                        llvm::Twine(std::to_string(report.damping)) +
                        " of its mean diagonal does not make it definite");
-    report.damping = std::max(report.damping * 10, 1e-8);
-    ++report.dampingSteps;
   }
-  return std::vector<float>(factor.begin(), factor.end());
+  return narrow(std::move(buffer), n * n);
 }
 
 //===----------------------------------------------------------------------===//
@@ -260,7 +297,8 @@ void Chunk::run() {
 
 llvm::Expected<GPTQResult> quantmlir::calibration::quantizeGPTQ(
     ConstMatrix weights, MatrixRef<const double> hessian,
-    const WeightFormat &format, const GPTQOptions &options) {
+    const WeightFormat &format, const GPTQOptions &options,
+    llvm::ArrayRef<float> channelScales) {
   if (llvm::Error error = format.verify())
     return std::move(error);
   if (options.blockSize < 1)
@@ -269,28 +307,49 @@ llvm::Expected<GPTQResult> quantmlir::calibration::quantizeGPTQ(
     return makeError("damping must not be negative");
   if (llvm::Error error = checkInputs(weights, hessian))
     return std::move(error);
+  int64_t columns = weights.columns;
+  if (!channelScales.empty() && int64_t(channelScales.size()) != columns)
+    return makeError("there are " + llvm::Twine(channelScales.size()) +
+                     " channel scales for " + llvm::Twine(columns) +
+                     " columns");
 
   GPTQResult result;
-  int64_t columns = weights.columns;
   std::vector<int64_t> order(columns);
   std::iota(order.begin(), order.end(), 0);
-  if (options.actOrder)
+  if (options.actOrder) {
+    auto getDiagonal = [&](int64_t k) {
+      double scale = channelScales.empty() ? 1.0 : channelScales[k];
+      return hessian(k, k) / (scale * scale);
+    };
     std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
-      return hessian(a, a) > hessian(b, b);
+      return getDiagonal(a) > getDiagonal(b);
     });
-  auto factor = makeFactor(hessian, order, options, result.report);
+  }
+  auto factor =
+      makeFactor(hessian, order, channelScales, options, result.report);
   if (!factor)
     return factor.takeError();
 
-  QuantizedMatrix rounded = quantize(weights, format);
+  // What is quantized; the given weights without scales.
+  std::vector<float> scaled;
+  ConstMatrix target = weights;
+  if (!channelScales.empty()) {
+    scaled.resize(weights.rows * columns);
+    llvm::parallelFor(0, weights.rows, [&](size_t row) {
+      for (int64_t k = 0; k < columns; ++k)
+        scaled[row * columns + k] = weights(row, k) * channelScales[k];
+    });
+    target = {scaled.data(), weights.rows, columns};
+  }
+  QuantizedMatrix rounded = quantize(target, format);
   QuantizedMatrix &matrix = result.matrix;
   matrix.rows = weights.rows;
   matrix.columns = columns;
   matrix.codes.resize(weights.rows * columns);
   matrix.params = rounded.params;
-  Problem problem{weights,
+  Problem problem{target,
                   format,
-                  {factor->data(), columns, columns},
+                  {static_cast<const float *>(factor->get()), columns, columns},
                   order,
                   options.blockSize,
                   format.blockColumns ? format.blockColumns : columns,
@@ -299,14 +358,21 @@ llvm::Expected<GPTQResult> quantmlir::calibration::quantizeGPTQ(
                   matrix};
   llvm::parallelFor(0, (weights.rows + chunk - 1) / chunk,
                     [&](size_t index) { Chunk(problem, index * chunk).run(); });
-  factor->clear();
-  factor->shrink_to_fit();
+  factor->reset();
+  scaled = {};
 
   std::vector<float> decoded(weights.rows * columns);
-  MatrixRef<float> view(decoded.data(), weights.rows, columns);
-  dequantize(matrix, format, view);
-  result.report.objective = computeObjective(weights, view, hessian);
-  dequantize(rounded, format, view);
-  result.report.roundingObjective = computeObjective(weights, view, hessian);
+  auto getObjective = [&](const QuantizedMatrix &codes) {
+    MatrixRef<float> view(decoded.data(), weights.rows, columns);
+    dequantize(codes, format, view);
+    if (!channelScales.empty())
+      llvm::parallelFor(0, weights.rows, [&](size_t row) {
+        for (int64_t k = 0; k < columns; ++k)
+          view(row, k) /= channelScales[k];
+      });
+    return computeObjective(weights, view, hessian);
+  };
+  result.report.objective = getObjective(matrix);
+  result.report.roundingObjective = getObjective(rounded);
   return result;
 }

@@ -108,12 +108,8 @@ static void invertLower(MatrixRef<double> a) {
   }
 }
 
-bool quantmlir::calibration::computeInverseFactor(MatrixRef<const double> h,
-                                                  MatrixRef<double> u) {
-  int64_t n = h.rows;
-  llvm::parallelFor(0, n, [&](size_t row) {
-    std::reverse_copy(h.row(n - 1 - row), h.row(n - 1 - row) + n, u.row(row));
-  });
+bool quantmlir::calibration::computeInverseFactor(MatrixRef<double> u) {
+  int64_t n = u.rows;
   if (!factorize(u))
     return false;
   invertLower(u);

@@ -18,10 +18,11 @@ void subtractProduct(MatrixRef<const float> a, MatrixRef<const float> b,
 void subtractProduct(MatrixRef<const double> a, MatrixRef<const double> b,
                      MatrixRef<double> c);
 
-/// The upper triangular U with U^T U = H^-1, H symmetric and positive definite
-/// (its lower triangle is read). False where H is not numerically positive
-/// definite. All threads; needs twice the memory of `h`.
-bool computeInverseFactor(MatrixRef<const double> h, MatrixRef<double> u);
+/// The upper triangular U with U^T U = H^-1, H symmetric and positive definite,
+/// in place: `reversed` holds J H J, H with its rows and columns in the other
+/// order (the lower triangle is read), and becomes U. False, with nothing of
+/// use left in it, where H is not numerically positive definite. All threads.
+bool computeInverseFactor(MatrixRef<double> reversed);
 
 } // namespace quantmlir::calibration
 

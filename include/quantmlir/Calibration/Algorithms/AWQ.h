@@ -79,11 +79,13 @@ quantizeAWQThenGPTQ(ConstMatrix weights, llvm::ArrayRef<double> absMean,
 /// Parameters of each block of `weights` whose clip, of `steps` between the
 /// whole range and half of it, loses least under the block's part of `hessian`.
 /// `clipped`, if given, is how many are not the whole range's. The blocks have
-/// one row.
+/// one row. `hessian` is of inputs before they were divided by `channelScales`,
+/// if given.
 WeightParams chooseClippedParams(ConstMatrix weights,
                                  MatrixRef<const double> hessian,
                                  const WeightFormat &format, int64_t steps,
-                                 int64_t *clipped = nullptr);
+                                 int64_t *clipped = nullptr,
+                                 llvm::ArrayRef<float> channelScales = {});
 
 } // namespace quantmlir::calibration
 

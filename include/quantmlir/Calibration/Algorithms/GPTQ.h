@@ -64,11 +64,16 @@ struct GPTQResult {
 /// Quantizes `weights` for inputs with `hessian`, symmetric K×K. The result is
 /// GPTQ's even where its objective exceeds rounding's: the report tells.
 /// Fails where shapes do not match, `hessian` is not finite, symmetric or
-/// positive semidefinite, or `weights` are not finite.
-llvm::Expected<GPTQResult> quantizeGPTQ(ConstMatrix weights,
-                                        MatrixRef<const double> hessian,
-                                        const WeightFormat &format,
-                                        const GPTQOptions &options = {});
+/// positive semidefinite, or `weights` are not finite. With `channelScales` s
+/// (K, positive), the codes are of W diag(s) for inputs divided by s, and the
+/// report is of the layer for the inputs as they are.
+///
+/// Beside its arguments it needs K×K doubles, of which it keeps half while
+/// codes are found, and about twice the weights.
+llvm::Expected<GPTQResult>
+quantizeGPTQ(ConstMatrix weights, MatrixRef<const double> hessian,
+             const WeightFormat &format, const GPTQOptions &options = {},
+             llvm::ArrayRef<float> channelScales = {});
 
 /// ||(a - b) X||^2 where H = X X^T.
 double computeObjective(ConstMatrix a, ConstMatrix b,
