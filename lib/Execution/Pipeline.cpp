@@ -14,6 +14,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
@@ -40,6 +41,22 @@ struct PrepareReference
         function.setArgAttr(
             i, bufferization::BufferizationDialect::kWritableAttrName,
             builder.getBoolAttr(false));
+    }
+    SmallVector<Operation *> packs;
+    getOperation().walk([&](Operation *op) {
+      if (isa<linalg::PackOp, linalg::UnPackOp>(op))
+        packs.push_back(op);
+    });
+    IRRewriter packRewriter(&getContext());
+    for (Operation *op : packs) {
+      packRewriter.setInsertionPoint(op);
+      auto pack = dyn_cast<linalg::PackOp>(op);
+      if (pack ? failed(linalg::lowerPack(packRewriter, pack))
+               : failed(linalg::lowerUnPack(packRewriter,
+                                            cast<linalg::UnPackOp>(op)))) {
+        op->emitOpError("cannot be decomposed");
+        return signalPassFailure();
+      }
     }
     SmallVector<linalg::AggregatedOpInterface> aggregates;
     getOperation().walk(

@@ -18,3 +18,12 @@ func.func @softmax(%x: tensor<2x16xf32>) -> tensor<2x16xf32> {
 func.func private @inner(%x: tensor<2xf32>) -> tensor<2xf32> {
   return %x : tensor<2xf32>
 }
+
+// CHECK-LABEL: func @pack
+// CHECK-NOT: linalg.pack
+// CHECK: linalg.transpose
+func.func @pack(%x: tensor<20x64xf32>) -> tensor<5x16x4x4xf32> {
+  %e = tensor.empty() : tensor<5x16x4x4xf32>
+  %p = linalg.pack %x inner_dims_pos = [0, 1] inner_tiles = [4, 4] into %e : tensor<20x64xf32> -> tensor<5x16x4x4xf32>
+  return %p : tensor<5x16x4x4xf32>
+}

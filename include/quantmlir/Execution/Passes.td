@@ -10,7 +10,7 @@ def PrepareReference : Pass<"quant-prepare-reference", "::mlir::ModuleOp"> {
   let description = [{
     Public functions get a C interface, and their arguments are marked as not
     writable, so that a caller's arrays are never changed. `linalg` ops that
-    upstream lowers only after decomposing them (softmax and the like) are
+    upstream lowers only after decomposing them (softmax, pack and the like) are
     decomposed.
 
     ```mlir

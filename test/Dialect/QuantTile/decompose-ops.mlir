@@ -54,3 +54,39 @@ func.func @elements(%x: f32, %y: f32) -> tensor<2xf32> {
   %t = tensor.from_elements %x, %y : tensor<2xf32>
   return %t : tensor<2xf32>
 }
+
+// -----
+
+// CHECK-LABEL: func.func @pack
+// CHECK: tensor.expand_shape
+// CHECK: linalg.transpose ins(%{{.*}} : tensor<5x4x16x4xf32>) outs(%{{.*}} : tensor<5x16x4x4xf32>)
+// CHECK-NOT: linalg.pack
+// CHECK: return
+func.func @pack(%x: tensor<20x64xf32>) -> tensor<5x16x4x4xf32> {
+  %e = tensor.empty() : tensor<5x16x4x4xf32>
+  %p = linalg.pack %x inner_dims_pos = [0, 1] inner_tiles = [4, 4] into %e : tensor<20x64xf32> -> tensor<5x16x4x4xf32>
+  return %p : tensor<5x16x4x4xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @unpack
+// CHECK: linalg.transpose
+// CHECK: tensor.collapse_shape
+// CHECK-NOT: linalg.unpack
+// CHECK: return
+func.func @unpack(%x: tensor<5x16x4x4xf32>) -> tensor<20x64xf32> {
+  %e = tensor.empty() : tensor<20x64xf32>
+  %p = linalg.unpack %x inner_dims_pos = [0, 1] inner_tiles = [4, 4] into %e : tensor<5x16x4x4xf32> -> tensor<20x64xf32>
+  return %p : tensor<20x64xf32>
+}
+
+// -----
+
+func.func @dynamic_tile(%x: tensor<8x64xf32>, %m: index, %q: index) -> tensor<?x64x?xf32> {
+  %z = arith.constant 0.0 : f32
+  %e = tensor.empty(%q, %m) : tensor<?x64x?xf32>
+  // expected-error @below {{cannot be decomposed into simple ops}}
+  %p = linalg.pack %x padding_value(%z : f32) inner_dims_pos = [0] inner_tiles = [%m] into %e : tensor<8x64xf32> -> tensor<?x64x?xf32>
+  return %p : tensor<?x64x?xf32>
+}

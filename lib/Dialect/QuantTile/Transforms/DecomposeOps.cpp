@@ -24,8 +24,21 @@ struct DecomposeOps
       signalPassFailure();
   }
 
-  /// Ops such as softmax that stand for several simple ones.
+  /// Ops such as softmax or pack that stand for several simple ones.
   static LogicalResult decompose(func::FuncOp func, IRRewriter &rewriter) {
+    SmallVector<Operation *> packs;
+    func.walk([&](Operation *op) {
+      if (isa<linalg::PackOp, linalg::UnPackOp>(op))
+        packs.push_back(op);
+    });
+    for (Operation *op : packs) {
+      rewriter.setInsertionPoint(op);
+      auto pack = dyn_cast<linalg::PackOp>(op);
+      if (pack ? failed(linalg::lowerPack(rewriter, pack))
+               : failed(
+                     linalg::lowerUnPack(rewriter, cast<linalg::UnPackOp>(op))))
+        return op->emitOpError() << "cannot be decomposed into simple ops";
+    }
     SmallVector<linalg::AggregatedOpInterface> ops;
     func.walk([&](linalg::AggregatedOpInterface op) { ops.push_back(op); });
     for (linalg::AggregatedOpInterface op : ops) {

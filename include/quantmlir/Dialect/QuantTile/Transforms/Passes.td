@@ -47,10 +47,10 @@ def QuantTileDecomposeOps
   let summary = "replace what stands for several linalg ops";
   let description = [{
     A plain kernel computes one `linalg.generic` or a named op that is one.
-    Aggregated ops (`linalg.softmax`) become several of them, and so do tensor
-    ops that compute something: `tensor.pad`, `tensor.generate`, `tensor.concat`
-    and `tensor.from_elements` of one element. Tensor ops that only view
-    something are left to bufferization.
+    Aggregated ops (`linalg.softmax`, `linalg.pack` and `unpack` of static tiles)
+    become several of them, and so do tensor ops that compute something:
+    `tensor.pad`, `tensor.generate`, `tensor.concat` and `tensor.from_elements` of
+    one element. Tensor ops that only view something are left to bufferization.
 
     ```mlir
     %p = tensor.pad %x low[1] high[2] {
