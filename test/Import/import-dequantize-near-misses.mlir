@@ -627,3 +627,15 @@ func.func @turned_half(%w: tensor<32x32xi8>) -> tensor<32x64xf32> {
   %d = arith.uitofp %c : tensor<32x64xi8> to tensor<32x64xf32>
   return %d : tensor<32x64xf32>
 }
+
+// -----
+
+// A scale under which f16 overflows.
+func.func @overflows(%w: tensor<32x32xi8>) -> tensor<32x32xf16> {
+  %s = arith.constant dense<1.0e6> : tensor<32x32xf32>
+  %0 = arith.sitofp %w : tensor<32x32xi8> to tensor<32x32xf32>
+  %1 = arith.mulf %0, %s : tensor<32x32xf32>
+  // expected-remark @below {{its arithmetic is not understood}}
+  %y = arith.truncf %1 : tensor<32x32xf32> to tensor<32x32xf16>
+  return %y : tensor<32x32xf16>
+}

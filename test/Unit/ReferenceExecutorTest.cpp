@@ -107,6 +107,13 @@ TEST(ReferenceExecutor, RefusesWrongInputs) {
   negative.shape = {-1, 2};
   EXPECT_EQ(message("f", {negative, codes, scales}),
             "'x' has a negative extent");
+  ArrayView vast = x;
+  vast.shape = {int64_t(1) << 62, 2};
+  EXPECT_NE(message("f", {vast, codes, scales}).find("is no shape"),
+            std::string::npos);
+  vast.shape = {int64_t(1) << 60, 2};
+  EXPECT_NE(message("f", {vast, codes, scales}).find("is too large"),
+            std::string::npos);
   ArrayView brief = x;
   brief.numBytes = 7;
   EXPECT_NE(message("f", {brief, codes, scales}).find("bytes, got 7"),
