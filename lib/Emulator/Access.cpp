@@ -272,11 +272,18 @@ char *Thread::accessGlobal(uint64_t pointer, uint64_t size, uint32_t alignment,
     return getScratch(size);
   }
   profile(/*isShared=*/false, pointer, size, kind, proxy);
-  if (buffer->role == BufferRole::Input) {
+  if (isReadOnly(buffer->role)) {
     // Nothing can conflict with reads of what is never written, but by the
     // launch before.
     if (isRead(kind)) {
-      if (!buffer->sharing.empty())
+      if (buffer->role == BufferRole::Input && shape().dependent &&
+          !isAfterPreviousLaunch())
+        report(FindingKind::Race,
+               llvm::formatv("byte {0} of input buffer '{1}' may be written by "
+                             "the launch before, which need not have ended: "
+                             "nothing orders this after a griddepcontrol.wait",
+                             offset, buffer->name));
+      else if (!buffer->sharing.empty())
         checkSharing(*buffer, offset, size, kind);
       return buffer->data + offset;
     }
@@ -309,6 +316,37 @@ char *Thread::accessGlobal(uint64_t pointer, uint64_t size, uint32_t alignment,
     done += part;
   }
   return buffer->data + offset;
+}
+
+bool Thread::wroteLast(uint64_t offset) const {
+  if (offset >= block->sharedCells.size())
+    return false;
+  const Cell &cell = block->sharedCells[offset];
+  return cell.writeClock && cell.writer == indexInCluster;
+}
+
+void Thread::checkPrefetch(uint64_t pointer, uint64_t size) {
+  // Others than global memory have nothing to prefetch.
+  if (!(pointer & address::globalTag))
+    return;
+  Buffer *buffer = launch().findBuffer(pointer);
+  uint64_t offset = pointer & ((uint64_t(1) << address::bufferShift) - 1);
+  if (!buffer)
+    report(FindingKind::InvalidPointer,
+           llvm::formatv("prefetch at {0:x}, which is in no registered buffer",
+                         pointer));
+  else if (offset + size > buffer->size)
+    report(FindingKind::OutOfBounds,
+           llvm::formatv("prefetch of byte {0} of buffer '{1}' ({2} bytes)",
+                         llvm::SignExtend64(offset, address::bufferShift),
+                         buffer->name, buffer->size));
+}
+
+bool Thread::isAfterPreviousLaunch() {
+  if (!afterPreviousLaunch)
+    afterPreviousLaunch = cluster->isOrderedAfter(
+        indexInCluster, Release::previousLaunch, /*who=*/0, /*clock=*/0);
+  return afterPreviousLaunch;
 }
 
 void Thread::checkSharing(Buffer &buffer, uint64_t offset, uint64_t size,

@@ -126,8 +126,6 @@ void Thread::startLoad(uint64_t destination, Space space, uint64_t mbarrier,
   auto row = cluster->clocks.row(indexInCluster);
   auto passed =
       std::make_shared<const std::vector<uint32_t>>(row.begin(), row.end());
-  // What this thread does from here on is not among that.
-  cluster->clocks.tick(indexInCluster);
   for (Block &owner : cluster->blocks) {
     if (!(targets >> owner.rank & 1))
       continue;
@@ -159,6 +157,8 @@ void Thread::startLoad(uint64_t destination, Space space, uint64_t mbarrier,
     cluster->bulkLoads.push_back(
         {barrier, &owner, uint32_t(offset), data, site, this, passed});
   }
+  // What this thread does from here on is not among what has passed.
+  cluster->clocks.tick(indexInCluster);
 }
 
 void Thread::loadBulk(uint64_t destination, Space space, uint64_t source,
@@ -227,8 +227,13 @@ bool Cluster::completeBulkLoad() {
   });
   if (next == bulkLoads.end())
     return false;
-  BulkLoad load = std::move(*next);
-  bulkLoads.erase(next);
+  completeBulkLoad(next - bulkLoads.begin());
+  return true;
+}
+
+void Cluster::completeBulkLoad(size_t index) {
+  BulkLoad load = std::move(bulkLoads[index]);
+  bulkLoads.erase(bulkLoads.begin() + index);
   llvm::MutableArrayRef<Cell> cells(
       load.owner->sharedCells.data() + load.offset, load.data->size());
   // The bytes are written by no thread: who waits for this barrier is ordered
@@ -250,7 +255,6 @@ bool Cluster::completeBulkLoad() {
                              " bytes more in this phase than it expects");
   }
   tryComplete(barrier, completion);
-  return true;
 }
 
 //===----------------------------------------------------------------------===//

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <vector>
 
 namespace quantmlir::emulator {
@@ -24,6 +25,8 @@ public:
     threadCount = threads;
     agentTimes.clear();
     passed.clear();
+    meetings.assign(threads, {});
+    metThreads.clear();
     stride = threads + spareAgents;
     rows.assign(size_t(threads) * stride, 0);
     for (unsigned t = 0; t < threads; ++t)
@@ -93,6 +96,22 @@ public:
       moments.pop_front();
     moments.push_back({clock, std::move(row)});
   }
+  /// Notes that the threads of `group` have come to a warp-wide instruction,
+  /// and starts their next moments. That orders no memory; still, who knows
+  /// that one of them has gone on knows how far the others had come.
+  void noteMeeting(llvm::ArrayRef<unsigned> group) {
+    auto ended = std::make_shared<Ended>();
+    for (unsigned thread : group)
+      ended->push_back({thread, tick(thread)});
+    for (unsigned thread : group) {
+      auto &moments = meetings[thread];
+      if (moments.empty())
+        metThreads.push_back(thread);
+      if (moments.size() == keptMeetings)
+        moments.pop_front();
+      moments.push_back({now(thread), ended});
+    }
+  }
   /// How far each thread and agent must have come where `seen` has been seen:
   /// not only what memory is ordered after, but all that has been executed.
   std::vector<uint32_t> getPassed(std::vector<uint32_t> seen) const {
@@ -108,6 +127,14 @@ public:
         if (last != moments.begin())
           changes |= join(std::prev(last)->row, seen);
       }
+      for (unsigned thread : metThreads)
+        for (const Meeting &meeting : meetings[thread])
+          if (meeting.clock <= seen[thread])
+            for (auto [who, clock] : *meeting.ended)
+              if (seen[who] < clock) {
+                seen[who] = clock;
+                changes = true;
+              }
     }
     return seen;
   }
@@ -130,6 +157,14 @@ private:
     uint32_t clock;
     std::vector<uint32_t> row;
   };
+  /// More than there are masks that lanes of a warp meet in between waits.
+  static constexpr unsigned keptMeetings = 4;
+  using Ended = std::vector<std::pair<unsigned, uint32_t>>;
+  /// Who has ended moment `clock` has seen that others ended theirs.
+  struct Meeting {
+    uint32_t clock;
+    std::shared_ptr<const Ended> ended;
+  };
   static constexpr unsigned spareAgents = 32;
 
   uint32_t &own(unsigned thread) {
@@ -150,6 +185,9 @@ private:
   std::vector<uint32_t> agentTimes;
   /// Of each agent that has some, its latest moments.
   std::vector<std::deque<Moment>> passed;
+  /// Of each thread, the latest; and the threads that have some.
+  std::vector<std::deque<Meeting>> meetings;
+  std::vector<unsigned> metThreads;
 };
 
 } // namespace quantmlir::emulator

@@ -31,7 +31,8 @@ public:
 
   /// Whether the op computes floats that are known here.
   bool isKnown() const {
-    return element.isF32() || element.isF16() || element.isBF16();
+    return element.isF64() || element.isF32() || element.isF16() ||
+           element.isBF16();
   }
 
   /// `value` with any NaN replaced. Done in integers: LLVM may take one NaN for
@@ -39,17 +40,57 @@ public:
   Value canonicalize(Value value) {
     unsigned width = element.getIntOrFloatBitWidth();
     Type bitsType = withElement(builder.getIntegerType(width));
-    APInt magnitude = APInt::getSignedMaxValue(width);
-    APInt infinity =
-        APFloat::getInf(cast<FloatType>(element).getFloatSemantics())
-            .bitcastToAPInt();
+    APInt replacement =
+        element.isF64()
+            ? APFloat::getQNaN(APFloat::IEEEdouble()).bitcastToAPInt()
+            : APInt::getSignedMaxValue(width);
     Value bits = create<LLVM::BitcastOp>(bitsType, value);
-    Value mask = constant(bitsType, magnitude);
-    Value positive = create<LLVM::AndOp>(bits, mask);
-    Value isNaN = create<LLVM::ICmpOp>(LLVM::ICmpPredicate::ugt, positive,
-                                       constant(bitsType, infinity));
-    Value result = create<LLVM::SelectOp>(isNaN, mask, bits);
+    Value result = create<LLVM::SelectOp>(
+        isNaN(bits, element), constant(bitsType, replacement), bits);
     return create<LLVM::BitcastOp>(type, result);
+  }
+
+  /// `result`, but where some of `operands` is a NaN the first of those, made
+  /// quiet: what instructions of f64 give.
+  Value propagate(Value result, ArrayRef<Value> operands) {
+    unsigned width = element.getIntOrFloatBitWidth();
+    Type bitsType = withElement(builder.getIntegerType(width));
+    Value quiet = constant(bitsType, getQuietBit(element));
+    Value bits = create<LLVM::BitcastOp>(bitsType, result);
+    for (Value operand : llvm::reverse(operands)) {
+      Value other = create<LLVM::BitcastOp>(bitsType, operand);
+      Value quieted = create<LLVM::OrOp>(other, quiet);
+      bits = create<LLVM::SelectOp>(isNaN(other, element), quieted, bits);
+    }
+    return create<LLVM::BitcastOp>(type, bits);
+  }
+
+  /// `result`, `source` made narrower, with the upper bits of a NaN kept.
+  Value keepPayload(Value result, Value source) {
+    Type wide = getElementTypeOrSelf(source.getType());
+    Type wideBits = withElement(builder.getI64Type());
+    unsigned width = element.getIntOrFloatBitWidth();
+    Type bitsType = withElement(builder.getIntegerType(width));
+    const llvm::fltSemantics &semantics =
+        cast<FloatType>(element).getFloatSemantics();
+    unsigned mantissa = APFloat::semanticsPrecision(semantics) - 1;
+    Value from = create<LLVM::BitcastOp>(wideBits, source);
+    auto take = [&](unsigned shift, const APInt &mask) -> Value {
+      Value moved =
+          create<LLVM::LShrOp>(from, constant(wideBits, APInt(64, shift)));
+      return create<LLVM::AndOp>(
+          create<LLVM::TruncOp>(bitsType, moved).getResult(),
+          constant(bitsType, mask));
+    };
+    Value sign = take(64 - width, APInt::getSignMask(width));
+    Value payload = take(52 - mantissa, APInt::getLowBitsSet(width, mantissa));
+    APInt quiet = APFloat::getInf(semantics).bitcastToAPInt();
+    quiet |= getQuietBit(element);
+    Value kept = create<LLVM::OrOp>(create<LLVM::OrOp>(sign, payload),
+                                    constant(bitsType, quiet));
+    Value bits = create<LLVM::BitcastOp>(bitsType, result);
+    return create<LLVM::BitcastOp>(
+        type, create<LLVM::SelectOp>(isNaN(from, wide), kept, bits));
   }
 
   /// The lesser (or greater) of two; of a NaN and a number the number, or with
@@ -84,11 +125,15 @@ public:
       return canonicalize(create<LLVM::FPTruncOp>(type, result).getResult());
     }
     Value quotient = create<LLVM::FDivOp>(a, b);
+    if (element.isF64())
+      quotient = propagate(quotient, {a, b});
     quotient = create<LLVM::FTruncOp>(type, quotient);
-    quotient = create<LLVM::FNegOp>(quotient);
-    Value result = create<LLVM::FMAOp>(type, quotient, b, a);
-    if (isKnown())
-      result = canonicalize(result);
+    Value negated = create<LLVM::FNegOp>(quotient);
+    if (element.isF64())
+      negated = propagate(negated, {quotient});
+    Value result = create<LLVM::FMAOp>(type, negated, b, a);
+    result = element.isF64() ? propagate(result, {b, a, negated})
+                             : canonicalize(result);
     Value size = create<LLVM::FAbsOp>(type, b);
     APFloat infinity =
         APFloat::getInf(cast<FloatType>(element).getFloatSemantics());
@@ -117,6 +162,23 @@ public:
 private:
   template <typename OpT, typename... Args> OpT create(Args &&...args) {
     return OpT::create(builder, loc, std::forward<Args>(args)...);
+  }
+  /// The bit of a NaN of `element` that says that it is a quiet one.
+  static APInt getQuietBit(Type element) {
+    unsigned precision = APFloat::semanticsPrecision(
+        cast<FloatType>(element).getFloatSemantics());
+    return APInt::getOneBitSet(element.getIntOrFloatBitWidth(), precision - 2);
+  }
+  /// Whether `bits` are those of a NaN of `element`.
+  Value isNaN(Value bits, Type element) {
+    unsigned width = element.getIntOrFloatBitWidth();
+    APInt infinity =
+        APFloat::getInf(cast<FloatType>(element).getFloatSemantics())
+            .bitcastToAPInt();
+    Value positive = create<LLVM::AndOp>(
+        bits, constant(bits.getType(), APInt::getSignedMaxValue(width)));
+    return create<LLVM::ICmpOp>(LLVM::ICmpPredicate::ugt, positive,
+                                constant(bits.getType(), infinity));
   }
   Value compare(LLVM::FCmpPredicate predicate, Value a, Value b) {
     return create<LLVM::FCmpOp>(predicate, a, b);
@@ -158,8 +220,14 @@ private:
 /// Whether the hardware makes NaNs of its own there. A bf16 is widened by a
 /// shift, which keeps them.
 bool makesNaN(Operation *op) {
+  Type element = getElementTypeOrSelf(op->getResult(0).getType());
+  if (element.isF64())
+    return false;
   if (auto widening = dyn_cast<LLVM::FPExtOp>(op))
     return getElementTypeOrSelf(widening.getArg().getType()).isF16();
+  // One of 16 bits is put together of abs and neg.
+  if (isa<LLVM::CopySignOp>(op))
+    return !element.isF32();
   return isa<LLVM::FAddOp, LLVM::FSubOp, LLVM::FMulOp, LLVM::FDivOp,
              LLVM::FNegOp, LLVM::FAbsOp, LLVM::FMAOp, LLVM::SqrtOp,
              LLVM::FFloorOp, LLVM::FCeilOp, LLVM::FTruncOp, LLVM::RoundOp,
@@ -183,9 +251,40 @@ static Value replace(Operation *op, DeviceFloats &floats) {
   Type element = getElementTypeOrSelf(op->getResult(0).getType());
   if (isa<LLVM::FRemOp>(op))
     return floats.remainder(operand(0), operand(1));
-  if (isa<LLVM::FMAOp>(op) && !element.isF32())
+  if (isa<LLVM::FMAOp>(op) && (element.isF16() || element.isBF16()))
     return floats.fusedMultiplyAdd(operand(0), operand(1), operand(2));
   return nullptr;
+}
+
+/// Whether NaNs of `op` come from its operands: instructions of f64 pass them
+/// on.
+static bool passesNaN(Operation *op) {
+  auto isDouble = [](Value value) {
+    return getElementTypeOrSelf(value.getType()).isF64();
+  };
+  if (isa<LLVM::FPTruncOp>(op))
+    return isDouble(op->getOperand(0));
+  return isDouble(op->getResult(0)) &&
+         isa<LLVM::FAddOp, LLVM::FSubOp, LLVM::FMulOp, LLVM::FDivOp,
+             LLVM::FMAOp, LLVM::FNegOp, LLVM::FAbsOp, LLVM::MinNumOp,
+             LLVM::MaxNumOp>(op);
+}
+
+/// `result` of an `op` that passes NaNs on with those that the device gives.
+/// Which operand comes first was found by recording.
+static Value passNaN(Operation *op, Value result, DeviceFloats &floats) {
+  auto operand = [&](unsigned i) { return op->getOperand(i); };
+  if (isa<LLVM::FPTruncOp>(op))
+    return floats.keepPayload(result, operand(0));
+  if (isa<LLVM::MinNumOp, LLVM::MaxNumOp>(op))
+    return floats.propagate(result, {result});
+  if (isa<LLVM::FMAOp>(op))
+    return floats.propagate(result, {operand(1), operand(2), operand(0)});
+  if (isa<LLVM::FDivOp>(op))
+    return floats.propagate(result, {operand(0), operand(1)});
+  if (op->getNumOperands() == 1)
+    return floats.propagate(result, {operand(0)});
+  return floats.propagate(result, {operand(1), operand(0)});
 }
 
 static void declare(ModuleOp module, StringRef name, ArrayRef<Type> arguments) {
@@ -206,18 +305,19 @@ void quantmlir::emulator::matchDeviceFloats(ModuleOp module) {
   });
   for (Operation *op : ops) {
     DeviceFloats floats(op);
-    if (!floats.isKnown() && !isa<LLVM::FRemOp>(op))
+    if (!floats.isKnown())
       continue;
-    Value result;
-    if (Value replaced = replace(op, floats)) {
-      // A remainder by an infinity is its first operand as it is.
-      result = isa<LLVM::FRemOp>(op) ? replaced : floats.canonicalize(replaced);
-    } else if (makesNaN(op)) {
-      OpBuilder builder(op);
-      result = floats.canonicalize(builder.clone(*op)->getResult(0));
-    } else {
+    Value result = replace(op, floats);
+    bool makes = result ? !isa<LLVM::FRemOp>(op) : makesNaN(op);
+    if (!result && !makes && !passesNaN(op))
       continue;
-    }
+    if (!result)
+      result = OpBuilder(op).clone(*op)->getResult(0);
+    // A remainder by an infinity is its first operand as it is.
+    if (passesNaN(op))
+      result = passNaN(op, result, floats);
+    else if (makes)
+      result = floats.canonicalize(result);
     op->getResult(0).replaceAllUsesWith(result);
     op->erase();
   }

@@ -60,6 +60,10 @@ void Thread::wait(const char *reason) {
 void Thread::poll() {
   ++cluster->idlePolls;
   waitingFor = "for a value that does not come";
+  // All others go on first, or one that looks might keep what it looks for from
+  // coming.
+  if (launch().options.seed)
+    cluster->priority(*this) = --cluster->lowestPriority;
   yield();
 }
 
@@ -156,6 +160,11 @@ void Cluster::prepare() {
   lastPageKey = ~uint64_t(0);
   ready.clear();
   running = threads.size();
+  lowestPriority = 0;
+  drawState = (launch.options.seed + index) * 0x9e3779b97f4a7c15 | 1;
+  priorities.assign(threads.size() / 32 + 1, 0);
+  for (int64_t &priority : priorities)
+    priority = draw(priorities.size());
 
   for (uint32_t rank = 0; rank < blocks.size(); ++rank) {
     Block &block = blocks[rank];
@@ -189,10 +198,12 @@ void Cluster::prepare() {
       thread.storeGroups.clear();
       thread.storeAgent.reset();
       thread.hasArrived = false;
+      thread.hasLooked = false;
       thread.initFences.clear();
       thread.initsSeen.clear();
       thread.observed.clear();
       thread.fenced.reset();
+      thread.afterPreviousLaunch = false;
       thread.endLocals(0);
       thread.localCount = 0;
       thread.steps = 0;
@@ -219,6 +230,30 @@ void Cluster::start(uint64_t clusterIndex) {
   prepare();
 }
 
+uint64_t Cluster::draw(uint64_t limit) {
+  // xorshift64*
+  drawState ^= drawState >> 12;
+  drawState ^= drawState << 25;
+  drawState ^= drawState >> 27;
+  return (drawState * 0x2545f4914f6cdd1d >> 32) % limit;
+}
+
+Thread *Cluster::takeReady() {
+  auto next = ready.begin();
+  if (launch.options.seed) {
+    // Now and then another warp is the one that all others wait for.
+    constexpr unsigned period = 48;
+    if (draw(period) == 0)
+      priorities[draw(priorities.size())] = draw(priorities.size());
+    for (auto other = next; other != ready.end(); ++other)
+      if (priority(**other) > priority(**next))
+        next = other;
+  }
+  Thread *thread = *next;
+  ready.erase(next);
+  return thread;
+}
+
 bool Cluster::advance() {
   idlePolls = 0;
   while (running && !launch.isAborted()) {
@@ -235,9 +270,9 @@ bool Cluster::advance() {
         return false;
       idlePolls = 0;
     }
-    Thread *thread = ready.front();
-    ready.pop_front();
-    resume(*thread);
+    if (launch.options.seed && !bulkLoads.empty() && draw(8) == 0)
+      completeBulkLoad(draw(bulkLoads.size()));
+    resume(*takeReady());
   }
   if (!running)
     checkFinished();
@@ -260,9 +295,18 @@ void Cluster::checkFinished() {
     // A block's shared memory is there until its last thread ends.
     for (const auto &entry : block.remote) {
       uint32_t thread = entry.first, clock = entry.second.first;
-      if (llvm::any_of(block.threads, [&](Thread *own) {
-            return clocks.isOrdered(own->indexInCluster, thread, clock);
-          }))
+      // Who has waited for a copy to come need not be ordered after who asked
+      // for it: it is enough that the copy is over.
+      auto isOver = [&](Thread *own) {
+        auto row = clocks.row(own->indexInCluster);
+        return clocks.getPassed({row.begin(), row.end()})[thread] >= clock;
+      };
+      if (llvm::any_of(block.threads,
+                       [&](Thread *own) {
+                         return clocks.isOrdered(own->indexInCluster, thread,
+                                                 clock);
+                       }) ||
+          llvm::any_of(block.threads, isOver))
         continue;
       threads[thread].site = entry.second.second;
       threads[thread].report(

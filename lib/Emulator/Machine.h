@@ -149,6 +149,9 @@ public:
   std::vector<ReleasePtr> observed;
   ReleasePtr fenced;
 
+  /// Whether it has looked at an mbarrier since it last met the other lanes.
+  bool hasLooked = false;
+
   /// The barrier of the cluster: whether it has arrived and not waited, where,
   /// and when as a count of completions.
   bool hasArrived = false, arrivedAligned = false;
@@ -258,6 +261,10 @@ public:
   void reportAt(FindingKind kind, const llvm::Twine &message,
                 mlir::Location other, const llvm::Twine &note);
 
+  /// Whether it is who wrote the byte at `offset` of its block's memory last.
+  bool wroteLast(uint64_t offset) const;
+  /// Reports a prefetch of global memory that is none.
+  void checkPrefetch(uint64_t pointer, uint64_t size);
   void reportFault(const AccessFault &fault, AccessKind kind, uint64_t size,
                    const llvm::Twine &where);
   /// Whether [offset, offset + size) lies in one shared variable of `owner`,
@@ -296,6 +303,8 @@ private:
   /// Reports a wait for a phase that is long over.
   void checkPhase(const MBarrier &barrier, unsigned parity);
   ReleasePtr makeRelease(bool reachesDevice);
+  /// Whether it is ordered after the end of the launch before.
+  bool isAfterPreviousLaunch();
   /// Checks an access of global memory against those of other clusters.
   void checkSharing(Buffer &buffer, uint64_t offset, uint64_t size,
                     AccessKind kind);
@@ -318,6 +327,8 @@ private:
   void *context = nullptr; ///< where the fiber stands
   char *stackBottom = nullptr;
   uint64_t parameterSlot = 0;
+  /// Once it is known to be.
+  bool afterPreviousLaunch = false;
 };
 
 /// Lanes that have come to one warp-wide op.
@@ -419,13 +430,17 @@ public:
             const Lane &lane);
   /// The same for an instruction of a warpgroup.
   void meetWarpgroup(Thread &thread, const Site &site, const Lane &lane);
+  /// Notes that `group` has come to a warp-wide instruction, if that is news.
+  void noteMeeting(llvm::ArrayRef<Thread *> group);
   void completeBarrier(Block &block, Barrier &barrier);
   /// Ends the phase of `barrier`, as `completion`, if nothing is missing.
   void tryComplete(MBarrier &barrier, MBarrier::Completion completion);
   /// Reports waits that may come only after the phase that has just completed.
   void checkLooks(MBarrier &barrier);
-  /// Lets one bulk copy arrive; false if none is under way.
+  /// Lets one bulk copy that somebody waits for arrive; false if there is none.
   bool completeBulkLoad();
+  /// Lets bulk copy number `index` of those under way arrive.
+  void completeBulkLoad(size_t index);
   std::deque<BulkLoad> bulkLoads;
   /// The barrier of the whole cluster.
   struct {
@@ -448,6 +463,14 @@ private:
   friend class Thread;
   void prepare();
   void resume(Thread &thread);
+  /// The one of those that are ready whose turn it is, no longer among them.
+  Thread *takeReady();
+  /// A number below `limit`, drawn from the seed.
+  uint64_t draw(uint64_t limit);
+  /// Which of the warps goes on first, of threads in an order that is drawn.
+  int64_t &priority(const Thread &thread) {
+    return priorities[thread.indexInCluster / 32];
+  }
   void finishThread(Thread &thread);
   /// Reports what was started and never waited for.
   void checkFinished();
@@ -466,6 +489,9 @@ private:
   llvm::DenseMap<uint64_t, std::unique_ptr<Page>> pages;
   uint64_t lastPageKey = ~uint64_t(0);
   Page *lastPage = nullptr;
+  std::vector<int64_t> priorities;
+  int64_t lowestPriority = 0;
+  uint64_t drawState = 0;
   unsigned running = 0;
   /// Polls since something last happened.
   unsigned idlePolls = 0;

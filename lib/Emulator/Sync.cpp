@@ -213,6 +213,17 @@ void Cluster::meet(Thread &thread, const Site &site, uint32_t mask,
     thread.wait("for the other lanes of its warp");
 }
 
+void Cluster::noteMeeting(llvm::ArrayRef<Thread *> group) {
+  if (llvm::none_of(group, [](Thread *thread) { return thread->hasLooked; }))
+    return;
+  llvm::SmallVector<unsigned, 32> numbers;
+  for (Thread *thread : group) {
+    thread->hasLooked = false;
+    numbers.push_back(thread->indexInCluster);
+  }
+  clocks.noteMeeting(numbers);
+}
+
 void Cluster::tryComplete(Warp &warp, Thread *caller) {
   uint32_t existing = 0, alive = 0;
   for (Thread *lane : warp.lanes) {
@@ -229,6 +240,11 @@ void Cluster::tryComplete(Warp &warp, Thread *caller) {
     }
     std::unique_ptr<Rendezvous> done = std::move(warp.open[i]);
     warp.open.erase(warp.open.begin() + i);
+    llvm::SmallVector<Thread *, 32> group;
+    for (Thread *lane : warp.lanes)
+      if (done->present.contains(lane->lane()))
+        group.push_back(lane);
+    noteMeeting(group);
     launch.kernel.sites[done->site].semantics.perWarp(done->present);
     for (Thread *lane : warp.lanes) {
       if (lane == caller)
@@ -266,6 +282,9 @@ void Cluster::meetWarpgroup(Thread &thread, const Site &site,
     return thread.wait("for the other lanes of its warpgroup");
   std::unique_ptr<WarpgroupRendezvous> done = std::move(*found);
   warpgroup.open.erase(found);
+  // The lanes of a warp come together, the warps of a warpgroup need not.
+  for (unsigned first = 0; first < 128; first += 32)
+    noteMeeting(llvm::ArrayRef<Thread *>(warpgroup.threads).slice(first, 32));
   site.semantics.perWarpgroup(done->lanes);
   // All go on in the order of their numbers.
   for (Thread *other : warpgroup.threads)

@@ -190,6 +190,7 @@ bool Thread::waitMBarrier(uint64_t pointer, Space space, unsigned parity,
            "a wait for an mbarrier of another block");
   checkPhase(*barrier, parity);
   bool isOver = (barrier->phase & 1) != parity;
+  hasLooked = true;
   if (isOver || mayWait)
     barrier->looks.push_back({this, barrier->phase + (isOver ? 0 : 1),
                               cluster->clocks.now(indexInCluster), site});

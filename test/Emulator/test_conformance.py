@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from conformance import cases, compare, recorded, table
+from conformance import cases, compare, instructions, recorded, table
 from conformance.emulate import emulate
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -63,6 +63,31 @@ def test_a_thousand_sets_of_each_instruction():
     # What has a tolerance is an approximation of the hardware's; no sum is.
     tolerant = {name for name, (_, rule) in counts.items() if rule != "bits"}
     assert tolerant == {"ex2.approx.f32", "rcp.approx.ftz.f32", "tanh.approx.f32"}
+
+
+def test_an_unrecorded_instruction_is_seen(build_dir):
+    """The names that kernels' instructions are looked up by tell types apart."""
+    known = instructions.list_recorded(build_dir / "bin" / "quant-emulate")
+    form = "layoutA = #nvvm.mma_layout<row>, layoutB = #nvvm.mma_layout<col>, shape = #nvvm.shape<m = 16, n = 8, k = {}>"
+    words = ";".join(["i32"] * 3 + ["f32"] * 4)
+    lines = {
+        "llvm.fadd|{fastmathFlags = #llvm.fastmath<none>}|vector<4xf32>;vector<4xf32>|vector<4xf32>": True,
+        "llvm.fadd|{fastmathFlags = #llvm.fastmath<contract>}|f32;f32|f32": False,
+        "llvm.fadd|{fastmathFlags = #llvm.fastmath<none>}|f128;f128|f128": False,
+        "llvm.add|{overflowFlags = #llvm.overflow<nsw>}|i64;i64|i64": True,
+        "llvm.add|{}|vector<2xi16>;vector<2xi16>|vector<2xi16>": False,
+        "llvm.sitofp|{}|i8|bf16": True,
+        "llvm.sitofp|{}|i4|bf16": False,
+        "llvm.intr.log2|{}|f32|f32": False,
+        "nvvm.shfl.sync|{kind = #nvvm<shfl_kind bfly>}|i32;f32;i32;i32|f32": True,
+        "quant_tile.lop3|{table = 17 : i32}|i32;i32;i32|i32": True,
+        "quant_tile.wgmma|{a_type = f16, b_type = f16, n = 40 : i64}|!llvm.struct<(f32)>;i1;i64;i64|!llvm.struct<(f32)>": True,
+        "quant_tile.wgmma|{a_type = f16, b_type = bf16, n = 40 : i64}|!llvm.struct<(f32)>;i1;i64;i64|!llvm.struct<(f32)>": False,
+        f"nvvm.mma.sync|{{{form.format(12)}}}|{words}|!llvm.struct<(f32, f32, f32, f32)>": False,
+    }
+    for line, is_recorded in lines.items():
+        assert (instructions.name_of(line) in known) == is_recorded, line
+    assert instructions.name_of("llvm.load|{}|!llvm.ptr<1>|i8") is None
 
 
 def test_comparison_sees_a_difference(hardware):

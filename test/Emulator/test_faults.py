@@ -70,6 +70,7 @@ PROMISES = {
     "no fence between flag and data": ("semaphores", "race", "another block"),
     "flag that never comes": ("semaphores", "deadlock", "never comes"),
     "dependent launch that does not wait": ("dependent-launch", "race", "launch before"),
+    "input of a dependent launch read early": ("dependent-launch", "race", "of input buffer"),
     "wait for the wrong phase": ("mbarrier-phases", "invalid-operand", "waited on in the wrong phase: the phase"),
     "wait that others need not wait for": ("mbarrier-phases", "invalid-operand", "may be waited on"),
     "mbarrier initialised twice": ("mbarrier-object", "invalid-operand", "there is one already"),
@@ -89,6 +90,24 @@ PROMISES = {
     "division by zero": ("division-by-zero", "invalid-operand", "division by zero"),
     "operand out of range": ("rights", "invalid-operand", "source size"),
     "output never written": ("unwritten-output", "unwritten-output", "output buffer"),
+    "prefetch past the end": ("unusual-memory", "out-of-bounds", "prefetch of byte"),
+    "box larger than the variable": ("unusual-memory", "out-of-bounds", "of shared variable"),
+    "row of a matrix misaligned": ("unusual-memory", "misaligned", "write of 16 bytes"),
+    "blocks that overlap": ("unusual-memory", "race", "another block of the launch"),
+    "part of a vector unwritten": ("unusual-memory", "uninitialized-read", "read of 8 bytes"),
+    "row that ldmatrix gives to others": ("unusual-order", "race", "read of 16 bytes"),
+    "flag before the data": ("unusual-order", "race", "another block"),
+    "atomics and plain reads": ("unusual-order", "race", "atomic update"),
+    "shuffle from a lane that takes no part": ("unusual-order", "invalid-operand", "takes no part"),
+    "barriers in opposite orders": ("unusual-order", "divergence", "can never go on"),
+    "barrier for too few": ("unusual-order", "divergence", "can never go on"),
+    "bytes that never come": ("unusual-asynchronous", "deadlock", "nobody completes"),
+    "accumulators read in the next turn": ("unusual-asynchronous", "pending-multiplication", "are touched"),
+    "proxy fence before the write": ("unusual-asynchronous", "missing-proxy-fence", "matrix B"),
+    "multicast to a block that ends": ("unusual-asynchronous", "race", "from ending"),
+    "stage of a wgmma loaded again": ("unusual-asynchronous", "race", "read by a wgmma"),
+    "relaxed arrival": ("unusual-asynchronous", "race", "nothing orders"),
+    "waits that lanes meet behind": ("mbarrier-meetings", "invalid-operand", "may be waited on"),
 }
 
 
@@ -121,6 +140,20 @@ def test_twin_is_silent(file):
     for name, part in kernels:
         assert name.startswith(("faulty", "correct"))
         assert name.startswith("faulty") == ("expected-error" in part), name
+
+
+@pytest.mark.parametrize("file", sorted(FAULTS.glob("*.mlir")), ids=lambda f: f.stem)
+def test_place_block_and_thread_are_named(tool, file):
+    """Wherever lit's lines leave that out. An output that nobody wrote is no thread's."""
+    options = re.search(r"RUN: quant-emulate %s(.*)", file.read_text())[1].split()
+    options.remove("-verify-diagnostics")
+    said = tool("quant-emulate", file, *options, check=False).stderr
+    errors = re.findall(r"^(.*?)error: \[([a-z-]+)\] (.*)$", said, re.M)
+    assert errors
+    for place, kind, message in errors:
+        if kind != "unwritten-output":
+            assert re.search(r"offset :\d+:\d+: $", place), place
+            assert re.search(r"; block \(\d+, \d+, \d+\) thread \(\d+, \d+, \d+\)", message), message
 
 
 def test_every_kind_is_planted():

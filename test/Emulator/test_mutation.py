@@ -36,6 +36,50 @@ class Rows:
         return self._text
 
 
+class Plain:
+    """Ops that no family of contractions takes: sums along rows and along columns
+    (a warp and a thread for each), then what is transposed and added to them."""
+
+    chip = "sm_90a"
+
+    def mlir(self):
+        return """
+#mk = affine_map<(m, k) -> (m, k)>
+#m = affine_map<(m, k) -> (m)>
+#k = affine_map<(m, k) -> (k)>
+#km = affine_map<(m, k) -> (k, m)>
+func.func @plain(%x: tensor<13x131xf32> {quant_tensor.name = "x"})
+    -> (tensor<131x13xf32> {quant_tensor.name = "y"}) {
+  %zero = arith.constant 0.0 : f32
+  %m = tensor.empty() : tensor<13xf32>
+  %k = tensor.empty() : tensor<131xf32>
+  %out = tensor.empty() : tensor<131x13xf32>
+  %m0 = linalg.fill ins(%zero : f32) outs(%m : tensor<13xf32>) -> tensor<13xf32>
+  %k0 = linalg.fill ins(%zero : f32) outs(%k : tensor<131xf32>) -> tensor<131xf32>
+  %rows = linalg.generic {indexing_maps = [#mk, #m], iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<13x131xf32>) outs(%m0 : tensor<13xf32>) {
+  ^bb0(%v: f32, %acc: f32):
+    %s = arith.addf %acc, %v : f32
+    linalg.yield %s : f32
+  } -> tensor<13xf32>
+  %columns = linalg.generic {indexing_maps = [#mk, #k], iterator_types = ["reduction", "parallel"]}
+      ins(%x : tensor<13x131xf32>) outs(%k0 : tensor<131xf32>) {
+  ^bb0(%v: f32, %acc: f32):
+    %s = arith.maximumf %acc, %v : f32
+    linalg.yield %s : f32
+  } -> tensor<131xf32>
+  %y = linalg.generic {indexing_maps = [#mk, #m, #k, #km], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %rows, %columns : tensor<13x131xf32>, tensor<13xf32>, tensor<131xf32>) outs(%out : tensor<131x13xf32>) {
+  ^bb0(%v: f32, %r: f32, %c: f32, %o: f32):
+    %a = arith.mulf %v, %r : f32
+    %s = arith.addf %a, %c : f32
+    linalg.yield %s : f32
+  } -> tensor<131x13xf32>
+  return %y : tensor<131x13xf32>
+}
+"""
+
+
 #: Tails in M, N and K. K goes round each ring of stages and ends in the first
 #: stage, which what follows the ring uses again.
 PROGRAMS = {
@@ -71,6 +115,8 @@ PROGRAMS = {
     "occupancy": Scheduled(
         80, 400, [64, 96, 128], [4, 2, 1], 2, "cooperative", m=70, rest=", occupancy = 2"
     ),
+    # Tiles of one step each, several for a block.
+    "pingpong-step": Scheduled(61, 128, [64, 32, 128], [4, 1, 1], 2, "pingpong", m=270),
     # Tiles that blocks share along K, some with a step more than others.
     "split": Scheduled(72, 1104, [64, 64, 128], [4, 1, 1], 2, "cooperative", m=130, split_k=2),
     "split-cluster": Scheduled(
@@ -87,6 +133,7 @@ PROGRAMS = {
     "rows-warp": Rows("rmsnorm", 131, "f32"),
     "rows-warps": Rows("gate", 1100, "bf16"),
     "rows-vectors": Rows("plain", 200, "bf16"),
+    "plain": Plain(),
 }
 
 #: What else to tell quant-mutate. Of the MLP only what makes kernels wait for each
@@ -97,6 +144,7 @@ ARGUMENTS = {
     "wgmma": ["--blocks=1"],
     "pingpong": ["--blocks=1"],
     "pingpong-cluster": ["--blocks=2"],
+    "pingpong-step": ["--blocks=1"],
     "cooperative": ["--blocks=1"],
     "occupancy": ["--blocks=1"],
     "cooperative-cluster": ["--blocks=2"],

@@ -123,6 +123,7 @@ llvm::Error Arguments::add(StringRef text, Emulator &emulator) {
                   .Case("inout", BufferRole::InOut)
                   .Case("out", BufferRole::Output)
                   .Case("tmp", BufferRole::Temporary)
+                  .Case("const", BufferRole::Constant)
                   .Default(std::nullopt);
   unsigned width = getByteWidth(words[1]);
   if (!role || !width)
@@ -143,7 +144,7 @@ llvm::Error Arguments::add(StringRef text, Emulator &emulator) {
   StringRef contents = words.size() == 4 ? words[3] : "zeros";
   if (contents.consume_front("file=")) {
     storage->file = contents.str();
-    if (*role == BufferRole::Input || *role == BufferRole::InOut) {
+    if (isReadOnly(*role) || *role == BufferRole::InOut) {
       auto file = llvm::MemoryBuffer::getFile(contents);
       if (!file)
         return makeError(text, file.getError().message());
@@ -177,7 +178,7 @@ llvm::Error Arguments::add(StringRef text, Emulator &emulator) {
 
 void Arguments::print(llvm::raw_ostream &os) const {
   for (const auto &storage : storages) {
-    if (storage->role == BufferRole::Input)
+    if (isReadOnly(storage->role))
       continue;
     os << storage->name << ":";
     unsigned width = getByteWidth(storage->type);
@@ -200,7 +201,7 @@ void Arguments::print(llvm::raw_ostream &os) const {
 
 llvm::Error Arguments::writeFiles() const {
   for (const auto &storage : storages) {
-    if (storage->file.empty() || storage->role == BufferRole::Input)
+    if (storage->file.empty() || isReadOnly(storage->role))
       continue;
     std::error_code error;
     llvm::raw_fd_ostream os(storage->file, error);

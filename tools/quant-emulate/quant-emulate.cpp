@@ -21,6 +21,7 @@
 #include "mlir/Support/ToolUtilities.h"
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 #include "quantmlir/Emulator/EmulatableOpInterface.h"
+#include "quantmlir/Emulator/Instructions.h"
 #include "quantmlir/Emulator/Profile.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
@@ -62,6 +63,15 @@ static cl::opt<bool>
     printProfile("profile",
                  cl::desc("Print bytes, sectors, bank conflicts, instructions"),
                  cl::cat(category));
+static cl::opt<uint64_t>
+    seed("seed", cl::init(0),
+         cl::desc("Draw the order that threads take turns in; 0: by number"),
+         cl::cat(category));
+static cl::opt<bool>
+    listInstructions("list-instructions",
+                     cl::desc("Print the instructions of kernels, each once, "
+                              "and launch nothing"),
+                     cl::cat(category));
 static cl::opt<std::string> profileJson("profile-json",
                                         cl::desc("Write the profile as JSON"),
                                         cl::value_desc("file"),
@@ -103,6 +113,7 @@ static LogicalResult run(gpu::GPUModuleOp module, Location location,
   EmulatorOptions options;
   options.workers = workers;
   options.maxSteps = maxSteps;
+  options.seed = seed;
   options.profile = printProfile || !profileJson.empty();
   auto emulator = Emulator::create(module, options);
   if (!emulator)
@@ -156,6 +167,12 @@ static LogicalResult runFile(llvm::SourceMgr &sources, MLIRContext &context,
     return failure();
   LogicalResult result = success();
   bool ran = false;
+  if (listInstructions) {
+    InstructionList instructions;
+    for (auto gpuModule : module->getOps<gpu::GPUModuleOp>())
+      instructions.add(gpuModule, os);
+    return success();
+  }
   for (auto gpuModule : module->getOps<gpu::GPUModuleOp>()) {
     if (!kernelName.empty()) {
       LaunchShape shape;

@@ -183,6 +183,7 @@ static llvm::Error addCrowdedLaunches(Subject &subject,
           auto result = replay(record, emulator);
           if (!result)
             return result.takeError();
+          result->report.emit();
           if (!result->isSame())
             return fail(
                 "kernel '" + record.kernel + "' on " +

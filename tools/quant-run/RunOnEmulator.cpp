@@ -50,8 +50,9 @@ EmulatorLibrary::open(const QuantmlirRtArtifact *artifact,
 static QuantmlirEmulatorRole getRole(QuantmlirRtRole role) {
   switch (role) {
   case QUANTMLIR_RT_INPUT:
-  case QUANTMLIR_RT_WEIGHT:
     return QUANTMLIR_EMULATOR_INPUT;
+  case QUANTMLIR_RT_WEIGHT:
+    return QUANTMLIR_EMULATOR_CONSTANT;
   case QUANTMLIR_RT_OUTPUT:
     return QUANTMLIR_EMULATOR_OUTPUT;
   default:

@@ -32,6 +32,10 @@ struct EmulatorOptions {
   unsigned maxFindings = 100;
   /// Backward branches and calls after which a thread is taken to run for ever.
   uint64_t maxSteps = 10'000'000;
+  /// 0: threads take turns in the order of their numbers, and bulk copies come
+  /// as late as they can. Else both in an order drawn from it, in which some
+  /// warps fall far behind others.
+  uint64_t seed = 0;
   /// Count what launches ask of memory and tensor cores (Report::profile).
   bool profile = false;
 };

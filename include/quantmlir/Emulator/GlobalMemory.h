@@ -14,11 +14,19 @@ struct Buffer;
 
 /// What a kernel may do with a registered buffer.
 enum class BufferRole {
-  Input,     ///< holds data; writing is a fault
+  Input,     ///< holds data; writing is a fault, and so is reading it in a
+             ///< dependent launch before its wait: who gives it may have had it
+             ///< written by the launch before
   InOut,     ///< holds data; may be written
   Output,    ///< holds nothing yet; every byte must be written
   Temporary, ///< holds nothing yet; reading before writing is a fault
+  Constant,  ///< an Input that was there long before any launch
 };
+
+/// Whether a kernel must not write it.
+inline bool isReadOnly(BufferRole role) {
+  return role == BufferRole::Input || role == BufferRole::Constant;
+}
 
 /// Buffers by device address. Addresses of different buffers are far apart, so
 /// any overrun is seen and blamed on the right buffer.

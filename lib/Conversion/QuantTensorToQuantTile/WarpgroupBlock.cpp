@@ -146,9 +146,11 @@ void WarpgroupBlock::initBarriers() {
       NVVM::MBarrierInitOp::create(b, full(word(stage)), word(1), Value());
       NVVM::MBarrierInitOp::create(b, empty(word(stage)), users, Value());
     }
+    // Each warp of the other consumer arrives.
     if (groups.isPingPong())
       for (int64_t w = 0; w < 2; ++w)
-        NVVM::MBarrierInitOp::create(b, order(word(w)), word(1), Value());
+        NVVM::MBarrierInitOp::create(b, order(word(w)), word(kWarpgroup / 32),
+                                     Value());
     if (int64_t others = schedule.getSplitK() - 1)
       for (int64_t w = 0; w < layout.consumers; ++w)
         for (Value barrier : {ready(word(w)), taken(word(w))})

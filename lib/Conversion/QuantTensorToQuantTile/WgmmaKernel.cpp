@@ -242,10 +242,12 @@ Value WgmmaKernel::issueSteps(SmallVectorImpl<Value> &accumulators, Ring &ring,
   return last;
 }
 
-/// Lets the other consumer of a ping-pong pair multiply.
+/// Lets the other consumer of a ping-pong pair multiply. Each warp says so:
+/// where a tile has one step, nothing before this keeps the other from its next
+/// turn until all warps of this one have seen theirs.
 void WgmmaKernel::handOver() {
   if (groups.isPingPong())
-    b.ifThen(equal(member, word(0)),
+    b.ifThen(equal(lane, word(0)),
              [&] { arrive(order(sub(word(1), consumer))); });
 }
 

@@ -8,6 +8,7 @@
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 #include "quantmlir/Emulator/EmulatableOpInterface.h"
 #include "quantmlir/Emulator/LaunchRecord.h"
+#include "llvm/Support/FileSystem.h"
 
 #include <unistd.h>
 
@@ -58,6 +59,22 @@ Module *Device::load(std::string &log) {
     log = std::string(path) + " holds no gpu.module";
     return nullptr;
   }
+  if (const char *list = std::getenv("QUANTMLIR_EMULATOR_INSTRUCTIONS")) {
+    std::error_code error;
+    llvm::raw_fd_ostream file(list, error, llvm::sys::fs::CD_OpenAlways,
+                              llvm::sys::fs::FA_Write,
+                              llvm::sys::fs::OF_Append);
+    if (error) {
+      log = std::string("cannot write ") + list + ": " + error.message();
+      return nullptr;
+    }
+    instructions.add(*kernels.begin(), file);
+  }
+  if (const char *seed = std::getenv("QUANTMLIR_EMULATOR_SEED"))
+    if (!llvm::to_integer(seed, options.seed)) {
+      log = std::string("QUANTMLIR_EMULATOR_SEED is not a number: ") + seed;
+      return nullptr;
+    }
   auto emulator = Emulator::create(*kernels.begin(), options, memory);
   if (!emulator) {
     log = llvm::toString(emulator.takeError());

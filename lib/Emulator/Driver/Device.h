@@ -6,6 +6,7 @@
 #include "mlir/IR/MLIRContext.h"
 #include "quantmlir/Emulator/DriverExtensions.h"
 #include "quantmlir/Emulator/Emulator.h"
+#include "quantmlir/Emulator/Instructions.h"
 #include "quantmlir/Emulator/Profile.h"
 #include "llvm/Support/SourceMgr.h"
 #include <map>
@@ -38,7 +39,9 @@ public:
   static Device &get();
 
   /// Reads the MLIR that QUANTMLIR_EMULATOR_KERNELS names; null with the reason
-  /// in `log` if it cannot.
+  /// in `log` if it cannot. QUANTMLIR_EMULATOR_SEED draws the order that
+  /// threads take turns in; a list of new instructions is added to the file
+  /// that QUANTMLIR_EMULATOR_INSTRUCTIONS names.
   Module *load(std::string &log);
   void unload(Module *module);
 
@@ -78,6 +81,7 @@ private:
   std::map<uint64_t, std::vector<char>> allocations;
   std::vector<std::unique_ptr<Module>> modules;
   bool clean = true;
+  InstructionList instructions;
   std::map<std::string, Profile> profiles;
   EmulatorOptions options;
   QuantmlirEmulatorObserver observer = nullptr;

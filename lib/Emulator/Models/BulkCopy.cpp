@@ -119,13 +119,17 @@ describeWait(NVVM::CpAsyncBulkWaitGroupOp op) {
 // Prefetches
 //===----------------------------------------------------------------------===//
 
-/// They change no value: only a tensor map can be wrong.
+/// They change no value: only what they are of can be wrong.
 static llvm::FailureOr<Semantics> describePrefetch(NVVM::PrefetchOp op) {
   bool isMap = op.getTensormap();
   return perThread([isMap, predicate = getNumber(op.getPredicateMutable())](
                        Thread &thread, ValueBytes in, ValueBytes) {
-    if (isMap && isEnabled(in, predicate))
+    if (!isEnabled(in, predicate))
+      return;
+    if (isMap)
       thread.readTensorMap(in.get<uint64_t>(0), /*rank=*/0);
+    else
+      thread.checkPrefetch(in.get<uint64_t>(0), /*size=*/1);
   });
 }
 
@@ -137,6 +141,7 @@ describeBulkPrefetch(NVVM::CpAsyncBulkPrefetchOp op) {
       thread.report(FindingKind::InvalidOperand, "a bulk prefetch of " +
                                                      llvm::Twine(size) +
                                                      " bytes: they go by 16");
+    thread.checkPrefetch(in.get<uint64_t>(0), size);
   });
 }
 

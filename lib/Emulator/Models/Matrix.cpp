@@ -17,6 +17,19 @@ static std::pair<unsigned, unsigned> getElement(unsigned lane, unsigned half,
   return transposed ? std::pair(minor, major) : std::pair(major, minor);
 }
 
+/// The thread that row `row` of a matrix counts as read or written by. Its
+/// address comes from lane `owner`, but its elements go to or come from others,
+/// of whom this is one: they are ordered with nothing that `owner` alone does.
+static Thread &getPartner(WarpLanes &warp, unsigned owner, unsigned row,
+                          bool transposed) {
+  for (unsigned column = 0; column < 8; column += 2) {
+    unsigned lane = transposed ? 4 * column + row / 2 : 4 * row + column / 2;
+    if (lane != owner && warp.lanes[lane].thread)
+      return *warp.lanes[lane].thread;
+  }
+  return *warp.lanes[owner].thread;
+}
+
 template <typename OpT> static LogicalResult checkMatrixForm(OpT op) {
   if (op.getShape().getM() == 8 && op.getShape().getN() == 8 &&
       op.getEltType() == NVVM::LdStMatrixEltType::B16)
@@ -34,16 +47,21 @@ static llvm::FailureOr<Semantics> describeLdMatrix(NVVM::LdMatrixOp op) {
       uint16_t elements[8][8];
       // Lane 8 * matrix + row holds the address of that row.
       for (unsigned row = 0; row < 8; ++row) {
-        const Lane &owner = warp.lanes[8 * matrix + row];
+        unsigned index = 8 * matrix + row;
+        const Lane &owner = warp.lanes[index];
         if (!owner.thread) {
           std::memset(elements[row], 0, sizeof(elements[row]));
           continue;
         }
-        std::memcpy(elements[row],
-                    owner.thread->access(owner.operands.get<uint64_t>(0),
-                                         Space::Shared, 16, 16,
-                                         AccessKind::Read),
-                    16);
+        uint64_t address = owner.operands.get<uint64_t>(0);
+        Thread *reader = owner.thread;
+        if (reader->wroteLast(address))
+          reader = &getPartner(warp, index, row, transposed);
+        reader->site = owner.thread->site;
+        std::memcpy(
+            elements[row],
+            reader->access(address, Space::Shared, 16, 16, AccessKind::Read),
+            16);
       }
       for (auto [index, lane] : llvm::enumerate(warp.lanes)) {
         if (!lane.thread)
@@ -71,12 +89,19 @@ static llvm::FailureOr<Semantics> describeStMatrix(NVVM::StMatrixOp op) {
           elements[row][column] = lane.operands.get<uint16_t>(1 + matrix, half);
         }
       for (unsigned row = 0; row < 8; ++row) {
-        const Lane &owner = warp.lanes[8 * matrix + row];
-        if (owner.thread)
-          std::memcpy(owner.thread->access(owner.operands.get<uint64_t>(0),
-                                           Space::Shared, 16, 16,
-                                           AccessKind::Write),
-                      elements[row], 16);
+        unsigned index = 8 * matrix + row;
+        const Lane &owner = warp.lanes[index];
+        if (!owner.thread)
+          continue;
+        uint64_t address = owner.operands.get<uint64_t>(0);
+        if (!owner.thread->checkShared(*owner.thread->block, address, 16, 16,
+                                       AccessKind::Write))
+          continue;
+        Thread &writer = getPartner(warp, index, row, transposed);
+        writer.site = owner.thread->site;
+        std::memcpy(
+            writer.access(address, Space::Shared, 16, 16, AccessKind::Write),
+            elements[row], 16);
       }
     }
   });

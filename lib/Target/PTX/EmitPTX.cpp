@@ -104,24 +104,29 @@ static LogicalResult checkSelfContained(gpu::GPUModuleOp module,
                                "load";
 }
 
-/// Whether a PTX instruction with this name leaves an f32 in its register.
-static bool definesFloat(StringRef name) {
+/// Bits of the float that a PTX instruction with this name leaves in its
+/// register; 0 where that is none of f32 and f64.
+static unsigned getFloatBits(StringRef name) {
   SmallVector<StringRef> parts;
   name.split(parts, '.');
   StringRef operation = parts.front();
   if (operation == "st" || operation == "setp")
-    return false;
+    return 0;
   // A conversion says what it makes before what it makes it of.
-  if (operation == "cvt" && parts.size() >= 3)
-    return parts[parts.size() - 2] == "f32";
-  return parts.back() == "f32";
+  StringRef type = operation == "cvt" && parts.size() >= 3
+                       ? parts[parts.size() - 2]
+                       : parts.back();
+  return llvm::StringSwitch<unsigned>(type)
+      .Case("f32", 32)
+      .Case("f64", 64)
+      .Default(0);
 }
 
-/// ptxas (13.0) takes a store of a byte from a register that an f32 operation
-/// wrote for a conversion to an integer. LLVM writes such stores where only the
-/// low byte of a float's bits is wanted, so they must not reach it.
-static LogicalResult checkByteStores(gpu::GPUModuleOp module, StringRef ptx) {
-  llvm::StringSet<> floats;
+/// ptxas (13.0) takes a store of a part of a register that an operation of f32
+/// or f64 wrote for a conversion to an integer. LLVM writes such stores where
+/// only the low bits of a float are wanted, so they must not reach it.
+static LogicalResult checkPartStores(gpu::GPUModuleOp module, StringRef ptx) {
+  llvm::StringMap<unsigned> floats;
   while (!ptx.empty()) {
     StringRef line;
     std::tie(line, ptx) = ptx.split('\n');
@@ -132,9 +137,11 @@ static LogicalResult checkByteStores(gpu::GPUModuleOp module, StringRef ptx) {
     if (name.starts_with("@"))
       std::tie(name, operands) = operands.ltrim().split(' ');
     name = name.trim();
-    bool narrow = name.starts_with("st.") &&
-                  (name.ends_with(".b8") || name.ends_with(".b16"));
-    if (narrow && floats.contains(operands.rsplit(' ').second.trim(" ;\t")))
+    StringRef source = operands.rsplit(' ').second.trim(" ;\t");
+    unsigned stored = 64, width = floats.lookup(source);
+    if (name.starts_with("st.") &&
+        !name.rsplit('.').second.drop_front().getAsInteger(10, stored) &&
+        stored < width)
       return module.emitError()
              << "stores part of a float's register, which ptxas would "
                 "convert: "
@@ -142,9 +149,10 @@ static LogicalResult checkByteStores(gpu::GPUModuleOp module, StringRef ptx) {
     StringRef target = operands.ltrim().split(',').first;
     if (!target.starts_with("%r"))
       continue;
-    StringRef source = operands.rsplit(' ').second.trim(" ;\t");
-    if (definesFloat(name) || (name == "mov.b32" && floats.contains(source)))
-      floats.insert(target);
+    if (unsigned bits = getFloatBits(name))
+      floats[target] = bits;
+    else if (width && (name == "mov.b32" || name == "mov.b64"))
+      floats[target] = width;
   }
   return success();
 }
@@ -192,7 +200,7 @@ FailureOr<std::string> quantmlir::emitPTX(gpu::GPUModuleOp module,
     return module.emitError() << "the NVPTX backend cannot emit text";
   std::string text = joinPTX(texts);
   if (failed(checkSelfContained(module, text)) ||
-      failed(checkByteStores(module, text)))
+      failed(checkPartStores(module, text)))
     return failure();
   return text;
 }

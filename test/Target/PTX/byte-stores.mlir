@@ -15,6 +15,20 @@ gpu.module @kernels {
 
 // -----
 
+// Nor half of a double.
+// expected-error @below {{stores part of a float's register, which ptxas would convert: st.global.b32}}
+gpu.module @kernels {
+  llvm.func @half(%x: f64, %p: !llvm.ptr) attributes {gpu.kernel, nvvm.kernel} {
+    %sum = llvm.fadd %x, %x : f64
+    %bits = llvm.bitcast %sum : f64 to i64
+    %low = llvm.trunc %bits : i64 to i32
+    llvm.store %low, %p : i32, !llvm.ptr
+    llvm.return
+  }
+}
+
+// -----
+
 // An integer operation in between keeps them apart.
 // CHECK: lop3.b32
 // CHECK: st.global.b8
