@@ -57,3 +57,32 @@ def ptxas():
         if candidate and os.access(candidate, os.X_OK):
             return str(candidate)
     pytest.fail("no ptxas (scripts/setup.sh installs it)")
+
+
+@pytest.fixture(scope="session")
+def recorded_instructions(build_dir):
+    """The names of all instructions that results of the hardware are recorded of."""
+    sys.path.insert(0, str(ROOT / "test" / "Emulator"))
+    from conformance import instructions
+
+    return instructions, instructions.list_recorded(build_dir / "bin" / "quant-emulate")
+
+
+@pytest.fixture(autouse=True)
+def every_instruction_is_recorded(request, monkeypatch, tmp_path_factory):
+    """Whatever kernels the tests of Integration/ run in the emulator, schedules above
+    all, have no instruction that was not recorded: the emulator adds what it runs to
+    a file, which is looked at when the test is over."""
+    if request.path.parent.name != "Integration":
+        yield
+        return
+    file = tmp_path_factory.mktemp("instructions") / "list"
+    monkeypatch.setenv("QUANTMLIR_EMULATOR_INSTRUCTIONS", str(file))
+    yield
+    if not file.exists():
+        return
+    instructions, recorded = request.getfixturevalue("recorded_instructions")
+    missing = instructions.names_of(file.read_text().splitlines()) - recorded
+    assert not missing, (
+        "not among the cases of test/Emulator/conformance, so nobody knows what the hardware gives: "
+        + "; ".join(sorted(missing)))

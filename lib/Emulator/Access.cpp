@@ -199,6 +199,26 @@ char *Thread::accessShared(Block &owner, uint64_t offset, uint64_t size,
   return owner.shared.data() + offset;
 }
 
+char *Thread::accessRow(uint64_t offset, AccessKind kind, Thread &partner) {
+  constexpr unsigned size = 16;
+  if (!checkShared(*block, offset, size, size, kind))
+    return getScratch(size);
+  checkNoMBarrier(*block, offset, size, kind);
+  profileShared(*block, offset, size, kind, Proxy::Generic);
+  if (kind == AccessKind::Write)
+    cluster->note();
+  llvm::MutableArrayRef<Cell> cells(block->sharedCells.data() + offset, size);
+  bool isOwn = cells[0].writeClock && cells[0].writer == indexInCluster;
+  Thread &who = kind == AccessKind::Write || isOwn ? partner : *this;
+  if (auto fault = cluster->rules.access(cells, who.indexInCluster, kind, site,
+                                         Memory::Shared)) {
+    who.site = site;
+    who.reportFault(*fault, kind, size,
+                    "shared byte " + Twine(offset + fault->byte));
+  }
+  return block->shared.data() + offset;
+}
+
 void Thread::reportFault(const AccessFault &fault, AccessKind kind,
                          uint64_t size, const Twine &where) {
   if (fault.kind == AccessFault::Uninitialized)
@@ -316,13 +336,6 @@ char *Thread::accessGlobal(uint64_t pointer, uint64_t size, uint32_t alignment,
     done += part;
   }
   return buffer->data + offset;
-}
-
-bool Thread::wroteLast(uint64_t offset) const {
-  if (offset >= block->sharedCells.size())
-    return false;
-  const Cell &cell = block->sharedCells[offset];
-  return cell.writeClock && cell.writer == indexInCluster;
 }
 
 void Thread::checkPrefetch(uint64_t pointer, uint64_t size) {

@@ -245,6 +245,9 @@ void Cluster::completeBulkLoad(size_t index) {
   llvm::copy(*load.data, load.owner->shared.begin() + load.offset);
   MBarrier::Completion completion{true, *barrier.agent,
                                   clocks.now(*barrier.agent)};
+  if (launch.options.seed)
+    arrivals.push_back({load.asker, load.owner, *barrier.agent,
+                        clocks.now(*barrier.agent), load.site});
   clocks.releaseAgent(*barrier.agent, barrier.seen);
   Clocks::join(*load.passed, barrier.passed);
   barrier.transactions -= load.data->size();

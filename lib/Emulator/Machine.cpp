@@ -153,6 +153,7 @@ void Cluster::prepare() {
   agentNames.clear();
   asyncReads = 0;
   bulkLoads.clear();
+  arrivals.clear();
   acquisitions.clear();
   barrier = {};
   rules.reset(threads.size());
@@ -282,12 +283,20 @@ bool Cluster::advance() {
 }
 
 void Cluster::checkFinished() {
-  for (BulkLoad &load : bulkLoads) {
-    load.asker->site = load.site;
-    load.asker->report(FindingKind::PendingCopy,
-                       "the block ends while this copy into its shared memory "
-                       "is under way");
-  }
+  auto reportCopy = [](Thread &asker, uint32_t site) {
+    asker.site = site;
+    asker.report(FindingKind::PendingCopy,
+                 "the block ends while this copy into its shared memory "
+                 "is under way");
+  };
+  for (BulkLoad &load : bulkLoads)
+    reportCopy(*load.asker, load.site);
+  for (const Arrival &arrival : arrivals)
+    if (llvm::none_of(arrival.owner->threads, [&](Thread *own) {
+          return clocks.isOrdered(own->indexInCluster, arrival.agent,
+                                  arrival.clock);
+        }))
+      reportCopy(*arrival.asker, arrival.site);
   for (Block &block : blocks) {
     for (Warpgroup &warpgroup : block.warpgroups)
       warpgroup.checkFinished();

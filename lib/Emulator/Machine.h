@@ -261,8 +261,11 @@ public:
   void reportAt(FindingKind kind, const llvm::Twine &message,
                 mlir::Location other, const llvm::Twine &note);
 
-  /// Whether it is who wrote the byte at `offset` of its block's memory last.
-  bool wroteLast(uint64_t offset) const;
+  /// The 16 bytes of a row of a matrix, at the address that this lane has. They
+  /// go to or come from other lanes, of which `partner` is one: what is written
+  /// counts as by that one, and what this lane wrote itself as read by that
+  /// one, which is ordered with nothing that this one alone does.
+  char *accessRow(uint64_t offset, AccessKind kind, Thread &partner);
   /// Reports a prefetch of global memory that is none.
   void checkPrefetch(uint64_t pointer, uint64_t size);
   void reportFault(const AccessFault &fault, AccessKind kind, uint64_t size,
@@ -442,6 +445,15 @@ public:
   /// Lets bulk copy number `index` of those under way arrive.
   void completeBulkLoad(size_t index);
   std::deque<BulkLoad> bulkLoads;
+  /// Of those that came in an order that was drawn, perhaps before anybody
+  /// waited for them: which moment of which agent that was.
+  struct Arrival {
+    Thread *asker;
+    Block *owner;
+    unsigned agent;
+    uint32_t clock, site;
+  };
+  std::vector<Arrival> arrivals;
   /// The barrier of the whole cluster.
   struct {
     unsigned arrived = 0;

@@ -17,9 +17,8 @@ static std::pair<unsigned, unsigned> getElement(unsigned lane, unsigned half,
   return transposed ? std::pair(minor, major) : std::pair(major, minor);
 }
 
-/// The thread that row `row` of a matrix counts as read or written by. Its
-/// address comes from lane `owner`, but its elements go to or come from others,
-/// of whom this is one: they are ordered with nothing that `owner` alone does.
+/// One of those that elements of row `row` of a matrix go to or come from,
+/// other than lane `owner`, which its address comes from.
 static Thread &getPartner(WarpLanes &warp, unsigned owner, unsigned row,
                           bool transposed) {
   for (unsigned column = 0; column < 8; column += 2) {
@@ -53,15 +52,11 @@ static llvm::FailureOr<Semantics> describeLdMatrix(NVVM::LdMatrixOp op) {
           std::memset(elements[row], 0, sizeof(elements[row]));
           continue;
         }
-        uint64_t address = owner.operands.get<uint64_t>(0);
-        Thread *reader = owner.thread;
-        if (reader->wroteLast(address))
-          reader = &getPartner(warp, index, row, transposed);
-        reader->site = owner.thread->site;
-        std::memcpy(
-            elements[row],
-            reader->access(address, Space::Shared, 16, 16, AccessKind::Read),
-            16);
+        Thread &partner = getPartner(warp, index, row, transposed);
+        std::memcpy(elements[row],
+                    owner.thread->accessRow(owner.operands.get<uint64_t>(0),
+                                            AccessKind::Read, partner),
+                    16);
       }
       for (auto [index, lane] : llvm::enumerate(warp.lanes)) {
         if (!lane.thread)
@@ -93,15 +88,10 @@ static llvm::FailureOr<Semantics> describeStMatrix(NVVM::StMatrixOp op) {
         const Lane &owner = warp.lanes[index];
         if (!owner.thread)
           continue;
-        uint64_t address = owner.operands.get<uint64_t>(0);
-        if (!owner.thread->checkShared(*owner.thread->block, address, 16, 16,
-                                       AccessKind::Write))
-          continue;
-        Thread &writer = getPartner(warp, index, row, transposed);
-        writer.site = owner.thread->site;
-        std::memcpy(
-            writer.access(address, Space::Shared, 16, 16, AccessKind::Write),
-            elements[row], 16);
+        Thread &partner = getPartner(warp, index, row, transposed);
+        std::memcpy(owner.thread->accessRow(owner.operands.get<uint64_t>(0),
+                                            AccessKind::Write, partner),
+                    elements[row], 16);
       }
     }
   });
