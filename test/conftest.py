@@ -1,5 +1,6 @@
 """What every pytest file of the project shares: where the build is."""
 
+import functools
 import os
 import pathlib
 import shutil
@@ -60,12 +61,14 @@ def ptxas():
 
 
 @pytest.fixture(scope="session")
-def recorded_instructions(build_dir):
-    """The names of all instructions that results of the hardware are recorded of."""
+def unrecorded_instructions(build_dir):
+    """unrecorded_instructions(lines) names those of a list of instructions that no
+    results of the hardware are recorded of."""
     sys.path.insert(0, str(ROOT / "test" / "Emulator"))
     from conformance import instructions
 
-    return instructions, instructions.list_recorded(build_dir / "bin" / "quant-emulate")
+    recorded = functools.cache(lambda: instructions.list_recorded(build_dir / "bin" / "quant-emulate"))
+    return lambda lines: instructions.names_of(lines) - recorded()
 
 
 @pytest.fixture(autouse=True)
@@ -76,13 +79,13 @@ def every_instruction_is_recorded(request, monkeypatch, tmp_path_factory):
     if request.path.parent.name != "Integration":
         yield
         return
+    find = request.getfixturevalue("unrecorded_instructions")
     file = tmp_path_factory.mktemp("instructions") / "list"
     monkeypatch.setenv("QUANTMLIR_EMULATOR_INSTRUCTIONS", str(file))
     yield
     if not file.exists():
         return
-    instructions, recorded = request.getfixturevalue("recorded_instructions")
-    missing = instructions.names_of(file.read_text().splitlines()) - recorded
+    missing = find(file.read_text().splitlines())
     assert not missing, (
         "not among the cases of test/Emulator/conformance, so nobody knows what the hardware gives: "
         + "; ".join(sorted(missing)))
