@@ -72,7 +72,8 @@ def test_an_unrecorded_instruction_is_seen(build_dir):
     words = ";".join(["i32"] * 3 + ["f32"] * 4)
     lines = {
         "llvm.fadd|{fastmathFlags = #llvm.fastmath<none>}|vector<4xf32>;vector<4xf32>|vector<4xf32>": True,
-        "llvm.fadd|{fastmathFlags = #llvm.fastmath<contract>}|f32;f32|f32": False,
+        "llvm.fadd|{fastmathFlags = #llvm.fastmath<contract>}|f32;f32|f32": True,
+        "llvm.fadd|{fastmathFlags = #llvm.fastmath<ninf, contract>}|f32;f32|f32": False,
         "llvm.fadd|{fastmathFlags = #llvm.fastmath<none>}|f128;f128|f128": False,
         "llvm.add|{overflowFlags = #llvm.overflow<nsw>}|i64;i64|i64": True,
         "llvm.add|{}|vector<2xi16>;vector<2xi16>|vector<2xi16>": False,

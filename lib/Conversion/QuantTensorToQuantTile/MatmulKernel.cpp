@@ -115,18 +115,28 @@ static Value getBlocks(RewriterBase &rewriter, Location loc, Value tensor,
       arith::ConstantIndexOp::create(rewriter, loc, tile));
 }
 
-/// Whether the parts of the weights come from outside of the function, so that
-/// no kernel in front of this one writes them. A kernel that may start early
-/// reads them before it waits; otherwise its wait is over at once.
+/// Whether the parts of the weights come from outside of the function and are
+/// known before the first run, so that no kernel in front of this one writes
+/// them, be it of another program: what is not encoded has to say that it is a
+/// weight. A kernel that may start early reads them before it waits; otherwise
+/// its wait is over at once.
 static bool hasGivenWeights(ScaledMatmulOp op) {
-  auto isGiven = [](Value value) {
+  auto getFunction = [](Value value) -> FunctionOpInterface {
     auto argument = dyn_cast<BlockArgument>(value);
-    return argument && argument.getOwner()->isEntryBlock() &&
-           isa<FunctionOpInterface>(argument.getOwner()->getParentOp());
+    if (!argument || !argument.getOwner()->isEntryBlock())
+      return nullptr;
+    return dyn_cast<FunctionOpInterface>(argument.getOwner()->getParentOp());
   };
   if (auto assemble = op.getRhs().getDefiningOp<AssembleOp>())
-    return llvm::all_of(assemble->getOperands(), isGiven);
-  return isGiven(op.getRhs());
+    return llvm::all_of(assemble->getOperands(), getFunction);
+  FunctionOpInterface function = getFunction(op.getRhs());
+  if (!function)
+    return false;
+  unsigned number = cast<BlockArgument>(op.getRhs()).getArgNumber();
+  return function.getArgAttr(
+             number, quant_tensor::QuantTensorDialect::getWeightAttrName()) ||
+         function.getArgAttr(
+             number, quant_tensor::QuantTensorDialect::getPreparedAttrName());
 }
 
 /// Launches a kernel of warpgroups: as many blocks as the SMs have room for, or

@@ -71,7 +71,9 @@ def name_of(line):
     attributes = attributes_of(attributes)
     operands, results = ([t for t in types.split(";") if t] for types in (operands, results))
     fast = attributes.pop("fastmathFlags", "#llvm.fastmath<none>")
-    flags = [] if fast == "#llvm.fastmath<none>" else [fast]
+    # What may be computed in another order, or in one instruction with what uses it,
+    # is still made of the same instructions.
+    flags = set(re.findall(r"\w+", fast.partition("<")[2])) - {"none", "contract", "reassoc"}
     if op.startswith("nvvm.read.ptx.sreg"):
         return op
     if op == "llvm.call_intrinsic":
@@ -87,7 +89,7 @@ def name_of(line):
         if op == "llvm.fpext":
             types = [t.removesuffix("x2") for t in types]
         # The words of a predicate's arithmetic are of no width.
-        return " ".join([op, *dict.fromkeys(types), *flags])
+        return " ".join([op, *dict.fromkeys(types), *sorted(flags)])
     if op == "nvvm.shfl.sync":
         return f"{op} {attributes['kind']}"
     kept = [f"{key} = {value}" if value else key for key, value in sorted(attributes.items()) if key not in IGNORED]
