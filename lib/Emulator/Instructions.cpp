@@ -8,14 +8,16 @@
 using namespace mlir;
 using namespace quantmlir::emulator;
 
+/// Of addresses, all of whose bits count: types have a hash of few.
 static size_t hash(Operation *op) {
-  llvm::hash_code code =
-      llvm::hash_combine(op->getName(), op->hashProperties(),
-                         op->getRawDictionaryAttrs().getAsOpaquePointer());
+  llvm::hash_code code = llvm::hash_combine(
+      op->getName().getAsOpaquePointer(), op->hashProperties(),
+      op->getRawDictionaryAttrs().getAsOpaquePointer());
   for (Type type : op->getOperandTypes())
-    code = llvm::hash_combine(code, type);
+    code = llvm::hash_combine(code, type.getAsOpaquePointer());
   for (Type type : op->getResultTypes())
-    code = llvm::hash_combine(code, type, /*isResult=*/true);
+    code = llvm::hash_combine(code, type.getAsOpaquePointer(),
+                              /*isResult=*/true);
   return code;
 }
 
