@@ -151,6 +151,24 @@ def fails(tool, folder, data, part, *more):
     assert not left
 
 
+def test_samples_that_are_bits(tool, tmp_path):
+    """NumPy has no bf16: its bits count as such where --bits says so, and nothing is guessed."""
+    (tmp_path / "m.mlir").write_text("""
+func.func @f(%x: tensor<?x4xbf16> {quant_tensor.name = "x"}) -> tensor<?x4xbf16> {
+  %y = quant_tensor.observe %x name("x") kinds([minmax]) : tensor<?x4xbf16>
+  return %y : tensor<?x4xbf16>
+}""")
+    bits = np.float32([[[1, -2, 3, -4]]]).view(np.uint32) >> 16
+    np.savez(tmp_path / "s.npz", x=bits.astype(np.uint16))
+    run = ["quant-run", tmp_path / "m.mlir", f"--calibrate={tmp_path}/s.npz", f"--stats={tmp_path}/s.safetensors"]
+    result = tool(*run, check=False)
+    assert result.returncode == 1 and "--bits takes the integers for its bits" in result.stderr, result.stderr
+    tool(*run, "--bits")
+    assert read_all(tmp_path / "s.safetensors")[0]["x.max"].tolist() == [1, -2, 3, -4]
+    tool(*run, "--convert")
+    assert read_all(tmp_path / "s.safetensors")[0]["x.max"][0] == float(bits[0, 0, 0])
+
+
 def test_bad_samples(tool, model):
     folder, _ = model
     x = np.ones((3, 2, 13), np.float32)

@@ -99,7 +99,8 @@ chooseFunction(const ReferenceExecutor &executor, const std::string &name) {
 /// The data of one file, `parameters` (weights and the like) beside it.
 static llvm::Expected<Samples>
 readSamples(const ReferenceExecutor::Function &function,
-            const std::string &path, Inputs &parameters) {
+            const std::string &path, Inputs &parameters,
+            const Options &options) {
   io::ArrayMap data;
   std::string error;
   if (!io::readArrays(path, data, error))
@@ -143,8 +144,18 @@ readSamples(const ReferenceExecutor::Function &function,
     counted = buffer.name;
     samples.count = count;
     io::Array converted;
+    bool mayBeBits = areBitsOf(array.element, buffer.element);
     if (array.element == buffer.element)
       converted = array;
+    else if (mayBeBits && options.bits) {
+      if (!io::reinterpretElements(array, buffer.element, converted, error))
+        return fail("'" + buffer.name + "': " + error);
+    } else if (mayBeBits && !options.convert)
+      return fail("samples of '" + buffer.name + "' are " +
+                  io::describe(array) + " where there should be " +
+                  buffer.element +
+                  "; --bits takes the integers for its bits, "
+                  "--convert for its values");
     else if (!io::convertElements(array, buffer.element, converted, error))
       return fail("'" + buffer.name + "': " + error);
     samples.arrays.push_back(std::move(converted));
@@ -233,7 +244,7 @@ llvm::Error quantmlir::run::calibrate(const Options &options) {
   std::vector<Samples> files;
   size_t total = 0;
   for (const std::string &data : options.calibrationFiles) {
-    auto samples = readSamples(**function, data, *parameters);
+    auto samples = readSamples(**function, data, *parameters, options);
     if (!samples)
       return samples.takeError();
     total += samples->count;

@@ -73,6 +73,11 @@ static bool fits(llvm::ArrayRef<int64_t> shape,
          });
 }
 
+bool quantmlir::run::areBitsOf(llvm::StringRef given, llvm::StringRef element) {
+  return isInteger(given) && io::getElementBytes(std::string_view(given)) ==
+                                 io::getElementBytes(std::string_view(element));
+}
+
 llvm::Expected<io::Array> Inputs::get(const Argument &argument) {
   std::string expected;
   for (int64_t size : argument.shape)
@@ -103,10 +108,8 @@ llvm::Expected<io::Array> Inputs::get(const Argument &argument) {
     return array;
   io::Array result;
   std::string error;
-  bool sameBits = io::getElementBytes(array.element) ==
-                  io::getElementBytes(argument.element);
-  if (sameBits && isInteger(array.element) &&
-      (isInteger(argument.element) || options.bits)) {
+  bool sameBits = areBitsOf(array.element, argument.element);
+  if (sameBits && (isInteger(argument.element) || options.bits)) {
     if (io::reinterpretElements(array, argument.element, result, error))
       return result;
     return makeError("'" + argument.name + "': " + error);
@@ -117,7 +120,7 @@ llvm::Expected<io::Array> Inputs::get(const Argument &argument) {
     return makeError("'" + argument.name + "': " + error);
   }
   std::string advice = "--convert converts";
-  if (sameBits && isInteger(array.element))
+  if (sameBits)
     advice = "--bits takes the integers for its bits, --convert for its values";
   return makeError("'" + argument.name + "' is " + io::describe(array) +
                    ", expected " + expected + "; " + advice);

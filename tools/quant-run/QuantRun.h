@@ -154,6 +154,9 @@ struct Outcome {
 /// of such) on samples, and writes statistics.
 llvm::Error calibrate(const Options &options);
 
+/// Whether arrays of `given` are integers that may be the bits of `element`.
+bool areBitsOf(llvm::StringRef given, llvm::StringRef element);
+
 /// Adds files of statistics up.
 llvm::Error mergeStatistics(const Options &options);
 

@@ -402,7 +402,7 @@ LogicalResult QuantizeModel::quantizeByGPTQ(const Layer &layer,
   auto type = cast<RankedTensorType>(value.getType());
   WhyNot whyNot;
   FailureOr<ArgumentChain> chain = ArgumentChain::match(value, whyNot);
-  if (succeeded(chain) && (!asArgument || codes.empty()))
+  if (succeeded(chain) && (asArgument ? codes.empty() : weights != "arguments"))
     return fail("GPTQ's codes of an argument are another file: "
                 "weights=arguments codes=file");
   GPTQReport report;
