@@ -4,6 +4,7 @@ with what follows it fused, and is compared with float64 on the CPU and in the
 emulator."""
 
 import json
+import random
 
 import ml_dtypes
 import numpy as np
@@ -143,3 +144,42 @@ func.func @f(%x: tensor<?x64xi8>, %w: tensor<64x4x12xi8>, %s: tensor<4x12xf32>) 
     exact = np.einsum("mk,khd->mhd", x.astype(np.float64), w.astype(np.float64)) * scales
     for y in results:
         np.testing.assert_allclose(y, exact, rtol=1e-6)
+
+
+def random_equation(rng):
+    """Letters of batch, rows, columns and K in any order, with their sizes."""
+    letters = iter("abcdefghijkl")
+    batch, rows, columns, contracted = (
+        [next(letters) for _ in range(rng.choice(counts))]
+        for counts in ([0, 0, 1, 2], [0, 1, 2], [1, 1, 2], [1, 2, 3]))
+    sides = [batch + rows + contracted, batch + columns + contracted, batch + rows + columns]
+    for side in sides:
+        if rng.random() < 0.3:
+            rng.shuffle(side)
+    sizes = {letter: rng.choice([1, 2, 3, 5, 8, 16]) for side in sides for letter in side}
+    left, right, result = ("".join(side) for side in sides)
+    return f"{left},{right}->{result}", sizes
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_contractions(tool, tmp_path, seed):
+    rng = random.Random(seed)
+    equation, sizes = random_equation(rng)
+    element = rng.choice(["bf16", "i8"])
+    shapes = [[sizes[letter] for letter in side]
+              for side in equation.replace("->", ",").split(",")]
+    x, w = (bf16(*shape) if element == "bf16"
+            else RNG.integers(-128, 128, shape).astype(np.int8) for shape in shapes[:2])
+    total = "i32" if element == "i8" else "f32"
+    types = [f"tensor<{'x'.join(map(str, shape))}x{kind}>"
+             for shape, kind in zip(shapes, (element, element, total))]
+    init = RNG.integers(-9, 9, shapes[2]).astype(np.int32 if element == "i8" else np.float32)
+    results, _, _ = run(tool, tmp_path, f"""
+func.func @f(%x: {types[0]}, %w: {types[1]}, %i: {types[2]}) -> {types[2]} {{
+  %y = {contraction(equation, *types, element)}
+  return %y : {types[2]}
+}}""", {"arg0": x, "arg1": w, "arg2": init})
+    exact = np.einsum(equation, x.astype(np.float64), w.astype(np.float64)) + init
+    size = np.einsum(equation, *(np.abs(a.astype(np.float64)) for a in (x, w))) + np.abs(init)
+    for y in results:
+        assert (np.abs(y - exact) <= (0 if element == "i8" else 2.0**-16 * size)).all(), equation
