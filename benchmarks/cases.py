@@ -3,7 +3,7 @@
 `FAMILIES` also runs in the emulator, in the tests.
 """
 
-from programs import Dense, Float8, Integers, Layer, Mlp, Scheduled
+from programs import Dense, Float8, Integers, Layer, Mlp, Scheduled, ScheduledLayer
 
 #: Every family of kernels, on layers where nothing divides: small, so that the
 #: emulator runs them too.
@@ -120,6 +120,10 @@ FAMILIES = [
     Scheduled(392, 144, [256, 160, 128], [8, 1, 1], 3, "cooperative, group_m = 2", m=300),
     Scheduled(136, 272, [64, 96, 128], [4, 2, 1], 3, "cooperative", rest=", occupancy = 2"),
     Scheduled(61, 144, [128, 64, 128], [8, 1, 1], 2, "cooperative", m=200, rest=", occupancy = 2"),
+    # Weights that three warpgroups decode and multiply in turn, or two and two blocks.
+    ScheduledLayer(392, 648, 300, [128, 192, 64], [1, 12, 1], 8, kind="alternating",
+                   rest=", scale_decoded = true", out="bf16"),
+    ScheduledLayer(200, 1024, 70, [64, 128, 64], [1, 8, 1], 5, 2, kind="alternating"),
     # M known to the compiler.
     Layer(37, 131, m=1, storage="i4", group=32, scale="bf16"),
     Layer(37, 131, m=1, storage="ui4", group=32, zero="ui4", x="f16", out="f16"),

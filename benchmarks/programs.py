@@ -228,17 +228,19 @@ def _plain_family(chip, row_bytes):
 
 class ScheduledLayer(Layer):
     """A layer of int4 weights in groups of 64 with a wgmma_decode schedule written
-    by hand; `rest` is what follows the warpgroups in it."""
+    by hand; `kind` is that of its warpgroups, `rest` what follows them in it."""
 
-    def __init__(self, n, k, m, tile, warps, stages, split_k=1, rest="", out="f32"):
+    def __init__(self, n, k, m, tile, warps, stages, split_k=1, rest="", out="f32",
+                 kind="cooperative"):
         super().__init__(n, k, m, storage="i4", group=64, scale="bf16", out=out)
         self.arguments = _arguments(locals())
         self.schedule = (
             f'#quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = {tile}, '
             f"warps = {warps}, stages = {stages}, split_k = {split_k}, "
-            f"weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative>{rest}>"
+            f"weights = <fragment, tile = [16, 64]>, warpgroups = <{kind}>{rest}>"
         )
-        self.name += f"-{tile}-{split_k}{rest}".replace(" ", "").replace("=", "")
+        kind = "" if kind == "cooperative" else f"-{kind}"
+        self.name += f"-{tile}-{split_k}{kind}{rest}".replace(" ", "").replace("=", "")
 
     def mlir(self):
         head = super().mlir().split("  %zero")[0]

@@ -33,7 +33,7 @@ constexpr int64_t kStreamBounds[] = {1, 8, 16};
 /// The same for wgmma, whose blocks are fast enough that it takes more of them,
 /// and for wgmma_decode, which starts where weights no longer stream.
 constexpr int64_t kWgmmaRowBounds[] = {64, 128, 256, 512, 1024};
-constexpr int64_t kDecodeRowBounds[] = {32, 64, 128, 256};
+constexpr int64_t kDecodeRowBounds[] = {32, 64, 128, 256, 512, 1024};
 
 remark::RemarkOpts remarkOptions(Operation *op) {
   auto options = remark::RemarkOpts::name("Schedule").category("schedule");

@@ -103,6 +103,8 @@ struct Numbers {
   int64_t tileM, warpgroups, blocks, tileK;
   bool scaleDecoded;
   int64_t groupM = kGroupM, splitK = 1;
+  /// Whether warpgroups multiply in turn.
+  bool alternates = false;
 };
 } // namespace
 
@@ -116,9 +118,11 @@ static ScheduleAttr makeWgmmaDecode(const Contraction &c, const Chip &chip,
          numbers.tileK},
         {1, 4 * numbers.warpgroups, 1}, stages, /*copy=*/16, numbers.splitK,
         c.getWeightLayout(), maxM, makeContract(c, numbers.scaleDecoded),
-        /*dependentLaunch=*/false, /*occupancy=*/1,
-        WarpgroupsAttr::get(context, ConsumerKind::Cooperative, 1, 1,
-                            numbers.groupM),
+        chip.hasDependentLaunch, /*occupancy=*/1,
+        WarpgroupsAttr::get(context,
+                            numbers.alternates ? ConsumerKind::Alternating
+                                               : ConsumerKind::Cooperative,
+                            1, 1, numbers.groupM),
         numbers.scaleDecoded, /*promote=*/0);
   };
   int64_t stages = kMaxStages;
@@ -150,10 +154,12 @@ static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
   return 1.125 * accumulators + weights + parameters + others;
 }
 
-std::string whyNotWgmmaDecodeSchedule(const Contraction &c, const Chip &,
+std::string whyNotWgmmaDecodeSchedule(const Contraction &c, const Chip &chip,
                                       ScheduleAttr schedule) {
   if (std::string why = whyNotWeights(c, schedule); !why.empty())
     return why;
+  if (schedule.getDependentLaunch() && !chip.hasDependentLaunch)
+    return llvm::formatv("{0} has no dependent launch", chip.name);
   FragmentLayout layout(c.encoding.getStorageBits(),
                         schedule.getWeights().getTile()[1]);
   if (layout.getVectorWords() != 4)
@@ -168,16 +174,18 @@ std::string whyNotWgmmaDecodeSchedule(const Contraction &c, const Chip &,
     return llvm::formatv("split_k = {0} blocks cannot have equal parts of {1} "
                          "columns in steps of {2}",
                          schedule.getSplitK(), c.k, schedule.getTileK());
+  // What two warpgroups have, or three; one has little more.
   int64_t consumers = schedule.getConsumers();
+  int64_t most = WarpgroupRegisters(/*occupancy=*/1, consumers).consumer;
   int64_t blocks = schedule.getTileN() / consumers / kBlockRows;
   int64_t registers = estimateRegisters(
       c, schedule.getTileM(), blocks, schedule.getTileK(),
       schedule.getScaleDecoded(),
       llvm::divideCeil(c.k, schedule.getTileK() * schedule.getSplitK()));
-  if (registers > kMaxRegisters)
+  if (registers > most)
     return llvm::formatv("schedule needs about {0} registers in each thread "
                          "that multiplies, which has {1}",
-                         registers, kMaxRegisters);
+                         registers, most);
   return "";
 }
 
@@ -197,27 +205,32 @@ static int64_t fitRows(int64_t m, int64_t most) {
                   int64_t(llvm::alignTo(llvm::divideCeil(m, tiles), kRowStep)));
 }
 
-// Fitted to 110 times on one H100 (int4 in groups of 128, 32 to 1024 rows), in
+// Fitted to 210 times on one H200 (int4 in groups of 128, 32 to 1024 rows), in
 // cycles of an SM and bytes per cycle.
 /// What all SMs get from memory.
 static constexpr double kBytesFromMemory = 1650;
 /// A launch, the first stage and the epilogue; exchanging sums along K.
-static constexpr double kCyclesOfKernel = 5000, kCyclesOfExchange = 2500;
+static constexpr double kCyclesOfKernel = 4500, kCyclesOfExchange = 2500;
 /// Filling the ring for another tile, and its epilogue.
 static constexpr double kCyclesOfTile = 1500;
 /// More blocks that share K cost more than they give: they must be of one part
 /// of the chip.
 static constexpr int64_t kMaxSplit = 2;
 
-/// About how many cycles a step takes: alone, a warpgroup waits for what it has
-/// just asked for; of two, one multiplies meanwhile.
+/// About how many cycles a step takes. Decoding takes as long as there are
+/// columns; multiplications of one warpgroup hide it from another's in part.
 static double estimateStep(const Numbers &numbers) {
-  double columns = numbers.tileK / 128.0;
+  double columns = numbers.tileK * numbers.blocks;
   double multiply = numbers.blocks * numbers.tileM / 2.0 * numbers.tileK / 16;
-  if (numbers.warpgroups == 1)
-    return std::max(416 + 142 * columns + 0.4 * multiply, 1.03 * multiply);
-  return std::max(375 + 390 * columns * numbers.blocks + multiply,
-                  2.06 * multiply);
+  switch (numbers.warpgroups) {
+  case 1:
+    return 30 + 2.45 * columns + 1.03 * multiply;
+  case 2:
+    return std::max(150 + 3.9 * columns + 1.28 * multiply,
+                    330 + 1.6 * multiply);
+  default:
+    return 218 + 5.6 * columns + 1.68 * multiply;
+  }
 }
 
 /// About how long a kernel takes for `m` rows, in cycles.
@@ -264,7 +277,7 @@ ScheduleAttr chooseWgmmaDecode(const Contraction &c, const Chip &chip,
   // high tiles, which read the weights less often.
   for (bool scaleDecoded : {false, true})
     for (int64_t most : {256, 192, 128, 96, 64, 32, 16})
-      for (int64_t warpgroups : {2, 1})
+      for (int64_t warpgroups : {2, 3, 1})
         for (int64_t tileK : {128, 256, 64})
           for (int64_t splitK = 1; splitK <= kMaxSplit; ++splitK) {
             if (scaleDecoded && !canScaleDecoded(c))
@@ -277,6 +290,7 @@ ScheduleAttr chooseWgmmaDecode(const Contraction &c, const Chip &chip,
                                tileK, scaleDecoded};
             numbers.groupM = m <= numbers.tileM ? 1 : kGroupM;
             numbers.splitK = splitK;
+            numbers.alternates = warpgroups > 1;
             consider(numbers);
           }
   if (best)
@@ -299,7 +313,7 @@ void enumerateWgmmaDecode(const Contraction &c, const Chip &chip, int64_t maxM,
     tiles.push_back(llvm::alignTo(bound, kRowStep));
   for (int64_t tileM : tiles)
     for (auto [warpgroups, blocks] :
-         {std::pair<int64_t, int64_t>{1, 1}, {2, 1}, {1, 2}, {2, 2}})
+         {std::pair<int64_t, int64_t>{1, 1}, {2, 1}, {3, 1}, {1, 2}, {2, 2}})
       for (int64_t tileK : {64, 128, 256})
         for (bool scaleDecoded : {false, true})
           for (int64_t groupM : {1, 4, 32}) {
@@ -318,10 +332,15 @@ void enumerateWgmmaDecode(const Contraction &c, const Chip &chip, int64_t maxM,
                   (groupM > 1 || !bound || c.k % (tileK * splitK) ||
                    count >= 3 * chip.multiprocessors))
                 continue;
-              schedules.push_back(
-                  makeWgmmaDecode(c, chip, maxM,
-                                  {tileM, warpgroups, blocks, tileK,
-                                   scaleDecoded, groupM, splitK}));
+              for (bool alternates : {false, true}) {
+                // Of the larger tiles, one multiplies longer than one decodes.
+                if (alternates && (warpgroups == 1 || blocks > 1))
+                  continue;
+                schedules.push_back(makeWgmmaDecode(
+                    c, chip, maxM,
+                    {tileM, warpgroups, blocks, tileK, scaleDecoded, groupM,
+                     splitK, alternates}));
+              }
             }
           }
 }

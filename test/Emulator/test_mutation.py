@@ -129,6 +129,9 @@ PROGRAMS = {
                                   rest=", scale_decoded = true", out="f16"),
     "decode-split": ScheduledLayer(136, 1024, 24, [16, 64, 64], [1, 4, 1], 2, 2, out="bf16"),
     "decode-split-odd": ScheduledLayer(69, 896, 40, [32, 64, 64], [1, 4, 1], 2, 2),
+    # Three that multiply in turn, from tile to tile.
+    "decode-alternating": ScheduledLayer(200, 328, 40, [32, 192, 64], [1, 12, 1], 3,
+                                         kind="alternating", rest=", scale_decoded = true"),
     # Row-local ops: a warp for a row, several, and vectors.
     "rows-warp": Rows("rmsnorm", 131, "f32"),
     "rows-warps": Rows("gate", 1100, "bf16"),
@@ -152,6 +155,7 @@ ARGUMENTS = {
     "split-cluster": ["--blocks=4"],
     "decode": ["--blocks=1", "--only=*/matmul_*"],
     "decode-bulk": ["--blocks=1", "--only=*/matmul_*"],
+    "decode-alternating": ["--blocks=1", "--only=*/matmul_*"],
     "decode-split": ["--blocks=2", "--only=*/matmul_*"],
     "decode-split-odd": ["--blocks=2", "--only=*/matmul_*"],
 }

@@ -15,12 +15,24 @@ func.func @few(%x: tensor<32x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>, %init:
   return %y : tensor<32x4096xf32>
 }
 
+// As many tiles as SMs, or nearly: of two blocks' parts, three warpgroups each.
+// CHECK-LABEL: @wide
+// CHECK: <wgmma_decode, chip = "sm_90a", tile = [64, 192, 128], warps = [1, 12, 1], stages = {{[0-9]+}}, split_k = 2, weights
+// CHECK-SAME: warpgroups = <alternating>
+func.func @wide(%x: tensor<64x4096xbf16>, %w: tensor<11008x4096xbf16, #w4>, %init: tensor<64x11008xf32>) -> tensor<64x11008xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<64x4096xbf16>, tensor<11008x4096xbf16, #w4>) maps [] outs(%init : tensor<64x11008xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<64x11008xf32>
+  return %y : tensor<64x11008xf32>
+}
+
 // Many rows: the sums of 256 of them leave room for none of a group, so each
 // weight is scaled, and rounded.
 // CHECK-LABEL: @many
 // CHECK: <wgmma_decode, chip = "sm_90a", tile = [256, 128, 64], warps = [1, 8, 1]
 // CHECK-SAME: u_decode = 0.00393676757812
-// CHECK-SAME: warpgroups = <cooperative, group_m = 4>, scale_decoded = true>
+// CHECK-SAME: dependent_launch = true, warpgroups = <alternating, group_m = 4>, scale_decoded = true>
 func.func @many(%x: tensor<4096x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>, %init: tensor<4096x4096xf32>) -> tensor<4096x4096xf32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4096x4096xbf16>, tensor<4096x4096xbf16, #w4>) maps [] outs(%init : tensor<4096x4096xf32>) {
   ^bb0(%acc: f32):

@@ -82,7 +82,7 @@ def test_one_kernel(build_dir, tmp_path, layer, m):
 @pytest.mark.parametrize("rows, most", [(1, 5), (64, 5), ("?", 10)])
 def test_model(build_dir, tmp_path, rows, most):
     """The linear layers of LLaMA-7B's 32 blocks. For any number of rows each has
-    eight kernels instead of one."""
+    ten kernels instead of one."""
     shapes = 4 * [(4096, 4096)] + 2 * [(11008, 4096)] + [(4096, 11008)]
     text = "".join(int4(f"block{block}_{index}", rows, *shape)
                    for block in range(32) for index, shape in enumerate(shapes))

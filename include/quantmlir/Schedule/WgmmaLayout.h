@@ -6,7 +6,7 @@
 //   stages x (tile of activations | tile of weights)
 //   consumers x staging buffers of one chunk of the result
 //   consumers x sums from the blocks that share K
-//   barriers: full[stages], empty[stages], order[2], ready[2], taken[2]
+//   barriers: full[stages], empty[stages], order[3], ready[3], taken[3]
 //
 // Activations, and weights of `wgmma`, are rows of 128 bytes, one panel of as
 // many columns behind the other; weights of `wgmma_decode` are packed codes,
@@ -34,6 +34,8 @@ struct WgmmaLayout {
   /// Chunks that a consumer may have on their way to memory.
   static constexpr int64_t chunkBuffers = 2;
   static constexpr int64_t barrierBytes = 8;
+  /// The most warpgroups of a block that multiply.
+  static constexpr int64_t maxConsumers = 3;
   /// What a miss in L2 fetches: a line is 128 bytes and a sector pair 64; the
   /// largest promotion reads two lines along K, of which the next stage needs
   /// the other.
@@ -70,9 +72,15 @@ struct WgmmaLayout {
   int64_t getOrder(int64_t consumer) const {
     return getFull(2 * stages + consumer);
   }
-  int64_t getReady(int64_t consumer) const { return getOrder(2 + consumer); }
-  int64_t getTaken(int64_t consumer) const { return getOrder(4 + consumer); }
-  int64_t getBytes() const { return getOrder(sumsBytes ? 6 : 2); }
+  int64_t getReady(int64_t consumer) const {
+    return getOrder(maxConsumers + consumer);
+  }
+  int64_t getTaken(int64_t consumer) const {
+    return getOrder(2 * maxConsumers + consumer);
+  }
+  int64_t getBytes() const {
+    return getOrder(sumsBytes ? 3 * maxConsumers : maxConsumers);
+  }
 };
 
 /// What the blocks that share a tile along K send each other: the sums of a
@@ -88,13 +96,18 @@ struct SumExchange {
   int64_t getSumsBytes() const { return (parts - 1) * getSenderBytes(); }
 };
 
-/// Registers of a thread once the loader and two consumers have settled what
-/// each needs. Three warpgroups start with 168 each where one block is in an
-/// SM, with 80 where there is room for a second.
+/// Registers of a thread once the loader and two or three consumers have
+/// settled what each needs. Three warpgroups start with 168 each where one
+/// block is in an SM, with 80 where there is room for a second; four start with
+/// 128.
 struct WarpgroupRegisters {
-  explicit WarpgroupRegisters(int64_t occupancy)
-      : loader(occupancy == 1 ? 40 : 32), consumer(occupancy == 1 ? 232 : 104) {
-  }
+  WarpgroupRegisters(int64_t occupancy, int64_t consumers)
+      : loader(consumers == 3   ? 24
+               : occupancy == 1 ? 40
+                                : 32),
+        consumer(consumers == 3   ? 160
+                 : occupancy == 1 ? 232
+                                  : 104) {}
   int64_t loader, consumer;
 };
 

@@ -146,9 +146,9 @@ void WarpgroupBlock::initBarriers() {
       NVVM::MBarrierInitOp::create(b, full(word(stage)), word(1), Value());
       NVVM::MBarrierInitOp::create(b, empty(word(stage)), users, Value());
     }
-    // Each warp of the other consumer arrives.
-    if (groups.isPingPong())
-      for (int64_t w = 0; w < 2; ++w)
+    // Each warp of the consumer in front arrives.
+    if (groups.isPingPong() || groups.isAlternating())
+      for (int64_t w = 0; w < layout.consumers; ++w)
         NVVM::MBarrierInitOp::create(b, order(word(w)), word(kWarpgroup / 32),
                                      Value());
     if (int64_t others = schedule.getSplitK() - 1)
@@ -329,8 +329,9 @@ void WarpgroupBlock::emit() {
                                                       groups.getClusterN()));
 
   initBarriers();
-  bool settles = layout.consumers == 2;
-  quantmlir::schedule::WarpgroupRegisters registers(schedule.getOccupancy());
+  bool settles = layout.consumers > 1;
+  quantmlir::schedule::WarpgroupRegisters registers(schedule.getOccupancy(),
+                                                    layout.consumers);
   auto branch = scf::IfOp::create(b, equal(group, word(0)),
                                   /*withElseRegion=*/true);
   {

@@ -8,7 +8,7 @@
 //
 //   full[s]   the loader's bytes of stage s are there
 //   empty[s]  every consumer of the cluster is done with stage s
-//   order[w]  ping-pong: consumer w may start to multiply
+//   order[w]  ping-pong, alternating: consumer w may start to multiply
 //   ready[w]  split K: the other blocks' sums for consumer w are there
 //   taken[w]  split K: the other blocks have read what consumer w sent them
 //

@@ -27,6 +27,8 @@ static constexpr int64_t kVectorBytes = FragmentLayout::lanes * 16;
 /// Rows of weights of a warpgroup's instruction.
 static constexpr int64_t kBlockRows = 64;
 static constexpr int64_t kBlockTiles = kBlockRows / kRows;
+/// Warps of a warpgroup.
+static constexpr int64_t kWarps = 4;
 
 /// Chunks of 64 weights, or as many as a swizzled row has room for.
 static ResultChunks getChunks(const MatmulProblem &problem, Type element) {
@@ -94,6 +96,8 @@ SmallVector<Value> WgmmaDecodeKernel::State::flatten() const {
   llvm::append_range(values, parameters.flatten());
   llvm::append_range(values, nextParameters.flatten());
   llvm::append_range(values, ValueRange{ring.stage, ring.phase});
+  if (turn)
+    values.push_back(turn);
   return values;
 }
 
@@ -112,6 +116,8 @@ void WgmmaDecodeKernel::State::unflatten(ValueRange values) {
   }
   take(ring.stage);
   take(ring.phase);
+  if (turn)
+    take(turn);
 }
 
 //===----------------------------------------------------------------------===//
@@ -119,11 +125,12 @@ void WgmmaDecodeKernel::State::unflatten(ValueRange values) {
 //===----------------------------------------------------------------------===//
 
 /// Starts the copies of `segments` segments of step `step` of the tile at
-/// (row, column). Each lane of the loading warp has a copy or two: a single
-/// thread would take longer to issue them than they need.
-void WgmmaDecodeKernel::loadStep(Value row, Value column, Value step, Ring ring,
-                                 int64_t segments) {
-  waitFor(empty(ring.stage), ring.phase);
+/// (row, column) into `stage`. Each thread of the loading warpgroup has one
+/// copy at most. Where activations come later than weights, these tell the
+/// stage of both.
+void WgmmaDecodeKernel::loadStep(Value row, Value column, Value step,
+                                 Value stage, int64_t segments,
+                                 Operand operand) {
   step = add(step, firstStep);
   // Whole panels of activations, and whole tiles of codes.
   int64_t panels = llvm::divideCeil(segments * kSegment, kPanel);
@@ -133,20 +140,29 @@ void WgmmaDecodeKernel::loadStep(Value row, Value column, Value step, Ring ring,
   int64_t copyBytes =
       llvm::divideCeil(segments * kSegment, tileColumns) * tileBytes;
   int64_t rowTiles = schedule.getTileN() / kRows;
-  Value barrier = full(ring.stage),
-        stageByte = mul(ring.stage, layout.getStageBytes());
-  b.ifThen(equal(thread, word(0)), [&] {
-    expect(barrier, panels * panelBytes + rowTiles * copyBytes);
-  });
-  NVVM::SyncWarpOp::create(b, word(-1));
+  Value barrier = full(stage), stageByte = mul(stage, layout.getStageBytes());
+  if (operand != Operand::Activations) {
+    b.ifThen(equal(thread, word(0)), [&] {
+      expect(barrier, panels * panelBytes + rowTiles * copyBytes);
+    });
+    // Each warp has a copy of each stage, so none is late for its next phase.
+    NVVM::SyncWarpOp::create(b, word(-1));
+  }
+  // A warp issues the copies of its lanes one after the other, so they are
+  // dealt out to the warps first.
+  Value number = add(mul(rem(thread, word(FragmentLayout::lanes)), kWarps),
+                     div(thread, word(FragmentLayout::lanes)));
   auto isOneOf = [&](int64_t count) {
-    return b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult, thread,
+    return b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult, number,
                                          word(count));
   };
-  b.ifThen(isOneOf(panels), [&] {
-    loadBox(lhsMap, shared(0, add(stageByte, mul(thread, panelBytes))), barrier,
-            add(mul(step, tileK), mul(thread, kPanel)), row);
-  });
+  if (operand != Operand::Weights)
+    b.ifThen(isOneOf(panels), [&] {
+      loadBox(lhsMap, shared(0, add(stageByte, mul(number, panelBytes))),
+              barrier, add(mul(step, tileK), mul(number, kPanel)), row);
+    });
+  if (operand == Operand::Activations)
+    return;
   b.ifThen(isOneOf(rowTiles), [&] {
     auto type = cast<MemRefType>(b.codes.getType());
     Value global = LLVM::IntToPtrOp::create(
@@ -156,7 +172,7 @@ void WgmmaDecodeKernel::loadStep(Value row, Value column, Value step, Ring ring,
             memref::ExtractAlignedPointerAsIndexOp::create(b, b.codes)));
     // Past the last row of weights, others stand in: what they give is not
     // stored.
-    Value rowTile = add(div(column, word(kRows)), thread);
+    Value rowTile = add(div(column, word(kRows)), number);
     if (problem.n % schedule.getTileN())
       rowTile =
           b.createOrFold<arith::MinUIOp>(rowTile, word(type.getDimSize(0) - 1));
@@ -167,7 +183,7 @@ void WgmmaDecodeKernel::loadStep(Value row, Value column, Value step, Ring ring,
         b, global.getType(), LLVM::LLVMArrayType::get(b.getI8Type(), tileBytes),
         global, ArrayRef<LLVM::GEPArg>{tile});
     Value to = shared(layout.lhsBytes,
-                      add(stageByte, mul(thread, kRows * tileK * width / 8)));
+                      add(stageByte, mul(number, kRows * tileK * width / 8)));
     NVVM::CpAsyncBulkGlobalToSharedClusterOp::create(
         b, toCluster(to), from, barrier, word(copyBytes),
         /*multicastMask=*/Value(), /*l2CacheHint=*/Value());
@@ -176,31 +192,48 @@ void WgmmaDecodeKernel::loadStep(Value row, Value column, Value step, Ring ring,
 
 void WgmmaDecodeKernel::produce() {
   firstStep = mul(part, steps);
-  Value isLoader = b.createOrFold<arith::CmpIOp>(
-      arith::CmpIPredicate::ult, thread, word(FragmentLayout::lanes));
-  b.ifThen(isLoader, [&] {
-    // The first phase of an empty barrier counts as over.
-    tileLoop(
-        cluster, clusters, {word(0), word(1)},
-        [&](Value tile, ValueRange state) {
-          auto [row, column] = locate(tile);
-          bool isWhole = lastSegments == tileK / kSegment;
-          SmallVector<Value> next = b.loop(
-              word(0), word(isWhole ? steps : steps - 1), word(1), state,
-              [&, row = row, column = column](Value step, ValueRange state) {
-                Ring ring = {state[0], state[1]};
-                loadStep(row, column, step, ring, tileK / kSegment);
-                ring = advance(ring);
-                return SmallVector<Value>{ring.stage, ring.phase};
-              });
-          if (isWhole)
-            return next;
-          Ring ring = {next[0], next[1]};
-          loadStep(row, column, word(steps - 1), ring, lastSegments);
-          ring = advance(ring);
-          return SmallVector<Value>{ring.stage, ring.phase};
-        });
-  });
+  bool isWhole = lastSegments == tileK / kSegment;
+  int64_t whole = isWhole ? steps : steps - 1;
+  // The first phase of an empty barrier counts as over.
+  Ring start = {word(0), word(1)};
+  int64_t count = 0;
+  // Weights do not depend on the kernel before this one, activations do.
+  if (schedule.getDependentLaunch()) {
+    count = std::min(layout.stages, whole);
+    auto [row, column] = locate(cluster);
+    for (Operand operand : {Operand::Weights, Operand::Activations}) {
+      for (int64_t stage = 0; stage < count; ++stage)
+        loadStep(row, column, word(stage), word(stage), tileK / kSegment,
+                 operand);
+      if (operand == Operand::Weights)
+        b.waitForDependencies();
+    }
+    if (count == layout.stages)
+      start.phase = word(0);
+    else
+      start.stage = word(count);
+  }
+  auto load = [&](Value row, Value column, Value step, ValueRange state,
+                  int64_t segments) {
+    Ring ring = {state[0], state[1]};
+    waitFor(empty(ring.stage), ring.phase);
+    loadStep(row, column, step, ring.stage, segments);
+    ring = advance(ring);
+    return SmallVector<Value>{ring.stage, ring.phase};
+  };
+  tileLoop(cluster, clusters, {start.stage, start.phase, word(count)},
+           [&](Value tile, ValueRange state) {
+             auto [row, column] = locate(tile);
+             SmallVector<Value> next = b.loop(
+                 state[2], word(whole), word(1), state.take_front(2),
+                 [&, row = row, column = column](Value step, ValueRange state) {
+                   return load(row, column, step, state, tileK / kSegment);
+                 });
+             if (!isWhole)
+               next = load(row, column, word(steps - 1), next, lastSegments);
+             next.push_back(word(0));
+             return next;
+           });
 }
 
 //===----------------------------------------------------------------------===//
@@ -361,6 +394,14 @@ void WgmmaDecodeKernel::releaseStage(Value stage) {
   b.ifThen(equal(lane, word(0)), [&] { arrive(empty(stage)); });
 }
 
+/// Lets the next warpgroup multiply, once each warp has had its turn. A warp
+/// issues about as fast as tensor cores take its registers.
+void WgmmaDecodeKernel::passTurn() {
+  Value next = rem(add(consumer, 1), word(layout.consumers));
+  NVVM::SyncWarpOp::create(b, word(-1));
+  b.ifThen(equal(lane, word(0)), [&] { arrive(order(next)); });
+}
+
 /// Multiplies step `step` of `segments` segments, and decodes the next one.
 void WgmmaDecodeKernel::multiplyStep(State &state, Value step, int64_t segments,
                                      int64_t nextSegments) {
@@ -370,15 +411,32 @@ void WgmmaDecodeKernel::multiplyStep(State &state, Value step, int64_t segments,
   int64_t units = scalesSums() ? llvm::divideCeil(segments, unitSegments) : 1;
   Ring next = advance(state.ring);
   Weights nextWeights;
+  // ptxas moves what is decoded behind the wait for the multiplications, so
+  // that a warpgroup does one after the other. Warpgroups that start together
+  // would do the same at the same time.
+  if (alternates())
+    waitFor(order(consumer), state.turn);
   for (int64_t u = 0; u < units; ++u) {
     bool isLast = u + 1 == units;
     SmallVector<Value> sums(state.totals);
     // The first instruction takes no accumulators in.
     if (scalesSums())
       sums.assign(blocks, LLVM::UndefOp::create(b, accumulatorType));
-    issue(sums, state.weights, state.ring.stage, u * unitSegments,
-          isLast ? segments : (u + 1) * unitSegments,
-          /*accumulate=*/!scalesSums());
+    int64_t first = u * unitSegments;
+    int64_t last = isLast ? segments : first + unitSegments;
+    if (isLast && alternates()) {
+      // The second half is under way when the next one starts.
+      int64_t middle = llvm::divideCeil(first + last, 2);
+      issue(sums, state.weights, state.ring.stage, first, middle,
+            /*accumulate=*/!scalesSums());
+      passTurn();
+      if (middle < last)
+        issue(sums, state.weights, state.ring.stage, middle, last,
+              /*accumulate=*/true);
+    } else {
+      issue(sums, state.weights, state.ring.stage, first, last,
+            /*accumulate=*/!scalesSums());
+    }
     if (isLast && nextSegments) {
       waitFor(full(next.stage), next.phase);
       nextWeights = decodeStage(next.stage, nextSegments, state.nextParameters);
@@ -395,13 +453,16 @@ void WgmmaDecodeKernel::multiplyStep(State &state, Value step, int64_t segments,
   state.parameters = std::move(state.nextParameters);
   state.nextParameters = std::move(later);
   state.ring = next;
+  if (alternates())
+    state.turn = exclusiveOr(state.turn, word(1));
 }
 
-/// What `State::totals` is at the end of a tile whose stages start at `ring`;
-/// moves it on.
-SmallVector<Value> WgmmaDecodeKernel::multiply(Ring &ring) {
+/// What `State::totals` is at the end of a tile whose stages start at `ring`
+/// and turns at `turn`, if any; moves both on.
+SmallVector<Value> WgmmaDecodeKernel::multiply(Ring &ring, Value &turn) {
   State state;
   state.ring = ring;
+  state.turn = turn;
   state.parameters = loadParameters(word(0));
   state.nextParameters = loadParameters(word(1));
   Value zero = b.floatConstant(problem.accumulator, 0.0);
@@ -434,6 +495,7 @@ SmallVector<Value> WgmmaDecodeKernel::multiply(Ring &ring) {
   for (int64_t step = loops > 1 ? 2 * loops : 0; step < steps; ++step)
     multiplyStep(state, word(step), getSegments(step), getSegments(step + 1));
   ring = state.ring;
+  turn = state.turn;
   return state.totals;
 }
 
@@ -445,10 +507,14 @@ void WgmmaDecodeKernel::consume() {
   matrixByte = mul(toWord(b.getVectorPosition(toIndex(rem(lane, word(8))),
                                               toIndex(div(lane, word(8))))),
                    word(16));
+  b.waitForDependencies();
   SmallVector<Value> state = {word(0), word(0)};
   // Which phase of the exchange of sums the tile is.
   if (split.parts > 1)
     state.push_back(word(0));
+  // The first consumer need not wait for its first turn.
+  if (alternates())
+    state.push_back(b.select(equal(consumer, word(0)), word(1), word(0)));
   tileLoop(cluster, clusters, state, [&](Value tile, ValueRange values) {
     auto [row, column] = locate(tile);
     column = add(column, mul(consumer, blocks * kBlockRows));
@@ -461,11 +527,14 @@ void WgmmaDecodeKernel::consume() {
       weightRows.push_back(toIndex(weight));
     }
     Ring ring = {values[0], values[1]};
-    SmallVector<Value> totals = multiply(ring);
+    Value turn = alternates() ? values.back() : Value();
+    SmallVector<Value> totals = multiply(ring, turn);
     finish(totals, row, column, split.parts > 1 ? values[2] : Value(), tile);
     SmallVector<Value> next = {ring.stage, ring.phase};
     if (split.parts > 1)
       next.push_back(exclusiveOr(values[2], word(1)));
+    if (turn)
+      next.push_back(turn);
     return next;
   });
   finishStores();

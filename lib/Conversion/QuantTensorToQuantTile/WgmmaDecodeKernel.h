@@ -43,10 +43,13 @@ private:
     Weights weights;
     Parameters parameters, nextParameters;
     Ring ring;
+    /// Of alternating warpgroups, the parity of the next turn.
+    mlir::Value turn;
     llvm::SmallVector<mlir::Value> flatten() const;
     void unflatten(mlir::ValueRange values);
   };
 
+  bool alternates() const { return groups.isAlternating(); }
   bool scalesSums() const {
     return !problem.hasOneGroup() && !schedule.getScaleDecoded();
   }
@@ -55,8 +58,11 @@ private:
 
   // The loader.
   void produce() override;
+  /// What of a step is loaded.
+  enum class Operand { Both, Activations, Weights };
   void loadStep(mlir::Value row, mlir::Value column, mlir::Value step,
-                Ring ring, int64_t segments);
+                mlir::Value stage, int64_t segments,
+                Operand operand = Operand::Both);
 
   // The consumers.
   void consume() override;
@@ -72,7 +78,8 @@ private:
   void releaseStage(mlir::Value stage);
   void multiplyStep(State &state, mlir::Value step, int64_t segments,
                     int64_t nextSegments);
-  llvm::SmallVector<mlir::Value> multiply(Ring &ring);
+  void passTurn();
+  llvm::SmallVector<mlir::Value> multiply(Ring &ring, mlir::Value &turn);
 
   // The epilogue: WgmmaDecodeEpilogue.cpp.
   void finish(llvm::ArrayRef<mlir::Value> totals, mlir::Value firstRow,

@@ -46,7 +46,7 @@
 // CHECK-SAME: #quant_tile.tensor_map<box = [64, 128], swizzle = 128, l2_promotion = 256>,
 // CHECK-SAME: #quant_tile.tensor_map<box = [32, 128], swizzle = 128, l2_promotion = 256>,
 // CHECK-SAME: #quant_tile.tensor_map<box = [64, 64], swizzle = 128, l2_promotion = 256>]
-// CHECK-SAME: dynamic_shared_memory = 229488
+// CHECK-SAME: dynamic_shared_memory = 229496
 
 // PTX: .entry matmul_wgmma_0
 // PTX: .param .align 64 .b8 matmul_wgmma_0_param_33[128]

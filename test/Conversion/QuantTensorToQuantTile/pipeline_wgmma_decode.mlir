@@ -78,17 +78,53 @@ func.func @sums(%x: tensor<?x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>) -> ten
 // CHECK: quant_tile.wgmma_wait 0
 // CHECK-NOT: llvm.intr.fma
 // CHECK: nvvm.stmatrix
-
-// CHECK-LABEL: func.func @sums
-// CHECK: quant_tile.launch @kernels::@matmul_wgmma_decode_0 {{.*}} block [384, 1, 1]
-// CHECK-SAME: tensor_maps [0, 3] [#quant_tile.tensor_map<box = [64, 64], swizzle = 128, l2_promotion = 256>,
-// CHECK-SAME: #quant_tile.tensor_map<box = [64, 64], swizzle = 128, l2_promotion = 256>]
 func.func @weights(%x: tensor<?x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>) -> tensor<?x4096xbf16> {
   %c0 = arith.constant 0 : index
   %m = tensor.dim %x, %c0 : tensor<?x4096xbf16>
   %init = tensor.empty(%m) : tensor<?x4096xbf16>
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<?x4096xbf16>, tensor<4096x4096xbf16, #w4>) maps []
       outs(%init : tensor<?x4096xbf16>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [256, 128, 64], warps = [1, 8, 1], stages = 4, weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative, group_m = 8>, scale_decoded = true>} {
+  ^bb0(%acc: f32):
+    %0 = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %0 : bf16
+  } -> tensor<?x4096xbf16>
+  return %y : tensor<?x4096xbf16>
+}
+
+// Three warpgroups multiply in turn: each waits for its turn, and passes it on
+// with half of its multiplications still to be issued. Weights are asked for
+// before the kernel in front has ended.
+// CHECK-LABEL: gpu.func @matmul_wgmma_decode_2(
+// CHECK-SAME: known_block_size = array<i32: 512, 1, 1>
+// CHECK: nvvm.setmaxregister decrease 24
+// CHECK: nvvm.cp.async.bulk.shared.cluster.global
+// CHECK: nvvm.griddepcontrol wait
+// CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global
+// CHECK: nvvm.setmaxregister increase 160
+// CHECK: nvvm.griddepcontrol wait
+// CHECK: scf.for
+// CHECK: nvvm.mbarrier.try_wait
+// CHECK: nvvm.wgmma.fence.aligned
+// CHECK-COUNT-2: quant_tile.wgmma a({{.*}} n = 128 types(bf16, bf16)
+// CHECK: nvvm.wgmma.commit.group.sync.aligned
+// CHECK: nvvm.bar.warp.sync
+// CHECK: nvvm.mbarrier.arrive
+// CHECK: nvvm.wgmma.fence.aligned
+// CHECK-COUNT-2: quant_tile.wgmma a({{.*}} n = 128 types(bf16, bf16)
+// CHECK: nvvm.wgmma.commit.group.sync.aligned
+// CHECK: nvvm.ldmatrix
+// CHECK: quant_tile.wgmma_wait 0
+
+// CHECK-LABEL: func.func @sums
+// CHECK: quant_tile.launch @kernels::@matmul_wgmma_decode_0 {{.*}} block [384, 1, 1]
+// CHECK-SAME: tensor_maps [0, 3] [#quant_tile.tensor_map<box = [64, 64], swizzle = 128, l2_promotion = 256>,
+// CHECK-SAME: #quant_tile.tensor_map<box = [64, 64], swizzle = 128, l2_promotion = 256>]
+func.func @turns(%x: tensor<?x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>) -> tensor<?x4096xbf16> {
+  %c0 = arith.constant 0 : index
+  %m = tensor.dim %x, %c0 : tensor<?x4096xbf16>
+  %init = tensor.empty(%m) : tensor<?x4096xbf16>
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<?x4096xbf16>, tensor<4096x4096xbf16, #w4>) maps []
+      outs(%init : tensor<?x4096xbf16>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [128, 192, 64], warps = [1, 12, 1], stages = 8, weights = <fragment, tile = [16, 64]>, dependent_launch = true, warpgroups = <alternating>, scale_decoded = true>} {
   ^bb0(%acc: f32):
     %0 = arith.truncf %acc : f32 to bf16
     quant_tensor.yield %0 : bf16

@@ -100,7 +100,7 @@ module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, chip = "sm_80",
 
 // -----
 
-// expected-error @below {{reduce has no dependent launch, only mma_stream and wgmma do}}
+// expected-error @below {{reduce has no dependent launch, only mma_stream, wgmma and wgmma_decode do}}
 module attributes {quant_tile.s = #quant_tile.schedule<reduce, chip = "sm_90a", tile = [1, 16, 64], warps = [1, 1, 1], stages = 2, weights = <fragment, tile = [16, 64]>, dependent_launch = true>} {}
 
 // -----
@@ -279,12 +279,12 @@ module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_
 
 // -----
 
-// expected-error @below {{wgmma_decode has one or two warpgroups along n, warps = [1, 4, 1] or [1, 8, 1], got [4, 1, 1]}}
+// expected-error @below {{wgmma_decode has one to three warpgroups along n, warps = [1, 4, 1], [1, 8, 1] or [1, 12, 1], got [4, 1, 1]}}
 module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [64, 128, 128], warps = [4, 1, 1], stages = 4, weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative>>} {}
 
 // -----
 
-// expected-error @below {{wgmma_decode has cooperative warpgroups and no clusters that share operands}}
+// expected-error @below {{wgmma_decode has cooperative or alternating warpgroups and no clusters that share operands}}
 module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [64, 128, 128], warps = [1, 8, 1], stages = 4, weights = <fragment, tile = [16, 64]>, warpgroups = <pingpong>>} {}
 
 // -----
@@ -326,3 +326,13 @@ module attributes {quant_tile.s = #quant_tile.schedule<wgmma, chip = "sm_90a", t
 
 // expected-error @below {{split_k is in [1, 8], got 9}}
 module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [64, 128, 128], warps = [1, 8, 1], stages = 4, split_k = 9, weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative>>} {}
+
+// -----
+
+// expected-error @below {{one warpgroup has none to alternate with}}
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [64, 64, 128], warps = [1, 4, 1], stages = 4, weights = <fragment, tile = [16, 64]>, warpgroups = <alternating>>} {}
+
+// -----
+
+// expected-error @below {{wgmma has cooperative or pingpong warpgroups: none decodes while another multiplies}}
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [128, 128, 128], warps = [8, 1, 1], stages = 4, warpgroups = <alternating>>} {}

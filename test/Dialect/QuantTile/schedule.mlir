@@ -16,6 +16,9 @@ module attributes {quant_tile.s = #quant_tile.schedule<plain, chip = "sm_89">} {
 
 // CHECK: #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [128, 256, 128], warps = [8, 1, 1], stages = 4, warpgroups = <cooperative, cluster = [2, 1], group_m = 16>>
 module attributes {quant_tile.s = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [128, 256, 128], warps = [8, 1, 1], stages = 4, warpgroups = <cooperative, group_m = 16, cluster = [2, 1]>>} {}
+// CHECK: #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [128, 192, 64], warps = [1, 12, 1], stages = 8, weights = <fragment, tile = [16, 64]>, dependent_launch = true, warpgroups = <alternating>, scale_decoded = true>
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [128, 192, 64], warps = [1, 12, 1], stages = 8, weights = <fragment, tile = [16, 64]>, dependent_launch = true, warpgroups = <alternating>, scale_decoded = true>} {}
+
 // CHECK: #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [64, 128, 128], warps = [1, 8, 1], stages = 6, weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative>, scale_decoded = true>
 module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [64, 128, 128], warps = [1, 8, 1], stages = 6, weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative>, scale_decoded = true>} {}
 // CHECK: #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 96, 128], warps = [4, 2, 1], stages = 4, occupancy = 2, warpgroups = <cooperative>>

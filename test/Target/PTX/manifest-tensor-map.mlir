@@ -7,7 +7,7 @@
 // CHECK-SAME: {"tensor_map": {"box": [64, 32], "buffer": 2, "element": "i32", "l2_promotion": 256, "shape": {{\[\[}}"mul", 3, "d0"], 200], "swizzle": 128}}],
 // CHECK-SAME: "grid": {{\[\[}}"min", ["mul", ["ceildiv", ["mul", "d0", 3], 128], 8], 132], 1, 1], "launch": "matmul_wgmma_0"
 // CHECK-SAME: "kernels": [{"block": [384, 1, 1], "cluster": [2, 1, 1],
-// CHECK-SAME: "dynamic_shared_memory": 163984,
+// CHECK-SAME: "dynamic_shared_memory": 163992,
 // CHECK-SAME: "tensor_map", "tensor_map", "tensor_map"]
 func.func @linear(%x: tensor<3x?x400xi8>, %w: tensor<200x400xi8>) -> tensor<3x?x200xi32> {
   %c1 = arith.constant 1 : index

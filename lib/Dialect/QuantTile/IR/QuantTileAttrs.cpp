@@ -272,6 +272,9 @@ static LogicalResult verifyWgmma(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "wgmma has warps = [4 x warpgroups, n, 1], got ["
                        << warps[0] << ", " << warps[1] << ", " << warps[2]
                        << "]";
+  if (warpgroups.isAlternating())
+    return emitError() << "wgmma has cooperative or pingpong warpgroups: none "
+                          "decodes while another multiplies";
   int64_t perTile = warps[0] / 4 * warps[1];
   if (perTile > 2 || (perTile > 1 && warpgroups.isPingPong()))
     return emitError() << "at most two warpgroups multiply, got "
@@ -308,14 +311,17 @@ verifyWgmmaDecode(function_ref<InFlightDiagnostic()> emitError,
   if (!weights || copy != 16)
     return emitError() << "wgmma_decode reads weights in fragment layout, and "
                           "activations 16 bytes or more at a time";
-  if (warps[0] != 1 || warps[2] != 1 || (warps[1] != 4 && warps[1] != 8))
-    return emitError() << "wgmma_decode has one or two warpgroups along n, "
-                          "warps = [1, 4, 1] or [1, 8, 1], got ["
+  if (warps[0] != 1 || warps[2] != 1 ||
+      !llvm::is_contained({4, 8, 12}, warps[1]))
+    return emitError() << "wgmma_decode has one to three warpgroups along n, "
+                          "warps = [1, 4, 1], [1, 8, 1] or [1, 12, 1], got ["
                        << warps[0] << ", " << warps[1] << ", " << warps[2]
                        << "]";
   if (warpgroups.isPingPong() || warpgroups.getClusterSize() != 1)
-    return emitError() << "wgmma_decode has cooperative warpgroups and no "
-                          "clusters that share operands";
+    return emitError() << "wgmma_decode has cooperative or alternating "
+                          "warpgroups and no clusters that share operands";
+  if (warpgroups.isAlternating() && warps[1] == 4)
+    return emitError() << "one warpgroup has none to alternate with";
   // One instruction multiplies 64 weights by a multiple of 8 activations;
   // results leave by 16.
   if (tile[0] % 16 || tile[0] > 256)
@@ -375,10 +381,11 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                          weights)))
     return failure();
   if (dependentLaunch && family != KernelFamily::MmaStream &&
-      family != KernelFamily::Wgmma)
-    return emitError() << stringifyKernelFamily(family)
-                       << " has no dependent launch, only mma_stream and wgmma "
-                          "do";
+      family != KernelFamily::Wgmma && family != KernelFamily::WgmmaDecode)
+    return emitError()
+           << stringifyKernelFamily(family)
+           << " has no dependent launch, only mma_stream, wgmma and "
+              "wgmma_decode do";
   if (occupancy != 1 && family != KernelFamily::MmaStream &&
       family != KernelFamily::Wgmma)
     return emitError() << stringifyKernelFamily(family)

@@ -32,7 +32,8 @@ def QuantTile_KernelFamily : I32EnumAttr<"KernelFamily",
 def QuantTile_ConsumerKind : I32EnumAttr<"ConsumerKind",
     "how the warpgroups that multiply share the tiles of a block", [
       I32EnumAttrCase<"Cooperative", 0, "cooperative">,
-      I32EnumAttrCase<"PingPong", 1, "pingpong">
+      I32EnumAttrCase<"PingPong", 1, "pingpong">,
+      I32EnumAttrCase<"Alternating", 2, "alternating">
     ]> {
   let cppNamespace = "::quantmlir::quant_tile";
   let genSpecializedAttr = 0;
@@ -41,9 +42,11 @@ def QuantTile_ConsumerKind : I32EnumAttr<"ConsumerKind",
 def QuantTile_WarpgroupsAttr : QuantTile_Attr<"Warpgroups", "warpgroups"> {
   let summary = "how warpgroups and clusters share the tiles of a wgmma kernel";
   let description = [{
-    A block has one warpgroup that loads and one or two that multiply:
+    A block has one warpgroup that loads and one to three that multiply:
     `cooperative` ones divide each tile, `pingpong` ones take tiles in turn, so
-    that one multiplies while the other computes its epilogue.
+    that one multiplies while the other computes its epilogue, and `alternating`
+    ones divide each tile but multiply the steps of their parts in turn, so that
+    one multiplies while the others decode.
 
     `cluster` counts the blocks along m and n that work on neighbouring tiles at
     the same time and share the operand that they have in common; one of the two
@@ -61,6 +64,9 @@ def QuantTile_WarpgroupsAttr : QuantTile_Attr<"Warpgroups", "warpgroups"> {
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
     bool isPingPong() const { return getKind() == ConsumerKind::PingPong; }
+    bool isAlternating() const {
+      return getKind() == ConsumerKind::Alternating;
+    }
     /// Blocks of a cluster.
     int64_t getClusterSize() const { return getClusterM() * getClusterN(); }
   }];
@@ -145,7 +151,7 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
     | `weights` | layout that the kernel reads codes in | row major |
     | `max_m` | largest M that this schedule is for, 0 for any | 0 |
     | `contract` | error bound, at least what the family promises | what the family promises |
-    | `dependent_launch` | `mma_stream`, `wgmma`: start while the kernel before is still running, and ask for weights before it has ended | false |
+    | `dependent_launch` | `mma_stream`, `wgmma`, `wgmma_decode`: start while the kernel before is still running, and ask for weights before it has ended | false |
     | `occupancy` | blocks that there must be room for in an SM; `mma_stream`: for their registers; `wgmma`: 2, of this kernel or of the next one, which then loads while this one's last tiles are finished | 1 |
     | `warpgroups` | `wgmma`, `wgmma_decode`: how warpgroups and clusters share tiles | required there |
     | `scale_decoded` | `wgmma_decode`: multiply decoded weights by their scales, rounded to the type of the activations, rather than the sum of each group by its scale | false |
@@ -171,6 +177,9 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
         stages = 5, warpgroups = <cooperative>, promote = 1>
     #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [64, 128, 128], warps = [1, 8, 1],
         stages = 6, weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative>>
+    #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [128, 192, 64], warps = [1, 12, 1],
+        stages = 8, weights = <fragment, tile = [16, 64]>, dependent_launch = true,
+        warpgroups = <alternating>, scale_decoded = true>
     ```
   }];
   let parameters = (ins
