@@ -4,7 +4,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 import quantmlir
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 MODEL = """
 #mk = affine_map<(m, n, k) -> (m, k)>
@@ -332,6 +332,110 @@ func.func @f(%x: tensor<2x3xKxbf16> {quant_tensor.name = "x"},
             tool("quant-run", tmp_path / "r.qmlir", "--bits", f"--inputs={tmp_path}/in.npz",
                  f"--output={tmp_path}/y.npz", f"--device={device}")
             np.testing.assert_allclose(np.load(tmp_path / "y.npz")["y"], exact, atol=0.02 * np.sqrt(k))
+
+
+SHARED = """
+#mk = affine_map<(b, m, n, k) -> (b, m, k)>
+#nk = affine_map<(b, m, n, k) -> (n, k)>
+#kn = affine_map<(b, m, n, k) -> (k, n)>
+#mn = affine_map<(b, m, n, k) -> (b, m, n)>
+#id = affine_map<(b, m, n) -> (b, m, n)>
+func.func @f(%x: tensor<2x?x40xbf16> {quant_tensor.name = "x"},
+    %w: tensor<40x40xbf16> {quant_tensor.name = "model.layers.0.w.weight", quant_tensor.weight})
+    -> (tensor<2x?x40xf32> {quant_tensor.name = "y"}) {
+  %c1 = arith.constant 1 : index
+  %m = tensor.dim %x, %c1 : tensor<2x?x40xbf16>
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty(%m) : tensor<2x?x40xf32>
+  %i = linalg.fill ins(%zero : f32) outs(%e : tensor<2x?x40xf32>) -> tensor<2x?x40xf32>
+  %a = linalg.generic {indexing_maps = [#mk, #nk, #mn], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%x, %w : tensor<2x?x40xbf16>, tensor<40x40xbf16>) outs(%i : tensor<2x?x40xf32>) {
+  ^bb0(%p: bf16, %q: bf16, %o: f32):
+    %1 = arith.extf %p : bf16 to f32
+    %2 = arith.extf %q : bf16 to f32
+    %3 = arith.mulf %1, %2 : f32
+    %4 = arith.addf %o, %3 : f32
+    linalg.yield %4 : f32
+  } -> tensor<2x?x40xf32>
+  %eh = tensor.empty(%m) : tensor<2x?x40xbf16>
+  %h = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%a : tensor<2x?x40xf32>) outs(%eh : tensor<2x?x40xbf16>) {
+  ^bb0(%p: f32, %o: bf16):
+    %1 = arith.truncf %p : f32 to bf16
+    linalg.yield %1 : bf16
+  } -> tensor<2x?x40xbf16>
+  %b = linalg.generic {indexing_maps = [#mk, #kn, #mn], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%h, %w : tensor<2x?x40xbf16>, tensor<40x40xbf16>) outs(%i : tensor<2x?x40xf32>) {
+  ^bb0(%p: bf16, %q: bf16, %o: f32):
+    %1 = arith.extf %p : bf16 to f32
+    %2 = arith.extf %q : bf16 to f32
+    %3 = arith.mulf %1, %2 : f32
+    %4 = arith.addf %o, %3 : f32
+    linalg.yield %4 : f32
+  } -> tensor<2x?x40xf32>
+  return %b : tensor<2x?x40xf32>
+}
+"""
+
+
+def test_a_shared_weight_of_bf16(tool, tmp_path):
+    """Two layers read one weight, each its own way round, rows in two dimensions."""
+    rng = np.random.default_rng(8)
+    w = (rng.standard_normal((40, 40)) * 0.15).astype(ml_dtypes.bfloat16)
+    samples = rng.standard_normal((5, 2, 7, 40))
+    samples[..., 3] *= 20
+    samples = samples.astype(ml_dtypes.bfloat16)
+    (tmp_path / "m.mlir").write_text(SHARED)
+    np.savez(tmp_path / "w.npz", **{"model.layers.0.w.weight": w.view(np.uint16)})
+    np.savez(tmp_path / "samples.npz", x=samples.view(np.uint16))
+    np.savez(tmp_path / "x.npz", x=samples[0].view(np.uint16))
+    stats = tmp_path / "s.safetensors"
+    tool("quant-opt", f"--quant-tensor-insert-observers={KINDS} weights=true", tmp_path / "m.mlir",
+         "-o", tmp_path / "o.mlir")
+    tool("quant-run", tmp_path / "o.mlir", "--bits", f"--calibrate={tmp_path}/samples.npz",
+         f"--inputs={tmp_path}/w.npz", f"--stats={stats}")
+    seen = load_file(stats)
+    rows = samples.reshape(-1, 40).astype(np.float32)
+    np.testing.assert_array_equal(seen["model.layers.0.w.input.max"], rows.max(0))
+    wide = w.astype(np.float64)
+    h = (samples[0].astype(np.float64) @ wide.T).astype(np.float32).astype(ml_dtypes.bfloat16)
+    exact = h.astype(np.float64) @ wide
+    for most, pipeline in (
+            (0.01, [f"--quant-tensor-smooth-activations=stats={stats}"]),
+            (0.01, ["--quant-tensor-rotate-activations"]),
+            (0.06, ["--quant-tensor-quantize-model=scheme=int5,group=8,asymmetric"]),
+            (0.06, [f"--quant-tensor-quantize-model=scheme=int7/int8,tensor,static stats={stats}"]),
+            (0.02, [f"--quant-tensor-quantize-model=scheme=int8/int8,token,static-outliers=8 stats={stats}"]),
+            (0.02, [f"--quant-tensor-smooth-activations=stats={stats}", "--quant-tensor-rotate-activations",
+                    "--quant-tensor-quantize-model=scheme=int8/int8,token"])):
+        passes(tool, tmp_path, "m.mlir", "q.mlir", *pipeline)
+        tool("quant-compile", tmp_path / "q.mlir", "-o", tmp_path / "q.qmlir")
+        for device in ("cpu", "emulator"):
+            tool("quant-run", tmp_path / "q.qmlir", "--bits", f"--inputs={tmp_path}/w.npz",
+                 f"--inputs={tmp_path}/x.npz", f"--output={tmp_path}/y.npz", f"--device={device}")
+            error = np.linalg.norm(np.load(tmp_path / "y.npz")["y"] - exact) / np.linalg.norm(exact)
+            assert error < most, (pipeline, device, error)
+
+
+@pytest.mark.parametrize("model", ["arguments"], indirect=True)
+def test_bad_rows(tool, model):
+    folder, _, _, _, _ = model
+    statistics = load_file(folder / "s.safetensors")
+    rows = statistics["gate.input.rows"]
+    for changed, said in (
+            (np.ones((301, 48), np.float32), "'gate.input.rows' is 301x48xf32, expected at most 300 rows"),
+            (rows[:, :47].copy(), "'gate.input.rows' is 300x47xf32, expected 300x48xf32"),
+            (np.where(rows > 2, np.inf, rows).astype(np.float32), "'gate.input.rows' is not finite at"),
+            (rows.reshape(-1), "'gate.input.rows' is 14400xf32"),
+            (rows.astype(np.float64), "'gate.input.rows' is 300x48xf64"),
+            (rows[:0], "no rows of 'gate.input' were kept"),
+            (None, "the statistic rows of 'gate.input' was not kept")):
+        tensors = {**statistics, "gate.input.rows": changed}
+        save_file({name: value for name, value in tensors.items() if value is not None},
+                  folder / "bad.safetensors", metadata={"format": "quantmlir.statistics", "version": "1"})
+        result = tool("quant-opt", f"--quant-tensor-smooth-activations=stats={folder}/bad.safetensors "
+                      f"search=int8/int8,token values={folder}/w.npz", folder / "m.mlir", check=False)
+        assert result.returncode == 1 and said in result.stderr, result.stderr
 
 
 @pytest.mark.parametrize("model", ["arguments"], indirect=True)

@@ -184,6 +184,9 @@ Smoother::searchScales(ArrayRef<const Layer *> group, std::string &remark) {
     if (failed(seen) ||
         failed(seen = getStatistics(first, name, MinMaxStatistic, "minmax")))
       return failure();
+    if ((*seen)->sample->getRows().empty())
+      return op->emitOpError() << "of '" << first.name << "': no rows of '"
+                               << name << "' were kept";
     std::vector<float> samples;
     for (const auto &[hash, row] : (*seen)->sample->getRows())
       samples.insert(samples.end(), row.begin(), row.end());
