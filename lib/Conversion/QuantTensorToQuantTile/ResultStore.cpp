@@ -56,8 +56,15 @@ Value WarpgroupBlock::exchange(Value row, Value byte) {
 
 Value quantmlir::packPair(MatmulEmitter &b, ValueRange values) {
   Type element = values[0].getType();
+  SmallVector<Value> pair(values);
+  // LLVM's dialect knows floats of 8 bits as bytes.
+  if (element.getIntOrFloatBitWidth() == 8 && isa<FloatType>(element)) {
+    element = b.getI8Type();
+    for (Value &value : pair)
+      value = arith::BitcastOp::create(b, element, value);
+  }
   Value both =
-      vector::FromElementsOp::create(b, VectorType::get({2}, element), values);
+      vector::FromElementsOp::create(b, VectorType::get({2}, element), pair);
   return LLVM::BitcastOp::create(
       b, b.getIntegerType(2 * element.getIntOrFloatBitWidth()), both);
 }
