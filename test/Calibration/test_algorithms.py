@@ -144,6 +144,18 @@ def test_clipping_beats_the_range_where_there_are_outliers(planted):
     assert total["mse"] <= total["absmax"], total
 
 
+@pytest.mark.parametrize("bits", [3, 4])
+@pytest.mark.parametrize("planted", [6, 8, 12])
+def test_clipping_beats_the_range_with_the_outliers_counted(planted, bits):
+    """Mean squared error of the whole tensor: with few bits, few outliers are worth less than the rest."""
+    x = np.random.default_rng(3).standard_normal((4, 4096)).astype(np.float32)
+    x[:, ::1000] = planted
+    errors = {method: ((x - quantmlir.quantize_weights(x, f"int{bits},channel,{method}").dequantize())**2).mean()
+              for method in ("absmax", "percentile=99.8", "mse", "kl")}
+    for method in ("percentile=99.8", "mse", "kl"):
+        assert errors[method] < 0.5 * errors["absmax"], errors
+
+
 #===-- AWQ -----------------------------------------------------------------===#
 
 def awq_scales(mean, alpha):
