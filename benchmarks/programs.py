@@ -604,7 +604,10 @@ class Mlp:
 
 
 #: By the names that descriptions use.
-PROGRAMS = {cls.__name__: cls for cls in (Layer, Integers, Scheduled, Dense, Float8, Mlp)}
+PROGRAMS = {
+    cls.__name__: cls
+    for cls in (Layer, ScheduledLayer, Integers, Scheduled, Dense, Float8, Mlp)
+}
 
 
 def describe(program):
