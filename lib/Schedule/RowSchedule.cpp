@@ -18,10 +18,18 @@ using namespace quantmlir::quant_tile;
 
 /// Bytes of one access: what a thread moves with one instruction.
 static constexpr int64_t kAccessBytes = 16;
-/// Columns that a thread holds. Fewer take more warps, which wait for each
-/// other at the barriers of a reduction; with more, too few blocks fit an SM
-/// to load a row while another is computed.
+/// Columns that a thread holds of each of several tensors. Fewer take more
+/// warps, which wait for each other at the barriers of a reduction; with more,
+/// too few blocks fit an SM to load a row while another is computed.
 static constexpr int64_t kColumnsPerThread = 32;
+/// Where one tensor is read, some more are best (measured on an H200). Costs
+/// are in half percents: one for two columns more or less.
+static constexpr int64_t kBestColumns = 40;
+/// Threads of a block of which two surely fit an SM, and what it costs where
+/// they do not.
+static constexpr int64_t kSharedThreads = 480, kCostAlone = 30;
+/// Columns from which on a thread keeps them as they were loaded.
+static constexpr int64_t kPackedColumns = 40;
 static constexpr int64_t kWarp = 32;
 static constexpr int64_t kMaxWarps = 32;
 /// Rows of one warp that a block computes together.
@@ -33,21 +41,47 @@ int64_t schedule::getMaxRowColumns() {
   return kMaxColumnsPerThread * kWarp * kMaxWarps;
 }
 
+/// The number of warps, up to `most`, that leaves the fewest threads without
+/// columns and gives the others neither too many nor too few.
+static int64_t chooseWarps(int64_t columns, int64_t vector, int64_t most) {
+  int64_t best = most, least = 0;
+  for (int64_t warps = most; warps > 0; --warps) {
+    int64_t lanes = kWarp * warps;
+    int64_t perThread = llvm::divideCeil(columns / vector, lanes) * vector;
+    if (perThread > kMaxColumnsPerThread)
+      break;
+    int64_t cost = 200 * perThread * lanes / columns +
+                   std::abs(perThread - kBestColumns) / 2;
+    if (lanes > kSharedThreads)
+      cost += kCostAlone;
+    if (least && cost >= least)
+      continue;
+    best = warps;
+    least = cost;
+  }
+  return best;
+}
+
 RowScheduleAttr schedule::chooseRows(RowGroupOp group, const Chip &chip) {
   int64_t columns = group.getColumns();
   // The widest element that is read or written for each column decides how
   // many fit an access.
   int64_t bits = 8;
+  llvm::SmallDenseSet<Value> read;
   auto consider = [&](Type type) {
     auto tensor = dyn_cast<RankedTensorType>(type);
-    if (tensor && tensor.getRank() && tensor.getShape().back() == columns)
+    bool hasColumns =
+        tensor && tensor.getRank() && tensor.getShape().back() == columns;
+    if (hasColumns)
       bits = std::max<int64_t>(bits, tensor.getElementTypeBitWidth());
+    return hasColumns;
   };
   Block *body = &group.getBody().front();
   for (auto op : body->getOps<linalg::GenericOp>())
     for (OpOperand *input : op.getDpsInputOperands())
-      if (input->get().getParentBlock() != body)
-        consider(input->get().getType());
+      if (input->get().getParentBlock() != body &&
+          consider(input->get().getType()))
+        read.insert(input->get());
   llvm::for_each(group.getResultTypes(), consider);
   int64_t vector = std::clamp<int64_t>(kAccessBytes * 8 / bits, 1, 16);
   while (columns % vector)
@@ -56,9 +90,13 @@ RowScheduleAttr schedule::chooseRows(RowGroupOp group, const Chip &chip) {
   int64_t perThread = std::max(vector, kColumnsPerThread);
   int64_t warps = std::clamp<int64_t>(
       llvm::divideCeil(columns, kWarp * perThread), 1, kMaxWarps);
-  return RowScheduleAttr::get(group.getContext(),
-                              StringAttr::get(group.getContext(), chip.name),
-                              warps, warps == 1 ? kRowsPerBlock : 1, vector);
+  if (read.size() == 1)
+    warps = chooseWarps(columns, vector, warps);
+  perThread = llvm::divideCeil(columns / vector, kWarp * warps) * vector;
+  return RowScheduleAttr::get(
+      group.getContext(), StringAttr::get(group.getContext(), chip.name), warps,
+      warps == 1 ? kRowsPerBlock : 1, vector,
+      /*packed=*/warps > 1 && read.size() == 1 && perThread >= kPackedColumns);
 }
 
 namespace {
@@ -97,9 +135,9 @@ struct SelectRowSchedule
           remark::RemarkOpts::name("RowSchedule").category("schedule");
       if (auto function = group->getParentOfType<FunctionOpInterface>())
         options = options.function(function.getName());
-      remark::passed(group.getLoc(), options)
-          << remark::add("{0} warps a row, vectors of {1}", chosen.getWarps(),
-                         chosen.getVector());
+      remark::passed(group.getLoc(), options) << remark::add(
+          "{0} warps a row, vectors of {1}{2}", chosen.getWarps(),
+          chosen.getVector(), chosen.getPacked() ? ", kept packed" : "");
     });
     if (!ok)
       signalPassFailure();

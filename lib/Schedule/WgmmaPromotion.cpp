@@ -37,8 +37,11 @@ static double grow(double u, double count) {
 }
 
 int64_t choosePromotion(const Contraction &c) {
-  // After each step: another warpgroup multiplies meanwhile.
-  return isFloat8(c.lhsElement) ? 1 : 0;
+  // Another warpgroup multiplies meanwhile, and yet every other step is some 10
+  // percent faster than each (measured on an H200). Scales change with a step.
+  if (!isFloat8(c.lhsElement))
+    return 0;
+  return c.isBlockScaled() ? 1 : 2;
 }
 
 std::string whyNotBlockScales(const Contraction &c) {
@@ -81,8 +84,10 @@ int64_t countBlockScales(const Contraction &c, ScheduleAttr schedule) {
   WgmmaSplit split(schedule, /*resultBytes=*/4);
   int64_t rows = c.rhsBlocks.getBlockExtent(0, c.n);
   int64_t ofWeights = llvm::divideCeil(split.columns, rows);
-  // Those of the weights, times those of two rows of each block of 64.
-  return ofWeights * (1 + 2 * split.blocks);
+  // Those of the weights and of two rows of each block of 64, of two steps, and
+  // their products.
+  int64_t ofRows = 2 * split.blocks;
+  return 2 * (ofWeights + ofRows) + ofWeights * ofRows;
 }
 
 std::string whyNotPromotion(const Contraction &c, ScheduleAttr schedule) {

@@ -109,7 +109,7 @@ static ScheduleAttr makeWgmma(const Contraction &c, const Chip &chip,
 /// Those that a model of the time decides between. From the largest to the
 /// smallest: of equal ones the first is taken, since it reads the operands less
 /// often.
-static SmallVector<Candidate> getCandidates() {
+static SmallVector<Candidate> getCandidates(bool promotes) {
   constexpr ConsumerKind cooperative = ConsumerKind::Cooperative;
   SmallVector<Candidate> candidates = {
       {cooperative, 128, 256, 2, 1},
@@ -117,6 +117,9 @@ static SmallVector<Candidate> getCandidates() {
       {cooperative, 128, 192, 2, 1},
       {cooperative, 256, 128, 1, 1},
       {ConsumerKind::PingPong, 128, 128, 1, 1}};
+  // The largest that has room for sums beside its accumulators.
+  if (promotes)
+    candidates = {{cooperative, 128, 128, 2, 1}};
   for (int64_t tileM : {128, 64})
     for (int64_t tileN : {256, 192, 128, 96, 64, 48, 32})
       for (int64_t splitK : {1, 2, 4})
@@ -181,8 +184,9 @@ static double estimate(const Contraction &c, const Chip &chip, int64_t m,
   double fetch = (rows + static_cast<double>(tileN) / clusterM) *
                  WgmmaLayout::rowBytes * active / kBytesFromL2;
   double step = std::max({multiply, arrive, fetch, kCyclesOfStep});
-  if (choosePromotion(c) && kind == ConsumerKind::PingPong)
-    step += kCyclesOfPromotion * area;
+  if (int64_t promote = choosePromotion(c);
+      promote && kind == ConsumerKind::PingPong)
+    step += kCyclesOfPromotion * area / promote;
   if (m < 64)
     step += kCyclesOfSharedRows * active * (1 - m / 64.0);
 
@@ -224,7 +228,7 @@ ScheduleAttr chooseWgmma(const Contraction &c, const Chip &chip, int64_t maxM) {
   int64_t m = bound ? bound : kManyRows;
   std::optional<Candidate> best;
   double least = 0;
-  for (const Candidate &candidate : getCandidates()) {
+  for (const Candidate &candidate : getCandidates(choosePromotion(c))) {
     auto [kind, tileM, tileN, clusterM, splitK, occupancy, clusterN] =
         candidate;
     // Tiles, or clusters of them, that are mostly padding; small ones that read

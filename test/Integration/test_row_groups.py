@@ -76,3 +76,47 @@ def test_quantized_rows(tool, tmp_path, kind, columns, element):
             results = np.load(output)
             check(kind, inputs, results["codes"].view(np.int8),
                   results["scales"].view(np.float32))
+
+
+def border_rows(rng, rows, columns):
+    """Numbers next to where a code ends, by the scale that their row has, and rows
+    whose quotients no reciprocal gives."""
+    scale = rng.uniform(1e-3, 1e3, (rows, 1)).astype(np.float32)
+    largest = (scale * np.float32(127)).astype(np.float32)
+    scale = (largest / np.float32(127)).astype(np.float32)
+    code = rng.integers(-126, 126, (rows, columns)) + np.float32(0.5)
+    x = (code * scale).astype(np.float32)
+    # One place up or down, or none.
+    x = (x.view(np.int32) + rng.integers(-1, 2, x.shape, dtype=np.int32)).view(np.float32)
+    x[:, :1] = largest
+    x[0] *= np.float32(1e-38)
+    x[1] *= np.float32(2.0**-140)
+    x[2] *= np.float32(1e33)
+    x[3, 5], x[4, 7], x[5, 9] = np.nan, np.inf, -np.inf
+    x[6] = 0
+    x[7, 1:] = rng.uniform(-1e-30, 1e-30, columns - 1)
+    return x
+
+
+@pytest.mark.parametrize("columns, element", [(200, "f32"), (5120, "bf16"), (4200, "f32")])
+def test_quotients_are_those_of_divisions(tool, tmp_path, columns, element):
+    """A row's quotients come from its scale's reciprocal: to the last bit, so that
+    every code is the definition's."""
+    source, folder = tmp_path / "rows.mlir", tmp_path / "rows.qmlir"
+    source.write_text(program("plain", columns, element))
+    tool("quant-compile", source, "-o", folder)
+    x = border_rows(np.random.default_rng(columns), 24, columns).astype(DTYPES[element])
+    np.savez(tmp_path / "in.npz", x=reference.to_bits(x))
+    results = {}
+    for device in ("emulator", "cpu"):
+        tool("quant-run", folder, f"--device={device}", f"--inputs={tmp_path}/in.npz", "--bits",
+             f"--output={tmp_path}/out.npz")
+        results[device] = dict(np.load(tmp_path / "out.npz"))
+    for name in ("codes", "scales"):
+        np.testing.assert_array_equal(results["emulator"][name], results["cpu"][name])
+    scales = results["cpu"]["scales"].view(np.float32)
+    with np.errstate(all="ignore"):
+        quotient = (x.astype(np.float32) / scales).astype(np.float32)
+    quotient[np.isnan(quotient)] = 0
+    codes = np.clip(np.rint(quotient), -128, 127)
+    np.testing.assert_array_equal(results["cpu"]["codes"].view(np.int8), codes)

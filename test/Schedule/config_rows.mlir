@@ -1,4 +1,5 @@
 // RUN: quant-opt --quant-tile-group-rows --select-row-schedule=chip=sm_90a %s -split-input-file --remarks-filter-passed=schedule 2>&1 | FileCheck %s
+// RUN: quant-opt --quant-tile-group-rows --select-row-schedule=chip=sm_90a %s -split-input-file --remarks-filter-passed=schedule -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
 // RUN: not quant-opt --quant-tile-group-rows --select-row-schedule=chip=sm_70 %s -split-input-file 2>&1 | FileCheck %s --check-prefix=CHIP
 
 // CHIP: error: unknown chip 'sm_70', expected one of: sm_80, sm_89, sm_90a
@@ -25,6 +26,58 @@ func.func @long(%x: tensor<32x4096xbf16>, %f: tensor<32xbf16>, %e: tensor<32x409
     linalg.yield %d : bf16
   } -> tensor<32x4096xbf16>
   return %y : tensor<32x4096xbf16>
+}
+
+// -----
+
+// A row that one warp holds without a vector too many needs no barrier.
+// CHECK-LABEL: func.func @exact
+// CHECK: quant_tile.row_group columns 1280 schedule <chip = "sm_90a", warps = 1, rows = 8, vector = 8>
+#full = affine_map<(m, k) -> (m, k)>
+#row = affine_map<(m, k) -> (m)>
+func.func @exact(%x: tensor<32x1280xbf16>, %f: tensor<32xbf16>, %e: tensor<32x1280xbf16>) -> tensor<32x1280xbf16> {
+  %zero = arith.constant 0.0 : bf16
+  %f0 = linalg.fill ins(%zero : bf16) outs(%f : tensor<32xbf16>) -> tensor<32xbf16>
+  %max = linalg.generic {indexing_maps = [#full, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<32x1280xbf16>) outs(%f0 : tensor<32xbf16>) {
+  ^bb0(%v: bf16, %acc: bf16):
+    %r = arith.maximumf %v, %acc : bf16
+    linalg.yield %r : bf16
+  } -> tensor<32xbf16>
+  %y = linalg.generic {indexing_maps = [#full, #row, #full], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %max : tensor<32x1280xbf16>, tensor<32xbf16>) outs(%e : tensor<32x1280xbf16>) {
+  ^bb0(%v: bf16, %w: bf16, %o: bf16):
+    %d = arith.subf %v, %w : bf16
+    linalg.yield %d : bf16
+  } -> tensor<32x1280xbf16>
+  return %y : tensor<32x1280xbf16>
+}
+
+// -----
+
+// Rows so long that two blocks fit an SM only with as few threads as possible,
+// which keep what they load packed.
+// REMARK: remark: {{.*}}14 warps a row, vectors of 8, kept packed
+// CHECK-LABEL: func.func @packed
+// CHECK: quant_tile.row_group columns 28672 schedule <chip = "sm_90a", warps = 14, rows = 1, vector = 8, packed = true>
+#full = affine_map<(m, k) -> (m, k)>
+#row = affine_map<(m, k) -> (m)>
+func.func @packed(%x: tensor<32x28672xbf16>, %f: tensor<32xbf16>, %e: tensor<32x28672xbf16>) -> tensor<32x28672xbf16> {
+  %zero = arith.constant 0.0 : bf16
+  %f0 = linalg.fill ins(%zero : bf16) outs(%f : tensor<32xbf16>) -> tensor<32xbf16>
+  %max = linalg.generic {indexing_maps = [#full, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<32x28672xbf16>) outs(%f0 : tensor<32xbf16>) {
+  ^bb0(%v: bf16, %acc: bf16):
+    %r = arith.maximumf %v, %acc : bf16
+    linalg.yield %r : bf16
+  } -> tensor<32xbf16>
+  %y = linalg.generic {indexing_maps = [#full, #row, #full], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %max : tensor<32x28672xbf16>, tensor<32xbf16>) outs(%e : tensor<32x28672xbf16>) {
+  ^bb0(%v: bf16, %w: bf16, %o: bf16):
+    %d = arith.subf %v, %w : bf16
+    linalg.yield %d : bf16
+  } -> tensor<32x28672xbf16>
+  return %y : tensor<32x28672xbf16>
 }
 
 // -----

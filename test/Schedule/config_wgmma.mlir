@@ -33,10 +33,10 @@ func.func @long(%x: tensor<8192x8192xi8>, %w: tensor<8192x8192xi8>, %init: tenso
 }
 
 // Hopper adds products of 8-bit floats with 13 bits: accumulators are promoted
-// after each step of 128, so that the error of any K is that of two steps here.
+// after every other step of 128, so that the error of any K is as for 256.
 // CHECK-LABEL: @fp8
-// CHECK: <wgmma, {{.*}}contract = <u_acc = 6.397{{[0-9]*}}E-5, u_decode = 0.000000e+00
-// CHECK-SAME: promote = 1>
+// CHECK: <wgmma, {{.*}}contract = <u_acc = 1.3007{{[0-9]*}}E-4, u_decode = 0.000000e+00
+// CHECK-SAME: promote = 2>
 func.func @fp8(%x: tensor<64x256xf8E4M3FN>, %w: tensor<128x256xf8E5M2>, %init: tensor<64x128xf32>) -> tensor<64x128xf32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<64x256xf8E4M3FN>, tensor<128x256xf8E5M2>) maps [] outs(%init : tensor<64x128xf32>) {
   ^bb0(%acc: f32):
@@ -45,11 +45,11 @@ func.func @fp8(%x: tensor<64x256xf8E4M3FN>, %w: tensor<128x256xf8E5M2>, %init: t
   return %y : tensor<64x128xf32>
 }
 
-// What is promised for K = 16384 is no worse than for 128 (where a step is all).
+// What is promised for K = 16384 is no worse than for 256 (where two steps are all).
 // CHECK-LABEL: @fp8_long
-// CHECK: <wgmma, {{.*}}tile = [128, 128, 128], warps = [8, 1, 1]{{.*}}contract = <u_acc = 1.0000{{[0-9]*}}E-6
+// CHECK: <wgmma, {{.*}}tile = [128, 128, 128], warps = [8, 1, 1]{{.*}}contract = <u_acc = 2.03{{[0-9]*}}E-6
 // CHECK-SAME: warpgroups = <cooperative
-// CHECK-SAME: promote = 1>
+// CHECK-SAME: promote = 2>
 func.func @fp8_long(%x: tensor<4096x16384xf8E4M3FN>, %w: tensor<4096x16384xf8E4M3FN>, %init: tensor<4096x4096xf32>) -> tensor<4096x4096xf32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4096x16384xf8E4M3FN>, tensor<4096x16384xf8E4M3FN>) maps [] outs(%init : tensor<4096x4096xf32>) {
   ^bb0(%acc: f32):

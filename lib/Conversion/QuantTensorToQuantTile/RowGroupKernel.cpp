@@ -68,13 +68,26 @@ private:
   }
   Value flatten(Value memref);
   int64_t getAlignment(Type element) const;
-  /// Elements of this thread from `memref`, at its columns of a row that
-  /// starts at element `first`.
+  /// Vectors of this thread from `memref`, at its columns of a row that starts
+  /// at element `first`.
   SmallVector<Value> loadColumns(Value memref, Value first);
+  SmallVector<Value> extractAll(ArrayRef<Value> vectors);
+  /// The elements of a vector as words, where they are narrower; and back, from
+  /// the first values of `packed`, which it drops.
+  SmallVector<Value> pack(ArrayRef<Value> elements);
+  SmallVector<Value> unpack(ValueRange &packed, int64_t count, Type type);
+  /// The same vector, about which the compiler knows nothing.
+  Value hide(Value vector);
   void storeColumns(Value memref, ArrayRef<Value> elements);
   /// The operand's value for each column of this thread; a single one where
   /// it is the same for all.
   SmallVector<Value> read(Value operand, RowAccess access);
+  /// From here on takes columns from the vectors that were loaded once more,
+  /// and casts them again.
+  void forgetColumns();
+  /// Elements of a value of the group, computed (again) where they are not
+  /// there.
+  ArrayRef<Value> get(Value value);
   void emitRow();
   void emitOp(linalg::GenericOp op, const RowOp &info);
   using Elements = SmallVector<SmallVector<Value>>;
@@ -99,6 +112,8 @@ private:
   SmallVector<Value> outMemrefs;
   /// Elements of values, by value and access: what is read twice is kept.
   llvm::DenseMap<std::pair<Value, unsigned>, SmallVector<Value>> known;
+  /// The vectors that were loaded, likewise.
+  llvm::MapVector<std::pair<Value, unsigned>, SmallVector<Value>> loaded;
 };
 
 } // namespace
@@ -148,7 +163,8 @@ LogicalResult RowGroupPlan::collect() {
       init = fill.getOutputs()[0];
     outs.push_back(init);
   }
-  assert(!outs.empty() && "checked by the verifier of row_group");
+  if (outs.empty())
+    return group.emitOpError() << "yields nothing";
   return success();
 }
 
@@ -217,14 +233,21 @@ SmallVector<Value> RowGroupBody::loadColumns(Value memref, Value first) {
   Type element = cast<MemRefType>(memref.getType()).getElementType();
   int64_t width = schedule.getVector();
   Type type = width == 1 ? element : VectorType::get({width}, element);
+  SmallVector<Value> vectors;
+  for (Value column : columns)
+    vectors.push_back(LoadOp::create(b, loc, type, memref,
+                                     ValueRange{add(first, column)},
+                                     getAlignment(element)));
+  return vectors;
+}
+
+SmallVector<Value> RowGroupBody::extractAll(ArrayRef<Value> vectors) {
   SmallVector<Value> elements;
-  for (Value column : columns) {
-    Value vector =
-        LoadOp::create(b, loc, type, memref, ValueRange{add(first, column)},
-                       getAlignment(element));
-    if (width == 1)
+  for (Value vector : vectors) {
+    auto type = dyn_cast<VectorType>(vector.getType());
+    if (!type)
       elements.push_back(vector);
-    for (int64_t i = 0; width > 1 && i < width; ++i)
+    for (int64_t i = 0; type && i < type.getNumElements(); ++i)
       elements.push_back(vector::ExtractOp::create(b, loc, vector, i));
   }
   return elements;
@@ -262,7 +285,7 @@ void RowGroupBody::storeColumns(Value memref, ArrayRef<Value> elements) {
 SmallVector<Value> RowGroupBody::read(Value operand, RowAccess access) {
   Value value = skipUnitReshapes(operand);
   if (plan.isInside(value))
-    return known.lookup({value, 0});
+    return SmallVector<Value>(get(value));
   if (!isa<RankedTensorType>(value.getType()))
     return {b.clone(*value.getDefiningOp())->getResult(0)};
   auto found = known.find({value, unsigned(access)});
@@ -278,12 +301,18 @@ SmallVector<Value> RowGroupBody::read(Value operand, RowAccess access) {
       return {LoadOp::create(b, loc, element, memref->second, ValueRange{index},
                              element.getIntOrFloatBitWidth() / 8)};
     };
+    auto keep = [&](Value first) {
+      SmallVector<Value> vectors = loadColumns(memref->second, first);
+      if (isa<VectorType>(vectors.front().getType()))
+        loaded[{value, unsigned(access)}] = vectors;
+      return extractAll(vectors);
+    };
     switch (access) {
     case RowAccess::Full:
-      elements = loadColumns(memref->second, mul(row, plan.domain.columns));
+      elements = keep(mul(row, plan.domain.columns));
       break;
     case RowAccess::Column:
-      elements = loadColumns(memref->second, constant(0));
+      elements = keep(constant(0));
       break;
     case RowAccess::Row:
       elements = loadOne(row);
@@ -328,32 +357,35 @@ void RowGroupBody::emitOp(linalg::GenericOp op, const RowOp &info) {
   if (info.reduces || count == 1 || quotients.empty()) {
     emitElements(op, info, operands, carried, 0, count, nullptr, results);
   } else {
-    // A vector at a time, so that few values wait for whether all is well.
+    // A vector at a time, so that few values wait for whether all is well; its
+    // narrow elements as words, which take fewer registers.
     for (int64_t first = 0; first < count; first += width) {
-      auto flatten = [&](const Elements &parts) {
-        SmallVector<Value> all;
-        for (ArrayRef<Value> part : parts)
-          llvm::append_range(all, part);
-        return all;
-      };
       auto emitPart = [&](RowQuotients *quotients) {
         Elements part(op.getNumDpsInits());
         emitElements(op, info, operands, carried, first, first + width,
                      quotients, part);
-        return flatten(part);
+        SmallVector<Value> packed;
+        for (ArrayRef<Value> elements : part)
+          llvm::append_range(packed, pack(elements));
+        return packed;
       };
       quotients.start(b, loc);
       SmallVector<Value> fast = emitPart(&quotients);
       auto failed = scf::IfOp::create(b, loc, ValueRange(fast).getTypes(),
                                       quotients.emitFailed(b, loc),
                                       /*withElseRegion=*/true);
-      OpBuilder::InsertionGuard guard(b);
-      b.setInsertionPointToStart(failed.thenBlock());
-      scf::YieldOp::create(b, loc, emitPart(nullptr));
-      b.setInsertionPointToStart(failed.elseBlock());
-      scf::YieldOp::create(b, loc, fast);
-      for (auto [index, value] : llvm::enumerate(failed.getResults()))
-        results[index / width].push_back(value);
+      {
+        OpBuilder::InsertionGuard guard(b);
+        b.setInsertionPointToStart(failed.thenBlock());
+        scf::YieldOp::create(b, loc, emitPart(nullptr));
+        b.setInsertionPointToStart(failed.elseBlock());
+        scf::YieldOp::create(b, loc, fast);
+      }
+      ValueRange left = failed.getResults();
+      for (auto [out, result] : llvm::enumerate(op->getResults()))
+        llvm::append_range(
+            results[out],
+            unpack(left, width, getElementTypeOrSelf(result.getType())));
     }
   }
   if (info.reduces) {
@@ -364,6 +396,96 @@ void RowGroupBody::emitOp(linalg::GenericOp op, const RowOp &info) {
   }
   for (auto [result, elements] : llvm::zip_equal(op->getResults(), results))
     known[{result, 0}] = elements;
+  if (info.reduces && schedule.getPacked())
+    forgetColumns();
+}
+
+/// Whether each element of `op`'s results is a cast of one of its input.
+static bool isCast(linalg::GenericOp op, const RowOp &info) {
+  return info.hasColumns && !info.reduces && op.getNumDpsInputs() == 1 &&
+         llvm::all_of(op.getBody()->without_terminator(), [](Operation &inner) {
+           return isa<arith::ExtFOp, arith::ExtSIOp, arith::ExtUIOp,
+                      arith::SIToFPOp, arith::UIToFPOp>(inner);
+         });
+}
+
+Value RowGroupBody::hide(Value vector) {
+  auto type = cast<VectorType>(vector.getType());
+  int64_t bits = type.getNumElements() * type.getElementTypeBitWidth();
+  if (bits % 32)
+    return vector;
+  // Neither LLVM nor ptxas sees a value through the instruction.
+  constexpr int32_t kFirst = 0xf0;
+  Type word = b.getI32Type();
+  auto words = VectorType::get({bits / 32}, word);
+  Value zero = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(0));
+  Value packed = vector::BitCastOp::create(b, loc, words, vector);
+  SmallVector<Value> hidden;
+  for (int64_t i = 0; i < bits / 32; ++i)
+    hidden.push_back(Lop3Op::create(
+        b, loc, word, vector::ExtractOp::create(b, loc, packed, i), zero, zero,
+        b.getI32IntegerAttr(kFirst)));
+  packed = vector::FromElementsOp::create(b, loc, words, hidden);
+  return vector::BitCastOp::create(b, loc, type, packed);
+}
+
+void RowGroupBody::forgetColumns() {
+  for (auto &[key, vectors] : loaded) {
+    for (Value &vector : vectors)
+      vector = hide(vector);
+    known[key] = extractAll(vectors);
+  }
+  for (auto &[op, info] : plan.ops)
+    if (isCast(op, info))
+      for (Value result : op->getResults())
+        known.erase({result, 0});
+}
+
+ArrayRef<Value> RowGroupBody::get(Value value) {
+  auto found = known.find({value, 0});
+  if (found != known.end())
+    return found->second;
+  for (auto &[op, info] : plan.ops)
+    if (op == value.getDefiningOp())
+      emitOp(op, info);
+  return known[{value, 0}];
+}
+
+/// Whether `count` elements of `type` are whole words, and more than one in
+/// each.
+static bool isPacked(Type type, int64_t count) {
+  int64_t bits = type.getIntOrFloatBitWidth();
+  return bits < 32 && bits * count % 32 == 0;
+}
+
+SmallVector<Value> RowGroupBody::pack(ArrayRef<Value> elements) {
+  Type type = elements.front().getType();
+  int64_t count = elements.size();
+  if (!isPacked(type, count))
+    return SmallVector<Value>(elements);
+  auto words = VectorType::get({type.getIntOrFloatBitWidth() * count / 32},
+                               b.getI32Type());
+  Value vector = vector::FromElementsOp::create(
+      b, loc, VectorType::get({count}, type), elements);
+  return extractAll(
+      {vector::BitCastOp::create(b, loc, words, vector).getResult()});
+}
+
+SmallVector<Value> RowGroupBody::unpack(ValueRange &packed, int64_t count,
+                                        Type type) {
+  if (!isPacked(type, count)) {
+    SmallVector<Value> elements(packed.take_front(count));
+    packed = packed.drop_front(count);
+    return elements;
+  }
+  int64_t words = type.getIntOrFloatBitWidth() * count / 32;
+  Value vector = vector::FromElementsOp::create(
+      b, loc, VectorType::get({words}, b.getI32Type()),
+      packed.take_front(words));
+  packed = packed.drop_front(words);
+  return extractAll(
+      {vector::BitCastOp::create(b, loc, VectorType::get({count}, type), vector)
+           .getResult()});
 }
 
 void RowGroupBody::emitElements(linalg::GenericOp op, const RowOp &info,
@@ -427,7 +549,7 @@ void RowGroupBody::emitRow() {
   Operation *yield = plan.group->getRegion(0).front().getTerminator();
   for (auto [index, value] : llvm::enumerate(yield->getOperands())) {
     Value memref = outMemrefs[index];
-    ArrayRef<Value> elements = known[{value, 0}];
+    ArrayRef<Value> elements = get(value);
     if (plan.isFull(index)) {
       storeColumns(memref, elements);
       continue;

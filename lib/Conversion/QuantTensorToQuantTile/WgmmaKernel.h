@@ -49,7 +49,10 @@ private:
   llvm::SmallVector<mlir::Value> multiplyPromoting(Ring &ring, mlir::Value row,
                                                    mlir::Value column);
   llvm::SmallVector<mlir::Value>
-  blockScales(mlir::Value row, mlir::Value column, mlir::Value step);
+  loadBlockScales(mlir::Value row, mlir::Value column, mlir::Value step);
+  llvm::SmallVector<mlir::Value> addScaled(llvm::ArrayRef<mlir::Value> partial,
+                                           mlir::ValueRange scales,
+                                           mlir::ValueRange sums);
 
   // The epilogue: WgmmaEpilogue.cpp.
   void finish(llvm::ArrayRef<mlir::Value> accumulators, mlir::Value firstRow,

@@ -18,11 +18,10 @@ using quantmlir::schedule::WgmmaLayout;
 /// Columns that share four accumulators of a thread, two of each of two rows.
 static constexpr int64_t kColumns = 8;
 
-/// What this thread's accumulators of a step are multiplied by, in the order of
-/// the accumulators of a block of 64 rows: for each block of scales of its
-/// weights, those of its two rows; so for each block of rows.
-SmallVector<Value> WgmmaKernel::blockScales(Value row, Value column,
-                                            Value step) {
+/// The scales of a step that this thread's accumulators have: those of its
+/// weights, then those of its rows of activations.
+SmallVector<Value> WgmmaKernel::loadBlockScales(Value row, Value column,
+                                                Value step) {
   quant_tensor::ScaledMatmulOp op = problem.op;
   int64_t extent =
       std::min(columns, op.getRhsEncoding().getBlockExtent(0, problem.n));
@@ -30,23 +29,43 @@ SmallVector<Value> WgmmaKernel::blockScales(Value row, Value column,
     return toIndex(b.createOrFold<arith::MinUIOp>(value, last));
   };
   Value k = toIndex(mul(step, tileK));
-  SmallVector<Value> rhs, scales;
+  SmallVector<Value> scales;
   for (int64_t first = 0; first < columns; first += extent)
-    rhs.push_back(b.loadBlockScale(
+    scales.push_back(b.loadBlockScale(
         /*isLhs=*/false, clamp(add(column, first), word(problem.n - 1)), k));
   Value own = add(row, add(mul(warp, 16), div(lane, word(4))));
-  for (int64_t block = 0; block < blocks; ++block) {
-    SmallVector<Value> lhs;
+  for (int64_t block = 0; block < blocks; ++block)
     for (int64_t half = 0; half < 2; ++half) {
       Value at = add(own, block * WgmmaLayout::chunkRows + 8 * half);
-      lhs.push_back(
+      scales.push_back(
           b.loadBlockScale(/*isLhs=*/true, clamp(at, sub(rows, word(1))), k));
     }
-    for (Value scale : rhs)
-      for (Value of : lhs)
-        scales.push_back(arith::MulFOp::create(b, of, scale));
-  }
   return scales;
+}
+
+/// `partial`, the accumulators of one step, times the `scales` of it, plus
+/// `sums`.
+SmallVector<Value> WgmmaKernel::addScaled(ArrayRef<Value> partial,
+                                          ValueRange scales, ValueRange sums) {
+  int64_t perBlock = columns / 2;
+  int64_t ofRows = 2 * blocks, ofWeights = scales.size() - ofRows;
+  ValueRange rhs = scales.take_front(ofWeights);
+  ValueRange lhs = scales.drop_front(ofWeights);
+  // One product for each pair that meets.
+  SmallVector<Value> products;
+  for (Value left : lhs)
+    for (Value right : rhs)
+      products.push_back(arith::MulFOp::create(b, left, right));
+  SmallVector<Value> next;
+  for (size_t i = 0; i < sums.size(); ++i) {
+    // Of two neighbours in a row, then of two in the row eight down.
+    int64_t block = i / perBlock, inside = i % perBlock;
+    int64_t half = inside % 4 / 2, column = inside / 4 * kColumns;
+    int64_t of = column / (columns / ofWeights);
+    next.push_back(b.fma(
+        partial[i], products[(2 * block + half) * ofWeights + of], sums[i]));
+  }
+  return next;
 }
 
 /// The sums of one tile, whose stages start at `ring`, in the form of
@@ -60,33 +79,32 @@ SmallVector<Value> WgmmaKernel::multiplyPromoting(Ring &ring, Value row,
   int64_t count = blocks * perBlock;
   SmallVector<Value> state(count, b.floatConstant(b.getF32Type(), 0.0));
   llvm::append_range(state, ValueRange{ring.stage, ring.phase});
+  // A step's scales are asked for during the one before.
+  if (op.isBlockScaled())
+    llvm::append_range(state, loadBlockScales(row, column, firstStep));
   auto promote = [&](Value step, ValueRange values) {
     Ring ring = {values[count], values[count + 1]};
-    SmallVector<Value> accumulators, scales;
+    SmallVector<Value> accumulators, partial, scales;
     Value end = b.createOrFold<arith::MinUIOp>(add(step, interval), endStep);
     Value last =
         issueSteps(accumulators, ring, step, end, /*isOne=*/interval == 1);
-    // These arrive while the multiplications run.
     if (op.isBlockScaled())
-      scales = blockScales(row, column, step);
+      scales = loadBlockScales(
+          row, column,
+          b.createOrFold<arith::MinUIOp>(add(step, 1), sub(endStep, word(1))));
     drain(accumulators, last);
+    for (int64_t i = 0; i < count; ++i)
+      partial.push_back(LLVM::ExtractValueOp::create(
+          b, accumulators[i / perBlock], i % perBlock));
+    ValueRange sums = values.take_front(count);
     SmallVector<Value> next;
-    for (int64_t i = 0; i < count; ++i) {
-      int64_t block = i / perBlock, inside = i % perBlock;
-      Value partial =
-          LLVM::ExtractValueOp::create(b, accumulators[block], inside);
-      if (!op.isBlockScaled()) {
-        next.push_back(arith::AddFOp::create(b, values[i], partial));
-        continue;
-      }
-      // Accumulators of two neighbours, then of the row eight down.
-      int64_t perRow = scales.size() / blocks / 2;
-      int64_t column8 = inside / 4, half = inside % 4 / 2;
-      int64_t of = column8 * kColumns / (columns / perRow);
-      next.push_back(
-          b.fma(partial, scales[(block * perRow + of) * 2 + half], values[i]));
-    }
+    if (op.isBlockScaled())
+      next = addScaled(partial, values.drop_front(count + 2), sums);
+    else
+      for (auto [sum, value] : llvm::zip_equal(sums, partial))
+        next.push_back(arith::AddFOp::create(b, sum, value));
     llvm::append_range(next, ValueRange{ring.stage, ring.phase});
+    llvm::append_range(next, scales);
     return next;
   };
   state = b.loop(firstStep, endStep, word(interval), state, promote);

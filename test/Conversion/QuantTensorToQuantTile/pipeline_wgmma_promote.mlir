@@ -14,12 +14,13 @@
 // CHECK: quant_tile.wgmma_wait 0,
 // CHECK: arith.addf
 
-// With scales of blocks, these are read while the step is multiplied.
+// With scales of blocks, the next step's are read while one is multiplied.
 // CHECK-LABEL: gpu.func @matmul_wgmma_1(
 // CHECK: quant_tile.wgmma a({{.*}} n = 128 types(f8E4M3FN, f8E4M3FN)
+// CHECK: nvvm.wgmma.commit.group.sync.aligned
 // CHECK: quant_tile.load
-// CHECK: arith.mulf
 // CHECK: quant_tile.wgmma_wait 0,
+// CHECK: arith.mulf
 // CHECK: llvm.intr.fma
 
 // PTX-LABEL: .entry matmul_wgmma_0

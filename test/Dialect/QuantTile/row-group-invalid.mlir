@@ -186,6 +186,11 @@ func.func @f(%x: tensor<4x64xf32>, %f: tensor<4xf32>) {
 
 // -----
 
+// expected-error @below {{a warp waits for no other, so that it keeps nothing packed}}
+module attributes {quant_tile.s = #quant_tile.row_schedule<chip = "sm_90a", warps = 1, rows = 8, vector = 8, packed = true>} {}
+
+// -----
+
 // expected-error @below {{a block has 1 to 32 warps, got 8 rows of 8}}
 module attributes {quant_tile.s = #quant_tile.row_schedule<chip = "sm_90a", warps = 8, rows = 8, vector = 8>} {}
 

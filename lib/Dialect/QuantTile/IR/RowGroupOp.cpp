@@ -11,7 +11,7 @@ using namespace quantmlir::quant_tile;
 LogicalResult
 RowScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                         StringAttr chip, int64_t warps, int64_t rows,
-                        int64_t vector) {
+                        int64_t vector, bool packed) {
   if (!chip || chip.getValue().empty())
     return emitError() << "a schedule needs a chip";
   if (warps < 1 || rows < 1 || warps > 32 || rows > 32 || warps * rows > 32)
@@ -20,6 +20,9 @@ RowScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (warps > 1 && rows > 1)
     return emitError() << "a row of several warps has its block to itself, got "
                        << rows << " rows of " << warps << " warps";
+  if (packed && warps == 1)
+    return emitError() << "a warp waits for no other, so that it keeps nothing "
+                          "packed";
   if (!llvm::is_contained({1, 2, 4, 8, 16}, vector))
     return emitError() << "vector must be 1, 2, 4, 8 or 16 elements, got "
                        << vector;

@@ -257,14 +257,18 @@ def QuantTile_RowScheduleAttr : QuantTile_Attr<"RowSchedule", "row_schedule"> {
     a tuner or a human. A row is held in the registers of `warps` warps; a
     block computes `rows` rows at a time (more than one only where a row has
     one warp); each access is of `vector` consecutive elements, which divides
-    the columns.
+    the columns. With `packed`, columns are kept as they were loaded while the
+    warps of a row wait for each other, and not as the floats that they are cast
+    to: half the registers, for some more instructions.
 
     ```mlir
     #quant_tile.row_schedule<chip = "sm_90a", warps = 8, rows = 1, vector = 8>
+    #quant_tile.row_schedule<chip = "sm_90a", warps = 14, rows = 1, vector = 8, packed = true>
     ```
   }];
   let parameters = (ins "::mlir::StringAttr":$chip, "int64_t":$warps,
-                        "int64_t":$rows, "int64_t":$vector);
+                        "int64_t":$rows, "int64_t":$vector,
+                        DefaultValuedParameter<"bool", "false">:$packed);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
