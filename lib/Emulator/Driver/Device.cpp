@@ -68,7 +68,12 @@ Module *Device::load(std::string &log) {
       log = std::string("cannot write ") + list + ": " + error.message();
       return nullptr;
     }
-    instructions.add(*kernels.begin(), file);
+    // In one piece: other processes may add to it at the same time.
+    std::string lines;
+    llvm::raw_string_ostream stream(lines);
+    instructions.add(*kernels.begin(), stream);
+    file.SetUnbuffered();
+    file << lines;
   }
   if (const char *seed = std::getenv("QUANTMLIR_EMULATOR_SEED"))
     if (!llvm::to_integer(seed, options.seed)) {
