@@ -115,11 +115,10 @@ FAMILIES = [
     Scheduled(200, 144, [64, 96, 128], [4, 1, 1], 3, "pingpong, group_m = 2", m=130),
     Scheduled(136, 272, [64, 64, 128], [4, 2, 1], 4, "cooperative, group_m = 4"),
     Scheduled(33, 1040, [64, 16, 128], [4, 1, 1], 2, "pingpong, cluster = [1, 2]"),
-    # Tiles of many columns for one warpgroup, and two blocks in an SM.
+    # Tiles of many columns for one warpgroup.
     Scheduled(388, 272, [128, 176, 128], [4, 1, 1], 3, "pingpong, cluster = [2, 1]", m=300),
     Scheduled(392, 144, [256, 160, 128], [8, 1, 1], 3, "cooperative, group_m = 2", m=300),
-    Scheduled(136, 272, [64, 96, 128], [4, 2, 1], 3, "cooperative", rest=", occupancy = 2"),
-    Scheduled(61, 144, [128, 64, 128], [8, 1, 1], 2, "cooperative", m=200, rest=", occupancy = 2"),
+    Scheduled(136, 272, [64, 96, 128], [4, 2, 1], 3, "cooperative"),
     # Weights that three warpgroups decode and multiply in turn, or two and two blocks.
     ScheduledLayer(392, 648, 300, [128, 192, 64], [1, 12, 1], 8, kind="alternating",
                    rest=", scale_decoded = true", out="bf16"),
@@ -235,11 +234,11 @@ INT4_ROWS = [1, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096]
 
 def bench_cases():
     """(kind, N, K, M of the program, M to run it at) for every line of the
-    table: M is static at batch 1 and dynamic otherwise."""
+    table: M is static at batch 1 and of int8 products, dynamic otherwise."""
     lines = []
     few = [(m, *shape) for shape in LLAMA_SHAPES[1:3] for m in INT8_ROWS]
     for m, k, n in dict.fromkeys(INT8_SHAPES + few + UNSEEN_SHAPES):
-        lines.append(("int8_scaled", n, k, None, m))
+        lines.append(("int8_scaled", n, k, m, m))
     for m in (1, 16, 64):
         for k, n in LLAMA_SHAPES[:3]:
             lines.append(("int8_weight", n, k, 1 if m == 1 else None, m))

@@ -341,18 +341,17 @@ class Integers:
 
 
 class Scheduled(Integers):
-    """The same with a wgmma schedule written by hand; `rest` is what follows the
-    warpgroups in it."""
+    """The same with a wgmma schedule written by hand."""
 
-    def __init__(self, n, k, tile, warps, stages, warpgroups, m=None, split_k=1, rest=""):
+    def __init__(self, n, k, tile, warps, stages, warpgroups, m=None, split_k=1):
         super().__init__(n, k, m)
         self.arguments = _arguments(locals())
         self.schedule = (
             f'#quant_tile.schedule<wgmma, chip = "sm_90a", tile = {tile}, '
             f"warps = {warps}, stages = {stages}, split_k = {split_k}, "
-            f"warpgroups = <{warpgroups}>{rest}>"
+            f"warpgroups = <{warpgroups}>>"
         )
-        parts = [tile, *([f"split{split_k}"] if split_k > 1 else []), warpgroups + rest]
+        parts = [tile, *([f"split{split_k}"] if split_k > 1 else []), warpgroups]
         self.name += "".join(f"-{part}" for part in parts).replace(" ", "").replace("=", "")
 
     def mlir(self):

@@ -27,15 +27,15 @@ def normalize(schedule):
 
 
 def choose(tuner, n, k, rows):
-    """The schedule chosen for each number of rows, where M is dynamic."""
+    """The schedule chosen for each number of rows."""
     with tempfile.TemporaryDirectory() as folder:
-        source = os.path.join(folder, "op.mlir")
-        with open(source, "w") as file:
-            file.write(cases.linear("int8_scaled", n, k).mlir())
         result = {}
         for m in rows:
+            source = os.path.join(folder, f"{m}.mlir")
+            with open(source, "w") as file:
+                file.write(cases.linear("int8_scaled", n, k, m).mlir())
             listed = subprocess.run(
-                [tuner, source, "--chip=sm_90a", f"--rows={m}", "--list"],
+                [tuner, source, "--chip=sm_90a", "--list"],
                 capture_output=True,
                 text=True,
                 check=True,

@@ -19,12 +19,6 @@ static constexpr Chip kChips[] = {
 
 ArrayRef<Chip> getChips() { return kChips; }
 
-int64_t Chip::getSharedMemory(int64_t occupancy) const {
-  // The driver takes some of each block.
-  constexpr int64_t reserved = 1024;
-  return (sharedMemory + reserved) / occupancy - reserved;
-}
-
 int64_t Chip::getResidentBlocks(int64_t clusterSize) const {
   // All SMs of a cluster are in one part of the chip (GPC), and some SMs of a
   // part remain: what the driver says of an H100 with 132.

@@ -16,6 +16,20 @@ using quantmlir::quant_tensor::ScaledMatmulOp;
 
 namespace quantmlir::schedule {
 
+/// Whether the epilogue of `op` takes more registers than scales do: operands
+/// are asked for ahead, and what is no single instruction has temporaries.
+static bool hasLargeEpilogue(ScaledMatmulOp op) {
+  constexpr size_t scales = 2;
+  if (op.getEpilogueArgs().size() > scales)
+    return true;
+  return llvm::any_of(
+      op.getBodyRegion().front().without_terminator(), [](Operation &inner) {
+        return !isa<arith::SIToFPOp, arith::UIToFPOp, arith::MulFOp,
+                    arith::AddFOp, arith::SubFOp, arith::MaximumFOp,
+                    arith::ExtFOp, arith::TruncFOp, arith::ConstantOp>(inner);
+      });
+}
+
 Contraction Contraction::get(ScaledMatmulOp op) {
   auto lhs = cast<RankedTensorType>(op.getLhs().getType());
   auto rhs = cast<RankedTensorType>(op.getRhs().getType());
@@ -46,6 +60,7 @@ Contraction Contraction::get(ScaledMatmulOp op) {
     result.lhsElement = result.lhsBlocks.getStorage();
     result.rhsElement = result.rhsBlocks.getStorage();
   }
+  result.hasLargeEpilogue = schedule::hasLargeEpilogue(op);
   return result;
 }
 

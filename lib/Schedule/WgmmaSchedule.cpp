@@ -8,10 +8,11 @@ using namespace quantmlir::quant_tile;
 
 namespace quantmlir::schedule {
 
-/// Accumulators that leave a thread registers enough for all else, where one
-/// warpgroup multiplies and where two do: of 255 and 232, or of 128 and 104
-/// where there is room for two blocks in an SM.
-static constexpr int64_t kMaxAccumulators[][2] = {{192, 176}, {64, 48}};
+/// Accumulators that leave a thread registers enough for all else: of 232 where
+/// two warpgroups multiply, of 255 where one does. The first where the epilogue
+/// takes few registers itself.
+static constexpr int64_t kMostAccumulators = 192,
+                         kManyAccumulators = WgmmaSplit::manyAccumulators;
 /// Bytes along K of one instruction.
 static constexpr double kStepBytes = 32;
 /// Rows that stand for any number of them.
@@ -64,10 +65,20 @@ static int64_t getSteps(const Contraction &c) {
 }
 
 namespace {
-/// A shape of tiles, and how many blocks share one or an SM.
+/// A shape of tiles, and how many blocks share operands or tiles.
 struct Candidate {
   ConsumerKind kind;
-  int64_t tileM, tileN, clusterM, splitK = 1, occupancy = 1, clusterN = 1;
+  int64_t tileM, tileN, clusterM, splitK = 1, clusterN = 1;
+
+  /// The warps that multiply, along M and N. Two warpgroups share a tile along
+  /// M, or along N where there is one block of 64 rows only; the smallest tiles
+  /// are one's, and odd ones.
+  std::pair<int64_t, int64_t> getWarps() const {
+    bool isShared = kind == ConsumerKind::Cooperative;
+    if (isShared && tileM > 64)
+      return {8, 1};
+    return {4, isShared && tileN >= 64 && tileN % 32 == 0 ? 2 : 1};
+  }
 };
 } // namespace
 
@@ -78,16 +89,10 @@ static ScheduleAttr makeWgmma(const Contraction &c, const Chip &chip,
   ConsumerKind kind = candidate.kind;
   int64_t tileM = candidate.tileM, tileN = candidate.tileN;
   MLIRContext *context = c.lhsElement.getContext();
-  // Two warpgroups share a tile along M, or along N where there is one block
-  // of 64 rows only; the smallest tiles are one's, and odd ones.
-  bool isShared = kind == ConsumerKind::Cooperative;
-  bool isTall = tileM > 64;
-  int64_t warpsM = isShared && isTall ? 8 : 4;
-  int64_t warpsN =
-      isShared && !isTall && tileN >= 64 && tileN % 32 == 0 ? 2 : 1;
   SmallVector<int64_t> tile = {tileM, tileN,
                                WgmmaLayout::rowBytes / c.getLhsBytes()};
-  SmallVector<int64_t> warps = {warpsM, warpsN, 1};
+  SmallVector<int64_t> warps = {candidate.getWarps().first,
+                                candidate.getWarps().second, 1};
   auto warpgroups = WarpgroupsAttr::get(context, kind, candidate.clusterM,
                                         candidate.clusterN, groupM);
   for (int64_t stages = kMaxStages;; --stages) {
@@ -96,12 +101,11 @@ static ScheduleAttr makeWgmma(const Contraction &c, const Chip &chip,
           context, KernelFamily::Wgmma, StringAttr::get(context, chip.name),
           tile, warps, stages, /*copy=*/16, candidate.splitK,
           quant_tensor::LayoutAttr(), maxM, contract, chip.hasDependentLaunch,
-          candidate.occupancy, warpgroups,
+          /*occupancy=*/1, warpgroups,
           /*scaleDecoded=*/false, choosePromotion(c));
     };
     ScheduleAttr schedule = make(getWgmmaContract(c, make({})));
-    if (stages == 2 || getWgmmaSharedMemory(c, schedule) <=
-                           chip.getSharedMemory(candidate.occupancy))
+    if (stages == 2 || getWgmmaSharedMemory(c, schedule) <= chip.sharedMemory)
       return schedule;
   }
 }
@@ -111,15 +115,21 @@ static ScheduleAttr makeWgmma(const Contraction &c, const Chip &chip,
 /// often.
 static SmallVector<Candidate> getCandidates(bool promotes) {
   constexpr ConsumerKind cooperative = ConsumerKind::Cooperative;
-  SmallVector<Candidate> candidates = {
-      {cooperative, 128, 256, 2, 1},
-      {ConsumerKind::PingPong, 128, 128, 2, 1},
-      {cooperative, 128, 192, 2, 1},
-      {cooperative, 256, 128, 1, 1},
-      {ConsumerKind::PingPong, 128, 128, 1, 1}};
+  constexpr ConsumerKind pingPong = ConsumerKind::PingPong;
+  SmallVector<Candidate> candidates = {{cooperative, 256, 192, 2},
+                                       {cooperative, 128, 256, 2},
+                                       {cooperative, 128, 192, 2}};
+  for (int64_t clusterM : {2, 1}) {
+    candidates.push_back({pingPong, 192, 128, clusterM});
+    for (int64_t tileN : {192, 176, 160, 128})
+      candidates.push_back({pingPong, 128, tileN, clusterM});
+  }
+  candidates.push_back({pingPong, 128, 96, 1});
+  for (int64_t tileN : {192, 160, 128})
+    candidates.push_back({cooperative, 256, tileN, 1});
   // The largest that has room for sums beside its accumulators.
   if (promotes)
-    candidates = {{cooperative, 128, 128, 2, 1}};
+    candidates = {{cooperative, 128, 128, 2}};
   for (int64_t tileM : {128, 64})
     for (int64_t tileN : {256, 192, 128, 96, 64, 48, 32})
       for (int64_t splitK : {1, 2, 4})
@@ -128,46 +138,71 @@ static SmallVector<Candidate> getCandidates(bool promotes) {
   return candidates;
 }
 
-// Fitted to some 500 times of an H100, in cycles of an SM and bytes per cycle.
+// Fitted to some 1200 times of an H200, in cycles of an SM and bytes per cycle.
 /// What reaches one SM, what L2 gives all of them, and what memory does.
-static constexpr double kBytesToSM = 58, kBytesFromL2 = 6320,
-                        kBytesFromMemory = 1330;
+static constexpr double kBytesToSM = 66, kBytesFromL2 = 7650,
+                        kBytesFromMemory = 2700;
 /// A wgmma of 64 x 128 x 32 bytes; a step along K takes some time however small
 /// it is.
-static constexpr double kCyclesOfProduct = 64, kCyclesOfStep = 205;
+static constexpr double kCyclesOfProduct = 64, kCyclesOfStep = 200;
+/// How much of a step's shorter parts its longest hides: all of them at
+/// infinity.
+static constexpr double kOverlap = 12;
 /// What blocks wait for one another that read the same few rows of activations:
 /// cycles of a step for each block, where there are none of 64 rows.
-static constexpr double kCyclesOfSharedRows = 1.8;
+static constexpr double kCyclesOfSharedRows = 1.45;
 /// Handing over to the next tile between the blocks of a cluster; within a
 /// block it costs next to nothing.
-static constexpr double kCyclesOfCluster = 850;
-/// The epilogue of 128 x 128 results, which ping-pong hides behind the other
-/// warpgroup; exchanging as many sums.
-static constexpr double kCyclesOfEpilogue = 3100, kCyclesOfExchange = 13500,
-                        kCyclesOfHandshake = 700;
+static constexpr double kCyclesOfCluster = 380;
+/// A chunk of results, and as much again by its columns, of 64. Ping-pong hides
+/// them behind the other warpgroup's multiplications.
+static constexpr double kCyclesOfChunk = 400, kCyclesOfColumns = 690;
+/// Exchanging the sums of 128 x 128 results.
+static constexpr double kCyclesOfExchange = 3120, kCyclesOfHandshake = 2620;
+/// More than these many results of a tile are not worth exchanging sums of.
+static constexpr int64_t kMaxSharedResults = 128 * 96;
+/// Weights up to this size stay in L2 while rows of tiles go by.
+static constexpr double kBytesThatStay = 32e6;
+/// What it costs to walk twice as many rows of tiles side by side.
+static constexpr double kPriceOfGroup = 0.004;
+/// Rows of tiles that are always walked side by side.
+static constexpr int64_t kFewRows = 4;
 /// How much of the smaller of two times, of memory and of everything else, the
 /// larger does not hide.
-static constexpr double kExposed = 0.15;
+static constexpr double kExposed = 0.3;
 
 /// Cycles of one promotion of 64 x 128 accumulators: waiting for them and
 /// adding them up. Another warpgroup multiplies meanwhile, unless it has
 /// another tile, for which ping-pong makes it wait.
 static constexpr double kCyclesOfPromotion = 200;
 
-/// Whether what a promoted kernel keeps beside its accumulators has room, and
-/// its scales fit.
-static bool fitsPromotion(const Contraction &c, const Chip &chip,
+/// Whether a thread has registers for it.
+static bool fitsRegisters(const Contraction &c, const Chip &chip,
                           const Candidate &candidate) {
-  return !choosePromotion(c) ||
+  // Only large tiles and sums beside accumulators may not.
+  return (!choosePromotion(c) &&
+          candidate.tileM * candidate.tileN <= 128 * 128) ||
          whyNotWgmmaSchedule(
              c, chip, makeWgmma(c, chip, /*maxM=*/0, candidate, /*groupM=*/1))
              .empty();
 }
 
-/// About how long a kernel takes for `m` rows, in cycles.
+/// Cycles of one consumer's part of the epilogue of a tile.
+static double estimateEpilogue(const Contraction &c,
+                               const Candidate &candidate) {
+  auto [warpsM, warpsN] = candidate.getWarps();
+  int64_t bits = c.resultElement ? c.resultElement.getIntOrFloatBitWidth() : 16;
+  WgmmaSplit split(candidate.tileM, candidate.tileN, warpsM, warpsN,
+                   candidate.splitK, bits / 8);
+  return llvm::divideCeil(split.getChunks(), candidate.splitK) *
+         (kCyclesOfChunk + kCyclesOfColumns * split.chunkColumns / 64);
+}
+
+/// About how long a kernel takes for `m` rows, in cycles, that walks `groupM`
+/// rows of (clusters of) tiles column by column.
 static double estimate(const Contraction &c, const Chip &chip, int64_t m,
-                       const Candidate &candidate) {
-  auto [kind, tileM, tileN, clusterM, splitK, occupancy, clusterN] = candidate;
+                       const Candidate &candidate, int64_t groupM) {
+  auto [kind, tileM, tileN, clusterM, splitK, clusterN] = candidate;
   int64_t clusterSize = clusterM * splitK;
   int64_t blocks = llvm::divideCeil(m, tileM * clusterM) *
                    llvm::divideCeil(c.n, tileN) * clusterSize;
@@ -183,7 +218,10 @@ static double estimate(const Contraction &c, const Chip &chip, int64_t m,
   double arrive = (rows + tileN) * WgmmaLayout::rowBytes / kBytesToSM;
   double fetch = (rows + static_cast<double>(tileN) / clusterM) *
                  WgmmaLayout::rowBytes * active / kBytesFromL2;
-  double step = std::max({multiply, arrive, fetch, kCyclesOfStep});
+  double step = 0;
+  for (double part : {multiply, arrive, fetch, kCyclesOfStep})
+    step += std::pow(part, kOverlap);
+  step = std::pow(step, 1 / kOverlap);
   if (int64_t promote = choosePromotion(c);
       promote && kind == ConsumerKind::PingPong)
     step += kCyclesOfPromotion * area / promote;
@@ -191,59 +229,63 @@ static double estimate(const Contraction &c, const Chip &chip, int64_t m,
     step += kCyclesOfSharedRows * active * (1 - m / 64.0);
 
   double tile = llvm::divideCeil(getSteps(c), splitK) * step;
-  double epilogue = area / 2 * kCyclesOfEpilogue;
+  double epilogue = estimateEpilogue(c, candidate);
   if (kind == ConsumerKind::Cooperative)
-    tile += epilogue / std::min<int64_t>(splitK, 2);
+    tile += epilogue;
   if (splitK > 1)
     tile += area / 2 * kCyclesOfExchange + kCyclesOfHandshake;
   if (clusterSize > 1)
     tile += kCyclesOfCluster;
   double body = waves * tile;
+  // One warpgroup's epilogue lasts no longer than the other's multiplications,
+  // or both wait.
   if (kind == ConsumerKind::PingPong)
-    body += epilogue;
+    body = std::max(body + epilogue, std::ceil(waves / 2) * (tile + epilogue));
+  bool isOneGroup = llvm::divideCeil(m, tileM * clusterM) <= kFewRows;
+  if (!isOneGroup)
+    body *= 1 + kPriceOfGroup * llvm::Log2_64(groupM);
   // Operands, and results of about two bytes at half the price: they are still
-  // in L2 when the kernel ends.
-  double memory =
-      (static_cast<double>(m + c.n) * c.k * c.getLhsBytes() + m * c.n) /
-      kBytesFromMemory;
+  // in L2 when the kernel ends. Weights that do not stay there are read again
+  // for each group of rows.
+  double bytes = c.getLhsBytes(), weights = c.n * c.k * bytes;
+  if (weights > kBytesThatStay && !isOneGroup)
+    weights *= llvm::divideCeil(m, groupM * clusterM * tileM);
+  double memory = (static_cast<double>(m) * c.k * bytes + weights + m * c.n) /
+                  kBytesFromMemory;
   return std::max(body, memory) + kExposed * std::min(body, memory);
-}
-
-/// Rows of (clusters of) tiles that are walked column by column.
-static int64_t chooseGroup(const Contraction &c, int64_t m,
-                           const Candidate &candidate) {
-  // Weights that stay in L2 are best read again for each row of tiles. If they
-  // do not, or tiles are wide, a few rows share what they read; and so do all
-  // where there are few.
-  constexpr int64_t weightsInL2 = 32 << 20, few = 4;
-  int64_t rows = llvm::divideCeil(m, candidate.tileM * candidate.clusterM);
-  if (rows == 1)
-    return 1;
-  bool stays = c.n * c.k * c.getLhsBytes() <= weightsInL2;
-  return candidate.tileN > 128 || rows <= few || !stays ? few : 1;
 }
 
 ScheduleAttr chooseWgmma(const Contraction &c, const Chip &chip, int64_t maxM) {
   int64_t bound = !ShapedType::isDynamic(c.m) ? c.m : maxM;
   int64_t m = bound ? bound : kManyRows;
   std::optional<Candidate> best;
+  int64_t bestGroup = 1;
   double least = 0;
   for (const Candidate &candidate : getCandidates(choosePromotion(c))) {
-    auto [kind, tileM, tileN, clusterM, splitK, occupancy, clusterN] =
-        candidate;
-    // Tiles, or clusters of them, that are mostly padding; small ones that read
-    // the weights more often than they must; sums of few steps.
-    if (!fitsPromotion(c, chip, candidate) || (tileM > 64 && tileM / 2 >= m) ||
-        (clusterM > 1 && tileM >= m) || (tileM == 64 && m > 64) ||
-        (splitK > 1 && getSteps(c) < 4 * splitK))
+    // Tiles, or clusters of them, that are mostly padding; sums of few steps.
+    if ((candidate.tileM > 64 && candidate.tileM / 2 >= m) ||
+        (candidate.clusterM > 1 && candidate.tileM >= m) ||
+        (candidate.tileM == 64 && m > 64) ||
+        (candidate.splitK > 1 &&
+         (getSteps(c) < 4 * candidate.splitK ||
+          candidate.tileM * candidate.tileN > kMaxSharedResults)) ||
+        !fitsRegisters(c, chip, candidate))
       continue;
-    double cycles = estimate(c, chip, m, candidate);
-    if (best && cycles >= least)
-      continue;
-    best = candidate;
-    least = cycles;
+    int64_t rows = llvm::divideCeil(m, candidate.tileM * candidate.clusterM);
+    // One row of tiles has one order, and a few are one group.
+    SmallVector<int64_t> groups = {1, kFewRows, 4 * kFewRows};
+    if (rows <= kFewRows)
+      groups = {rows == 1 ? 1 : kFewRows};
+    for (int64_t groupM : groups) {
+      double cycles = estimate(c, chip, m, candidate, groupM);
+      if (best && cycles >= least)
+        continue;
+      best = candidate;
+      bestGroup = groupM;
+      least = cycles;
+    }
   }
-  return makeWgmma(c, chip, maxM, *best, chooseGroup(c, m, *best));
+  return makeWgmma(c, chip, maxM, *best, bestGroup);
 }
 
 void enumerateWgmma(const Contraction &c, const Chip &chip, int64_t maxM,
@@ -268,12 +310,6 @@ void enumerateWgmma(const Contraction &c, const Chip &chip, int64_t maxM,
             Candidate candidate = {kind, tileM, tileN, clusterM};
             candidate.clusterN = clusterN;
             schedules.push_back(makeWgmma(c, chip, maxM, candidate, groupM));
-            // Small tiles leave room for the next kernel's.
-            if (clusterM * clusterN * groupM == 1) {
-              candidate.occupancy = 2;
-              schedules.push_back(makeWgmma(c, chip, maxM, candidate, groupM));
-              candidate.occupancy = 1;
-            }
             // Blocks that share K, where there are fewer tiles than SMs.
             int64_t tiles =
                 llvm::divideCeil(bound, tileM) * llvm::divideCeil(c.n, tileN);
@@ -303,28 +339,22 @@ std::string whyNotWgmmaSchedule(const Contraction &c, const Chip &chip,
   WarpgroupsAttr groups = schedule.getWarpgroups();
   int64_t accumulators = schedule.getTileM() * schedule.getTileN() / 128 /
                          schedule.getWarpgroupsPerTile();
-  int64_t limit = kMaxAccumulators[schedule.getOccupancy() - 1]
-                                  [schedule.getConsumers() - 1];
-  // Sums stand beside the accumulators that they are promoted from.
+  // Results of other sizes, and rows of them that are stored by threads, take
+  // registers as well; and sums stand beside the accumulators that they are
+  // promoted from.
+  bool areHalves =
+      !c.resultElement ||
+      (c.resultElement.getIntOrFloatBitWidth() == 16 && c.n * 2 % 16 == 0);
+  bool hasMost = schedule.getConsumers() == 1 ||
+                 (areHalves && !c.hasLargeEpilogue && !schedule.getPromote());
+  int64_t limit = hasMost ? kMostAccumulators : kManyAccumulators;
   if (schedule.getPromote())
     limit = (limit - countBlockScales(c, schedule)) / 2;
-  // Columns that may not exist, and results that are packed four to a register,
-  // take some more.
-  if (schedule.getTileM() > 128 && c.n % schedule.getTileN() &&
-      c.resultElement && c.resultElement.getIntOrFloatBitWidth() == 8)
-    limit -= 16;
   if (accumulators > limit)
     return llvm::formatv("a tile of {0} x {1} needs {2} accumulators in a "
                          "thread, more than {3}",
                          schedule.getTileM(), schedule.getTileN(), accumulators,
                          limit);
-  int64_t bytes = getWgmmaSharedMemory(c, schedule);
-  int64_t room = chip.getSharedMemory(schedule.getOccupancy());
-  if (schedule.getOccupancy() > 1 && bytes > room)
-    return llvm::formatv(
-        "schedule needs {0} bytes of shared memory, a block of "
-        "{1} has {2} where there is room for {3}",
-        bytes, chip.name, room, schedule.getOccupancy());
   if (schedule.getSplitK() > getSteps(c))
     return llvm::formatv("split_k = {0}, but K has {1} steps of {2} bytes",
                          schedule.getSplitK(), getSteps(c),

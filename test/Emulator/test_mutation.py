@@ -111,10 +111,8 @@ PROGRAMS = {
     "cooperative-cluster": Scheduled(
         61, 400, [128, 64, 128], [8, 1, 1], 2, "cooperative, cluster = [1, 2]", m=270
     ),
-    # Two blocks in an SM, with staging tiles as narrow as chunks.
-    "occupancy": Scheduled(
-        80, 400, [64, 96, 128], [4, 2, 1], 2, "cooperative", m=70, rest=", occupancy = 2"
-    ),
+    # Staging tiles as narrow as chunks.
+    "narrow": Scheduled(80, 400, [64, 96, 128], [4, 2, 1], 2, "cooperative", m=70),
     # Tiles of one step each, several for a block.
     "pingpong-step": Scheduled(61, 128, [64, 32, 128], [4, 1, 1], 2, "pingpong", m=270),
     # Tiles that blocks share along K, some with a step more than others.
@@ -149,7 +147,7 @@ ARGUMENTS = {
     "pingpong-cluster": ["--blocks=2"],
     "pingpong-step": ["--blocks=1"],
     "cooperative": ["--blocks=1"],
-    "occupancy": ["--blocks=1"],
+    "narrow": ["--blocks=1"],
     "cooperative-cluster": ["--blocks=2"],
     "split": ["--blocks=2"],
     "split-cluster": ["--blocks=4"],

@@ -4,10 +4,6 @@
 // columns where each gets a multiple of 16.
 // CHECK-DAG: tile = [64, 160, 128], warps = [4, 2, 1]
 // CHECK-DAG: tile = [64, 176, 128], warps = [4, 1, 1]
-// Small ones leave room for a second block.
-// CHECK-DAG: tile = [64, 64, 128], warps = [4, 2, 1], {{.*}}occupancy = 2
-// Large ones do not.
-// CHECK-NOT: tile = [64, 256, 128]{{.*}}occupancy = 2
 func.func @f(%x: tensor<?x1024xi8>, %w: tensor<512x1024xi8> {quant_tensor.weight}, %init: tensor<?x512xi32>) -> tensor<?x512xi32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<?x1024xi8>, tensor<512x1024xi8>) maps [] outs(%init : tensor<?x512xi32>) {
   ^bb0(%acc: i32):

@@ -31,9 +31,6 @@ struct Chip {
   /// and clusters.
   bool hasWgmma;
 
-  /// Largest shared memory of a block where `occupancy` of them share an SM.
-  int64_t getSharedMemory(int64_t occupancy) const;
-
   /// Blocks, each of which fills an SM, that run at the same time where they
   /// come in clusters of `clusterSize`.
   int64_t getResidentBlocks(int64_t clusterSize) const;

@@ -23,6 +23,9 @@ struct Contraction {
   /// unknown.
   int64_t batch = 1;
   mlir::Type lhsElement, rhsElement, resultElement;
+  /// Whether the epilogue takes more registers than scaling by a value for each
+  /// row and column and converting do.
+  bool hasLargeEpilogue = false;
   /// Encoding of the weights, null where they are plain.
   quant_tensor::EncodingAttr encoding;
   /// Encodings of both operands where they are 8-bit floats whose scales change

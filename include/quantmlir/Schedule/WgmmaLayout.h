@@ -97,28 +97,31 @@ struct SumExchange {
 };
 
 /// Registers of a thread once the loader and two or three consumers have
-/// settled what each needs. Three warpgroups start with 168 each where one
-/// block is in an SM, with 80 where there is room for a second; four start with
+/// settled what each needs. Three warpgroups start with 168 each, four with
 /// 128.
 struct WarpgroupRegisters {
-  WarpgroupRegisters(int64_t occupancy, int64_t consumers)
-      : loader(consumers == 3   ? 24
-               : occupancy == 1 ? 40
-                                : 32),
-        consumer(consumers == 3   ? 160
-                 : occupancy == 1 ? 232
-                                  : 104) {}
+  explicit WarpgroupRegisters(int64_t consumers)
+      : loader(consumers == 3 ? 24 : 40), consumer(consumers == 3 ? 160 : 232) {
+  }
   int64_t loader, consumer;
 };
 
 /// How the chunks of a consumer's part of a tile of `wgmma` are divided.
 struct WgmmaSplit {
+  /// More accumulators leave a thread few registers for the epilogue, where two
+  /// warpgroups multiply.
+  static constexpr int64_t manyAccumulators = 176;
+
   /// Of a kernel whose results have `resultBytes` bytes each.
   WgmmaSplit(quant_tile::ScheduleAttr schedule, int64_t resultBytes)
-      : resultBytes(resultBytes), parts(schedule.getSplitK()),
-        blocks(schedule.getTileM() / (schedule.getWarpsM() / 4) /
-               WgmmaLayout::chunkRows),
-        columns(schedule.getTileN() / schedule.getWarpsN()) {
+      : WgmmaSplit(schedule.getTileM(), schedule.getTileN(),
+                   schedule.getWarpsM(), schedule.getWarpsN(),
+                   schedule.getSplitK(), resultBytes) {}
+  WgmmaSplit(int64_t tileM, int64_t tileN, int64_t warpsM, int64_t warpsN,
+             int64_t splitK, int64_t resultBytes)
+      : resultBytes(resultBytes), parts(splitK),
+        blocks(tileM / (warpsM / 4) / WgmmaLayout::chunkRows),
+        columns(tileN / warpsN) {
     chunkColumns =
         std::gcd(columns * resultBytes, WgmmaLayout::rowBytes) / resultBytes;
     // There are registers for the results of 64 columns. Narrower ones where
@@ -140,6 +143,8 @@ struct WgmmaSplit {
   }
   int64_t getChunksOfBlock() const { return columns / chunkColumns; }
   int64_t getChunks() const { return blocks * getChunksOfBlock(); }
+  /// Accumulators of a thread.
+  int64_t getAccumulators() const { return blocks * columns / 2; }
   SumExchange getExchange() const {
     return {parts, getChunks(), WgmmaLayout::chunkRows * chunkColumns * 4};
   }

@@ -139,8 +139,8 @@ static bool hasGivenWeights(ScaledMatmulOp op) {
              number, quant_tensor::QuantTensorDialect::getPreparedAttrName());
 }
 
-/// Launches a kernel of warpgroups: as many blocks as the SMs have room for, or
-/// fewer where there are fewer tiles, in whole clusters.
+/// Launches a kernel of warpgroups: as many blocks as there are SMs, or fewer
+/// where there are fewer tiles, in whole clusters.
 static void launchPersistent(RewriterBase &rewriter,
                              const MatmulProblem &problem, KernelCall &call) {
   ScaledMatmulOp op = problem.op;
@@ -171,7 +171,7 @@ static void launchPersistent(RewriterBase &rewriter,
       rewriter.createOrFold<arith::MulIOp>(loc, rows, index(tilesN * size));
   const quantmlir::schedule::Chip *chip = quantmlir::schedule::lookupChip(
       schedule.getChip().getValue(), [&] { return op.emitOpError(); });
-  Value limit = index(chip->getResidentBlocks(size) * schedule.getOccupancy());
+  Value limit = index(chip->getResidentBlocks(size));
   call.grid = {rewriter.createOrFold<arith::MinUIOp>(loc, blocks, limit),
                index(1), index(1)};
   if (size > 1)

@@ -330,8 +330,7 @@ void WarpgroupBlock::emit() {
 
   initBarriers();
   bool settles = layout.consumers > 1;
-  quantmlir::schedule::WarpgroupRegisters registers(schedule.getOccupancy(),
-                                                    layout.consumers);
+  quantmlir::schedule::WarpgroupRegisters registers(layout.consumers);
   auto branch = scf::IfOp::create(b, equal(group, word(0)),
                                   /*withElseRegion=*/true);
   {

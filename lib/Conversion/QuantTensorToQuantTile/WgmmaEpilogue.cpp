@@ -16,6 +16,7 @@ using namespace mlir;
 using namespace quantmlir;
 using namespace quantmlir::quant_tile;
 using quantmlir::schedule::WgmmaLayout;
+using quantmlir::schedule::WgmmaSplit;
 
 /// Columns that share four accumulators of a thread.
 static constexpr int64_t kColumns = 8;
@@ -102,16 +103,21 @@ void WgmmaKernel::finishChunk(ArrayRef<Value> accumulators, int64_t chunk,
   firstColumn = add(firstColumn, chunk % perBlock * split.chunkColumns);
   Value row = add(firstRow, add(mul(warp, 16), div(lane, word(4))));
   Value column = add(firstColumn, mul(rem(lane, word(4)), 2));
+  auto computeColumns = [&](int64_t i) {
+    return results(accumulators.slice(i * 4, 4), row,
+                   add(column, i * kColumns));
+  };
   SmallVector<SmallVector<Value>> values;
   auto compute = [&] {
     for (int64_t i = 0; i < split.chunkColumns / kColumns; ++i)
-      values.push_back(results(accumulators.slice(i * 4, 4), row,
-                               add(column, i * kColumns)));
+      values.push_back(computeColumns(i));
   };
   // Operands arrive while the buffer's last chunk leaves it. Not for the first
   // chunk, whose buffer is free: ptxas would move the arithmetic up among the
   // multiplications, and serialize them.
-  bool isAhead = chunk >= split.parts;
+  // Nor where registers are short.
+  bool isTight = split.getAccumulators() > WgmmaSplit::manyAccumulators;
+  bool isAhead = chunk >= split.parts && !isTight;
   if (isAhead)
     compute();
   // Blocks that share K do not all have the same number of chunks: the first
@@ -119,6 +125,11 @@ void WgmmaKernel::finishChunk(ArrayRef<Value> accumulators, int64_t chunk,
   int64_t count = split.parts > 1 ? 1 : split.getChunks();
   storeChunk(chunk / split.parts, count, firstRow, firstColumn,
              [&](int64_t buffer) {
+               if (isTight) {
+                 for (int64_t i = 0; i < split.chunkColumns / kColumns; i += 2)
+                   stage(buffer, i, computeColumns(i), computeColumns(i + 1));
+                 return;
+               }
                if (!isAhead)
                  compute();
                for (size_t i = 0; i < values.size(); i += 2)

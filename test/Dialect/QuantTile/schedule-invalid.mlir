@@ -105,18 +105,13 @@ module attributes {quant_tile.s = #quant_tile.schedule<reduce, chip = "sm_90a", 
 
 // -----
 
-// expected-error @below {{mma_sync has no occupancy to choose, only mma_stream and wgmma have}}
+// expected-error @below {{mma_sync has no occupancy to choose, only mma_stream has}}
 module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, chip = "sm_80", tile = [8, 16, 32], warps = [1, 1, 1], stages = 2, occupancy = 2>} {}
 
 // -----
 
 // expected-error @below {{expected true or false, got maybe}}
 module attributes {quant_tile.s = #quant_tile.schedule<mma_stream, chip = "sm_80", dependent_launch = maybe>} {}
-
-// -----
-
-// expected-error @below {{occupancy of wgmma must be 1 or 2, got 3}}
-module attributes {quant_tile.s = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 64, 128], warps = [4, 1, 1], stages = 2, occupancy = 3, warpgroups = <cooperative>>} {}
 
 // -----
 

@@ -259,12 +259,8 @@ static LogicalResult verifyWgmma(function_ref<InFlightDiagnostic()> emitError,
                                  ArrayRef<int64_t> tile,
                                  ArrayRef<int64_t> warps, int64_t stages,
                                  int64_t copy, int64_t splitK,
-                                 LayoutAttr weights, int64_t occupancy,
+                                 LayoutAttr weights,
                                  WarpgroupsAttr warpgroups) {
-  // There are registers for two at most.
-  if (occupancy < 1 || occupancy > 2)
-    return emitError() << "occupancy of wgmma must be 1 or 2, got "
-                       << occupancy;
   if (weights || copy != 16)
     return emitError() << "wgmma reads row-major weights, 16 bytes or more at "
                           "a time";
@@ -386,11 +382,9 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
            << stringifyKernelFamily(family)
            << " has no dependent launch, only mma_stream, wgmma and "
               "wgmma_decode do";
-  if (occupancy != 1 && family != KernelFamily::MmaStream &&
-      family != KernelFamily::Wgmma)
+  if (occupancy != 1 && family != KernelFamily::MmaStream)
     return emitError() << stringifyKernelFamily(family)
-                       << " has no occupancy to choose, only mma_stream and "
-                          "wgmma have";
+                       << " has no occupancy to choose, only mma_stream has";
   if (family == KernelFamily::MmaStream) {
     if (occupancy < 1 || occupancy > 32)
       return emitError() << "occupancy must be in [1, 32], got " << occupancy;
@@ -424,7 +418,7 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                              weights, warpgroups);
   if (family == KernelFamily::Wgmma)
     return verifyWgmma(emitError, tile, warps, stages, copy, splitK, weights,
-                       occupancy, warpgroups);
+                       warpgroups);
   if (tile[0] % (8 * warps[0]))
     return emitError() << "tile m = " << tile[0] << " does not give each of "
                        << warps[0] << " warps a multiple of 8 rows";

@@ -152,7 +152,7 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
     | `max_m` | largest M that this schedule is for, 0 for any | 0 |
     | `contract` | error bound, at least what the family promises | what the family promises |
     | `dependent_launch` | `mma_stream`, `wgmma`, `wgmma_decode`: start while the kernel before is still running, and ask for weights before it has ended | false |
-    | `occupancy` | blocks that there must be room for in an SM; `mma_stream`: for their registers; `wgmma`: 2, of this kernel or of the next one, which then loads while this one's last tiles are finished | 1 |
+    | `occupancy` | `mma_stream`: blocks that registers must leave room for in an SM | 1 |
     | `warpgroups` | `wgmma`, `wgmma_decode`: how warpgroups and clusters share tiles | required there |
     | `scale_decoded` | `wgmma_decode`: multiply decoded weights by their scales, rounded to the type of the activations, rather than the sum of each group by its scale | false |
     | `promote` | `wgmma` with 8-bit floats, whose accumulators keep 13 bits: add them to sums in f32 after each so many steps along K; 0: never | 0 |
@@ -171,8 +171,6 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
         stages = 6, warpgroups = <pingpong, cluster = [2, 1], group_m = 16>>
     #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 128, 128], warps = [4, 2, 1],
         stages = 6, split_k = 4, warpgroups = <cooperative>>
-    #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 96, 128], warps = [4, 2, 1],
-        stages = 4, occupancy = 2, warpgroups = <cooperative>>
     #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [128, 128, 128], warps = [8, 1, 1],
         stages = 5, warpgroups = <cooperative>, promote = 1>
     #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [64, 128, 128], warps = [1, 8, 1],
