@@ -176,7 +176,7 @@ std::string whyNotWgmmaDecodeSchedule(const Contraction &c, const Chip &chip,
                          schedule.getSplitK(), c.k, schedule.getTileK());
   // What two warpgroups have, or three; one has little more.
   int64_t consumers = schedule.getConsumers();
-  int64_t most = WarpgroupRegisters(/*occupancy=*/1, consumers).consumer;
+  int64_t most = WarpgroupRegisters(consumers).consumer;
   int64_t blocks = schedule.getTileN() / consumers / kBlockRows;
   int64_t registers = estimateRegisters(
       c, schedule.getTileM(), blocks, schedule.getTileK(),
