@@ -60,6 +60,14 @@ std::vector<Layer> findLayers(mlir::ModuleOp module, llvm::StringRef pass);
 /// tables of constants) and on nothing else that is not constant.
 bool isWeightValue(mlir::Value value);
 
+/// Those of `layers` that read along the same dimension what the layer `name`
+/// reads, and whose weights the schemes do not leave out: `base`, or what
+/// `overrides` say of a name.
+llvm::SmallVector<const Layer *>
+findReadersOfSame(llvm::ArrayRef<Layer> layers, llvm::StringRef name,
+                  const Scheme &base,
+                  const std::vector<SchemeOverride> &overrides);
+
 /// The encoding that `scheme` gives a tensor of `type`, whose dimension `k` is
 /// contracted and whose last other one has the rows of 2-D blocks. A block that
 /// is larger than a dimension is the whole dimension. Integer codes of

@@ -220,6 +220,20 @@ std::vector<Layer> quantmlir::calibration::findLayers(ModuleOp module,
   return layers;
 }
 
+SmallVector<const Layer *> quantmlir::calibration::findReadersOfSame(
+    ArrayRef<Layer> layers, StringRef name, const Scheme &base,
+    const std::vector<SchemeOverride> &overrides) {
+  const Layer *first = llvm::find_if(
+      layers, [&](const Layer &layer) { return layer.name == name; });
+  SmallVector<const Layer *> readers;
+  for (const Layer &layer : layers)
+    if (layer.getActivation() == first->getActivation() &&
+        layer.getActivationAxis() == first->getActivationAxis() &&
+        llvm::cantFail(chooseScheme(layer.name, base, overrides)).weights)
+      readers.push_back(&layer);
+  return readers;
+}
+
 //===----------------------------------------------------------------------===//
 // Encodings
 //===----------------------------------------------------------------------===//

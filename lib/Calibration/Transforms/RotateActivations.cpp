@@ -6,6 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ChannelFolder.h"
+
 #include "quantmlir/Calibration/Algorithms/Hadamard.h"
 #include "quantmlir/Calibration/Layers.h"
 #include "quantmlir/Calibration/Passes.h"
@@ -188,133 +190,6 @@ static Value rotateAlong(OpBuilder &builder, Location loc, Value value,
 }
 
 //===----------------------------------------------------------------------===//
-// Folding a rotation into what makes a value
-//===----------------------------------------------------------------------===//
-
-namespace {
-
-/// Finds the weights that, rotated along one dimension, rotate a value: of the
-/// layer that makes it, and of what is added behind. Changes nothing until all
-/// are found. (A factor per channel goes through more: see FactorFolder.)
-class RotationFolder {
-public:
-  RotationFolder(ArrayRef<Layer> layers) : layers(layers) {}
-
-  bool find(Value value, unsigned dim,
-            function_ref<bool(OpOperand &)> isExpectedUse, WhyNot &whyNot);
-  void apply(const HadamardRotation &rotation) const;
-  std::string describe() const;
-
-private:
-  bool findInBody(linalg::LinalgOp op, unsigned loop, Value value,
-                  WhyNot &whyNot);
-
-  struct Target {
-    const Layer *layer = nullptr;
-    OpOperand *operand = nullptr;
-    unsigned dim = 0;
-  };
-  ArrayRef<Layer> layers;
-  SmallVector<Target> targets;
-};
-
-} // namespace
-
-bool RotationFolder::find(Value value, unsigned dim,
-                          function_ref<bool(OpOperand &)> isExpectedUse,
-                          WhyNot &whyNot) {
-  for (OpOperand &use : value.getUses())
-    if (!isExpectedUse(use) && !isa<tensor::DimOp>(use.getOwner()))
-      return succeeded(whyNot("something else reads the activations"));
-  auto op = value.getDefiningOp<linalg::LinalgOp>();
-  if (!op || op->getNumResults() != 1)
-    return succeeded(whyNot("what makes them is no linalg op"));
-  const Layer *layer = llvm::find_if(layers, [&](const Layer &candidate) {
-    return candidate.contraction.op == op;
-  });
-  if (layer != layers.end()) {
-    const Contraction &contraction = layer->contraction;
-    if (!contraction.n || contraction.resultLoops[dim] != *contraction.n)
-      return succeeded(whyNot("they come from a layer along its rows"));
-    if (!isZeroTensor(contraction.init))
-      return succeeded(whyNot("they come from a layer that adds to its init"));
-    ArrayRef<unsigned> loops = contraction.rhs.loops;
-    targets.push_back(
-        {layer, nullptr,
-         unsigned(llvm::find(loops, *contraction.n) - loops.begin())});
-    return true;
-  }
-  AffineMap out = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
-  if (op.getNumParallelLoops() != op.getNumLoops() || !out.isPermutation())
-    return succeeded(whyNot("what makes them is neither a layer nor "
-                            "elementwise"));
-  return findInBody(op, out.getDimPosition(dim),
-                    op.getBlock()->getTerminator()->getOperand(0), whyNot);
-}
-
-bool RotationFolder::findInBody(linalg::LinalgOp op, unsigned loop, Value value,
-                                WhyNot &whyNot) {
-  if (!value.hasOneUse())
-    return succeeded(whyNot("a value on the way is used twice"));
-  if (auto argument = dyn_cast<BlockArgument>(value)) {
-    if (argument.getOwner() != op.getBlock() ||
-        argument.getArgNumber() >= op.getNumDpsInputs())
-      return succeeded(whyNot("a value on the way comes from outside"));
-    OpOperand *operand = op.getDpsInputOperand(argument.getArgNumber());
-    AffineMap map = op.getMatchingIndexingMap(operand);
-    std::optional<unsigned> dim =
-        map.getResultPosition(getAffineDimExpr(loop, op->getContext()));
-    if (!dim || !map.isProjectedPermutation())
-      return succeeded(whyNot("a term does not vary along the channels"));
-    if (isWeightValue(operand->get())) {
-      targets.push_back({nullptr, operand, *dim});
-      return true;
-    }
-    return find(
-        operand->get(), *dim, [&](OpOperand &use) { return &use == operand; },
-        whyNot);
-  }
-  Operation *inner = value.getDefiningOp();
-  if (isa<arith::AddFOp, arith::SubFOp>(inner))
-    return findInBody(op, loop, inner->getOperand(0), whyNot) &&
-           findInBody(op, loop, inner->getOperand(1), whyNot);
-  if (isa<arith::ExtFOp, arith::TruncFOp, arith::NegFOp>(inner))
-    return findInBody(op, loop, inner->getOperand(0), whyNot);
-  return succeeded(
-      whyNot("'{0}' stands in between", inner->getName().getStringRef()));
-}
-
-void RotationFolder::apply(const HadamardRotation &rotation) const {
-  for (const Target &target : targets) {
-    Operation *op = target.layer ? target.layer->contraction.op
-                                 : target.operand->getOwner();
-    OpBuilder b(op);
-    Value value = rotateAlong(b, op->getLoc(),
-                              target.layer ? target.layer->getWeight()
-                                           : target.operand->get(),
-                              target.dim, rotation);
-    if (target.layer)
-      target.layer->replaceWeight(b, value);
-    else
-      target.operand->set(value);
-  }
-}
-
-std::string RotationFolder::describe() const {
-  std::string text;
-  size_t vectors = 0;
-  for (const Target &target : targets) {
-    if (target.layer)
-      text += (text.empty() ? "'" : ", '") + target.layer->name + "'";
-    vectors += !target.layer;
-  }
-  if (vectors != 0)
-    text += (text.empty() ? "" : " and ") + std::to_string(vectors) +
-            (vectors == 1 ? " vector" : " vectors");
-  return text;
-}
-
-//===----------------------------------------------------------------------===//
 // The pass
 //===----------------------------------------------------------------------===//
 
@@ -327,6 +202,7 @@ struct RotateActivations
   void runOnOperation() override {
     if (failed(readOptions()))
       return signalPassFailure();
+    Scheme base = llvm::cantFail(Scheme::parse("int8"));
     // Names outlast the rewriting; what they name is looked up again each time.
     std::vector<std::string> names;
     for (const Layer &layer : findLayers(getOperation(), passName))
@@ -336,7 +212,8 @@ struct RotateActivations
       if (done.contains(name))
         continue;
       std::vector<Layer> layers = findLayers(getOperation(), "");
-      SmallVector<const Layer *> group = findGroup(layers, name);
+      SmallVector<const Layer *> group =
+          findReadersOfSame(layers, name, base, schemeOverrides);
       for (const Layer *layer : group)
         done.insert(layer->name);
       if (!group.empty())
@@ -367,21 +244,6 @@ private:
       return fail() << llvm::toString(read.takeError());
     statistics = std::move(*read);
     return success();
-  }
-
-  /// The layers that read what the layer `name` reads, and are not left out.
-  SmallVector<const Layer *> findGroup(ArrayRef<Layer> layers, StringRef name) {
-    Scheme base = llvm::cantFail(Scheme::parse("int8"));
-    const Layer *first = llvm::find_if(
-        layers, [&](const Layer &layer) { return layer.name == name; });
-    SmallVector<const Layer *> group;
-    for (const Layer &layer : layers)
-      if (layer.getActivation() == first->getActivation() &&
-          layer.getActivationAxis() == first->getActivationAxis() &&
-          llvm::cantFail(chooseScheme(layer.name, base, schemeOverrides))
-              .weights)
-        group.push_back(&layer);
-    return group;
   }
 
   void rotate(ArrayRef<Layer> layers, ArrayRef<const Layer *> group);
@@ -415,7 +277,7 @@ void RotateActivations::rotate(ArrayRef<Layer> layers,
     (void)whyNot("{0}", llvm::toString(rotation.takeError()));
     return skip();
   }
-  RotationFolder folder(layers);
+  ChannelFolder folder(layers, ChannelChange::Rotation);
   Value activation = first.getActivation();
   auto isOfGroup = [&](OpOperand &use) {
     return llvm::any_of(group, [&](const Layer *layer) {
@@ -436,7 +298,9 @@ void RotateActivations::rotate(ArrayRef<Layer> layers,
       updateStatistics(*layer, *rotation);
   }
   if (folds) {
-    folder.apply(*rotation);
+    folder.apply([&](OpBuilder &b, Location loc, Value value, unsigned dim) {
+      return rotateAlong(b, loc, value, dim, *rotation);
+    });
     remarkPassed(op, passName,
                  "rotates the input of " + names + ", folded into " +
                      folder.describe());

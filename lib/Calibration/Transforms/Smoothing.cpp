@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "quantmlir/Calibration/Smoothing.h"
-#include "FactorFolder.h"
+#include "ChannelFolder.h"
 #include "quantmlir/Calibration/Algorithms/AWQ.h"
 #include "quantmlir/Calibration/Algorithms/SmoothQuant.h"
 
@@ -37,7 +37,6 @@ public:
   LogicalResult run();
 
 private:
-  SmallVector<const Layer *> findGroup(ArrayRef<Layer> layers, StringRef name);
   FailureOr<const TensorStatistics *> getStatistics(const Layer &layer,
                                                     const std::string &name,
                                                     StatisticKind kind,
@@ -71,28 +70,14 @@ LogicalResult Smoother::run() {
     if (done.contains(name))
       continue;
     std::vector<Layer> layers = findLayers(module, "");
-    SmallVector<const Layer *> group = findGroup(layers, name);
+    SmallVector<const Layer *> group =
+        findReadersOfSame(layers, name, baseScheme, options.overrides);
     for (const Layer *layer : group)
       done.insert(layer->name);
     if (failed(smooth(layers, group)))
       return failure();
   }
   return success();
-}
-
-/// The layers that read what the layer `name` reads, and are not left out.
-SmallVector<const Layer *> Smoother::findGroup(ArrayRef<Layer> layers,
-                                               StringRef name) {
-  const Layer *first = llvm::find_if(
-      layers, [&](const Layer &layer) { return layer.name == name; });
-  SmallVector<const Layer *> group;
-  for (const Layer &layer : layers)
-    if (layer.getActivation() == first->getActivation() &&
-        layer.getActivationAxis() == first->getActivationAxis() &&
-        llvm::cantFail(chooseScheme(layer.name, baseScheme, options.overrides))
-            .weights)
-      group.push_back(&layer);
-  return group;
 }
 
 /// max|x| of each channel.
@@ -301,7 +286,7 @@ LogicalResult Smoother::smooth(ArrayRef<Layer> layers,
 
   Value activation = first.getActivation();
   unsigned axis = first.getActivationAxis();
-  FactorFolder folder(layers);
+  ChannelFolder folder(layers, ChannelChange::Factors);
   WhyNot whyNot;
   auto isOfGroup = [&](OpOperand &use) {
     return llvm::any_of(group, [&](const Layer *layer) {
@@ -327,7 +312,9 @@ LogicalResult Smoother::smooth(ArrayRef<Layer> layers,
                      folds ? folder.getLayers() : std::vector<const Layer *>(),
                      smoothing);
   if (folds) {
-    folder.apply(inverse);
+    folder.apply([&](OpBuilder &b, Location loc, Value value, unsigned dim) {
+      return multiplyAlong(b, loc, value, dim, inverse);
+    });
     remarkPassed(op, passName,
                  "smooths the input of " + names + how + ", folded into " +
                      folder.describe());

@@ -280,6 +280,27 @@ static Value createElementwise(OpBuilder &builder, Location loc,
       .getResult(0);
 }
 
+/// The product of `operands` in float, times `scales`, plus the contraction's
+/// init where that is not zero: a scaled_matmul.
+static Value createScaledProduct(PatternRewriter &rewriter, Location loc,
+                                 const Contraction &contraction,
+                                 const NormalOperands &operands,
+                                 SmallVector<EpilogueOperand> scales) {
+  unsigned numScales = scales.size();
+  if (!isZeroTensor(contraction.init))
+    scales.push_back({contraction.init, contraction.getResultMap()});
+  Type elementType = contraction.getResultType().getElementType();
+  Value init = createNormalInit(rewriter, loc, operands, elementType);
+  return createScaledMatmul(
+             rewriter, loc, operands.lhs, operands.rhs, scales, init,
+             /*lhsUnsigned=*/false, /*rhsUnsigned=*/false,
+             [&](OpBuilder &builder, Location loc, ValueRange arguments) {
+               return buildScaling(builder, loc, arguments, numScales,
+                                   elementType);
+             })
+      .getResult();
+}
+
 namespace {
 
 struct DecomposeEncoded : OpInterfaceRewritePattern<linalg::LinalgOp> {
@@ -333,29 +354,19 @@ struct DecomposeEncoded : OpInterfaceRewritePattern<linalg::LinalgOp> {
         rhsZeroPoints = normalizeOperands(rewriter, plain, whyNot)->rhs;
       }
     }
-    EncodingAttr lhsEncoding = getEncoding(encoded.lhs.getType());
-    EncodingAttr rhsEncoding = getEncoding(encoded.rhs.getType());
-    bool lhsUnsigned = !match->isFloat && !lhsEncoding.isSignedStorage();
-    bool rhsUnsigned = !match->isFloat && !rhsEncoding.isSignedStorage();
-
     SmallVector<EpilogueOperand> operands{{lhs.getScales(), match->lhsMap},
                                           {rhs.getScales(), match->rhsMap}};
-    if (!isZeroTensor(contraction.init))
-      operands.push_back({contraction.init, contraction.getResultMap()});
-    Type elementType = contraction.getResultType().getElementType();
-    Value init = createNormalInit(rewriter, loc, codes, elementType);
-    auto scale = [&](OpBuilder &builder, Location loc, ValueRange arguments) {
-      return buildScaling(builder, loc, arguments, /*numScales=*/2,
-                          elementType);
-    };
     Value result;
     if (match->isFloat) {
-      result = createScaledMatmul(rewriter, loc, codes.lhs, codes.rhs, operands,
-                                  init, /*lhsUnsigned=*/false,
-                                  /*rhsUnsigned=*/false, scale)
-                   .getResult();
+      result = createScaledProduct(rewriter, loc, contraction, codes, operands);
       remarkPassed(op, passName, "multiplies the 8-bit float codes");
     } else {
+      EncodingAttr lhsEncoding = getEncoding(encoded.lhs.getType());
+      EncodingAttr rhsEncoding = getEncoding(encoded.rhs.getType());
+      if (!isZeroTensor(contraction.init))
+        operands.push_back({contraction.init, contraction.getResultMap()});
+      Type elementType = contraction.getResultType().getElementType();
+      Value init = createNormalInit(rewriter, loc, codes, elementType);
       Value zero = arith::ConstantOp::create(rewriter, loc,
                                              rewriter.getI32IntegerAttr(0));
       Value empty =
@@ -367,12 +378,17 @@ struct DecomposeEncoded : OpInterfaceRewritePattern<linalg::LinalgOp> {
               rewriter, loc, start.getType(), codes.lhs, codes.rhs,
               toI32ZeroPoints(rewriter, loc, lhs.getZeroPoints(), lhsEncoding),
               toI32ZeroPoints(rewriter, loc, rhsZeroPoints, rhsEncoding), start,
-              lhsUnsigned, rhsUnsigned)
+              !lhsEncoding.isSignedStorage(), !rhsEncoding.isSignedStorage())
               .getResult();
       unsigned rank = contraction.getNormalRank();
       operands.insert(operands.begin(),
                       {sum, rewriter.getMultiDimIdentityMap(rank)});
-      result = createElementwise(rewriter, loc, operands, init, scale);
+      result = createElementwise(
+          rewriter, loc, operands, init,
+          [&](OpBuilder &builder, Location loc, ValueRange arguments) {
+            return buildScaling(builder, loc, arguments, /*numScales=*/2,
+                                elementType);
+          });
       remarkPassed(op, passName, "multiplies the integer codes");
     }
     rewriter.replaceOp(op, restoreResult(rewriter, loc, contraction, result));
@@ -395,20 +411,7 @@ void DecomposeEncoded::rewriteBlockScaled(linalg::LinalgOp op,
   Location loc = op->getLoc();
   WhyNot whyNot;
   NormalOperands operands = *normalizeOperands(rewriter, contraction, whyNot);
-  SmallVector<EpilogueOperand> epilogue;
-  if (!isZeroTensor(contraction.init))
-    epilogue.push_back({contraction.init, contraction.getResultMap()});
-  Type elementType = contraction.getResultType().getElementType();
-  Value init = createNormalInit(rewriter, loc, operands, elementType);
-  Value result =
-      createScaledMatmul(
-          rewriter, loc, operands.lhs, operands.rhs, epilogue, init,
-          /*lhsUnsigned=*/false, /*rhsUnsigned=*/false,
-          [&](OpBuilder &builder, Location loc, ValueRange arguments) {
-            return buildScaling(builder, loc, arguments, /*numScales=*/0,
-                                elementType);
-          })
-          .getResult();
+  Value result = createScaledProduct(rewriter, loc, contraction, operands, {});
   remarkPassed(op, passName,
                "multiplies the 8-bit float codes and scales their sums block "
                "by block");
@@ -465,20 +468,8 @@ void DecomposeEncoded::rewriteDecoding(linalg::LinalgOp op,
 
   WhyNot whyNot;
   NormalOperands operands = *normalizeOperands(rewriter, contraction, whyNot);
-  SmallVector<EpilogueOperand> epilogue{{parts.getScales(), match.lhsMap}};
-  if (!isZeroTensor(contraction.init))
-    epilogue.push_back({contraction.init, contraction.getResultMap()});
-  Type elementType = contraction.getResultType().getElementType();
-  Value init = createNormalInit(rewriter, loc, operands, elementType);
-  Value result =
-      createScaledMatmul(
-          rewriter, loc, operands.lhs, operands.rhs, epilogue, init,
-          /*lhsUnsigned=*/false, /*rhsUnsigned=*/false,
-          [&](OpBuilder &builder, Location loc, ValueRange arguments) {
-            return buildScaling(builder, loc, arguments, /*numScales=*/1,
-                                elementType);
-          })
-          .getResult();
+  Value result = createScaledProduct(rewriter, loc, contraction, operands,
+                                     {{parts.getScales(), match.lhsMap}});
   remarkPassed(
       op, passName,
       "decodes the right-hand side inside a contraction with the codes "

@@ -1,8 +1,7 @@
-//===- FactorFolder.cpp - Factors along a dimension -----------------------===//
+//===- ChannelFolder.cpp - Changes along a dimension ----------------------===//
 
-#include "FactorFolder.h"
+#include "ChannelFolder.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/Matchers.h"
@@ -52,12 +51,12 @@ Value quantmlir::calibration::multiplyAlong(OpBuilder &builder, Location loc,
 }
 
 //===----------------------------------------------------------------------===//
-// Folding a factor into what makes a value
+// Folding a change into what makes a value
 //===----------------------------------------------------------------------===//
 
-bool FactorFolder::find(Value value, unsigned dim,
-                        function_ref<bool(OpOperand &)> isExpectedUse,
-                        WhyNot &whyNot) {
+bool ChannelFolder::find(Value value, unsigned dim,
+                         function_ref<bool(OpOperand &)> isExpectedUse,
+                         WhyNot &whyNot) {
   for (OpOperand &use : value.getUses())
     if (!isExpectedUse(use) && !isa<tensor::DimOp>(use.getOwner()))
       return succeeded(whyNot("something else reads the activations"));
@@ -81,8 +80,8 @@ bool FactorFolder::find(Value value, unsigned dim,
   return findInElementwise(op, dim, whyNot);
 }
 
-bool FactorFolder::findInElementwise(linalg::LinalgOp op, unsigned dim,
-                                     WhyNot &whyNot) {
+bool ChannelFolder::findInElementwise(linalg::LinalgOp op, unsigned dim,
+                                      WhyNot &whyNot) {
   AffineMap out = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
   if (op.getNumParallelLoops() != op.getNumLoops() || !out.isPermutation() ||
       op.getNumDpsInits() != 1)
@@ -97,9 +96,9 @@ static bool isZeroConstant(Value value) {
   return matchPattern(value, m_Constant(&attr)) && attr.getValue().isZero();
 }
 
-/// Multiplying `value` of the body by a positive factor that depends on `loop`.
-bool FactorFolder::findInBody(linalg::LinalgOp op, unsigned loop, Value value,
-                              WhyNot &whyNot) {
+/// Changing `value` of the body along `loop`.
+bool ChannelFolder::findInBody(linalg::LinalgOp op, unsigned loop, Value value,
+                               WhyNot &whyNot) {
   if (isZeroConstant(value))
     return true;
   if (!value.hasOneUse())
@@ -114,8 +113,7 @@ bool FactorFolder::findInBody(linalg::LinalgOp op, unsigned loop, Value value,
         map.getResultPosition(getAffineDimExpr(loop, op->getContext()));
     if (!dim || !map.isProjectedPermutation())
       return succeeded(whyNot("a term does not vary along the channels"));
-    auto type = dyn_cast<RankedTensorType>(operand->get().getType());
-    if (type && isWeightValue(operand->get())) {
+    if (isWeightValue(operand->get())) {
       targets.push_back({nullptr, operand, *dim});
       return true;
     }
@@ -129,48 +127,55 @@ bool FactorFolder::findInBody(linalg::LinalgOp op, unsigned loop, Value value,
   };
   if (isa<arith::AddFOp, arith::SubFOp>(inner))
     return recurse(inner->getOperand(0)) && recurse(inner->getOperand(1));
-  if (isa<arith::ExtFOp, arith::TruncFOp, arith::NegFOp, arith::DivFOp>(inner))
+  if (isa<arith::ExtFOp, arith::TruncFOp, arith::NegFOp>(inner))
     return recurse(inner->getOperand(0));
-  if (isa<arith::MaximumFOp, arith::MaxNumFOp, arith::MinimumFOp,
-          arith::MinNumFOp>(inner) &&
-      (isZeroConstant(inner->getOperand(0)) ||
-       isZeroConstant(inner->getOperand(1))))
-    return recurse(inner->getOperand(0)) && recurse(inner->getOperand(1));
-  if (isa<arith::MulFOp>(inner)) {
-    // Either factor will do; a weight is the cheaper one.
-    for (unsigned side : {1u, 0u}) {
-      auto saved = targets;
-      WhyNot ignored;
-      auto argument = dyn_cast<BlockArgument>(inner->getOperand(side));
-      bool isWeight =
-          argument && argument.getOwner() == op.getBlock() &&
-          argument.getArgNumber() < op.getNumDpsInputs() &&
-          isWeightValue(op.getDpsInputOperand(argument.getArgNumber())->get());
-      if (isWeight && findInBody(op, loop, inner->getOperand(side), ignored))
-        return true;
-      targets = saved;
-    }
-    for (unsigned side : {0u, 1u}) {
-      auto saved = targets;
-      WhyNot ignored;
-      if (findInBody(op, loop, inner->getOperand(side), ignored))
-        return true;
-      targets = saved;
-    }
-    return succeeded(whyNot("neither factor of a product can take the scales"));
+  if (change == ChannelChange::Factors) {
+    if (isa<arith::DivFOp>(inner))
+      return recurse(inner->getOperand(0));
+    if (isa<arith::MaximumFOp, arith::MaxNumFOp, arith::MinimumFOp,
+            arith::MinNumFOp>(inner) &&
+        (isZeroConstant(inner->getOperand(0)) ||
+         isZeroConstant(inner->getOperand(1))))
+      return recurse(inner->getOperand(0)) && recurse(inner->getOperand(1));
+    if (auto product = dyn_cast<arith::MulFOp>(inner))
+      return findInProduct(op, loop, product, whyNot);
   }
   return succeeded(
       whyNot("'{0}' stands in between", inner->getName().getStringRef()));
 }
 
-void FactorFolder::apply(ArrayRef<float> factors) const {
+/// Either factor will do; a weight is the cheaper one.
+bool ChannelFolder::findInProduct(linalg::LinalgOp op, unsigned loop,
+                                  arith::MulFOp product, WhyNot &whyNot) {
+  auto isWeight = [&](Value value) {
+    auto argument = dyn_cast<BlockArgument>(value);
+    return argument && argument.getOwner() == op.getBlock() &&
+           argument.getArgNumber() < op.getNumDpsInputs() &&
+           isWeightValue(op.getDpsInputOperand(argument.getArgNumber())->get());
+  };
+  SmallVector<Value> order{product.getLhs(), product.getRhs()};
+  if (isWeight(product.getRhs()))
+    std::swap(order[0], order[1]);
+  for (Value side : order) {
+    auto saved = targets;
+    WhyNot ignored;
+    if (findInBody(op, loop, side, ignored))
+      return true;
+    targets = saved;
+  }
+  return succeeded(whyNot("neither factor of a product can take the scales"));
+}
+
+void ChannelFolder::apply(
+    function_ref<Value(OpBuilder &, Location, Value, unsigned)> changeAlong)
+    const {
   for (const Target &target : targets) {
     Operation *op = target.layer ? target.layer->contraction.op
                                  : target.operand->getOwner();
-    ImplicitLocOpBuilder b(op->getLoc(), op);
+    OpBuilder b(op);
     Value value =
         target.layer ? target.layer->getWeight() : target.operand->get();
-    value = multiplyAlong(b, op->getLoc(), value, target.dim, factors);
+    value = changeAlong(b, op->getLoc(), value, target.dim);
     if (target.layer)
       target.layer->replaceWeight(b, value);
     else
@@ -178,7 +183,7 @@ void FactorFolder::apply(ArrayRef<float> factors) const {
   }
 }
 
-std::string FactorFolder::describe() const {
+std::string ChannelFolder::describe() const {
   std::string text;
   for (const Target &target : targets)
     if (target.layer)
@@ -191,7 +196,7 @@ std::string FactorFolder::describe() const {
   return text;
 }
 
-std::vector<const Layer *> FactorFolder::getLayers() const {
+std::vector<const Layer *> ChannelFolder::getLayers() const {
   std::vector<const Layer *> found;
   for (const Target &target : targets)
     if (target.layer)
