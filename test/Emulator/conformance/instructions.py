@@ -35,6 +35,15 @@ IGNORED = {
 }
 
 
+def register_of(type):
+    """The integer that holds an i4, or another that no register of NVPTX has: LLVM
+    computes in it, and makes shifts and masks of it of what widens and narrows."""
+    width = re.fullmatch(r"i(\d+)", type)
+    if not width or int(width[1]) in (1, 8, 16, 32, 64, 128):
+        return type
+    return next((f"i{held}" for held in (16, 32, 64) if int(width[1]) < held), type)
+
+
 def attributes_of(text):
     """{name: value} of the text of a dictionary of attributes."""
     found, depth, start, inner = {}, 0, 0, text.strip()[1:-1]
@@ -85,6 +94,10 @@ def name_of(line):
         return " ".join([op, attributes["bin_op"], element_of(operands[1]), operands[0]])
     if dialect == "llvm":
         types = [element_of(t) for t in operands[:1] + results]
+        narrow = [t for t in types if t != register_of(t)]
+        if narrow and short in ("sext", "zext", "trunc"):
+            return f"llvm.{'ashr' if short == 'sext' else 'and'} {register_of(narrow[0])}"
+        types = [register_of(t) for t in types]
         # Widening goes element by element.
         if op == "llvm.fpext":
             types = [t.removesuffix("x2") for t in types]
