@@ -10,9 +10,10 @@ namespace quantmlir::schedule {
 
 /// Accumulators that leave a thread registers enough for all else: of 232 where
 /// two warpgroups multiply, of 255 where one does. The first where the epilogue
-/// takes few registers itself.
+/// takes few registers itself, the last where columns end anywhere.
 static constexpr int64_t kMostAccumulators = 192,
-                         kManyAccumulators = WgmmaSplit::manyAccumulators;
+                         kManyAccumulators = WgmmaSplit::manyAccumulators,
+                         kFewAccumulators = 128;
 /// Bytes along K of one instruction.
 static constexpr double kStepBytes = 32;
 /// Rows that stand for any number of them.
@@ -339,15 +340,21 @@ std::string whyNotWgmmaSchedule(const Contraction &c, const Chip &chip,
   WarpgroupsAttr groups = schedule.getWarpgroups();
   int64_t accumulators = schedule.getTileM() * schedule.getTileN() / 128 /
                          schedule.getWarpgroupsPerTile();
-  // Results of other sizes, and rows of them that are stored by threads, take
-  // registers as well; and sums stand beside the accumulators that they are
-  // promoted from.
+  // Results of other sizes, columns that end within an instruction's and rows
+  // that are stored by threads take registers as well, as do the blocks of a
+  // cluster that share activations; and sums stand beside the accumulators that
+  // they are promoted from.
+  bool endsEvenly = c.n > 0 && c.n % 16 == 0;
   bool areHalves =
-      !c.resultElement ||
-      (c.resultElement.getIntOrFloatBitWidth() == 16 && c.n * 2 % 16 == 0);
-  bool hasMost = schedule.getConsumers() == 1 ||
-                 (areHalves && !c.hasLargeEpilogue && !schedule.getPromote());
-  int64_t limit = hasMost ? kMostAccumulators : kManyAccumulators;
+      !c.resultElement || c.resultElement.getIntOrFloatBitWidth() == 16;
+  bool sharesWeights = groups.getClusterN() == 1 && groups.getClusterM() <= 2;
+  bool hasMost =
+      schedule.getConsumers() == 1 ||
+      (areHalves && endsEvenly && c.n % schedule.getTileN() == 0 &&
+       sharesWeights && !c.hasLargeEpilogue && !schedule.getPromote());
+  int64_t limit = hasMost                               ? kMostAccumulators
+                  : endsEvenly || schedule.getPromote() ? kManyAccumulators
+                                                        : kFewAccumulators;
   if (schedule.getPromote())
     limit = (limit - countBlockScales(c, schedule)) / 2;
   if (accumulators > limit)

@@ -130,7 +130,8 @@ def test_everything_ran(tool, tmp_path):
     # Whatever storage a family has schedules for, whoever's shape it likes.
     source = tmp_path / "op.mlir"
     for storage in [*STORAGES, "nf4"]:
-        for x in ("bf16", "codes"):
+        # Values of a codebook are no integers to multiply codes by.
+        for x in ("bf16", "codes") if storage != "nf4" else ("bf16",):
             for k, group in ((131, 32), (144, 0), (256, 128)):
                 scheme = Layer(64, k, storage=storage, group=group, x=x)
                 source.write_text(scheme.mlir())

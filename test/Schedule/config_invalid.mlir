@@ -154,7 +154,7 @@ func.func @f(%x: tensor<4x64xbf16>, %w: tensor<7x64xbf16>, %init: tensor<4x7xf32
 // -----
 
 func.func @f(%x: tensor<4x64xi8>, %w: tensor<7x64xi8>, %init: tensor<4x7xi32>) -> tensor<4x7xi32> {
-  // expected-error @below {{a tile of 128 x 256 needs 256 accumulators in a thread, more than 176}}
+  // expected-error @below {{a tile of 128 x 256 needs 256 accumulators in a thread, more than 128}}
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4x64xi8>, tensor<7x64xi8>) maps [] outs(%init : tensor<4x7xi32>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [128, 256, 128], warps = [4, 1, 1], stages = 3, warpgroups = <pingpong>>} {
   ^bb0(%acc: i32):
     quant_tensor.yield %acc : i32
