@@ -10,10 +10,11 @@ namespace quantmlir::schedule {
 
 /// Accumulators that leave a thread registers enough for all else: of 232 where
 /// two warpgroups multiply, of 255 where one does. The first where the epilogue
-/// takes few registers itself, the last where columns end anywhere.
+/// takes few registers itself, the last where columns end anywhere or
+/// there are fewer than so many steps.
 static constexpr int64_t kMostAccumulators = 192,
                          kManyAccumulators = WgmmaSplit::manyAccumulators,
-                         kFewAccumulators = 128;
+                         kFewAccumulators = 128, kManySteps = 8;
 /// Bytes along K of one instruction.
 static constexpr double kStepBytes = 32;
 /// Rows that stand for any number of them.
@@ -341,20 +342,22 @@ std::string whyNotWgmmaSchedule(const Contraction &c, const Chip &chip,
   int64_t accumulators = schedule.getTileM() * schedule.getTileN() / 128 /
                          schedule.getWarpgroupsPerTile();
   // Results of other sizes, columns that end within an instruction's and rows
-  // that are stored by threads take registers as well, as do the blocks of a
-  // cluster that share activations; and sums stand beside the accumulators that
-  // they are promoted from.
-  bool endsEvenly = c.n > 0 && c.n % 16 == 0;
+  // that are stored by threads take registers as well, as do loops of a few
+  // steps, which are unrolled, and the blocks of a cluster that share
+  // activations; and sums stand beside the accumulators that they are promoted
+  // from.
+  bool isRegular = c.n > 0 && c.n % 16 == 0 && getSteps(c) >= kManySteps;
   bool areHalves =
       !c.resultElement || c.resultElement.getIntOrFloatBitWidth() == 16;
   bool sharesWeights = groups.getClusterN() == 1 && groups.getClusterM() <= 2;
   bool hasMost =
       schedule.getConsumers() == 1 ||
-      (areHalves && endsEvenly && c.n % schedule.getTileN() == 0 &&
+      (areHalves && isRegular && c.n % schedule.getTileN() == 0 &&
+       schedule.getTileM() < 256 * (schedule.getWarpsM() / 4) &&
        sharesWeights && !c.hasLargeEpilogue && !schedule.getPromote());
-  int64_t limit = hasMost                               ? kMostAccumulators
-                  : endsEvenly || schedule.getPromote() ? kManyAccumulators
-                                                        : kFewAccumulators;
+  int64_t limit = hasMost                              ? kMostAccumulators
+                  : isRegular || schedule.getPromote() ? kManyAccumulators
+                                                       : kFewAccumulators;
   if (schedule.getPromote())
     limit = (limit - countBlockScales(c, schedule)) / 2;
   if (accumulators > limit)

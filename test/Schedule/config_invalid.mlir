@@ -188,9 +188,9 @@ func.func @f(%x: tensor<4x64xi8>, %w: tensor<7x64xi8>, %init: tensor<4x7xi32>) -
 
 // Two warpgroups that multiply have registers for 192 accumulators beside scales
 // and halves, and for fewer beside a third operand.
-func.func @f(%x: tensor<400x64xi8>, %w: tensor<384x64xi8>, %s: tensor<384xf32>, %init: tensor<400x384xbf16>) -> tensor<400x384xbf16> {
+func.func @f(%x: tensor<400x1024xi8>, %w: tensor<384x1024xi8>, %s: tensor<384xf32>, %init: tensor<400x384xbf16>) -> tensor<400x384xbf16> {
   // expected-error @below {{a tile of 128 x 192 needs 192 accumulators in a thread, more than 176}}
-  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<400x64xi8>, tensor<384x64xi8>) epilogue(%s, %s, %s : tensor<384xf32>, tensor<384xf32>, tensor<384xf32>) maps [affine_map<(m, n) -> (n)>, affine_map<(m, n) -> (n)>, affine_map<(m, n) -> (n)>] outs(%init : tensor<400x384xbf16>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [128, 192, 128], warps = [4, 1, 1], stages = 4, warpgroups = <pingpong>>} {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<400x1024xi8>, tensor<384x1024xi8>) epilogue(%s, %s, %s : tensor<384xf32>, tensor<384xf32>, tensor<384xf32>) maps [affine_map<(m, n) -> (n)>, affine_map<(m, n) -> (n)>, affine_map<(m, n) -> (n)>] outs(%init : tensor<400x384xbf16>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [128, 192, 128], warps = [4, 1, 1], stages = 4, warpgroups = <pingpong>>} {
   ^bb0(%acc: i32, %a: f32, %b: f32, %c: f32):
     %f = arith.sitofp %acc : i32 to f32
     %0 = arith.mulf %f, %a : f32
