@@ -116,8 +116,8 @@ FAMILIES = [
     Scheduled(136, 272, [64, 64, 128], [4, 2, 1], 4, "cooperative, group_m = 4"),
     Scheduled(33, 1040, [64, 16, 128], [4, 1, 1], 2, "pingpong, cluster = [1, 2]"),
     # Tiles of many columns for one warpgroup.
-    Scheduled(388, 272, [128, 176, 128], [4, 1, 1], 3, "pingpong, cluster = [2, 1]", m=300),
-    Scheduled(392, 144, [256, 160, 128], [8, 1, 1], 3, "cooperative, group_m = 2", m=300),
+    Scheduled(400, 1040, [128, 176, 128], [4, 1, 1], 3, "pingpong, cluster = [2, 1]", m=300),
+    Scheduled(400, 1040, [256, 160, 128], [8, 1, 1], 3, "cooperative, group_m = 2", m=300),
     Scheduled(136, 272, [64, 96, 128], [4, 2, 1], 3, "cooperative"),
     # Weights that three warpgroups decode and multiply in turn, or two and two blocks.
     ScheduledLayer(392, 648, 300, [128, 192, 64], [1, 12, 1], 8, kind="alternating",

@@ -178,6 +178,13 @@ static constexpr double kExposed = 0.3;
 /// another tile, for which ping-pong makes it wait.
 static constexpr double kCyclesOfPromotion = 200;
 
+/// Whether a kernel's columns end with an instruction's and its loop along K
+/// has more steps than are unrolled: either takes registers beside
+/// accumulators.
+static bool isRegular(const Contraction &c) {
+  return c.n > 0 && c.n % 16 == 0 && getSteps(c) >= kManySteps;
+}
+
 /// Whether a thread has registers for it.
 static bool fitsRegisters(const Contraction &c, const Chip &chip,
                           const Candidate &candidate) {
@@ -296,6 +303,11 @@ void enumerateWgmma(const Contraction &c, const Chip &chip, int64_t maxM,
   for (ConsumerKind kind : {ConsumerKind::Cooperative, ConsumerKind::PingPong})
     for (int64_t tileM : {64, 128, 256})
       for (int64_t tileN : {32, 64, 96, 128, 160, 176, 192, 256}) {
+        // Of the most accumulators that are legal, some spill.
+        int64_t consumers = kind == ConsumerKind::Cooperative ? 2 : 1;
+        if (!isRegular(c) &&
+            tileM * tileN / 128 / consumers >= kFewAccumulators)
+          continue;
         // Tiles of mostly padding.
         if ((bound && tileM > 64 && tileM / 2 >= bound) ||
             (tileN > 32 && tileN / 2 >= c.n))
@@ -346,18 +358,17 @@ std::string whyNotWgmmaSchedule(const Contraction &c, const Chip &chip,
   // steps, which are unrolled, and the blocks of a cluster that share
   // activations; and sums stand beside the accumulators that they are promoted
   // from.
-  bool isRegular = c.n > 0 && c.n % 16 == 0 && getSteps(c) >= kManySteps;
   bool areHalves =
       !c.resultElement || c.resultElement.getIntOrFloatBitWidth() == 16;
   bool sharesWeights = groups.getClusterN() == 1 && groups.getClusterM() <= 2;
   bool hasMost =
       schedule.getConsumers() == 1 ||
-      (areHalves && isRegular && c.n % schedule.getTileN() == 0 &&
+      (areHalves && isRegular(c) && c.n % schedule.getTileN() == 0 &&
        schedule.getTileM() < 256 * (schedule.getWarpsM() / 4) &&
        sharesWeights && !c.hasLargeEpilogue && !schedule.getPromote());
-  int64_t limit = hasMost                              ? kMostAccumulators
-                  : isRegular || schedule.getPromote() ? kManyAccumulators
-                                                       : kFewAccumulators;
+  int64_t limit = hasMost                                 ? kMostAccumulators
+                  : isRegular(c) || schedule.getPromote() ? kManyAccumulators
+                                                          : kFewAccumulators;
   if (schedule.getPromote())
     limit = (limit - countBlockScales(c, schedule)) / 2;
   if (accumulators > limit)
