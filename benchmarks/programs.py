@@ -35,7 +35,20 @@ def _arguments(scope):
     return {n: value for n, value in scope.items() if n not in ("self", "__class__")}
 
 
-class Layer:
+class EncodedWeight:
+    """A program's `weight`, of `_encoding`."""
+
+    _weight = None
+
+    @property
+    def weight(self):
+        """Random until one is given; drawn when asked for, since some are large."""
+        if self._weight is None:
+            self._weight = Weight(self._encoding, self.n, self.k)
+        return self._weight
+
+
+class Layer(EncodedWeight):
     """y = x wᵀ (+ bias). x is of a float type; or `codes`: int8 with a scale for
     each row; or `quantized` to that by the program, from `element`. `kind` names
     a line of the speed table."""
@@ -75,14 +88,6 @@ class Layer:
         self.rng = np.random.default_rng(n * k)
         self._encoding = Encoding(storage, group, scale, zero, rows)
         self.bits = self._encoding.bits
-        self._weight = None
-
-    @property
-    def weight(self):
-        """Random until `use_weight`; drawn when asked for, since some are large."""
-        if self._weight is None:
-            self._weight = Weight(self._encoding, self.n, self.k)
-        return self._weight
 
     def mlir(self):
         m, n, k = "?" if self.m is None else self.m, self.n, self.k
@@ -414,7 +419,7 @@ class Dense:
         return exact, growth / (1 - growth) * magnitude + 2.0**-24 * np.abs(exact)
 
 
-class Float8:
+class Float8(EncodedWeight):
     """y = x wᵀ of 8-bit floats `x` and `w` with scales in f32. Those of x are of
     `group` columns of a row (0: of all), those of w of blocks of `rows` x `group`."""
 
@@ -438,13 +443,6 @@ class Float8:
         parts = [f"{'dynamic' if m is None else m}x{n}x{k}", x, w, f"g{group}", f"rows{rows}", out]
         self.name = "-".join([*parts, chip])
         self.rng = np.random.default_rng(n * k)
-        self._weight = None
-
-    @property
-    def weight(self):
-        if self._weight is None:
-            self._weight = Weight(self._encoding, self.n, self.k)
-        return self._weight
 
     @property
     def groups(self):

@@ -81,6 +81,12 @@ struct Candidate {
       return {8, 1};
     return {4, isShared && tileN >= 64 && tileN % 32 == 0 ? 2 : 1};
   }
+
+  /// Of a thread.
+  int64_t getAccumulators() const {
+    auto [warpsM, warpsN] = getWarps();
+    return tileM * tileN / (32 * warpsM * warpsN);
+  }
 };
 } // namespace
 
@@ -304,9 +310,9 @@ void enumerateWgmma(const Contraction &c, const Chip &chip, int64_t maxM,
     for (int64_t tileM : {64, 128, 256})
       for (int64_t tileN : {32, 64, 96, 128, 160, 176, 192, 256}) {
         // Of the most accumulators that are legal, some spill.
-        int64_t consumers = kind == ConsumerKind::Cooperative ? 2 : 1;
         if (!isRegular(c) &&
-            tileM * tileN / 128 / consumers >= kFewAccumulators)
+            Candidate{kind, tileM, tileN, 1}.getAccumulators() >=
+                kFewAccumulators)
           continue;
         // Tiles of mostly padding.
         if ((bound && tileM > 64 && tileM / 2 >= bound) ||

@@ -4,6 +4,7 @@ One process compiles a module and makes any number of calls: most of a test's
 time is the start of a process and the compilation.
 """
 
+import json
 import os
 import pathlib
 import subprocess
@@ -47,6 +48,21 @@ def run(tmp_path, text, calls, check=True):
         return result
     assert result.returncode == 0, result.stderr
     return [dict(np.load(path)) for path in outputs]
+
+
+def run_artifact(tool, tmp_path, text, inputs, *options):
+    """Compiles a program and runs it on {argument: array}: the bits of its first
+    result on the CPU and in the emulator, and the artifact's manifest."""
+    (tmp_path / "f.mlir").write_text(text)
+    artifact = tmp_path / "f.qmlir"
+    tool("quant-compile", tmp_path / "f.mlir", "-o", artifact)
+    np.savez(tmp_path / "in.npz", **{name: to_bits(a) for name, a in inputs.items()})
+    results = []
+    for device in ("cpu", "emulator"):
+        tool("quant-run", artifact, f"--device={device}", "--bits", *options,
+             f"--inputs={tmp_path}/in.npz", f"--output={tmp_path}/out.npz")
+        results.append(np.load(tmp_path / "out.npz")["result0"])
+    return results, json.loads((artifact / "manifest.json").read_text())
 
 
 def quantize_function(name, shape, encoding, element="f32", given=True):

@@ -3,7 +3,6 @@ two dimensions that are contracted, or two of columns. Each is a matrix product,
 with what follows it fused, and is compared with float64 on the CPU and in the
 emulator."""
 
-import json
 import random
 
 import ml_dtypes
@@ -45,16 +44,7 @@ def contraction(equation, x, w, y, element):
 
 def run(tool, tmp_path, text, inputs):
     """Results of both devices, the kernels' names and the temporaries' types."""
-    (tmp_path / "f.mlir").write_text(text)
-    artifact = tmp_path / "f.qmlir"
-    tool("quant-compile", tmp_path / "f.mlir", "-o", artifact)
-    np.savez(tmp_path / "in.npz", **{name: reference.to_bits(a) for name, a in inputs.items()})
-    results = []
-    for device in ("cpu", "emulator"):
-        tool("quant-run", artifact, f"--device={device}", "--bits",
-             f"--inputs={tmp_path}/in.npz", f"--output={tmp_path}/out.npz")
-        results.append(np.load(tmp_path / "out.npz")["result0"])
-    manifest = json.loads((artifact / "manifest.json").read_text())
+    results, manifest = reference.run_artifact(tool, tmp_path, text, inputs)
     temporaries = [buffer["element"] for function in manifest["functions"]
                    for buffer in function["buffers"] if buffer["role"] == "temporary"]
     return results, [kernel["name"] for kernel in manifest["kernels"]], temporaries

@@ -1,8 +1,6 @@
 """i4 arguments and constants, as other compilers write them: packed two to a byte
 in the artifact, and decoded in registers where they are weights."""
 
-import json
-
 import numpy as np
 import pytest
 
@@ -42,19 +40,10 @@ func.func @f(%x: tensor<20x2x32xbf16>, %w: tensor<48x2x32xi4>, %s: tensor<48x2xf
 """
 
 
-def run(tool, tmp_path, text, inputs, function="f"):
+def run(tool, tmp_path, text, inputs):
     """Results on the CPU and in the emulator, and the kernels' names."""
-    (tmp_path / "f.mlir").write_text(text)
-    artifact = tmp_path / "f.qmlir"
-    tool("quant-compile", tmp_path / "f.mlir", "-o", artifact)
-    np.savez(tmp_path / "in.npz", **{name: reference.to_bits(a) for name, a in inputs.items()})
-    results = []
-    for device in ("cpu", "emulator"):
-        tool("quant-run", artifact, f"--device={device}", f"--function={function}", "--bits",
-             f"--inputs={tmp_path}/in.npz", f"--output={tmp_path}/out.npz")
-        results.append(np.load(tmp_path / "out.npz")["result0"])
-    kernels = json.loads((artifact / "manifest.json").read_text())["kernels"]
-    return results, [kernel["name"] for kernel in kernels]
+    results, manifest = reference.run_artifact(tool, tmp_path, text, inputs, "--function=f")
+    return results, [kernel["name"] for kernel in manifest["kernels"]]
 
 
 def test_groups_of_weights(tool, tmp_path):

@@ -10,10 +10,6 @@ using namespace quantmlir;
 using namespace quantmlir::calibration;
 using namespace quantmlir::quant_tensor;
 
-static llvm::Error makeError(const Twine &message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
-}
-
 /// The `rows` x `columns` elements of `values`, columns first.
 template <typename T>
 static std::vector<T> transpose(const std::vector<T> &values, int64_t rows,
@@ -47,11 +43,12 @@ llvm::Expected<io::ArrayMap> quantmlir::calibration::quantizeLayerByGPTQ(
     const TensorStatistics &inputs, GPTQReport &report) {
   auto weights = values.evaluate(layer);
   if (!weights)
-    return makeError("its weight is not known: " +
-                     llvm::toString(weights.takeError()));
+    return llvm::createStringError("its weight is not known: " +
+                                   llvm::toString(weights.takeError()));
   if (inputs.xtx.empty())
-    return makeError("the statistic xtx of '" + layer.getActivationName() +
-                     "' was not kept");
+    return llvm::createStringError("the statistic xtx of '" +
+                                   layer.getActivationName() +
+                                   "' was not kept");
   int64_t columns = inputs.channels;
   int64_t rows = int64_t(weights->size()) / columns;
   WeightFormat format = WeightFormat::get(scheme).fit(rows, columns);
@@ -79,7 +76,8 @@ quantmlir::calibration::assembleConstants(OpBuilder &builder, Location loc,
         int64_t(it->second.data.size * 8) !=
             expected.getNumElements() *
                 int64_t(expected.getElementTypeBitWidth()))
-      return makeError("its " + Twine(name) + " are not those of its type");
+      return llvm::createStringError("its " + Twine(name) +
+                                     " are not those of its type");
     ArrayRef<char> bytes(reinterpret_cast<const char *>(it->second.data.data),
                          it->second.data.size);
     return arith::ConstantOp::create(

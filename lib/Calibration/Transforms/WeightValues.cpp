@@ -16,16 +16,12 @@ using namespace quantmlir;
 using namespace quantmlir::calibration;
 using namespace quantmlir::quant_tensor;
 
-static llvm::Error makeError(const Twine &message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
-}
-
 llvm::Expected<WeightValues> WeightValues::read(StringRef path) {
   WeightValues values;
   values.path = path.str();
   std::string error;
   if (!path.empty() && !io::readArrays(path.str(), values.arrays, error))
-    return makeError(error);
+    return llvm::createStringError(error);
   return values;
 }
 
@@ -48,7 +44,7 @@ decode(RankedTensorType type, const uint8_t *bytes, size_t size) {
   std::vector<float> result(type.getNumElements());
   Type element = type.getElementType();
   if (size * 8 != result.size() * element.getIntOrFloatBitWidth())
-    return makeError("its bytes are not those of its type");
+    return llvm::createStringError("its bytes are not those of its type");
   if (std::optional<ScaleKind> kind = getKind(element)) {
     decodeFloats(bytes, *kind, result);
     return result;
@@ -66,14 +62,14 @@ static llvm::Expected<std::vector<float>> decode(Attribute attr,
   if (auto resource = dyn_cast<DenseResourceElementsAttr>(attr)) {
     AsmResourceBlob *blob = resource.getRawHandle().getBlob();
     if (!blob)
-      return makeError("the resource of a constant is missing");
+      return llvm::createStringError("the resource of a constant is missing");
     return decode(type,
                   reinterpret_cast<const uint8_t *>(blob->getData().data()),
                   blob->getData().size());
   }
   auto dense = dyn_cast<DenseFPElementsAttr>(attr);
   if (!dense)
-    return makeError("a constant is no table of floats");
+    return llvm::createStringError("a constant is no table of floats");
   if (dense.isSplat())
     return std::vector<float>(type.getNumElements(),
                               dense.getSplatValue<APFloat>().convertToDouble());
@@ -86,26 +82,26 @@ llvm::Expected<std::vector<float>>
 WeightValues::evaluateArgument(BlockArgument argument) const {
   auto function = dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp());
   if (!function)
-    return makeError("it depends on a block argument");
+    return llvm::createStringError("it depends on a block argument");
   auto attr = function.getArgAttrOfType<StringAttr>(
       argument.getArgNumber(), QuantTensorDialect::getNameAttrName());
   std::string name =
       attr ? attr.str() : "arg" + std::to_string(argument.getArgNumber());
   if (path.empty())
-    return makeError("the values of argument '" + name +
-                     "' are not known (values=file)");
+    return llvm::createStringError("the values of argument '" + name +
+                                   "' are not known (values=file)");
   auto it = arrays.find(name);
   if (it == arrays.end())
-    return makeError("'" + path + "' has no '" + name + "'");
+    return llvm::createStringError("'" + path + "' has no '" + name + "'");
   auto type = cast<RankedTensorType>(argument.getType());
   std::string element;
   llvm::raw_string_ostream(element) << type.getElementType();
   const io::Array &array = it->second;
   if (array.element != element ||
       ArrayRef<int64_t>(array.shape) != type.getShape())
-    return makeError("'" + path + "': '" + name + "' is " +
-                     io::describe(array) + ", expected " +
-                     io::describe({element, type.getShape().vec(), {}}));
+    return llvm::createStringError(
+        "'" + path + "': '" + name + "' is " + io::describe(array) +
+        ", expected " + io::describe({element, type.getShape().vec(), {}}));
   return decode(type, array.data.data, array.data.size);
 }
 
@@ -220,8 +216,9 @@ float Body::run(MutableArrayRef<float> registers) const {
 llvm::Expected<std::vector<float>>
 WeightValues::evaluateLinalg(linalg::LinalgOp op) const {
   auto fail = [&] {
-    return makeError("it depends on '" + op->getName().getStringRef() +
-                     "', which is not evaluated here");
+    return llvm::createStringError("it depends on '" +
+                                   op->getName().getStringRef() +
+                                   "', which is not evaluated here");
   };
   if (op->getNumResults() != 1 || op.hasDynamicShape() ||
       op.hasIndexSemantics())
@@ -306,8 +303,9 @@ llvm::Expected<std::vector<float>> WeightValues::evaluate(Value value) const {
   auto type = dyn_cast<RankedTensorType>(value.getType());
   if (!type || !type.hasStaticShape() ||
       !(getKind(type.getElementType()) || type.getElementType().isF64()))
-    return makeError("it depends on what is no tensor of floats of static "
-                     "shape");
+    return llvm::createStringError(
+        "it depends on what is no tensor of floats of static "
+        "shape");
   if (auto argument = dyn_cast<BlockArgument>(value))
     return evaluateArgument(argument);
   Operation *op = value.getDefiningOp();
@@ -321,8 +319,9 @@ llvm::Expected<std::vector<float>> WeightValues::evaluate(Value value) const {
     return evaluate(op->getOperand(0));
   if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
     return evaluateLinalg(linalgOp);
-  return makeError("it depends on '" + op->getName().getStringRef() +
-                   "', which is not evaluated here");
+  return llvm::createStringError("it depends on '" +
+                                 op->getName().getStringRef() +
+                                 "', which is not evaluated here");
 }
 
 llvm::Expected<std::vector<float>>
