@@ -60,13 +60,23 @@ std::vector<Layer> findLayers(mlir::ModuleOp module, llvm::StringRef pass);
 /// tables of constants) and on nothing else that is not constant.
 bool isWeightValue(mlir::Value value);
 
-/// Those of `layers` that read along the same dimension what the layer `name`
-/// reads, and whose weights the schemes do not leave out: `base`, or what
-/// `overrides` say of a name.
-llvm::SmallVector<const Layer *>
-findReadersOfSame(llvm::ArrayRef<Layer> layers, llvm::StringRef name,
-                  const Scheme &base,
-                  const std::vector<SchemeOverride> &overrides);
+/// Calls `rewrite` with all layers of the module and, of these, each group that
+/// reads one value along one dimension, without layers whose weights the
+/// schemes leave out: `base`, or what `overrides` say of a name. `rewrite` may
+/// replace the layers' ops; its failure ends the walk. Remarks on what is no
+/// layer are of `pass`.
+mlir::LogicalResult forEachGroupOfReaders(
+    mlir::ModuleOp module, llvm::StringRef pass, const Scheme &base,
+    const std::vector<SchemeOverride> &overrides,
+    llvm::function_ref<mlir::LogicalResult(llvm::ArrayRef<Layer> layers,
+                                           llvm::ArrayRef<const Layer *> group)>
+        rewrite);
+
+/// Whether `use` is where one of `group` reads its activations.
+bool isActivationOf(llvm::ArrayRef<const Layer *> group, mlir::OpOperand &use);
+
+/// The names, quoted, with commas in between.
+std::string quoteNames(llvm::ArrayRef<const Layer *> group);
 
 /// The encoding that `scheme` gives a tensor of `type`, whose dimension `k` is
 /// contracted and whose last other one has the rows of 2-D blocks. A block that

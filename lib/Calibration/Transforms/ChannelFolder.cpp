@@ -184,10 +184,7 @@ void ChannelFolder::apply(
 }
 
 std::string ChannelFolder::describe() const {
-  std::string text;
-  for (const Target &target : targets)
-    if (target.layer)
-      text += (text.empty() ? "'" : ", '") + target.layer->name + "'";
+  std::string text = quoteNames(getLayers());
   size_t vectors = llvm::count_if(
       targets, [](const Target &target) { return !target.layer; });
   if (vectors != 0)

@@ -9,6 +9,7 @@
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/SmallSet.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 using namespace quantmlir;
@@ -220,9 +221,11 @@ std::vector<Layer> quantmlir::calibration::findLayers(ModuleOp module,
   return layers;
 }
 
-SmallVector<const Layer *> quantmlir::calibration::findReadersOfSame(
-    ArrayRef<Layer> layers, StringRef name, const Scheme &base,
-    const std::vector<SchemeOverride> &overrides) {
+/// Those of `layers` that read along the same dimension what the layer `name`
+/// reads, and whose weights the schemes do not leave out.
+static SmallVector<const Layer *>
+findReadersOfSame(ArrayRef<Layer> layers, StringRef name, const Scheme &base,
+                  const std::vector<SchemeOverride> &overrides) {
   const Layer *first = llvm::find_if(
       layers, [&](const Layer &layer) { return layer.name == name; });
   SmallVector<const Layer *> readers;
@@ -232,6 +235,45 @@ SmallVector<const Layer *> quantmlir::calibration::findReadersOfSame(
         llvm::cantFail(chooseScheme(layer.name, base, overrides)).weights)
       readers.push_back(&layer);
   return readers;
+}
+
+LogicalResult quantmlir::calibration::forEachGroupOfReaders(
+    ModuleOp module, StringRef pass, const Scheme &base,
+    const std::vector<SchemeOverride> &overrides,
+    function_ref<LogicalResult(ArrayRef<Layer>, ArrayRef<const Layer *>)>
+        rewrite) {
+  // Names outlast the rewriting; what they name is looked up again each time.
+  std::vector<std::string> names;
+  for (const Layer &layer : findLayers(module, pass))
+    names.push_back(layer.name);
+  llvm::StringSet<> done;
+  for (const std::string &name : names) {
+    if (done.contains(name))
+      continue;
+    std::vector<Layer> layers = findLayers(module, "");
+    SmallVector<const Layer *> group =
+        findReadersOfSame(layers, name, base, overrides);
+    for (const Layer *layer : group)
+      done.insert(layer->name);
+    if (!group.empty() && failed(rewrite(layers, group)))
+      return failure();
+  }
+  return success();
+}
+
+bool quantmlir::calibration::isActivationOf(ArrayRef<const Layer *> group,
+                                            OpOperand &use) {
+  return llvm::any_of(group, [&](const Layer *layer) {
+    return use.getOwner() == layer->contraction.op &&
+           use.getOperandNumber() == layer->activation;
+  });
+}
+
+std::string quantmlir::calibration::quoteNames(ArrayRef<const Layer *> group) {
+  std::string names;
+  for (const Layer *layer : group)
+    names += (names.empty() ? "'" : ", '") + layer->name + "'";
+  return names;
 }
 
 //===----------------------------------------------------------------------===//

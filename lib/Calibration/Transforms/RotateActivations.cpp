@@ -17,7 +17,6 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/Matchers.h"
-#include "llvm/ADT/StringSet.h"
 
 #include <cmath>
 
@@ -202,23 +201,14 @@ struct RotateActivations
   void runOnOperation() override {
     if (failed(readOptions()))
       return signalPassFailure();
+    // What an override does not name is rotated.
     Scheme base = llvm::cantFail(Scheme::parse("int8"));
-    // Names outlast the rewriting; what they name is looked up again each time.
-    std::vector<std::string> names;
-    for (const Layer &layer : findLayers(getOperation(), passName))
-      names.push_back(layer.name);
-    llvm::StringSet<> done;
-    for (const std::string &name : names) {
-      if (done.contains(name))
-        continue;
-      std::vector<Layer> layers = findLayers(getOperation(), "");
-      SmallVector<const Layer *> group =
-          findReadersOfSame(layers, name, base, schemeOverrides);
-      for (const Layer *layer : group)
-        done.insert(layer->name);
-      if (!group.empty())
-        rotate(layers, group);
-    }
+    (void)forEachGroupOfReaders(
+        getOperation(), passName, base, schemeOverrides,
+        [&](ArrayRef<Layer> layers, ArrayRef<const Layer *> group) {
+          rotate(layers, group);
+          return success();
+        });
     if (!statistics)
       return;
     if (llvm::Error error = statistics->write(rotatedStats)) {
@@ -261,9 +251,7 @@ void RotateActivations::rotate(ArrayRef<Layer> layers,
   Operation *op = first.contraction.op;
   int64_t channels = first.contraction.getContractedExtent();
   WhyNot whyNot;
-  std::string names;
-  for (const Layer *layer : group)
-    names += (names.empty() ? "'" : ", '") + layer->name + "'";
+  std::string names = quoteNames(group);
   auto skip = [&] {
     remarkMissed(op, passName, "does not rotate the input of " + names, whyNot);
   };
@@ -279,12 +267,7 @@ void RotateActivations::rotate(ArrayRef<Layer> layers,
   }
   ChannelFolder folder(layers, ChannelChange::Rotation);
   Value activation = first.getActivation();
-  auto isOfGroup = [&](OpOperand &use) {
-    return llvm::any_of(group, [&](const Layer *layer) {
-      return use.getOwner() == layer->contraction.op &&
-             use.getOperandNumber() == layer->activation;
-    });
-  };
+  auto isOfGroup = [&](OpOperand &use) { return isActivationOf(group, use); };
   bool folds = fold ? folder.find(activation, first.getActivationAxis(),
                                   isOfGroup, whyNot)
                     : succeeded(whyNot("folding is switched off"));

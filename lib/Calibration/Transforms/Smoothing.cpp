@@ -12,7 +12,6 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
-#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Format.h"
 
 #include <cmath>
@@ -61,23 +60,11 @@ private:
 } // namespace
 
 LogicalResult Smoother::run() {
-  // Names outlast the rewriting; what they name is looked up again each time.
-  std::vector<std::string> names;
-  for (const Layer &layer : findLayers(module, passName))
-    names.push_back(layer.name);
-  llvm::StringSet<> done;
-  for (const std::string &name : names) {
-    if (done.contains(name))
-      continue;
-    std::vector<Layer> layers = findLayers(module, "");
-    SmallVector<const Layer *> group =
-        findReadersOfSame(layers, name, baseScheme, options.overrides);
-    for (const Layer *layer : group)
-      done.insert(layer->name);
-    if (failed(smooth(layers, group)))
-      return failure();
-  }
-  return success();
+  return forEachGroupOfReaders(
+      module, passName, baseScheme, options.overrides,
+      [&](ArrayRef<Layer> layers, ArrayRef<const Layer *> group) {
+        return smooth(layers, group);
+      });
 }
 
 /// max|x| of each channel.
@@ -265,8 +252,6 @@ Smoother::readScales(ArrayRef<const Layer *> group) {
 
 LogicalResult Smoother::smooth(ArrayRef<Layer> layers,
                                ArrayRef<const Layer *> group) {
-  if (group.empty())
-    return success();
   const Layer &first = *group.front();
   Operation *op = first.contraction.op;
   if (ShapedType::isDynamic(first.contraction.getContractedExtent()))
@@ -288,17 +273,10 @@ LogicalResult Smoother::smooth(ArrayRef<Layer> layers,
   unsigned axis = first.getActivationAxis();
   ChannelFolder folder(layers, ChannelChange::Factors);
   WhyNot whyNot;
-  auto isOfGroup = [&](OpOperand &use) {
-    return llvm::any_of(group, [&](const Layer *layer) {
-      return use.getOwner() == layer->contraction.op &&
-             use.getOperandNumber() == layer->activation;
-    });
-  };
+  auto isOfGroup = [&](OpOperand &use) { return isActivationOf(group, use); };
   bool folds = options.fold ? folder.find(activation, axis, isOfGroup, whyNot)
                             : succeeded(whyNot("folding is switched off"));
-  std::string names;
-  for (const Layer *layer : group)
-    names += (names.empty() ? "'" : ", '") + layer->name + "'";
+  std::string names = quoteNames(group);
 
   // The layers' own weights first: a fold may go into one of them as well.
   for (const Layer *layer : group) {
