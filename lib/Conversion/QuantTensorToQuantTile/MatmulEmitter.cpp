@@ -17,15 +17,6 @@ using namespace quantmlir;
 using quant_tensor::FragmentLayout;
 using quant_tensor::ScaledMatmulOp;
 
-int64_t MatmulProblem::getGroup() const {
-  return encoding ? encoding.getBlockExtent(1, k) : k;
-}
-
-bool MatmulProblem::scalesDecoded() const {
-  return encoding && !hasOneGroup() &&
-         getGroup() % FragmentLayout::segmentColumns;
-}
-
 int64_t MatmulProblem::getRowGroup() const {
   return encoding ? encoding.getBlockExtent(0, n) : n;
 }

@@ -15,33 +15,22 @@
 #include "quantmlir/Dialect/QuantTensor/IR/FragmentLayout.h"
 #include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
+#include "quantmlir/Schedule/MatmulSchedule.h"
 
 namespace quantmlir {
 
 /// A scheduled contraction, as its kernel sees it.
-struct MatmulProblem {
+struct MatmulProblem : schedule::Contraction {
   quant_tensor::ScaledMatmulOp op;
   quant_tile::ScheduleAttr schedule;
-  /// Encoding of the weights, null where rhs is plain.
-  quant_tensor::EncodingAttr encoding;
-  /// Rows and columns of the weights; kDynamic where unknown, which encoded
-  /// weights never are.
-  int64_t n, k;
-  mlir::Type lhsElement, rhsElement, accumulator;
+  mlir::Type accumulator;
   /// The error bound that the kernel declares.
   quant_tile::ContractAttr contract;
 
-  /// Columns that share a scale; `k` or more where all of a row do.
-  int64_t getGroup() const;
   /// Rows that share a scale.
   int64_t getRowGroup() const;
   /// Number of groups along K.
   int64_t getGroups() const { return llvm::divideCeil(k, getGroup()); }
-  /// Whether one scale (and zero point) serves all columns of a row.
-  bool hasOneGroup() const { return getGroup() >= k; }
-  /// Whether scales change within what one instruction sums, so that kernels
-  /// that use tensor cores multiply decoded weights by them.
-  bool scalesDecoded() const;
 };
 
 /// Emits into the body of one kernel. Index values are `index`, offsets count

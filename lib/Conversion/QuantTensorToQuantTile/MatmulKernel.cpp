@@ -27,37 +27,20 @@ static FailureOr<MatmulProblem> analyze(ScaledMatmulOp op) {
   if (schedule.getFamily() == KernelFamily::Plain)
     return op.emitOpError()
            << "is scheduled plain, which convert-quant-tensor-to-linalg lowers";
-  MatmulProblem problem;
-  problem.op = op;
-  problem.schedule = schedule;
-  if (!op.isBlockScaled())
-    problem.encoding = op.getRhsEncoding();
-  auto rhs = cast<RankedTensorType>(op.getRhs().getType());
-  problem.n = rhs.getDimSize(op.getNumBatchDims());
-  problem.k = rhs.getShape().back();
-  if (ShapedType::isDynamic(problem.k))
-    problem.k = op.getLhs().getType().getShape().back();
-  problem.lhsElement = op.getLhs().getType().getElementType();
-  problem.rhsElement = rhs.getElementType();
-  if (op.isBlockScaled()) {
-    problem.lhsElement = op.getLhsEncoding().getStorage();
-    problem.rhsElement = op.getRhsEncoding().getStorage();
-  }
-  problem.accumulator = op.getAccumulatorType();
+  MatmulProblem problem{quantmlir::schedule::Contraction::get(op), op, schedule,
+                        op.getAccumulatorType(), /*contract=*/{}};
   // The pass may run on schedules that select-schedule has not seen.
-  auto contraction = quantmlir::schedule::Contraction::get(op);
   auto emitError = [&] { return op.emitOpError(); };
   const quantmlir::schedule::Chip *chip =
       quantmlir::schedule::lookupChip(schedule.getChip().getValue(), emitError);
-  if (!chip || failed(quantmlir::schedule::verifySchedule(contraction, *chip,
+  if (!chip || failed(quantmlir::schedule::verifySchedule(problem, *chip,
                                                           schedule, emitError)))
     return failure();
   if (problem.encoding && problem.encoding.getLayout() != schedule.getWeights())
     return op.emitOpError()
            << "reads weights in another layout than its schedule says: run "
               "quant-tensor-apply-layout first";
-  problem.contract =
-      quantmlir::schedule::getContract(contraction, *chip, schedule);
+  problem.contract = quantmlir::schedule::getContract(problem, *chip, schedule);
   return problem;
 }
 
