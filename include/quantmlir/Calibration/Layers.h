@@ -4,6 +4,7 @@
 #define QUANTMLIR_CALIBRATION_LAYERS_H
 
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "quantmlir/Calibration/Scheme.h"
 #include "quantmlir/Dialect/QuantTensor/Transforms/Contraction.h"
 
@@ -59,6 +60,10 @@ std::vector<Layer> findLayers(mlir::ModuleOp module, llvm::StringRef pass);
 /// Whether `value` depends on weights (arguments with `quant_tensor.weight`, or
 /// tables of constants) and on nothing else that is not constant.
 bool isWeightValue(mlir::Value value);
+
+/// What files call an argument of `function`: its `quant_tensor.name`, or
+/// "arg" and its number.
+std::string getNameInFiles(mlir::FunctionOpInterface function, unsigned number);
 
 /// Calls `rewrite` with all layers of the module and, of these, each group that
 /// reads one value along one dimension, without layers whose weights the

@@ -85,14 +85,6 @@ static Value quantizeStatically(ImplicitLocOpBuilder &b, Value value,
                             zeroPoints, ParamMethodAttr());
 }
 
-/// What files call an argument.
-static std::string getNameOfArgument(func::FuncOp function, unsigned number) {
-  if (auto name = function.getArgAttrOfType<StringAttr>(
-          number, QuantTensorDialect::getNameAttrName()))
-    return name.str();
-  return "arg" + std::to_string(number);
-}
-
 /// Makes the layer read `quantized` in place of its weight, of `type`. An
 /// encoded argument is what it reads already.
 static void replaceWeight(ImplicitLocOpBuilder &b, Layer layer,
@@ -422,7 +414,7 @@ LogicalResult QuantizeModel::quantizeByGPTQ(const Layer &layer,
     auto argument = cast<BlockArgument>(quantized);
     auto function = cast<func::FuncOp>(argument.getOwner()->getParentOp());
     for (auto &[part, array] : *parts)
-      argumentParts[getNameOfArgument(function, argument.getArgNumber()) + "." +
+      argumentParts[getNameInFiles(function, argument.getArgNumber()) + "." +
                     part] = array;
   } else {
     auto assembled =
@@ -566,7 +558,7 @@ void QuantizeModel::createQuantizer(
   SmallVector<Value> values;
   StringRef nameAttr = QuantTensorDialect::getNameAttrName();
   for (auto [index, argument] : llvm::enumerate(arguments)) {
-    auto name = b.getStringAttr(getNameOfArgument(function, argument.number));
+    auto name = b.getStringAttr(getNameInFiles(function, argument.number));
     quantizer.setArgAttr(index, nameAttr, name);
     quantizer.setResultAttr(index, nameAttr, name);
     Value value = argument.chain.build(b, block->getArgument(index));

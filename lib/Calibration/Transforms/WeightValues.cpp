@@ -83,10 +83,7 @@ WeightValues::evaluateArgument(BlockArgument argument) const {
   auto function = dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp());
   if (!function)
     return llvm::createStringError("it depends on a block argument");
-  auto attr = function.getArgAttrOfType<StringAttr>(
-      argument.getArgNumber(), QuantTensorDialect::getNameAttrName());
-  std::string name =
-      attr ? attr.str() : "arg" + std::to_string(argument.getArgNumber());
+  std::string name = getNameInFiles(function, argument.getArgNumber());
   if (path.empty())
     return llvm::createStringError("the values of argument '" + name +
                                    "' are not known (values=file)");
