@@ -17,6 +17,7 @@
 #include "mlir/Tools/ParseUtilities.h"
 #include "quantmlir/InitAll.h"
 #include "quantmlir/Pipelines/Compile.h"
+#include "quantmlir/Support/ModuleSource.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/WithColor.h"
 
@@ -75,7 +76,7 @@ public:
   /// Reads text or bytecode. Errors are printed, as those of `tool`.
   bool read(llvm::StringRef tool, llvm::StringRef path) {
     std::string message;
-    auto input = mlir::openInputFile(path, &message);
+    auto input = openModuleFile(path, &message);
     if (!input) {
       failTool(tool, message);
       return false;

@@ -10,6 +10,7 @@
 #include "quantmlir/Dialect/QuantTensor/Transforms/Passes.h"
 #include "quantmlir/Execution/Passes.h"
 #include "quantmlir/Import/Passes.h"
+#include "quantmlir/Support/ModuleSource.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/ExecutionEngine/ExecutionEngine.h"
@@ -264,9 +265,13 @@ ReferenceExecutor::create(llvm::MemoryBufferRef buffer,
   {
     DiagnosticCollector diagnostics(context.get());
     llvm::SourceMgr sources;
+    // The lexer of text looks at the zero behind it.
     sources.AddNewSourceBuffer(
-        llvm::MemoryBuffer::getMemBuffer(buffer,
-                                         /*RequiresNullTerminator=*/false),
+        isBytecode(buffer)
+            ? llvm::MemoryBuffer::getMemBuffer(buffer,
+                                               /*RequiresNullTerminator=*/false)
+            : endLastLine(
+                  llvm::MemoryBuffer::getMemBufferCopy(buffer.getBuffer())),
         llvm::SMLoc());
     module = parseSourceFile<ModuleOp>(sources, context.get());
     if (!module)

@@ -3,17 +3,22 @@
 #include "QuantTensorHarness.h"
 
 #include "mlir/Parser/Parser.h"
-
-#include <string>
+#include "quantmlir/Support/ModuleSource.h"
+#include "llvm/Support/SourceMgr.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static quantmlir::fuzz::Harness harness;
-  // A copy, because MLIR's lexer looks at the zero behind the text.
-  std::string text(reinterpret_cast<const char *>(data), size);
+  llvm::StringRef text(reinterpret_cast<const char *>(data), size);
   if (quantmlir::fuzz::crashesUpstream(text))
     return 0;
+  // A copy, because MLIR's lexer looks at the zero behind the text; ended as
+  // our tools end what they read.
+  llvm::SourceMgr sources;
+  sources.AddNewSourceBuffer(
+      quantmlir::endLastLine(llvm::MemoryBuffer::getMemBufferCopy(text)),
+      llvm::SMLoc());
   mlir::ParserConfig config(&harness.getContext());
-  if (auto module = mlir::parseSourceString<mlir::ModuleOp>(text, config)) {
+  if (auto module = mlir::parseSourceFile<mlir::ModuleOp>(sources, config)) {
     harness.roundTrip(*module);
     harness.exercise(*module);
   }

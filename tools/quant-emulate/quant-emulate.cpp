@@ -23,6 +23,7 @@
 #include "quantmlir/Emulator/EmulatableOpInterface.h"
 #include "quantmlir/Emulator/Instructions.h"
 #include "quantmlir/Emulator/Profile.h"
+#include "quantmlir/Support/ModuleSource.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/SourceMgr.h"
@@ -211,7 +212,7 @@ int main(int argc, char **argv) {
   registerEmulationModels(registry);
 
   std::string error;
-  auto input = openInputFile(inputFile, &error);
+  auto input = quantmlir::openModuleFile(inputFile, &error);
   if (!input) {
     llvm::errs() << error << "\n";
     return 1;

@@ -8,6 +8,7 @@
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 #include "quantmlir/Emulator/EmulatableOpInterface.h"
 #include "quantmlir/Emulator/LaunchRecord.h"
+#include "quantmlir/Support/ModuleSource.h"
 #include "llvm/Support/FileSystem.h"
 
 #include <unistd.h>
@@ -42,7 +43,7 @@ Module *Device::load(std::string &log) {
     log = "QUANTMLIR_EMULATOR_KERNELS does not name the kernels' MLIR";
     return nullptr;
   }
-  auto file = openInputFile(path, &log);
+  auto file = quantmlir::openModuleFile(path, &log);
   if (!file)
     return nullptr;
   auto loaded = std::make_unique<Module>();
