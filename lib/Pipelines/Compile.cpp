@@ -236,10 +236,13 @@ FailureOr<Artifact> quantmlir::compileModule(ModuleOp module,
                       })))
     return failure();
   ArtifactFile reference{"", "reference.mlirbc", ""};
-  llvm::raw_string_ostream bytecode(reference.contents);
-  OwningOpRef<ModuleOp> program = withoutSchedules(module);
-  if (failed(writeBytecodeToFile(*program, bytecode)))
-    return module.emitError() << "cannot be written as bytecode";
+  {
+    TimingScope scope = timing.nest("Reference");
+    llvm::raw_string_ostream bytecode(reference.contents);
+    OwningOpRef<ModuleOp> program = withoutSchedules(module);
+    if (failed(writeBytecodeToFile(*program, bytecode)))
+      return module.emitError() << "cannot be written as bytecode";
+  }
 
   if (failed(runStage(module, options, timing,
                       [](OpPassManager &pm, const PipelineOptions &options) {
@@ -251,8 +254,12 @@ FailureOr<Artifact> quantmlir::compileModule(ModuleOp module,
     return failure();
 
   ArtifactFile kernelsIR{"", "kernels.mlirbc", ""};
-  if (failed(writeKernels(module, kernelsIR.contents)) ||
-      failed(runStage(module, options, timing, buildInstructionPipeline)))
+  {
+    TimingScope scope = timing.nest("Kernels' IR");
+    if (failed(writeKernels(module, kernelsIR.contents)))
+      return failure();
+  }
+  if (failed(runStage(module, options, timing, buildInstructionPipeline)))
     return failure();
 
   Artifact artifact;
@@ -297,12 +304,15 @@ FailureOr<Artifact> quantmlir::compileModule(ModuleOp module,
   manifestOptions.kernelsIR = &kernelsIR;
   if (!constants->contents.empty())
     manifestOptions.constants = &*constants;
-  FailureOr<llvm::json::Value> manifest =
-      buildManifest(module, manifestOptions);
-  if (failed(manifest))
-    return failure();
-  artifact.files.push_back(
-      {"", "manifest.json", llvm::formatv("{0:2}\n", *manifest).str()});
+  {
+    TimingScope scope = timing.nest("Manifest");
+    FailureOr<llvm::json::Value> manifest =
+        buildManifest(module, manifestOptions);
+    if (failed(manifest))
+      return failure();
+    artifact.files.push_back(
+        {"", "manifest.json", llvm::formatv("{0:2}\n", *manifest).str()});
+  }
   llvm::append_range(artifact.files, images);
   artifact.files.push_back(std::move(kernelsIR));
   artifact.files.push_back(std::move(reference));

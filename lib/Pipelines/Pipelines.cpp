@@ -119,15 +119,17 @@ void quantmlir::buildKernelPipeline(OpPassManager &pm,
 
 void quantmlir::buildNVVMPipeline(OpPassManager &pm, const PipelineOptions &) {
   OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
-  kernels.addPass(createCanonicalizerPass());
-  kernels.addPass(createCSEPass());
-  kernels.addPass(createExpandSmallFloats());
-  kernels.addPass(quant_tile::createQuantTileExpandMath());
-  kernels.addPass(memref::createExpandStridedMetadataPass());
-  kernels.addPass(createLowerAffinePass());
-  kernels.addPass(arith::createArithExpandOpsPass());
-  kernels.addPass(createConvertNVGPUToNVVMPass());
-  kernels.addPass(createSCFToControlFlowPass());
+  // One by one as long as they can be, so that threads share them.
+  OpPassManager &kernel = kernels.nest<gpu::GPUFuncOp>();
+  kernel.addPass(createCanonicalizerPass());
+  kernel.addPass(createCSEPass());
+  kernel.addPass(createExpandSmallFloats());
+  kernel.addPass(quant_tile::createQuantTileExpandMath());
+  kernel.addPass(memref::createExpandStridedMetadataPass());
+  kernel.addPass(createLowerAffinePass());
+  kernel.addPass(arith::createArithExpandOpsPass());
+  kernel.addPass(createConvertNVGPUToNVVMPass());
+  kernel.addPass(createSCFToControlFlowPass());
   kernels.addPass(createConvertKernelsToNVVM());
   kernels.addPass(createReconcileUnrealizedCastsPass());
   kernels.addPass(quant_tile::createQuantTileAnnotateKernels());

@@ -1,4 +1,4 @@
-// RUN: quant-opt --pass-pipeline='builtin.module(gpu.module(quant-tile-expand-math))' %s | FileCheck %s
+// RUN: quant-opt --pass-pipeline='builtin.module(gpu.module(gpu.func(quant-tile-expand-math)))' %s | FileCheck %s
 
 gpu.module @kernels {
   gpu.func @k(%x: memref<64xf32>) kernel {

@@ -31,7 +31,7 @@ quantmlir::buildManifest(ModuleOp module, const ManifestOptions &options) {
     FailureOr<llvm::json::Value> function = HostFunction(func, kernels).emit();
     if (failed(function))
       return failure();
-    functions.push_back(*function);
+    functions.push_back(std::move(*function));
   }
   llvm::json::Array images, kernelList;
   for (const ArtifactFile &image : options.images)

@@ -1,4 +1,4 @@
-// RUN: quant-opt %s --pass-pipeline="builtin.module(gpu.module(quant-tile-expand-math))" --split-input-file --verify-diagnostics | FileCheck %s
+// RUN: quant-opt %s --pass-pipeline="builtin.module(gpu.module(gpu.func(quant-tile-expand-math)))" --split-input-file --verify-diagnostics | FileCheck %s
 
 gpu.module @kernels {
   // CHECK-LABEL: gpu.func @exp

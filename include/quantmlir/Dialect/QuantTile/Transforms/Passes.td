@@ -200,7 +200,7 @@ def QuantTileBufferize : Pass<"quant-tile-bufferize", "::mlir::ModuleOp"> {
 }
 
 def QuantTileExpandMath
-    : Pass<"quant-tile-expand-math", "::mlir::gpu::GPUModuleOp"> {
+    : Pass<"quant-tile-expand-math", "::mlir::gpu::GPUFuncOp"> {
   let summary = "lower math ops in kernels without a device library";
   let description = [{
     NVPTX has instructions for a few functions only; upstream's lowering calls
