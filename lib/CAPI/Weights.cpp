@@ -52,10 +52,6 @@ static MatrixRef<float> toMatrix(QuantmlirMatrix matrix) {
   return {matrix.data, matrix.rows, matrix.columns};
 }
 
-static llvm::Error makeError(const llvm::Twine &message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
-}
-
 /// The format of a scheme's weights.
 static llvm::Expected<WeightFormat> parseFormat(MlirStringRef text,
                                                 QuantmlirMatrix weights) {
@@ -63,14 +59,15 @@ static llvm::Expected<WeightFormat> parseFormat(MlirStringRef text,
   if (!scheme)
     return scheme.takeError();
   if (!scheme->weights)
-    return makeError("the scheme leaves weights as they are");
+    return llvm::createStringError("the scheme leaves weights as they are");
   WeightFormat format =
       WeightFormat::get(*scheme->weights).fit(weights.rows, weights.columns);
   if (llvm::Error error = format.verify())
     return std::move(error);
   if (auto where = findNonFinite(toMatrix(weights)))
-    return makeError("the weight at [" + llvm::Twine(where->first) + ", " +
-                     llvm::Twine(where->second) + "] is NaN or infinite");
+    return llvm::createStringError(
+        "the weight at [" + llvm::Twine(where->first) + ", " +
+        llvm::Twine(where->second) + "] is NaN or infinite");
   return format;
 }
 
@@ -270,7 +267,8 @@ quantmlirSearchSmoothAlpha(QuantmlirMatrix samples, intptr_t numWeights,
     if (!parsed)
       return parsed.takeError();
     if (!parsed->weights || !parsed->activations)
-      return makeError("the scheme must quantize weights and activations");
+      return llvm::createStringError(
+          "the scheme must quantize weights and activations");
     std::vector<ConstMatrix> matrices;
     for (const QuantmlirMatrix &matrix : llvm::ArrayRef(weights, numWeights))
       matrices.push_back(toMatrix(matrix));
@@ -359,8 +357,9 @@ QuantmlirWeights quantmlirWeightsFromCheckpoint(
     for (int64_t extent : llvm::ArrayRef(array.shape, array.rank))
       fits &= extent >= 0 && !llvm::MulOverflow(bytes, extent, bytes);
     if (!fits || static_cast<size_t>(bytes) != array.numBytes) {
-      report(makeError("'" + unwrap(suffixes[i]) +
-                       "' has other bytes than its type and shape say"));
+      report(llvm::createStringError(
+          "'" + unwrap(suffixes[i]) +
+          "' has other bytes than its type and shape say"));
       return {nullptr};
     }
     tensors[unwrap(suffixes[i]).str()] = {

@@ -51,10 +51,6 @@ size_t quantmlir::getElementBytes(StringRef element) {
       .Default(0);
 }
 
-static llvm::Error makeError(const Twine &message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
-}
-
 static std::string toString(ArrayRef<int64_t> shape) {
   std::string text;
   llvm::raw_string_ostream stream(text);
@@ -85,7 +81,7 @@ describeBuffer(func::FuncOp function, Type type, DictionaryAttr attributes,
     stream << tensor.getElementType();
   }
   if (!tensor || getElementBytes(buffer.element) == 0)
-    return makeError(
+    return llvm::createStringError(
         llvm::formatv("{0} of @{1} has type {2}, which is no array "
                       "that the reference can be called with",
                       buffer.name, function.getName(), type));
@@ -158,7 +154,8 @@ public:
         }) {}
 
   llvm::Error takeError(const Twine &what) {
-    return makeError(text.empty() ? what.str() : (what + ":\n" + text).str());
+    return llvm::createStringError(text.empty() ? what.str()
+                                                : (what + ":\n" + text).str());
   }
 
 private:
@@ -200,7 +197,7 @@ ReferenceExecutor::create(ModuleOp module, const Options &options) {
     if (function.isPrivate())
       continue;
     if (function.isExternal())
-      return makeError("@" + function.getName() + " has no body");
+      return llvm::createStringError("@" + function.getName() + " has no body");
     auto description = describeFunction(function);
     if (!description)
       return description.takeError();
@@ -312,17 +309,19 @@ static llvm::Expected<int64_t> countElements(ArrayRef<int64_t> shape,
   int64_t count = 1;
   for (int64_t extent : shape)
     if (extent < 0 || llvm::MulOverflow(count, extent, count))
-      return makeError("shape " + toString(shape) + " is no shape");
+      return llvm::createStringError("shape " + toString(shape) +
+                                     " is no shape");
   int64_t bytes;
   if (llvm::MulOverflow(count, static_cast<int64_t>(elementBytes), bytes))
-    return makeError("shape " + toString(shape) + " is too large");
+    return llvm::createStringError("shape " + toString(shape) +
+                                   " is too large");
   return count;
 }
 
 static llvm::Error checkInput(const ReferenceExecutor::Buffer &expected,
                               const ArrayView &input) {
   auto fail = [&](const Twine &message) {
-    return makeError("'" + expected.name + "' " + message);
+    return llvm::createStringError("'" + expected.name + "' " + message);
   };
   if (!input.element.empty() && input.element != expected.element)
     return fail("has elements of " + expected.element + ", got " +
@@ -368,11 +367,12 @@ ReferenceExecutor::invoke(StringRef name, ArrayRef<ArrayView> inputs,
                           Observer observer) {
   const Function *function = findFunction(name);
   if (!function)
-    return makeError("the module has no public function @" + name);
+    return llvm::createStringError("the module has no public function @" +
+                                   name);
   if (inputs.size() != function->arguments.size())
-    return makeError("@" + name + " takes " +
-                     Twine(function->arguments.size()) + " arrays, got " +
-                     Twine(inputs.size()));
+    return llvm::createStringError("@" + name + " takes " +
+                                   Twine(function->arguments.size()) +
+                                   " arrays, got " + Twine(inputs.size()));
   for (auto [expected, input] : llvm::zip_equal(function->arguments, inputs))
     if (llvm::Error error = checkInput(expected, input))
       return std::move(error);
@@ -400,10 +400,11 @@ ReferenceExecutor::invoke(StringRef name, ArrayRef<ArrayView> inputs,
     return compiled.takeError();
   ObserverScope scope(observer);
   if (std::optional<int64_t> failed = callWithAsserts(*compiled, packed.data()))
-    return makeError("@" + name + ": " +
-                     (*failed == kOutOfMemory
-                          ? "there is not enough memory"
-                          : StringRef(implementation->messages[*failed])));
+    return llvm::createStringError(
+        "@" + name + ": " +
+        (*failed == kOutOfMemory
+             ? "there is not enough memory"
+             : StringRef(implementation->messages[*failed])));
 
   std::vector<Array> arrays;
   llvm::SmallPtrSet<void *, 4> owned;

@@ -19,10 +19,6 @@
 using namespace quantmlir;
 namespace cl = llvm::cl;
 
-static llvm::Error makeError(const llvm::Twine &message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
-}
-
 /// Whether a file's array may be read as `expected`: .npz files spell 8-bit
 /// floats and bf16 as integers of their width, and MLIR's codes are signless.
 static bool isReadableAs(llvm::StringRef element, llvm::StringRef expected) {
@@ -40,21 +36,23 @@ static llvm::Error runCall(ReferenceExecutor &executor, llvm::StringRef name,
                            const std::string &outputPath) {
   const ReferenceExecutor::Function *function = executor.findFunction(name);
   if (!function)
-    return makeError("the module has no public function @" + name);
+    return llvm::createStringError("the module has no public function @" +
+                                   name);
   io::ArrayMap arrays;
   std::string error;
   if (!io::readArrays(inputPath, arrays, error))
-    return makeError(inputPath + ": " + error);
+    return llvm::createStringError(inputPath + ": " + error);
   std::vector<ArrayView> inputs;
   for (const ReferenceExecutor::Buffer &argument : function->arguments) {
     auto it = arrays.find(argument.name);
     if (it == arrays.end())
-      return makeError(inputPath + " has no array '" + argument.name + "'");
+      return llvm::createStringError(inputPath + " has no array '" +
+                                     argument.name + "'");
     const io::Array &array = it->second;
     if (!isReadableAs(array.element, argument.element))
-      return makeError(inputPath + ": '" + argument.name + "' is " +
-                       io::describe(array) + ", expected elements of " +
-                       argument.element);
+      return llvm::createStringError(
+          inputPath + ": '" + argument.name + "' is " + io::describe(array) +
+          ", expected elements of " + argument.element);
     inputs.push_back({array.data.data, array.shape, ""});
   }
   auto results = executor.invoke(name, inputs);
@@ -77,18 +75,19 @@ static llvm::Error runCall(ReferenceExecutor &executor, llvm::StringRef name,
     outputs.emplace(result.name, std::move(output));
   }
   if (!io::writeArrays(outputPath, outputs, error))
-    return makeError(outputPath + ": " + error);
+    return llvm::createStringError(outputPath + ": " + error);
   return llvm::Error::success();
 }
 
 static llvm::Error run(const std::string &modulePath,
                        llvm::ArrayRef<std::string> calls) {
   if (calls.empty() || calls.size() % 3)
-    return makeError(
+    return llvm::createStringError(
         "expected one or more of: function inputs.npz outputs.npz");
   auto file = llvm::MemoryBuffer::getFileOrSTDIN(modulePath);
   if (!file)
-    return makeError(modulePath + ": " + file.getError().message());
+    return llvm::createStringError(modulePath + ": " +
+                                   file.getError().message());
   auto executor = ReferenceExecutor::create((*file)->getMemBufferRef());
   if (!executor)
     return executor.takeError();

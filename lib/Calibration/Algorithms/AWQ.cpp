@@ -15,10 +15,6 @@
 
 using namespace quantmlir::calibration;
 
-static llvm::Error makeError(const llvm::Twine &message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
-}
-
 std::vector<float>
 quantmlir::calibration::computeChannelScales(llvm::ArrayRef<double> absMean,
                                              double alpha) {
@@ -183,32 +179,40 @@ static llvm::Error checkInputs(ConstMatrix weights,
   if (llvm::Error error = format.verify())
     return error;
   if (static_cast<int64_t>(absMean.size()) != weights.columns)
-    return makeError("there are means of " + llvm::Twine(absMean.size()) +
-                     " channels, but the weights have " +
-                     llvm::Twine(weights.columns) + " columns");
+    return llvm::createStringError("there are means of " +
+                                   llvm::Twine(absMean.size()) +
+                                   " channels, but the weights have " +
+                                   llvm::Twine(weights.columns) + " columns");
   if (hessian.rows != weights.columns || hessian.columns != weights.columns)
-    return makeError("the Hessian is " + llvm::Twine(hessian.rows) + "x" +
-                     llvm::Twine(hessian.columns) + ", but the weights have " +
-                     llvm::Twine(weights.columns) + " columns");
+    return llvm::createStringError(
+        "the Hessian is " + llvm::Twine(hessian.rows) + "x" +
+        llvm::Twine(hessian.columns) + ", but the weights have " +
+        llvm::Twine(weights.columns) + " columns");
   for (auto [index, mean] : llvm::enumerate(absMean))
     if (!(mean >= 0) || !std::isfinite(mean))
-      return makeError("mean|x| of channel " + llvm::Twine(index) +
-                       " is negative, NaN or infinite");
+      return llvm::createStringError("mean|x| of channel " +
+                                     llvm::Twine(index) +
+                                     " is negative, NaN or infinite");
   if (auto where = findNonFinite(weights))
-    return makeError("the weight at [" + llvm::Twine(where->first) + ", " +
-                     llvm::Twine(where->second) + "] is NaN or infinite");
+    return llvm::createStringError(
+        "the weight at [" + llvm::Twine(where->first) + ", " +
+        llvm::Twine(where->second) + "] is NaN or infinite");
   for (int64_t i = 0; i < hessian.rows; ++i)
     for (int64_t j = 0; j < hessian.columns; ++j)
       if (!std::isfinite(hessian(i, j)))
-        return makeError("the Hessian at [" + llvm::Twine(i) + ", " +
-                         llvm::Twine(j) + "] is NaN or infinite");
+        return llvm::createStringError("the Hessian at [" + llvm::Twine(i) +
+                                       ", " + llvm::Twine(j) +
+                                       "] is NaN or infinite");
   if (options.grid < 1)
-    return makeError("the grid of alpha needs at least one point");
+    return llvm::createStringError(
+        "the grid of alpha needs at least one point");
   if (options.clip && options.clipSteps < 1)
-    return makeError("the search for clips needs at least one step");
+    return llvm::createStringError(
+        "the search for clips needs at least one step");
   if (options.clip && format.blockRows != 1)
-    return makeError("clips are searched for in blocks of one row; switch the "
-                     "search off for blocks of several");
+    return llvm::createStringError(
+        "clips are searched for in blocks of one row; switch the "
+        "search off for blocks of several");
   return llvm::Error::success();
 }
 

@@ -21,10 +21,6 @@
 
 using namespace quantmlir::calibration;
 
-static llvm::Error makeError(const llvm::Twine &message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
-}
-
 //===----------------------------------------------------------------------===//
 // The factor of the inverse
 //===----------------------------------------------------------------------===//
@@ -32,31 +28,36 @@ static llvm::Error makeError(const llvm::Twine &message) {
 static llvm::Error checkInputs(ConstMatrix weights,
                                MatrixRef<const double> hessian) {
   if (hessian.rows != weights.columns || hessian.columns != weights.columns)
-    return makeError("the Hessian is " + llvm::Twine(hessian.rows) + "x" +
-                     llvm::Twine(hessian.columns) + ", but the weights have " +
-                     llvm::Twine(weights.columns) + " columns");
+    return llvm::createStringError(
+        "the Hessian is " + llvm::Twine(hessian.rows) + "x" +
+        llvm::Twine(hessian.columns) + ", but the weights have " +
+        llvm::Twine(weights.columns) + " columns");
   if (auto where = findNonFinite(weights))
-    return makeError("the weight at [" + llvm::Twine(where->first) + ", " +
-                     llvm::Twine(where->second) + "] is NaN or infinite");
+    return llvm::createStringError(
+        "the weight at [" + llvm::Twine(where->first) + ", " +
+        llvm::Twine(where->second) + "] is NaN or infinite");
   for (int64_t i = 0; i < hessian.rows; ++i) {
     double diagonal = hessian(i, i);
     if (!(diagonal >= 0))
-      return makeError("the Hessian's diagonal is " +
-                       llvm::Twine(std::to_string(diagonal)) + " at " +
-                       llvm::Twine(i) + ", which no x^T x has");
+      return llvm::createStringError(
+          "the Hessian's diagonal is " + llvm::Twine(std::to_string(diagonal)) +
+          " at " + llvm::Twine(i) + ", which no x^T x has");
     for (int64_t j = 0; j <= i; ++j) {
       double a = hessian(i, j), b = hessian(j, i);
       if (!std::isfinite(a) || !std::isfinite(b))
-        return makeError("the Hessian at [" + llvm::Twine(i) + ", " +
-                         llvm::Twine(j) + "] is NaN or infinite");
+        return llvm::createStringError("the Hessian at [" + llvm::Twine(i) +
+                                       ", " + llvm::Twine(j) +
+                                       "] is NaN or infinite");
       // As large as |xi|^2 and |xj|^2 allow, up to rounding in f32.
       double bound = std::sqrt(diagonal) * std::sqrt(hessian(j, j));
       if (std::fabs(a - b) > 1e-3 * bound)
-        return makeError("the Hessian is not symmetric at [" + llvm::Twine(i) +
-                         ", " + llvm::Twine(j) + "]");
+        return llvm::createStringError("the Hessian is not symmetric at [" +
+                                       llvm::Twine(i) + ", " + llvm::Twine(j) +
+                                       "]");
       if (std::fabs(a) > 1.001 * bound)
-        return makeError("the Hessian at [" + llvm::Twine(i) + ", " +
-                         llvm::Twine(j) + "] exceeds what its diagonal allows");
+        return llvm::createStringError("the Hessian at [" + llvm::Twine(i) +
+                                       ", " + llvm::Twine(j) +
+                                       "] exceeds what its diagonal allows");
     }
   }
   return llvm::Error::success();
@@ -110,8 +111,8 @@ static llvm::Expected<Buffer> makeFactor(MatrixRef<const double> hessian,
   double mean = live ? sum / static_cast<double>(live) : 1.0;
   Buffer buffer(std::malloc(std::max<size_t>(n * n, 1) * sizeof(double)));
   if (!buffer)
-    return makeError("there is no memory for a factor of " + llvm::Twine(n) +
-                     "x" + llvm::Twine(n));
+    return llvm::createStringError("there is no memory for a factor of " +
+                                   llvm::Twine(n) + "x" + llvm::Twine(n));
   MatrixRef<double> u(static_cast<double *>(buffer.get()), n, n);
   for (report.damping = options.damping;;
        report.damping = std::max(report.damping * 10, 1e-8),
@@ -130,9 +131,10 @@ static llvm::Expected<Buffer> makeFactor(MatrixRef<const double> hessian,
       break;
     // With ten times the mean a matrix of this diagonal is far from singular.
     if (report.damping > 10)
-      return makeError("the Hessian is not positive semidefinite: damping by " +
-                       llvm::Twine(std::to_string(report.damping)) +
-                       " of its mean diagonal does not make it definite");
+      return llvm::createStringError(
+          "the Hessian is not positive semidefinite: damping by " +
+          llvm::Twine(std::to_string(report.damping)) +
+          " of its mean diagonal does not make it definite");
   }
   return narrow(std::move(buffer), n * n);
 }
@@ -302,16 +304,16 @@ llvm::Expected<GPTQResult> quantmlir::calibration::quantizeGPTQ(
   if (llvm::Error error = format.verify())
     return std::move(error);
   if (options.blockSize < 1)
-    return makeError("a block of columns must have at least one");
+    return llvm::createStringError("a block of columns must have at least one");
   if (!(options.damping >= 0) || !std::isfinite(options.damping))
-    return makeError("damping must not be negative");
+    return llvm::createStringError("damping must not be negative");
   if (llvm::Error error = checkInputs(weights, hessian))
     return std::move(error);
   int64_t columns = weights.columns;
   if (!channelScales.empty() && int64_t(channelScales.size()) != columns)
-    return makeError("there are " + llvm::Twine(channelScales.size()) +
-                     " channel scales for " + llvm::Twine(columns) +
-                     " columns");
+    return llvm::createStringError(
+        "there are " + llvm::Twine(channelScales.size()) +
+        " channel scales for " + llvm::Twine(columns) + " columns");
 
   GPTQResult result;
   std::vector<int64_t> order(columns);

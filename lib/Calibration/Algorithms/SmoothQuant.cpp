@@ -12,10 +12,6 @@
 
 using namespace quantmlir::calibration;
 
-static llvm::Error makeError(const llvm::Twine &message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
-}
-
 std::vector<float> quantmlir::calibration::getColumnAbsMax(ConstMatrix matrix) {
   std::vector<float> result(matrix.columns);
   for (int64_t i = 0; i < matrix.rows; ++i)
@@ -103,11 +99,12 @@ llvm::Expected<SmoothSearch> quantmlir::calibration::searchSmoothAlpha(
   if (llvm::Error error = weightFormat.verify())
     return std::move(error);
   if (weights.empty() || samples.rows == 0 || steps < 1)
-    return makeError("a search for alpha needs weights, samples and a step");
+    return llvm::createStringError(
+        "a search for alpha needs weights, samples and a step");
   if (auto where = findNonFinite(samples))
-    return makeError("sample " + llvm::Twine(where->first) +
-                     " is NaN or infinite in channel " +
-                     llvm::Twine(where->second));
+    return llvm::createStringError("sample " + llvm::Twine(where->first) +
+                                   " is NaN or infinite in channel " +
+                                   llvm::Twine(where->second));
   std::vector<float> inputAbsMax = getColumnAbsMax(samples);
   for (auto [index, magnitude] : llvm::enumerate(givenAbsMax))
     inputAbsMax[index] = std::max(inputAbsMax[index], magnitude);
@@ -118,12 +115,14 @@ llvm::Expected<SmoothSearch> quantmlir::calibration::searchSmoothAlpha(
   std::vector<std::vector<float>> transposed;
   for (ConstMatrix matrix : weights) {
     if (matrix.columns != samples.columns)
-      return makeError("the weights have " + llvm::Twine(matrix.columns) +
-                       " columns, but samples have " +
-                       llvm::Twine(samples.columns) + " channels");
+      return llvm::createStringError(
+          "the weights have " + llvm::Twine(matrix.columns) +
+          " columns, but samples have " + llvm::Twine(samples.columns) +
+          " channels");
     if (auto where = findNonFinite(matrix))
-      return makeError("the weight at [" + llvm::Twine(where->first) + ", " +
-                       llvm::Twine(where->second) + "] is NaN or infinite");
+      return llvm::createStringError(
+          "the weight at [" + llvm::Twine(where->first) + ", " +
+          llvm::Twine(where->second) + "] is NaN or infinite");
     for (auto [all, one] :
          llvm::zip_equal(weightAbsMax, getColumnAbsMax(matrix)))
       all = std::max(all, one);

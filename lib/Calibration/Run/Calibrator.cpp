@@ -9,10 +9,6 @@
 using namespace quantmlir;
 using namespace quantmlir::calibration;
 
-static llvm::Error makeError(const llvm::Twine &message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
-}
-
 static unsigned parseKinds(llvm::ArrayRef<std::string> names) {
   unsigned kinds = 0;
   for (const std::string &name : names)
@@ -37,15 +33,16 @@ Calibrator::create(llvm::MemoryBufferRef module) {
   llvm::ArrayRef<ReferenceExecutor::Observation> observations =
       result->executor->getObservations();
   if (observations.empty())
-    return makeError("the module observes nothing; "
-                     "quant-tensor-insert-observers makes it");
+    return llvm::createStringError("the module observes nothing; "
+                                   "quant-tensor-insert-observers makes it");
   std::map<std::string, unsigned> known;
   for (const ReferenceExecutor::Observation &observation : observations) {
     unsigned kinds = parseKinds(observation.kinds);
     auto [it, isNew] = known.emplace(observation.name, kinds);
     if (!isNew && it->second != kinds)
-      return makeError("'" + observation.name +
-                       "' is observed twice, for different statistics");
+      return llvm::createStringError(
+          "'" + observation.name +
+          "' is observed twice, for different statistics");
     result->kinds.push_back(kinds);
   }
   return result;
@@ -81,7 +78,8 @@ llvm::Error Calibrator::add(size_t number, const ArrayView &data) {
     size *= extent;
   // Rows of no channels are nothing to see.
   if (channels == 0)
-    return makeError("'" + observation.name + "' has no channels");
+    return llvm::createStringError("'" + observation.name +
+                                   "' has no channels");
   auto it = statistics.tensors.find(observation.name);
   if (it == statistics.tensors.end())
     it = statistics.tensors
@@ -89,7 +87,7 @@ llvm::Error Calibrator::add(size_t number, const ArrayView &data) {
                       TensorStatistics::create(channels, kinds[number]))
              .first;
   if (it->second.channels != channels)
-    return makeError(
+    return llvm::createStringError(
         llvm::formatv("'{0}' has {1} channels here, and {2} before",
                       observation.name, channels, it->second.channels));
   llvm::ArrayRef<float> elements(static_cast<const float *>(data.data), size);
@@ -99,8 +97,8 @@ llvm::Error Calibrator::add(size_t number, const ArrayView &data) {
     elements = moved;
   }
   if (llvm::Error error = it->second.add(elements))
-    return makeError("'" + observation.name + "' " +
-                     llvm::toString(std::move(error)));
+    return llvm::createStringError("'" + observation.name + "' " +
+                                   llvm::toString(std::move(error)));
   return llvm::Error::success();
 }
 

@@ -12,10 +12,6 @@
 using namespace quantmlir::calibration;
 using llvm::StringRef;
 
-static llvm::Error makeError(const llvm::Twine &message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
-}
-
 //===----------------------------------------------------------------------===//
 // Spellings
 //===----------------------------------------------------------------------===//
@@ -125,7 +121,7 @@ public:
 
 private:
   llvm::Error fail(const llvm::Twine &message) const {
-    return makeError("scheme '" + text.trim() + "': " + message);
+    return llvm::createStringError("scheme '" + text.trim() + "': " + message);
   }
   llvm::Error parseType(StringRef word);
   llvm::Error parseWord(StringRef word);
@@ -349,9 +345,9 @@ llvm::Expected<Scheme> Scheme::parse(StringRef text, StringRef method) {
   if (!hasActivations || activations.trim() == "none")
     return scheme;
   if (!scheme.weights)
-    return makeError("scheme '" + text +
-                     "': activations are quantized with "
-                     "their weights only");
+    return llvm::createStringError("scheme '" + text +
+                                   "': activations are quantized with "
+                                   "their weights only");
   TensorSchemeParser parser(activations, /*isWeight=*/false, method);
   auto parsed = parser.parse();
   if (!parsed)
@@ -370,15 +366,15 @@ llvm::Expected<Scheme> Scheme::parse(StringRef text, StringRef method) {
         parsed->granularity != Granularity::Token ||
         parsed->method != Method::AbsMax || parsed->scale != ScaleKind::F32 ||
         scheme.isStatic)
-      return makeError(
+      return llvm::createStringError(
           "scheme '" + text +
           "': outliers go with symmetric int8 weights per channel or "
           "tensor, and int8 activations per token, by absmax");
   }
   if (scheme.isStatic && parsed->granularity != Granularity::Tensor)
-    return makeError("scheme '" + text +
-                     "': static parameters are those of "
-                     "whole tensors: say tensor");
+    return llvm::createStringError("scheme '" + text +
+                                   "': static parameters are those of "
+                                   "whole tensors: say tensor");
   return scheme;
 }
 
@@ -401,10 +397,11 @@ quantmlir::calibration::parseOverrides(StringRef text) {
     auto [pattern, scheme] = entry.split('=');
     pattern = pattern.trim();
     if (pattern.empty() || scheme.empty())
-      return makeError("override '" + entry + "' is not PATTERN=SCHEME");
+      return llvm::createStringError("override '" + entry +
+                                     "' is not PATTERN=SCHEME");
     if (auto glob = createGlob(pattern); !glob)
-      return makeError("override '" + entry +
-                       "': " + llvm::toString(glob.takeError()));
+      return llvm::createStringError("override '" + entry +
+                                     "': " + llvm::toString(glob.takeError()));
     auto parsed = Scheme::parse(scheme);
     if (!parsed)
       return parsed.takeError();

@@ -15,10 +15,6 @@
 
 using namespace quantmlir::calibration;
 
-static llvm::Error makeError(const llvm::Twine &message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
-}
-
 using RowMajor =
     Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
@@ -125,9 +121,10 @@ llvm::Error TensorStatistics::add(llvm::ArrayRef<float> rows) {
   assert(channels > 0 && rows.size() % channels == 0 && "not whole rows");
   for (auto [index, element] : llvm::enumerate(rows))
     if (!std::isfinite(element))
-      return makeError(llvm::formatv("holds {0} in row {1}, channel {2}",
-                                     std::isnan(element) ? "NaN" : "infinity",
-                                     index / channels, index % channels));
+      return llvm::createStringError(
+          llvm::formatv("holds {0} in row {1}, channel {2}",
+                        std::isnan(element) ? "NaN" : "infinity",
+                        index / channels, index % channels));
   for (size_t row = 0; row < rows.size(); row += channels) {
     llvm::ArrayRef<float> elements = rows.slice(row, channels);
     if (!min.empty())
@@ -151,12 +148,14 @@ llvm::Error TensorStatistics::add(llvm::ArrayRef<float> rows) {
 
 llvm::Error TensorStatistics::merge(const TensorStatistics &other) {
   if (channels != other.channels)
-    return makeError(llvm::formatv("has {0} channels in one file and {1} in "
-                                   "another",
-                                   channels, other.channels));
+    return llvm::createStringError(
+        llvm::formatv("has {0} channels in one file and {1} in "
+                      "another",
+                      channels, other.channels));
   if (getKinds() != other.getKinds())
-    return makeError("has other kinds of statistics in one file than in "
-                     "another");
+    return llvm::createStringError(
+        "has other kinds of statistics in one file than in "
+        "another");
   count += other.count;
   for (size_t i = 0; i < min.size(); ++i) {
     min[i] = std::min(min[i], other.min[i]);
@@ -202,7 +201,8 @@ Statistics::get(llvm::StringRef name) const {
   if (const TensorStatistics *found = find(name))
     return found;
   if (tensors.empty())
-    return makeError("no statistics of '" + name + "', nor of anything");
+    return llvm::createStringError("no statistics of '" + name +
+                                   "', nor of anything");
   constexpr size_t shown = 4;
   std::string names;
   llvm::raw_string_ostream stream(names);
@@ -212,7 +212,8 @@ Statistics::get(llvm::StringRef name) const {
           std::next(tensors.begin(), std::min(shown, tensors.size()))),
       stream, [&](const auto &entry) { stream << "'" << entry.first << "'"; });
   stream << (tensors.size() > shown ? ", ..." : "");
-  return makeError("no statistics of '" + name + "'; there are " + names);
+  return llvm::createStringError("no statistics of '" + name + "'; there are " +
+                                 names);
 }
 
 llvm::Error Statistics::merge(const Statistics &other) {
@@ -221,7 +222,8 @@ llvm::Error Statistics::merge(const Statistics &other) {
     if (isNew)
       continue;
     if (llvm::Error error = it->second.merge(statistics))
-      return makeError("'" + name + "' " + llvm::toString(std::move(error)));
+      return llvm::createStringError("'" + name + "' " +
+                                     llvm::toString(std::move(error)));
   }
   return llvm::Error::success();
 }

@@ -22,10 +22,6 @@ using namespace quantmlir::calibration;
 static constexpr llvm::StringLiteral formatName = "quantmlir.statistics";
 static constexpr llvm::StringLiteral formatVersion = "1";
 
-static llvm::Error makeError(const llvm::Twine &message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
-}
-
 //===----------------------------------------------------------------------===//
 // Writing
 //===----------------------------------------------------------------------===//
@@ -71,7 +67,7 @@ static llvm::Error addArrays(llvm::StringRef name,
   if (!statistics.xtx.empty()) {
     std::vector<float> xtx(statistics.xtx.begin(), statistics.xtx.end());
     if (!llvm::all_of(xtx, [](float value) { return std::isfinite(value); }))
-      return makeError("'" + name + ".xtx' does not fit f32");
+      return llvm::createStringError("'" + name + ".xtx' does not fit f32");
     set("xtx", makeArray<float>("f32", {channels, channels}, xtx));
   }
   if (statistics.sample) {
@@ -93,7 +89,7 @@ llvm::Error Statistics::write(llvm::StringRef path) const {
                            {"version", formatVersion.str()}};
   std::string error;
   if (!io::writeArrays(path.str(), arrays, error, metadata))
-    return makeError(error);
+    return llvm::createStringError(error);
   return llvm::Error::success();
 }
 
@@ -114,7 +110,7 @@ public:
 
 private:
   llvm::Error fail(llvm::StringRef suffix, const llvm::Twine &message) const {
-    return makeError("'" + name + "." + suffix + "' " + message);
+    return llvm::createStringError("'" + name + "." + suffix + "' " + message);
   }
   bool has(llvm::StringRef suffix) const {
     return arrays.count(suffix.str()) != 0;
@@ -297,7 +293,7 @@ llvm::Expected<TensorStatistics> Reader::read() {
 
 llvm::Expected<Statistics> Statistics::read(llvm::StringRef path) {
   auto fail = [&](const llvm::Twine &message) {
-    return makeError("'" + path + "': " + message);
+    return llvm::createStringError("'" + path + "': " + message);
   };
   io::ArrayMap arrays;
   io::Metadata metadata;
@@ -305,7 +301,7 @@ llvm::Expected<Statistics> Statistics::read(llvm::StringRef path) {
   if (!path.ends_with(".safetensors"))
     return fail("statistics are kept in .safetensors");
   if (!io::readArrays(path.str(), arrays, error, &metadata))
-    return makeError(error);
+    return llvm::createStringError(error);
   if (metadata["format"] != formatName)
     return fail("is no statistics file: its metadata have no format '" +
                 formatName + "'");

@@ -10,10 +10,6 @@ using namespace mlir;
 using namespace quantmlir::calibration;
 using namespace quantmlir::quant_tensor;
 
-static llvm::Error makeError(const Twine &message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
-}
-
 //===----------------------------------------------------------------------===//
 // From a range to parameters
 //===----------------------------------------------------------------------===//
@@ -233,13 +229,13 @@ llvm::Expected<StaticParameters> quantmlir::calibration::chooseStaticParameters(
     EncodingAttr encoding, const TensorScheme &scheme,
     const TensorStatistics &statistics) {
   if (statistics.count == 0)
-    return makeError("nothing was seen");
+    return llvm::createStringError("nothing was seen");
   if (!(statistics.getKinds() & MinMaxStatistic))
-    return makeError("the statistic minmax was not kept");
+    return llvm::createStringError("the statistic minmax was not kept");
   bool isSearch =
       scheme.method != Method::AbsMax && scheme.method != Method::MinMax;
   if (isSearch && !(statistics.getKinds() & HistogramStatistic))
-    return makeError("the statistic histogram was not kept");
+    return llvm::createStringError("the statistic histogram was not kept");
   double magnitude = statistics.getAbsMax();
   // No search over nothing but zeros.
   if (magnitude == 0)
