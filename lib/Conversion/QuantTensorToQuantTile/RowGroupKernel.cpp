@@ -8,18 +8,16 @@
 
 #include "FlatMemref.h"
 #include "LaneReduction.h"
+#include "RowGroupPlan.h"
 #include "RowQuotients.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/IRMapping.h"
 #include "quantmlir/Conversion/QuantTensorToQuantTile/KernelBuilder.h"
-#include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
-#include "quantmlir/Dialect/QuantTile/IR/RowAccess.h"
 #include "llvm/ADT/MapVector.h"
 
 using namespace mlir;
@@ -27,25 +25,6 @@ using namespace quantmlir;
 using namespace quantmlir::quant_tile;
 
 namespace {
-
-/// What the kernel of a group reads and writes.
-struct RowGroupPlan {
-  RowGroupOp group;
-  RowDomain domain;
-  SmallVector<std::pair<linalg::GenericOp, RowOp>> ops;
-  /// Tensors from outside; where each yielded value is written.
-  llvm::SetVector<Value> ins;
-  SmallVector<Value> outs;
-
-  LogicalResult collect();
-  /// Whether yielded value `index` has a column for each of the row's.
-  bool isFull(unsigned index) const;
-  /// Blocks of the launch, `rows` rows each.
-  Value emitBlocks(RewriterBase &rewriter, int64_t rows) const;
-  bool isInside(Value value) const {
-    return value.getParentBlock() == &group->getRegion(0).front();
-  }
-};
 
 /// Writes the kernel's body.
 class RowGroupBody {
@@ -117,94 +96,6 @@ private:
 };
 
 } // namespace
-
-//===----------------------------------------------------------------------===//
-// Plan
-//===----------------------------------------------------------------------===//
-
-LogicalResult RowGroupPlan::collect() {
-  if (!group.getSchedule())
-    return group.emitOpError()
-           << "has no schedule: run select-row-schedule first";
-  for (auto op : group.getBody().front().getOps<linalg::GenericOp>())
-    if (std::optional<RowDomain> found = RowDomain::ofReduction(op)) {
-      domain = *found;
-      break;
-    }
-  for (auto op : group.getBody().front().getOps<linalg::GenericOp>()) {
-    std::string why;
-    std::optional<RowOp> info = analyzeRowOp(op, domain, why);
-    if (!info)
-      return op.emitOpError() << "is not row-local in its group: " << why;
-    for (OpOperand &operand : op->getOpOperands()) {
-      Value value = skipUnitReshapes(operand.get());
-      if (op.isDpsInit(&operand) || isInside(value) ||
-          op.getMatchingBlockArgument(&operand).use_empty())
-        continue;
-      if (!isa<RankedTensorType>(value.getType())) {
-        Operation *definition = value.getDefiningOp();
-        if (definition && definition->hasTrait<OpTrait::ConstantLike>())
-          continue;
-        return op.emitOpError() << "uses a scalar that only the host knows";
-      }
-      if (Value scalar = getFilledScalar(value);
-          scalar && scalar.getDefiningOp() &&
-          scalar.getDefiningOp()->hasTrait<OpTrait::ConstantLike>())
-        continue;
-      ins.insert(value);
-    }
-    ops.push_back({op, *info});
-  }
-  for (Value value : group.getBody().front().getTerminator()->getOperands()) {
-    auto result = cast<OpResult>(value);
-    Value init = cast<linalg::GenericOp>(result.getOwner())
-                     .getDpsInits()[result.getResultNumber()];
-    if (auto fill = init.getDefiningOp<linalg::FillOp>())
-      init = fill.getOutputs()[0];
-    outs.push_back(init);
-  }
-  if (outs.empty())
-    return group.emitOpError() << "yields nothing";
-  return success();
-}
-
-bool RowGroupPlan::isFull(unsigned index) const {
-  Value value = group->getRegion(0).front().getTerminator()->getOperand(index);
-  auto found = llvm::find_if(ops, [&](const auto &entry) {
-    return entry.first == value.getDefiningOp();
-  });
-  return found->second.hasColumns && !found->second.reduces;
-}
-
-Value RowGroupPlan::emitBlocks(RewriterBase &rewriter, int64_t rows) const {
-  Location loc = group->getLoc();
-  auto constant = [&](int64_t value) {
-    return arith::ConstantIndexOp::create(rewriter, loc, value).getResult();
-  };
-  auto type = cast<RankedTensorType>(outs[0].getType());
-  int64_t fixed = 1;
-  Value total;
-  for (int64_t dim = 0; dim < type.getRank(); ++dim) {
-    if (!type.isDynamicDim(dim)) {
-      fixed *= type.getDimSize(dim);
-      continue;
-    }
-    Value size = rewriter.createOrFold<tensor::DimOp>(loc, outs[0], dim);
-    total = total
-                ? arith::MulIOp::create(rewriter, loc, total, size).getResult()
-                : size;
-  }
-  if (isFull(0))
-    fixed /= domain.columns;
-  if (!total)
-    return constant(llvm::divideCeil(fixed, rows));
-  if (fixed != 1)
-    total = arith::MulIOp::create(rewriter, loc, total, constant(fixed));
-  return rows == 1
-             ? total
-             : arith::CeilDivUIOp::create(rewriter, loc, total, constant(rows))
-                   .getResult();
-}
 
 //===----------------------------------------------------------------------===//
 // Memory

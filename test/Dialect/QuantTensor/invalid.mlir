@@ -1,6 +1,6 @@
 // RUN: quant-opt %s -verify-diagnostics -split-input-file
 
-// One case for each constraint in QuantTensorOps.td, by op and number.
+// One case for each constraint of the ops, by op and number.
 
 // -----
 

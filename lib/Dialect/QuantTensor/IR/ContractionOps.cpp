@@ -1,7 +1,7 @@
 //===- ContractionOps.cpp - int_matmul and scaled_matmul ------------------===//
 //
 // Verifiers and queries. The comments quote the constraints' numbers in
-// QuantTensorOps.td.
+// QuantTensorContractionOps.td.
 //
 //===----------------------------------------------------------------------===//
 

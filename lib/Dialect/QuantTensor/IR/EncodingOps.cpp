@@ -2,7 +2,7 @@
 //
 // Verifiers of assemble, disassemble, choose_params, quantize, dequantize,
 // requantize, repack and observe. The comments quote the constraints' numbers
-// in QuantTensorOps.td.
+// in QuantTensorEncodingOps.td.
 //
 //===----------------------------------------------------------------------===//
 

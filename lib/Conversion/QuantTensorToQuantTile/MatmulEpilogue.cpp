@@ -1,0 +1,167 @@
+//===- MatmulEpilogue.cpp - From accumulators to the result ---------------===//
+
+#include "MatmulEmitter.h"
+
+#include "mlir/Dialect/Affine/Utils.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/IRMapping.h"
+
+using namespace mlir;
+using namespace quantmlir;
+using quant_tensor::ScaledMatmulOp;
+
+SmallVector<Value> MatmulEmitter::outputPosition(Value row, Value column) {
+  auto type = cast<MemRefType>(out.getType());
+  int64_t rank = type.getRank();
+  SmallVector<Value> position(rank);
+  position[rank - 1] = column;
+  for (int64_t dim = rank - 2; dim > 0; --dim) {
+    Value size = type.isDynamicDim(dim)
+                     ? memref::DimOp::create(*this, out, dim).getResult()
+                     : index(type.getDimSize(dim));
+    position[dim] = createOrFold<arith::RemUIOp>(row, size);
+    row = createOrFold<arith::DivUIOp>(row, size);
+  }
+  position[0] = row;
+  return position;
+}
+
+Value MatmulEmitter::runEpilogue(Value accumulator, ArrayRef<Value> operands) {
+  ScaledMatmulOp op = problem.op;
+  Block &body = op.getEpilogue().front();
+  IRMapping mapping;
+  mapping.map(body.getArgument(0), accumulator);
+  for (auto [argument, operand] :
+       llvm::zip_equal(body.getArguments().drop_front(), operands))
+    mapping.map(argument, operand);
+  for (Operation &inner : body.without_terminator())
+    clone(inner, mapping);
+  return mapping.lookupOrDefault(body.getTerminator()->getOperand(0));
+}
+
+Value MatmulEmitter::epilogue(Value accumulator, Value row, Value column) {
+  ScaledMatmulOp op = problem.op;
+  SmallVector<Value> operands;
+  if (!epilogueArgs.empty()) {
+    SmallVector<Value> position = outputPosition(row, column);
+    for (auto [i, memref] : llvm::enumerate(epilogueArgs)) {
+      SmallVector<Value, 8> indices = *affine::expandAffineMap(
+          *this, getLoc(), op.getEpilogueMap(i), position);
+      Type type = cast<MemRefType>(memref.getType()).getElementType();
+      operands.push_back(loadShared(type, memref, indices));
+    }
+  }
+  return runEpilogue(accumulator, operands);
+}
+
+/// Whether `map` reads neighbours in `type` where n is even and n + 1: n is the
+/// last index and none else, and rows have an even length.
+static bool readsPairs(AffineMap map, MemRefType type) {
+  unsigned n = map.getNumDims() - 1;
+  if (map.getNumResults() == 0 ||
+      map.getResults().back() != getAffineDimExpr(n, map.getContext()) ||
+      type.getElementTypeBitWidth() < 8)
+    return false;
+  for (AffineExpr expr : map.getResults().drop_back())
+    if (expr.isFunctionOfDim(n))
+      return false;
+  int64_t length = type.getShape().back();
+  return !ShapedType::isDynamic(length) && length % 2 == 0;
+}
+
+SmallVector<Value> MatmulEmitter::epiloguePair(ArrayRef<Value> accumulators,
+                                               Value row,
+                                               ArrayRef<Value> columns) {
+  ScaledMatmulOp op = problem.op;
+  bool isOdd = problem.n % 2;
+  SmallVector<SmallVector<Value>> operands(2);
+  SmallVector<SmallVector<Value>> positions;
+  if (!epilogueArgs.empty())
+    for (Value at : columns)
+      positions.push_back(outputPosition(row, at));
+  for (auto [i, memref] : llvm::enumerate(epilogueArgs)) {
+    AffineMap map = op.getEpilogueMap(i);
+    auto type = cast<MemRefType>(memref.getType());
+    Type element = type.getElementType();
+    auto at = [&](int64_t j) {
+      return *affine::expandAffineMap(*this, getLoc(), map, positions[j]);
+    };
+    if (!isOdd && readsPairs(map, type)) {
+      Value both = loadShared(VectorType::get({2}, element), memref, at(0));
+      for (int64_t j = 0; j < 2; ++j)
+        operands[j].push_back(this->element(both, j));
+      continue;
+    }
+    for (int64_t j = 0; j < 2; ++j)
+      operands[j].push_back(loadShared(element, memref, at(j)));
+  }
+  return {runEpilogue(accumulators[0], operands[0]),
+          runEpilogue(accumulators[1], operands[1])};
+}
+
+void MatmulEmitter::prefetchEpilogue(Value row, Value column, int64_t height,
+                                     int64_t width, Value member) {
+  constexpr int64_t line = 128;
+  ScaledMatmulOp op = problem.op;
+  for (auto [i, argument] : llvm::enumerate(epilogueArgs)) {
+    // C++17 captures no structured binding, and the lambda below needs it.
+    Value memref = argument;
+    AffineMap map = op.getEpilogueMap(i);
+    unsigned last = map.getNumDims() - 1;
+    bool readsColumn = map.isFunctionOfDim(last), readsRow = false;
+    for (unsigned dim = 0; dim < last; ++dim)
+      readsRow |= map.isFunctionOfDim(dim);
+    if (readsColumn == readsRow)
+      continue;
+    auto type = cast<MemRefType>(memref.getType());
+    int64_t bytes = llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+    int64_t extent = readsRow ? height : width;
+    // What starts within a line ends one line later.
+    int64_t lines = llvm::divideCeil(extent * bytes, line) + 1;
+    ifThen(less(member, index(lines)), [&] {
+      Value offset = mul(member, line / bytes);
+      auto clamp = [&](Value first, Value count, bool moves) {
+        return min(moves ? add(first, offset) : first, sub(count, 1));
+      };
+      Value atRow = clamp(row, rows, readsRow);
+      Value atColumn = clamp(column, n, readsColumn);
+      SmallVector<Value, 8> indices = *affine::expandAffineMap(
+          *this, getLoc(), map, outputPosition(atRow, atColumn));
+      prefetch(memref, indices);
+    });
+  }
+}
+
+void MatmulEmitter::prefetch(Value memref, ValueRange indices) {
+  auto type = cast<MemRefType>(memref.getType());
+  Value linear = index(0);
+  for (auto [dim, at] : llvm::enumerate(indices)) {
+    Value size = type.isDynamicDim(dim)
+                     ? memref::DimOp::create(*this, memref, dim).getResult()
+                     : index(type.getDimSize(dim));
+    linear = add(mul(linear, size), at);
+  }
+  Value start = memref::ExtractAlignedPointerAsIndexOp::create(*this, memref);
+  Value byte = add(
+      start, mul(linear, llvm::divideCeil(type.getElementTypeBitWidth(), 8)));
+  Value pointer = LLVM::IntToPtrOp::create(
+      *this, LLVM::LLVMPointerType::get(getContext(), 1),
+      createOrFold<arith::IndexCastOp>(getI64Type(), byte));
+  NVVM::PrefetchOp::create(
+      *this,
+      NVVM::PrefetchCacheLevelAttr::get(getContext(),
+                                        NVVM::PrefetchCacheLevel::L1),
+      /*evictPriority=*/NVVM::CacheEvictionPriorityAttr(), pointer,
+      /*predicate=*/Value(), /*tensormap=*/UnitAttr(), /*uniform=*/UnitAttr(),
+      /*in_param_space=*/UnitAttr());
+}
+
+Type MatmulEmitter::getOutElement() {
+  return cast<MemRefType>(out.getType()).getElementType();
+}
+
+void MatmulEmitter::store(Value value, Value row, Value column) {
+  memref::StoreOp::create(*this, value, out, outputPosition(row, column));
+}

@@ -1,0 +1,169 @@
+//===- MatmulWeights.cpp - Codes, scales and zero points of a kernel ------===//
+
+#include "MatmulEmitter.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace quantmlir;
+using quant_tensor::FragmentLayout;
+using quant_tensor::ScaledMatmulOp;
+
+Value MatmulEmitter::getVectorPosition(Value g, Value t) {
+  return add(mul(g, 4), rem(add(t, div(g, 2)), 4));
+}
+
+SmallVector<Value> MatmulEmitter::loadWeights(Value row, Value column,
+                                              bool inBounds) {
+  auto type = cast<MemRefType>(codes.getType());
+  if (!inBounds) {
+    row = min(row, index(type.getDimSize(0) - 1));
+    column = min(column, index(type.getDimSize(1) - 1));
+  }
+  int64_t width = layout->getVectorWords();
+  auto vector = VectorType::get({width}, getI32Type());
+  Value first = mul(getVectorPosition(g, t), width);
+  SmallVector<Value> words;
+  for (int64_t i = 0; i < layout->getWordsPerLane(); i += width)
+    words.push_back(load(vector, codes,
+                         {row, column, add(first, i * FragmentLayout::lanes)}));
+  return words;
+}
+
+Value MatmulEmitter::decode(ArrayRef<Value> words, int64_t segment,
+                            int64_t step, int64_t p, Type type, bool biased) {
+  int64_t width = layout->getVectorWords();
+  auto wordAt = [&](int64_t word) {
+    return element(words[word / width], word % width);
+  };
+  SmallVector<quant_tensor::FragmentPiece> pieces =
+      layout->getRegister(segment, step, p);
+  Value word = wordAt(pieces[0].word);
+  int64_t pair = pieces[0].first / layout->getPairStride();
+  if (pieces.size() > 1) {
+    // Move each piece to where it is in a code, and take those below from what
+    // is there already.
+    auto moved = [&](const quant_tensor::FragmentPiece &piece) {
+      return createOrFold<arith::ShRUIOp>(
+          wordAt(piece.word), wordConstant(piece.first - piece.codeBit));
+    };
+    word = moved(pieces[0]);
+    pair = 0;
+    constexpr uint32_t kSelect = 0xe4; // c ? a : b
+    for (const quant_tensor::FragmentPiece &piece :
+         ArrayRef(pieces).drop_front()) {
+      uint32_t below = (1u << piece.codeBit) - 1;
+      word = quant_tile::Lop3Op::create(*this, getI32Type(), word, moved(piece),
+                                        wordConstant(below << 16 | below),
+                                        getI32IntegerAttr(kSelect));
+    }
+  }
+  return quant_tile::DecodeOp::create(
+      *this, VectorType::get({2}, type), word, static_cast<uint32_t>(pair),
+      problem.encoding.getStorage(), biased, problem.encoding.getCodebook());
+}
+
+Value MatmulEmitter::loadParameters(Value memref, Value row, Value group,
+                                    int64_t count) {
+  Type type = cast<MemRefType>(memref.getType()).getElementType();
+  if (count > 1)
+    type = VectorType::get({count}, type);
+  return load(type, memref, {div(row, problem.getRowGroup()), group});
+}
+
+Value MatmulEmitter::loadBlockScale(bool isLhs, Value row, Value column) {
+  ScaledMatmulOp op = problem.op;
+  quant_tensor::EncodingAttr encoding =
+      isLhs ? op.getLhsEncoding() : op.getRhsEncoding();
+  int64_t dims = encoding.getBlock().size();
+  int64_t extent = encoding.getBlockExtent(dims - 1, problem.k);
+  Value group = div(column, extent);
+  if (isLhs)
+    return scaleToF32(
+        loadShared(encoding.getScale(), lhsScales,
+                   add(mul(row, llvm::divideCeil(problem.k, extent)), group)));
+  return scaleToF32(
+      load(encoding.getScale(), scales,
+           {div(row, encoding.getBlockExtent(0, problem.n)), group}));
+}
+
+Value MatmulEmitter::loadScale(Value row, Value group) {
+  return loadParameters(scales, row, group, 1);
+}
+
+Value MatmulEmitter::loadZeroPoint(Value row, Value group) {
+  return loadParameters(zeroPoints, row, group, 1);
+}
+
+Value MatmulEmitter::scaleToF32(Value scale) {
+  Type f32 = getF32Type();
+  Type type = scale.getType();
+  if (type == f32)
+    return scale;
+  if (type.isBF16() || type.isF16())
+    return arith::ExtFOp::create(*this, f32, scale);
+  // 8-bit floats: no target converts them alone, so their bits are moved.
+  Value bits = arith::ExtUIOp::create(
+      *this, getI32Type(), arith::BitcastOp::create(*this, getI8Type(), scale));
+  auto word = [&](uint32_t value) { return wordConstant(value); };
+  if (isa<Float8E8M0FNUType>(type)) {
+    // The exponent of f32, except 0, which is 2^-127 and subnormal there, and
+    // 255, which is NaN where f32 has infinity: that would not do, as an
+    // epilogue may make a number of it. Infinity times zero is NaN; a select
+    // costs a register more, which makes kernels that stream spill.
+    Value moved = arith::MaxUIOp::create(
+        *this, arith::ShLIOp::create(*this, bits, word(23)), word(0x00400000));
+    Value value = arith::BitcastOp::create(*this, f32, moved);
+    return fma(value, floatConstant(f32, 0.0), value);
+  }
+  // f8E4M3FN: fields moved into place mean the value times 2^-120.
+  Value fields = arith::AndIOp::create(*this, bits, word(0x7f));
+  Value sign = arith::ShLIOp::create(
+      *this, arith::AndIOp::create(*this, bits, word(0x80)), word(24));
+  Value moved = arith::OrIOp::create(
+      *this, arith::ShLIOp::create(*this, fields, word(20)), sign);
+  Value value =
+      arith::MulFOp::create(*this, arith::BitcastOp::create(*this, f32, moved),
+                            floatConstant(f32, std::ldexp(1.0, 120)));
+  Value nan = arith::CmpIOp::create(*this, arith::CmpIPredicate::eq, fields,
+                                    word(0x7f));
+  return arith::SelectOp::create(
+      *this, nan, arith::BitcastOp::create(*this, f32, word(0x7fc00000)),
+      value);
+}
+
+Value MatmulEmitter::zeroPointToF32(Value zeroPoint) {
+  Type f32 = getF32Type();
+  if (zeroPoint.getType() == f32)
+    return zeroPoint;
+  if (isa<FloatType>(zeroPoint.getType()))
+    return arith::ExtFOp::create(*this, f32, zeroPoint);
+  if (problem.encoding.getZeroPoint().isUnsignedInteger())
+    return arith::UIToFPOp::create(*this, f32, zeroPoint);
+  return arith::SIToFPOp::create(*this, f32, zeroPoint);
+}
+
+Value MatmulEmitter::subtractZeroPoint(Value values, Value zeroPoint) {
+  Value zero = zeroPointToF32(zeroPoint);
+  auto pair = cast<VectorType>(values.getType());
+  if (isa<IntegerType>(zeroPoint.getType()) &&
+      zeroPoint.getType().getIntOrFloatBitWidth() <= 8) {
+    // Codes and zero points of up to 8 bits: the difference is exact.
+    Value narrow = arith::TruncFOp::create(*this, pair.getElementType(), zero);
+    return arith::SubFOp::create(
+        *this, values, vector::BroadcastOp::create(*this, pair, narrow));
+  }
+  auto wide = VectorType::get({2}, getF32Type());
+  Value difference =
+      arith::SubFOp::create(*this, arith::ExtFOp::create(*this, wide, values),
+                            vector::BroadcastOp::create(*this, wide, zero));
+  return arith::TruncFOp::create(*this, pair, difference);
+}
+
+Value MatmulEmitter::multiplyByScale(Value values, Value scale) {
+  auto pair = cast<VectorType>(values.getType());
+  Value narrow = arith::TruncFOp::create(*this, pair.getElementType(), scale);
+  return arith::MulFOp::create(
+      *this, values, vector::BroadcastOp::create(*this, pair, narrow));
+}

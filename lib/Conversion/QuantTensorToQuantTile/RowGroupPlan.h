@@ -1,0 +1,36 @@
+//===- RowGroupPlan.h - What the kernel of a group of rows does -*- C++ -*-===//
+
+#ifndef QUANTMLIR_LIB_CONVERSION_QUANTTENSORTOQUANTTILE_ROWGROUPPLAN_H
+#define QUANTMLIR_LIB_CONVERSION_QUANTTENSORTOQUANTTILE_ROWGROUPPLAN_H
+
+#include "mlir/IR/PatternMatch.h"
+#include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
+#include "quantmlir/Dialect/QuantTile/IR/RowAccess.h"
+#include "llvm/ADT/SetVector.h"
+
+namespace quantmlir {
+
+/// What the kernel of a group reads and writes.
+struct RowGroupPlan {
+  quant_tile::RowGroupOp group;
+  quant_tile::RowDomain domain;
+  llvm::SmallVector<std::pair<mlir::linalg::GenericOp, quant_tile::RowOp>> ops;
+  /// Tensors from outside; where each yielded value is written.
+  llvm::SetVector<mlir::Value> ins;
+  llvm::SmallVector<mlir::Value> outs;
+
+  /// Fills in what follows from `group`; what no kernel can do is an error at
+  /// the op.
+  mlir::LogicalResult collect();
+  /// Whether yielded value `index` has a column for each of the row's.
+  bool isFull(unsigned index) const;
+  /// Blocks of the launch, `rows` rows each.
+  mlir::Value emitBlocks(mlir::RewriterBase &rewriter, int64_t rows) const;
+  bool isInside(mlir::Value value) const {
+    return value.getParentBlock() == &group->getRegion(0).front();
+  }
+};
+
+} // namespace quantmlir
+
+#endif // QUANTMLIR_LIB_CONVERSION_QUANTTENSORTOQUANTTILE_ROWGROUPPLAN_H
