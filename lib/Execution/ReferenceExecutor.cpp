@@ -7,6 +7,8 @@
 #include "Observers.h"
 #include "SoftFloat.h"
 #include "quantmlir/Conversion/QuantTensorToLinalg/QuantTensorToLinalg.h"
+#include "quantmlir/Dialect/QuantTensor/IR/BufferNames.h"
+#include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
 #include "quantmlir/Dialect/QuantTensor/Transforms/Passes.h"
 #include "quantmlir/Execution/Passes.h"
 #include "quantmlir/Import/Passes.h"
@@ -67,14 +69,9 @@ static std::string toString(ArrayRef<int64_t> shape) {
 
 /// Describes an argument or result; fails where it is not an array.
 static llvm::Expected<ReferenceExecutor::Buffer>
-describeBuffer(func::FuncOp function, Type type, DictionaryAttr attributes,
-               const Twine &defaultName) {
+describeBuffer(func::FuncOp function, Type type, std::string name) {
   ReferenceExecutor::Buffer buffer;
-  StringAttr name = attributes
-                        ? attributes.getAs<StringAttr>(quant_tensor::kNameAttr)
-                        : StringAttr();
-  buffer.name = name ? name.str() : defaultName.str();
-  buffer.isWeight = attributes && attributes.get(quant_tensor::kWeightAttr);
+  buffer.name = std::move(name);
   auto tensor = dyn_cast<RankedTensorType>(type);
   if (tensor) {
     llvm::raw_string_ostream stream(buffer.element);
@@ -95,16 +92,17 @@ describeFunction(func::FuncOp function) {
   ReferenceExecutor::Function description;
   description.name = function.getName().str();
   for (auto [index, type] : llvm::enumerate(function.getArgumentTypes())) {
-    auto buffer = describeBuffer(function, type, function.getArgAttrDict(index),
-                                 "arg" + Twine(index));
+    auto buffer = describeBuffer(
+        function, type, quant_tensor::getArgumentBufferName(function, index));
     if (!buffer)
       return buffer.takeError();
+    buffer->isWeight = static_cast<bool>(function.getArgAttr(
+        index, quant_tensor::QuantTensorDialect::getWeightAttrName()));
     description.arguments.push_back(std::move(*buffer));
   }
   for (auto [index, type] : llvm::enumerate(function.getResultTypes())) {
-    auto buffer =
-        describeBuffer(function, type, function.getResultAttrDict(index),
-                       "result" + Twine(index));
+    auto buffer = describeBuffer(
+        function, type, quant_tensor::getResultBufferName(function, index));
     if (!buffer)
       return buffer.takeError();
     description.results.push_back(std::move(*buffer));

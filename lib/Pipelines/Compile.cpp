@@ -203,6 +203,22 @@ static OwningOpRef<ModuleOp> withoutSchedules(ModuleOp module) {
   return copy;
 }
 
+/// Appends the program as bytecode, which the CPU runs; nothing where it has
+/// kernels already: they say how and no longer what.
+static LogicalResult writeReference(ModuleOp module, std::string &contents) {
+  auto kernels = module.getOps<gpu::GPUModuleOp>();
+  if (!kernels.empty()) {
+    emitWarning((*kernels.begin()).getLoc())
+        << "the module has kernels already: its artifact has no reference for "
+           "the CPU";
+    return success();
+  }
+  llvm::raw_string_ostream stream(contents);
+  if (failed(writeBytecodeToFile(*withoutSchedules(module), stream)))
+    return module.emitError() << "cannot be written as bytecode";
+  return success();
+}
+
 /// Whether all functions stand in `module` itself. Passes and the manifest look
 /// no deeper, so those of a module in it would be lost.
 static LogicalResult checkNesting(ModuleOp module) {
@@ -238,10 +254,8 @@ FailureOr<Artifact> quantmlir::compileModule(ModuleOp module,
   ArtifactFile reference{"", "reference.mlirbc", ""};
   {
     TimingScope scope = timing.nest("Reference");
-    llvm::raw_string_ostream bytecode(reference.contents);
-    OwningOpRef<ModuleOp> program = withoutSchedules(module);
-    if (failed(writeBytecodeToFile(*program, bytecode)))
-      return module.emitError() << "cannot be written as bytecode";
+    if (failed(writeReference(module, reference.contents)))
+      return failure();
   }
 
   if (failed(runStage(module, options, timing,
@@ -300,7 +314,8 @@ FailureOr<Artifact> quantmlir::compileModule(ModuleOp module,
   ManifestOptions manifestOptions;
   manifestOptions.chip = options.chip;
   manifestOptions.images = images;
-  manifestOptions.reference = &reference;
+  if (!reference.contents.empty())
+    manifestOptions.reference = &reference;
   manifestOptions.kernelsIR = &kernelsIR;
   if (!constants->contents.empty())
     manifestOptions.constants = &*constants;
@@ -315,7 +330,8 @@ FailureOr<Artifact> quantmlir::compileModule(ModuleOp module,
   }
   llvm::append_range(artifact.files, images);
   artifact.files.push_back(std::move(kernelsIR));
-  artifact.files.push_back(std::move(reference));
+  if (!reference.contents.empty())
+    artifact.files.push_back(std::move(reference));
   if (!constants->contents.empty())
     artifact.files.push_back(std::move(*constants));
   return artifact;

@@ -3,13 +3,11 @@
 #include "Artifact.h"
 #include "Crc32.h"
 #include "PTXEntries.h"
+#include "RegularFile.h"
 
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 using namespace quantmlir::runtime;
 
@@ -19,9 +17,11 @@ static constexpr uint64_t maxManifestBytes = uint64_t(64) << 20;
 /// Reads a regular file of at most `maxBytes` bytes.
 static Status readFile(const std::string &path, uint64_t maxBytes,
                        std::string &contents) {
-  // Opening a pipe would wait for somebody to write to it.
-  int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  uint64_t size = 0;
+  int descriptor = quantmlir::openRegularFile(path, size);
   if (descriptor < 0) {
+    if (errno == 0)
+      return invalidArgument("'", path, "' is not a regular file");
     QuantmlirRtStatus code = errno == ENOENT || errno == ENOTDIR
                                  ? QUANTMLIR_RT_NOT_FOUND
                                  : QUANTMLIR_RT_INVALID_ARGUMENT;
@@ -35,13 +35,10 @@ static Status readFile(const std::string &path, uint64_t maxBytes,
     return Status(QUANTMLIR_RT_OUT_OF_MEMORY,
                   concat("cannot open '", path, "': ", std::strerror(errno)));
   }
-  struct stat info;
-  if (fstat(descriptor, &info) != 0 || !S_ISREG(info.st_mode))
-    return invalidArgument("'", path, "' is not a regular file");
-  if (static_cast<uint64_t>(info.st_size) > maxBytes)
-    return malformed("'", path, "' has ", info.st_size,
-                     " bytes, more than the ", maxBytes, " expected");
-  contents.resize(info.st_size);
+  if (size > maxBytes)
+    return malformed("'", path, "' has ", size, " bytes, more than the ",
+                     maxBytes, " expected");
+  contents.resize(size);
   if (std::fread(&contents[0], 1, contents.size(), file.get()) !=
       contents.size())
     return malformed("'", path, "' could not be read to its end");

@@ -8,7 +8,6 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/Pass/PassManager.h"
 #include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
-#include "quantmlir/Dialect/QuantTensor/Transforms/Passes.h"
 #include "quantmlir/Schedule/Families.h"
 #include "quantmlir/Schedule/Passes.h"
 #include "quantmlir/Schedule/Tuned.h"
@@ -18,6 +17,7 @@
 using namespace mlir;
 using namespace quantmlir;
 using namespace quantmlir::schedule;
+using quant_tensor::QuantTensorDialect;
 using quant_tensor::ScaledMatmulOp;
 using quant_tile::ScheduleAttr;
 
@@ -52,20 +52,22 @@ static OwningOpRef<ModuleOp> isolate(ScaledMatmulOp op) {
   auto func = func::FuncOp::create(builder, loc, "op",
                                    builder.getFunctionType(inputs, out));
   for (unsigned i = 0, e = inputs.size(); i < e; ++i)
-    func.setArgAttr(i, quant_tensor::kNameAttr,
+    func.setArgAttr(i, QuantTensorDialect::getNameAttrName(),
                     builder.getStringAttr(i == 0   ? "lhs"
                                           : i == 1 ? "rhs"
                                                    : "arg" + Twine(i - 2)));
   if (op.isBlockScaled()) {
-    func.setArgAttr(0, quant_tensor::kNameAttr,
+    func.setArgAttr(0, QuantTensorDialect::getNameAttrName(),
                     builder.getStringAttr("lhs.codes"));
-    func.setArgAttr(inputs.size() - 1, quant_tensor::kNameAttr,
+    func.setArgAttr(inputs.size() - 1, QuantTensorDialect::getNameAttrName(),
                     builder.getStringAttr("lhs.scales"));
   }
   // Encoded arguments are weights by themselves.
   if (!op.getRhsEncoding())
-    func.setArgAttr(1, quant_tensor::kWeightAttr, builder.getUnitAttr());
-  func.setResultAttr(0, quant_tensor::kNameAttr, builder.getStringAttr("out"));
+    func.setArgAttr(1, QuantTensorDialect::getWeightAttrName(),
+                    builder.getUnitAttr());
+  func.setResultAttr(0, QuantTensorDialect::getNameAttrName(),
+                     builder.getStringAttr("out"));
 
   builder.setInsertionPointToEnd(func.addEntryBlock());
   SmallVector<OpFoldResult> sizes;

@@ -19,6 +19,15 @@
 // RUN: not quant-compile %t/missing.mlir -o %t/b 2>&1 | FileCheck %s --check-prefix=MISSING
 // Bytecode is read like text.
 // RUN: quant-compile %t/a.qmlir/reference.mlirbc --emit=kernels | FileCheck %s --check-prefix=KERNELS
+// What it wrote is read again: schedules may be edited, and so may kernels, of
+// which no reference is made.
+// RUN: quant-compile %s --emit=ptx -o %t/once.ptx
+// RUN: quant-compile %s --emit=schedule | quant-compile - --emit=ptx -o %t/again.ptx && cmp %t/once.ptx %t/again.ptx
+// RUN: quant-compile %s --emit=kernels | quant-compile - -o %t/edited.qmlir 2>&1 | FileCheck %s --check-prefix=EDITED
+// RUN: cmp %t/once.ptx %t/edited.qmlir/module.ptx
+// RUN: not ls %t/edited.qmlir/reference.mlirbc
+// RUN: not quant-run %t/edited.qmlir --random=1 --size=5 --device=cpu 2>&1 | FileCheck %s --check-prefix=NO-REFERENCE
+// RUN: quant-run %t/edited.qmlir --random=1 --size=5 --device=emulator
 // RUN: echo "func.func @f() { return }" | not quant-compile - --emit=ptx 2>&1 | FileCheck %s --check-prefix=NOTHING
 // RUN: echo "func.func @f(" | not quant-compile - --emit=ptx 2>&1 | FileCheck %s --check-prefix=SYNTAX
 // A chip that no stage knows is an error in all of them.
@@ -62,6 +71,8 @@
 // WHERE: error: an artifact is a directory: say where with -o
 // MISSING: error: cannot open input file {{.*}}missing.mlir
 // KERNELS: gpu.launch_func @kernels::@elementwise_0
+// EDITED: <stdin>:{{.*}}: warning: the module has kernels already: its artifact has no reference for the CPU
+// NO-REFERENCE: error: the artifact holds no reference, which --device=cpu
 // NOTHING: error: {{.*}}has nothing to compute on the GPU
 // CHIP: error: unknown chip 'sm_12', expected one of: sm_80, sm_89, sm_90a
 // SYNTAX: error: {{.*}}expected

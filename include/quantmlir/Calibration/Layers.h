@@ -61,10 +61,6 @@ std::vector<Layer> findLayers(mlir::ModuleOp module, llvm::StringRef pass);
 /// tables of constants) and on nothing else that is not constant.
 bool isWeightValue(mlir::Value value);
 
-/// What files call an argument of `function`: its `quant_tensor.name`, or
-/// "arg" and its number.
-std::string getNameInFiles(mlir::FunctionOpInterface function, unsigned number);
-
 /// Calls `rewrite` with all layers of the module and, of these, each group that
 /// reads one value along one dimension, without layers whose weights the
 /// schemes leave out: `base`, or what `overrides` say of a name. `rewrite` may

@@ -146,13 +146,8 @@ WeightParams quantmlir::calibration::chooseClippedParams(
     ConstMatrix weights, MatrixRef<const double> hessian,
     const WeightFormat &format, int64_t steps, int64_t *clipped,
     llvm::ArrayRef<float> channelScales) {
-  WeightParams params;
-  params.blockRows = format.getNumBlockRows(weights.rows);
-  params.blockColumns = format.getNumBlockColumns(weights.columns);
-  int64_t count = params.blockRows * params.blockColumns;
-  params.scales.resize(count);
-  if (format.hasZeroPoint())
-    params.zeroPoints.resize(count);
+  WeightParams params =
+      WeightParams::allocate(format, weights.rows, weights.columns);
   int64_t width = format.blockColumns ? format.blockColumns : weights.columns;
   ClipSearch search{weights, hessian, format, steps, channelScales};
   std::atomic<int64_t> total(0);

@@ -159,37 +159,34 @@ static void transformRuns(double *row, int64_t count, int64_t length) {
       }
 }
 
+void HadamardRotation::multiplyByDense(double *row, double *scratch,
+                                       bool transposed) const {
+  if (order == 1)
+    return;
+  int64_t length = size / order;
+  std::fill_n(scratch, size, 0.0);
+  for (int64_t i = 0; i < order; ++i)
+    for (int64_t j = 0; j < order; ++j) {
+      double sign = dense[transposed ? j * order + i : i * order + j];
+      for (int64_t k = 0; k < length; ++k)
+        scratch[i * length + k] += sign * row[j * length + k];
+    }
+  std::copy_n(scratch, size, row);
+}
+
 void HadamardRotation::rotate(double *row, double *scratch) const {
   int64_t length = size / order;
   double scale = 1.0 / std::sqrt(static_cast<double>(size));
   for (int64_t i = 0; i < size; ++i)
     row[i] *= signs[i] * scale;
   transformRuns(row, order, length);
-  if (order == 1)
-    return;
-  std::fill_n(scratch, size, 0.0);
-  for (int64_t i = 0; i < order; ++i)
-    for (int64_t j = 0; j < order; ++j) {
-      double sign = dense[i * order + j];
-      for (int64_t k = 0; k < length; ++k)
-        scratch[j * length + k] += sign * row[i * length + k];
-    }
-  std::copy_n(scratch, size, row);
+  multiplyByDense(row, scratch, /*transposed=*/true);
 }
 
 void HadamardRotation::rotateBack(double *row, double *scratch) const {
   int64_t length = size / order;
   double scale = 1.0 / std::sqrt(static_cast<double>(size));
-  if (order != 1) {
-    std::fill_n(scratch, size, 0.0);
-    for (int64_t i = 0; i < order; ++i)
-      for (int64_t j = 0; j < order; ++j) {
-        double sign = dense[i * order + j];
-        for (int64_t k = 0; k < length; ++k)
-          scratch[i * length + k] += sign * row[j * length + k];
-      }
-    std::copy_n(scratch, size, row);
-  }
+  multiplyByDense(row, scratch, /*transposed=*/false);
   transformRuns(row, order, length);
   for (int64_t i = 0; i < size; ++i)
     row[i] *= signs[i] * scale;

@@ -81,22 +81,28 @@ static void chooseByRange(ConstMatrix source, const WeightFormat &format,
     }
 }
 
+WeightParams WeightParams::allocate(const WeightFormat &format, int64_t rows,
+                                    int64_t columns) {
+  WeightParams params;
+  params.blockRows = format.getNumBlockRows(rows);
+  params.blockColumns = format.getNumBlockColumns(columns);
+  params.scales.resize(params.blockRows * params.blockColumns);
+  if (format.hasZeroPoint())
+    params.zeroPoints.resize(params.scales.size());
+  return params;
+}
+
 WeightParams quantmlir::calibration::chooseParams(ConstMatrix source,
                                                   const WeightFormat &format) {
-  WeightParams params;
-  params.blockRows = format.getNumBlockRows(source.rows);
-  params.blockColumns = format.getNumBlockColumns(source.columns);
-  int64_t count = params.blockRows * params.blockColumns;
-  params.scales.resize(count);
-  if (format.hasZeroPoint())
-    params.zeroPoints.resize(count);
+  WeightParams params =
+      WeightParams::allocate(format, source.rows, source.columns);
   if (format.method == Method::AbsMax || format.method == Method::MinMax) {
     chooseByRange(source, format, params);
     return params;
   }
   int64_t height = format.blockRows ? format.blockRows : source.rows;
   int64_t width = format.blockColumns ? format.blockColumns : source.columns;
-  llvm::parallelFor(0, count, [&](size_t block) {
+  llvm::parallelFor(0, params.scales.size(), [&](size_t block) {
     int64_t top = static_cast<int64_t>(block) / params.blockColumns * height;
     int64_t left = static_cast<int64_t>(block) % params.blockColumns * width;
     int64_t bottom = std::min(top + height, source.rows);

@@ -91,14 +91,6 @@ static StringRef getRootName(const WeightRoots &roots) {
   return {};
 }
 
-std::string quantmlir::calibration::getNameInFiles(FunctionOpInterface function,
-                                                   unsigned number) {
-  if (auto name = function.getArgAttrOfType<StringAttr>(
-          number, QuantTensorDialect::getNameAttrName()))
-    return name.str();
-  return "arg" + std::to_string(number);
-}
-
 //===----------------------------------------------------------------------===//
 // One layer
 //===----------------------------------------------------------------------===//

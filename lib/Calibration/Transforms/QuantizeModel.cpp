@@ -8,6 +8,7 @@
 #include "quantmlir/Calibration/Smoothing.h"
 #include "quantmlir/Calibration/StaticParameters.h"
 #include "quantmlir/Calibration/Statistics.h"
+#include "quantmlir/Dialect/QuantTensor/IR/BufferNames.h"
 #include "quantmlir/Dialect/QuantTensor/Transforms/Transforms.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -414,8 +415,8 @@ LogicalResult QuantizeModel::quantizeByGPTQ(const Layer &layer,
     auto argument = cast<BlockArgument>(quantized);
     auto function = cast<func::FuncOp>(argument.getOwner()->getParentOp());
     for (auto &[part, array] : *parts)
-      argumentParts[getNameInFiles(function, argument.getArgNumber()) + "." +
-                    part] = array;
+      argumentParts[getArgumentBufferName(function, argument.getArgNumber()) +
+                    "." + part] = array;
   } else {
     auto assembled =
         assembleConstants(b, b.getLoc(), withEncoding(type, encoding), *parts);
@@ -558,7 +559,8 @@ void QuantizeModel::createQuantizer(
   SmallVector<Value> values;
   StringRef nameAttr = QuantTensorDialect::getNameAttrName();
   for (auto [index, argument] : llvm::enumerate(arguments)) {
-    auto name = b.getStringAttr(getNameInFiles(function, argument.number));
+    auto name =
+        b.getStringAttr(getArgumentBufferName(function, argument.number));
     quantizer.setArgAttr(index, nameAttr, name);
     quantizer.setResultAttr(index, nameAttr, name);
     Value value = argument.chain.build(b, block->getArgument(index));

@@ -2,6 +2,7 @@
 
 #include "quantmlir/Calibration/WeightValues.h"
 #include "quantmlir/Calibration/Algorithms/WeightQuantizer.h"
+#include "quantmlir/Dialect/QuantTensor/IR/BufferNames.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -83,7 +84,7 @@ WeightValues::evaluateArgument(BlockArgument argument) const {
   auto function = dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp());
   if (!function)
     return llvm::createStringError("it depends on a block argument");
-  std::string name = getNameInFiles(function, argument.getArgNumber());
+  std::string name = getArgumentBufferName(function, argument.getArgNumber());
   if (path.empty())
     return llvm::createStringError("the values of argument '" + name +
                                    "' are not known (values=file)");

@@ -100,16 +100,11 @@ AffineMap getZeroPointMap(AffineMap operandMap, RankedTensorType type) {
   return AffineMap::get(operandMap.getNumDims(), 0, exprs, context);
 }
 
-struct ConvertIntMatmul : OpRewritePattern<IntMatmulOp> {
-  ConvertIntMatmul(MLIRContext *context, bool keepScheduled)
-      : OpRewritePattern(context), keepScheduled(keepScheduled) {}
+struct ConvertIntMatmul : LinalgOpPattern<IntMatmulOp> {
+  using LinalgPattern::LinalgPattern;
 
-  LogicalResult matchAndRewrite(IntMatmulOp op,
-                                PatternRewriter &rewriter) const override {
-    if (keepScheduled && isScheduled(op))
-      return rewriter.notifyMatchFailure(op, "is left for its kernel");
-    if (std::string obstacle = findLinalgObstacle(op); !obstacle.empty())
-      return rewriter.notifyMatchFailure(op, obstacle);
+  LogicalResult rewrite(IntMatmulOp op,
+                        PatternRewriter &rewriter) const override {
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     auto type = cast<RankedTensorType>(op.getResult().getType());
     MatmulMaps maps(b.getContext(), type.getRank(), op.getNumBatchDims());
@@ -145,24 +140,17 @@ struct ConvertIntMatmul : OpRewritePattern<IntMatmulOp> {
     rewriter.replaceOp(op, generic);
     return success();
   }
-
-  bool keepScheduled;
 };
 
 //===----------------------------------------------------------------------===//
 // scaled_matmul
 //===----------------------------------------------------------------------===//
 
-struct ConvertScaledMatmul : OpRewritePattern<ScaledMatmulOp> {
-  ConvertScaledMatmul(MLIRContext *context, bool keepScheduled)
-      : OpRewritePattern(context), keepScheduled(keepScheduled) {}
+struct ConvertScaledMatmul : LinalgOpPattern<ScaledMatmulOp> {
+  using LinalgPattern::LinalgPattern;
 
-  LogicalResult matchAndRewrite(ScaledMatmulOp op,
-                                PatternRewriter &rewriter) const override {
-    if (keepScheduled && isScheduled(op))
-      return rewriter.notifyMatchFailure(op, "is left for its kernel");
-    if (std::string obstacle = findLinalgObstacle(op); !obstacle.empty())
-      return rewriter.notifyMatchFailure(op, obstacle);
+  LogicalResult rewrite(ScaledMatmulOp op,
+                        PatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
     ImplicitLocOpBuilder b(loc, rewriter);
     auto type = cast<RankedTensorType>(op.getResult().getType());
@@ -233,8 +221,6 @@ struct ConvertScaledMatmul : OpRewritePattern<ScaledMatmulOp> {
     rewriter.replaceOp(op, epilogue);
     return success();
   }
-
-  bool keepScheduled;
 };
 
 //===----------------------------------------------------------------------===//
@@ -332,18 +318,13 @@ LogicalResult rewriteElementwise(linalg::LinalgOp op,
   return success();
 }
 
-struct ConvertEncodedLinalg : OpInterfaceRewritePattern<linalg::LinalgOp> {
-  ConvertEncodedLinalg(MLIRContext *context, bool keepScheduled)
-      : OpInterfaceRewritePattern(context), keepScheduled(keepScheduled) {}
+struct ConvertEncodedLinalg : LinalgInterfacePattern<linalg::LinalgOp> {
+  using LinalgPattern::LinalgPattern;
 
-  LogicalResult matchAndRewrite(linalg::LinalgOp op,
-                                PatternRewriter &rewriter) const override {
+  LogicalResult rewrite(linalg::LinalgOp op,
+                        PatternRewriter &rewriter) const override {
     if (!hasEncodedInput(op))
       return rewriter.notifyMatchFailure(op, "has no encoded input");
-    if (keepScheduled && isScheduled(op))
-      return rewriter.notifyMatchFailure(op, "is left for its kernel");
-    if (std::string obstacle = findLinalgObstacle(op); !obstacle.empty())
-      return rewriter.notifyMatchFailure(op, obstacle);
     bool isFloat = llvm::all_of(op->getOperandTypes(), [](Type type) {
       return isa<FloatType>(getElementTypeOrSelf(type));
     });
@@ -351,8 +332,6 @@ struct ConvertEncodedLinalg : OpInterfaceRewritePattern<linalg::LinalgOp> {
       return rewriteContraction(op, rewriter);
     return rewriteElementwise(op, rewriter);
   }
-
-  bool keepScheduled;
 };
 
 } // namespace

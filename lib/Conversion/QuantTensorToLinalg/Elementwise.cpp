@@ -162,12 +162,10 @@ Value buildQuantizedCodes(
       });
 }
 
-struct ConvertQuantize : OpRewritePattern<QuantizeOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(QuantizeOp op,
-                                PatternRewriter &rewriter) const override {
-    if (std::string obstacle = findLinalgObstacle(op); !obstacle.empty())
-      return rewriter.notifyMatchFailure(op, obstacle);
+struct ConvertQuantize : LinalgOpPattern<QuantizeOp> {
+  using LinalgPattern::LinalgPattern;
+  LogicalResult rewrite(QuantizeOp op,
+                        PatternRewriter &rewriter) const override {
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Value source = op.getSource();
     auto type = cast<RankedTensorType>(op.getResult().getType());
@@ -195,12 +193,10 @@ struct ConvertQuantize : OpRewritePattern<QuantizeOp> {
   }
 };
 
-struct ConvertRequantize : OpRewritePattern<RequantizeOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(RequantizeOp op,
-                                PatternRewriter &rewriter) const override {
-    if (std::string obstacle = findLinalgObstacle(op); !obstacle.empty())
-      return rewriter.notifyMatchFailure(op, obstacle);
+struct ConvertRequantize : LinalgOpPattern<RequantizeOp> {
+  using LinalgPattern::LinalgPattern;
+  LogicalResult rewrite(RequantizeOp op,
+                        PatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
     ImplicitLocOpBuilder b(loc, rewriter);
     EncodedParts source = EncodedParts::get(b, loc, op.getSource());
@@ -260,12 +256,10 @@ struct ConvertRequantize : OpRewritePattern<RequantizeOp> {
 // dequantize, repack, choose_params, observe
 //===----------------------------------------------------------------------===//
 
-struct ConvertDequantize : OpRewritePattern<DequantizeOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(DequantizeOp op,
-                                PatternRewriter &rewriter) const override {
-    if (std::string obstacle = findLinalgObstacle(op); !obstacle.empty())
-      return rewriter.notifyMatchFailure(op, obstacle);
+struct ConvertDequantize : LinalgOpPattern<DequantizeOp> {
+  using LinalgPattern::LinalgPattern;
+  LogicalResult rewrite(DequantizeOp op,
+                        PatternRewriter &rewriter) const override {
     auto type = cast<RankedTensorType>(op.getResult().getType());
     Value dense = buildDequantize(
         rewriter, op.getLoc(),
@@ -315,12 +309,9 @@ struct ConvertFakeQuantize : OpRewritePattern<FakeQuantizeOp> {
   }
 };
 
-struct ConvertRepack : OpRewritePattern<RepackOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(RepackOp op,
-                                PatternRewriter &rewriter) const override {
-    if (std::string obstacle = findLinalgObstacle(op); !obstacle.empty())
-      return rewriter.notifyMatchFailure(op, obstacle);
+struct ConvertRepack : LinalgOpPattern<RepackOp> {
+  using LinalgPattern::LinalgPattern;
+  LogicalResult rewrite(RepackOp op, PatternRewriter &rewriter) const override {
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     EncodedParts source = EncodedParts::get(b, op.getLoc(), op.getSource());
     SmallVector<OpFoldResult> sizes = source.getMixedSizes(b, op.getLoc());
@@ -337,12 +328,10 @@ struct ConvertRepack : OpRewritePattern<RepackOp> {
   }
 };
 
-struct ConvertChooseParams : OpRewritePattern<ChooseParamsOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(ChooseParamsOp op,
-                                PatternRewriter &rewriter) const override {
-    if (std::string obstacle = findLinalgObstacle(op); !obstacle.empty())
-      return rewriter.notifyMatchFailure(op, obstacle);
+struct ConvertChooseParams : LinalgOpPattern<ChooseParamsOp> {
+  using LinalgPattern::LinalgPattern;
+  LogicalResult rewrite(ChooseParamsOp op,
+                        PatternRewriter &rewriter) const override {
     auto [scales, zeroPoints] = buildChooseParams(
         rewriter, op.getLoc(), op.getSource(), op.getEncoding(), op.getMethod(),
         op.getPercent().convertToDouble(), op.getCandidates());
@@ -366,7 +355,7 @@ struct ConvertObserve : OpRewritePattern<ObserveOp> {
 } // namespace
 
 void quantmlir::quant_tensor::populateElementwisePatterns(
-    RewritePatternSet &patterns, bool) {
+    RewritePatternSet &patterns) {
   patterns.add<ConvertQuantize, ConvertRequantize, ConvertDequantize,
                ConvertFakeQuantize, ConvertRepack, ConvertChooseParams,
                ConvertObserve>(patterns.getContext());

@@ -10,11 +10,39 @@
 
 namespace quantmlir::quant_tensor {
 
-void populateElementwisePatterns(mlir::RewritePatternSet &patterns,
-                                 bool keepScheduled);
+void populateElementwisePatterns(mlir::RewritePatternSet &patterns);
 void populatePoisonScalesPatterns(mlir::RewritePatternSet &patterns);
 void populateContractionPatterns(mlir::RewritePatternSet &patterns,
                                  bool keepScheduled);
+
+/// A pattern on `BaseT` (of an op or of an interface) that leaves alone what
+/// has no form in linalg and, where it keeps scheduled ops, what has a kernel.
+template <typename BaseT, typename OpT> class LinalgPattern : public BaseT {
+public:
+  LinalgPattern(mlir::MLIRContext *context, bool keepScheduled = false)
+      : BaseT(context), keepScheduled(keepScheduled) {}
+
+  mlir::LogicalResult
+  matchAndRewrite(OpT op, mlir::PatternRewriter &rewriter) const final {
+    if (keepScheduled && isScheduled(op))
+      return rewriter.notifyMatchFailure(op, "is left for its kernel");
+    if (std::string obstacle = findLinalgObstacle(op); !obstacle.empty())
+      return rewriter.notifyMatchFailure(op, obstacle);
+    return rewrite(op, rewriter);
+  }
+
+protected:
+  virtual mlir::LogicalResult
+  rewrite(OpT op, mlir::PatternRewriter &rewriter) const = 0;
+
+private:
+  bool keepScheduled;
+};
+template <typename OpT>
+using LinalgOpPattern = LinalgPattern<mlir::OpRewritePattern<OpT>, OpT>;
+template <typename InterfaceT>
+using LinalgInterfacePattern =
+    LinalgPattern<mlir::OpInterfaceRewritePattern<InterfaceT>, InterfaceT>;
 
 using BodyBuilder = llvm::function_ref<mlir::Value(mlir::ImplicitLocOpBuilder &,
                                                    mlir::ValueRange)>;
@@ -34,8 +62,7 @@ mlir::Value buildFilled(mlir::ImplicitLocOpBuilder &b,
                         llvm::ArrayRef<mlir::OpFoldResult> sizes,
                         mlir::TypedAttr value);
 
-/// A float scalar for reading one block by one: scale and zero point of a
-/// block, from its clipped extremes. Shared by all methods.
+/// Scale and zero point of one block, as every method gives them.
 struct BlockParams {
   /// Scale, rounded to the scale type.
   mlir::Value scale;

@@ -62,12 +62,10 @@ Value buildPoisoned(ImplicitLocOpBuilder &b, Value condition, Value scale) {
       type);
 }
 
-struct ConvertPoisonScales : OpRewritePattern<PoisonScalesOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(PoisonScalesOp op,
-                                PatternRewriter &rewriter) const override {
-    if (std::string obstacle = findLinalgObstacle(op); !obstacle.empty())
-      return rewriter.notifyMatchFailure(op, obstacle);
+struct ConvertPoisonScales : LinalgOpPattern<PoisonScalesOp> {
+  using LinalgPattern::LinalgPattern;
+  LogicalResult rewrite(PoisonScalesOp op,
+                        PatternRewriter &rewriter) const override {
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     EncodedParts source = EncodedParts::get(b, op.getLoc(), op.getSource());
     SmallVector<OpFoldResult> sizes = source.getMixedSizes(b, op.getLoc());

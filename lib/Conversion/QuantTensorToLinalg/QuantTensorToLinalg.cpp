@@ -65,7 +65,7 @@ std::string quantmlir::quant_tensor::findLinalgObstacle(Operation *op) {
 
 void quantmlir::quant_tensor::populateQuantTensorToLinalgPatterns(
     RewritePatternSet &patterns, bool keepScheduled) {
-  populateElementwisePatterns(patterns, keepScheduled);
+  populateElementwisePatterns(patterns);
   populatePoisonScalesPatterns(patterns);
   populateContractionPatterns(patterns, keepScheduled);
 }

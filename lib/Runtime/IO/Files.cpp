@@ -1,12 +1,12 @@
 //===- Files.cpp - Files to read, and files that appear whole -------------===//
 
 #include "Files.h"
+#include "../RegularFile.h"
 
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
 #include <cstring>
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,18 +14,10 @@ using namespace quantmlir::io;
 
 int quantmlir::io::openForReading(const std::string &path, uint64_t &size,
                                   std::string &error) {
-  int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (descriptor < 0) {
-    error = "cannot open '" + path + "': " + std::strerror(errno);
-    return -1;
-  }
-  struct stat info;
-  if (fstat(descriptor, &info) != 0 || !S_ISREG(info.st_mode)) {
-    error = "'" + path + "' is not a regular file";
-    close(descriptor);
-    return -1;
-  }
-  size = static_cast<uint64_t>(info.st_size);
+  int descriptor = quantmlir::openRegularFile(path, size);
+  if (descriptor < 0)
+    error = errno == 0 ? "'" + path + "' is not a regular file"
+                       : "cannot open '" + path + "': " + std::strerror(errno);
   return descriptor;
 }
 

@@ -1,5 +1,6 @@
 //===- Constants.cpp - Weights that the program brings along --------------===//
 
+#include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
 #include "quantmlir/Target/PTX/Manifest.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -11,9 +12,7 @@
 
 using namespace mlir;
 using namespace quantmlir;
-
-static constexpr StringLiteral kName = "quant_tensor.name";
-static constexpr StringLiteral kConstant = "quant_tensor.constant";
+using quant_tensor::QuantTensorDialect;
 
 /// The elements of `value`, row-major and little-endian; none where an element
 /// is no whole number of bytes.
@@ -57,8 +56,10 @@ FailureOr<ArtifactFile> quantmlir::buildConstants(ModuleOp module) {
   llvm::MapVector<StringAttr, ElementsAttr> constants;
   for (auto function : module.getOps<func::FuncOp>())
     for (unsigned i = 0, e = function.getNumArguments(); i != e; ++i) {
-      auto value = function.getArgAttrOfType<ElementsAttr>(i, kConstant);
-      auto name = function.getArgAttrOfType<StringAttr>(i, kName);
+      auto value = function.getArgAttrOfType<ElementsAttr>(
+          i, QuantTensorDialect::getConstantAttrName());
+      auto name = function.getArgAttrOfType<StringAttr>(
+          i, QuantTensorDialect::getNameAttrName());
       if (!value)
         continue;
       if (!name)

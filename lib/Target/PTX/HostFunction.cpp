@@ -5,17 +5,15 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
+#include "quantmlir/Dialect/QuantTensor/IR/BufferNames.h"
+#include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 
 using namespace mlir;
 using namespace quantmlir;
+using quant_tensor::QuantTensorDialect;
 
-/// Attributes of arguments and functions that earlier stages leave for us; see
-/// "function form" in the documentation of the pipeline.
-static constexpr StringLiteral kName = "quant_tensor.name";
-static constexpr StringLiteral kWeight = "quant_tensor.weight";
-static constexpr StringLiteral kPrepared = "quant_tensor.prepared";
-static constexpr StringLiteral kPrepare = "quant_tensor.prepare";
+/// Attributes of kernels and launches that earlier stages leave for us.
 static constexpr StringLiteral kContract = "quant_tile.contract";
 static constexpr StringLiteral kDependentLaunch = "quant_tile.dependent_launch";
 
@@ -83,12 +81,14 @@ LogicalResult HostFunction::addArgument(BlockArgument argument) {
   }
   descriptor.strides = getRowMajorStrides(descriptor.sizes);
 
-  auto name = func.getArgAttrOfType<StringAttr>(number, kName);
-  auto prepared = func.getArgAttrOfType<IntegerAttr>(number, kPrepared);
-  StringRef role = prepared                           ? "prepared"
-                   : func.getArgAttr(number, kWeight) ? "weight"
-                                                      : "input";
-  addBuffer(name ? name.getValue().str() : "arg" + std::to_string(number), role,
+  auto prepared = func.getArgAttrOfType<IntegerAttr>(
+      number, QuantTensorDialect::getPreparedAttrName());
+  bool isWeight = static_cast<bool>(
+      func.getArgAttr(number, QuantTensorDialect::getWeightAttrName()));
+  addBuffer(quant_tensor::getArgumentBufferName(func, number),
+            prepared   ? "prepared"
+            : isWeight ? "weight"
+                       : "input",
             type, descriptor.sizes);
   if (prepared)
     (*buffers.back().getAsObject())["from"] = prepared.getInt();
@@ -140,9 +140,7 @@ LogicalResult HostFunction::addOutputs(func::ReturnOp op) {
         !outputs.try_emplace(root, buffers.size()).second)
       return op.emitOpError()
              << "result #" << index << " is not an allocation of its own";
-    auto given = func.getResultAttrOfType<StringAttr>(index, kName);
-    std::string name =
-        given ? given.getValue().str() : "result" + std::to_string(index);
+    std::string name = quant_tensor::getResultBufferName(func, index);
     // A prepare function names what it prepares after what it was.
     while (llvm::any_of(buffers, [&](const llvm::json::Value &buffer) {
       return buffer.getAsObject()->getString("name") == StringRef(name);
@@ -429,7 +427,8 @@ FailureOr<llvm::json::Value> HostFunction::emit() {
                             {"steps", std::move(steps)}};
   if (!requirements.empty())
     result["requires"] = llvm::json::Array(requirements);
-  if (auto prepare = func->getAttrOfType<FlatSymbolRefAttr>(kPrepare))
+  if (auto prepare = func->getAttrOfType<FlatSymbolRefAttr>(
+          QuantTensorDialect::getPrepareAttrName()))
     result["prepare"] = prepare.getValue();
   return llvm::json::Value(std::move(result));
 }

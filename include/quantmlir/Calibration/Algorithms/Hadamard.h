@@ -42,6 +42,8 @@ public:
 private:
   void rotate(double *row, double *scratch) const;
   void rotateBack(double *row, double *scratch) const;
+  /// `row` times the dense part, as the columns of each of its runs.
+  void multiplyByDense(double *row, double *scratch, bool transposed) const;
 
   int64_t size = 1, order = 1;
   /// The dense part, order × order.

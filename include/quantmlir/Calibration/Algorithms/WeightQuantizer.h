@@ -21,6 +21,10 @@ struct WeightParams {
   std::vector<float> scales;
   std::vector<float> zeroPoints;
 
+  /// Room for the parameters of a matrix of this size, all zero.
+  static WeightParams allocate(const WeightFormat &format, int64_t rows,
+                               int64_t columns);
+
   float getZeroPoint(int64_t index) const {
     return zeroPoints.empty() ? 0.0f : zeroPoints[index];
   }

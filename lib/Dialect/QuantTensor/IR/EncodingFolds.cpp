@@ -169,14 +169,18 @@ OpFoldResult QuantizeOp::fold(FoldAdaptor) {
 // DequantizeOp, RequantizeOp, RepackOp
 //===----------------------------------------------------------------------===//
 
-/// dequantize(repack(x)) -> dequantize(x).
-OpFoldResult DequantizeOp::fold(FoldAdaptor) {
-  auto repack = getSource().getDefiningOp<RepackOp>();
+/// Makes `op` read under the repack that makes its source, if any: values are
+/// the same in every layout.
+template <typename OpT> static OpFoldResult readUnderRepack(OpT op) {
+  auto repack = op.getSource().template getDefiningOp<RepackOp>();
   if (!repack)
     return {};
-  getSourceMutable().assign(repack.getSource());
-  return getResult();
+  op.getSourceMutable().assign(repack.getSource());
+  return op.getResult();
 }
+
+/// dequantize(repack(x)) -> dequantize(x).
+OpFoldResult DequantizeOp::fold(FoldAdaptor) { return readUnderRepack(*this); }
 
 /// Whether `op` asks for what its source is already, the layout aside. Codes of
 /// an encoding lie in its range, and requantization does not round in between.
@@ -193,11 +197,7 @@ static bool requantizesToSelf(RequantizeOp op) {
 OpFoldResult RequantizeOp::fold(FoldAdaptor) {
   if (getSource().getType() == getType() && requantizesToSelf(*this))
     return getSource();
-  auto repack = getSource().getDefiningOp<RepackOp>();
-  if (!repack)
-    return {};
-  getSourceMutable().assign(repack.getSource());
-  return getResult();
+  return readUnderRepack(*this);
 }
 
 namespace {
@@ -224,9 +224,5 @@ void RequantizeOp::getCanonicalizationPatterns(RewritePatternSet &results,
 OpFoldResult RepackOp::fold(FoldAdaptor) {
   if (getSource().getType() == getType())
     return getSource();
-  auto repack = getSource().getDefiningOp<RepackOp>();
-  if (!repack)
-    return {};
-  getSourceMutable().assign(repack.getSource());
-  return getResult();
+  return readUnderRepack(*this);
 }

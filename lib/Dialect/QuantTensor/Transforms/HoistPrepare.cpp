@@ -1,5 +1,6 @@
 //===- HoistPrepare.cpp - What depends on weights alone runs once ---------===//
 
+#include "quantmlir/Dialect/QuantTensor/IR/BufferNames.h"
 #include "quantmlir/Dialect/QuantTensor/Transforms/Contraction.h"
 #include "quantmlir/Dialect/QuantTensor/Transforms/Passes.h"
 
@@ -239,10 +240,9 @@ void PrepareHoister::collectSlice() {
 void PrepareHoister::nameArguments() {
   StringRef attrName = QuantTensorDialect::getNameAttrName();
   for (unsigned i = 0, e = function.getNumArguments(); i != e; ++i) {
-    if (!function.getArgAttr(i, attrName))
-      function.setArgAttr(
-          i, attrName,
-          StringAttr::get(function.getContext(), "arg" + Twine(i)));
+    function.setArgAttr(i, attrName,
+                        StringAttr::get(function.getContext(),
+                                        getArgumentBufferName(function, i)));
     for (const std::string &name : getNamesOf(function.getArgument(i)))
       names.insert(name);
   }
@@ -250,11 +250,7 @@ void PrepareHoister::nameArguments() {
 
 /// The names that an argument has, and that its parts will have.
 std::vector<std::string> PrepareHoister::getNamesOf(BlockArgument argument) {
-  std::string name =
-      function
-          .getArgAttrOfType<StringAttr>(argument.getArgNumber(),
-                                        QuantTensorDialect::getNameAttrName())
-          .str();
+  std::string name = getArgumentBufferName(function, argument.getArgNumber());
   if (!getEncoding(argument.getType()))
     return {name};
   return {name, name + ".codes", name + ".scales", name + ".zero_points"};
@@ -289,11 +285,8 @@ std::string PrepareHoister::getBaseName(Value value) {
   }
   if (sources.size() != 1)
     return "prepared";
-  auto weight = cast<BlockArgument>(sources.front());
-  return function
-      .getArgAttrOfType<StringAttr>(weight.getArgNumber(),
-                                    QuantTensorDialect::getNameAttrName())
-      .str();
+  return getArgumentBufferName(
+      function, cast<BlockArgument>(sources.front()).getArgNumber());
 }
 
 func::FuncOp PrepareHoister::createPrepare() {

@@ -2,6 +2,8 @@
 
 #include "LowerEncodings.h"
 
+#include "quantmlir/Dialect/QuantTensor/IR/BufferNames.h"
+#include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
 #include "quantmlir/Dialect/QuantTensor/Transforms/Passes.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -65,28 +67,24 @@ namespace {
 /// Attributes of the parts of one argument or result. Every part keeps what the
 /// bundle carried; the name gains the part's.
 void appendAttributes(MLIRContext *context, DictionaryAttr attributes,
-                      Type type, const Twine &defaultName, bool isArgument,
+                      Type type, StringRef name, bool isArgument,
                       SmallVectorImpl<Attribute> &all) {
   Builder builder(context);
   NamedAttrList list(attributes);
-  StringAttr name = list.getNamed(kNameAttr)
-                        ? dyn_cast<StringAttr>(list.get(kNameAttr))
-                        : StringAttr();
-  // Positions shift, so the default name is written down before they do.
-  if (!name)
-    name = builder.getStringAttr(defaultName);
+  StringRef nameAttr = QuantTensorDialect::getNameAttrName();
   EncodingAttr encoding = getEncoding(type);
   if (!encoding) {
-    list.set(kNameAttr, name);
+    // Positions shift, so a name by position is written down before they do.
+    list.set(nameAttr, builder.getStringAttr(name));
     all.push_back(list.getDictionary(context));
     return;
   }
   if (isArgument)
-    list.set(kWeightAttr, builder.getUnitAttr());
+    list.set(QuantTensorDialect::getWeightAttrName(), builder.getUnitAttr());
   for (StringRef part : {"codes", "scales", "zero_points"}) {
     if (part == "zero_points" && !encoding.hasZeroPoint())
       continue;
-    list.set(kNameAttr, builder.getStringAttr(name.getValue() + "." + part));
+    list.set(nameAttr, builder.getStringAttr(name + "." + part));
     all.push_back(list.getDictionary(context));
   }
 }
@@ -106,10 +104,11 @@ struct LowerFunc : OpConversionPattern<func::FuncOp> {
     SmallVector<Attribute> argAttrs, resultAttrs;
     for (auto [index, input] : llvm::enumerate(type.getInputs()))
       appendAttributes(getContext(), op.getArgAttrDict(index), input,
-                       "arg" + Twine(index), /*isArgument=*/true, argAttrs);
+                       getArgumentBufferName(op, index), /*isArgument=*/true,
+                       argAttrs);
     for (auto [index, result] : llvm::enumerate(type.getResults()))
       appendAttributes(getContext(), op.getResultAttrDict(index), result,
-                       "result" + Twine(index), /*isArgument=*/false,
+                       getResultBufferName(op, index), /*isArgument=*/false,
                        resultAttrs);
     if (!op.isExternal() && failed(rewriter.convertRegionTypes(
                                 &op.getBody(), *typeConverter, &signature)))

@@ -19,12 +19,6 @@ namespace quantmlir::quant_tensor {
 #define GEN_PASS_REGISTRATION
 #include "quantmlir/Dialect/QuantTensor/Transforms/Passes.h.inc"
 
-/// Argument and result attribute: the name under which a function's buffer is
-/// bound at run time. `arg<i>` and `result<i>` where it is absent.
-inline constexpr llvm::StringLiteral kNameAttr = "quant_tensor.name";
-/// Argument attribute (unit): the argument is a weight, the same in every call.
-inline constexpr llvm::StringLiteral kWeightAttr = "quant_tensor.weight";
-
 /// Converts an encoded tensor type to the types of its codes, scales and zero
 /// points, and every other type to itself; materialises through `assemble` and
 /// `disassemble`.
