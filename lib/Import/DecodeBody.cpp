@@ -1,8 +1,10 @@
 //===- DecodeBody.cpp - (code - zero_point) * scale in a linalg body ------===//
 
 #include "DecodeBody.h"
+#include "PackedNibbles.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
 #include "llvm/Support/Format.h"
 
@@ -127,6 +129,14 @@ LogicalResult BodyMatcher::matchScaled(Value value) {
   return matchScaled(left);
 }
 
+/// Whether `codes` are put together from parts of bytes: DecodeCheck then tries
+/// all values that they have.
+static bool areJoined(Value codes) {
+  if (auto expand = codes.getDefiningOp<tensor::ExpandShapeOp>())
+    codes = expand.getSrc();
+  return isJoined(codes);
+}
+
 /// code [- zero point], in integers or floats.
 LogicalResult BodyMatcher::matchOffset(Value value) {
   Operation *producer = value.getDefiningOp();
@@ -138,8 +148,9 @@ LogicalResult BodyMatcher::matchOffset(Value value) {
       return failure();
     // In i8 only the difference of a nibble and a small constant is exact.
     if (value.getType().isInteger(8) &&
-        (result.nibble == Nibble::Whole || result.zeroPointOperand ||
-         std::abs(result.zeroPoint) > 64.0))
+        ((result.nibble == Nibble::Whole &&
+          !areJoined(op->getOperand(result.codes))) ||
+         result.zeroPointOperand || std::abs(result.zeroPoint) > 64.0))
       return whyNot("it subtracts the zero point in i8, which may wrap");
     return success();
   }

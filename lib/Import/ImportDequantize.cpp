@@ -52,8 +52,20 @@ struct EncodedTensor {
   bool zeroPointIsUnsigned = false;
   /// What makes nibbles of bytes; null where codes are whole bytes.
   linalg::LinalgOp low, high;
-  /// The last two dimensions are [groups, group] of one.
-  bool isGrouped = false;
+  /// The first of two dimensions that are [groups, group] of one.
+  std::optional<unsigned> groupDim;
+
+  /// How the result's dimensions are those of `type`: the groups' two are one.
+  SmallVector<ReassociationIndices> getReassociation() const {
+    SmallVector<ReassociationIndices> groups;
+    int64_t next = 0;
+    for (unsigned dim = 0, e = type.getRank(); dim != e; ++dim) {
+      groups.push_back({next++});
+      if (dim == groupDim)
+        groups.back().push_back(next++);
+    }
+    return groups;
+  }
 };
 
 } // namespace
@@ -151,41 +163,73 @@ static LogicalResult matchCodes(Value codes, const DecodeBody &body,
   return success();
 }
 
-/// [n, groups, group] with one scale per group is [n, k] with blocks.
-static LogicalResult matchGroups(Value codes, EncodedTensor &result,
-                                 WhyNot &whyNot) {
+/// The first of the two dimensions of `value` that whatever reads it takes as
+/// one.
+static std::optional<unsigned> getJoinedDim(Value value) {
+  std::optional<unsigned> joined;
+  for (Operation *user : value.getUsers()) {
+    auto collapse = dyn_cast<tensor::CollapseShapeOp>(user);
+    if (!collapse)
+      return std::nullopt;
+    SmallVector<ReassociationIndices> groups =
+        collapse.getReassociationIndices();
+    auto isJoined = [](ArrayRef<int64_t> dims) { return dims.size() != 1; };
+    const auto *group = llvm::find_if(groups, isJoined);
+    if (llvm::count_if(groups, isJoined) != 1 || group->size() != 2 ||
+        (joined && *joined != group->front()))
+      return std::nullopt;
+    joined = group->front();
+  }
+  return joined;
+}
+
+/// [n, groups, group] with one scale per group is [n, k] with blocks, and so is
+/// [groups, group, n] of [k, n].
+static LogicalResult matchGroups(Value codes, Value decoded,
+                                 EncodedTensor &result, WhyNot &whyNot) {
   unsigned rank = result.type.getRank();
-  auto isGrouped = [&](const Parameter &parameter) {
-    return parameter.operand && parameter.block[rank - 1] == 0 &&
-           parameter.block[rank - 2] == 1;
-  };
   auto expand = codes.getDefiningOp<tensor::ExpandShapeOp>();
   bool needed = expand && result.bits == 4;
-  if (rank < 3 || (!needed && !isGrouped(result.scale)))
+  if (rank < 3 || (!needed && !result.scale.operand))
     return success();
+  unsigned dim = rank - 2;
+  if (needed) {
+    SmallVector<ReassociationIndices> split = expand.getReassociationIndices();
+    const auto *group = llvm::find_if(
+        split, [](ArrayRef<int64_t> dims) { return dims.size() == 2; });
+    if (split.size() != rank - 1 || group == split.end())
+      return whyNot("the codes are split otherwise than into groups");
+    dim = group->front();
+  } else {
+    // Only what is joined again has groups: others are rows of rows.
+    std::optional<unsigned> joined = getJoinedDim(decoded);
+    if (!joined || result.scale.block[*joined] != 1 ||
+        result.scale.block[*joined + 1] != 0)
+      return success();
+    dim = *joined;
+  }
   if (!result.type.hasStaticShape())
     return whyNot("the groups have no known extents");
+  ArrayRef<int64_t> shape = result.type.getShape();
   for (Parameter *parameter : {&result.scale, &result.zeroPoint}) {
-    if (!parameter->operand)
+    if (!parameter->operand ||
+        !isa<RankedTensorType>(parameter->operand.getType()))
       continue;
-    if (!isGrouped(*parameter))
+    SmallVector<int64_t> &block = parameter->block;
+    if (block[dim] != 1 || block[dim + 1] != 0)
       return whyNot("scales and zero points have different blocks");
-    parameter->block.pop_back();
-    parameter->block.back() = result.type.getShape().back();
+    block[dim] = shape[dim + 1];
+    block.erase(block.begin() + dim + 1);
+    for (unsigned &axis : parameter->dims)
+      axis -= axis > dim;
   }
-  if (needed) {
-    SmallVector<ReassociationIndices> groups = expand.getReassociationIndices();
-    if (groups.back() != ReassociationIndices{rank - 2, rank - 1} ||
-        groups.size() != rank - 1)
-      return whyNot("the codes are split otherwise than into groups");
-  } else if (result.layout) {
+  if (!needed && result.layout)
     return whyNot("the nibbles are packed within each group");
-  }
-  result.isGrouped = true;
-  SmallVector<int64_t> shape(result.type.getShape());
-  int64_t group = shape.pop_back_val();
-  shape.back() *= group;
-  result.type = RankedTensorType::get(shape, result.type.getElementType());
+  result.groupDim = dim;
+  SmallVector<int64_t> joined(shape);
+  joined[dim] *= joined[dim + 1];
+  joined.erase(joined.begin() + dim + 1);
+  result.type = RankedTensorType::get(joined, result.type.getElementType());
   return success();
 }
 
@@ -259,7 +303,7 @@ static FailureOr<EncodedTensor> matchDequantize(linalg::LinalgOp op,
   }
   result.hasZeroPoint =
       body->zeroPointOperand || result.zeroPoint.constant != 0.0;
-  if (failed(matchGroups(codes, result, whyNot)) ||
+  if (failed(matchGroups(codes, op->getResult(0), result, whyNot)) ||
       failed(reconcileBlocks(result, whyNot)))
     return failure();
   DecodeCheck check;
@@ -407,15 +451,9 @@ static Value createDequantize(OpBuilder &builder, Location loc,
   ArrayRef<int64_t> shape = encoded.type.getShape();
   Value codes = encoded.codes;
   RankedTensorType codesType = encoding.getCodesType(shape);
-  if (codes.getType() != codesType) {
-    unsigned rank = cast<RankedTensorType>(codes.getType()).getRank();
-    SmallVector<ReassociationIndices> groups;
-    for (unsigned dim = 0; dim + 2 < rank; ++dim)
-      groups.push_back({dim});
-    groups.push_back({rank - 2, rank - 1});
-    codes =
-        tensor::CollapseShapeOp::create(builder, loc, codesType, codes, groups);
-  }
+  if (codes.getType() != codesType)
+    codes = tensor::CollapseShapeOp::create(builder, loc, codesType, codes,
+                                            encoded.getReassociation());
   Value scales = createParameter(builder, loc, encoded.scale,
                                  encoding.getScalesType(shape));
   Value zeroPoints;
@@ -444,16 +482,10 @@ struct ImportElementwise : OpInterfaceRewritePattern<linalg::LinalgOp> {
     remarkPassed(op, passName, "recognised a dequantization");
     Location loc = op.getLoc();
     Value result = createDequantize(rewriter, loc, *encoded);
-    if (encoded->isGrouped) {
-      auto type = cast<RankedTensorType>(op->getResult(0).getType());
-      unsigned rank = type.getRank();
-      SmallVector<ReassociationIndices> groups;
-      for (unsigned dim = 0; dim + 2 < rank; ++dim)
-        groups.push_back({dim});
-      groups.push_back({rank - 2, rank - 1});
-      result =
-          tensor::ExpandShapeOp::create(rewriter, loc, type, result, groups);
-    }
+    if (encoded->groupDim)
+      result = tensor::ExpandShapeOp::create(
+          rewriter, loc, cast<RankedTensorType>(op->getResult(0).getType()),
+          result, encoded->getReassociation());
     rewriter.replaceOp(op, result);
     return success();
   }
@@ -510,13 +542,17 @@ static bool isElementwise(Operation *op) {
          op->getNumResults() == 1;
 }
 
-/// Whether `value` is computed from bytes by elementwise ops.
+/// Whether `value` is computed from bytes by elementwise ops and reshapes.
 static bool comesFromBytes(Value value, unsigned depth = 0) {
   if (getElementTypeOrSelf(value.getType()).isSignlessInteger(8) ||
       isJoined(value))
     return true;
   Operation *op = value.getDefiningOp();
-  if (!op || depth > maxChainLength || !isElementwise(op))
+  if (!op || depth > maxChainLength)
+    return false;
+  if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op))
+    return comesFromBytes(op->getOperand(0), depth + 1);
+  if (!isElementwise(op))
     return false;
   return llvm::any_of(op->getOperands(), [&](Value operand) {
     return isa<RankedTensorType>(operand.getType()) &&
@@ -546,6 +582,31 @@ struct GeneralizeDecoding : OpInterfaceRewritePattern<linalg::LinalgOp> {
   }
 };
 
+/// Whether reshapes around the arithmetic on `operand` are moved out of its
+/// way, so that groups are split before codes are decoded and joined after they
+/// are scaled.
+static bool movesReshape(OpOperand *operand) {
+  Operation *owner = operand->getOwner(),
+            *producer = operand->get().getDefiningOp();
+  if (!producer || !producer->hasOneUse())
+    return false;
+  if (isa<tensor::ExpandShapeOp>(owner)) {
+    // A split of something that is then scaled, not a stack of nibbles.
+    auto scales = [](Operation *user) {
+      auto op = dyn_cast<linalg::LinalgOp>(user);
+      return op && isElementwise(user) && op.getNumDpsInputs() > 1;
+    };
+    return isElementwise(producer) && comesFromBytes(operand->get()) &&
+           !isJoined(operand->get()) && llvm::all_of(owner->getUsers(), scales);
+  }
+  // What turns round what was joined reads it as it is.
+  auto op = dyn_cast<linalg::LinalgOp>(owner);
+  return isa<tensor::CollapseShapeOp>(producer) && op && isElementwise(owner) &&
+         op.getMatchingIndexingMap(operand).isIdentity() &&
+         op.getMatchingIndexingMap(op.getDpsInitOperand(0)).isIdentity() &&
+         !isJoined(operand->get()) && comesFromBytes(owner->getResult(0));
+}
+
 struct ImportDequantize
     : quantmlir::impl::ImportDequantizeBase<ImportDequantize> {
   void runOnOperation() override {
@@ -560,6 +621,7 @@ struct ImportDequantize
                  isElementwise(operand->getOwner()) &&
                  comesFromBytes(operand->getOwner()->getResult(0));
         });
+    linalg::populateFoldReshapeOpsByExpansionPatterns(prepare, movesReshape);
     if (failed(applyPatternsGreedily(getOperation(), std::move(prepare))))
       return signalPassFailure();
     RewritePatternSet patterns(&getContext());

@@ -511,7 +511,7 @@ func.func @unknown_rows(%w: tensor<?x32xi8>, %f: tensor<?x32xi8>) -> tensor<?x64
 // Groups of rows that only the run knows.
 #all = affine_map<(m, g, n) -> (m, g, n)>
 #g = affine_map<(m, g, n) -> (m, g)>
-func.func @unknown_groups(%w: tensor<?x4x16xi8>, %s: tensor<?x4xf32>, %e: tensor<?x4x16xf32>) -> tensor<?x4x16xf32> {
+func.func @unknown_groups(%w: tensor<?x4x16xi8>, %s: tensor<?x4xf32>, %e: tensor<?x4x16xf32>) -> tensor<?x64xf32> {
   // expected-remark @below {{the groups have no known extents}}
   %d = linalg.generic {indexing_maps = [#all, #g, #all], iterator_types = ["parallel", "parallel", "parallel"]}
       ins(%w, %s : tensor<?x4x16xi8>, tensor<?x4xf32>) outs(%e : tensor<?x4x16xf32>) {
@@ -520,7 +520,8 @@ func.func @unknown_groups(%w: tensor<?x4x16xi8>, %s: tensor<?x4xf32>, %e: tensor
     %1 = arith.mulf %0, %b : f32
     linalg.yield %1 : f32
   } -> tensor<?x4x16xf32>
-  return %d : tensor<?x4x16xf32>
+  %c = tensor.collapse_shape %d [[0], [1, 2]] : tensor<?x4x16xf32> into tensor<?x64xf32>
+  return %c : tensor<?x64xf32>
 }
 
 // -----

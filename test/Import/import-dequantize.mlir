@@ -255,3 +255,97 @@ func.func @flipped_signs(%w: tensor<32x32xi8>) -> tensor<32x64xf32> {
   %j = tensor.concat dim(1) %lo, %hi : (tensor<32x32xf32>, tensor<32x32xf32>) -> tensor<32x64xf32>
   return %j : tensor<32x64xf32>
 }
+
+// -----
+
+// Eight is taken from codes that are joined in i8, where no difference wraps;
+// groups are split off after the conversion, and their scale is broadcast.
+// CHECK: storage = ui4, block = [1, 16], scale = f16, zero_point = ui4
+// CHECK-LABEL: func @split_after_conversion
+// CHECK-SAME: %[[W:[a-z0-9]+]]: tensor<32x32xi8>, %[[S:[a-z0-9]+]]: tensor<32x4xf16>
+// CHECK: %[[E:.+]] = quant_tensor.assemble %[[W]], %[[S]], %{{.+}} : tensor<32x32xi8>, tensor<32x4xf16>, tensor<32x4xi8>
+// CHECK: %[[D:.+]] = quant_tensor.dequantize %[[E]]
+// CHECK: return %[[D]]
+func.func @split_after_conversion(%w: tensor<32x32xi8>, %s: tensor<32x4xf16>) -> tensor<32x64xf16> {
+  %f = arith.constant dense<15> : tensor<32x32xi8>
+  %four = arith.constant dense<4> : tensor<32x32xi8>
+  %eight = arith.constant dense<8> : tensor<32x64xi8>
+  %lo = arith.andi %f, %w : tensor<32x32xi8>
+  %hi = arith.shrui %w, %four : tensor<32x32xi8>
+  %e = tensor.empty() : tensor<32x64xi8>
+  %0 = tensor.insert_slice %lo into %e[0, 0] [32, 32] [1, 2] : tensor<32x32xi8> into tensor<32x64xi8>
+  %c = tensor.insert_slice %hi into %0[0, 1] [32, 32] [1, 2] : tensor<32x32xi8> into tensor<32x64xi8>
+  %d = arith.subi %c, %eight : tensor<32x64xi8>
+  %x = arith.sitofp %d : tensor<32x64xi8> to tensor<32x64xf16>
+  %g = tensor.expand_shape %x [[0], [1, 2]] output_shape [32, 4, 16] : tensor<32x64xf16> into tensor<32x4x16xf16>
+  %be = tensor.empty() : tensor<32x4x16xf16>
+  %b = linalg.broadcast ins(%s : tensor<32x4xf16>) outs(%be : tensor<32x4x16xf16>) dimensions = [2]
+  %m = arith.mulf %g, %b : tensor<32x4x16xf16>
+  %r = tensor.collapse_shape %m [[0], [1, 2]] : tensor<32x4x16xf16> into tensor<32x64xf16>
+  return %r : tensor<32x64xf16>
+}
+
+// -----
+
+// Groups of K that leads, as checkpoints of K x N lay them: codes and a zero
+// point of whole bytes.
+#gkn = affine_map<(g, k, n) -> (g, k, n)>
+#gn = affine_map<(g, k, n) -> (g, n)>
+// CHECK: storage = i8, block = [16, 1], scale = f32, zero_point = i8
+// CHECK-LABEL: func @leading_groups
+// CHECK-SAME: %[[W:[a-z0-9]+]]: tensor<64x24xi8>, %[[S:[a-z0-9]+]]: tensor<4x24xf32>, %[[Z:[a-z0-9]+]]: tensor<4x24xi8>
+// CHECK: %[[E:.+]] = quant_tensor.assemble %{{.+}}, %[[S]], %[[Z]]
+// CHECK: %[[D:.+]] = quant_tensor.dequantize %[[E]]
+// CHECK: return %[[D]]
+func.func @leading_groups(%w: tensor<64x24xi8>, %s: tensor<4x24xf32>, %z: tensor<4x24xi8>) -> tensor<64x24xf32> {
+  %x = arith.sitofp %w : tensor<64x24xi8> to tensor<64x24xf32>
+  %g = tensor.expand_shape %x [[0, 1], [2]] output_shape [4, 16, 24] : tensor<64x24xf32> into tensor<4x16x24xf32>
+  %e = tensor.empty() : tensor<4x16x24xf32>
+  %d = linalg.generic {indexing_maps = [#gkn, #gn, #gn, #gkn], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%g, %s, %z : tensor<4x16x24xf32>, tensor<4x24xf32>, tensor<4x24xi8>) outs(%e : tensor<4x16x24xf32>) {
+  ^bb0(%a: f32, %b: f32, %p: i8, %o: f32):
+    %0 = arith.sitofp %p : i8 to f32
+    %1 = arith.subf %a, %0 : f32
+    %2 = arith.mulf %1, %b : f32
+    linalg.yield %2 : f32
+  } -> tensor<4x16x24xf32>
+  %r = tensor.collapse_shape %d [[0, 1], [2]] : tensor<4x16x24xf32> into tensor<64x24xf32>
+  return %r : tensor<64x24xf32>
+}
+
+// -----
+
+// The scale is repeated along K before it meets codes that were never split.
+// CHECK: storage = i8, block = [1, 16], scale = bf16
+// CHECK-LABEL: func @repeated_scale
+// CHECK-SAME: %[[W:[a-z0-9]+]]: tensor<32x64xi8>, %[[S:[a-z0-9]+]]: tensor<32x4xbf16>
+// CHECK: %[[E:.+]] = quant_tensor.assemble %{{.+}}, %[[S]]
+// CHECK: quant_tensor.dequantize %[[E]]
+func.func @repeated_scale(%w: tensor<32x64xi8>, %s: tensor<32x4xbf16>) -> tensor<32x64xbf16> {
+  %be = tensor.empty() : tensor<32x4x16xbf16>
+  %b = linalg.broadcast ins(%s : tensor<32x4xbf16>) outs(%be : tensor<32x4x16xbf16>) dimensions = [2]
+  %k = tensor.collapse_shape %b [[0], [1, 2]] : tensor<32x4x16xbf16> into tensor<32x64xbf16>
+  %x = arith.sitofp %w : tensor<32x64xi8> to tensor<32x64xbf16>
+  %m = arith.mulf %x, %k : tensor<32x64xbf16>
+  return %m : tensor<32x64xbf16>
+}
+
+// -----
+
+// One scale for each row of a batch: nothing is split or joined.
+#bsh = affine_map<(b, s, h) -> (b, s, h)>
+#bs = affine_map<(b, s, h) -> (b, s)>
+// CHECK: storage = i8, block = [1, 1, 0], scale = f32
+// CHECK-LABEL: func @rows_of_rows
+// CHECK: quant_tensor.assemble {{.*}} -> tensor<2x5x64xf32, #
+func.func @rows_of_rows(%x: tensor<2x5x64xi8>, %s: tensor<2x5xf32>) -> tensor<2x5x64xf32> {
+  %e = tensor.empty() : tensor<2x5x64xf32>
+  %d = linalg.generic {indexing_maps = [#bsh, #bs, #bsh], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%x, %s : tensor<2x5x64xi8>, tensor<2x5xf32>) outs(%e : tensor<2x5x64xf32>) {
+  ^bb0(%a: i8, %b: f32, %o: f32):
+    %0 = arith.sitofp %a : i8 to f32
+    %1 = arith.mulf %0, %b : f32
+    linalg.yield %1 : f32
+  } -> tensor<2x5x64xf32>
+  return %d : tensor<2x5x64xf32>
+}
