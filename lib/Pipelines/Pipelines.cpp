@@ -42,6 +42,8 @@ void quantmlir::buildAlgebraPipeline(OpPassManager &pm,
   pm.addPass(createSymbolDCEPass());
   pm.addPass(createImportScalarArguments());
   pm.addPass(createImportPackedIntegers());
+  // Before decoding and repeating become one op.
+  pm.addPass(createImportContractions());
   pm.addPass(createImportDequantize());
   pm.addPass(quant_tensor::createQuantTensorVerifyEncodings());
   pm.addPass(quant_tensor::createQuantTensorCollapseContractions());
@@ -84,6 +86,7 @@ void quantmlir::buildSchedulePipeline(OpPassManager &pm,
   pm.addPass(quant_tensor::createQuantTensorForwardWeights());
   OpPassManager &func = pm.nest<func::FuncOp>();
   func.addPass(createConvertElementwiseToLinalgPass());
+  func.addPass(quant_tile::createQuantTileGeneralizeOps());
   func.addPass(quant_tile::createQuantTileWidenIntegers());
   func.addPass(quant_tile::createQuantTileFillConstants());
   func.addPass(createLinalgElementwiseOpFusionPass());

@@ -23,6 +23,11 @@ namespace quantmlir {
 /// `assemble` and `dequantize`. Expects each decode as one linalg.generic.
 void populateImportDequantizePatterns(::mlir::RewritePatternSet &patterns);
 
+/// Contractions of repeated operands, and integer ones with zero points or of
+/// narrow codes, become plain ones (see `import-contractions`). Arithmetic on
+/// tensors in front of them is expected as linalg.
+void populateImportContractionPatterns(::mlir::RewritePatternSet &patterns);
+
 } // namespace quantmlir
 
 #endif // QUANTMLIR_IMPORT_PASSES_H

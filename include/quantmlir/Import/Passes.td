@@ -93,6 +93,41 @@ def ImportDequantize : Pass<"import-dequantize"> {
   ];
 }
 
+def ImportContractions : Pass<"import-contractions"> {
+  let summary = "contractions as other compilers write them to plain ones";
+  let description = [{
+    Three forms of a `linalg` op that multiplies and accumulates become forms
+    that the other passes read:
+
+    - An operand that is repeated along a batch, or along rows or columns of the
+      result (`linalg.broadcast`, or an elementwise generic that does so), is
+      read as it is stored. Frameworks multiply `[batch, m, k]` by weights `[k, n]` so.
+    - Integer factors less zero points, `(ext(a) - za) * (ext(b) - zb)` in i32,
+      become a product of the codes and sums of them: `Σab - zb·Σa - za·Σb +
+      K·za·zb`, which is the same modulo 2^32. The subtraction may stand in the
+      op's own body (the generic form of `linalg.quantized_matmul`) or in
+      elementwise ops in front of an i32 contraction. A zero point is a constant,
+      a scalar, or a tensor that does not vary along K.
+    - Integer codes of fewer than 8 bits are widened to bytes of their own.
+
+    A near miss is left, and a missed remark says why.
+
+    ```mlir
+    %x32 = linalg.generic {...} ins(%x : tensor<8x64xi8>) { extsi; subi %zx }
+    %y = linalg.generic {indexing_maps = [#mk, #kn, #mn], ...}
+        ins(%x32, %w32 : tensor<8x64xi32>, tensor<64x16xi32>) outs(%init : tensor<8x16xi32>) {...}
+    // becomes
+    %0 = linalg.generic {indexing_maps = [#mk, #kn, #mn], ...}
+        ins(%x, %w : tensor<8x64xi8>, tensor<64x16xi8>) outs(%init : tensor<8x16xi32>) {...}
+    %1 = linalg.generic {...} ins(%w : tensor<64x16xi8>) outs(%zero : tensor<16xi32>) {...}  // Σw
+    %y = linalg.generic {...} ins(%0, %1 : tensor<8x16xi32>, tensor<16xi32>) {...}  // %0 - zx·Σw
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def ConvertQuantToQuantTensor
     : Pass<"convert-quant-to-quant-tensor", "::mlir::ModuleOp"> {
   let summary = "upstream quant types and casts to encodings";

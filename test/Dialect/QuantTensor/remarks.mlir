@@ -103,3 +103,19 @@ func.func @outliers(%x: tensor<8x64xf32>, %w: tensor<32x64xf32, #w8>, %i: tensor
       columns([3, 17]) outs(%i : tensor<8x32xf32>) -> tensor<8x32xf32>
   return %y : tensor<8x32xf32>
 }
+
+// -----
+
+// A zero point in front, narrow codes, and weights for each batch.
+func.func @imported(%x: tensor<2x8x64xi8>, %w: tensor<64x32xi8>, %z: i32, %i: tensor<2x8x32xi32>) -> tensor<2x8x32xf32> {
+  %we = tensor.empty() : tensor<2x64x32xi8>
+  %b = linalg.broadcast ins(%w : tensor<64x32xi8>) outs(%we : tensor<2x64x32xi8>) dimensions = [0]
+  %zero = arith.constant 0 : i32
+  // expected-remark @below {{reads an operand without its repetitions}}
+  // expected-remark @below {{expanded a zero point into sums of codes}}
+  // expected-remark @below {{fused the integer contraction with the elementwise ops after it}}
+  %y = linalg.quantized_batch_matmul ins(%x, %b, %z, %zero : tensor<2x8x64xi8>, tensor<2x64x32xi8>, i32, i32)
+      outs(%i : tensor<2x8x32xi32>) -> tensor<2x8x32xi32>
+  %f = arith.sitofp %y : tensor<2x8x32xi32> to tensor<2x8x32xf32>
+  return %f : tensor<2x8x32xf32>
+}

@@ -78,6 +78,10 @@ viewsOf(Value value, ArrayRef<unsigned> loops, bool isUnsigned) {
   SmallVector<ContractionOperand> views;
   views.push_back({value, SmallVector<unsigned>(loops), isUnsigned});
   while (std::optional<Step> step = stepThrough(views.back().value)) {
+    // No kernel reads single elements of less than a byte.
+    if (auto narrow = dyn_cast<IntegerType>(getElementTypeOrSelf(step->source));
+        narrow && narrow.getWidth() < 8)
+      break;
     ContractionOperand next;
     next.value = step->source;
     next.isUnsigned = views.back().isUnsigned;

@@ -32,6 +32,22 @@ struct UnlessEncoded : RewritePattern {
   std::unique_ptr<RewritePattern> inner;
 };
 
+/// tensor.splat as linalg.fill, which takes part in elementwise fusion.
+struct FillSplat : OpRewritePattern<tensor::SplatOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(tensor::SplatOp op,
+                                PatternRewriter &rewriter) const override {
+    if (getEncoding(op.getType()))
+      return rewriter.notifyMatchFailure(op, "is an encoded tensor");
+    Value empty = tensor::EmptyOp::create(
+        rewriter, op.getLoc(), op.getType().getShape(),
+        op.getType().getElementType(), op.getDynamicSizes());
+    rewriter.replaceOpWithNewOp<linalg::FillOp>(op, op.getInput(), empty);
+    return success();
+  }
+};
+
 } // namespace
 
 void quantmlir::quant_tensor::populatePlainElementwiseToLinalgPatterns(
@@ -40,4 +56,5 @@ void quantmlir::quant_tensor::populatePlainElementwiseToLinalgPatterns(
   linalg::populateElementwiseToLinalgConversionPatterns(upstream);
   for (std::unique_ptr<RewritePattern> &pattern : upstream.getNativePatterns())
     patterns.add<UnlessEncoded>(std::move(pattern));
+  patterns.add<FillSplat>(patterns.getContext());
 }

@@ -80,7 +80,9 @@ static FailureOr<Contraction> matchScaledInteger(Operation *op, bool leavesI32,
   if (failed(contraction))
     return failure();
   if (!contraction->isInteger())
-    return failure();
+    return whyNot("it multiplies {0} by {1}, not i8 by i8",
+                  contraction->lhs.getType().getElementType(),
+                  contraction->rhs.getType().getElementType());
   if (!contraction->isResultInOrder())
     return whyNot("the result is stored transposed");
   int64_t k = contraction->getContractedExtent();

@@ -87,7 +87,7 @@ void populatePrepareEpiloguePatterns(::mlir::RewritePatternSet &patterns);
 
 /// Upstream's patterns that make a linalg.generic of arithmetic on tensors, but
 /// for ops on encoded tensors: an `arith.select` of those chooses a bundle, and
-/// no element of it.
+/// no element of it. A `tensor.splat` becomes a `linalg.fill`.
 void populatePlainElementwiseToLinalgPatterns(
     ::mlir::RewritePatternSet &patterns);
 

@@ -42,6 +42,30 @@ def QuantTileShareDestinations
                            "::mlir::tensor::TensorDialect"];
 }
 
+def QuantTileGeneralizeOps
+    : Pass<"quant-tile-generalize-ops", "::mlir::func::FuncOp"> {
+  let summary = "named elementwise ops and reductions to linalg.generic";
+  let description = [{
+    Named elementwise ops (`linalg.map`, `linalg.broadcast`, `linalg.add`, ...)
+    and `linalg.reduce` become `linalg.generic`, and `linalg.softmax` several of
+    them, so that they are fused with their neighbours, and rows are grouped
+    into one kernel, whichever way they were written. Contractions, fills,
+    copies and transpositions stay.
+
+    ```mlir
+    %w = linalg.map ins(%x : tensor<8x64xi8>) outs(%e : tensor<8x64xi32>) (%in: i8, %init: i32) {
+      %0 = arith.extsi %in : i8 to i32
+      linalg.yield %0 : i32
+    }
+    %s = linalg.reduce { arith.addi } ins(%w : tensor<8x64xi32>) outs(%z : tensor<8xi32>) dimensions = [1]
+    ```
+
+    becomes two generic ops, which elementwise fusion makes one.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def QuantTileDecomposeOps
     : Pass<"quant-tile-decompose-ops", "::mlir::func::FuncOp"> {
   let summary = "replace what stands for several linalg ops";
