@@ -34,7 +34,8 @@ typedef struct QuantmlirQuantizeOptions {
 } QuantmlirQuantizeOptions;
 
 /// Inserts `observe` ops for the statistics `kinds` ("minmax,xtx"; null: all
-/// but xtx and rows), of weights as well where asked. Fails after an error was emitted.
+/// but xtx and rows), of weights as well where asked. Fails after an error was
+/// emitted.
 MLIR_CAPI_EXPORTED MlirLogicalResult
 quantmlirInsertObservers(MlirModule module, QuantmlirQuantizeOptions options,
                          MlirStringRef kinds, bool weights);
@@ -52,6 +53,7 @@ typedef struct QuantmlirCalibrator {
 /// reason (once), and `ptr` of the result is null.
 MLIR_CAPI_EXPORTED QuantmlirCalibrator quantmlirCalibratorCreate(
     MlirStringRef module, MlirStringCallback onError, void *userData);
+/// Frees the code, and the statistics that were not written.
 MLIR_CAPI_EXPORTED void
 quantmlirCalibratorDestroy(QuantmlirCalibrator calibrator);
 

@@ -15,6 +15,7 @@
 extern "C" {
 #endif
 
+/// How to compile; start from quantmlirCompileOptionsGetDefault().
 typedef struct QuantmlirCompileOptions {
   /// "sm_80", "sm_89" or "sm_90a"; another one is an error that lists them.
   MlirStringRef chip;
@@ -37,8 +38,10 @@ typedef struct QuantmlirArtifact {
 /// after an error was emitted.
 MLIR_CAPI_EXPORTED QuantmlirArtifact
 quantmlirCompile(MlirModule module, QuantmlirCompileOptions options);
+/// Frees the files in memory, not those that were written.
 MLIR_CAPI_EXPORTED void quantmlirArtifactDestroy(QuantmlirArtifact artifact);
 
+/// How many files there are; manifest.json is among them.
 MLIR_CAPI_EXPORTED intptr_t
 quantmlirArtifactGetNumFiles(QuantmlirArtifact artifact);
 /// Name and contents live as long as the artifact.

@@ -14,6 +14,7 @@
 extern "C" {
 #endif
 
+/// The handle mlirGetDialectHandle__quant_tensor__.
 MLIR_DECLARE_CAPI_DIALECT_REGISTRATION(QuantTensor, quant_tensor);
 
 /// Whether `attribute` is a `#quant_tensor.encoding`.

@@ -18,10 +18,12 @@
 extern "C" {
 #endif
 
+/// A module compiled for this machine.
 typedef struct QuantmlirReference {
   void *ptr;
 } QuantmlirReference;
 
+/// The results of a call.
 typedef struct QuantmlirArrays {
   void *ptr;
 } QuantmlirArrays;
@@ -53,6 +55,7 @@ typedef struct QuantmlirBufferInfo {
 /// diagnostics (once), and `ptr` of the result is null.
 MLIR_CAPI_EXPORTED QuantmlirReference quantmlirReferenceCreate(
     MlirStringRef module, MlirStringCallback onError, void *userData);
+/// Frees the code; arrays that it gave stay.
 MLIR_CAPI_EXPORTED void quantmlirReferenceDestroy(QuantmlirReference reference);
 
 /// Public functions with a body, in the order of the module. Indices below are
@@ -77,6 +80,7 @@ MLIR_CAPI_EXPORTED QuantmlirArrays quantmlirReferenceInvoke(
     QuantmlirReference reference, MlirStringRef function, intptr_t numInputs,
     const QuantmlirArray *inputs, MlirStringCallback onError, void *userData);
 
+/// How many arrays there are: one for each result.
 MLIR_CAPI_EXPORTED intptr_t quantmlirArraysGetSize(QuantmlirArrays arrays);
 /// Data, shape and element live as long as `arrays`.
 MLIR_CAPI_EXPORTED QuantmlirArray quantmlirArraysGet(QuantmlirArrays arrays,

@@ -38,6 +38,7 @@ MLIR_CAPI_EXPORTED QuantmlirArray
 quantmlirWeightsGetScales(QuantmlirWeights weights);
 MLIR_CAPI_EXPORTED QuantmlirArray
 quantmlirWeightsGetZeroPoints(QuantmlirWeights weights);
+/// The extents of the matrix, not of its packed codes.
 MLIR_CAPI_EXPORTED int64_t quantmlirWeightsGetNumRows(QuantmlirWeights weights);
 MLIR_CAPI_EXPORTED int64_t
 quantmlirWeightsGetNumColumns(QuantmlirWeights weights);
@@ -60,6 +61,7 @@ typedef struct QuantmlirGPTQOptions {
   bool actOrder;
   bool staticGroups;
 } QuantmlirGPTQOptions;
+/// Likewise.
 typedef struct QuantmlirGPTQReport {
   double damping;
   int64_t dampingSteps;
@@ -68,6 +70,7 @@ typedef struct QuantmlirGPTQReport {
   double roundingObjective;
 } QuantmlirGPTQReport;
 
+/// What `quant-weights` uses when it is told nothing.
 MLIR_CAPI_EXPORTED QuantmlirGPTQOptions quantmlirGPTQOptionsGetDefault(void);
 /// `hessian` is the K×K sum of x^T x over inputs.
 MLIR_CAPI_EXPORTED QuantmlirWeights quantmlirQuantizeGPTQ(
@@ -82,6 +85,7 @@ typedef struct QuantmlirAWQOptions {
   bool clip;
   int64_t clipSteps;
 } QuantmlirAWQOptions;
+/// Likewise.
 typedef struct QuantmlirAWQReport {
   double alpha;
   int64_t clipped;
@@ -90,6 +94,7 @@ typedef struct QuantmlirAWQReport {
   double roundingObjective;
 } QuantmlirAWQReport;
 
+/// What `quant-weights` uses when it is told nothing.
 MLIR_CAPI_EXPORTED QuantmlirAWQOptions quantmlirAWQOptionsGetDefault(void);
 /// `absMean` holds mean|x| of each of the K inputs. Fills `channelScales` (K),
 /// by which inputs are to be divided, and `searched` (options.grid losses).
@@ -146,6 +151,7 @@ typedef struct QuantmlirTensors {
   void *ptr;
 } QuantmlirTensors;
 
+/// How many tensors there are.
 MLIR_CAPI_EXPORTED intptr_t quantmlirTensorsGetSize(QuantmlirTensors tensors);
 /// Name and array live as long as `tensors`.
 MLIR_CAPI_EXPORTED MlirStringRef

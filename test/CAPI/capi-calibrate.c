@@ -77,8 +77,8 @@ static int calibrate(MlirContext context, const char *path) {
   int64_t xShape[2] = {2, 3}, wShape[2] = {3, 4};
   QuantmlirArray inputs[2] = {{x, sizeof(x), 2, xShape, ref("f32")},
                               {w, sizeof(w), 2, wShape, ref("f32")}};
-  if (mlirLogicalResultIsFailure(quantmlirCalibratorRun(
-          calibrator, ref("f"), 2, inputs, fail, NULL)))
+  if (mlirLogicalResultIsFailure(
+          quantmlirCalibratorRun(calibrator, ref("f"), 2, inputs, fail, NULL)))
     return 1;
   if (mlirLogicalResultIsFailure(
           quantmlirCalibratorWrite(calibrator, ref(path), fail, NULL)) ||
@@ -86,9 +86,8 @@ static int calibrate(MlirContext context, const char *path) {
           quantmlirCalibratorMerge(calibrator, ref(path), fail, NULL)))
     return 1;
   x[4] = NAN;
-  printf("NaN fails: %d\n",
-         mlirLogicalResultIsFailure(quantmlirCalibratorRun(
-             calibrator, ref("f"), 2, inputs, fail, NULL)));
+  printf("NaN fails: %d\n", mlirLogicalResultIsFailure(quantmlirCalibratorRun(
+                                calibrator, ref("f"), 2, inputs, fail, NULL)));
   printf("missing file fails: %d\n",
          mlirLogicalResultIsFailure(quantmlirCalibratorMerge(
              calibrator, ref("nowhere.safetensors"), fail, NULL)));

@@ -3,6 +3,8 @@
 
 // No runtime library is linked with the reference.
 // LLVM-NOT: memrefCopy
+// LLVM: llvm.func @pad
+// LLVM-NOT: memrefCopy
 
 // CHECK-LABEL: func @pad
 // CHECK-LABEL: func @strided

@@ -12,6 +12,7 @@
 // PTX: wgmma.mma_async.sync.aligned.m64n32k32.s32.s8.s8
 // PTX: wgmma.mma_async.sync.aligned.m64n128k32.s32.s8.s8
 // PTX-NOT: .extern .func
+// PTXAS: ptxas info
 // PTXAS-NOT: {{[1-9][0-9]*}} bytes spill
 // PTXAS-NOT: {{[1-9][0-9]*}} bytes stack
 // PTXAS-NOT: C75

@@ -12,6 +12,7 @@
 // CHECK-DAG: "when"
 // PTX: lop3.b32
 // PTX-NOT: .extern .func
+// PTXAS: ptxas info
 // PTXAS-NOT: {{[1-9][0-9]*}} bytes spill
 // PTXAS-NOT: {{[1-9][0-9]*}} bytes stack
 // BINARY: gpu.binary @kernels

@@ -6,6 +6,7 @@
 // A whole MLP block: int4 gate and up, silu(gate) * up, int4 down.
 // CHECK-DAG: "name": "mlp.prepare"
 // CHECK-DAG: "name": "mlp"
+// PTXAS: ptxas info
 // PTXAS-NOT: {{[1-9][0-9]*}} bytes spill
 // PTXAS-NOT: {{[1-9][0-9]*}} bytes stack
 

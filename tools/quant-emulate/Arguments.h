@@ -19,11 +19,11 @@ namespace quantmlir::emulator {
 ///                                   value, of the buffer of that argument,
 ///                                   row-major
 ///
-/// with ROLE in, const, inout, out or tmp (BufferRole); TYPE i8, i16, i32, i64, f16, bf16 or f32;
-/// SHAPE and BOX as 4x64; STRIDES in bytes, of each dimension but the last,
-/// where rows are padded; SWIZZLE 0, 32, 64 or 128; and CONTENTS zeros
-/// (default), iota, ones, or file=PATH, from which an input's bytes are read
-/// and to which another's are written.
+/// with ROLE in, const, inout, out or tmp (BufferRole); TYPE i8, i16, i32, i64,
+/// f16, bf16 or f32; SHAPE and BOX as 4x64; STRIDES in bytes, of each dimension
+/// but the last, where rows are padded; SWIZZLE 0, 32, 64 or 128; and CONTENTS
+/// zeros (default), iota, ones, or file=PATH, from which an input's bytes are
+/// read and to which another's are written.
 class Arguments {
 public:
   /// Adds one argument, registering its buffer with `emulator`.

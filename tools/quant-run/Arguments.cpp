@@ -1,5 +1,4 @@
-//===- Arguments.cpp - The arrays of a function, as the manifest wants them
-//===//
+//===- Arguments.cpp - Arrays as the manifest wants them ------------------===//
 
 #include "QuantRun.h"
 

@@ -72,6 +72,8 @@ struct TensorScheme {
   std::string toString() const;
 };
 
+/// How a layer is quantized: "int8,channel/int8,token", and what else `parse`
+/// reads.
 struct Scheme {
   /// Unset: weights stay as they are ("none").
   std::optional<TensorScheme> weights;

@@ -58,6 +58,8 @@ struct Parameter {
   bool byValue;
 };
 
+/// Runs the kernels of a module on the CPU, thread by thread, and reports what
+/// they did that hardware leaves undefined.
 class Emulator {
 public:
   /// Takes a copy of `module`. The context must have had

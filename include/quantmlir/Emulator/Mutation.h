@@ -40,6 +40,7 @@ enum class MutationKind {
 /// A name as in `barrier`.
 llvm::StringRef stringifyMutationKind(MutationKind kind);
 
+/// One thing that can be taken away from a kernel.
 struct Mutation {
   MutationKind kind;
   /// The op's place among all of its kernel, in the order of a walk.

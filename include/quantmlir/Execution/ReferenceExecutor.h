@@ -55,6 +55,7 @@ struct Array {
 /// has. Integers narrower than a byte take one.
 size_t getElementBytes(llvm::StringRef element);
 
+/// A module of linalg on encoded tensors, compiled for this machine.
 class ReferenceExecutor {
 public:
   /// An argument or result of a function, after encoded tensors have been

@@ -73,6 +73,7 @@ bool parseNpz(const Bytes &bytes, ArrayMap &arrays, std::string &error,
 bool parseSafetensors(const Bytes &bytes, ArrayMap &arrays, std::string &error,
                       Metadata *metadata = nullptr);
 
+/// Reads one array from an .npy.
 bool readNpy(const std::string &path, Array &array, std::string &error);
 /// Reads .npz (which has no metadata) or .safetensors, by the file's name.
 bool readArrays(const std::string &path, ArrayMap &arrays, std::string &error,

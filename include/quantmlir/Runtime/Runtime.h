@@ -74,8 +74,10 @@ QUANTMLIR_RT_EXPORT const char *quantmlirRtGetVersion(void);
 // Artifacts
 //===----------------------------------------------------------------------===//
 
+/// An artifact on disk, read and checked.
 typedef struct QuantmlirRtArtifact QuantmlirRtArtifact;
 
+/// What a buffer of a function is for (docs/Manifest.md).
 typedef enum QuantmlirRtRole {
   /// Given by the caller at each launch.
   QUANTMLIR_RT_INPUT = 0,
@@ -113,6 +115,7 @@ typedef struct QuantmlirRtDimInfo {
   int64_t max;
 } QuantmlirRtDimInfo;
 
+/// A buffer of a function, in the manifest's order.
 typedef struct QuantmlirRtBufferInfo {
   const char *name;
   QuantmlirRtRole role;
@@ -127,6 +130,7 @@ typedef struct QuantmlirRtBufferInfo {
   int64_t preparedFrom;
 } QuantmlirRtBufferInfo;
 
+/// A kernel of the images.
 typedef struct QuantmlirRtKernelInfo {
   const char *name;
   uint32_t block[3];
@@ -136,10 +140,12 @@ typedef struct QuantmlirRtKernelInfo {
   /// Non-zero if launched with programmatic stream serialization.
   int dependentLaunch;
   size_t numParameters;
-  /// The kernel family's numeric contract (docs: numeric contract).
+  /// The error bound that the kernel declares ("contract" in
+  /// docs/Manifest.md).
   double uAcc, uDecode, offset;
 } QuantmlirRtKernelInfo;
 
+/// One launch of a function.
 typedef struct QuantmlirRtStepInfo {
   size_t kernel;
   /// Non-zero if the step only runs under a condition on the dimensions.
@@ -173,12 +179,16 @@ quantmlirRtArtifactGetKernelsIRPath(const QuantmlirRtArtifact *artifact);
 /// nothing: a buffer of such a name is filled from there, or otherwise.
 QUANTMLIR_RT_EXPORT const char *
 quantmlirRtArtifactGetConstantsPath(const QuantmlirRtArtifact *artifact);
+/// Functions and kernels are numbered from 0, as the manifest lists them.
 QUANTMLIR_RT_EXPORT size_t
 quantmlirRtArtifactGetNumFunctions(const QuantmlirRtArtifact *artifact);
 QUANTMLIR_RT_EXPORT size_t
 quantmlirRtArtifactGetNumKernels(const QuantmlirRtArtifact *artifact);
+/// The number of the function called `name`; "not found" says which there are.
 QUANTMLIR_RT_EXPORT QuantmlirRtStatus quantmlirRtArtifactFindFunction(
     const QuantmlirRtArtifact *artifact, const char *name, size_t *function);
+/// What there is to know of a function, and of its dimensions, buffers, steps
+/// and kernels by number: one out of range is an invalid argument.
 QUANTMLIR_RT_EXPORT QuantmlirRtStatus quantmlirRtArtifactGetFunctionInfo(
     const QuantmlirRtArtifact *artifact, size_t function,
     QuantmlirRtFunctionInfo *info);
@@ -211,6 +221,7 @@ QUANTMLIR_RT_EXPORT QuantmlirRtStatus quantmlirRtEvaluateExpression(
 // Plans
 //===----------------------------------------------------------------------===//
 
+/// One function at fixed dimensions.
 typedef struct QuantmlirRtPlan QuantmlirRtPlan;
 
 /// The workspace's address must be a multiple of this many bytes.
@@ -227,6 +238,7 @@ QUANTMLIR_RT_EXPORT void quantmlirRtPlanDestroy(QuantmlirRtPlan *plan);
 /// never alive together share memory.
 QUANTMLIR_RT_EXPORT size_t
 quantmlirRtPlanGetWorkspaceBytes(const QuantmlirRtPlan *plan);
+/// The size of a buffer, and its shape: `capacity` is at least its rank.
 QUANTMLIR_RT_EXPORT QuantmlirRtStatus quantmlirRtPlanGetBufferBytes(
     const QuantmlirRtPlan *plan, size_t buffer, size_t *bytes);
 QUANTMLIR_RT_EXPORT QuantmlirRtStatus
@@ -236,6 +248,7 @@ quantmlirRtPlanGetBufferShape(const QuantmlirRtPlan *plan, size_t buffer,
 /// grid is empty are not among them.
 QUANTMLIR_RT_EXPORT size_t
 quantmlirRtPlanGetNumLaunches(const QuantmlirRtPlan *plan);
+/// The kernel that launch number `launch` enqueues, and its blocks.
 QUANTMLIR_RT_EXPORT QuantmlirRtStatus
 quantmlirRtPlanGetLaunch(const QuantmlirRtPlan *plan, size_t launch,
                          size_t *kernel, uint32_t grid[3]);
@@ -244,7 +257,9 @@ quantmlirRtPlanGetLaunch(const QuantmlirRtPlan *plan, size_t launch,
 // Devices
 //===----------------------------------------------------------------------===//
 
+/// A device of the CUDA driver.
 typedef struct QuantmlirRtContext QuantmlirRtContext;
+/// An artifact's kernels on a device.
 typedef struct QuantmlirRtExecutable QuantmlirRtExecutable;
 
 /// Opens the CUDA driver (libcuda.so.1, or the path in the environment variable
@@ -253,12 +268,14 @@ typedef struct QuantmlirRtExecutable QuantmlirRtExecutable;
 QUANTMLIR_RT_EXPORT QuantmlirRtStatus
 quantmlirRtContextCreate(int ordinal, QuantmlirRtContext **context);
 QUANTMLIR_RT_EXPORT void quantmlirRtContextDestroy(QuantmlirRtContext *context);
+/// The driver's name of the device; it lives as long as the context.
 QUANTMLIR_RT_EXPORT const char *
 quantmlirRtContextGetDeviceName(const QuantmlirRtContext *context);
 /// major * 10 + minor, for instance 90.
 QUANTMLIR_RT_EXPORT int
 quantmlirRtContextGetComputeCapability(const QuantmlirRtContext *context);
 
+/// Which image of an artifact to load.
 typedef enum QuantmlirRtImage {
   /// The cubin where there is one, otherwise the PTX.
   QUANTMLIR_RT_IMAGE_AUTO = 0,

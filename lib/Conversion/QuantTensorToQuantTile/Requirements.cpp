@@ -253,8 +253,8 @@ static void assertExpansion(RewriterBase &rewriter, tensor::ExpandShapeOp op) {
     Value product;
     for (const Extent &part : parts) {
       Value size = part.materialize(rewriter, loc);
-      product = product ? arith::MulIOp::create(rewriter, loc, product, size)
-                        : size;
+      product =
+          product ? arith::MulIOp::create(rewriter, loc, product, size) : size;
     }
     if (!product)
       product = arith::ConstantIndexOp::create(rewriter, loc, 1);

@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef QUANTMLIR_TARGET_PTX_HOSTFUNCTION_H
-#define QUANTMLIR_TARGET_PTX_HOSTFUNCTION_H
+#ifndef QUANTMLIR_LIB_TARGET_PTX_HOSTFUNCTION_H
+#define QUANTMLIR_LIB_TARGET_PTX_HOSTFUNCTION_H
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -100,4 +100,4 @@ getRowMajorStrides(llvm::ArrayRef<Expression> sizes);
 
 } // namespace quantmlir
 
-#endif // QUANTMLIR_TARGET_PTX_HOSTFUNCTION_H
+#endif // QUANTMLIR_LIB_TARGET_PTX_HOSTFUNCTION_H

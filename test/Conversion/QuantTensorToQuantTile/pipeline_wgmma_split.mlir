@@ -29,6 +29,7 @@
 // PTX: st.shared::cluster.v4.b32
 // PTX: mbarrier.arrive.release.cluster.shared::cluster.b64
 
+// PTXAS: ptxas info
 // PTXAS-NOT: {{[1-9][0-9]*}} bytes spill
 // PTXAS-NOT: {{[1-9][0-9]*}} bytes stack
 // PTXAS-NOT: C75

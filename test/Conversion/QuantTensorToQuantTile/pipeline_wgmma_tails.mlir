@@ -37,6 +37,7 @@
 // PTX-NOT: .extern .func
 
 // No spill, no stack, and no note that wgmma is serialized (C7510 and others).
+// PTXAS: ptxas info
 // PTXAS-NOT: {{[1-9][0-9]*}} bytes spill
 // PTXAS-NOT: {{[1-9][0-9]*}} bytes stack
 // PTXAS-NOT: C75

@@ -111,7 +111,7 @@ module attributes {transform.with_named_sequence} {
 //--- cut.mlir
 // A tile of 24 rows cuts blocks of 16.
 // CHECK: remark: cannot be tiled: rhs: offset of dimension #0 is not provably a multiple of 16
-// CHECK: error
+// CHECK: error: 'quant_tensor.scaled_matmul' op failed to generate tiling loops
 #w = #quant_tensor.encoding<{storage = i8, block = [16, 128], scale = f32}>
 func.func @linear(%x: tensor<8x256xbf16>, %w: tensor<480x256xbf16, #w>, %i: tensor<8x480xf32>) -> tensor<8x480xf32> {
   %0 = quant_tensor.scaled_matmul ins(%x, %w : tensor<8x256xbf16>, tensor<480x256xbf16, #w>) maps [] outs(%i : tensor<8x480xf32>) {

@@ -15,6 +15,7 @@
 
 namespace quantmlir::calibration {
 
+/// What AWQ searches, and how finely.
 struct AWQOptions {
   /// alpha is tried at 0, 1/grid, ... (grid - 1)/grid.
   int64_t grid = 20;
@@ -27,6 +28,7 @@ struct AWQOptions {
   int64_t clipSteps = 10;
 };
 
+/// What was found, and what it was good for.
 struct AWQReport {
   /// What alpha was chosen.
   double alpha = 0;
@@ -39,6 +41,7 @@ struct AWQReport {
   double objective = 0, roundingObjective = 0;
 };
 
+/// A matrix quantized by AWQ.
 struct AWQResult {
   /// Codes of W diag(s).
   QuantizedMatrix matrix;
@@ -62,6 +65,7 @@ llvm::Expected<AWQResult> quantizeAWQ(ConstMatrix weights,
                                       const WeightFormat &format,
                                       const AWQOptions &options = {});
 
+/// A matrix quantized by both.
 struct AWQThenGPTQResult {
   /// `matrix` holds GPTQ's codes of W diag(s); the report is of AWQ's search.
   AWQResult awq;

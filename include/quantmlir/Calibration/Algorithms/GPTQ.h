@@ -19,6 +19,7 @@
 
 namespace quantmlir::calibration {
 
+/// How GPTQ goes about it.
 struct GPTQOptions {
   /// Columns after which the rest of W is brought up to date. Changes the speed
   /// and, by rounding alone, the result.
@@ -56,6 +57,7 @@ struct GPTQReport {
   }
 };
 
+/// A matrix quantized by GPTQ.
 struct GPTQResult {
   QuantizedMatrix matrix;
   GPTQReport report;

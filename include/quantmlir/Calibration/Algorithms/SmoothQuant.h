@@ -25,6 +25,7 @@ std::vector<float> computeSmoothScales(llvm::ArrayRef<float> inputAbsMax,
                                        llvm::ArrayRef<float> weightAbsMax,
                                        double alpha);
 
+/// The best alpha, its scales of K channels, and what the others lost.
 struct SmoothSearch {
   double alpha = 0;
   std::vector<float> scales;

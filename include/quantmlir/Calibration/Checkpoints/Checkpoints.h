@@ -29,6 +29,7 @@
 
 namespace quantmlir::calibration {
 
+/// Formats of other tools (docs/Weights.md says which tensors each has).
 enum class CheckpointFormat {
   GPTQ,
   GPTQv2,
@@ -41,6 +42,7 @@ enum class CheckpointFormat {
 /// "gptq" (or "gptq_v1"), "gptq_v2", "awq", "pack-quantized",
 /// "naive-quantized", "float-quantized".
 llvm::Expected<CheckpointFormat> parseCheckpointFormat(llvm::StringRef text);
+/// The inverse: "gptq" for v1.
 llvm::StringRef getName(CheckpointFormat format);
 
 /// One layer's quantized weight.

@@ -11,6 +11,7 @@
 
 namespace quantmlir::calibration {
 
+/// How codes of weights are found.
 enum class WeightMethod {
   /// To nearest, under the parameters of the scheme's method.
   Round,
@@ -20,6 +21,7 @@ enum class WeightMethod {
   AWQAndGPTQ
 };
 
+/// What becomes of a file.
 struct FileOptions {
   /// Safetensors files.
   std::string input, output;

@@ -1,8 +1,7 @@
 //===- EncodingOps.cpp - Ops that make, change and open encodings ---------===//
 //
-// Verifiers of assemble, disassemble, choose_params, quantize, dequantize,
-// requantize, repack and observe. The comments quote the constraints' numbers
-// in QuantTensorEncodingOps.td.
+// Verifiers and queries of all ops but contractions. The comments quote the
+// constraints' numbers in QuantTensorEncodingOps.td.
 //
 //===----------------------------------------------------------------------===//
 

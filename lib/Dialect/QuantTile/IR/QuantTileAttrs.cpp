@@ -1,4 +1,4 @@
-//===- QuantTileAttrs.cpp - Schedule and contract ------------------------===//
+//===- QuantTileAttrs.cpp - Schedule and contract -------------------------===//
 
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 #include "quantmlir/Support/AttrParsing.h"

@@ -28,8 +28,8 @@ void populatePullDequantizePatterns(::mlir::RewritePatternSet &patterns);
 ::mlir::Value decomposeOutlierMatmul(::mlir::OpBuilder &builder,
                                      OutlierMatmulOp op);
 
-/// `value` with zeros in those of its last dimension that `columns` lists; their
-/// number is static.
+/// `value` with zeros in those of its last dimension that `columns` lists;
+/// their number is static.
 ::mlir::Value zeroColumns(::mlir::OpBuilder &builder, ::mlir::Location loc,
                           ::mlir::Value value,
                           ::llvm::ArrayRef<int64_t> columns);
