@@ -37,7 +37,7 @@ bool ManifestParser::parseFunction(const Json &json, const Path &path,
   FunctionScope scope;
   if (!object(json, path, {"name", "buffers", "steps"},
               {"prepare", "dims", "requires"}) ||
-      !name(json["name"], Path(path, "name"), function.name))
+      !label(json["name"], Path(path, "name"), function.name))
     return false;
   // Dimensions first: shapes use them. Their binding to buffers is checked once
   // the buffers are known.
@@ -156,7 +156,7 @@ bool ManifestParser::parseBuffer(const Json &json, const Path &path,
                                  const FunctionScope &scope, Buffer &buffer) {
   if (!object(json, path, {"name", "role", "element", "shape"},
               {"from", "alignment"}) ||
-      !name(json["name"], Path(path, "name"), buffer.name))
+      !label(json["name"], Path(path, "name"), buffer.name))
     return false;
   static constexpr QuantmlirRtRole roles[] = {
       QUANTMLIR_RT_INPUT, QUANTMLIR_RT_WEIGHT, QUANTMLIR_RT_PREPARED,
@@ -385,7 +385,7 @@ bool ManifestParser::linkPrepare(const Json &json, const Path &path) {
       continue;
     Path preparePath(path, i);
     std::string prepare;
-    if (!name(json[i]["prepare"], Path(preparePath, "prepare"), prepare))
+    if (!label(json[i]["prepare"], Path(preparePath, "prepare"), prepare))
       return false;
     std::optional<uint32_t> index = functionNames.lookup(prepare);
     if (!index)

@@ -148,6 +148,21 @@ bool JSONReader::name(const Json &json, const Path &path, std::string &value) {
   return true;
 }
 
+bool JSONReader::label(const Json &json, const Path &path, std::string &value) {
+  if (!json.is_string())
+    return fail(path, "expected a string, got ", json.type_name());
+  // The parser has refused what is no UTF-8.
+  const std::string &string = json.get_ref<const std::string &>();
+  bool control = std::any_of(string.begin(), string.end(), [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+  });
+  if (string.empty() || string.size() > 256 || control)
+    return fail(path, "expected a name of 1 to 256 bytes without control "
+                      "characters");
+  value = string;
+  return true;
+}
+
 bool JSONReader::text(const Json &json, const Path &path, std::string &value) {
   if (!json.is_string())
     return fail(path, "expected a string, got ", json.type_name());

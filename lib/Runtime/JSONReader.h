@@ -68,6 +68,9 @@ public:
   bool magnitude(const Json &json, const Path &path, double &value);
   /// 1 to 256 printable ASCII characters without blanks.
   bool name(const Json &json, const Path &path, std::string &value);
+  /// What programs call functions and buffers: 1 to 256 bytes of UTF-8 without
+  /// control characters.
+  bool label(const Json &json, const Path &path, std::string &value);
   /// Any text up to 1024 bytes without control characters.
   bool text(const Json &json, const Path &path, std::string &value);
 

@@ -43,6 +43,23 @@ static LogicalResult verifyElement(Location loc, MemRefType type) {
                            "16, 32 or 64 bits, or an encoded tensor of codes";
 }
 
+/// Refuses names that no manifest may hold; `what` has the name.
+static LogicalResult verifyName(Location loc, const Twine &what,
+                                StringRef name) {
+  constexpr size_t maxSize = 256;
+  bool hasControl = llvm::any_of(name, [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+  });
+  if (!llvm::json::isUTF8(name) || hasControl)
+    return emitError(loc) << what << " has a name that is no UTF-8 without "
+                          << "control characters: "
+                          << StringAttr::get(loc.getContext(), name);
+  if (name.empty() || name.size() > maxSize)
+    return emitError(loc) << what << " has a name of " << name.size()
+                          << " bytes; an artifact's have 1 to " << maxSize;
+  return success();
+}
+
 int64_t HostFunction::addBuffer(StringRef name, StringRef role, MemRefType type,
                                 ArrayRef<Expression> shape) {
   buffers.push_back(llvm::json::Object{
@@ -85,7 +102,10 @@ LogicalResult HostFunction::addArgument(BlockArgument argument) {
       number, QuantTensorDialect::getPreparedAttrName());
   bool isWeight = static_cast<bool>(
       func.getArgAttr(number, QuantTensorDialect::getWeightAttrName()));
-  addBuffer(quant_tensor::getArgumentBufferName(func, number),
+  std::string name = quant_tensor::getArgumentBufferName(func, number);
+  if (failed(verifyName(func.getLoc(), "argument #" + Twine(number), name)))
+    return failure();
+  addBuffer(name,
             prepared   ? "prepared"
             : isWeight ? "weight"
                        : "input",
@@ -146,6 +166,8 @@ LogicalResult HostFunction::addOutputs(func::ReturnOp op) {
       return buffer.getAsObject()->getString("name") == StringRef(name);
     }))
       name += ".prepared";
+    if (failed(verifyName(func.getLoc(), "result #" + Twine(index), name)))
+      return failure();
     addBuffer(name, "output", type, {});
   }
   return success();
@@ -411,6 +433,8 @@ LogicalResult HostFunction::addBody(Block &block,
 FailureOr<llvm::json::Value> HostFunction::emit() {
   if (!func.getBody().hasOneBlock())
     return func.emitError() << "has control flow between blocks";
+  if (failed(verifyName(func.getLoc(), "the function", func.getName())))
+    return failure();
   for (BlockArgument argument : func.getArguments())
     if (failed(addArgument(argument)))
       return failure();

@@ -118,7 +118,9 @@ const Refusal refusals[] = {
      "axis 0 of buffer 'x' is not this dimension"},
     // Buffers.
     {"/functions/0/buffers/1/name", R"("x")", "a second buffer named 'x'"},
-    {"/functions/0/buffers/1/name", R"("a b")", "printable characters"},
+    {"/functions/0/buffers/1/name", R"("a\u0007b")", "control characters"},
+    {"/functions/0/buffers/1/name", R"("")", "1 to 256 bytes"},
+    {"/functions/0/name", R"("a\nb")", "functions[0].name: expected a name"},
     {"/functions/0/buffers/0/role", R"("inout")", R"(expected "input")"},
     {"/functions/0/buffers/0/element", R"("i4")", "unknown element type 'i4'"},
     {"/functions/0/buffers/0/shape", "64", "expected an array, got number"},
