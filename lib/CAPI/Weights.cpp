@@ -64,10 +64,8 @@ static llvm::Expected<WeightFormat> parseFormat(MlirStringRef text,
       WeightFormat::get(*scheme->weights).fit(weights.rows, weights.columns);
   if (llvm::Error error = format.verify())
     return std::move(error);
-  if (auto where = findNonFinite(toMatrix(weights)))
-    return llvm::createStringError(
-        "the weight at [" + llvm::Twine(where->first) + ", " +
-        llvm::Twine(where->second) + "] is NaN or infinite");
+  if (llvm::Error error = checkWeights(toMatrix(weights)))
+    return std::move(error);
   return format;
 }
 
@@ -269,12 +267,11 @@ quantmlirSearchSmoothAlpha(QuantmlirMatrix samples, intptr_t numWeights,
     if (!parsed->weights || !parsed->activations)
       return llvm::createStringError(
           "the scheme must quantize weights and activations");
-    std::vector<ConstMatrix> matrices;
+    std::vector<LayerToSmooth> layers;
     for (const QuantmlirMatrix &matrix : llvm::ArrayRef(weights, numWeights))
-      matrices.push_back(toMatrix(matrix));
-    return searchSmoothAlpha(toMatrix(samples), matrices,
-                             WeightFormat::get(*parsed->activations),
-                             WeightFormat::get(*parsed->weights), steps);
+      layers.push_back({toMatrix(matrix), WeightFormat::get(*parsed->weights),
+                        WeightFormat::get(*parsed->activations)});
+    return searchSmoothAlpha(toMatrix(samples), layers, steps);
   };
   std::optional<SmoothSearch> found =
       Reporter{onError, userData}.take(search());

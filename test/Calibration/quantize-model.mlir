@@ -9,6 +9,16 @@
 // RUN: not quant-opt --quant-tensor-quantize-model="scheme=int8 emit=both" %s 2>&1 | FileCheck %s --check-prefix=EMIT
 // RUN: not quant-opt --quant-tensor-quantize-model="scheme=int8 method=best" %s 2>&1 | FileCheck %s --check-prefix=METHOD
 // RUN: not quant-opt --quant-tensor-quantize-model="scheme=int8 overrides=fc" %s 2>&1 | FileCheck %s --check-prefix=OVERRIDE
+// RUN: not quant-opt --quant-tensor-quantize-model="scheme=int8 overrides=fc=int9" %s 2>&1 | FileCheck %s --check-prefix=OVERRIDDEN
+// RUN: quant-opt --quant-tensor-quantize-model="scheme=int4 method=mse=7 overrides=fc=int8;g*=int3" %s 2>&1 | FileCheck %s --check-prefix=UNUSED
+// RUN: quant-opt --quant-tensor-quantize-model="scheme=int4 overrides=*=none" %s 2>&1 | FileCheck %s --check-prefix=NOTHING
+// OVERRIDDEN: error: override 'fc=int9': scheme 'int9': 'int9' is not one of int2 to int8
+// NOTHING: warning: no layer is quantized: remarks (--remarks-filter=quant-tensor-quantize-model) say why
+// An override that is for no layer is a warning; the method is for overrides too.
+// UNUSED: warning: no layer is called like the override 'g*'
+// UNUSED-DAG: #[[FC:.*]] = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+// UNUSED-LABEL: func.func @model
+// UNUSED: quant_tensor.choose_params %arg1 method(mse) encoding(#[[FC]]) {candidates = 7 : i64}
 // NONE: error: quantize-model needs a scheme
 // NOSTATS: quantize-model.mlir:{{[0-9]+}}:{{[0-9]+}}: error: {{.*}}of 'fc' is to have static activations, and no statistics are given
 // NOFILE: error: '{{.*}}quantize-model.mlir': statistics are kept in .safetensors

@@ -205,6 +205,9 @@ def test_bad_samples(tool, model):
     result = tool("quant-run", folder / "m.mlir", f"--calibrate={folder}/good.npz",
                   f"--inputs={folder}/w.npz", f"--stats={folder}/bad.safetensors", check=False)
     assert result.returncode == 1 and "observes nothing" in result.stderr
+    # Where statistics cannot go is told before samples that would fail run.
+    result = calibrate(tool, folder, ["large.npz"], "s.npz", check=False)
+    assert result.returncode == 1 and "statistics are written to a file named .safetensors" in result.stderr
     result = tool("quant-run", folder / "observed.mlir", f"--calibrate={folder}/good.npz",
                   check=False)
     assert result.returncode == 1 and "--stats" in result.stderr

@@ -249,6 +249,24 @@ def test_gptq_in_a_pass_is_gptq(tool, model):
 
 
 @pytest.mark.parametrize("model", ["arguments"], indirect=True)
+def test_alpha_is_searched_under_the_scheme_of_each_layer(tool, model):
+    """Layers that read one value and are quantized differently: their losses add up."""
+    folder, weights, _, samples, _ = model
+    schemes = {"gate": "int3,group=16", "up": "int2,group=8"}
+    remarks = smooth(tool, folder, schemes["gate"], f"overrides=up={schemes['up']};[dh]*=none")
+    mean, hessian = np.abs(samples).mean(0, dtype=np.float64), quantmlir.hessian(samples)
+    searched = {name: np.array(quantmlir.awq(w, mean, hessian, schemes[name], clip=False).report["searched"])
+                for name, w in (("gate", weights["gate"]), ("up", weights["up"].T.copy()))}
+    alpha = (searched["gate"] + searched["up"]).argmin() / 20
+    # Under one scheme for both it would be another.
+    assert alpha != searched["gate"].argmin() / 20 or alpha != searched["up"].argmin() / 20
+    assert f"smooths the input of 'gate', 'up', alpha {alpha:.2f} of AWQ" in remarks, (alpha, remarks)
+    # One that quantizes activations makes it SmoothQuant's search for both.
+    remarks = smooth(tool, folder, schemes["gate"], "overrides=up=int8/int8,token;[dh]*=none")
+    assert "smooths the input of 'gate', 'up', alpha" in remarks and "of SmoothQuant" in remarks
+
+
+@pytest.mark.parametrize("model", ["arguments"], indirect=True)
 def test_smoothed_weights_as_arguments(tool, model):
     """The quantizer takes the float weights as they were, and smooths them."""
     folder, weights, x, _, _ = model
@@ -449,15 +467,40 @@ def test_bad_rows(tool, model):
     ("scheme=int8/int8,token,outliers=6 method=gptq stats={s}", "has no form with outliers: GPTQ does not know of them"),
     ("scheme=int4 method=awq stats={s} values={bad}", "'gate.weight' is 64x47xf32, expected 64x48xf32"),
     ("scheme=int4 method=awq stats={s} values={nan}", "is NaN or infinite"),
+    ("scheme=int4 method=awq stats={s} values={huge}", "of 'gate': the weight at [0, 0] is 1.0"),
     ("scheme=int4 method=magic", "'magic' is no method"),
 ])
 def test_what_methods_refuse(tool, model, options, said):
     folder, weights, _, _, _ = model
-    for name, values in (("bad", weights["gate"][:, :47]), ("nan", np.where(weights["gate"] > 0.5, np.nan, weights["gate"]))):
+    for name, values in (("bad", weights["gate"][:, :47]), ("nan", np.where(weights["gate"] > 0.5, np.nan, weights["gate"])),
+                         ("huge", np.full_like(weights["gate"], 1e38))):
         np.savez(folder / f"{name}.npz", **{f"{n}.weight": w for n, w in weights.items() if n != "gate"},
                  **{"gate.weight": values.astype(np.float32)})
     options = options.format(s=folder / "s.safetensors", x=folder / "x.npz", bad=folder / "bad.npz",
-                             nan=folder / "nan.npz").replace("q.safetensors", str(folder / "q.safetensors"))
+                             nan=folder / "nan.npz", huge=folder / "huge.npz").replace("q.safetensors", str(folder / "q.safetensors"))
     result = tool("quant-opt", "--quant-tensor-quantize-model=" + options, folder / "m.mlir", check=False)
     assert result.returncode == 1 and said in result.stderr, result.stderr
     assert not (folder / "q.safetensors").exists()
+
+
+def test_weights_of_a_called_function_are_not_in_a_file(tool, tmp_path):
+    """What a file calls like a parameter need not be what the callers give."""
+    (tmp_path / "m.mlir").write_text("""
+func.func private @g(%x: tensor<4x8xf32>, %w: tensor<8x6xf32> {quant_tensor.name = "w", quant_tensor.weight},
+    %i: tensor<4x6xf32>) -> tensor<4x6xf32> {
+  %y = linalg.matmul ins(%x, %w : tensor<4x8xf32>, tensor<8x6xf32>) outs(%i : tensor<4x6xf32>) -> tensor<4x6xf32>
+  return %y : tensor<4x6xf32>
+}
+func.func @f(%x: tensor<4x8xf32>, %a: tensor<8x6xf32>, %i: tensor<4x6xf32>) -> tensor<4x6xf32> {
+  %y = call @g(%x, %a, %i) : (tensor<4x8xf32>, tensor<8x6xf32>, tensor<4x6xf32>) -> tensor<4x6xf32>
+  return %y : tensor<4x6xf32>
+}
+""")
+    np.savez(tmp_path / "w.npz", w=np.ones((8, 6), np.float32))
+    save_file({"w.input.xtx": np.eye(8, dtype=np.float32), "w.input.absmean": np.ones(8), "w.input.count": np.array([9, 8])},
+              tmp_path / "s.safetensors", metadata={"format": "quantmlir.statistics", "version": "1"})
+    for method, more in (("awq", ""), ("gptq", f"weights=arguments codes={tmp_path}/c.safetensors")):
+        result = tool("quant-opt", f"--quant-tensor-quantize-model=scheme=int4 method={method} {more} "
+                      f"stats={tmp_path}/s.safetensors values={tmp_path}/w.npz", tmp_path / "m.mlir", check=False)
+        assert result.returncode == 1, result.stdout
+        assert "of 'w': its weight is not known: argument 'w' of '@g' is what its callers give" in result.stderr

@@ -341,3 +341,52 @@ def test_bad_scales(tool, net):
     fails("stats=file or scales=file", options="")
     fails("alpha", options=f"alpha=1.5 scales={folder}/s.safetensors")
     fails("nowhere.safetensors", options=f"stats={folder}/nowhere.safetensors")
+
+
+CHAIN = """
+#mk = affine_map<(m, n, k) -> (m, k)>
+#nk = affine_map<(m, n, k) -> (n, k)>
+#mn = affine_map<(m, n, k) -> (m, n)>
+func.func @f(%x: tensor<5x16xf32> {quant_tensor.name = "x"},
+    %a: tensor<24x16xf32> {quant_tensor.name = "a b/ü.weight", quant_tensor.weight},
+    %b: tensor<24x9xf32> {quant_tensor.name = "b=[0].weight", quant_tensor.weight})
+    -> (tensor<5x9xf32> {quant_tensor.name = "y"}) {
+  %zero = arith.constant 0.0 : f32
+  %eh = tensor.empty() : tensor<5x24xf32>
+  %ih = linalg.fill ins(%zero : f32) outs(%eh : tensor<5x24xf32>) -> tensor<5x24xf32>
+  %ey = tensor.empty() : tensor<5x9xf32>
+  %iy = linalg.fill ins(%zero : f32) outs(%ey : tensor<5x9xf32>) -> tensor<5x9xf32>
+  %h = linalg.matmul indexing_maps = [#mk, #nk, #mn]
+      ins(%x, %a : tensor<5x16xf32>, tensor<24x16xf32>) outs(%ih : tensor<5x24xf32>) -> tensor<5x24xf32>
+  %y = linalg.matmul ins(%h, %b : tensor<5x24xf32>, tensor<24x9xf32>) outs(%iy : tensor<5x9xf32>) -> tensor<5x9xf32>
+  return %y : tensor<5x9xf32>
+}
+"""
+
+
+@pytest.mark.parametrize("outliers", ["outliers=3", "static-outliers=3"])
+def test_layers_one_behind_the_other(tool, tmp_path, outliers):
+    """A layer reads what another one's outlier_matmul gives. Names are any text."""
+    rng = np.random.default_rng(4)
+    a = {"x": rng.standard_normal((5, 16)), "a b/ü.weight": rng.standard_normal((24, 16)),
+         "b=[0].weight": rng.standard_normal((24, 9))}
+    a = {name: array.astype(np.float32) for name, array in a.items()}
+    a["x"][:, 3] *= 40
+    np.savez(tmp_path / "in.npz", **a)
+    np.savez(tmp_path / "s.npz", x=a["x"][None])
+    np.savez(tmp_path / "w.npz", **{name: array for name, array in a.items() if name != "x"})
+    (tmp_path / "m.mlir").write_text(CHAIN)
+    tool("quant-opt", "--quant-tensor-insert-observers", tmp_path / "m.mlir", "-o", tmp_path / "o.mlir")
+    tool("quant-run", tmp_path / "o.mlir", f"--calibrate={tmp_path}/s.npz", f"--inputs={tmp_path}/w.npz",
+         f"--stats={tmp_path}/s.safetensors")
+    tool("quant-opt", f"--quant-tensor-quantize-model=scheme=int8/int8,token,{outliers} "
+         f"stats={tmp_path}/s.safetensors", tmp_path / "m.mlir", "-o", tmp_path / "q.mlir")
+    assert (tmp_path / "q.mlir").read_text().count("outlier_matmul") == 2
+    tool("quant-compile", tmp_path / "q.mlir", "-o", tmp_path / "q.qmlir")
+    assert "a b/ü.weight" in tool("quant-run", tmp_path / "q.qmlir", "--list")
+    exact = a["x"].astype(np.float64) @ a["a b/ü.weight"].T @ a["b=[0].weight"]
+    for device in ("cpu", "emulator"):
+        tool("quant-run", tmp_path / "q.qmlir", f"--inputs={tmp_path}/in.npz",
+             f"--output={tmp_path}/y.npz", f"--device={device}")
+        y = np.load(tmp_path / "y.npz")["y"]
+        assert np.linalg.norm(y - exact) < 0.02 * np.linalg.norm(exact), device

@@ -465,6 +465,10 @@ def test_bad_statistics(fails, tmp_path):
     fails(source, "has no 'fc.input.absmean'", *arguments)
     save(stats, {"fc.input.xtx": np.full((16, 16), np.nan, np.float32), "fc.input.absmean": np.ones(16)})
     fails(source, "tensor 'fc.weight': the Hessian at [0, 0] is NaN or infinite", *arguments)
+    save(stats, {"fc.input.xtx": -np.eye(16, dtype=np.float32), "fc.input.absmean": np.ones(16)})
+    for method in ("awq", "gptq"):
+        fails(source, "tensor 'fc.weight': the Hessian's diagonal is -1.00 at 0, which no x^T x has",
+              "--scheme=int4", f"--method={method}", f"--statistics={stats}")
     save(stats, {"other.input.xtx": np.eye(16, dtype=np.float32)})
     fails(source, "has no 'fc.input.xtx'", *arguments)
 

@@ -209,6 +209,8 @@ static llvm::Error runSamples(Calibrator &calibrator,
 llvm::Error quantmlir::run::mergeStatistics(const Options &options) {
   if (options.statistics.empty())
     return makeError("--merge needs --stats=FILE to write to");
+  if (llvm::Error error = Statistics::checkPath(options.statistics))
+    return error;
   Statistics merged;
   for (const std::string &path : options.mergedStatistics) {
     auto other = Statistics::read(path);
@@ -223,6 +225,8 @@ llvm::Error quantmlir::run::mergeStatistics(const Options &options) {
 llvm::Error quantmlir::run::calibrate(const Options &options) {
   if (options.statistics.empty())
     return makeError("--calibrate needs --stats=FILE to write to");
+  if (llvm::Error error = Statistics::checkPath(options.statistics))
+    return error;
   auto path = findModule(options);
   if (!path)
     return path.takeError();

@@ -56,7 +56,8 @@ def QuantizeModel : Pass<"quant-tensor-quantize-model", "::mlir::ModuleOp"> {
     `dynamic`, `static` (activations); `outliers=T`, `static-outliers=T`
     (activations: `outlier_matmul` with that threshold, or with the columns whose
     magnitudes reach it in the statistics). `overrides` gives other schemes to layers
-    whose names match a pattern. Codes mean `(code - zero point) * scale`.
+    whose names match a pattern (`*`, `?`, `[a-z]`, `{a,b}`); the first that does counts,
+    and one that no layer matches is a warning. Codes mean `(code - zero point) * scale`.
 
     `method` is a way to choose parameters, for all that names none, or one to find
     codes of weights: `round` (to nearest), `gptq`, `awq`, `awq+gptq`. The latter
@@ -126,10 +127,11 @@ def SmoothActivations
     zeros. With `scales`, `s` is the tensor `fc.smooth` of that file, as AWQ or a
     search made it.
 
-    With `search`, a scheme, alpha is searched for on what calibration saw. Where the
-    scheme quantizes activations too, it is SmoothQuant's, and loses least of
+    With `search`, a scheme, alpha is searched for on what calibration saw, each layer
+    under the scheme that `overrides` gives it, or this one. Where one of a group
+    quantizes activations too, it is SmoothQuant's, and loses least of
     `X Wᵀ` on the rows that `fc.input` keeps (observe kinds `minmax` and `rows`).
-    For a scheme of weights alone it is AWQ's: `s_k = mean|x_k|^alpha`, about the
+    For weights alone it is AWQ's: `s_k = mean|x_k|^alpha`, about the
     middle of all, with the least `‖(W − Ŵ)X‖²` (kinds `absmean` and `xtx`). Weights
     that are arguments have their values in `values`.
 
@@ -170,7 +172,8 @@ def SmoothActivations
     Option<"scales", "scales", "std::string", "\"\"",
            "a file of scales, in place of stats">,
     Option<"overrides", "overrides", "std::string", "\"\"",
-           "layers to leave out: pattern=none;pattern=none">,
+           "layers to leave out (pattern=none;pattern=none), or to search under "
+           "other schemes">,
     Option<"fold", "fold", "bool", "true",
            "fold scales into what makes the activations, where that can be">
   ];

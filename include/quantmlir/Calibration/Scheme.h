@@ -98,17 +98,20 @@ struct Scheme {
 struct SchemeOverride {
   std::string pattern;
   Scheme scheme;
+
+  /// Whether `name` is like the pattern; nothing is like one that
+  /// `parseOverrides` refuses.
+  bool matches(llvm::StringRef name) const;
 };
 
 /// Parses `pattern=scheme;pattern=scheme`; the first pattern that matches a
-/// name counts.
+/// name counts. `method` is as in `Scheme::parse`.
 llvm::Expected<std::vector<SchemeOverride>>
-parseOverrides(llvm::StringRef text);
+parseOverrides(llvm::StringRef text, llvm::StringRef method = {});
 
 /// The scheme for `name`.
-llvm::Expected<Scheme>
-chooseScheme(llvm::StringRef name, const Scheme &scheme,
-             const std::vector<SchemeOverride> &overrides);
+Scheme chooseScheme(llvm::StringRef name, const Scheme &scheme,
+                    const std::vector<SchemeOverride> &overrides);
 
 } // namespace quantmlir::calibration
 

@@ -143,6 +143,9 @@ struct Statistics {
 
   /// Reads and checks a statistics file; errors name file and tensor.
   static llvm::Expected<Statistics> read(llvm::StringRef path);
+  /// An error where `write` could only refuse such a name: asked before the
+  /// work that statistics are.
+  static llvm::Error checkPath(llvm::StringRef path);
   /// Writes beside `path`, then renames.
   llvm::Error write(llvm::StringRef path) const;
 };

@@ -29,7 +29,9 @@ quantmlir::calibration::computeChannelScales(llvm::ArrayRef<double> absMean,
   double middle = std::sqrt(least) * std::sqrt(most);
   for (auto [scale, mean] : llvm::zip_equal(scales, absMean))
     if (mean != 0)
-      scale = static_cast<float>(std::pow(mean, alpha) / middle);
+      // Neither 0 nor infinite as f32, and nor is its inverse.
+      scale = static_cast<float>(
+          std::clamp(std::pow(mean, alpha) / middle, 0x1p-120, 0x1p120));
   return scales;
 }
 
@@ -178,26 +180,15 @@ static llvm::Error checkInputs(ConstMatrix weights,
                                    llvm::Twine(absMean.size()) +
                                    " channels, but the weights have " +
                                    llvm::Twine(weights.columns) + " columns");
-  if (hessian.rows != weights.columns || hessian.columns != weights.columns)
-    return llvm::createStringError(
-        "the Hessian is " + llvm::Twine(hessian.rows) + "x" +
-        llvm::Twine(hessian.columns) + ", but the weights have " +
-        llvm::Twine(weights.columns) + " columns");
+  if (llvm::Error error = checkHessian(hessian, weights.columns))
+    return error;
   for (auto [index, mean] : llvm::enumerate(absMean))
     if (!(mean >= 0) || !std::isfinite(mean))
       return llvm::createStringError("mean|x| of channel " +
                                      llvm::Twine(index) +
                                      " is negative, NaN or infinite");
-  if (auto where = findNonFinite(weights))
-    return llvm::createStringError(
-        "the weight at [" + llvm::Twine(where->first) + ", " +
-        llvm::Twine(where->second) + "] is NaN or infinite");
-  for (int64_t i = 0; i < hessian.rows; ++i)
-    for (int64_t j = 0; j < hessian.columns; ++j)
-      if (!std::isfinite(hessian(i, j)))
-        return llvm::createStringError("the Hessian at [" + llvm::Twine(i) +
-                                       ", " + llvm::Twine(j) +
-                                       "] is NaN or infinite");
+  if (llvm::Error error = checkWeights(weights))
+    return error;
   if (options.grid < 1)
     return llvm::createStringError(
         "the grid of alpha needs at least one point");
@@ -235,43 +226,67 @@ static std::vector<float> copyScaled(ConstMatrix weights,
   return scaled;
 }
 
-llvm::Expected<AWQResult> quantmlir::calibration::quantizeAWQ(
-    ConstMatrix weights, llvm::ArrayRef<double> absMean,
-    MatrixRef<const double> hessian, const WeightFormat &format,
-    const AWQOptions &options) {
-  if (llvm::Error error =
-          checkInputs(weights, absMean, hessian, format, options))
-    return std::move(error);
-  int64_t columns = weights.columns;
-
+/// Some rows of `weights`, evenly spaced.
+static ConstMatrix sampleRows(const WeightsToSearch &layer,
+                              int64_t searchRows) {
+  const auto &[weights, format] = layer;
   // Blocks of several rows would not be the same blocks among a few rows.
   int64_t stride = 1;
-  if (options.searchRows > 0 && format.blockRows == 1)
-    stride = std::max<int64_t>(1, (weights.rows + options.searchRows - 1) /
-                                      options.searchRows);
-  ConstMatrix searched(weights.data, (weights.rows + stride - 1) / stride,
-                       columns, weights.stride * stride);
+  if (searchRows > 0 && format.blockRows == 1)
+    stride = std::max<int64_t>(1, (weights.rows + searchRows - 1) / searchRows);
+  return {weights.data, (weights.rows + stride - 1) / stride, weights.columns,
+          weights.stride * stride};
+}
 
-  AWQResult result;
-  AWQReport &report = result.report;
+llvm::Expected<ChannelScaleSearch> quantmlir::calibration::searchChannelScales(
+    llvm::ArrayRef<WeightsToSearch> layers, llvm::ArrayRef<double> absMean,
+    MatrixRef<const double> hessian, const AWQOptions &options) {
+  for (const auto &[weights, format] : layers)
+    if (llvm::Error error =
+            checkInputs(weights, absMean, hessian, format, options))
+      return std::move(error);
+  ChannelScaleSearch search;
   double least = std::numeric_limits<double>::infinity();
   for (int64_t step = 0; step < options.grid; ++step) {
     double alpha =
         static_cast<double>(step) / static_cast<double>(options.grid);
     std::vector<float> scales = computeChannelScales(absMean, alpha);
-    std::vector<float> scaled = copyScaled(searched, scales);
-    ConstMatrix view(scaled.data(), searched.rows, columns);
-    std::vector<float> decoded =
-        decodeUnscaled(quantize(view, format), format, scales);
-    double loss = computeObjective(
-        searched, {decoded.data(), searched.rows, columns}, hessian);
-    report.searched.push_back(loss);
+    double loss = 0;
+    for (const WeightsToSearch &layer : layers) {
+      ConstMatrix searched = sampleRows(layer, options.searchRows);
+      std::vector<float> scaled = copyScaled(searched, scales);
+      ConstMatrix view(scaled.data(), searched.rows, searched.columns);
+      std::vector<float> decoded =
+          decodeUnscaled(quantize(view, layer.format), layer.format, scales);
+      loss += computeObjective(
+          searched, {decoded.data(), searched.rows, searched.columns}, hessian);
+    }
+    search.losses.push_back(loss);
     if (!(loss < least))
       continue;
     least = loss;
-    report.alpha = alpha;
-    result.channelScales = std::move(scales);
+    search.alpha = alpha;
+    search.scales = std::move(scales);
   }
+  if (search.scales.empty())
+    return llvm::createStringError("no alpha has a finite loss");
+  return search;
+}
+
+llvm::Expected<AWQResult> quantmlir::calibration::quantizeAWQ(
+    ConstMatrix weights, llvm::ArrayRef<double> absMean,
+    MatrixRef<const double> hessian, const WeightFormat &format,
+    const AWQOptions &options) {
+  int64_t columns = weights.columns;
+  auto search = searchChannelScales(WeightsToSearch{weights, format}, absMean,
+                                    hessian, options);
+  if (!search)
+    return search.takeError();
+  AWQResult result;
+  AWQReport &report = result.report;
+  report.alpha = search->alpha;
+  report.searched = std::move(search->losses);
+  result.channelScales = std::move(search->scales);
 
   std::vector<float> scaled = copyScaled(weights, result.channelScales);
   ConstMatrix view(scaled.data(), weights.rows, columns);

@@ -10,6 +10,7 @@
 #include "Codes.h"
 #include "MatrixKernels.h"
 
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Parallel.h"
 
 #include <algorithm>
@@ -24,44 +25,6 @@ using namespace quantmlir::calibration;
 //===----------------------------------------------------------------------===//
 // The factor of the inverse
 //===----------------------------------------------------------------------===//
-
-static llvm::Error checkInputs(ConstMatrix weights,
-                               MatrixRef<const double> hessian) {
-  if (hessian.rows != weights.columns || hessian.columns != weights.columns)
-    return llvm::createStringError(
-        "the Hessian is " + llvm::Twine(hessian.rows) + "x" +
-        llvm::Twine(hessian.columns) + ", but the weights have " +
-        llvm::Twine(weights.columns) + " columns");
-  if (auto where = findNonFinite(weights))
-    return llvm::createStringError(
-        "the weight at [" + llvm::Twine(where->first) + ", " +
-        llvm::Twine(where->second) + "] is NaN or infinite");
-  for (int64_t i = 0; i < hessian.rows; ++i) {
-    double diagonal = hessian(i, i);
-    if (!(diagonal >= 0))
-      return llvm::createStringError(
-          "the Hessian's diagonal is " + llvm::Twine(std::to_string(diagonal)) +
-          " at " + llvm::Twine(i) + ", which no x^T x has");
-    for (int64_t j = 0; j <= i; ++j) {
-      double a = hessian(i, j), b = hessian(j, i);
-      if (!std::isfinite(a) || !std::isfinite(b))
-        return llvm::createStringError("the Hessian at [" + llvm::Twine(i) +
-                                       ", " + llvm::Twine(j) +
-                                       "] is NaN or infinite");
-      // As large as |xi|^2 and |xj|^2 allow, up to rounding in f32.
-      double bound = std::sqrt(diagonal) * std::sqrt(hessian(j, j));
-      if (std::fabs(a - b) > 1e-3 * bound)
-        return llvm::createStringError("the Hessian is not symmetric at [" +
-                                       llvm::Twine(i) + ", " + llvm::Twine(j) +
-                                       "]");
-      if (std::fabs(a) > 1.001 * bound)
-        return llvm::createStringError("the Hessian at [" + llvm::Twine(i) +
-                                       ", " + llvm::Twine(j) +
-                                       "] exceeds what its diagonal allows");
-    }
-  }
-  return llvm::Error::success();
-}
 
 namespace {
 struct Free {
@@ -133,7 +96,7 @@ static llvm::Expected<Buffer> makeFactor(MatrixRef<const double> hessian,
     if (report.damping > 10)
       return llvm::createStringError(
           "the Hessian is not positive semidefinite: damping by " +
-          llvm::Twine(std::to_string(report.damping)) +
+          llvm::formatv("{0}", report.damping) +
           " of its mean diagonal does not make it definite");
   }
   return narrow(std::move(buffer), n * n);
@@ -307,7 +270,9 @@ llvm::Expected<GPTQResult> quantmlir::calibration::quantizeGPTQ(
     return llvm::createStringError("a block of columns must have at least one");
   if (!(options.damping >= 0) || !std::isfinite(options.damping))
     return llvm::createStringError("damping must not be negative");
-  if (llvm::Error error = checkInputs(weights, hessian))
+  if (llvm::Error error = checkHessian(hessian, weights.columns))
+    return std::move(error);
+  if (llvm::Error error = checkWeights(weights))
     return std::move(error);
   int64_t columns = weights.columns;
   if (!channelScales.empty() && int64_t(channelScales.size()) != columns)

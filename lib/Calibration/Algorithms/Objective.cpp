@@ -4,15 +4,46 @@
 
 #include "quantmlir/Calibration/Algorithms/GPTQ.h"
 
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Parallel.h"
 
 #include <algorithm>
+#include <cmath>
 
 using namespace quantmlir::calibration;
 
 /// Rows that a thread works on at once, and columns of a panel of H.
 static constexpr int64_t chunk = 48;
 static constexpr int64_t panel = 128;
+
+llvm::Error
+quantmlir::calibration::checkHessian(MatrixRef<const double> hessian,
+                                     int64_t channels) {
+  auto fail = [](const auto &...parts) {
+    return llvm::createStringError("the Hessian" +
+                                   llvm::formatv(parts...).str());
+  };
+  if (hessian.rows != channels || hessian.columns != channels)
+    return fail(" is {0}x{1}, but the weights have {2} columns", hessian.rows,
+                hessian.columns, channels);
+  for (int64_t i = 0; i < channels; ++i) {
+    double diagonal = hessian(i, i);
+    if (diagonal < 0)
+      return fail("'s diagonal is {0} at {1}, which no x^T x has", diagonal, i);
+    for (int64_t j = 0; j <= i; ++j) {
+      double a = hessian(i, j), b = hessian(j, i);
+      if (!std::isfinite(a) || !std::isfinite(b))
+        return fail(" at [{0}, {1}] is NaN or infinite", i, j);
+      // As large as |xi|^2 and |xj|^2 allow, up to rounding in f32.
+      double bound = std::sqrt(diagonal) * std::sqrt(hessian(j, j));
+      if (std::fabs(a - b) > 1e-3 * bound)
+        return fail(" is not symmetric at [{0}, {1}]", i, j);
+      if (std::fabs(a) > 1.001 * bound)
+        return fail(" at [{0}, {1}] exceeds what its diagonal allows", i, j);
+    }
+  }
+  return llvm::Error::success();
+}
 
 double
 quantmlir::calibration::computeObjective(ConstMatrix a, ConstMatrix b,

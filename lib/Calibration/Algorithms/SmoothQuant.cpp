@@ -38,10 +38,11 @@ quantmlir::calibration::computeSmoothScales(llvm::ArrayRef<float> inputAbsMax,
 }
 
 /// `matrix` with its columns multiplied or divided by `scales`, quantized and
-/// decoded; under the parameters of `element` alone, where it is given.
+/// decoded where there is a format; under the parameters of `element` alone,
+/// where it is given.
 static std::vector<float> simulate(ConstMatrix matrix,
                                    llvm::ArrayRef<float> scales, bool divide,
-                                   const WeightFormat &format,
+                                   const WeightFormat *format,
                                    llvm::ArrayRef<float> element = {}) {
   std::vector<float> scaled(matrix.rows * matrix.columns);
   MatrixRef<float> view(scaled.data(), matrix.rows, matrix.columns);
@@ -49,12 +50,14 @@ static std::vector<float> simulate(ConstMatrix matrix,
     for (int64_t k = 0; k < matrix.columns; ++k)
       view(i, k) = divide ? matrix(i, k) / scales[k] : matrix(i, k) * scales[k];
   });
+  if (!format)
+    return scaled;
   if (element.empty()) {
-    dequantize(quantize(view, format), format, view);
+    dequantize(quantize(view, *format), *format, view);
     return scaled;
   }
-  WeightParams params{1, 1, {chooseBlockParams(element, format).first}, {}};
-  dequantize(quantize(view, format, params), format, view);
+  WeightParams params{1, 1, {chooseBlockParams(element, *format).first}, {}};
+  dequantize(quantize(view, *format, params), *format, view);
   return scaled;
 }
 
@@ -90,15 +93,40 @@ static double getDistance(ConstMatrix x, ConstMatrix a, ConstMatrix y,
   return sum;
 }
 
+static llvm::Error checkLayer(const LayerToSmooth &layer, ConstMatrix samples) {
+  if (llvm::Error error = layer.format.verify())
+    return error;
+  if (layer.inputFormat)
+    if (llvm::Error error = layer.inputFormat->verify())
+      return error;
+  if (layer.weights.columns != samples.columns)
+    return llvm::createStringError("the weights have " +
+                                   llvm::Twine(layer.weights.columns) +
+                                   " columns, but samples have " +
+                                   llvm::Twine(samples.columns) + " channels");
+  return checkWeights(layer.weights);
+}
+
+/// `samples` divided by `scales` as `layer` sees them; `largest` is the largest
+/// magnitude of all that are.
+static std::vector<float> simulateInputs(const LayerToSmooth &layer,
+                                         ConstMatrix samples,
+                                         llvm::ArrayRef<float> scales,
+                                         float largest) {
+  const std::optional<WeightFormat> &format = layer.inputFormat;
+  // Other methods and zero points look at the data.
+  bool isOfLargest = format && layer.isStatic &&
+                     format->method == Method::AbsMax &&
+                     !format->hasZeroPoint();
+  return simulate(samples, scales, /*divide=*/true, format ? &*format : nullptr,
+                  isOfLargest ? llvm::ArrayRef(largest)
+                              : llvm::ArrayRef<float>());
+}
+
 llvm::Expected<SmoothSearch> quantmlir::calibration::searchSmoothAlpha(
-    ConstMatrix samples, llvm::ArrayRef<ConstMatrix> weights,
-    const WeightFormat &inputFormat, const WeightFormat &weightFormat,
-    int64_t steps, llvm::ArrayRef<float> givenAbsMax, bool isStatic) {
-  if (llvm::Error error = inputFormat.verify())
-    return std::move(error);
-  if (llvm::Error error = weightFormat.verify())
-    return std::move(error);
-  if (weights.empty() || samples.rows == 0 || steps < 1)
+    ConstMatrix samples, llvm::ArrayRef<LayerToSmooth> layers, int64_t steps,
+    llvm::ArrayRef<float> givenAbsMax) {
+  if (layers.empty() || samples.rows == 0 || steps < 1)
     return llvm::createStringError(
         "a search for alpha needs weights, samples and a step");
   if (auto where = findNonFinite(samples))
@@ -108,25 +136,15 @@ llvm::Expected<SmoothSearch> quantmlir::calibration::searchSmoothAlpha(
   std::vector<float> inputAbsMax = getColumnAbsMax(samples);
   for (auto [index, magnitude] : llvm::enumerate(givenAbsMax))
     inputAbsMax[index] = std::max(inputAbsMax[index], magnitude);
-  // Other methods and zero points look at the data.
-  bool isOfAbsMax = isStatic && inputFormat.method == Method::AbsMax &&
-                    !inputFormat.hasZeroPoint();
   std::vector<float> weightAbsMax(samples.columns);
   std::vector<std::vector<float>> transposed;
-  for (ConstMatrix matrix : weights) {
-    if (matrix.columns != samples.columns)
-      return llvm::createStringError(
-          "the weights have " + llvm::Twine(matrix.columns) +
-          " columns, but samples have " + llvm::Twine(samples.columns) +
-          " channels");
-    if (auto where = findNonFinite(matrix))
-      return llvm::createStringError(
-          "the weight at [" + llvm::Twine(where->first) + ", " +
-          llvm::Twine(where->second) + "] is NaN or infinite");
+  for (const LayerToSmooth &layer : layers) {
+    if (llvm::Error error = checkLayer(layer, samples))
+      return std::move(error);
     for (auto [all, one] :
-         llvm::zip_equal(weightAbsMax, getColumnAbsMax(matrix)))
+         llvm::zip_equal(weightAbsMax, getColumnAbsMax(layer.weights)))
       all = std::max(all, one);
-    transposed.push_back(transpose(matrix));
+    transposed.push_back(transpose(layer.weights));
   }
 
   SmoothSearch search;
@@ -138,13 +156,13 @@ llvm::Expected<SmoothSearch> quantmlir::calibration::searchSmoothAlpha(
     float largest = 0;
     for (auto [magnitude, scale] : llvm::zip_equal(inputAbsMax, scales))
       largest = std::max(largest, magnitude / scale);
-    std::vector<float> inputs = simulate(
-        samples, scales, /*divide=*/true, inputFormat,
-        isOfAbsMax ? llvm::ArrayRef(largest) : llvm::ArrayRef<float>());
     double loss = 0;
-    for (auto [matrix, exact] : llvm::zip_equal(weights, transposed)) {
+    for (auto [layer, exact] : llvm::zip_equal(layers, transposed)) {
+      ConstMatrix matrix = layer.weights;
+      std::vector<float> inputs =
+          simulateInputs(layer, samples, scales, largest);
       std::vector<float> simulated =
-          simulate(matrix, scales, /*divide=*/false, weightFormat);
+          simulate(matrix, scales, /*divide=*/false, &layer.format);
       simulated = transpose({simulated.data(), matrix.rows, matrix.columns});
       loss += getDistance({inputs.data(), samples.rows, samples.columns},
                           {simulated.data(), matrix.columns, matrix.rows},
@@ -158,6 +176,8 @@ llvm::Expected<SmoothSearch> quantmlir::calibration::searchSmoothAlpha(
     search.alpha = alpha;
     search.scales = std::move(scales);
   }
+  if (search.scales.empty())
+    return llvm::createStringError("no alpha has a finite loss");
   return search;
 }
 

@@ -4,6 +4,7 @@
 #include "BlockParams.h"
 #include "Codes.h"
 
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 #include "llvm/Support/Parallel.h"
 
@@ -12,6 +13,7 @@
 #include <cassert>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 using namespace quantmlir::calibration;
 
@@ -320,19 +322,20 @@ void quantmlir::calibration::decodeFloats(const uint8_t *bytes, ScaleKind kind,
 }
 
 QUANTMLIR_VECTOR_CLONES
-static bool isFinite(const float *source, int64_t count) {
-  // 0 times infinity or NaN is NaN; integers sum in any order.
+static bool isWithin(const float *source, int64_t count, float limit) {
+  // NaN is within nothing; integers sum in any order.
   int32_t bad = 0;
   for (int64_t i = 0; i < count; ++i)
-    bad += source[i] * 0.0f != 0.0f;
+    bad += !(std::fabs(source[i]) <= limit);
   return bad == 0;
 }
 
-std::optional<std::pair<int64_t, int64_t>>
-quantmlir::calibration::findNonFinite(ConstMatrix source) {
+/// The position of the first element whose magnitude is not up to `limit`.
+static std::optional<std::pair<int64_t, int64_t>> findBeyond(ConstMatrix source,
+                                                             float limit) {
   std::atomic<int64_t> first(source.rows);
   llvm::parallelFor(0, source.rows, [&](size_t row) {
-    if (isFinite(source.row(row), source.columns))
+    if (isWithin(source.row(row), source.columns, limit))
       return;
     int64_t known = first;
     while (static_cast<int64_t>(row) < known &&
@@ -342,7 +345,29 @@ quantmlir::calibration::findNonFinite(ConstMatrix source) {
   if (first == source.rows)
     return std::nullopt;
   int64_t row = first, column = 0;
-  while (std::isfinite(source(row, column)))
+  while (std::fabs(source(row, column)) <= limit)
     ++column;
   return std::pair(row, column);
+}
+
+std::optional<std::pair<int64_t, int64_t>>
+quantmlir::calibration::findNonFinite(ConstMatrix source) {
+  return findBeyond(source, std::numeric_limits<float>::max());
+}
+
+llvm::Error quantmlir::calibration::checkWeights(ConstMatrix weights) {
+  auto where = findBeyond(weights, 0x1p125f);
+  if (!where)
+    return llvm::Error::success();
+  auto [row, column] = *where;
+  float value = weights(row, column);
+  return llvm::createStringError(
+      llvm::formatv("the weight at [{0}, {1}] is {2}", row, column,
+                    std::isfinite(value)
+                        ? llvm::formatv("{0:e}: blocks of weights over 2^125 "
+                                        "may have scales that no f32 holds",
+                                        value)
+                              .str()
+                        : "NaN or infinite")
+          .str());
 }

@@ -245,14 +245,11 @@ FileQuantizer::findScheme(const io::TensorInfo &tensor) const {
                  tensor.element == "bf16";
   if (!layer || tensor.shape.size() != 2 || !isFloat || tensor.bytes == 0)
     return std::nullopt;
-  llvm::Expected<Scheme> scheme =
-      chooseScheme(*layer, options.scheme, options.overrides);
-  if (!scheme)
-    return scheme.takeError();
-  if (scheme->activations)
-    return makeError("'" + scheme->toString() +
+  Scheme scheme = chooseScheme(*layer, options.scheme, options.overrides);
+  if (scheme.activations)
+    return makeError("'" + scheme.toString() +
                      "' quantizes activations: weights alone are in a file");
-  return scheme->weights;
+  return scheme.weights;
 }
 
 llvm::Expected<std::vector<double>>
@@ -328,9 +325,8 @@ llvm::Error FileQuantizer::quantizeLayer(const io::TensorInfo &tensor,
     return makeError(error);
   FloatMatrix matrix(std::move(array));
   ConstMatrix weights = matrix.view();
-  if (auto where = findNonFinite(weights))
-    return makeError("the weight at [" + llvm::Twine(where->first) + ", " +
-                     llvm::Twine(where->second) + "] is NaN or infinite");
+  if (llvm::Error failure = checkWeights(weights))
+    return failure;
   llvm::StringRef layer = *getLayerName(tensor.name);
   LayerReport report;
   report.inputBytes = tensor.bytes;

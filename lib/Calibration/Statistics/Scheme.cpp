@@ -388,37 +388,45 @@ static llvm::Expected<llvm::GlobPattern> createGlob(StringRef pattern) {
   return llvm::GlobPattern::create(pattern, maxPatterns);
 }
 
+bool SchemeOverride::matches(StringRef name) const {
+  // Patterns refer to their text, which moves with the override.
+  auto glob = createGlob(pattern);
+  if (glob)
+    return glob->match(name);
+  llvm::consumeError(glob.takeError());
+  return false;
+}
+
 llvm::Expected<std::vector<SchemeOverride>>
-quantmlir::calibration::parseOverrides(StringRef text) {
+quantmlir::calibration::parseOverrides(StringRef text, StringRef method) {
   std::vector<SchemeOverride> overrides;
   llvm::SmallVector<StringRef> entries;
   text.split(entries, ';', /*MaxSplit=*/-1, /*KeepEmpty=*/false);
   for (StringRef entry : entries) {
+    auto fail = [&](llvm::Error error) {
+      return llvm::createStringError("override '" + entry +
+                                     "': " + llvm::toString(std::move(error)));
+    };
     auto [pattern, scheme] = entry.split('=');
     pattern = pattern.trim();
     if (pattern.empty() || scheme.empty())
       return llvm::createStringError("override '" + entry +
                                      "' is not PATTERN=SCHEME");
     if (auto glob = createGlob(pattern); !glob)
-      return llvm::createStringError("override '" + entry +
-                                     "': " + llvm::toString(glob.takeError()));
-    auto parsed = Scheme::parse(scheme);
+      return fail(glob.takeError());
+    auto parsed = Scheme::parse(scheme, method);
     if (!parsed)
-      return parsed.takeError();
+      return fail(parsed.takeError());
     overrides.push_back({pattern.str(), *parsed});
   }
   return overrides;
 }
 
-llvm::Expected<Scheme> quantmlir::calibration::chooseScheme(
+Scheme quantmlir::calibration::chooseScheme(
     StringRef name, const Scheme &scheme,
     const std::vector<SchemeOverride> &overrides) {
-  for (const SchemeOverride &entry : overrides) {
-    auto glob = createGlob(entry.pattern);
-    if (!glob)
-      return glob.takeError();
-    if (glob->match(name))
+  for (const SchemeOverride &entry : overrides)
+    if (entry.matches(name))
       return entry.scheme;
-  }
   return scheme;
 }

@@ -80,7 +80,17 @@ static llvm::Error addArrays(llvm::StringRef name,
   return llvm::Error::success();
 }
 
+llvm::Error Statistics::checkPath(llvm::StringRef path) {
+  if (path.ends_with(".safetensors"))
+    return llvm::Error::success();
+  return llvm::createStringError(
+      "'" + path.str() +
+      "': statistics are written to a file named .safetensors");
+}
+
 llvm::Error Statistics::write(llvm::StringRef path) const {
+  if (llvm::Error error = checkPath(path))
+    return error;
   io::ArrayMap arrays;
   for (const auto &[name, statistics] : tensors)
     if (llvm::Error error = addArrays(name, statistics, arrays))

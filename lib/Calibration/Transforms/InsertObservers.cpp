@@ -1,5 +1,6 @@
 //===- InsertObservers.cpp - Observe what a scheme will quantize ----------===//
 
+#include "PassOptions.h"
 #include "quantmlir/Calibration/Layers.h"
 #include "quantmlir/Calibration/Passes.h"
 
@@ -28,10 +29,7 @@ struct InsertObservers
       return signalPassFailure();
     for (const Layer &layer : findLayers(module, passName)) {
       if (scheme) {
-        llvm::Expected<Scheme> own =
-            chooseScheme(layer.name, *scheme, overrides);
-        // Patterns were tried when they were parsed.
-        if (!llvm::cantFail(std::move(own)).weights) {
+        if (!chooseScheme(layer.name, *scheme, overrides).weights) {
           WhyNot whyNot;
           (void)whyNot("the scheme of '{0}' is none", layer.name);
           remarkMissed(layer.contraction.op, passName, "not observed", whyNot);
@@ -65,14 +63,14 @@ private:
       kindAttrs = defaultKinds;
     if (scheme.empty() && overrides.empty())
       return success();
-    llvm::Expected<Scheme> base =
-        Scheme::parse(scheme.empty() ? "none" : scheme.getValue());
-    if (!base)
-      return emitError(module.getLoc()) << llvm::toString(base.takeError());
+    auto base = takeOption(
+        module, Scheme::parse(scheme.empty() ? "none" : scheme.getValue()));
+    if (failed(base))
+      return failure();
     parsed = *base;
-    auto list = parseOverrides(overrides);
-    if (!list)
-      return emitError(module.getLoc()) << llvm::toString(list.takeError());
+    auto list = readOverrides(module, overrides);
+    if (failed(list))
+      return failure();
     parsedOverrides = *list;
     return success();
   }

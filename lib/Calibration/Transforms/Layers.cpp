@@ -232,7 +232,7 @@ findReadersOfSame(ArrayRef<Layer> layers, StringRef name, const Scheme &base,
   for (const Layer &layer : layers)
     if (layer.getActivation() == first->getActivation() &&
         layer.getActivationAxis() == first->getActivationAxis() &&
-        llvm::cantFail(chooseScheme(layer.name, base, overrides)).weights)
+        chooseScheme(layer.name, base, overrides).weights)
       readers.push_back(&layer);
   return readers;
 }

@@ -2,6 +2,7 @@
 
 #include "ArgumentChain.h"
 #include "KnownCodes.h"
+#include "PassOptions.h"
 #include "quantmlir/Calibration/Algorithms/SmoothQuant.h"
 #include "quantmlir/Calibration/Layers.h"
 #include "quantmlir/Calibration/Passes.h"
@@ -109,8 +110,11 @@ struct QuantizeModel
   using QuantizeModelBase::QuantizeModelBase;
 
   void runOnOperation() override {
-    if (failed(readOptions()) || failed(protectChannels()) ||
-        failed(quantizeLayers()) || failed(writeCodes()))
+    bool done = succeeded(readOptions()) && succeeded(protectChannels()) &&
+                succeeded(quantizeLayers());
+    for (Operation *op : replaced)
+      op->erase();
+    if (!done || failed(writeCodes()))
       return signalPassFailure();
     if (emit != "model")
       for (auto &[function, arguments] : encoded)
@@ -165,6 +169,9 @@ private:
   io::ArrayMap argumentParts;
   llvm::MapVector<Operation *, SmallVector<EncodedArgument>> encoded;
   llvm::SmallPtrSet<Operation *, 4> quantizers;
+  /// Contractions that others stand for: what is known of the layer behind one
+  /// refers to its result until all are quantized.
+  SmallVector<Operation *> replaced;
 };
 
 } // namespace
@@ -179,14 +186,14 @@ LogicalResult QuantizeModel::readOptions() {
           .Default(std::nullopt);
   usesGPTQ = isRounding == false && StringRef(method).ends_with("gptq");
   usesAWQ = isRounding == false && StringRef(method).starts_with("awq");
-  llvm::Expected<Scheme> base =
-      Scheme::parse(scheme, isRounding ? StringRef() : StringRef(method));
-  if (!base)
-    return fail() << llvm::toString(base.takeError());
+  StringRef paramMethod = isRounding ? StringRef() : StringRef(method);
+  auto base = takeOption(getOperation(), Scheme::parse(scheme, paramMethod));
+  if (failed(base))
+    return failure();
   baseScheme = *base;
-  auto list = parseOverrides(overrides);
-  if (!list)
-    return fail() << llvm::toString(list.takeError());
+  auto list = readOverrides(getOperation(), overrides, paramMethod);
+  if (failed(list))
+    return failure();
   schemeOverrides = *list;
   if (weights != "in-place" && weights != "arguments")
     return fail() << "weights=" << weights << " is neither in-place nor "
@@ -197,18 +204,18 @@ LogicalResult QuantizeModel::readOptions() {
     return fail() << "emit=" << emit << " goes with weights=arguments";
   if (!codes.empty() && !(usesGPTQ && weights == "arguments"))
     return fail() << "codes=file is for GPTQ's codes of weights=arguments";
-  llvm::Expected<WeightValues> known = WeightValues::read(values);
-  if (!known)
-    return fail() << llvm::toString(known.takeError());
+  auto known = takeOption(getOperation(), WeightValues::read(values));
+  if (failed(known))
+    return failure();
   weightValues = std::move(*known);
   if (stats.empty()) {
     if (usesGPTQ || usesAWQ)
       return fail() << "method=" << method << " needs statistics (stats=file)";
     return success();
   }
-  llvm::Expected<Statistics> read = Statistics::read(stats);
-  if (!read)
-    return fail() << llvm::toString(read.takeError());
+  auto read = takeOption(getOperation(), Statistics::read(stats));
+  if (failed(read))
+    return failure();
   statistics = std::move(*read);
   return success();
 }
@@ -244,8 +251,7 @@ LogicalResult QuantizeModel::quantizeLayers() {
   SmallVector<std::pair<const Layer *, Scheme>> chosen;
   SmallVector<bool> asArgument;
   for (const Layer &layer : layers) {
-    Scheme own =
-        llvm::cantFail(chooseScheme(layer.name, baseScheme, schemeOverrides));
+    Scheme own = chooseScheme(layer.name, baseScheme, schemeOverrides);
     WhyNot whyNot;
     if (!own.weights) {
       (void)whyNot("the scheme of '{0}' is none", layer.name);
@@ -260,6 +266,10 @@ LogicalResult QuantizeModel::quantizeLayers() {
                    "the weight of '" + layer.name + "' is quantized in place",
                    whyNot);
   }
+  if (chosen.empty() && baseScheme.weights)
+    emitWarning(getOperation().getLoc())
+        << "no layer is quantized: remarks (--remarks-filter=" << passName
+        << ") say why";
   for (auto [entry, argument] : llvm::zip_equal(chosen, asArgument)) {
     const auto &[layer, own] = entry;
     std::string remark =
@@ -534,7 +544,7 @@ LogicalResult QuantizeModel::quantizeWithOutliers(const Layer &layer,
     result = arith::AddFOp::create(b, result, init);
   remarkPassed(op, passName, remark);
   op->getResult(0).replaceAllUsesWith(result);
-  op->erase();
+  replaced.push_back(op);
   return success();
 }
 

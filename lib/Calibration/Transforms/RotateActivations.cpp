@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ChannelFolder.h"
+#include "PassOptions.h"
 
 #include "quantmlir/Calibration/Algorithms/Hadamard.h"
 #include "quantmlir/Calibration/Layers.h"
@@ -221,17 +222,17 @@ private:
   InFlightDiagnostic fail() { return emitError(getOperation().getLoc()); }
 
   LogicalResult readOptions() {
-    auto list = parseOverrides(overrides);
-    if (!list)
-      return fail() << llvm::toString(list.takeError());
+    auto list = readOverrides(getOperation(), overrides);
+    if (failed(list))
+      return failure();
     schemeOverrides = *list;
     if (stats.empty() != rotatedStats.empty())
       return fail() << "stats and rotated-stats go together";
     if (stats.empty())
       return success();
-    llvm::Expected<Statistics> read = Statistics::read(stats);
-    if (!read)
-      return fail() << llvm::toString(read.takeError());
+    auto read = takeOption(getOperation(), Statistics::read(stats));
+    if (failed(read))
+      return failure();
     statistics = std::move(*read);
     return success();
   }

@@ -1,5 +1,6 @@
 //===- SmoothActivations.cpp - The pass that smooths activations ----------===//
 
+#include "PassOptions.h"
 #include "quantmlir/Calibration/Passes.h"
 #include "quantmlir/Calibration/Smoothing.h"
 
@@ -55,9 +56,9 @@ LogicalResult SmoothActivations::readOptions() {
     return fail() << "alpha = " << alpha << " is not in [0, 1]";
   smoothOptions.alpha = alpha;
   smoothOptions.fold = fold;
-  auto list = parseOverrides(overrides);
-  if (!list)
-    return fail() << llvm::toString(list.takeError());
+  auto list = readOverrides(getOperation(), overrides);
+  if (failed(list))
+    return failure();
   smoothOptions.overrides = *list;
   if (stats.empty()) {
     if (!search.empty() || !smoothedStats.empty())
@@ -69,24 +70,24 @@ LogicalResult SmoothActivations::readOptions() {
     smoothOptions.scalesPath = scales;
     return success();
   }
-  llvm::Expected<Statistics> read = Statistics::read(stats);
-  if (!read)
-    return fail() << llvm::toString(read.takeError());
+  auto read = takeOption(getOperation(), Statistics::read(stats));
+  if (failed(read))
+    return failure();
   statistics = std::move(*read);
   smoothOptions.statistics = &*statistics;
   if (!smoothedStats.empty())
     smoothed = statistics;
   if (search.empty())
     return success();
-  llvm::Expected<Scheme> scheme = Scheme::parse(search);
-  if (!scheme)
-    return fail() << llvm::toString(scheme.takeError());
+  auto scheme = takeOption(getOperation(), Scheme::parse(search));
+  if (failed(scheme))
+    return failure();
   if (!scheme->weights)
     return fail() << "search=" << search << " quantizes nothing";
   smoothOptions.search = *scheme;
-  llvm::Expected<WeightValues> known = WeightValues::read(values);
-  if (!known)
-    return fail() << llvm::toString(known.takeError());
+  auto known = takeOption(getOperation(), WeightValues::read(values));
+  if (failed(known))
+    return failure();
   weightValues = std::move(*known);
   smoothOptions.values = &*weightValues;
   return success();

@@ -9,6 +9,7 @@
 #include "ChannelFolder.h"
 #include "quantmlir/Calibration/Algorithms/AWQ.h"
 #include "quantmlir/Calibration/Algorithms/SmoothQuant.h"
+#include "quantmlir/Calibration/Algorithms/WeightQuantizer.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
@@ -43,6 +44,13 @@ private:
   FailureOr<std::vector<float>> chooseScales(ArrayRef<const Layer *> group);
   FailureOr<std::vector<float>> searchScales(ArrayRef<const Layer *> group,
                                              std::string &remark);
+  FailureOr<std::vector<float>>
+  searchSmoothQuant(ArrayRef<const Layer *> group, ArrayRef<Scheme> schemes,
+                    ArrayRef<std::vector<float>> weights, std::string &remark);
+  FailureOr<std::vector<float>> searchAWQ(ArrayRef<const Layer *> group,
+                                          ArrayRef<Scheme> schemes,
+                                          ArrayRef<std::vector<float>> weights,
+                                          std::string &remark);
   FailureOr<std::vector<float>> readScales(ArrayRef<const Layer *> group);
   void updateStatistics(ArrayRef<const Layer *> group,
                         ArrayRef<const Layer *> folded,
@@ -124,59 +132,85 @@ static FailureOr<std::vector<std::vector<float>>>
 evaluateWeights(ArrayRef<const Layer *> group, const WeightValues &values) {
   std::vector<std::vector<float>> weights;
   for (const Layer *layer : group) {
+    auto fail = [&](StringRef what, llvm::Error error) -> LogicalResult {
+      return layer->contraction.op->emitOpError()
+             << "of '" << layer->name << "': " << what
+             << llvm::toString(std::move(error));
+    };
     llvm::Expected<std::vector<float>> found = values.evaluate(*layer);
     if (!found)
-      return layer->contraction.op->emitOpError()
-             << "of '" << layer->name << "': its weight is not known: "
-             << llvm::toString(found.takeError());
+      return fail("its weight is not known: ", found.takeError());
+    int64_t channels = layer->contraction.getContractedExtent();
+    if (llvm::Error error = checkWeights(
+            {found->data(), int64_t(found->size()) / channels, channels}))
+      return fail("", std::move(error));
     weights.push_back(std::move(*found));
   }
   return weights;
 }
 
+/// Alpha is searched for under each layer's own scheme: SmoothQuant's where one
+/// quantizes activations, or else AWQ's.
 FailureOr<std::vector<float>>
 Smoother::searchScales(ArrayRef<const Layer *> group, std::string &remark) {
-  const Layer &first = *group.front();
-  Operation *op = first.contraction.op;
-  auto fail = [&](llvm::Error error) -> LogicalResult {
-    return op->emitOpError()
-           << "of '" << first.name << "': " << llvm::toString(std::move(error));
-  };
-  Scheme scheme = llvm::cantFail(
-      chooseScheme(first.name, *options.search, options.overrides));
   auto weights = evaluateWeights(group, *options.values);
   if (failed(weights))
     return failure();
+  SmallVector<Scheme> schemes;
+  for (const Layer *layer : group)
+    schemes.push_back(chooseScheme(layer->name, baseScheme, options.overrides));
+  bool seesInputs = llvm::any_of(
+      schemes, [](const Scheme &scheme) { return scheme.activations; });
+  return seesInputs ? searchSmoothQuant(group, schemes, *weights, remark)
+                    : searchAWQ(group, schemes, *weights, remark);
+}
+
+FailureOr<std::vector<float>> Smoother::searchSmoothQuant(
+    ArrayRef<const Layer *> group, ArrayRef<Scheme> schemes,
+    ArrayRef<std::vector<float>> weights, std::string &remark) {
+  const Layer &first = *group.front();
+  Operation *op = first.contraction.op;
   int64_t channels = first.contraction.getContractedExtent();
   std::string name = first.getActivationName();
-  WeightFormat format = WeightFormat::get(*scheme.weights);
-  llvm::raw_string_ostream stream(remark);
-  if (scheme.activations) {
-    auto seen = getStatistics(first, name, RowsStatistic, "rows");
-    if (failed(seen) ||
-        failed(seen = getStatistics(first, name, MinMaxStatistic, "minmax")))
-      return failure();
-    if ((*seen)->sample->getRows().empty())
-      return op->emitOpError() << "of '" << first.name << "': no rows of '"
-                               << name << "' were kept";
-    std::vector<float> samples;
-    for (const auto &[hash, row] : (*seen)->sample->getRows())
-      samples.insert(samples.end(), row.begin(), row.end());
-    std::vector<ConstMatrix> matrices;
-    for (const std::vector<float> &matrix : *weights)
-      matrices.push_back(
-          {matrix.data(), int64_t(matrix.size()) / channels, channels});
-    std::vector<float> absMax = getAbsMax(**seen);
-    auto search = searchSmoothAlpha(
-        {samples.data(), int64_t(samples.size()) / channels, channels},
-        matrices, WeightFormat::get(*scheme.activations), format, /*steps=*/20,
-        absMax, scheme.isStatic);
-    if (!search)
-      return fail(search.takeError());
-    stream << ", alpha " << llvm::format("%.2f", search->alpha)
-           << " of SmoothQuant";
-    return std::move(search->scales);
+  auto seen = getStatistics(first, name, RowsStatistic, "rows");
+  if (failed(seen) ||
+      failed(seen = getStatistics(first, name, MinMaxStatistic, "minmax")))
+    return failure();
+  if ((*seen)->sample->getRows().empty())
+    return op->emitOpError() << "of '" << first.name << "': no rows of '"
+                             << name << "' were kept";
+  std::vector<float> samples;
+  for (const auto &[hash, row] : (*seen)->sample->getRows())
+    samples.insert(samples.end(), row.begin(), row.end());
+  std::vector<LayerToSmooth> layers;
+  for (auto [scheme, matrix] : llvm::zip_equal(schemes, weights)) {
+    LayerToSmooth layer{
+        {matrix.data(), int64_t(matrix.size()) / channels, channels},
+        WeightFormat::get(*scheme.weights),
+        /*inputFormat=*/std::nullopt,
+        scheme.isStatic};
+    if (scheme.activations)
+      layer.inputFormat = WeightFormat::get(*scheme.activations);
+    layers.push_back(layer);
   }
+  std::vector<float> absMax = getAbsMax(**seen);
+  auto search = searchSmoothAlpha(
+      {samples.data(), int64_t(samples.size()) / channels, channels}, layers,
+      /*steps=*/20, absMax);
+  if (!search)
+    return op->emitOpError() << "of " << quoteNames(group) << ": "
+                             << llvm::toString(search.takeError());
+  llvm::raw_string_ostream(remark)
+      << ", alpha " << llvm::format("%.2f", search->alpha) << " of SmoothQuant";
+  return std::move(search->scales);
+}
+
+FailureOr<std::vector<float>>
+Smoother::searchAWQ(ArrayRef<const Layer *> group, ArrayRef<Scheme> schemes,
+                    ArrayRef<std::vector<float>> weights, std::string &remark) {
+  const Layer &first = *group.front();
+  int64_t channels = first.contraction.getContractedExtent();
+  std::string name = first.getActivationName();
   auto seen = getStatistics(first, name, XtXStatistic, "xtx");
   if (failed(seen) ||
       failed(seen = getStatistics(first, name, AbsMeanStatistic, "absmean")))
@@ -184,20 +218,23 @@ Smoother::searchScales(ArrayRef<const Layer *> group, std::string &remark) {
   std::vector<double> absMean;
   for (int64_t channel = 0; channel < channels; ++channel)
     absMean.push_back((*seen)->getAbsMean(channel));
-  std::vector<float> all;
-  for (const std::vector<float> &matrix : *weights)
-    all.insert(all.end(), matrix.begin(), matrix.end());
-  int64_t rows = int64_t(all.size()) / channels;
+  std::vector<WeightsToSearch> layers;
+  for (auto [scheme, matrix] : llvm::zip_equal(schemes, weights)) {
+    int64_t rows = int64_t(matrix.size()) / channels;
+    layers.push_back({{matrix.data(), rows, channels},
+                      WeightFormat::get(*scheme.weights).fit(rows, channels)});
+  }
   AWQOptions awq;
   awq.clip = false;
-  auto result = quantizeAWQ({all.data(), rows, channels}, absMean,
-                            {(*seen)->xtx.data(), channels, channels},
-                            format.fit(rows, channels), awq);
-  if (!result)
-    return fail(result.takeError());
-  stream << ", alpha " << llvm::format("%.2f", result->report.alpha)
-         << " of AWQ";
-  return std::move(result->channelScales);
+  auto search = searchChannelScales(
+      layers, absMean, {(*seen)->xtx.data(), channels, channels}, awq);
+  if (!search)
+    return first.contraction.op->emitOpError()
+           << "of " << quoteNames(group) << ": "
+           << llvm::toString(search.takeError());
+  llvm::raw_string_ostream(remark)
+      << ", alpha " << llvm::format("%.2f", search->alpha) << " of AWQ";
+  return std::move(search->scales);
 }
 
 /// The activations of the group are divided; weights of its layers, and of

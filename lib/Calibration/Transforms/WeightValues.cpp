@@ -85,6 +85,13 @@ WeightValues::evaluateArgument(BlockArgument argument) const {
   if (!function)
     return llvm::createStringError("it depends on a block argument");
   std::string name = getArgumentBufferName(function, argument.getArgNumber());
+  // A file has what the functions are called with that programs start at.
+  auto module = function->getParentOfType<ModuleOp>();
+  if (function.isPrivate() ||
+      (module && !SymbolTable::symbolKnownUseEmpty(function, module)))
+    return llvm::createStringError("argument '" + name + "' of '@" +
+                                   function.getName() +
+                                   "' is what its callers give");
   if (path.empty())
     return llvm::createStringError("the values of argument '" + name +
                                    "' are not known (values=file)");

@@ -119,6 +119,20 @@ TEST(WeightQuantizer, FindsTheFirstThatIsNotFinite) {
   EXPECT_EQ(findNonFinite(x.ref()), (std::pair<int64_t, int64_t>(17, 65)));
 }
 
+TEST(WeightQuantizer, RefusesWeightsWhoseScalesOverflow) {
+  Matrix<float> x = makeNormal(7, 9, 3);
+  x(2, 3) = -0x1p125f;
+  EXPECT_EQ(llvm::toString(checkWeights(x.ref())), "");
+  x(4, 5) = 0x1p126f;
+  std::string text = llvm::toString(checkWeights(x.ref()));
+  EXPECT_NE(text.find("the weight at [4, 5] is 8.5"), std::string::npos)
+      << text;
+  EXPECT_EQ(findNonFinite(x.ref()), std::nullopt);
+  x(1, 0) = NAN;
+  EXPECT_EQ(llvm::toString(checkWeights(x.ref())),
+            "the weight at [1, 0] is NaN or infinite");
+}
+
 TEST(WeightQuantizer, RefusesFormatsThatDoNotExist) {
   auto expectError = [](const WeightFormat &format, const char *message) {
     std::string text = llvm::toString(format.verify());

@@ -58,6 +58,28 @@ std::vector<float> computeChannelScales(llvm::ArrayRef<double> absMean,
 /// The Hessian of inputs that were divided by `scales`.
 void unscaleHessian(MatrixRef<double> hessian, llvm::ArrayRef<float> scales);
 
+/// What the search for alpha found.
+struct ChannelScaleSearch {
+  double alpha = 0;
+  /// s of that alpha.
+  std::vector<float> scales;
+  /// The loss of each alpha tried.
+  std::vector<double> losses;
+};
+
+/// Weights and how they are to be quantized.
+struct WeightsToSearch {
+  ConstMatrix weights;
+  WeightFormat format;
+};
+
+/// The alpha that loses least of the outputs of all `layers`, which read the
+/// same inputs, each of which is quantized by its own format. An error where
+/// none has a finite loss.
+llvm::Expected<ChannelScaleSearch> searchChannelScales(
+    llvm::ArrayRef<WeightsToSearch> layers, llvm::ArrayRef<double> absMean,
+    MatrixRef<const double> hessian, const AWQOptions &options = {});
+
 /// `absMean` is mean|x| of each of the K inputs, `hessian` their X X^T.
 llvm::Expected<AWQResult> quantizeAWQ(ConstMatrix weights,
                                       llvm::ArrayRef<double> absMean,

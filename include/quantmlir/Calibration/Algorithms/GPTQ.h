@@ -77,6 +77,10 @@ quantizeGPTQ(ConstMatrix weights, MatrixRef<const double> hessian,
              const WeightFormat &format, const GPTQOptions &options = {},
              llvm::ArrayRef<float> channelScales = {});
 
+/// An error where `hessian` is no X X^T of that many channels: not of that
+/// shape, not finite, not symmetric, or larger than its diagonal allows.
+llvm::Error checkHessian(MatrixRef<const double> hessian, int64_t channels);
+
 /// ||(a - b) X||^2 where H = X X^T.
 double computeObjective(ConstMatrix a, ConstMatrix b,
                         MatrixRef<const double> hessian);

@@ -34,17 +34,25 @@ struct SmoothSearch {
   std::vector<double> alphas, losses;
 };
 
+/// A layer whose inputs are smoothed.
+struct LayerToSmooth {
+  /// N×K, and how they are quantized.
+  ConstMatrix weights;
+  WeightFormat format;
+  /// How inputs are quantized, where they are: blocks [1, 0] per token, [0, 0]
+  /// with one scale for all samples.
+  std::optional<WeightFormat> inputFormat;
+  /// Whether scales of inputs, where they have no zero points and are by
+  /// absmax, are those of the given magnitudes.
+  bool isStatic = false;
+};
+
 /// Tries `steps` + 1 alphas from 0 to 1 on `samples` (rows of K inputs) for
-/// layers that share them, each N×K. `inputFormat` says how inputs are
-/// quantized: blocks [1, 0] per token, [0, 0] with one scale for all samples.
-/// `inputAbsMax`, if given, is max|x_k| of more inputs than the samples; with
-/// `isStatic`, scales without zero points, by absmax, are those of it.
+/// layers that share them. `inputAbsMax`, if given, is max|x_k| of more inputs
+/// than the samples. An error where no alpha has a finite loss.
 llvm::Expected<SmoothSearch>
-searchSmoothAlpha(ConstMatrix samples, llvm::ArrayRef<ConstMatrix> weights,
-                  const WeightFormat &inputFormat,
-                  const WeightFormat &weightFormat, int64_t steps = 20,
-                  llvm::ArrayRef<float> inputAbsMax = {},
-                  bool isStatic = false);
+searchSmoothAlpha(ConstMatrix samples, llvm::ArrayRef<LayerToSmooth> layers,
+                  int64_t steps = 20, llvm::ArrayRef<float> inputAbsMax = {});
 
 /// The channels with max|x_k| of at least `threshold`, ascending.
 std::vector<int64_t> chooseOutlierColumns(llvm::ArrayRef<float> inputAbsMax,

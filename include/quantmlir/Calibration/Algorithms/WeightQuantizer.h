@@ -81,6 +81,15 @@ std::pair<float, float> chooseBlockParams(llvm::ArrayRef<float> elements,
 /// The position (row, column) of the first NaN or infinity, if there is one.
 std::optional<std::pair<int64_t, int64_t>> findNonFinite(ConstMatrix source);
 
+/// An error with the position of the first weight that is NaN or infinite, or
+/// whose magnitude is over 2^125: the range of its block, or a scale rounded up
+/// to a power of two, might not be finite in f32.
+llvm::Error checkWeights(ConstMatrix weights);
+
+/// An error with the position of a weight that is no number, or so large (over
+/// 2^125) that ranges and rounded scales of its block might not fit f32.
+llvm::Error checkWeights(ConstMatrix weights);
+
 } // namespace quantmlir::calibration
 
 #endif // QUANTMLIR_CALIBRATION_ALGORITHMS_WEIGHTQUANTIZER_H
