@@ -6,10 +6,11 @@ using namespace quantmlir::emulator;
 using llvm::Twine;
 
 char *quantmlir::emulator::getScratch(uint64_t size) {
-  if (size > (1 << 20))
+  constexpr uint64_t most = 1 << 20;
+  if (size > most)
     return nullptr;
-  static thread_local std::vector<char> scratch;
-  scratch.assign(std::max<uint64_t>(size, 64), 0);
+  static thread_local std::vector<char> scratch(most);
+  std::fill_n(scratch.begin(), std::max<uint64_t>(size, 64), 0);
   return scratch.data();
 }
 
@@ -123,9 +124,32 @@ uint64_t quantmlir::emulator::castPointer(Thread &thread, uint64_t pointer,
 // Shared memory
 //===----------------------------------------------------------------------===//
 
+bool Thread::knowsToRun(const Block &other) {
+  if (knownBlocks >> other.rank & 1)
+    return true;
+  const Clocks &clocks = cluster->clocks;
+  bool known =
+      llvm::any_of(other.threads,
+                   [&](const Thread *thread) {
+                     return clocks.isOrdered(indexInCluster,
+                                             thread->indexInCluster, 1);
+                   }) ||
+      llvm::any_of(cluster->barrier.passed, [&](auto passed) {
+        return clocks.isOrdered(indexInCluster, passed.first, passed.second);
+      });
+  if (known)
+    knownBlocks |= 1u << other.rank;
+  return known;
+}
+
 void Thread::touchRemote(Block &owner) {
   if (&owner == block)
     return;
+  if (!knowsToRun(owner))
+    report(FindingKind::Race,
+           llvm::formatv("nothing says that block ({0}, {1}, {2}) has started "
+                         "before this access of its shared memory",
+                         owner.id[0], owner.id[1], owner.id[2]));
   owner.remote[indexInCluster] = {cluster->clocks.now(indexInCluster), site};
   if (!owner.running)
     report(FindingKind::InvalidPointer,
@@ -138,29 +162,35 @@ bool Thread::checkShared(Block &owner, uint64_t offset, uint64_t size,
                          uint32_t alignment, AccessKind kind) {
   const Kernel &kernel = launch().kernel;
   uint64_t end = owner.shared.size();
-  bool inside = offset + size <= end;
+  bool inside = fits(offset, size, end);
   if (inside && offset < kernel.dynamicOffset) {
     auto after =
         llvm::partition_point(kernel.shared, [&](const SharedVariable &v) {
           return v.offset <= offset;
         });
-    inside = after != kernel.shared.begin() &&
-             offset + size <= std::prev(after)->offset + std::prev(after)->size;
+    inside =
+        after != kernel.shared.begin() &&
+        fits(offset, size, std::prev(after)->offset + std::prev(after)->size);
   }
   if (!inside) {
-    // Blame the variable that the access starts in or just behind.
+    // Blame the variable that the access starts in or just behind; in front of
+    // all, the first.
+    int64_t at = llvm::SignExtend64<32>(offset);
     std::string what = llvm::formatv("{0} bytes of dynamic shared memory",
                                      end - kernel.dynamicOffset);
-    uint64_t base = kernel.dynamicOffset;
+    uint32_t base = kernel.dynamicOffset;
     for (const SharedVariable &variable : kernel.shared)
-      if (offset >= variable.offset && offset < kernel.dynamicOffset) {
+      if (&variable == &kernel.shared.front()
+              ? at < int64_t(kernel.dynamicOffset)
+              : at >= int64_t(variable.offset) &&
+                    at < int64_t(kernel.dynamicOffset)) {
         what = llvm::formatv("shared variable '{0}' ({1} bytes)", variable.name,
                              variable.size);
         base = variable.offset;
       }
     report(FindingKind::OutOfBounds,
            llvm::formatv("{0} of {1} bytes at byte {2} of {3}", verb(kind),
-                         size, int64_t(offset - base), what));
+                         size, at - int64_t(base), what));
     return false;
   }
   if (offset % alignment) {
@@ -247,185 +277,6 @@ void Thread::reportFault(const AccessFault &fault, AccessKind kind,
 }
 
 //===----------------------------------------------------------------------===//
-// Global memory
-//===----------------------------------------------------------------------===//
-
-llvm::MutableArrayRef<Cell>
-Cluster::globalCells(uint64_t buffer, uint64_t offset, uint64_t size) {
-  uint64_t key = buffer << address::bufferShift | offset / pageSize;
-  if (key != lastPageKey) {
-    auto &page = pages[key];
-    if (!page)
-      page = std::make_unique<Page>();
-    lastPage = page.get();
-    lastPageKey = key;
-  }
-  return llvm::MutableArrayRef<Cell>(*lastPage).slice(offset % pageSize, size);
-}
-
-char *Thread::accessGlobal(uint64_t pointer, uint64_t size, uint32_t alignment,
-                           AccessKind kind, Proxy proxy) {
-  Buffer *buffer = launch().findBuffer(pointer);
-  uint64_t offset = pointer & ((uint64_t(1) << address::bufferShift) - 1);
-  if (!buffer) {
-    report(FindingKind::InvalidPointer,
-           llvm::formatv("{0} of {1} bytes at {2:x}, which is in no registered "
-                         "buffer",
-                         verb(kind), size, pointer));
-    return getScratch(size);
-  }
-  if (offset + size > buffer->size) {
-    // An address below a buffer lands in the upper half of the window before.
-    report(FindingKind::OutOfBounds,
-           llvm::formatv("{0} of {1} bytes at byte {2} of buffer '{3}' ({4} "
-                         "bytes)",
-                         verb(kind), size,
-                         llvm::SignExtend64(offset, address::bufferShift),
-                         buffer->name, buffer->size));
-    return getScratch(size);
-  }
-  if (offset % alignment) {
-    report(FindingKind::Misaligned,
-           llvm::formatv("{0} of {1} bytes at byte {2} of buffer '{3}', which "
-                         "is not a multiple of {4}",
-                         verb(kind), size, offset, buffer->name, alignment));
-    return getScratch(size);
-  }
-  profile(/*isShared=*/false, pointer, size, kind, proxy);
-  if (isReadOnly(buffer->role)) {
-    // Nothing can conflict with reads of what is never written, but by the
-    // launch before.
-    if (isRead(kind)) {
-      if (buffer->role == BufferRole::Input && shape().dependent &&
-          !isAfterPreviousLaunch())
-        report(FindingKind::Race,
-               llvm::formatv("byte {0} of input buffer '{1}' may be written by "
-                             "the launch before, which need not have ended: "
-                             "nothing orders this after a griddepcontrol.wait",
-                             offset, buffer->name));
-      else if (!buffer->sharing.empty())
-        checkSharing(*buffer, offset, size, kind);
-      return buffer->data + offset;
-    }
-    report(FindingKind::ReadOnlyWrite,
-           llvm::formatv("{0} of {1} bytes of input buffer '{2}'", verb(kind),
-                         size, buffer->name));
-    return getScratch(size);
-  }
-
-  if (kind == AccessKind::Write)
-    cluster->note();
-  uint64_t number = (pointer & ~address::globalTag) >> address::bufferShift;
-  for (uint64_t done = 0; done < size;) {
-    uint64_t at = offset + done;
-    uint64_t part =
-        std::min(size - done, Cluster::pageSize - at % Cluster::pageSize);
-    auto cells = cluster->globalCells(number, at, part);
-    // Whether bytes hold a value is a matter of the buffer, not of a cluster.
-    for (auto [index, cell] : llvm::enumerate(cells))
-      if (buffer->written.empty() || buffer->written[at + index])
-        cell.flags |= Cell::Written;
-    if (auto fault = cluster->rules.access(cells, indexInCluster, kind, site,
-                                           Memory::Global, proxy))
-      reportFault(*fault, kind, size,
-                  "byte " + Twine(at + fault->byte) + " of buffer '" +
-                      buffer->name + "'");
-    checkSharing(*buffer, at, part, kind);
-    if (!isRead(kind) && !buffer->written.empty())
-      std::fill_n(buffer->written.begin() + at, part, 1);
-    done += part;
-  }
-  return buffer->data + offset;
-}
-
-void Thread::checkPrefetch(uint64_t pointer, uint64_t size) {
-  // Others than global memory have nothing to prefetch.
-  if (!(pointer & address::globalTag))
-    return;
-  Buffer *buffer = launch().findBuffer(pointer);
-  uint64_t offset = pointer & ((uint64_t(1) << address::bufferShift) - 1);
-  if (!buffer)
-    report(FindingKind::InvalidPointer,
-           llvm::formatv("prefetch at {0:x}, which is in no registered buffer",
-                         pointer));
-  else if (offset + size > buffer->size)
-    report(FindingKind::OutOfBounds,
-           llvm::formatv("prefetch of byte {0} of buffer '{1}' ({2} bytes)",
-                         llvm::SignExtend64(offset, address::bufferShift),
-                         buffer->name, buffer->size));
-}
-
-bool Thread::isAfterPreviousLaunch() {
-  if (!afterPreviousLaunch)
-    afterPreviousLaunch = cluster->isOrderedAfter(
-        indexInCluster, Release::previousLaunch, /*who=*/0, /*clock=*/0);
-  return afterPreviousLaunch;
-}
-
-void Thread::checkSharing(Buffer &buffer, uint64_t offset, uint64_t size,
-                          AccessKind kind) {
-  std::lock_guard<std::mutex> lock(buffer.mutex);
-  if (buffer.sharing.empty())
-    buffer.sharing.resize(buffer.size);
-  Buffer::Touch self;
-  self.cluster = cluster->index + 1;
-  self.site = site;
-  self.thread = indexInCluster;
-  self.clock = cluster->clocks.now(indexInCluster);
-  self.atomic = isAtomic(kind);
-  // Bytes of one access nearly always have the same past.
-  Buffer::Touch known;
-  auto isOrdered = [&](const Buffer::Touch &other) {
-    if (!other.cluster || other.cluster == self.cluster || other == known ||
-        (self.atomic && other.atomic))
-      return true;
-    uint64_t number = other.cluster == Buffer::Touch::previousLaunch
-                          ? Release::previousLaunch
-                          : other.cluster - 1;
-    if (!cluster->isOrderedAfter(indexInCluster, number, other.thread,
-                                 other.clock))
-      return false;
-    known = other;
-    return true;
-  };
-  bool told = false;
-  auto tell = [&](uint64_t byte, const Buffer::Touch &other, const char *how) {
-    if (told)
-      return;
-    told = true;
-    if (other.cluster == Buffer::Touch::previousLaunch)
-      return report(FindingKind::Race,
-                    llvm::formatv("byte {0} of buffer '{1}' is {2} by the "
-                                  "launch before, which need not have ended: "
-                                  "nothing orders this after a "
-                                  "griddepcontrol.wait",
-                                  byte, buffer.name, how));
-    report(FindingKind::Race,
-           llvm::formatv("byte {0} of buffer '{1}' is {2} by another block of "
-                         "the launch",
-                         byte, buffer.name, how),
-           other.site, "the other access");
-  };
-  for (uint64_t i = offset; i < offset + size; ++i) {
-    Buffer::Sharing &sharing = buffer.sharing[i];
-    if (!isOrdered(sharing.write))
-      tell(i, sharing.write, isRead(kind) ? "written" : "also written");
-    else if (!isRead(kind) && !isOrdered(sharing.read))
-      tell(i, sharing.read, "also read");
-    if (isRead(kind)) {
-      sharing.read = self;
-      continue;
-    }
-    // A plain write is not forgotten for an atomic update of the same cluster.
-    if (self.atomic && sharing.write.cluster == self.cluster &&
-        !sharing.write.atomic)
-      continue;
-    sharing.write = self;
-    sharing.read = {};
-  }
-}
-
-//===----------------------------------------------------------------------===//
 // cp.async
 //===----------------------------------------------------------------------===//
 
@@ -443,19 +294,22 @@ void Thread::copyAsync(uint64_t sharedOffset, uint64_t globalPointer,
     copied = size;
   }
   // The whole source must be aligned even when little or nothing of it is read.
-  if (copied)
-    std::memcpy(
-        copy.data.data(),
-        access(globalPointer, Space::Global, copied, size, AccessKind::Read),
-        copied);
+  if (copied) {
+    copy.source.from =
+        access(globalPointer, Space::Global, copied, size, AccessKind::Read);
+    copy.source.size = copied;
+    std::memcpy(copy.data.data(), copy.source.from, copied);
+    if (!mayBeWritten(globalPointer, copy.source.from))
+      copy.source = {};
+  }
   if (!checkShared(*block, sharedOffset, size, size, AccessKind::Write))
     return;
   checkNoMBarrier(*block, sharedOffset, size, AccessKind::Write);
   profileShared(*block, sharedOffset, size, AccessKind::Write, Proxy::Generic);
   llvm::MutableArrayRef<Cell> cells(block->sharedCells.data() + sharedOffset,
                                     size);
-  if (auto fault =
-          cluster->rules.beginCopy(cells, indexInCluster, site, Proxy::Generic))
+  if (auto fault = cluster->rules.beginCopy(cells, indexInCluster, site,
+                                            Memory::Shared, Proxy::Generic))
     reportFault(*fault, AccessKind::Write, size,
                 "shared byte " + Twine(sharedOffset + fault->byte));
   openCopies.push_back(copy);
@@ -476,6 +330,9 @@ void Thread::waitCopies(unsigned pending) {
       cluster->rules.endCopy(cells, indexInCluster, copy.site, Proxy::Generic);
       std::memcpy(block->shared.data() + copy.destination, copy.data.data(),
                   copy.size);
+      if (!std::equal(copy.source.from, copy.source.from + copy.source.size,
+                      copy.data.begin()))
+        reportOf(copy.site, FindingKind::Race, sourceIsWritten);
     }
     copyGroups.pop_front();
   }

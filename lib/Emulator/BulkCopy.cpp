@@ -1,6 +1,7 @@
 //===- BulkCopy.cpp - cp.async.bulk, with and without a tensor map --------===//
 
 #include "Machine.h"
+#include "llvm/Support/xxhash.h"
 
 using namespace quantmlir::emulator;
 using llvm::Twine;
@@ -106,10 +107,19 @@ static uint32_t getSharedAlignment(const TensorMap &map) {
 // Into shared memory
 //===----------------------------------------------------------------------===//
 
+uint64_t CopySource::computeHash() const {
+  uint64_t result = 0;
+  for (llvm::ArrayRef<uint8_t> run : runs)
+    result = 31 * result + llvm::xxh3_64bits(run);
+  return result;
+}
+
 void Thread::startLoad(uint64_t destination, Space space, uint64_t mbarrier,
                        std::optional<uint16_t> multicast,
                        std::shared_ptr<const std::vector<char>> data,
-                       uint32_t alignment) {
+                       CopySource source, uint32_t alignment) {
+  source.hash = source.computeHash();
+  auto from = std::make_shared<const CopySource>(std::move(source));
   uint64_t rank = block->rank, offset = destination & 0xffffffff;
   if (space == Space::Cluster) {
     rank = destination >> address::clusterShift & 0xff;
@@ -149,13 +159,13 @@ void Thread::startLoad(uint64_t destination, Space space, uint64_t mbarrier,
     checkNoMBarrier(owner, offset, size, AccessKind::Write);
     profileShared(owner, offset, size, AccessKind::Write, Proxy::Async);
     llvm::MutableArrayRef<Cell> cells(owner.sharedCells.data() + offset, size);
-    if (auto fault =
-            cluster->rules.beginCopy(cells, indexInCluster, site, Proxy::Async))
+    if (auto fault = cluster->rules.beginCopy(cells, indexInCluster, site,
+                                              Memory::Shared, Proxy::Async))
       reportFault(*fault, AccessKind::Write, size,
                   "shared byte " + Twine(offset + fault->byte));
     ++barrier->copies;
     cluster->bulkLoads.push_back(
-        {barrier, &owner, uint32_t(offset), data, site, this, passed});
+        {barrier, &owner, uint32_t(offset), data, from, site, this, passed});
   }
   // What this thread does from here on is not among what has passed.
   cluster->clocks.tick(indexInCluster);
@@ -173,8 +183,12 @@ void Thread::loadBulk(uint64_t destination, Space space, uint64_t source,
       access(source, Space::Global, size, 16, AccessKind::Read, Proxy::Async);
   if (!data)
     giveUp();
+  CopySource from;
+  if (mayBeWritten(source, data))
+    from.runs.push_back({reinterpret_cast<const uint8_t *>(data), size});
   startLoad(destination, space, mbarrier, multicast,
-            std::make_shared<std::vector<char>>(data, data + size), 16);
+            std::make_shared<std::vector<char>>(data, data + size),
+            std::move(from), 16);
 }
 
 /// Whether the hardware (sm_90) takes these coordinates: others are an illegal
@@ -207,17 +221,21 @@ void Thread::loadTensor(uint64_t destination, Space space, uint64_t tensorMap,
   // What lies outside of the tensor is zero.
   auto data = std::make_shared<std::vector<char>>(map->getBoxBytes());
   unsigned span = map->getSwizzleSpan();
+  CopySource source;
   forEachRun(
       *map, coordinates, [&](uint32_t at, uint64_t address, uint32_t size) {
         const char *from =
             access(address, Space::Global, size, map->getElementBytes(),
                    AccessKind::Read, Proxy::Async);
+        if (mayBeWritten(address, from))
+          source.runs.push_back(
+              {reinterpret_cast<const uint8_t *>(from), size});
         copyRun(at, size, span, [&](uint32_t to, uint32_t done, uint32_t part) {
           std::memcpy(data->data() + to, from + done, part);
         });
       });
   startLoad(destination, space, mbarrier, multicast, std::move(data),
-            getSharedAlignment(*map));
+            std::move(source), getSharedAlignment(*map));
 }
 
 bool Cluster::completeBulkLoad() {
@@ -250,6 +268,8 @@ void Cluster::completeBulkLoad(size_t index) {
                         clocks.now(*barrier.agent), load.site});
   clocks.releaseAgent(*barrier.agent, barrier.seen);
   Clocks::join(*load.passed, barrier.passed);
+  if (load.source->computeHash() != load.source->hash)
+    load.asker->reportOf(load.site, FindingKind::Race, sourceIsWritten);
   barrier.transactions -= load.data->size();
   --barrier.copies;
   if (barrier.transactions < 0 && !barrier.pending) {
@@ -280,6 +300,8 @@ void Thread::startStore(BulkStore store, uint32_t alignment) {
     reportFault(*fault, AccessKind::Read, store.size,
                 "shared byte " + Twine(store.offset + fault->byte));
   store.site = site;
+  for (const BulkStore::Run &run : store.runs)
+    beginGlobalWrite(run.to, run.size);
   ++cluster->asyncReads;
   openStores.push_back(std::move(store));
 }
@@ -331,6 +353,7 @@ void Thread::readStore(BulkStore &store) {
 void Thread::writeStore(BulkStore &store) {
   site = store.site;
   for (const BulkStore::Run &run : store.runs) {
+    endGlobalWrite(run.to, run.size);
     char *to = access(run.to, Space::Global, run.size, 1, AccessKind::Write,
                       Proxy::Async);
     if (!to)

@@ -56,7 +56,7 @@ llvm::Expected<Buffer *> GlobalMemory::find(uint64_t address,
   uint64_t number = getNumber(address);
   if (!(address & address::globalTag) || number == 0 ||
       number > buffers.size() || !buffers[number - 1]->registered ||
-      getOffset(address) + size > buffers[number - 1]->size)
+      !fits(getOffset(address), size, buffers[number - 1]->size))
     return llvm::createStringError(
         llvm::formatv("{0} bytes at {1:x} are in no buffer", size, address)
             .str());

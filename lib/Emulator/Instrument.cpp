@@ -52,6 +52,7 @@ private:
                               std::optional<uint64_t> alignment,
                               AccessKind kind, unsigned synchronizes);
   LogicalResult rewriteFence(LLVM::FenceOp op);
+  LogicalResult rewriteUnreachable(LLVM::UnreachableOp op);
 
   Site &addSite(Operation *op) {
     sites.push_back(Site{uint32_t(sites.size()), op->getLoc(), op->getName()});
@@ -128,10 +129,20 @@ unsigned getOrders(LLVM::AtomicOrdering ordering) {
   }
 }
 
+/// Whether the host computes it by a call of its mathematical library, and the
+/// device not at all, or to another precision.
+bool isLibraryFunction(Operation *op) {
+  return isa<LLVM::ACosOp, LLVM::ASinOp, LLVM::ATan2Op, LLVM::ATanOp,
+             LLVM::CosOp, LLVM::CoshOp, LLVM::Exp10Op, LLVM::ExpOp,
+             LLVM::FractionExpOp, LLVM::LoadExpOp, LLVM::Log10Op, LLVM::Log2Op,
+             LLVM::LogOp, LLVM::PowIOp, LLVM::PowOp, LLVM::SinOp,
+             LLVM::SincosOp, LLVM::SinhOp, LLVM::TanOp>(op);
+}
+
 /// Ops of the LLVM dialect that have an effect and yet need no rewriting.
 bool isHarmless(Operation *op) {
-  return isa<LLVM::AssumeOp, LLVM::UnreachableOp, LLVM::DbgValueOp,
-             LLVM::DbgDeclareOp, LLVM::NoAliasScopeDeclOp>(op) ||
+  return isa<LLVM::AssumeOp, LLVM::DbgValueOp, LLVM::DbgDeclareOp,
+             LLVM::NoAliasScopeDeclOp>(op) ||
          op->hasTrait<OpTrait::IsTerminator>();
 }
 
@@ -198,17 +209,20 @@ LogicalResult Instrumenter::rewriteFunction(LLVM::LLVMFuncOp function) {
 LogicalResult Instrumenter::rewrite(Operation *op) {
   if (auto instruction = dyn_cast<EmulatableOpInterface>(op))
     return rewriteInstruction(instruction);
-  if (!isa<LLVM::LLVMDialect>(op->getDialect()))
+  // An op that is not registered has no dialect.
+  if (!isa_and_nonnull<LLVM::LLVMDialect>(op->getDialect()))
     return op->emitOpError("is not known to the emulator");
   return TypeSwitch<Operation *, LogicalResult>(op)
       .Case([&](LLVM::LoadOp load) {
         // ld.volatile is relaxed.
         bool meets = load.getVolatile_() ||
                      load.getOrdering() != LLVM::AtomicOrdering::not_atomic;
-        return rewriteAccess(
+        LogicalResult result = rewriteAccess(
             load, load.getAddrMutable(), load.getType(), load.getAlignment(),
             meets ? AccessKind::AtomicRead : AccessKind::Read,
             meets ? Site::AtomicRead | getOrders(load.getOrdering()) : 0);
+        sites.back().isInvariant = load.getInvariant();
+        return result;
       })
       .Case([&](LLVM::StoreOp store) {
         bool meets = store.getVolatile_() ||
@@ -252,8 +266,11 @@ LogicalResult Instrumenter::rewrite(Operation *op) {
       .Case([&](LLVM::CallOp call) { return rewriteCall(call); })
       .Case([&](LLVM::AddressOfOp op) { return rewriteAddressOf(op); })
       .Case([&](LLVM::AddrSpaceCastOp op) { return rewriteAddressCast(op); })
+      .Case([&](LLVM::UnreachableOp op) { return rewriteUnreachable(op); })
       .Default([&](Operation *op) -> LogicalResult {
-        if (isMemoryEffectFree(op) || isHarmless(op))
+        // Inline assembly is the device's, whatever effects it says it has.
+        bool isKnown = isMemoryEffectFree(op) || isHarmless(op);
+        if (isKnown && !isa<LLVM::InlineAsmOp>(op) && !isLibraryFunction(op))
           return success();
         return op->emitOpError("is not known to the emulator");
       });
@@ -530,6 +547,23 @@ LogicalResult Instrumenter::rewriteFence(LLVM::FenceOp op) {
                        ValueRange{thread, constant(builder, loc, i32, site.id),
                                   operands, results});
   op.erase();
+  return success();
+}
+
+LogicalResult Instrumenter::rewriteUnreachable(LLVM::UnreachableOp op) {
+  OpBuilder builder(op);
+  Location loc = op.getLoc();
+  Site &site = addSite(op);
+  site.semantics.perThread = [](Thread &thread, ValueBytes, ValueBytes) {
+    thread.report(FindingKind::Unreachable,
+                  "the thread comes to where none is to come");
+    thread.giveUp();
+  };
+  Value operands = scratch(4, operandSpace, operandBytes);
+  Value results = scratch(4, resultSpace, resultBytes);
+  LLVM::CallOp::create(builder, loc, TypeRange(), executeSymbol,
+                       ValueRange{thread, constant(builder, loc, i32, site.id),
+                                  operands, results});
   return success();
 }
 

@@ -32,6 +32,8 @@ static char *access(Thread *thread, uint32_t id, uint64_t pointer) {
       thread->access(pointer, site.space, site.size, site.alignment, site.kind);
   if (site.synchronizes)
     thread->meetInMemory(site, reinterpret_cast<uint64_t>(data));
+  if (site.synchronizes & Site::AtomicWrite)
+    thread->watchUpdate(data, site.size);
   return data;
 }
 

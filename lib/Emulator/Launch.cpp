@@ -77,7 +77,7 @@ Report Launch::run() {
     // one begins when all that run wait for others, as blocks are resident
     // together on a device.
     std::vector<std::unique_ptr<Cluster>> resident, idle;
-    uint64_t before = 0;
+    uint64_t before = 0, pollsBefore = 0;
     unsigned rounds = 0;
     while (!isAborted()) {
       bool ended = false;
@@ -103,13 +103,19 @@ Report Launch::run() {
       if (resident.empty())
         return;
       // Nothing has happened for long: nothing will.
-      uint64_t progress = 0;
-      for (auto &cluster : resident)
+      uint64_t progress = 0, polls = 0;
+      for (auto &cluster : resident) {
         progress += cluster->progress;
-      rounds = progress == before ? rounds + 1 : 0;
+        polls += cluster->polls;
+      }
+      if (progress != before) {
+        rounds = 0;
+        pollsBefore = polls;
+      }
       before = progress;
-      constexpr unsigned patience = 1000;
-      if (rounds > patience)
+      // A thread may count how often it looks, and go on.
+      constexpr unsigned patience = 1000, pollPatience = 1'000'000;
+      if (++rounds > patience && polls - pollsBefore > pollPatience)
         resident.front()->reportStall();
     }
   };

@@ -8,7 +8,9 @@
 #include "quantmlir/Emulator/Emulator.h"
 #include "quantmlir/Emulator/Profile.h"
 #include <atomic>
+#include <map>
 #include <mutex>
+#include <tuple>
 
 namespace quantmlir::emulator {
 
@@ -31,26 +33,45 @@ constexpr unsigned rankShift = 32;
 constexpr unsigned clusterShift = 24;
 } // namespace address
 
+/// Whether `size` bytes from `offset` on are among the first `end`.
+inline bool fits(uint64_t offset, uint64_t size, uint64_t end) {
+  return offset <= end && size <= end - offset;
+}
+
 /// Registered global memory.
 struct Buffer {
-  /// Who touched a byte last in the present launch; between clusters, each the
-  /// last of it, that tells.
+  /// Who touched a byte, and when.
   struct Touch {
     uint32_t cluster = 0; ///< its number + 1; 0: nobody
     static constexpr uint32_t previousLaunch = ~uint32_t(0);
     uint32_t site = 0, clock = 0;
     uint16_t thread = 0;
-    bool atomic = false;
+    bool isAtomic = false, isWrite = false;
 
+    using Tuple =
+        std::tuple<uint32_t, uint32_t, uint32_t, uint16_t, bool, bool>;
+    Tuple asTuple() const {
+      return {cluster, site, clock, thread, isAtomic, isWrite};
+    }
     bool operator==(const Touch &other) const {
-      return cluster == other.cluster && site == other.site &&
-             clock == other.clock && thread == other.thread &&
-             atomic == other.atomic;
+      return asTuple() == other.asTuple();
+    }
+    /// Whether all that `other` conflicts with conflicts with this as well.
+    bool covers(const Touch &other) const {
+      return (other.isAtomic || !isAtomic) && (isWrite || !other.isWrite);
     }
   };
+  /// What clusters did to a byte in the present launch: the last write that was
+  /// not atomic, and the set of reads and atomic updates since.
   struct Sharing {
-    Touch write, read;
+    Touch write;
+    uint32_t since = 0;
   };
+  /// Those sets, shared by bytes of the same history; the first is empty.
+  std::vector<llvm::SmallVector<Touch, 1>> touches =
+      std::vector<llvm::SmallVector<Touch, 1>>(1);
+  /// The set after another touch.
+  std::map<std::pair<uint32_t, Touch::Tuple>, uint32_t> nextTouches;
 
   std::string name;
   char *data;
@@ -64,14 +85,24 @@ struct Buffer {
 
   /// Forgets who touched it, or that it was not the launch before.
   void startLaunch(bool dependent) {
-    if (!dependent)
-      return sharing.clear();
+    nextTouches.clear();
+    if (!dependent) {
+      sharing.clear();
+      touches.resize(1);
+      return;
+    }
+    auto moveBack = [](Touch &touch) {
+      if (!touch.cluster)
+        return;
+      bool isWrite = touch.isWrite;
+      touch = {};
+      touch.cluster = Touch::previousLaunch;
+      touch.isWrite = isWrite;
+    };
     for (Sharing &byte : sharing)
-      for (Touch *touch : {&byte.write, &byte.read})
-        if (touch->cluster) {
-          *touch = {};
-          touch->cluster = Touch::previousLaunch;
-        }
+      moveBack(byte.write);
+    for (auto &set : touches)
+      llvm::for_each(set, moveBack);
   }
   std::mutex mutex;
 };

@@ -18,8 +18,9 @@ MemoryState MemoryState::capture(const GlobalMemory &memory) {
     buffer.data.assign(from->data, from->data + from->size);
     buffer.written = from->written;
     for (auto [byte, sharing] : llvm::enumerate(from->sharing)) {
-      uint8_t how =
-          (sharing.write.cluster ? 1 : 0) | (sharing.read.cluster ? 2 : 0);
+      uint8_t how = sharing.write.cluster ? 1 : 0;
+      for (const auto &touch : from->touches[sharing.since])
+        how |= touch.isWrite ? 1 : 2;
       if (how && buffer.touched.empty())
         buffer.touched.resize(from->size);
       if (how)
@@ -50,9 +51,14 @@ static void restore(Buffer &buffer, const MemoryState::Buffer &state) {
   if (state.touched.empty())
     return;
   buffer.sharing.resize(buffer.size);
+  quantmlir::emulator::Buffer::Touch touch;
+  touch.cluster = 1;
+  buffer.touches.push_back({touch});
+  touch.isWrite = true;
   for (auto [sharing, how] : llvm::zip_equal(buffer.sharing, state.touched)) {
-    sharing.write.cluster = how & 1 ? 1 : 0;
-    sharing.read.cluster = how & 2 ? 1 : 0;
+    if (how & 1)
+      sharing.write = touch;
+    sharing.since = how & 2 ? 1 : 0;
   }
 }
 

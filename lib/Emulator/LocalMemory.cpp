@@ -27,7 +27,7 @@ static int64_t getOffset(uint64_t pointer) {
 //===----------------------------------------------------------------------===//
 
 uint64_t Thread::makeLocal(uint64_t size, uint32_t alignment) {
-  if (size > maximumLocalBytes || localBytes + size > maximumLocalBytes) {
+  if (!fits(localBytes, size, maximumLocalBytes)) {
     report(FindingKind::OutOfBounds,
            Twine(size) + " bytes of local memory beside " + Twine(localBytes) +
                "; a thread can have " + Twine(maximumLocalBytes));
@@ -71,7 +71,7 @@ char *Thread::accessLocal(uint64_t pointer, uint64_t size, uint32_t alignment,
                " bytes of a local variable whose function has returned");
     return getScratch(size);
   }
-  if (offset < 0 || offset + size > variable->data.size()) {
+  if (offset < 0 || !fits(offset, size, variable->data.size())) {
     report(FindingKind::OutOfBounds,
            llvm::formatv("{0} of {1} bytes at byte {2} of a local variable of "
                          "{3} bytes",
@@ -120,7 +120,7 @@ char *Thread::accessConstant(uint64_t pointer, uint64_t size,
   const Constant &constant = number <= constants.size()
                                  ? constants[number - 1]
                                  : byValue[number - 1 - constants.size()];
-  if (offset < 0 || offset + size > constant.size)
+  if (offset < 0 || !fits(offset, size, constant.size))
     report(FindingKind::OutOfBounds,
            llvm::formatv("{0} of {1} bytes at byte {2} of constant '{3}' ({4} "
                          "bytes)",

@@ -48,6 +48,7 @@ void Cluster::resume(Thread &thread) {
 }
 
 void Thread::suspend() {
+  checkUpdate();
   cluster->scheduler = context::jump_fcontext(cluster->scheduler, nullptr).fctx;
 }
 
@@ -57,8 +58,22 @@ void Thread::wait(const char *reason) {
   suspend();
 }
 
+void Thread::watchUpdate(const char *place, uint32_t size) {
+  updated.place = place;
+  updated.size = std::min<uint32_t>(size, updated.before.size());
+  std::copy_n(place, updated.size, updated.before.begin());
+}
+
+void Thread::checkUpdate() {
+  const char *place = std::exchange(updated.place, nullptr);
+  if (place && !std::equal(place, place + updated.size, updated.before.begin()))
+    cluster->note();
+}
+
 void Thread::poll() {
+  checkUpdate();
   ++cluster->idlePolls;
+  ++cluster->polls;
   waitingFor = "for a value that does not come";
   // All others go on first, or one that looks might keep what it looks for from
   // coming.
@@ -200,6 +215,8 @@ void Cluster::prepare() {
       thread.storeAgent.reset();
       thread.hasArrived = false;
       thread.hasLooked = false;
+      thread.knownBlocks = 1u << rank;
+      thread.updated.place = nullptr;
       thread.initFences.clear();
       thread.initsSeen.clear();
       thread.observed.clear();

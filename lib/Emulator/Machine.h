@@ -29,7 +29,23 @@ struct AsyncCopy {
   uint32_t size;        ///< bytes written
   std::array<char, 16> data;
   uint32_t site;
+  /// Where it came from, if that may be written.
+  struct {
+    const char *from = nullptr;
+    uint32_t size = 0;
+  } source;
 };
+
+/// What a copy under way comes from, as far as that may be written.
+struct CopySource {
+  std::vector<llvm::ArrayRef<uint8_t>> runs;
+  uint64_t hash = 0; ///< of what they held when the copy was asked for
+
+  uint64_t computeHash() const;
+};
+/// What is said of a copy whose source changes before a wait for it.
+constexpr const char *sourceIsWritten =
+    "what this copy reads is written before a wait says that it has read it";
 
 /// An mbarrier object in shared memory.
 struct MBarrier {
@@ -40,6 +56,11 @@ struct MBarrier {
   /// Who initialised it, and when.
   unsigned initThread = 0;
   uint32_t initClock = 0, initSite = 0;
+  /// The last use of it by each thread that has used it: when and where.
+  struct Use {
+    uint32_t clock, site;
+  };
+  llvm::DenseMap<unsigned, Use> uses;
   unsigned copies = 0; ///< under way, with this barrier to tell
   /// Who their bytes count as written by, once there was one.
   std::optional<unsigned> agent;
@@ -76,6 +97,7 @@ struct BulkLoad {
   uint32_t offset;
   /// Shared by the blocks that a multicast goes to.
   std::shared_ptr<const std::vector<char>> data;
+  std::shared_ptr<const CopySource> source;
   uint32_t site;
   Thread *asker;
   /// How far `asker` had come.
@@ -151,6 +173,16 @@ public:
 
   /// Whether it has looked at an mbarrier since it last met the other lanes.
   bool hasLooked = false;
+
+  /// The blocks of the cluster, by rank, that it knows to run.
+  uint32_t knownBlocks = 0;
+
+  /// What its last atomic access may have changed, and was before.
+  struct {
+    const char *place = nullptr;
+    uint32_t size = 0;
+    std::array<char, 16> before;
+  } updated;
 
   /// The barrier of the cluster: whether it has arrived and not waited, where,
   /// and when as a count of completions.
@@ -244,6 +276,9 @@ public:
   /// Orders it after what `release` covers.
   void acquire(const ReleasePtr &release, bool reachesDevice);
 
+  /// Notes what an atomic access is about to change.
+  void watchUpdate(const char *place, uint32_t size);
+
   /// Lets the others run.
   void yield();
   /// The same of a thread that may only be looking whether something has come.
@@ -291,8 +326,14 @@ private:
   void startLoad(uint64_t destination, Space space, uint64_t mbarrier,
                  std::optional<uint16_t> multicast,
                  std::shared_ptr<const std::vector<char>> data,
-                 uint32_t alignment);
+                 CopySource source, uint32_t alignment);
   void startStore(BulkStore store, uint32_t alignment);
+  /// Whether `data`, which an access through `pointer` gave, is of a buffer
+  /// that kernels may write.
+  bool mayBeWritten(uint64_t pointer, const char *data) const;
+  /// Says that an asynchronous write of global memory begins, or has come.
+  void beginGlobalWrite(uint64_t pointer, uint64_t size);
+  void endGlobalWrite(uint64_t pointer, uint64_t size);
   void readStore(BulkStore &store);
   void writeStore(BulkStore &store);
   /// Reports bulk copies that it leaves under way, at its end.
@@ -300,6 +341,8 @@ private:
   /// Notes an access of another block's shared memory, and reports it if that
   /// block has ended.
   void touchRemote(Block &owner);
+  /// Whether it is ordered after the start of `other`, of its cluster.
+  bool knowsToRun(const Block &other);
   /// Reports an asynchronous copy that completes on `barrier`, which its
   /// initialisation was not made visible to.
   void checkInitVisible(const MBarrier &barrier);
@@ -326,6 +369,9 @@ private:
 
   /// Goes back to the scheduler.
   void suspend();
+  /// Says that something happened if the atomic access that is being watched
+  /// changed something.
+  void checkUpdate();
 
   void *context = nullptr; ///< where the fiber stands
   char *stackBottom = nullptr;
@@ -396,8 +442,8 @@ public:
   bool advance();
   /// Reports that its threads wait for what never comes.
   void reportStall();
-  /// Counts what may be news to those that wait.
-  uint64_t progress = 0;
+  /// Counts what may be news to those that wait, and polls.
+  uint64_t progress = 0, polls = 0;
 
   Launch &launch;
   uint64_t index = 0;
@@ -462,6 +508,8 @@ public:
     /// The last fence.mbarrier_init of each thread that arrived.
     std::map<unsigned, uint32_t> initsSeen, initsCompleted;
     std::vector<Thread *> waiting;
+    /// Threads that have waited at it, and when they first had.
+    std::vector<std::pair<unsigned, uint32_t>> passed;
   } barrier;
   /// Completes it if all threads that live have arrived.
   void completeClusterBarrier();
@@ -469,6 +517,11 @@ public:
   /// one page.
   llvm::MutableArrayRef<Cell> globalCells(uint64_t buffer, uint64_t offset,
                                           uint64_t size);
+  /// Calls `visit(bytes before, cells)` for the parts of `size` global bytes
+  /// from `pointer` on, which lie in one buffer.
+  void forEachGlobalPart(
+      uint64_t pointer, uint64_t size,
+      llvm::function_ref<void(uint64_t, llvm::MutableArrayRef<Cell>)> visit);
   static constexpr unsigned pageSize = 256;
 
 private:

@@ -36,6 +36,8 @@ llvm::StringRef quantmlir::emulator::stringifyFindingKind(FindingKind kind) {
     return "invalid-operand";
   case FindingKind::UnwrittenOutput:
     return "unwritten-output";
+  case FindingKind::Unreachable:
+    return "unreachable";
   case FindingKind::StepLimit:
     return "step-limit";
   }

@@ -5,24 +5,24 @@
 
 using namespace quantmlir::emulator;
 
-uint32_t ReadSets::add(uint32_t set, unsigned thread, uint32_t now,
-                       uint32_t site, llvm::ArrayRef<uint32_t> row,
-                       bool isAtomic) {
-  for (const Read &read : sets[set])
-    if (read.thread == thread && read.clock == now &&
-        (isAtomic || !read.isAtomic))
+uint32_t AccessSets::add(uint32_t set, const Access &access,
+                         llvm::ArrayRef<uint32_t> row) {
+  for (const Access &other : sets[set])
+    if (other.thread == access.thread && other.clock == access.clock &&
+        other.covers(access))
       return set;
-  auto [entry, isNew] =
-      next.try_emplace({(uint64_t(set) << 32) | now, 2 * thread + isAtomic},
-                       uint32_t(sets.size()));
+  uint32_t who = 4 * access.thread + 2 * access.isWrite + access.isAtomic;
+  auto [entry, isNew] = next.try_emplace(
+      {(uint64_t(set) << 32) | access.clock, who}, uint32_t(sets.size()));
   if (!isNew)
     return entry->second;
-  llvm::SmallVector<Read, 1> result;
-  for (const Read &read : sets[set])
-    if (row[read.thread] < read.clock)
-      result.push_back(read);
-  result.push_back({now, site, uint16_t(thread), isAtomic});
+  llvm::SmallVector<Access, 1> result;
+  for (const Access &other : sets[set])
+    if (row[other.thread] < other.clock || !access.covers(other))
+      result.push_back(other);
+  result.push_back(access);
   sets.push_back(std::move(result));
+  hasWrites |= access.isWrite;
   return sets.size() - 1;
 }
 
@@ -35,11 +35,11 @@ std::optional<uint32_t> ShadowRules::findFence(unsigned thread, uint32_t clock,
   return *fence;
 }
 
-bool ShadowRules::isFenced(const Cell &cell, llvm::ArrayRef<uint32_t> row,
-                           Memory memory) const {
+bool ShadowRules::isFenced(unsigned writer, uint32_t clock,
+                           llvm::ArrayRef<uint32_t> row, Memory memory) const {
   // The first fence of the writer after the write, seen by who asks now.
-  auto fence = findFence(cell.writer, cell.genericClock, memory);
-  return fence && row[cell.writer] > *fence;
+  auto fence = findFence(writer, clock, memory);
+  return fence && row[writer] > *fence;
 }
 
 std::optional<AccessFault> ShadowRules::check(const Cell &cell,
@@ -54,36 +54,46 @@ std::optional<AccessFault> ShadowRules::check(const Cell &cell,
     fault.kind = AccessFault::Pending;
     return fault;
   }
+  llvm::ArrayRef<AccessSets::Access> since;
   if (cell.epoch == epoch) {
     fault.kind = AccessFault::Race;
-    bool bothAtomic = isAtomic(kind) && (cell.flags & Cell::AtomicWrite);
-    if (cell.writeClock && !bothAtomic && row[cell.writer] < cell.writeClock)
+    if (cell.writeClock && row[cell.writer] < cell.writeClock)
       return fault;
-    if (!isRead(kind) && cell.readers)
-      for (const ReadSets::Read &read : reads.get(cell.readers))
-        if (row[read.thread] < read.clock &&
-            !(isAtomic(kind) && read.isAtomic)) {
-          fault.otherThread = read.thread;
-          fault.otherSite = read.site;
-          fault.otherIsWrite = false;
-          return fault;
-        }
+    if (cell.since)
+      since = sets.get(cell.since);
+    for (const AccessSets::Access &other : since) {
+      bool conflicts = (other.isWrite || !isRead(kind)) &&
+                       !(isAtomic(kind) && other.isAtomic);
+      if (!conflicts || row[other.thread] >= other.clock)
+        continue;
+      fault.otherThread = other.thread;
+      fault.otherSite = other.site;
+      fault.otherIsWrite = other.isWrite;
+      return fault;
+    }
   }
   if (needsValue(kind) && !(cell.flags & Cell::Written)) {
     fault.kind = AccessFault::Uninitialized;
     return fault;
   }
-  if (proxy == Proxy::Async && cell.genericClock &&
-      !isFenced(cell, row, memory)) {
-    fault.kind = AccessFault::Unfenced;
+  if (proxy == Proxy::Generic)
+    return std::nullopt;
+  fault.kind = AccessFault::Unfenced;
+  if (cell.genericClock &&
+      !isFenced(cell.writer, cell.genericClock, row, memory))
     return fault;
-  }
+  for (const AccessSets::Access &other : since)
+    if (other.isWrite && !isFenced(other.thread, other.clock, row, memory)) {
+      fault.otherThread = other.thread;
+      fault.otherSite = other.site;
+      return fault;
+    }
   return std::nullopt;
 }
 
 static bool sameHistory(const Cell &a, const Cell &b) {
   return a.writeClock == b.writeClock && a.writeSite == b.writeSite &&
-         a.readers == b.readers && a.epoch == b.epoch && a.writer == b.writer &&
+         a.since == b.since && a.epoch == b.epoch && a.writer == b.writer &&
          a.flags == b.flags && a.genericClock == b.genericClock;
 }
 
@@ -108,7 +118,7 @@ std::optional<AccessFault> ShadowRules::apply(llvm::MutableArrayRef<Cell> cells,
     if (cell.epoch != epoch) {
       cell.epoch = epoch;
       cell.writeClock = 0;
-      cell.readers = 0;
+      cell.since = 0;
     }
     update(cell);
     after = cell;
@@ -124,24 +134,21 @@ ShadowRules::access(llvm::MutableArrayRef<Cell> cells, unsigned thread,
   auto row = clocks.row(thread);
   uint32_t now = clocks.now(thread);
   return apply(cells, row, kind, memory, proxy, [&](Cell &cell) {
-    if (isRead(kind)) {
-      cell.readers =
-          reads.add(cell.readers, thread, now, site, row, isAtomic(kind));
+    if (!isRead(kind))
+      cell.flags |= Cell::Written;
+    // An atomic update hides nothing from those that it is not ordered with.
+    if (isRead(kind) || isAtomic(kind)) {
+      cell.since = sets.add(
+          cell.since,
+          {now, site, uint16_t(thread), isAtomic(kind), !isRead(kind)}, row);
       return;
     }
-    // An atomic update right after the same thread's plain write must not
-    // hide that write from the others' atomics.
-    bool hides = isAtomic(kind) && cell.writer == thread &&
-                 cell.writeClock == now && !(cell.flags & Cell::AtomicWrite);
-    if (hides)
-      return;
     cell.writer = thread;
     cell.writeClock = now;
     cell.genericClock = proxy == Proxy::Generic ? now : 0;
     cell.writeSite = site;
-    cell.readers = 0;
-    cell.flags &= ~(Cell::Pending | Cell::AtomicWrite);
-    cell.flags |= Cell::Written | (isAtomic(kind) ? Cell::AtomicWrite : 0);
+    cell.since = 0;
+    cell.flags &= ~Cell::Pending;
   });
 }
 
@@ -152,22 +159,23 @@ ShadowRules::readAsync(llvm::MutableArrayRef<Cell> cells,
   uint32_t now = clocks.now(agent);
   return apply(cells, row, AccessKind::Read, Memory::Shared, Proxy::Async,
                [&](Cell &cell) {
-                 cell.readers = reads.add(cell.readers, agent, now, site, row);
+                 cell.since =
+                     sets.add(cell.since,
+                              {now, site, uint16_t(agent), false, false}, row);
                });
 }
 
 std::optional<AccessFault>
 ShadowRules::beginCopy(llvm::MutableArrayRef<Cell> cells, unsigned thread,
-                       uint32_t site, Proxy proxy) {
+                       uint32_t site, Memory memory, Proxy proxy) {
   uint32_t now = clocks.now(thread);
-  return apply(cells, clocks.row(thread), AccessKind::Write, Memory::Shared,
-               proxy, [&](Cell &cell) {
+  return apply(cells, clocks.row(thread), AccessKind::Write, memory, proxy,
+               [&](Cell &cell) {
                  cell.writer = thread;
                  cell.writeClock = now;
                  cell.genericClock = 0;
                  cell.writeSite = site;
-                 cell.readers = 0;
-                 cell.flags &= ~Cell::AtomicWrite;
+                 cell.since = 0;
                  cell.flags |= Cell::Written | Cell::Pending;
                });
 }
@@ -181,7 +189,7 @@ void ShadowRules::endCopy(llvm::MutableArrayRef<Cell> cells, unsigned who,
       continue;
     cell.flags &= ~Cell::Pending;
     cell.epoch = epoch;
-    cell.readers = 0;
+    cell.since = 0;
     cell.writer = who;
     cell.writeClock = now;
     cell.genericClock = proxy == Proxy::Generic ? now : 0;

@@ -19,15 +19,15 @@ namespace quantmlir::emulator {
 /// What is known of one byte.
 struct Cell {
   enum Flag : uint16_t {
-    Written = 1,     ///< holds a value
-    AtomicWrite = 2, ///< the last write was atomic
-    Pending = 4      ///< target of an asynchronous copy nobody waited for
+    Written = 1, ///< holds a value
+    Pending = 2  ///< target of an asynchronous copy nobody waited for
   };
+  /// The last write that was not atomic.
   uint32_t writeClock = 0;
   uint32_t writeSite = 0;
-  /// The set of reads since the last write, as an index into the interned
-  /// sets; 0 is the empty one.
-  uint32_t readers = 0;
+  /// The set of reads and atomic updates since then, as an index into the
+  /// interned sets; 0 is the empty one.
+  uint32_t since = 0;
   /// Accesses of an earlier epoch are ordered before all of this one's.
   uint32_t epoch = 0;
   /// When `writer` wrote it through the generic proxy; 0 if it was not.
@@ -36,31 +36,41 @@ struct Cell {
   uint16_t flags = 0;
 };
 
-/// The last reads of bytes, as sets that equal histories share.
-class ReadSets {
+/// The last reads and atomic updates of bytes, as sets that equal histories
+/// share.
+class AccessSets {
 public:
-  struct Read {
+  struct Access {
     uint32_t clock;
     uint32_t site;
     uint16_t thread;
-    bool isAtomic;
+    bool isAtomic, isWrite;
+
+    /// Whether all that `other` conflicts with conflicts with this as well.
+    bool covers(const Access &other) const {
+      return (other.isAtomic || !isAtomic) && (isWrite || !other.isWrite);
+    }
   };
 
-  ReadSets() { clear(); }
+  AccessSets() { clear(); }
   void clear() {
     sets.assign(1, {});
     next.clear();
+    hasWrites = false;
   }
-  llvm::ArrayRef<Read> get(uint32_t set) const { return sets[set]; }
-  /// The set after `thread` reads too: earlier reads that are ordered before
-  /// this one need no keeping, since what comes after it comes after them.
-  /// `row` is what the reader has seen.
-  uint32_t add(uint32_t set, unsigned thread, uint32_t now, uint32_t site,
-               llvm::ArrayRef<uint32_t> row, bool isAtomic = false);
+  /// Whether there are atomic updates among them.
+  bool hasUpdates() const { return hasWrites; }
+  llvm::ArrayRef<Access> get(uint32_t set) const { return sets[set]; }
+  /// The set after `access` too: earlier ones that are ordered before it, and
+  /// that it covers, need no keeping, since what comes after it comes after
+  /// them. `row` is what its thread has seen.
+  uint32_t add(uint32_t set, const Access &access,
+               llvm::ArrayRef<uint32_t> row);
 
 private:
-  std::vector<llvm::SmallVector<Read, 1>> sets;
+  std::vector<llvm::SmallVector<Access, 1>> sets;
   llvm::DenseMap<std::pair<uint64_t, uint32_t>, uint32_t> next;
+  bool hasWrites = false;
 };
 
 /// What was wrong with an access.
@@ -100,10 +110,11 @@ public:
   std::optional<AccessFault> readAsync(llvm::MutableArrayRef<Cell> cells,
                                        llvm::ArrayRef<uint32_t> row,
                                        unsigned agent, uint32_t site);
-  /// Records that `thread` asked for an asynchronous write of shared `cells`.
+  /// Records that `thread` asked for an asynchronous write of `cells` of
+  /// `memory`.
   std::optional<AccessFault> beginCopy(llvm::MutableArrayRef<Cell> cells,
                                        unsigned thread, uint32_t site,
-                                       Proxy proxy);
+                                       Memory memory, Proxy proxy);
   /// Records that the write has come, as one of `who`, thread or agent.
   void endCopy(llvm::MutableArrayRef<Cell> cells, unsigned who, uint32_t site,
                Proxy proxy);
@@ -119,12 +130,15 @@ public:
                                     Memory memory) const;
   /// Says that every access so far is ordered before every later one.
   void advanceEpoch() {
+    // Of atomic updates has to be known whether a proxy fence followed.
+    if (sets.hasUpdates())
+      return;
     ++epoch;
-    reads.clear();
+    sets.clear();
   }
   void reset(unsigned threads) {
     epoch = 1;
-    reads.clear();
+    sets.clear();
     for (auto &perThread : fences)
       perThread.assign(threads, {});
   }
@@ -134,7 +148,9 @@ private:
                                    llvm::ArrayRef<uint32_t> row,
                                    AccessKind kind, Memory memory,
                                    Proxy proxy) const;
-  bool isFenced(const Cell &cell, llvm::ArrayRef<uint32_t> row,
+  /// Whether a proxy fence of `writer`, behind what it wrote at `clock`, is
+  /// among what `row` has seen.
+  bool isFenced(unsigned writer, uint32_t clock, llvm::ArrayRef<uint32_t> row,
                 Memory memory) const;
   /// Applies `update` to each cell after `check`; cells with the same history
   /// get the same.
@@ -144,7 +160,7 @@ private:
         AccessKind kind, Memory memory, Proxy proxy, Update update);
 
   Clocks &clocks;
-  ReadSets reads;
+  AccessSets sets;
   uint32_t epoch = 1;
   /// By memory and thread, when it fenced, in order.
   std::array<std::vector<llvm::SmallVector<uint32_t, 0>>, 2> fences;

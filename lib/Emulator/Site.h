@@ -52,6 +52,8 @@ struct Site {
   uint32_t alignment = 1;
   /// Volatile and atomic reads may be polls: other threads run in between.
   bool mayPoll = false;
+  /// It promises that nothing writes there while the kernel runs.
+  bool isInvariant = false;
   /// How threads can meet in it (Release.h): what atomic, and volatile,
   /// accesses do, and the orderings that the device keeps.
   enum Synchronizes : uint8_t {

@@ -33,18 +33,20 @@ MBarrier *Thread::findMBarrier(uint64_t pointer, Space space, Block *&owner,
       kind == AccessKind::Write || found == owner->mbarriers.end()
           ? nullptr
           : &found->second;
-  // Whoever has seen the fence behind the initialisation, but nothing else of
-  // that thread, is ordered after the initialisation for this purpose.
-  std::optional<uint32_t> row;
   if (barrier) {
+    // Whoever has seen the fence behind the initialisation, but nothing else of
+    // that thread, is ordered after the initialisation for this purpose.
     auto fence = initsSeen.find(barrier->initThread);
-    uint32_t &seen = cluster->clocks.row(indexInCluster)[barrier->initThread];
-    if (fence != initsSeen.end() && fence->second >= barrier->initClock &&
-        seen < barrier->initClock)
-      row = std::exchange(seen, barrier->initClock);
+    if (!cluster->clocks.isOrdered(indexInCluster, barrier->initThread,
+                                   barrier->initClock) &&
+        (fence == initsSeen.end() || fence->second < barrier->initClock))
+      report(FindingKind::Race,
+             "nothing orders this use of an mbarrier after its initialisation",
+             barrier->initSite, "initialised here");
+    barrier->uses[indexInCluster] = {cluster->clocks.now(indexInCluster), site};
+    return barrier;
   }
-  // Its use before the initialisation, or not ordered after it, is found as
-  // with any other memory: initialising writes, everything else is atomic.
+  // To initialise it is a write like any other.
   accessShared(*owner, offset, mbarrierSize, mbarrierSize, kind,
                /*isData=*/false);
   if (kind == AccessKind::Write) {
@@ -54,18 +56,6 @@ MBarrier *Thread::findMBarrier(uint64_t pointer, Space space, Block *&owner,
              "mbarrier.inval would have to come between",
              found->second.initSite, "initialised here");
     return &(owner->mbarriers[offset] = MBarrier());
-  }
-  if (barrier) {
-    // Later updates by the thread that initialised it hide that from the
-    // bytes' own history.
-    if (!cluster->clocks.isOrdered(indexInCluster, barrier->initThread,
-                                   barrier->initClock))
-      report(FindingKind::Race,
-             "nothing orders this use of an mbarrier after its initialisation",
-             barrier->initSite, "initialised here");
-    if (row)
-      cluster->clocks.row(indexInCluster)[barrier->initThread] = *row;
-    return barrier;
   }
   report(FindingKind::InvalidOperand,
          "no mbarrier was initialised at shared offset " + Twine(offset));
@@ -142,11 +132,19 @@ void Thread::invalidateMBarrier(uint64_t pointer, Space space) {
     report(FindingKind::InvalidOperand,
            "an mbarrier is invalidated while threads wait or copies are under "
            "way");
-  for (auto &[offset, other] : owner->mbarriers)
-    if (&other == barrier) {
-      owner->mbarriers.erase(offset);
-      return;
+  for (auto [who, use] : barrier->uses)
+    if (!cluster->clocks.isOrdered(indexInCluster, who, use.clock)) {
+      report(FindingKind::Race,
+             "an mbarrier is invalidated, and nothing orders that after this "
+             "use of it",
+             use.site, "the use");
+      break;
     }
+  auto place = llvm::find_if(
+      owner->mbarriers, [&](auto &entry) { return &entry.second == barrier; });
+  accessShared(*owner, place->first, mbarrierSize, mbarrierSize,
+               AccessKind::Write, /*isData=*/false);
+  owner->mbarriers.erase(place);
 }
 
 uint64_t Thread::arriveMBarrier(uint64_t pointer, Space space, uint32_t count,

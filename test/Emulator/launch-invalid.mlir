@@ -129,3 +129,49 @@ gpu.module @kernels {
     llvm.return
   }
 }
+
+// -----
+
+// Launches that the driver refuses.
+
+gpu.module @kernels {
+  // expected-error @below {{launch of 'k': a grid of 0 blocks in dimension 0; 1 to 2147483647 are possible}}
+  llvm.func @k() attributes {gpu.kernel, emulate.launch = {grid = array<i64: 0>, arguments = []}} {
+    llvm.return
+  }
+  // expected-error @below {{launch of 'rows': a grid of 65536 blocks in dimension 1; 1 to 65535 are possible}}
+  llvm.func @rows() attributes {gpu.kernel, emulate.launch = {grid = array<i64: 1, 65536>, arguments = []}} {
+    llvm.return
+  }
+  // expected-error @below {{launch of 'deep': a block of 128 threads in dimension 2; 64 are possible}}
+  llvm.func @deep() attributes {gpu.kernel, emulate.launch = {block = array<i64: 1, 1, 128>, arguments = []}} {
+    llvm.return
+  }
+  // Products that wrap around.
+  // expected-error @below {{launch of 'huge': a block of 65536 threads in dimension 0; 1024 are possible}}
+  llvm.func @huge() attributes {gpu.kernel, emulate.launch = {block = array<i64: 65536, 65536, 65536>, arguments = []}} {
+    llvm.return
+  }
+  // expected-error @below {{launch of 'wide': a cluster of 65536 blocks in dimension 0; 16 are possible}}
+  llvm.func @wide() attributes {gpu.kernel, emulate.launch = {grid = array<i64: 65536>, cluster = array<i64: 65536>, arguments = []}} {
+    llvm.return
+  }
+  // expected-error @below {{launch of 'sized': blocks of (32, 1, 1) threads; the kernel is for (64, 1, 1)}}
+  llvm.func @sized() attributes {gpu.kernel, nvvm.reqntid = array<i32: 64>, emulate.launch = {block = array<i64: 32>, arguments = []}} {
+    llvm.return
+  }
+  // expected-error @below {{launch of 'bounded': blocks of 128 threads; the kernel is for at most 64}}
+  llvm.func @bounded() attributes {gpu.kernel, nvvm.maxntid = array<i32: 32, 2>, emulate.launch = {block = array<i64: 128>, arguments = []}} {
+    llvm.return
+  }
+  // expected-error @below {{launch of 'grouped': clusters of (4, 1, 1) blocks; the kernel is for (2, 1, 1)}}
+  llvm.func @grouped() attributes {gpu.kernel, nvvm.cluster_dim = array<i32: 2, 1, 1>, emulate.launch = {
+      grid = array<i64: 4>, cluster = array<i64: 4>, arguments = []}} {
+    llvm.return
+  }
+  // Without clusters of the launch's own, those of the kernel.
+  // expected-error @below {{launch of 'odd': the grid is not a multiple of the cluster}}
+  llvm.func @odd() attributes {gpu.kernel, nvvm.cluster_dim = array<i32: 2, 1, 1>, emulate.launch = {grid = array<i64: 3>, arguments = []}} {
+    llvm.return
+  }
+}

@@ -107,6 +107,17 @@ PROMISES = {
     "multicast to a block that ends": ("unusual-asynchronous", "race", "from ending"),
     "stage of a wgmma loaded again": ("unusual-asynchronous", "race", "read by a wgmma"),
     "relaxed arrival": ("unusual-asynchronous", "race", "nothing orders"),
+    "read that a later one hides": ("hidden", "race", "also read by another block"),
+    "atomics of blocks that a later one hides": ("hidden", "race", "written by another block"),
+    "atomics of warps that a later one hides": ("hidden", "race", "read of 4 bytes"),
+    "write that a later atomic hides": ("hidden", "race", "atomic update"),
+    "no proxy fence behind atomics": ("hidden", "missing-proxy-fence", "asynchronous read"),
+    "source of a copy overwritten": ("global-copies", "race", "what this copy reads"),
+    "bulk store under way": ("global-copies", "pending-copy", "of buffer"),
+    "invariant load of what is written": ("global-copies", "race", "never changes"),
+    "memory of a block that may not have started": ("cluster", "race", "has started"),
+    "mbarrier invalidated under use": ("mbarrier-object", "race", "is invalidated"),
+    "unreachable place": ("endless", "unreachable", "none is to come"),
     "waits that lanes meet behind": ("mbarrier-meetings", "invalid-operand", "may be waited on"),
 }
 

@@ -10,6 +10,16 @@ gpu.module @kernels {
     nvvm.pmevent id = 1
     // expected-error @below {{'llvm.inline_asm' op is not known to the emulator}}
     llvm.inline_asm has_side_effects "trap;", "" : () -> ()
+    %n = llvm.mlir.constant(8 : i32) : i32
+    // expected-error @below {{'llvm.inline_asm' op is not known to the emulator}}
+    %asm = llvm.inline_asm "mov.u32 $0, $1;", "=r,r" %n : (i32) -> i32
+    // expected-error @below {{'foreign.op' op is not known to the emulator}}
+    "foreign.op"() : () -> ()
+    %f = llvm.mlir.constant(1.0 : f32) : f32
+    // expected-error @below {{'llvm.intr.sin' op is not known to the emulator}}
+    %sin = llvm.intr.sin(%f) : (f32) -> f32
+    // expected-error @below {{'llvm.intr.log2' op is not known to the emulator}}
+    %log = llvm.intr.log2(%f) : (f32) -> f32
     %x = llvm.load %p : !llvm.ptr<1> -> i32
     // expected-error @below {{'llvm.call' op calls 'helper', which the emulator does not know}}
     %y = llvm.call @helper(%x) : (i32) -> i32

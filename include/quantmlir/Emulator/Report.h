@@ -41,6 +41,8 @@ enum class FindingKind {
   InvalidOperand,
   /// An output buffer with bytes that no thread wrote.
   UnwrittenOutput,
+  /// A thread at `llvm.unreachable`.
+  Unreachable,
   /// A thread that still ran after as many steps as the launch allows.
   StepLimit,
 };

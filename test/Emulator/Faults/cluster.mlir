@@ -109,16 +109,87 @@ gpu.module @kernels {
     %row = llvm.mul %rank, %c32 : i32
     %index = llvm.add %row, %tid : i32
     %to = llvm.getelementptr %out[%index] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
-    // expected-note @below {{the other access}}
     // expected-error @below {{[race] write of 4 bytes}}
     llvm.store %index, %mine : i32, !llvm.ptr<3>
     // expected-note @below {{the other access}}
-    // expected-error @below {{[race]}}
+    // expected-error @below {{[race] nothing says that block (1, 0, 0) has started before this access of its shared memory; block (0, 0, 0) thread (0, 0, 0)}}
     // expected-error @below {{[uninitialized-read]}}
     %x = llvm.load %theirs : !llvm.ptr<7> -> i32
     nvvm.cluster.arrive {aligned}
     llvm.store %x, %to : i32, !llvm.ptr<1>
     nvvm.cluster.wait {aligned}
+    llvm.return
+  }
+}
+
+// -----
+
+// What is sent comes before the barrier that says that the other block is there.
+
+gpu.module @kernels {
+  llvm.mlir.global internal @box() {addr_space = 3 : i32, alignment = 16 : i64} : !llvm.array<32 x i32>
+  llvm.func @faulty_early(%out: !llvm.ptr<1>) attributes {gpu.kernel, emulate.launch = {
+      grid = array<i64: 2>, cluster = array<i64: 2>, arguments = ["out i32 2"]}} {
+    %one = llvm.mlir.constant(1 : i32) : i32
+    %rank = nvvm.read.ptx.sreg.cluster.ctarank : i32
+    %other = llvm.xor %rank, %one : i32
+    %mine = llvm.mlir.addressof @box : !llvm.ptr<3>
+    %theirs = nvvm.mapa %mine, %other : !llvm.ptr<3> -> !llvm.ptr<7>
+    // expected-error @below {{[race] nothing says that block (1, 0, 0) has started before this access of its shared memory; block (0, 0, 0) thread (0, 0, 0), and 1 more}}
+    llvm.store %rank, %theirs : i32, !llvm.ptr<7>
+    nvvm.cluster.arrive {aligned}
+    nvvm.cluster.wait {aligned}
+    %x = llvm.load %mine : !llvm.ptr<3> -> i32
+    %to = llvm.getelementptr %out[%rank] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
+    llvm.store %x, %to : i32, !llvm.ptr<1>
+    llvm.return
+  }
+}
+
+// -----
+
+// Even a relaxed barrier says so, and one thread that waited at it tells another.
+
+gpu.module @kernels {
+  llvm.mlir.global internal @box() {addr_space = 3 : i32, alignment = 16 : i64} : !llvm.array<32 x i32>
+  llvm.func @correct_early(%out: !llvm.ptr<1>) attributes {gpu.kernel, emulate.launch = {
+      grid = array<i64: 2>, cluster = array<i64: 2>, block = array<i64: 64>, arguments = ["out i32 2"]}} {
+    %zero = llvm.mlir.constant(0 : i32) : i32
+    %one = llvm.mlir.constant(1 : i32) : i32
+    %tid = nvvm.read.ptx.sreg.tid.x : i32
+    %rank = nvvm.read.ptx.sreg.cluster.ctarank : i32
+    %other = llvm.xor %rank, %one : i32
+    %mine = llvm.mlir.addressof @box : !llvm.ptr<3>
+    %theirs = nvvm.mapa %mine, %other : !llvm.ptr<3> -> !llvm.ptr<7>
+    nvvm.cluster.arrive.relaxed {aligned}
+    %first = llvm.icmp "eq" %tid, %zero : i32
+    llvm.cond_br %first, ^wait, ^meet
+  ^wait:
+    nvvm.cluster.wait
+    llvm.br ^meet
+  ^meet:
+    nvvm.barrier0
+    %c63 = llvm.mlir.constant(63 : i32) : i32
+    %last = llvm.icmp "eq" %tid, %c63 : i32
+    llvm.cond_br %last, ^send, ^wait2
+  ^send:
+    llvm.store %rank, %theirs : i32, !llvm.ptr<7>
+    llvm.br ^wait2
+  ^wait2:
+    llvm.cond_br %first, ^arrive, ^wait3
+  ^wait3:
+    nvvm.cluster.wait
+    llvm.br ^arrive
+  ^arrive:
+    nvvm.cluster.arrive
+    nvvm.cluster.wait
+    llvm.cond_br %first, ^read, ^end
+  ^read:
+    %x = llvm.load %mine : !llvm.ptr<3> -> i32
+    %to = llvm.getelementptr %out[%rank] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
+    llvm.store %x, %to : i32, !llvm.ptr<1>
+    llvm.br ^end
+  ^end:
     llvm.return
   }
 }

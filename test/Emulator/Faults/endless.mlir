@@ -83,3 +83,48 @@ gpu.module @kernels {
     llvm.return
   }
 }
+
+// -----
+
+// Many atomic updates, and looks that are counted, come to an end.
+
+gpu.module @kernels {
+  llvm.func @correct_many(%sum: !llvm.ptr<1>, %flag: !llvm.ptr<1>) attributes {gpu.kernel, emulate.launch = {
+      grid = array<i64: 2>, block = array<i64: 32>, arguments = ["inout i32 1", "inout i32 1"]}} {
+    %zero = llvm.mlir.constant(0 : i32) : i32
+    %one = llvm.mlir.constant(1 : i32) : i32
+    %n = llvm.mlir.constant(3000 : i32) : i32
+    llvm.br ^loop(%zero : i32)
+  ^loop(%i: i32):
+    %old = llvm.atomicrmw add %sum, %one monotonic : !llvm.ptr<1>, i32
+    %next = llvm.add %i, %one : i32
+    %again = llvm.icmp "slt" %next, %n : i32
+    llvm.cond_br %again, ^loop(%next : i32), ^look(%zero : i32)
+  ^look(%j: i32):
+    %x = llvm.load volatile %flag : !llvm.ptr<1> -> i32
+    %next2 = llvm.add %j, %one : i32
+    %again2 = llvm.icmp "slt" %next2, %n : i32
+    llvm.cond_br %again2, ^look(%next2 : i32), ^end
+  ^end:
+    llvm.return
+  }
+}
+
+// -----
+
+// Where no thread is to come.
+
+gpu.module @kernels {
+  llvm.func @faulty_unreachable(%out: !llvm.ptr<1>, %n: i64) attributes {gpu.kernel, emulate.launch = {
+      arguments = ["out i64 1", "i64 5"]}} {
+    %five = llvm.mlir.constant(5 : i64) : i64
+    %isFive = llvm.icmp "eq" %n, %five : i64
+    llvm.cond_br %isFive, ^never, ^end
+  ^never:
+    // expected-error @below {{[unreachable] the thread comes to where none is to come; block (0, 0, 0) thread (0, 0, 0)}}
+    llvm.unreachable
+  ^end:
+    llvm.store %n, %out : i64, !llvm.ptr<1>
+    llvm.return
+  }
+}

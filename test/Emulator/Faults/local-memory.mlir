@@ -112,3 +112,20 @@ gpu.module @kernels {
     llvm.return
   }
 }
+
+// -----
+
+// So many bytes that their end is in front of their start.
+
+gpu.module @kernels {
+  llvm.func @faulty_wrap() attributes {gpu.kernel, emulate.launch = {arguments = []}} {
+    %size = llvm.mlir.constant(-8 : i64) : i64
+    %byte = llvm.mlir.constant(0 : i8) : i8
+    %n = llvm.mlir.constant(8 : i32) : i32
+    %a = llvm.alloca %n x i32 : (i32) -> !llvm.ptr
+    %to = llvm.getelementptr %a[4] : (!llvm.ptr) -> !llvm.ptr, i32
+    // expected-error @below {{[out-of-bounds] write of 18446744073709551608 bytes at byte 16 of a local variable of 32 bytes}}
+    "llvm.intr.memset"(%to, %byte, %size) <{isVolatile = false}> : (!llvm.ptr, i8, i64) -> ()
+    llvm.return
+  }
+}

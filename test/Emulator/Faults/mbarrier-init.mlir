@@ -218,13 +218,13 @@ gpu.module @kernels {
     %met = llvm.getelementptr %full[1] : (!llvm.ptr<3>) -> !llvm.ptr<3>, i64
     // expected-note @below {{initialised here}}
     nvvm.mbarrier.init %full, %one : !llvm.ptr<3>, i32
-    // expected-note @below {{the other access}}
+    // expected-note @below {{initialised here}}
     nvvm.mbarrier.init %met, %one : !llvm.ptr<3>, i32
     nvvm.cluster.arrive.relaxed
     nvvm.cluster.wait
     nvvm.mbarrier.arrive.expect_tx %full, %bytes : !llvm.ptr<3>, i32
     %theirs = nvvm.mapa %met, %other : !llvm.ptr<3> -> !llvm.ptr<7>
-    // expected-error @below {{[race] atomic update of 8 bytes}}
+    // expected-error @below {{[race] nothing orders this use of an mbarrier after its initialisation}}
     nvvm.mbarrier.arrive %theirs : !llvm.ptr<7>
     %first = llvm.icmp "eq" %rank, %zero : i32
     llvm.cond_br %first, ^copy, ^wait

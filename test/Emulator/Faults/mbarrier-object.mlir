@@ -66,3 +66,36 @@ gpu.module @kernels {
     llvm.return
   }
 }
+
+// -----
+
+// Another thread may still come to use it.
+
+gpu.module @kernels {
+  llvm.mlir.global internal @bar() {addr_space = 3 : i32, alignment = 8 : i64} : !llvm.array<1 x i64>
+  llvm.func @faulty_inval() attributes {gpu.kernel, emulate.launch = {block = array<i64: 64>, arguments = []}} {
+    %tid = nvvm.read.ptx.sreg.tid.x : i32
+    %zero = llvm.mlir.constant(0 : i32) : i32
+    %count = llvm.mlir.constant(64 : i32) : i32
+    %bar = llvm.mlir.addressof @bar : !llvm.ptr<3>
+    %last = llvm.mlir.constant(63 : i32) : i32
+    %isFirst = llvm.icmp "eq" %tid, %zero : i32
+    llvm.cond_br %isFirst, ^init, ^use
+  ^init:
+    nvvm.mbarrier.init %bar, %count : !llvm.ptr<3>, i32
+    llvm.br ^use
+  ^use:
+    nvvm.barrier0
+    nvvm.mbarrier.arrive %bar : !llvm.ptr<3>
+    // expected-note @below {{the use}}
+    %done = nvvm.mbarrier.try_wait %bar, %zero : !llvm.ptr<3>, i32 -> i1
+    %isLast = llvm.icmp "eq" %tid, %last : i32
+    llvm.cond_br %isLast, ^inval, ^end
+  ^inval:
+    // expected-error @below {{[race] an mbarrier is invalidated, and nothing orders that after this use of it; block (0, 0, 0) thread (63, 0, 0)}}
+    nvvm.mbarrier.inval %bar : !llvm.ptr<3>
+    llvm.br ^end
+  ^end:
+    llvm.return
+  }
+}

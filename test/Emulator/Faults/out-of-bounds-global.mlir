@@ -93,3 +93,18 @@ gpu.module @kernels {
     llvm.return
   }
 }
+
+// -----
+
+// So many bytes that their end is in front of their start.
+
+gpu.module @kernels {
+  llvm.func @faulty_wrap(%in: !llvm.ptr<1>, %out: !llvm.ptr<1>) attributes {gpu.kernel, emulate.launch = {
+      arguments = ["in i32 8 iota", "tmp i32 8"]}} {
+    %size = llvm.mlir.constant(-1 : i64) : i64
+    %to = llvm.getelementptr %out[4] : (!llvm.ptr<1>) -> !llvm.ptr<1>, i32
+    // expected-error @below {{[out-of-bounds] write of 18446744073709551615 bytes at byte 16 of buffer 'arg1' (32 bytes); block (0, 0, 0) thread (0, 0, 0)}}
+    "llvm.intr.memmove"(%to, %in, %size) <{isVolatile = false}> : (!llvm.ptr<1>, !llvm.ptr<1>, i64) -> ()
+    llvm.return
+  }
+}

@@ -59,3 +59,38 @@ gpu.module @kernels {
     llvm.return
   }
 }
+
+// -----
+
+// So many bytes that their end is in front of their start.
+
+gpu.module @kernels {
+  llvm.mlir.global internal @a() {addr_space = 3 : i32, alignment = 16 : i64} : !llvm.array<32 x i32>
+  llvm.func @faulty_wrap() attributes {gpu.kernel, emulate.launch = {arguments = []}} {
+    %size = llvm.mlir.constant(-8 : i64) : i64
+    %byte = llvm.mlir.constant(0 : i8) : i8
+    %a = llvm.mlir.addressof @a : !llvm.ptr<3>
+    %to = llvm.getelementptr %a[4] : (!llvm.ptr<3>) -> !llvm.ptr<3>, i32
+    // expected-error @below {{[out-of-bounds] write of 18446744073709551608 bytes at byte 16 of shared variable 'a' (128 bytes)}}
+    "llvm.intr.memset"(%to, %byte, %size) <{isVolatile = false}> : (!llvm.ptr<3>, i8, i64) -> ()
+    llvm.return
+  }
+}
+
+// -----
+
+// In front of all shared memory.
+
+gpu.module @kernels {
+  llvm.mlir.global internal @a() {addr_space = 3 : i32, alignment = 16 : i64} : !llvm.array<32 x i32>
+  llvm.func @faulty_negative() attributes {gpu.kernel, emulate.launch = {block = array<i64: 32>, arguments = []}} {
+    %tid = nvvm.read.ptx.sreg.tid.x : i32
+    %one = llvm.mlir.constant(1 : i32) : i32
+    %before = llvm.sub %tid, %one : i32
+    %a = llvm.mlir.addressof @a : !llvm.ptr<3>
+    %to = llvm.getelementptr %a[%before] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, i32
+    // expected-error @below {{[out-of-bounds] write of 4 bytes at byte -4 of shared variable 'a' (128 bytes); block (0, 0, 0) thread (0, 0, 0)}}
+    llvm.store %tid, %to : i32, !llvm.ptr<3>
+    llvm.return
+  }
+}
