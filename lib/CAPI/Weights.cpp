@@ -60,6 +60,9 @@ static llvm::Expected<WeightFormat> parseFormat(MlirStringRef text,
     return scheme.takeError();
   if (!scheme->weights)
     return llvm::createStringError("the scheme leaves weights as they are");
+  if (scheme->activations)
+    return llvm::createStringError("the scheme quantizes activations, and "
+                                   "there are weights alone");
   WeightFormat format =
       WeightFormat::get(*scheme->weights).fit(weights.rows, weights.columns);
   if (llvm::Error error = format.verify())

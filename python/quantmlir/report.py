@@ -101,9 +101,12 @@ def _plots(layer, matrix, values, statistics):
     grid = np.unique(values[:1, :32])
     weights = histogram(counts, edges, grid, "weight")
     inputs = ""
-    counts = statistics and statistics.get(layer, "histogram")
-    if counts is not None:
-        low, high = statistics.get(layer, "histogram_range")
+    if statistics and statistics.get(layer, "histogram") is not None:
+        counts = statistics.require(layer, "histogram", (4096,))
+        low, high = statistics.require(layer, "histogram_range", (2,))
+        if not np.isfinite((low, high)).all() or not low < high or (counts < 0).any():
+            raise ReportError(f"{statistics.path}: {layer}.input.histogram counts "
+                              f"from {low} to {high}, or less than nothing")
         # 4096 bins are more than the plot has pixels; the largest magnitude is
         # in the outermost bin that has any.
         counts = counts.reshape(128, -1).sum(axis=1)

@@ -106,13 +106,13 @@ class StatisticsFile:
         key = f"{layer}.input.{kind}"
         return self._file.get_tensor(key) if key in self._keys else None
 
-    def require(self, layer, kind, channels):
+    def require(self, layer, kind, shape):
         value = self.get(layer, kind)
         if value is None:
             raise ReportError(f"{self.path}: {layer}.input has no {kind}")
-        if value.shape != (channels,) * value.ndim:
-            raise ReportError(f"{self.path}: {layer}.input.{kind} is of "
-                              f"{value.shape[0]} channels, the layer of {channels}")
+        if value.shape != shape:
+            raise ReportError(f"{self.path}: {layer}.input.{kind} is of shape "
+                              f"{value.shape}, expected {shape}")
         return value
 
 
@@ -128,7 +128,9 @@ class Layer:
     def _require(self, kind, user):
         if self._statistics is None:
             raise ReportError(f"{user} needs --statistics")
-        return self._statistics.require(self.name, kind, self.matrix.shape[1])
+        channels = self.matrix.shape[1]
+        shape = (channels, channels) if kind == "xtx" else (channels,)
+        return self._statistics.require(self.name, kind, shape)
 
     @functools.cached_property
     def hessian(self):

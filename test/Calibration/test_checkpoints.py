@@ -165,7 +165,7 @@ def test_last_group_of_gptq_may_be_short():
     np.testing.assert_array_equal(again.dequantize(), weights.dequantize())
     tensors[".scales"] = tensors[".scales"][:2]
     tensors[".qzeros"] = tensors[".qzeros"][:2]
-    with pytest.raises(ValueError, match="groups of 16 columns, but '.scales' has 2"):
+    with pytest.raises(ValueError, match="groups of 16 columns, but there are scales of 2"):
         quantmlir.from_checkpoint(tensors, "gptq")
 
 
@@ -200,6 +200,10 @@ def broken(name, bits, suffix, change):
     ("gptq", 4, ".g_idx", lambda a: a.astype(np.int64), "one i32 for each column"),
     ("gptq", 4, ".scales", lambda a: a.astype(np.int32), "'.scales' is 2x128xi32"),
     ("gptq", 4, ".scales", lambda a: np.repeat(a, 3, 0), "'.qzeros' is 2x16xi32"),
+    ("gptq", 4, ".scales", lambda a: np.where(np.arange(a.size).reshape(a.shape) == 7, np.nan, a).astype(a.dtype),
+     "'.scales' is NaN or infinite at element 7"),
+    ("awq", 4, ".scales", lambda a: np.full_like(a, np.inf), "'.scales' is NaN or infinite at element 0"),
+    ("pack-quantized", 4, ".weight_scale", lambda a: a * np.float16(np.nan), "'.weight_scale' is NaN or infinite"),
     ("awq", 4, ".qzeros", lambda a: a[:, 1:], "'.qzeros' is 2x15xi32"),
     ("pack-quantized", 4, ".weight_shape", lambda a: None, "there is no '.weight_shape'"),
     ("pack-quantized", 4, ".weight_shape", lambda a: -a, "says -128x-32"),
@@ -212,6 +216,31 @@ def broken(name, bits, suffix, change):
 def test_cannot_read(name, bits, suffix, change, message):
     with pytest.raises(ValueError, match=message):
         quantmlir.from_checkpoint(broken(name, bits, suffix, change), name)
+
+
+def test_group_indices_of_compressed_tensors():
+    """Absent, all -1, or runs of columns: the same; what act-order makes has no encoding."""
+    weights = matrix(8, 64)
+    for format, scheme in (("pack-quantized", "int4,group=16,scale=f16"), ("naive-quantized", "int8,group=16,scale=f16")):
+        given = quantmlir.quantize_weights(weights, scheme)
+        tensors = given.to_checkpoint(format)
+        runs = np.arange(64, dtype=np.int32) // 16
+        for indices in (runs, np.full(64, -1, np.int32)):
+            again = quantmlir.from_checkpoint({**tensors, ".weight_g_idx": indices}, format)
+            np.testing.assert_array_equal(again.dequantize(), given.dequantize())
+        for indices, message in ((runs[::-1].copy(), "'.weight_g_idx' puts column 0 into group 3"),
+                                 (runs.astype(np.int64), "'.weight_g_idx' is 64xi64 where there should be 64xi32"),
+                                 (runs // 2, "groups of 32 columns, but there are scales of 4")):
+            with pytest.raises(ValueError, match=message):
+                quantmlir.from_checkpoint({**tensors, ".weight_g_idx": indices}, format)
+
+
+def test_float_codes_that_are_no_numbers():
+    tensors = quantmlir.quantize_weights(matrix(8, 32), "fp8").to_checkpoint("float-quantized")
+    codes = tensors[".weight"].copy()
+    codes.view(np.uint8)[1, 3] = 0xff
+    with pytest.raises(ValueError, match="'.weight' is NaN at element 35"):
+        quantmlir.from_checkpoint({**tensors, ".weight": codes}, "float-quantized")
 
 
 def test_bits_that_shapes_do_not_tell():

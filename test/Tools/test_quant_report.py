@@ -7,7 +7,7 @@ import xml.etree.ElementTree
 import numpy as np
 import pytest
 import quantmlir
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 
 @pytest.fixture
@@ -102,6 +102,7 @@ def test_sweep_and_page(tool, tmp_path, model):
 
 @pytest.mark.parametrize("arguments, message", [
     (["--scheme=int9"], "int9"),
+    (["--scheme=int8/int8"], "the scheme quantizes activations, and there are weights alone"),
     (["--scheme=int4,group=32", "--method=gptq"], "gptq needs --statistics"),
     (["--scheme=int4", "--layers=x*"], "no layer is called like 'x*'"),
     (["--scheme=int4", "--json=/nowhere/r.json"], "/nowhere/r.json"),
@@ -131,3 +132,23 @@ def test_bad_files(tool, tmp_path, model):
                   "--statistics", tmp_path / "s.safetensors", check=False)
     assert result.returncode == 1 and "a.fc.input has no xtx" in result.stderr
     assert not os.path.exists(tmp_path / "r.json")
+
+
+@pytest.mark.parametrize("kind, value, message", [
+    ("xtx", np.ones(64, np.float32), "a.fc.input.xtx is of shape (64,), expected (64, 64)"),
+    ("xtx", np.ones((5, 5), np.float32), "a.fc.input.xtx is of shape (5, 5), expected (64, 64)"),
+    ("histogram", np.ones(7, np.int64), "a.fc.input.histogram is of shape (7,), expected (4096,)"),
+    ("histogram", np.full(4096, -1), "a.fc.input.histogram counts from -128.0 to 128.0, or less than nothing"),
+    ("histogram_range", None, "a.fc.input has no histogram_range"),
+    ("histogram_range", np.array([1, np.nan], np.float32), "a.fc.input.histogram counts from 1.0 to nan")])
+def test_statistics_that_are_none(tool, tmp_path, model, kind, value, message):
+    path, weights = model
+    write_statistics(tmp_path / "s.safetensors", weights)
+    tensors = load_file(tmp_path / "s.safetensors")
+    tensors[f"a.fc.input.{kind}"] = value
+    save_file({n: t for n, t in tensors.items() if t is not None}, tmp_path / "s.safetensors",
+              metadata={"format": "quantmlir.statistics", "version": "1"})
+    result = tool("quant-report", path, "--scheme=int4,group=32", "--statistics", tmp_path / "s.safetensors",
+                  "--html", tmp_path / "r.html", check=False)
+    assert result.returncode == 1 and message in result.stderr, result.stderr
+    assert "Traceback" not in result.stderr and not (tmp_path / "r.html").exists()

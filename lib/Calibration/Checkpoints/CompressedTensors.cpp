@@ -25,7 +25,7 @@ static llvm::Error readScales(const io::ArrayMap &tensors,
     return makeError("'.weight_scale' is " + io::describe(array) +
                      ", which gives no scales for " + llvm::Twine(rows) + "x" +
                      llvm::Twine(columns) + " weights by rows or groups");
-  auto scales = getScales(array);
+  auto scales = getScales(array, ".weight_scale");
   if (!scales)
     return scales.takeError();
   WeightParams &params = result.matrix.params;
@@ -34,7 +34,8 @@ static llvm::Error readScales(const io::ArrayMap &tensors,
   params.blockRows = isPerRow ? rows : 1;
   params.blockColumns = isPerRow && shape.size() == 2 ? shape[1] : 1;
   result.format.blockRows = isPerRow ? 1 : 0;
-  auto extent = getGroupExtent(columns, params.blockColumns);
+  auto extent =
+      readGroupExtent(tensors, ".weight_g_idx", columns, params.blockColumns);
   if (!extent)
     return extent.takeError();
   result.format.blockColumns = *extent;
@@ -145,6 +146,10 @@ llvm::Expected<LayerWeights> quantmlir::calibration::readCompressed(
   result.matrix.rows = (*weight)->shape[0];
   result.matrix.columns = (*weight)->shape[1];
   result.matrix.codes = getElements<uint8_t>(**weight);
+  // Every integer is a code; of the floats, these two are NaN.
+  for (auto [index, code] : llvm::enumerate(result.matrix.codes))
+    if (isFloat && (code & 0x7f) == 0x7f)
+      return makeError("'.weight' is NaN at element " + llvm::Twine(index));
   if (llvm::Error error = readScales(tensors, result))
     return std::move(error);
   auto it = tensors.find(".weight_zero_point");

@@ -4,6 +4,8 @@
 
 #include "llvm/ADT/StringSwitch.h"
 
+#include <cmath>
+
 using namespace quantmlir;
 using namespace quantmlir::calibration;
 
@@ -95,9 +97,10 @@ quantmlir::calibration::getSuffixes(CheckpointFormat format) {
   static constexpr llvm::StringLiteral words[] = {".qweight", ".qzeros",
                                                   ".scales", ".g_idx"};
   static constexpr llvm::StringLiteral packed[] = {
-      ".weight_packed", ".weight_scale", ".weight_shape", ".weight_zero_point"};
-  static constexpr llvm::StringLiteral plain[] = {".weight", ".weight_scale",
-                                                  ".weight_zero_point"};
+      ".weight_packed", ".weight_scale", ".weight_shape", ".weight_zero_point",
+      ".weight_g_idx"};
+  static constexpr llvm::StringLiteral plain[] = {
+      ".weight", ".weight_scale", ".weight_zero_point", ".weight_g_idx"};
   switch (format) {
   case CheckpointFormat::GPTQ:
   case CheckpointFormat::GPTQv2:
@@ -166,12 +169,18 @@ llvm::Expected<const io::Array *> quantmlir::calibration::getMatrix(
 }
 
 llvm::Expected<std::vector<float>>
-quantmlir::calibration::getScales(const io::Array &array) {
+quantmlir::calibration::getScales(const io::Array &array,
+                                  llvm::StringRef suffix) {
   io::Array wide;
   std::string error;
   if (!io::convertElements(array, "f32", wide, error))
     return makeError(error);
-  return getElements<float>(wide);
+  std::vector<float> scales = getElements<float>(wide);
+  for (auto [index, scale] : llvm::enumerate(scales))
+    if (!std::isfinite(scale))
+      return makeError("'" + suffix + "' is NaN or infinite at element " +
+                       llvm::Twine(index));
+  return scales;
 }
 
 std::vector<float>
@@ -192,6 +201,37 @@ llvm::Expected<int64_t> quantmlir::calibration::getGroupExtent(int64_t columns,
     return makeError(llvm::Twine(groups) + " groups of one size do not make " +
                      llvm::Twine(columns) + " columns");
   return columns / groups;
+}
+
+llvm::Expected<int64_t>
+quantmlir::calibration::readGroupExtent(const io::ArrayMap &tensors,
+                                        llvm::StringRef suffix, int64_t columns,
+                                        int64_t groups) {
+  auto it = tensors.find(suffix.str());
+  if (it == tensors.end())
+    return getGroupExtent(columns, groups);
+  if (it->second.element != "i32" || it->second.shape.size() != 1 ||
+      it->second.shape[0] != columns)
+    return makeError("'" + suffix + "' is " + io::describe(it->second) +
+                     " where there should be " + llvm::Twine(columns) + "xi32");
+  std::vector<int32_t> indices = getElements<int32_t>(it->second);
+  if (llvm::all_of(indices, [](int32_t group) { return group == -1; }))
+    return getGroupExtent(columns, groups);
+  int64_t extent = 0;
+  while (extent < columns && indices[extent] == 0)
+    ++extent;
+  for (auto [column, group] : llvm::enumerate(indices))
+    if (extent == 0 || group != static_cast<int64_t>(column) / extent)
+      return makeError(
+          "'" + suffix + "' puts column " + llvm::Twine(column) +
+          " into group " + llvm::Twine(group) +
+          ": groups that are not runs of columns (act-order without static "
+          "groups) have no encoding");
+  if ((columns + extent - 1) / extent != groups)
+    return makeError("'" + suffix + "' has groups of " + llvm::Twine(extent) +
+                     " columns, but there are scales of " +
+                     llvm::Twine(groups));
+  return groups == 1 ? 0 : extent;
 }
 
 llvm::Error quantmlir::calibration::checkRowGroups(const LayerWeights &weights,

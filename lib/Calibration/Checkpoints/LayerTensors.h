@@ -36,8 +36,10 @@ io::Array makeArray(llvm::StringRef element, std::vector<int64_t> shape,
   return array;
 }
 
-/// Scales of any of their types as f32.
-llvm::Expected<std::vector<float>> getScales(const io::Array &array);
+/// Scales of any of their types, of the tensor `suffix`, as f32. None is NaN or
+/// infinite.
+llvm::Expected<std::vector<float>> getScales(const io::Array &array,
+                                             llvm::StringRef suffix);
 std::optional<ScaleKind> getScaleKind(llvm::StringRef element);
 /// R×C to C×R.
 std::vector<float> transpose(llvm::ArrayRef<float> elements, int64_t rows,
@@ -46,6 +48,12 @@ std::vector<float> transpose(llvm::ArrayRef<float> elements, int64_t rows,
 /// The extent of K's groups as a block's, 0 for one group. Fails where `groups`
 /// groups of one size do not make K.
 llvm::Expected<int64_t> getGroupExtent(int64_t columns, int64_t groups);
+
+/// The same where the tensor `suffix`, if there is one, says which group each
+/// column belongs to: groups must be runs of columns. All -1 says nothing.
+llvm::Expected<int64_t> readGroupExtent(const io::ArrayMap &tensors,
+                                        llvm::StringRef suffix, int64_t columns,
+                                        int64_t groups);
 
 /// Checks that every scale of a format of groups belongs to one row.
 llvm::Error checkRowGroups(const LayerWeights &weights,

@@ -57,7 +57,7 @@ quantmlir::calibration::readParts(const WeightFormat &format, int64_t rows,
                           matrix.params.blockRows, matrix.params.blockColumns);
   if (!scales)
     return scales.takeError();
-  auto values = getScales(**scales);
+  auto values = getScales(**scales, "scales");
   if (!values)
     return values.takeError();
   matrix.params.scales = std::move(*values);
@@ -68,7 +68,7 @@ quantmlir::calibration::readParts(const WeightFormat &format, int64_t rows,
   if (!zeros)
     return zeros.takeError();
   if (format.hasFloatZeroPoint()) {
-    auto floats = getScales(**zeros);
+    auto floats = getScales(**zeros, "zero_points");
     if (!floats)
       return floats.takeError();
     matrix.params.zeroPoints = std::move(*floats);

@@ -26,34 +26,6 @@ inferBits(const io::Array &words, const io::ArrayMap &tensors, unsigned bits) {
                    llvm::Twine(columns) + " columns of 2, 3, 4 or 8 bits");
 }
 
-/// The extent of groups: what g_idx says, which must be runs of columns;
-/// without it, groups are of one size.
-static llvm::Expected<int64_t>
-readGroupExtent(const io::ArrayMap &tensors, int64_t columns, int64_t groups) {
-  auto it = tensors.find(".g_idx");
-  if (it == tensors.end())
-    return getGroupExtent(columns, groups);
-  if (it->second.element != "i32" || it->second.shape.size() != 1 ||
-      it->second.shape[0] != columns)
-    return makeError("'.g_idx' is " + io::describe(it->second) +
-                     " where there should be " + llvm::Twine(columns) + "xi32");
-  std::vector<int32_t> indices = getElements<int32_t>(it->second);
-  int64_t extent = 0;
-  while (extent < columns && indices[extent] == 0)
-    ++extent;
-  for (auto [column, group] : llvm::enumerate(indices))
-    if (extent == 0 || group != static_cast<int64_t>(column) / extent)
-      return makeError(
-          "'.g_idx' puts column " + llvm::Twine(column) + " into group " +
-          llvm::Twine(group) +
-          ": groups that are not runs of columns (act-order without static "
-          "groups) have no encoding");
-  if ((columns + extent - 1) / extent != groups)
-    return makeError("'.g_idx' has groups of " + llvm::Twine(extent) +
-                     " columns, but '.scales' has " + llvm::Twine(groups));
-  return groups == 1 ? 0 : extent;
-}
-
 llvm::Expected<LayerWeights>
 quantmlir::calibration::readWords(CheckpointFormat format,
                                   const io::ArrayMap &tensors, unsigned bits) {
@@ -96,10 +68,10 @@ quantmlir::calibration::readWords(CheckpointFormat format,
   if (!zeros)
     return zeros.takeError();
   auto extent = isAWQ ? getGroupExtent(columns, groups)
-                      : readGroupExtent(tensors, columns, groups);
+                      : readGroupExtent(tensors, ".g_idx", columns, groups);
   if (!extent)
     return extent.takeError();
-  auto values = getScales(**scales);
+  auto values = getScales(**scales, ".scales");
   if (!values)
     return values.takeError();
 
