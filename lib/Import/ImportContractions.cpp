@@ -380,13 +380,20 @@ static FailureOr<IntegerProduct> matchIntegerProduct(linalg::LinalgOp op,
     return failure();
   if (product.factors[0].input > product.factors[1].input)
     std::swap(product.factors[0], product.factors[1]);
-  // Each loop must have its extent from one of the codes.
-  for (unsigned loop = 0, e = op.getNumLoops(); loop != e; ++loop)
+  // What is summed is what the result does not have, and each loop has its
+  // extent from one of the codes.
+  AffineMap out = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  for (unsigned loop = 0, e = op.getNumLoops(); loop != e; ++loop) {
+    if (product.isReduced(loop) == out.isFunctionOfDim(loop))
+      return whyNot("loop {0} is {1}, but the result {2} along it", loop,
+                    product.isReduced(loop) ? "a reduction" : "parallel",
+                    product.isReduced(loop) ? "varies" : "does not vary");
     if (llvm::none_of(product.factors, [&](const Factor &factor) {
           return llvm::is_contained(factor.code.loops,
                                     std::optional<unsigned>(loop));
         }))
       return whyNot("loop {0} is in neither operand", loop);
+  }
   return product;
 }
 

@@ -87,3 +87,25 @@ func.func @computed(%x: tensor<8x64xi8>, %w: tensor<64x16xi8>, %z: i32, %i: tens
   } -> tensor<8x16xi32>
   return %y : tensor<8x16xi32>
 }
+
+// -----
+
+#mk = affine_map<(m, n, k) -> (m, k)>
+#kn = affine_map<(m, n, k) -> (k, n)>
+#mn = affine_map<(m, n, k) -> (m, n)>
+
+// Rows that are called a reduction, though there is a result for each.
+func.func @rows_reduced(%x: tensor<8x64xi8>, %w: tensor<64x16xi8>, %z: i32, %i: tensor<8x16xi32>) -> tensor<8x16xi32> {
+  // expected-remark @below {{loop 0 is a reduction, but the result varies along it}}
+  %y = linalg.generic {indexing_maps = [#mk, #kn, #mn], iterator_types = ["reduction", "parallel", "reduction"]}
+      ins(%x, %w : tensor<8x64xi8>, tensor<64x16xi8>) outs(%i : tensor<8x16xi32>) {
+  ^bb0(%a: i8, %b: i8, %o: i32):
+    %0 = arith.extsi %a : i8 to i32
+    %1 = arith.subi %0, %z : i32
+    %2 = arith.extsi %b : i8 to i32
+    %3 = arith.muli %1, %2 : i32
+    %4 = arith.addi %o, %3 : i32
+    linalg.yield %4 : i32
+  } -> tensor<8x16xi32>
+  return %y : tensor<8x16xi32>
+}

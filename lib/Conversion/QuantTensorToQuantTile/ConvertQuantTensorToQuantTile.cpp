@@ -71,8 +71,34 @@ struct ConvertQuantTensorToQuantTile
     }
   }
 
+  /// What upstream's verifiers leave open: a dimension that does not exist, and
+  /// a shape beside that of the type.
+  static LogicalResult checkShapes(func::FuncOp func) {
+    WalkResult walk = func.walk([](Operation *op) -> WalkResult {
+      if (auto dim = dyn_cast<tensor::DimOp>(op)) {
+        auto type = dyn_cast<RankedTensorType>(dim.getSource().getType());
+        std::optional<int64_t> index = dim.getConstantIndex();
+        if (type && index && (*index < 0 || *index >= type.getRank()))
+          return op->emitOpError() << "asks for dimension " << *index
+                                   << " of a tensor of rank " << type.getRank();
+      }
+      if (auto expand = dyn_cast<tensor::ExpandShapeOp>(op))
+        for (auto [given, extent] :
+             llvm::zip_equal(expand.getStaticOutputShape(),
+                             expand.getResultType().getShape()))
+          if (given != extent && !ShapedType::isDynamic(given) &&
+              !ShapedType::isDynamic(extent))
+            return op->emitOpError() << "has an output shape with " << given
+                                     << " in the place of " << extent;
+      return WalkResult::advance();
+    });
+    return failure(walk.wasInterrupted());
+  }
+
   LogicalResult convert(func::FuncOp func, KernelTable &table) {
     IRRewriter rewriter(&getContext());
+    if (failed(checkShapes(func)))
+      return failure();
     assertExtents(func, rewriter);
 
     SmallVector<quant_tile::RowGroupOp> groups;

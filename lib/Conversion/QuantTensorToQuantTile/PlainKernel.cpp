@@ -127,6 +127,17 @@ LogicalResult PlainKernelPlan::readSchedule() {
   return success();
 }
 
+/// Whether `expr` is another element for each step of the loop that it reads.
+static bool isDistinct(AffineExpr expr) {
+  if (auto binary = dyn_cast<AffineBinaryOpExpr>(expr)) {
+    bool isLinear = binary.getKind() == AffineExprKind::Add ||
+                    binary.getKind() == AffineExprKind::Mul;
+    return isLinear && isa<AffineConstantExpr>(binary.getRHS()) &&
+           isDistinct(binary.getLHS());
+  }
+  return isa<AffineDimExpr, AffineConstantExpr>(expr);
+}
+
 LogicalResult PlainKernelPlan::collect() {
   for (OpOperand &operand : op->getOpOperands())
     if (auto type = dyn_cast<RankedTensorType>(operand.get().getType()))
@@ -144,6 +155,11 @@ LogicalResult PlainKernelPlan::collect() {
       parallel.push_back(dim.getPosition());
   for (OpOperand &init : op.getDpsInitsMutable()) {
     AffineMap map = op.getMatchingIndexingMap(&init);
+    for (auto [axis, expr] : llvm::enumerate(map.getResults()))
+      if (!isDistinct(expr))
+        return op.emitOpError() << "writes out #" << init.getOperandNumber()
+                                << " at one index along dimension " << axis
+                                << " for several steps of its loops";
     for (unsigned loop : reductions)
       if (map.isFunctionOfDim(loop))
         return op.emitOpError() << "writes out #" << init.getOperandNumber()
@@ -151,9 +167,17 @@ LogicalResult PlainKernelPlan::collect() {
   }
   SmallVector<unsigned> loops;
   op.getParallelDims(loops);
-  for (unsigned loop : llvm::reverse(loops))
+  for (unsigned loop : llvm::reverse(loops)) {
+    // Several threads would write one element.
+    for (OpOperand &init : op.getDpsInitsMutable())
+      if (!op.getMatchingIndexingMap(&init).isFunctionOfDim(loop) &&
+          op.getStaticLoopRanges()[loop] != 1)
+        return op.emitOpError()
+               << "writes out #" << init.getOperandNumber()
+               << " once per step of parallel loop " << loop << ", in no order";
     if (!llvm::is_contained(parallel, loop))
       parallel.insert(parallel.begin(), loop);
+  }
   if (parallel.size() + reductions.size() != op.getNumLoops())
     return op.emitOpError() << "has a loop that is neither parallel nor a "
                                "reduction, or indexes an out diagonally";

@@ -203,3 +203,49 @@ func.func @group_scalar(%x: tensor<4x64xf32>, %f: tensor<4xf32>, %h: f32) -> ten
   }
   return %r : tensor<4xf32>
 }
+
+// -----
+
+func.func @parallel_sum(%x: tensor<8x4xf32>, %init: tensor<8xf32>) -> tensor<8xf32> {
+  // expected-error @below {{writes out #1 once per step of parallel loop 1, in no order}}
+  %0 = linalg.generic {indexing_maps = [affine_map<(i, k) -> (i, k)>, affine_map<(i, k) -> (i)>],
+                       iterator_types = ["parallel", "parallel"]}
+      ins(%x : tensor<8x4xf32>) outs(%init : tensor<8xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %1 = arith.addf %a, %o : f32
+    linalg.yield %1 : f32
+  } -> tensor<8xf32>
+  return %0 : tensor<8xf32>
+}
+
+// -----
+
+func.func @no_such_dimension(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  %c7 = arith.constant 7 : index
+  // expected-error @below {{asks for dimension 7 of a tensor of rank 2}}
+  %d = tensor.dim %x, %c7 : tensor<?x4xf32>
+  %e = tensor.empty(%d) : tensor<?x4xf32>
+  %0 = linalg.exp ins(%x : tensor<?x4xf32>) outs(%e : tensor<?x4xf32>) -> tensor<?x4xf32>
+  return %0 : tensor<?x4xf32>
+}
+
+// -----
+
+func.func @pairs_write_one(%x: tensor<8xf32>, %init: tensor<4xf32>) -> tensor<4xf32> {
+  // expected-error @below {{writes out #1 at one index along dimension 0 for several steps of its loops}}
+  %0 = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i floordiv 2)>],
+                       iterator_types = ["parallel"]}
+      ins(%x : tensor<8xf32>) outs(%init : tensor<4xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    linalg.yield %a : f32
+  } -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+func.func @other_shape(%x: tensor<8x4xf32>) -> tensor<8x2x2xf32> {
+  // expected-error @below {{has an output shape with 7 in the place of 2}}
+  %0 = tensor.expand_shape %x [[0], [1, 2]] output_shape [8, 7, 2] : tensor<8x4xf32> into tensor<8x2x2xf32>
+  return %0 : tensor<8x2x2xf32>
+}

@@ -427,7 +427,8 @@ struct SizeOfSplit : OpRewritePattern<tensor::DimOp> {
                                 PatternRewriter &rewriter) const override {
     std::optional<int64_t> index = op.getConstantIndex();
     auto expand = op.getSource().getDefiningOp<tensor::ExpandShapeOp>();
-    if (!expand || !index || *index >= expand.getResultType().getRank())
+    if (!expand || !index || *index < 0 ||
+        *index >= expand.getResultType().getRank())
       return failure();
     rewriter.replaceOp(
         op, getValueOrCreateConstantIndexOp(
