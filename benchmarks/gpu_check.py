@@ -22,10 +22,10 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import artifact as rt  # noqa: E402
 import cases  # noqa: E402
 import programs  # noqa: E402
+from loaded import POISON, Loaded, upload  # noqa: E402
 from weights import DTYPES, from_bf16, largest_contract  # noqa: E402
 
 GUARD = 4096
-POISON = 0xFF
 
 
 class Failure(Exception):
@@ -36,60 +36,22 @@ class ContextLost(Exception):
     """The driver failed; nothing more can be learned in this process."""
 
 
-def upload(context, array):
-    memory = context.allocate(array.nbytes)
-    if array.nbytes:
-        memory.write(np.ascontiguousarray(array).tobytes())
-    return memory
-
-
-class Runner:
-    """One artifact on the device, its weights prepared."""
+class Runner(Loaded):
+    """A case's artifact, its output poisoned and guarded."""
 
     def __init__(self, context, folder, case):
-        self.context, self.case = context, case
-        self.artifact = rt.Artifact(context.library, folder)
-        self.executable = rt.Executable(context, self.artifact)
-        self.function = self.artifact.main()
-
-    def prepare(self, inputs):
-        """Runs the prepare function; the memory of each prepared buffer."""
-        function = self.function.prepare
-        if function is None:
-            return {}
-        plan = rt.Plan(function)
-        memory = {}
-        for buffer in function.by_role(rt.INPUT, rt.WEIGHT):
-            memory[buffer.name] = upload(self.context, inputs[buffer.name])
-        outputs = []
-        for buffer in function.by_role(rt.OUTPUT):
-            memory[buffer.name] = self.context.allocate(plan.bytes(buffer))
-            outputs.append(memory[buffer.name])
-        space = self.context.allocate(plan.workspace_bytes)
-        self.executable.launch(
-            plan,
-            {name: m.address for name, m in memory.items()},
-            (space.address, space.size),
-        )
-        self.context.synchronize()
-        return {
-            buffer.name: outputs[buffer.prepared_from]
-            for buffer in self.function.by_role(rt.PREPARED)
-        }
+        super().__init__(context, folder)
+        self.case = case
 
     def run(self, inputs, prepared, rows):
         """The output's bits, and the largest contract of the kernels run."""
         function = self.function
-        dims = []
-        for _, index, axis in function.dims:
-            name = function.buffers[index].name
-            dims.append(inputs[name].shape[axis])
-        plan = rt.Plan(function, dims)
+        plan = self.plan_for(inputs)
         memory = dict(prepared)
         for buffer in function.by_role(rt.INPUT, rt.WEIGHT):
             memory[buffer.name] = upload(self.context, inputs[buffer.name])
         addresses = {name: m.address for name, m in memory.items()}
-        (output,) = function.by_role(rt.OUTPUT)
+        output = self.output()
         size = plan.bytes(output)
         guarded = self.context.allocate(size + 2 * GUARD)
         guarded.write(bytes([POISON]) * guarded.size)
@@ -169,7 +131,7 @@ def check_weights(runner, sizes, about):
     """Yields a record of the runs of each number of rows."""
     case = runner.case
     weights = case.weights()
-    prepared = runner.prepare(weights)
+    prepared = runner.prepare(lambda buffer, _: weights[buffer.name])
     for rows in sizes:
         inputs = weights | case.activations(rows)
         record = dict(case=case.name, m=rows, **about)
@@ -257,7 +219,7 @@ def print_case(name, records):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("artifacts", help="folder made by build_artifacts.py")
+    parser.add_argument("artifacts", help="a step's folder that build_artifacts.py made")
     parser.add_argument("--json", help="where to write all records")
     parser.add_argument("--only", default="", help="names that contain this")
     options = parser.parse_args()
@@ -268,7 +230,7 @@ def main():
     records, device = [], "no device"
     for entry in index["cases"]:
         name = entry["name"]
-        if name not in index["check"] or options.only not in name:
+        if options.only not in name:
             continue
         if "artifact" in entry:
             found, device = worker.check(options.artifacts, entry)

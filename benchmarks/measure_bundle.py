@@ -16,26 +16,22 @@ with the same output, it goes on where it stopped; what is there is kept.
 """
 
 import argparse
-import ctypes
 import datetime
 import json
 import os
-import statistics
 import sys
-import time
 import zlib
-from ctypes import byref, c_float, c_int, c_uint64, c_void_p
 
 import numpy as np
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import artifact as rt  # noqa: E402
-from gpu_check import POISON, upload  # noqa: E402
+from clock import find_clock  # noqa: E402
+from loaded import POISON, Loaded, upload  # noqa: E402
 from weights import DTYPES  # noqa: E402
 
 ROTATE_BYTES = 240_000_000
 MIN_CALLS = 4
-REPLAYS = 9
 #: Unit roundoff of an output's type; integers are exact.
 ROUNDOFF = {"f32": 2.0**-24, "f16": 2.0**-11, "bf16": 2.0**-8}
 
@@ -80,38 +76,8 @@ def to_float(data, element):
     return data.view(types[element]).astype(np.float64)
 
 
-class Program:
+class Program(Loaded):
     """One candidate's artifact, loaded on the device."""
-
-    def __init__(self, context, folder):
-        self.context = context
-        # Heard by the emulator's driver only, which runs the kernels' MLIR.
-        os.environ["QUANTMLIR_EMULATOR_KERNELS"] = os.path.join(folder, "kernels.mlirbc")
-        self.artifact = rt.Artifact(context.library, folder)
-        self.executable = rt.Executable(context, self.artifact)
-        self.function = self.artifact.main()
-
-    def prepare(self, weights):
-        """The memory of each prepared buffer, and of each weight read as it is.
-        `weights(buffer, shape)` gives their contents."""
-        memory = {}
-        function = self.function.prepare
-        if function is not None:
-            plan = rt.Plan(function)
-            before = {
-                b.name: upload(self.context, weights(b, plan.shape(b)))
-                for b in function.by_role(rt.INPUT, rt.WEIGHT)
-            }
-            outputs = function.by_role(rt.OUTPUT)
-            for b in outputs:
-                before[b.name] = self.context.allocate(plan.bytes(b))
-            space = self.context.allocate(plan.workspace_bytes)
-            addresses = {name: m.address for name, m in before.items()}
-            self.executable.launch(plan, addresses, (space.address, space.size))
-            self.context.synchronize()
-            for b in self.function.by_role(rt.PREPARED):
-                memory[b.name] = before[outputs[b.prepared_from].name]
-        return memory
 
     def plan(self, rows, batch_dims=0):
         """The main function for that many rows of activations."""
@@ -132,97 +98,11 @@ class Program:
             values.append(rows // known if order == 0 or len(unknown) == 1 else 1)
         return rt.Plan(self.function, values)
 
-    def output(self):
-        (output,) = self.function.by_role(rt.OUTPUT)
-        return output
-
 
 def contract_of(plan):
     """The largest of each part of the contracts of a plan's kernels."""
     parts = [(k.u_acc, k.u_decode, abs(k.offset)) for k, _ in plan.launches()]
     return [max(part) for part in zip(*parts)] if parts else [0.0, 0.0, 0.0]
-
-
-# ---------------------------------------------------------------------------
-# Time
-# ---------------------------------------------------------------------------
-
-
-class GraphClock:
-    """Times calls that are captured in a CUDA graph, through the driver."""
-
-    method = "graph"
-
-    def __init__(self, dll):
-        self.dll = dll
-        device, context = c_int(), c_void_p()
-        self.call("cuInit", c_int(0))
-        self.call("cuDeviceGet", byref(device), c_int(0))
-        self.call("cuDevicePrimaryCtxRetain", byref(context), device)
-        self.call("cuCtxSetCurrent", context)
-        self.stream, self.events = c_void_p(), [c_void_p(), c_void_p()]
-        self.call("cuStreamCreate", byref(self.stream), c_int(1))
-        for event in self.events:
-            self.call("cuEventCreate", byref(event), c_int(0))
-
-    def call(self, name, *arguments):
-        status = getattr(self.dll, name)(*arguments)
-        if status != 0:
-            text = ctypes.c_char_p()
-            self.dll.cuGetErrorName(c_int(status), byref(text))
-            reason = (text.value or b"unknown error").decode()
-            raise rt.RuntimeFailure(f"{name}: {reason}", rt.DRIVER_ERROR)
-
-    def time(self, calls, limit):
-        """Microseconds of one of `calls`. Fewer replays where the first is
-        slower than `limit`: it will not be chosen."""
-        graph, instance = c_void_p(), c_void_p()
-        calls[0](self.stream.value)
-        self.call("cuStreamSynchronize", self.stream)
-        self.call("cuStreamBeginCapture_v2", self.stream, c_int(0))
-        try:
-            for call in calls:
-                call(self.stream.value)
-        finally:
-            self.call("cuStreamEndCapture", self.stream, byref(graph))
-        self.call("cuGraphInstantiateWithFlags", byref(instance), graph, c_uint64(0))
-        times = []
-        try:
-            for replay in range(REPLAYS + 1):
-                self.call("cuEventRecord", self.events[0], self.stream)
-                self.call("cuGraphLaunch", instance, self.stream)
-                self.call("cuEventRecord", self.events[1], self.stream)
-                self.call("cuEventSynchronize", self.events[1])
-                elapsed = c_float()
-                self.call("cuEventElapsedTime", byref(elapsed), *self.events)
-                if replay:  # the first warms up
-                    times.append(elapsed.value * 1000 / len(calls))
-                if len(times) == 2 and min(times) > limit:
-                    break
-        finally:
-            self.call("cuGraphExecDestroy", instance)
-            self.call("cuGraphDestroy", graph)
-        return statistics.median(times)
-
-
-class WallClock:
-    """Where the driver has no graphs, as the emulator's."""
-
-    method = "wall clock"
-
-    def __init__(self, context):
-        self.context = context
-
-    def time(self, calls, limit):
-        start = time.perf_counter()
-        calls[0](None)
-        self.context.synchronize()
-        return (time.perf_counter() - start) * 1e6
-
-
-def find_clock(context):
-    dll = ctypes.CDLL(os.environ.get("QUANTMLIR_LIBCUDA", "libcuda.so.1"))
-    return GraphClock(dll) if hasattr(dll, "cuGraphLaunch") else WallClock(context)
 
 
 # ---------------------------------------------------------------------------

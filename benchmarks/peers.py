@@ -4,6 +4,7 @@ CUTLASS's."""
 import torch
 import torch._dynamo
 from cutlass_peer import load_configurations, time_cutlass
+from programs import Float8
 from timing import count_copies, time_calls
 
 
@@ -13,6 +14,24 @@ def random_bf16(*shape):
 
 def random_i8(*shape):
     return torch.randint(-127, 128, shape, device="cuda", dtype=torch.int8)
+
+
+def random_f8(*shape):
+    """Every finite code as often, as our own operands have them."""
+    codes = torch.randint(0, 256, shape, device="cuda", dtype=torch.uint8)
+    codes[codes & 0x7F == 0x7F] = 0
+    return codes.view(torch.float8_e4m3fn)
+
+
+def random_scales(*shape):
+    return torch.rand(*shape, device="cuda") * 0.018 + 0.002
+
+
+def scales_of_blocks(n, k):
+    """K x N / 128 x 128 scales as _scaled_mm wants them: the lines of a column lie
+    together, in fours."""
+    lines, columns = -(-k // 128), -(-n // 128)
+    return random_scales(columns, -(-lines // 4) * 4)[:, :lines].t()
 
 
 def compile_layer(layer, **options):
@@ -36,14 +55,20 @@ class Peers:
 
     def run(self, case, rows):
         """Times by name; the reason where a peer cannot run the shape."""
-        key = (case.x, case.bits, case.group, rows, case.n, case.k)
+        key = (type(case).__name__, case.x, case.bits, case.group, rows, case.n, case.k)
         if key not in self.done:
             self.done[key] = self._run(case, rows, case.n, case.k)
         return self.done[key]
 
     def _run(self, case, m, n, k):
         table = {"bf16": lambda: self.bf16(m, n, k)}
-        if case.is_integer:
+        if isinstance(case, Float8):
+            for fast in (False, True):
+                name = "_scaled_mm rows" + (", fast" if fast else "")
+                table[name] = lambda fast=fast: self.scaled_mm(m, n, k, fast)
+            if case.group:
+                table["_scaled_mm blocks"] = lambda: self.scaled_mm(m, n, k, blocks=True)
+        elif case.is_integer:
             table["_int_mm"] = lambda: self.int_mm(m, n, k, scaled=False)
             table["_int_mm then mul"] = lambda: self.int_mm(m, n, k, scaled=True)
             if self.inductor:
@@ -92,6 +117,23 @@ class Peers:
         def call(i):
             y = torch._int_mm(x[i], w[i].t())
             return (y * sx * sw).to(torch.bfloat16) if scaled else y
+
+        return time_calls(call, copies)
+
+    def scaled_mm(self, m, n, k, fast=False, blocks=False):
+        """e4m3 x e4m3 -> bf16 with scales of rows and columns, or of 1 x 128 and
+        128 x 128. `fast` sums in the tensor cores' accumulators of 13 bits alone."""
+        copies = count_copies(m * k + n * k)
+        x = [random_f8(m, k) for _ in range(copies)]
+        w = [random_f8(n, k) for _ in range(copies)]
+        sx, sw = random_scales(m, 1), random_scales(1, n)
+        if blocks:
+            sx, sw = random_scales(-(-k // 128), m).t(), scales_of_blocks(n, k)
+
+        def call(i):
+            return torch._scaled_mm(
+                x[i], w[i].t(), sx, sw, out_dtype=torch.bfloat16, use_fast_accum=fast
+            )
 
         return time_calls(call, copies)
 

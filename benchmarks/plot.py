@@ -1,4 +1,5 @@
-"""Draws a results file of bench_linear.py: time relative to cuBLAS bf16.
+"""Draws a results file: of bench_linear.py, speed relative to cuBLAS bf16 for each
+layer; of bench_models.py, what each way computes in a second and its memory.
 
     python benchmarks/plot.py results.json plot.png
 """
@@ -6,57 +7,94 @@
 import argparse
 import json
 
-import matplotlib
+OURS = "quant-mlir"
 
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402
+
+def is_models(report):
+    """Whether the results are of whole models."""
+    return all("what" in record for record in report["results"])
+
+
+def relative_speeds(records):
+    """By name, how much faster than cuBLAS bf16 each layer is; 0 where it did not
+    run."""
+    names = [OURS]
+    for record in records:
+        names += [n for n in record["peers"] if n not in names and n != "bf16"]
+    speeds = {name: [] for name in names}
+    for record in records:
+        base = record["peers"].get("bf16")
+        for name in names:
+            time = record["ours"] if name == OURS else record["peers"].get(name)
+            both = isinstance(time, float) and isinstance(base, float)
+            speeds[name].append(base / time if both else 0)
+    return speeds
+
+
+def rates_by_model(records):
+    """By the label of a model: (way, rate, unit, GB) of what ran, in their order."""
+    models = {}
+    for record in records:
+        units = [name for name in record if name.endswith("_per_second")]
+        if units:
+            (unit,) = units
+            way = (record["what"], record[unit], unit.replace("_", " "), record["bytes"] / 1e9)
+            models.setdefault(record["label"], []).append(way)
+    return models
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("results")
     parser.add_argument("image")
     options = parser.parse_args()
     with open(options.results) as file:
         report = json.load(file)
-
-    kinds = sorted({record["kind"] for record in report["results"]})
-    if not kinds:
+    if not report["results"]:
         parser.error(f"{options.results} holds no results")
+
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    if is_models(report):
+        groups = rates_by_model(report["results"])
+        draw, width, what = draw_model, 10, "all linear layers in one CUDA graph"
+    else:
+        groups = {}
+        for record in report["results"]:
+            groups.setdefault(record["kind"], []).append(record)
+        groups = dict(sorted(groups.items()))
+        draw, width, what = draw_layers, 14, "speed relative to cuBLAS bf16 (higher is better)"
+    if not groups:
+        parser.error(f"nothing in {options.results} ran")
+    height = 4.2 if draw is draw_layers else 2.6
     figure, axes = plt.subplots(
-        len(kinds), 1, figsize=(14, 4.2 * len(kinds)), squeeze=False
+        len(groups), 1, figsize=(width, height * len(groups) + 0.6), squeeze=False
     )
-    for axis, kind in zip(axes[:, 0], kinds):
-        draw(axis, kind, [r for r in report["results"] if r["kind"] == kind])
+    for axis, (title, records) in zip(axes[:, 0], groups.items()):
+        axis.set_title(title, loc="left")
+        draw(axis, records)
     figure.suptitle(
-        f"{report['gpu']}, {report['date'][:10]}, commit "
-        f"{report['commit'][:10]}, torch {report['torch']}: "
-        "speed relative to cuBLAS bf16 (higher is better)"
+        f"{report['gpu']}, {report['date'][:10]}, commit {report['commit'][:10]}, "
+        f"torch {report['torch']}: {what}"
     )
     figure.tight_layout(rect=(0, 0, 1, 0.98))
     figure.savefig(options.image, dpi=110)
 
 
-def draw(axis, kind, records):
+def draw_layers(axis, records):
     """One group of bars for each shape; what did not run has no bar."""
-    names = ["quant-mlir"]
-    for record in records:
-        names += [n for n in record["peers"] if n not in names and n != "bf16"]
-    width = 0.8 / len(names)
-    for i, name in enumerate(names):
-        heights = []
-        for record in records:
-            time = record["ours"] if i == 0 else record["peers"].get(name)
-            base = record["peers"].get("bf16")
-            both = isinstance(time, float) and isinstance(base, float)
-            heights.append(base / time if both else 0)
+    speeds = relative_speeds(records)
+    width = 0.8 / len(speeds)
+    for i, (name, heights) in enumerate(speeds.items()):
         positions = [p + i * width for p in range(len(records))]
         # A label that begins with an underscore is left out of the legend.
-        is_named = i == 0 or name.startswith("CUTLASS")
+        is_named = name == OURS or name.startswith("CUTLASS")
         label = name if is_named else f"PyTorch {name.lstrip('_')}"
         axis.bar(positions, heights, width, label=label)
     axis.axhline(1, color="black", linewidth=0.8)
-    axis.set_title(kind, loc="left")
     axis.set_ylabel("bf16 time / time")
     axis.set_xticks(
         [p + 0.4 - width / 2 for p in range(len(records))],
@@ -66,6 +104,19 @@ def draw(axis, kind, records):
         fontsize=7,
     )
     axis.legend(fontsize=8)
+
+
+def draw_model(axis, ways):
+    """One bar for each way, with its memory."""
+    names = [name for name, *_ in ways]
+    rates = [rate for _, rate, *_ in ways]
+    colors = ["tab:blue" if name == OURS else "tab:gray" for name in names]
+    bars = axis.barh(names, rates, color=colors)
+    axis.invert_yaxis()
+    texts = [f" {rate:.1f}, {memory:.1f} GB" for _, rate, _, memory in ways]
+    axis.bar_label(bars, texts, fontsize=8)
+    axis.set_xlim(0, 1.2 * max(rates))
+    axis.set_xlabel(ways[0][2])
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ contract with the constants that the kernels' manifest declares.
 """
 
 import copy
+import math
+import re
 
 import ml_dtypes
 import numpy as np
@@ -29,6 +31,26 @@ MAPS = """#mk = affine_map<(m, n, k) -> (m, k)>
 #mn = affine_map<(m, n, k) -> (m, n)>
 """
 
+def write_gelu(source):
+    """The ops that make %r, in f32, of a value."""
+    return f"""    %half = arith.constant 0.5 : f32
+    %one = arith.constant 1.0 : f32
+    %root = arith.constant 0.70710678118654752 : f32
+    %z = arith.mulf {source}, %root : f32
+    %erf = math.erf %z : f32
+    %above = arith.addf %erf, %one : f32
+    %share = arith.mulf %above, %half : f32
+    %r = arith.mulf {source}, %share : f32
+"""
+
+
+def apply_gelu(values, bound):
+    """GELU of values that are known within a bound. Its slope is at most 1.13, and a
+    GPU's erf is within a few units in the last place of one."""
+    erf = np.vectorize(math.erf, otypes=[np.float64])
+    share = 0.5 * (1 + erf(values / np.sqrt(2)))
+    return values * share, 1.13 * bound + 2.0**-20 * (np.abs(values) + bound)
+
 
 def _arguments(scope):
     """The arguments of a constructor, from its locals() (`super` adds a class)."""
@@ -39,6 +61,23 @@ class EncodedWeight:
     """A program's `weight`, of `_encoding`."""
 
     _weight = None
+
+    def share_weight(self, other):
+        """Takes another program's random weight where it is the same, since drawing
+        a large one takes seconds."""
+        mine, its = (
+            (p._encoding, p.n, p.k) if isinstance(p, EncodedWeight) else None
+            for p in (self, other)
+        )
+        if mine == its:
+            self._weight = other.weight
+
+    def take(self, columns):
+        """The program that computes those columns of this one's result."""
+        result = copy.copy(self)
+        result._weight = self.weight.take(columns)
+        result.n = result.columns = len(columns)
+        return result
 
     @property
     def weight(self):
@@ -51,7 +90,7 @@ class EncodedWeight:
 class Layer(EncodedWeight):
     """y = x wᵀ (+ bias). x is of a float type; or `codes`: int8 with a scale for
     each row; or `quantized` to that by the program, from `element`. `kind` names
-    a line of the speed table."""
+    a line of the speed table; the only `activation` is "gelu"."""
 
     def __init__(
         self,
@@ -69,6 +108,7 @@ class Layer(EncodedWeight):
         chip="sm_90a",
         element="f32",
         kind=None,
+        activation=None,
     ):
         self.arguments = _arguments(locals())
         # A block is at most the dimension.
@@ -76,12 +116,13 @@ class Layer(EncodedWeight):
         self.n, self.k, self.m, self.x = n, k, m, x
         self.columns, self.group, self.kind = n, group, kind
         self.bias, self.out, self.chip = bias, out, chip
+        self.activation = activation
         self.is_integer = x in ("codes", "quantized")
         #: Groups of weights are decoded to f16, beside codes that are cast to it.
         self.is_decoded = self.is_integer and (group > 0 or rows > 1)
         self.element = element if self.is_integer else x
         parts = [f"{'dynamic' if m is None else m}x{n}x{k}", x, storage, f"g{group}"]
-        parts += [scale, f"zp_{zero}" if zero else "", "bias" if bias else ""]
+        parts += [scale, f"zp_{zero}" if zero else "", "bias" if bias else "", activation or ""]
         parts += [f"rows{rows}" if rows != 1 else "", out, chip]
         parts += [element if self.is_integer and element != "f32" else ""]
         self.name = "-".join(filter(None, parts))
@@ -135,6 +176,14 @@ class Layer(EncodedWeight):
                 f"  }} -> {acc}"
             )
             result = "%biased"
+        if self.activation:
+            lines.append(
+                "%active = linalg.generic {indexing_maps = [#id, #id], iterator_types ="
+                f' ["parallel", "parallel"]}} ins({result} : {acc}) outs(%empty : {acc}) {{\n'
+                f"  ^bb0(%a: f32, %o: f32):\n{write_gelu('%a')}"
+                f"    linalg.yield %r : f32\n  }} -> {acc}"
+            )
+            result = "%active"
         if self.out != "f32":
             lines.append(f"%narrow = arith.truncf {result} : {acc} to {out}")
             result = "%narrow"
@@ -166,13 +215,6 @@ class Layer(EncodedWeight):
     def use_weight(self, values):
         """Takes a real weight, float32 and N×K, in place of a random one."""
         self._weight = Weight(self._encoding, self.n, self.k, values=values)
-
-    def take(self, columns):
-        """The layer that computes those columns of this one's result."""
-        result = copy.copy(self)
-        result._weight = self.weight.take(columns)
-        result.n = result.columns = len(columns)
-        return result
 
     def weights(self):
         return self.weight.inputs("w")
@@ -215,6 +257,8 @@ class Layer(EncodedWeight):
         if self.bias:
             exact = exact + inputs["bias"].astype(np.float64)
             bound = bound + 2.0**-24 * (np.abs(exact) + bound)
+        if self.activation:
+            exact, bound = apply_gelu(exact, bound)
         rounding = HALF_ULP[self.out] * 2 * (np.abs(exact) + bound) + TINY[self.out]
         return exact, bound + rounding
 
@@ -434,15 +478,31 @@ class Float8(EncodedWeight):
         rows=1,
         out="bf16",
         chip="sm_90a",
+        promote=None,
+        kind=None,
     ):
         self.arguments = _arguments(locals())
-        self.columns, self.chip, self.out = n, chip, out
+        self.columns, self.chip, self.out, self.kind = n, chip, out, kind
+        #: What the chosen schedule's `promote` is replaced by; None: nothing.
+        self.promote = promote
         self.n, self.k, self.m, self.x, self.w, self.group = n, k, m, x, w, group
         self._encoding = Encoding(w, group, "f32", rows=rows)
         self._token = Encoding(x, group, "f32")
         parts = [f"{'dynamic' if m is None else m}x{n}x{k}", x, w, f"g{group}", f"rows{rows}", out]
-        self.name = "-".join([*parts, chip])
+        parts += [chip] + ([f"promote{promote}"] if promote is not None else [])
+        self.name = "-".join(parts)
         self.rng = np.random.default_rng(n * k)
+        self.bits = self._encoding.bits
+
+    def edit_schedule(self, text):
+        """The program with schedules chosen, as this one wants them; None where it
+        takes what is chosen."""
+        if self.promote is None:
+            return None
+        text = re.sub(r", contract = <[^>]*>|, promote = \d+", "", text)
+        promote = f", promote = {self.promote}>}} {{" if self.promote else ">} {"
+        # The schedule ends the op's attributes, before its region.
+        return text.replace(">} {", promote)
 
     @property
     def groups(self):
@@ -509,49 +569,66 @@ class Float8(EncodedWeight):
         return exact, bound + HALF_ULP[self.out] * 2 * (np.abs(exact) + bound) + TINY[self.out]
 
 
-class Mlp:
-    """down(silu(gate x) * up x), all three int4 in groups of 32."""
+class Gated:
+    """silu(gate x) * up x in bf16: two products of encoded weights whose results
+    nothing else reads. `kind` names a storage of the speed table."""
 
-    out, m, chip = "f32", None, "sm_90a"
+    chip, out, name_of_result = "sm_90a", "bf16", "h"
 
-    def __init__(self, n, k):
+    def __init__(self, n, k, m=None, storage="i4", group=32, scale="bf16", kind=None):
         self.arguments = _arguments(locals())
-        self.columns = k
-        self.n, self.k, self.name = n, k, f"mlp-{n}-{k}"
+        self.columns = n
+        self.n, self.k, self.m, self.kind = n, k, m, kind
+        rows = "dynamic" if m is None else m
+        self.name = f"gated-{rows}-{n}-{k}-{storage}-g{group}-{scale}"
         self.rng = np.random.default_rng(n)
-        self._encoding = Encoding("i4", 32, "bf16")
+        self._encoding = Encoding(storage, group, scale)
+        self.bits = self._encoding.bits
         self.gate, self.up = (Weight(self._encoding, n, k, seed) for seed in (1, 2))
-        self.down = Weight(self._encoding, k, n)
+
+    def _size(self):
+        """Its result's rows, as a type and as an operand have them."""
+        return ("?", "%m") if self.m is None else (self.m, "")
+
+    def _matmul(self, name, x, x_type, weight, weight_type, width):
+        rows, size = self._size()
+        acc = f"tensor<{rows}x{width}xf32>"
+        return (
+            f"  %{name}_e = tensor.empty({size}) : {acc}\n"
+            f"  %{name}_z = linalg.fill ins(%zero : f32) outs(%{name}_e : {acc}) -> {acc}\n"
+            f"  %{name} = linalg.matmul indexing_maps = [#mk, #nk, #mn]"
+            f" ins({x}, {weight} : {x_type}, {weight_type}) outs(%{name}_z : {acc}) -> {acc}\n"
+        )
+
+    def _types(self):
+        rows, _ = self._size()
+        x, h = f"tensor<{rows}x{self.k}xbf16>", f"tensor<{rows}x{self.n}xbf16>"
+        into = f"tensor<{self.n}x{self.k}xbf16, #w>"
+        return x, h, [("x", x), ("gate", into), ("up", into)], h
+
+    def _tail(self):
+        """What follows h."""
+        return ""
 
     def mlir(self):
-        n, k = self.n, self.k
-
-        def matmul(name, x, x_type, weight, weight_type, width):
-            acc = f"tensor<?x{width}xf32>"
-            return (
-                f"  %{name}_e = tensor.empty(%m) : {acc}\n"
-                f"  %{name}_z = linalg.fill ins(%zero : f32) outs(%{name}_e : {acc}) -> {acc}\n"
-                f"  %{name} = linalg.matmul indexing_maps = [#mk, #nk, #mn]"
-                f" ins({x}, {weight} : {x_type}, {weight_type}) outs(%{name}_z : {acc}) -> {acc}\n"
-            )
-
-        x, h, y = f"tensor<?x{k}xbf16>", f"tensor<?x{n}xbf16>", f"tensor<?x{k}xf32>"
-        into, back = f"tensor<{n}x{k}xbf16, #w>", f"tensor<{k}x{n}xbf16, #w>"
+        rows, size = self._size()
+        x, h, arguments, result = self._types()
+        into = arguments[1][1]
+        acc = f"tensor<{rows}x{self.n}xf32>"
+        dim = f"  %c0 = arith.constant 0 : index\n  %m = tensor.dim %x, %c0 : {x}\n"
         names = ", ".join(
-            f'%{name}: {kind} {{quant_tensor.name = "{name}"}}'
-            for name, kind in [("x", x), ("gate", into), ("up", into), ("down", back)]
+            f'%{name}: {kind} {{quant_tensor.name = "{name}"}}' for name, kind in arguments
         )
         return (
             f"{MAPS}#id = affine_map<(m, n) -> (m, n)>\n"
             f"#w = #quant_tensor.encoding<{{{self._encoding}}}>\n"
-            f'func.func @mlp({names}) -> ({y} {{quant_tensor.name = "y"}}) {{\n'
-            "  %c0 = arith.constant 0 : index\n  %zero = arith.constant 0.0 : f32\n"
-            f"  %m = tensor.dim %x, %c0 : {x}\n"
-            + matmul("g", "%x", x, "%gate", into, n)
-            + matmul("u", "%x", x, "%up", into, n)
-            + f"""  %he = tensor.empty(%m) : {h}
+            f'func.func @mlp({names}) -> ({result} {{quant_tensor.name = "y"}}) {{\n'
+            f"{dim if self.m is None else ''}  %zero = arith.constant 0.0 : f32\n"
+            + self._matmul("g", "%x", x, "%gate", into, self.n)
+            + self._matmul("u", "%x", x, "%up", into, self.n)
+            + f"""  %he = tensor.empty({size}) : {h}
   %h = linalg.generic {{indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]}}
-      ins(%g, %u : tensor<?x{n}xf32>, tensor<?x{n}xf32>) outs(%he : {h}) {{
+      ins(%g, %u : {acc}, {acc}) outs(%he : {h}) {{
   ^bb0(%a: f32, %b: f32, %o: bf16):
     %one = arith.constant 1.0 : f32
     %minus = arith.negf %a : f32
@@ -563,18 +640,22 @@ class Mlp:
     linalg.yield %t : bf16
   }} -> {h}
 """
-            + matmul("y", "%h", h, "%down", back, k)
-            + f"  return %y : {y}\n}}\n"
+            + self._tail()
+            + f"  return %{self.name_of_result} : {result}\n}}\n"
         )
 
     def family(self, rows):
         return _decoded_family(self.chip, self.k, rows)
 
+    def take(self, columns):
+        """The program that computes those columns of this one's result."""
+        result = copy.copy(self)
+        result.gate, result.up = self.gate.take(columns), self.up.take(columns)
+        result.n = result.columns = len(columns)
+        return result
+
     def weights(self):
-        inputs = {}
-        for name in ("gate", "up", "down"):
-            inputs.update(getattr(self, name).inputs(name))
-        return inputs
+        return self.gate.inputs("gate") | self.up.inputs("up")
 
     def activations(self, rows):
         x = self.rng.standard_normal((rows, self.k)).astype(np.float32)
@@ -590,9 +671,36 @@ class Mlp:
         # silu's slope is at most 1.1; exp and the division of a GPU are within
         # a few units in the last place.
         slack = 1.1 * gate_error
-        h_error = np.abs(up) * slack + np.abs(silu) * up_error + slack * up_error
-        h_error += 16 * 2.0**-24 * np.abs(h)
-        h_error += 2 * HALF_ULP["bf16"] * (np.abs(h) + h_error) + TINY["bf16"]
+        error = np.abs(up) * slack + np.abs(silu) * up_error + slack * up_error
+        error += 16 * 2.0**-24 * np.abs(h)
+        return h, error + 2 * HALF_ULP["bf16"] * (np.abs(h) + error) + TINY["bf16"]
+
+
+class Mlp(Gated):
+    """down(silu(gate x) * up x), all three int4 in groups of 32."""
+
+    out, name_of_result = "f32", "y"
+
+    def __init__(self, n, k):
+        super().__init__(n, k)
+        self.arguments = _arguments(locals())
+        self.columns, self.name = k, f"mlp-{n}-{k}"
+        self.down = Weight(self._encoding, k, n)
+
+    def _types(self):
+        x, h, arguments, _ = super()._types()
+        back = f"tensor<{self.k}x{self.n}xbf16, #w>"
+        return x, h, [*arguments, ("down", back)], f"tensor<?x{self.k}xf32>"
+
+    def _tail(self):
+        _, h, arguments, _ = self._types()
+        return self._matmul("y", "%h", h, "%down", arguments[-1][1], self.k)
+
+    def weights(self):
+        return super().weights() | self.down.inputs("down")
+
+    def reference(self, inputs, contract):
+        h, h_error = super().reference(inputs, contract)
         exact = h @ self.down.values.T
         largest = np.abs(h) + h_error
         bound = contract_bound(largest, self.down, contract)
@@ -603,7 +711,7 @@ class Mlp:
 #: By the names that descriptions use.
 PROGRAMS = {
     cls.__name__: cls
-    for cls in (Layer, ScheduledLayer, Integers, Scheduled, Dense, Float8, Mlp)
+    for cls in (Layer, ScheduledLayer, Integers, Scheduled, Dense, Float8, Gated, Mlp)
 }
 
 

@@ -12,9 +12,9 @@ MIN_CALLS = 4
 REPLAYS = 20
 
 
-def time_calls(call, copies):
+def time_calls(call, copies, min_calls=MIN_CALLS, replays=REPLAYS):
     """Microseconds of call(i), i going round `copies` sets of operands."""
-    calls = max(copies, MIN_CALLS)
+    calls = max(copies, min_calls)
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
@@ -29,7 +29,7 @@ def time_calls(call, copies):
     for _ in range(3):
         graph.replay()
     times = []
-    for _ in range(REPLAYS):
+    for _ in range(replays):
         start = torch.cuda.Event(enable_timing=True)
         stop = torch.cuda.Event(enable_timing=True)
         start.record()

@@ -150,17 +150,28 @@ class Weight:
         return self.codes * self.scales
 
     def take(self, indices):
-        """The rows of those indices, as a weight; for blocks of one row."""
-        assert self.block[0] == 1
+        """The rows of those indices, as a weight of blocks of one row."""
+        indices = np.asarray(indices)
         result = copy.copy(self)
+        result.block = (1, self.block[1])
         for name in ("codes", "scales", "values"):
             result.__dict__.pop(name, None)
         result.shape = (len(indices), self.shape[1])
         result._codes = self._codes[indices]
         if np.ndim(self._points):
             result._points = self._points[indices]
-        result.arrays = {name: array[indices] for name, array in self.arrays.items()}
+        result.arrays = {
+            name: array[indices if name == "codes" else indices // self.block[0]]
+            for name, array in self.arrays.items()
+        }
         return result
+
+    def rescale(self, factor):
+        """Multiplies all scales, which must be of a type that holds the products."""
+        scales = self.arrays["scales"]
+        self.arrays["scales"] = (scales.astype(np.float32) * factor).astype(scales.dtype)
+        for name in ("scales", "values"):
+            self.__dict__.pop(name, None)
 
     def inputs(self, name):
         return {f"{name}.{part}": array for part, array in self.arrays.items()}
@@ -200,7 +211,13 @@ def quantize_rows(x):
 
 def pack(codes, bits):
     """Rows of codes as little-endian bit streams padded to bytes, in int8."""
-    codes = codes.astype(np.uint8) & np.uint8((1 << bits) - 1)
+    codes = codes.astype(np.uint8)
+    if bits == 8:
+        return codes.view(np.int8)
+    codes &= np.uint8((1 << bits) - 1)
+    if bits == 4 and codes.shape[1] % 2 == 0:
+        # What is timed is large; the general way takes seconds.
+        return (codes[:, ::2] | codes[:, 1::2] << 4).view(np.int8)
     stream = np.unpackbits(codes[:, :, None], axis=2, bitorder="little")[:, :, :bits]
     stream = stream.reshape(codes.shape[0], -1)
     return np.packbits(stream, axis=1, bitorder="little").view(np.int8)

@@ -46,6 +46,8 @@ CASES = [
     # Several warps a row, with and without a tail.
     ("plain", 4096, "bf16"), ("rmsnorm", 1536, "bf16"), ("rmsnorm", 1031, "f32"),
     ("gate", 1100, "bf16"), ("plain", 11008, "f16"),
+    ("layernorm", 131, "bf16"), ("layernorm", 1280, "bf16"), ("gelu", 200, "bf16"),
+    ("gelu", 1100, "f16"),
 ]
 
 
@@ -63,8 +65,10 @@ def test_quantized_rows(tool, tmp_path, kind, columns, element):
         if rows == 13:
             x[4] = 0
         inputs = {"x": x.astype(DTYPES[element])}
-        if kind == "rmsnorm":
+        if kind in ("rmsnorm", "layernorm"):
             inputs["gamma"] = rng.uniform(0.5, 2, columns).astype(np.float32)
+        if kind == "layernorm":
+            inputs["beta"] = rng.uniform(-1, 1, columns).astype(np.float32)
         if kind == "gate":
             inputs["up"] = rng.standard_normal((rows, columns)).astype(DTYPES[element])
         file = tmp_path / "inputs.npz"

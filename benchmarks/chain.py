@@ -1,0 +1,174 @@
+"""A model's layers in the order they run, through the runtime alone."""
+
+import os
+
+import numpy as np
+from gpu_check import Failure, compare
+from loaded import POISON, Loaded, upload
+from models import buffer_sizes
+from weights import DTYPES, largest_contract
+
+import artifact as rt
+
+#: Rows (of either end) and columns of a result that are compared with float64.
+SAMPLE = 48
+#: Rows of activations that are drawn; they are repeated.
+DRAWN = 4096
+BF16 = DTYPES["bf16"]
+
+
+class Program:
+    """One of a model's programs; each layer that runs it has operands of its own."""
+
+    def __init__(self, context, folder, case):
+        self.context, self.case = context, case
+        self.loaded = Loaded(context, folder)
+        self.plan = rt.Plan(self.loaded.function)
+        self.weights = case.weights() | {
+            name: array for name, array in case.activations(0).items() if name != "x"
+        }
+
+    def make_operands(self):
+        """Weights on the device, as the main function reads them."""
+        memory = self.loaded.prepare(lambda buffer, _: self.weights[buffer.name])
+        for buffer in self.loaded.function.by_role(rt.INPUT, rt.WEIGHT):
+            if buffer.name != "x":
+                memory[buffer.name] = upload(self.context, self.weights[buffer.name])
+        return memory
+
+    def bind(self, operands, x, y, space):
+        addresses = {name: m.address for name, m in operands.items()}
+        addresses |= {"x": x.address, self.loaded.output().name: y.address}
+        return self.loaded.executable.bind(self.plan, addresses, (space.address, space.size))
+
+    def kernels(self):
+        return [kernel for kernel, _ in self.plan.launches()]
+
+    def check(self, x, y):
+        """The worst error of a sample of y, as a fraction of its bound."""
+        case = self.case
+        rows = min(case.m, SAMPLE)
+        width = case.columns
+        columns = np.sort(np.random.default_rng(0).permutation(width)[:SAMPLE])
+        part, worst = case.take(columns), 0.0
+        contract = largest_contract(self.kernels())
+        for first in sorted({0, case.m - rows}):
+            inputs = {n: a for n, a in self.weights.items() if n == "bias"}
+            inputs["x"] = read_rows(x, first, rows, case.k)
+            if "bias" in inputs:
+                inputs["bias"] = inputs["bias"][columns]
+            got = read_rows(y, first, rows, width)[:, columns]
+            worst = max(worst, compare(part, inputs, got, contract))
+        return worst
+
+
+def read_rows(memory, first, rows, width):
+    """Rows of a bf16 array on the device."""
+    size = BF16.itemsize * width
+    data = memory.read(first * size, rows * size)
+    return np.frombuffer(data, BF16).reshape(rows, width)
+
+
+class Chain:
+    """All layers of a model. `folder` has the artifact of each program, by the name
+    of its case."""
+
+    def __init__(self, context, folder, model):
+        self.context, self.model = context, model
+        self.steps = model.sequence()
+        self.programs = {}
+        for name, case in model.programs().items():
+            keep_size(case)
+            path = os.path.join(folder, case.name)
+            self.programs[name] = Program(context, path, case)
+        self.buffers = {
+            name: context.allocate(BF16.itemsize * size)
+            for name, size in buffer_sizes(model).items()
+        }
+        space = max(p.plan.workspace_bytes for p in self.programs.values())
+        self.space = context.allocate(space)
+        self.operands = [self.programs[s.program].make_operands() for s in self.steps]
+        self.launches = [
+            self.programs[step.program].bind(
+                operands, self.buffers[step.source], self.buffers[step.target], self.space
+            )
+            for step, operands in zip(self.steps, self.operands)
+        ]
+        self.write_input()
+
+    def write_input(self):
+        """Random numbers into "x", which layers may overwrite."""
+        x = self.buffers["x"]
+        width = self.model.width
+        rows = x.size // BF16.itemsize // width
+        rng = np.random.default_rng(1)
+        drawn = rng.standard_normal((min(rows, DRAWN), width), dtype=np.float32).astype(BF16)
+        data = np.resize(drawn, (rows, width))
+        x.write(data.tobytes())
+
+    @property
+    def allocated(self):
+        """Bytes of weights, arrays and workspace: all there is while it runs."""
+        return self.context.allocated
+
+    def run(self, stream=None):
+        for launch in self.launches:
+            launch(stream)
+
+    def check(self):
+        """Runs layer by layer; the worst error of any program in its first layer,
+        as a fraction of its bound. Then all layers at once must give the same
+        bits."""
+        self.write_input()
+        worst, seen = {}, set()
+        for step, launch in zip(self.steps, self.launches):
+            program, y = self.programs[step.program], self.buffers[step.target]
+            first = step.program not in seen
+            if first:
+                seen.add(step.program)
+                poison_ends(y, program.case)
+            launch(None)
+            self.context.synchronize()
+            if first:
+                try:
+                    worst[step.program] = program.check(self.buffers[step.source], y)
+                except Failure as error:
+                    raise Failure(f"{step.program}: {error}") from error
+        expected = self.result()
+        if not np.isfinite(expected.astype(np.float32)).all():
+            raise Failure("the last layer's result is not finite")
+        self.write_input()
+        self.run()
+        self.context.synchronize()
+        if self.result().tobytes() != expected.tobytes():
+            raise Failure("layers at once give other bits than one by one")
+        return worst
+
+    def result(self):
+        """The last layer's first rows."""
+        step = self.steps[-1]
+        case = self.programs[step.program].case
+        return read_rows(self.buffers[step.target], 0, min(case.m, SAMPLE), case.columns)
+
+    def kernel_names(self):
+        return {
+            name: [kernel.name.decode() for kernel in program.kernels()]
+            for name, program in self.programs.items()
+        }
+
+
+def keep_size(case):
+    """Scales weights so that results are about as large as x: layers follow one
+    another."""
+    weights = [case.gate, case.up] if hasattr(case, "gate") else [case.weight]
+    for weight in weights:
+        size = np.sqrt(np.mean(np.square(weight.take(range(min(64, case.n))).values)))
+        weight.rescale(1 / (size * np.sqrt(case.k)))
+
+
+def poison_ends(memory, case):
+    """The rows that are read back, before they are written."""
+    rows = min(case.m, SAMPLE)
+    size = BF16.itemsize * case.columns
+    for first in (0, case.m - rows):
+        memory.write(bytes([POISON]) * (rows * size), first * size)

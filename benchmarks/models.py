@@ -1,0 +1,164 @@
+"""The linear layers of whole models: what bench_sam.py and bench_llama.py run.
+
+A model says which programs there are (`programs()`: by name, with the rows they
+run at), in which order layers use them (`sequence()`), and how large the arrays
+between them are. Every layer has weights of its own, of the same random numbers.
+"""
+
+import dataclasses
+import typing
+
+import cases
+from programs import Gated, Layer
+
+
+class Step(typing.NamedTuple):
+    """One layer: the program it runs, what it reads and what it writes."""
+
+    program: str
+    source: str
+    target: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Sam:
+    """The image encoder of Segment Anything, vit_h: 32 blocks, of which all but four
+    attend in windows of 14 x 14 of the 64 x 64 tokens of an image (padded to 25
+    windows). Biases and GELU are included; norms and attention itself are not."""
+
+    batch: int = 16
+    blocks: int = 32
+    width: int = 1280
+    hidden: int = 5120
+    image: int = 64
+    window: int = 14
+    #: The last of so many blocks attends to the whole image.
+    every: int = 8
+
+    name = "SAM vit_h"
+
+    @property
+    def tokens(self):
+        """Rows of what the MLPs read."""
+        return self.batch * self.image**2
+
+    @property
+    def windows(self):
+        """Rows of what attention in windows reads."""
+        return self.batch * (-(-self.image // self.window) * self.window) ** 2
+
+    def shapes(self):
+        """(rows, K, N, activation) of every program."""
+        shapes = {}
+        for kind, rows in (("window", self.windows), ("image", self.tokens)):
+            shapes[f"qkv-{kind}"] = (rows, self.width, 3 * self.width, None)
+            shapes[f"proj-{kind}"] = (rows, self.width, self.width, None)
+        shapes["mlp1"] = (self.tokens, self.width, self.hidden, "gelu")
+        shapes["mlp2"] = (self.tokens, self.hidden, self.width, None)
+        used = {step.program for step in self.sequence()}
+        return {name: shape for name, shape in shapes.items() if name in used}
+
+    def programs(self):
+        """int8 products of what they quantize themselves, row by row."""
+        return {
+            name: Layer(n, k, rows, x="quantized", storage="i8", element="bf16", bias=True,
+                        out="bf16", activation=activation)
+            for name, (rows, k, n, activation) in self.shapes().items()
+        }
+
+    def sequence(self):
+        """The output of attention is not there: proj reads what qkv read."""
+        steps = []
+        for block in range(self.blocks):
+            kind = "image" if (block + 1) % self.every == 0 else "window"
+            steps.append(Step(f"qkv-{kind}", "x", "wide"))
+            steps.append(Step(f"proj-{kind}", "x", "y"))
+            steps.append(Step("mlp1", "x", "wide"))
+            steps.append(Step("mlp2", "wide", "y"))
+        return steps
+
+
+@dataclasses.dataclass(frozen=True)
+class Llama:
+    """The linear layers of LLaMA-2-7B for one token, each block reading what the
+    block before wrote. `fused`: q, k and v are one product, and silu(gate) * up is
+    computed where the products are; else every product stands alone and what
+    follows reads the first of those before it."""
+
+    kind: str = "int4_g128"
+    fused: bool = True
+    blocks: int = 32
+    width: int = 4096
+    hidden: int = 11008
+    vocabulary: int = 32000
+
+    name = "LLaMA-2-7B"
+
+    def shapes(self):
+        """(rows, K, N, activation) of every program; N of gate and up together."""
+        d, h = self.width, self.hidden
+        if self.fused:
+            shapes = {"qkv": (1, d, 3 * d, None), "gate_up": (1, d, 2 * h, "silu_product")}
+        else:
+            shapes = {"q": (1, d, d, None), "gate": (1, d, h, None)}
+        shapes |= {"o": (1, d, d, None), "down": (1, h, d, None)}
+        return shapes | {"head": (1, d, self.vocabulary, None)}
+
+    def programs(self):
+        programs = {}
+        for name, (m, k, n, activation) in self.shapes().items():
+            if activation:
+                encoding = {"group": 0, "scale": "f32"} | cases.KINDS[self.kind]
+                programs[name] = Gated(n // 2, k, m, kind=self.kind, **encoding)
+            else:
+                programs[name] = cases.linear(self.kind, n, k, m)
+        return programs
+
+    def sequence(self):
+        block = [("q", "x", "q"), ("q", "x", "k"), ("q", "x", "v"), ("o", "q", "a")]
+        block += [("gate", "a", "h"), ("gate", "a", "u"), ("down", "h", "x")]
+        if self.fused:
+            block = [("qkv", "x", "q"), ("o", "q", "a"), ("gate_up", "a", "h"), ("down", "h", "x")]
+        steps = [Step(*step) for step in block] * self.blocks
+        return steps + [Step("head", "x", "logits")]
+
+    @property
+    def parameters(self):
+        """How many weights all layers have."""
+        shapes = self.shapes()
+        return sum(shapes[s.program][1] * shapes[s.program][2] for s in self.sequence())
+
+
+#: By the names that descriptions use.
+MODELS = {cls.__name__: cls for cls in (Sam, Llama)}
+
+
+def describe(model):
+    """What `from_description` makes the same model of, as JSON has it."""
+    return dict(model=type(model).__name__, fields=dataclasses.asdict(model))
+
+
+def from_description(entry):
+    return MODELS[entry["model"]](**entry["fields"])
+
+
+def sam_models():
+    return [Sam(batch) for batch in (16, 32)]
+
+
+def llama_models():
+    """Each storage, with fusions and without."""
+    return [
+        Llama(kind, fused) for kind in ("int8_weight", "int4_g128") for fused in (True, False)
+    ]
+
+
+def buffer_sizes(model):
+    """Elements of each array between the layers, by name: what its largest use needs."""
+    sizes, shapes = {}, model.shapes()
+    for step in model.sequence():
+        rows, k, n, activation = shapes[step.program]
+        written = n // 2 if activation == "silu_product" else n
+        for name, size in ((step.source, rows * k), (step.target, rows * written)):
+            sizes[name] = max(sizes.get(name, 0), size)
+    return sizes

@@ -1,0 +1,135 @@
+"""Whole models: the same layers that are timed, at sizes that the emulator runs."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "benchmarks"))
+import bench_models  # noqa: E402
+import build_artifacts  # noqa: E402
+import models  # noqa: E402
+
+#: Windows that do not divide the image; rows and widths that are no tiles.
+TINY_SAM = models.Sam(batch=1, blocks=2, width=48, hidden=112, image=5, window=3, every=2)
+TINY_LLAMA = [
+    models.Llama(kind, fused, blocks=2, width=256, hidden=320, vocabulary=97)
+    for kind in ("int8_weight", "int4_g128")
+    for fused in (True, False)
+]
+
+
+def test_sam_is_vit_h():
+    model = models.Sam(16)
+    assert model.windows == 16 * 4900 and model.tokens == 16 * 4096
+    steps = model.sequence()
+    assert len(steps) == 32 * 4
+    assert sum(step.program == "qkv-image" for step in steps) == 4
+    shapes = model.shapes()
+    weights = sum(shapes[s.program][1] * shapes[s.program][2] for s in steps)
+    assert weights == 32 * (1280 * 3840 + 1280 * 1280 + 2 * 1280 * 5120)
+    assert shapes["mlp1"] == (65536, 1280, 5120, "gelu")
+    assert [m.batch for m in models.sam_models()] == [16, 32]
+
+
+def test_llama_has_the_weights_of_7b():
+    """With its fusions and without: 32 blocks and the head."""
+    block = 4 * 4096 * 4096 + 3 * 4096 * 11008
+    for model in models.llama_models():
+        assert model.parameters == 32 * block + 4096 * 32000
+        launches = 32 * (4 if model.fused else 7) + 1
+        assert len(model.sequence()) == launches
+
+
+@pytest.mark.parametrize("model", [TINY_SAM, *TINY_LLAMA])
+def test_arrays_hold_their_largest_use(model):
+    sizes, shapes = models.buffer_sizes(model), model.shapes()
+    for name, case in model.programs().items():
+        rows, k, n, activation = shapes[name]
+        assert case.m == rows and case.k == k
+        for step in model.sequence():
+            if step.program == name:
+                assert sizes[step.source] >= rows * k
+                assert sizes[step.target] >= rows * case.columns
+    again = models.from_description(json.loads(json.dumps(models.describe(model))))
+    assert again == model
+    assert {n: c.name for n, c in again.programs().items()} == {
+        n: c.name for n, c in model.programs().items()
+    }
+
+
+@pytest.fixture(scope="module")
+def artifacts(build_dir, tmp_path_factory):
+    """The tiny models' folder."""
+    out = tmp_path_factory.mktemp("models")
+    compiler = build_artifacts.Compiler(str(build_dir / "bin" / "quant-compile"))
+    plan = build_artifacts.plan_models([TINY_SAM, *TINY_LLAMA])
+    assert not build_artifacts.build_step("tiny", str(out), compiler, 2, plan=plan)
+    return out / "tiny"
+
+
+def run(build_dir, artifacts, output, driver, *options):
+    environment = dict(
+        os.environ,
+        QUANTMLIR_LIBCUDA=str(build_dir / driver),
+        QUANTMLIR_RUNTIME=str(build_dir / "lib" / "libquantmlir_runtime.so"),
+    )
+    script = ROOT / "benchmarks" / "bench_models.py"
+    return subprocess.run(
+        [sys.executable, script, artifacts, "--json", output, "--no-peers", *options],
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+
+
+def test_models_run(build_dir, artifacts, tmp_path):
+    output = tmp_path / "models.json"
+    emulator = "lib/libquantmlir_emulator_driver.so"
+    done = run(build_dir, artifacts, output, emulator, "--only=SAM")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(json.loads(output.read_text())["results"]) == 1
+    # What is there is not run again.
+    done = run(build_dir, artifacts, output, emulator, "--resume")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("SAM") == 0
+    report = json.loads(output.read_text())
+    for name in ("date", "gpu", "driver", "torch", "cuda", "commit", "method"):
+        assert name in report
+    sam, *llama = report["results"]
+    assert [record["label"] for record in [sam, *llama]] == [
+        bench_models.label(model) for model in [TINY_SAM, *TINY_LLAMA]
+    ]
+    for record in report["results"]:
+        assert 0 < record["worst"] <= 1 and record["microseconds"] > 0
+    # A row kernel and a product each.
+    assert sam["launches"] == 2 * len(TINY_SAM.sequence())
+    assert sam["images_per_second"] == pytest.approx(1e6 / sam["microseconds"])
+    # Weights of every layer, and of int4 about half as many bytes as of int8.
+    parameters = TINY_LLAMA[0].parameters
+    by_kind = {r["fields"]["kind"]: r["bytes"] for r in llama if r["fields"]["fused"]}
+    assert parameters < by_kind["int8_weight"] < 1.2 * parameters
+    assert parameters / 2 < by_kind["int4_g128"] < 0.7 * parameters
+
+    # Another commit's results are not mixed in.
+    report["commit"] = "another"
+    output.write_text(json.dumps(report))
+    done = run(build_dir, artifacts, output, emulator, "--resume")
+    assert done.returncode == 1 and "cannot go on: its commit is another" in done.stderr
+
+
+def test_kernels_that_do_nothing_are_not_timed(build_dir, artifacts, tmp_path):
+    """On the fake driver memory works and kernels do not run."""
+    output = tmp_path / "models.json"
+    fake = "test/Unit/libquantmlir_fakecuda.so"
+    done = run(build_dir, artifacts, output, fake)
+    assert done.returncode == 1
+    records = json.loads(output.read_text())["results"]
+    assert len(records) == 1 + len(TINY_LLAMA)
+    for record in records:
+        # Some have more threads than that driver's device.
+        assert "microseconds" not in record and record["error"]
+    assert any("were never written" in record["error"] for record in records)
