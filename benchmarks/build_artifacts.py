@@ -29,6 +29,7 @@ from artifact import find_library  # noqa: E402
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 LIBRARY = "libquantmlir_runtime.so"
 
+
 class NotCompiled(Exception):
     """The compiler's message."""
 

@@ -45,7 +45,6 @@ def program(kind, columns, element):
         f"  %wide = tensor.empty(%m) : {f}",
     ]
     arguments = [f'%x: {x} {{quant_tensor.name = "x"}}']
-    result = "%q"
     if kind == "rmsnorm":
         arguments.append(f'%gamma: tensor<{columns}xf32> {{quant_tensor.name = "gamma"}}')
         lines.append(
