@@ -79,7 +79,8 @@ def print_record(record):
 
 def label(model):
     if isinstance(model, models.Sam):
-        return f"{model.name}, batch {model.batch}"
+        part = f", MLPs by {model.mlp_images} images" if model.mlp_images else ""
+        return f"{model.name}, batch {model.batch}{part}"
     return f"{model.name}, {model.kind}, " + ("fused" if model.fused else "each product alone")
 
 

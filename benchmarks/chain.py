@@ -5,7 +5,7 @@ import os
 import numpy as np
 from gpu_check import Failure, compare
 from loaded import POISON, Loaded, upload
-from models import buffer_sizes
+from models import plan_memory
 from weights import DTYPES, largest_contract
 
 import artifact as rt
@@ -15,6 +15,21 @@ SAMPLE = 48
 #: Rows of activations that are drawn; they are repeated.
 DRAWN = 4096
 BF16 = DTYPES["bf16"]
+
+
+class View:
+    """Part of a block of memory."""
+
+    def __init__(self, memory, offset, size):
+        assert offset + size <= memory.size
+        self.memory, self.offset, self.size = memory, offset, size
+        self.address = memory.address + offset
+
+    def read(self, offset, size):
+        return self.memory.read(self.offset + offset, size)
+
+    def write(self, data, offset=0):
+        self.memory.write(data, self.offset + offset)
 
 
 class Program:
@@ -81,25 +96,34 @@ class Chain:
             keep_size(case)
             path = os.path.join(folder, case.name)
             self.programs[name] = Program(context, path, case)
-        self.buffers = {
-            name: context.allocate(BF16.itemsize * size)
-            for name, size in buffer_sizes(model).items()
-        }
-        space = max(p.plan.workspace_bytes for p in self.programs.values())
-        self.space = context.allocate(space)
-        self.operands = [self.programs[s.program].make_operands() for s in self.steps]
-        self.launches = [
-            self.programs[step.program].bind(
-                operands, self.buffers[step.source], self.buffers[step.target], self.space
-            )
-            for step, operands in zip(self.steps, self.operands)
-        ]
+        spaces = [self.programs[s.program].plan.workspace_bytes for s in self.steps]
+        arrays, size = plan_memory(model, BF16.itemsize, spaces)
+        self.block = context.allocate(size)
+        self.input = View(self.block, arrays[0][0].offset, arrays[0][0].size)
+        #: Of each step, the rows it reads and those it writes.
+        self.ends, self.launches = [], []
+        self.operands, current = [], {}
+        for step, (source, target, space) in zip(self.steps, arrays):
+            program = self.programs[step.program]
+            case = program.case
+            if not step.goes_on:
+                current[step.program] = program.make_operands()
+                self.operands.append(current[step.program])
+            operands = current[step.program]
+            x = self._rows(source, step.source_row, case.m, case.k)
+            y = self._rows(target, step.target_row, case.m, case.columns)
+            space = View(self.block, space.offset, space.size)
+            self.ends.append((x, y))
+            self.launches.append(program.bind(operands, x, y, space))
         self.write_input()
+
+    def _rows(self, array, first, rows, width):
+        size = BF16.itemsize * width
+        return View(self.block, array.offset + first * size, rows * size)
 
     def write_input(self):
         """Random numbers into "x", which layers may overwrite."""
-        x = self.buffers["x"]
-        width = self.model.width
+        x, width = self.input, self.model.width
         rows = x.size // BF16.itemsize // width
         rng = np.random.default_rng(1)
         drawn = rng.standard_normal((min(rows, DRAWN), width), dtype=np.float32).astype(BF16)
@@ -108,7 +132,7 @@ class Chain:
 
     @property
     def allocated(self):
-        """Bytes of weights, arrays and workspace: all there is while it runs."""
+        """Bytes of weights, arrays and workspace: all that there is while it runs."""
         return self.context.allocated
 
     def run(self, stream=None):
@@ -121,8 +145,8 @@ class Chain:
         bits."""
         self.write_input()
         worst, seen = {}, set()
-        for step, launch in zip(self.steps, self.launches):
-            program, y = self.programs[step.program], self.buffers[step.target]
+        for step, launch, (x, y) in zip(self.steps, self.launches, self.ends):
+            program = self.programs[step.program]
             first = step.program not in seen
             if first:
                 seen.add(step.program)
@@ -131,7 +155,7 @@ class Chain:
             self.context.synchronize()
             if first:
                 try:
-                    worst[step.program] = program.check(self.buffers[step.source], y)
+                    worst[step.program] = program.check(x, y)
                 except Failure as error:
                     raise Failure(f"{step.program}: {error}") from error
         expected = self.result()
@@ -146,9 +170,8 @@ class Chain:
 
     def result(self):
         """The last layer's first rows."""
-        step = self.steps[-1]
-        case = self.programs[step.program].case
-        return read_rows(self.buffers[step.target], 0, min(case.m, SAMPLE), case.columns)
+        case = self.programs[self.steps[-1].program].case
+        return read_rows(self.ends[-1][1], 0, min(case.m, SAMPLE), case.columns)
 
     def kernel_names(self):
         return {

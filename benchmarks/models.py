@@ -13,11 +13,19 @@ from programs import Gated, Layer
 
 
 class Step(typing.NamedTuple):
-    """One layer: the program it runs, what it reads and what it writes."""
+    """One layer, or its later rows: the program it runs, what it reads and what it
+    writes, each from some row on."""
 
     program: str
     source: str
     target: str
+    source_row: int = 0
+    target_row: int = 0
+
+    @property
+    def goes_on(self):
+        """Whether it is the layer that ran this program last, with other rows."""
+        return self.source_row > 0 or self.target_row > 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +42,8 @@ class Sam:
     window: int = 14
     #: The last of so many blocks attends to the whole image.
     every: int = 8
+    #: The MLPs take so many images at a time, which needs less memory (0: all).
+    mlp_images: int = 0
 
     name = "SAM vit_h"
 
@@ -47,14 +57,19 @@ class Sam:
         """Rows of what attention in windows reads."""
         return self.batch * (-(-self.image // self.window) * self.window) ** 2
 
+    @property
+    def mlp_rows(self):
+        return (self.mlp_images or self.batch) * self.image**2
+
     def shapes(self):
         """(rows, K, N, activation) of every program."""
         shapes = {}
         for kind, rows in (("window", self.windows), ("image", self.tokens)):
             shapes[f"qkv-{kind}"] = (rows, self.width, 3 * self.width, None)
             shapes[f"proj-{kind}"] = (rows, self.width, self.width, None)
-        shapes["mlp1"] = (self.tokens, self.width, self.hidden, "gelu")
-        shapes["mlp2"] = (self.tokens, self.hidden, self.width, None)
+        rows = self.mlp_rows
+        shapes["mlp1"] = (rows, self.width, self.hidden, "gelu")
+        shapes["mlp2"] = (rows, self.hidden, self.width, None)
         used = {step.program for step in self.sequence()}
         return {name: shape for name, shape in shapes.items() if name in used}
 
@@ -73,8 +88,9 @@ class Sam:
             kind = "image" if (block + 1) % self.every == 0 else "window"
             steps.append(Step(f"qkv-{kind}", "x", "wide"))
             steps.append(Step(f"proj-{kind}", "x", "y"))
-            steps.append(Step("mlp1", "x", "wide"))
-            steps.append(Step("mlp2", "wide", "y"))
+            for first in range(0, self.tokens, self.mlp_rows):
+                steps.append(Step("mlp1", "x", "wide", source_row=first))
+                steps.append(Step("mlp2", "wide", "y", target_row=first))
         return steps
 
 
@@ -143,7 +159,7 @@ def from_description(entry):
 
 
 def sam_models():
-    return [Sam(batch) for batch in (16, 32)]
+    return [Sam(16), Sam(32), Sam(32, mlp_images=16)]
 
 
 def llama_models():
@@ -153,12 +169,62 @@ def llama_models():
     ]
 
 
-def buffer_sizes(model):
-    """Elements of each array between the layers, by name: what its largest use needs."""
-    sizes, shapes = {}, model.shapes()
+def measure_arrays(model):
+    """(elements read, elements written) of each step, those before its rows too."""
+    shapes, result = model.shapes(), []
     for step in model.sequence():
         rows, k, n, activation = shapes[step.program]
         written = n // 2 if activation == "silu_product" else n
-        for name, size in ((step.source, rows * k), (step.target, rows * written)):
-            sizes[name] = max(sizes.get(name, 0), size)
-    return sizes
+        result.append(((step.source_row + rows) * k, (step.target_row + rows) * written))
+    return result
+
+
+@dataclasses.dataclass
+class Array:
+    """What one or several steps write and later ones read: `size` bytes at `offset`,
+    from step `first` to step `last`."""
+
+    size: int
+    first: int
+    last: int
+    offset: int = 0
+
+    def meets(self, other):
+        return self.first <= other.last and other.first <= self.last
+
+
+def plan_memory(model, element_bytes, spaces, alignment=256):
+    """Places what steps write, and the workspace of each (`spaces` bytes), in one
+    block of memory: only what is alive at once has places of its own. Returns the
+    arrays that each step reads, writes and works in, and the bytes of the block. The
+    model's input, "x", is alive throughout."""
+    steps, sizes = model.sequence(), measure_arrays(model)
+    arrays, current, used = [], {}, []
+    largest = max(
+        size
+        for step, pair in zip(steps, sizes)
+        for name, size in ((step.source, pair[0]), (step.target, pair[1]))
+        if name == "x"
+    )
+    current["x"] = Array(largest * element_bytes, 0, len(steps) - 1)
+    arrays.append(current["x"])
+    for index, (step, (_, written), space) in enumerate(zip(steps, sizes, spaces)):
+        source = current[step.source]
+        source.last = max(source.last, index)
+        if step.target_row == 0 and step.target != "x":
+            current[step.target] = Array(0, index, index)
+            arrays.append(current[step.target])
+        target = current[step.target]
+        target.size = max(target.size, written * element_bytes)
+        target.last = max(target.last, index)
+        arrays.append(Array(space, index, index))
+        used.append((source, target, arrays[-1]))
+    # The largest first, each at the lowest place that is free as long as it lives.
+    placed = []
+    for array in sorted(arrays, key=lambda array: -array.size):
+        for other in sorted(placed, key=lambda other: other.offset):
+            if array.meets(other) and other.offset < array.offset + array.size:
+                end = other.offset + other.size
+                array.offset = max(array.offset, -(-end // alignment) * alignment)
+        placed.append(array)
+    return used, max(array.offset + array.size for array in arrays)
