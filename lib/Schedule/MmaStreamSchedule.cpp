@@ -78,12 +78,20 @@ static int64_t countParameters(const Contraction &c, int64_t columns) {
          (c.encoding.hasZeroPoint() ? 2 : 1);
 }
 
+/// Whether rows of scales end within a tile of weights, so that each is asked
+/// for by itself: that takes registers in every step.
+static bool hasRaggedScales(const Contraction &c) {
+  return !c.hasOneGroup() && c.n % FragmentLayout::rows != 0;
+}
+
 /// The numbers for weights of 8 bits, of which a step of 64 columns is as many
 /// bytes as one of 128 columns of 4 bits.
 static Numbers chooseForBytes(const Contraction &c, int64_t tileM) {
+  bool hasNarrowScales = c.encoding.getScale().getIntOrFloatBitWidth() <= 16;
   if (tileM == 1 &&
-      (c.hasOneGroup() || (isa<IntegerType>(c.encoding.getStorage()) &&
-                           countParameters(c, 64) <= 1)))
+      (c.hasOneGroup() ||
+       (isa<IntegerType>(c.encoding.getStorage()) && hasNarrowScales &&
+        !hasRaggedScales(c) && countParameters(c, 64) <= 1)))
     return {1, 16, 32, 2, 2};
   return {1, 8, 64, 2, c.hasOneGroup() ? 2 : 1};
 }
@@ -112,6 +120,7 @@ static Numbers chooseNumbers(const Contraction &c, const Chip &chip,
   if (width > 4)
     return {1, 8, 128, 2, 1};
   int64_t parameters = countParameters(c, 128);
+  bool isRagged = hasRaggedScales(c);
   bool isShort = c.k <= 4096, hasZeroPoint = c.encoding.hasZeroPoint();
   if (parameters > (hasZeroPoint ? 2 : 4))
     return {1, 8, 64, 2, 1};
@@ -124,6 +133,8 @@ static Numbers chooseNumbers(const Contraction &c, const Chip &chip,
     return c.n >= rows * chip.multiprocessors;
   };
   if (tileM == 1) {
+    if (isRagged)
+      return {1, 8, parameters > 1 ? 64 : 128, 2, 2};
     // One group in a step, with its zero point; or several without.
     if (isShort && isNarrow && parameters == (hasZeroPoint ? 2 : 1))
       // Two rows of tiles with zero points are more than 64 registers hold.
@@ -139,13 +150,14 @@ static Numbers chooseNumbers(const Contraction &c, const Chip &chip,
   if (width == 2)
     return {1, 8, 128, 2, 1};
   if (tileM <= 8)
-    return isShort   ? Numbers{2, 8, 128, 2, 1}
-           : isTable ? Numbers{2, 8, 64, 2, 1}
+    return isRagged || (!isShort && (isTable || width == 3))
+               ? Numbers{2, 8, 64, 2, 1}
+           : isShort ? Numbers{2, 8, 128, 2, 1}
                      : Numbers{2, 16, 64, 2, 1};
-  if (isPlain && hasBlocks(64))
+  if (isPlain && !isRagged && c.k % 128 == 0 && hasBlocks(64))
     return isShort && hasBlocks(128) ? Numbers{2, 8, 128, 1, 2}
                                      : Numbers{4, 4, 128, 1, 2};
-  return {2, 8, parameters > 2 ? 64 : 128, 2, 1};
+  return {2, 8, isRagged || parameters > 2 ? 64 : 128, 2, 1};
 }
 
 ScheduleAttr chooseMmaStream(const Contraction &c, const Chip &chip,

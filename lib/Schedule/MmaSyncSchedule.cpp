@@ -89,7 +89,11 @@ static int64_t estimateRegisters(const Contraction &c, ArrayRef<int64_t> tile,
   double registers = 80 + 1.125 * accumulators;
   if (c.encoding) {
     // Words of the stage that is multiplied, loaded one ahead.
-    registers += rowTiles * warpK / 32 * c.encoding.getStorageBits() / 2.0;
+    double words = rowTiles * warpK / 32 * c.encoding.getStorageBits() / 2.0;
+    registers += words;
+    // Codes that straddle words take registers while they are put together.
+    if (16 % c.encoding.getStorageBits())
+      registers += words + 16;
     // Sums of a group beside those of all, and a scale for each row and group.
     int64_t groups = 1, perGroup = 0;
     if (c.scalesDecoded()) {

@@ -150,7 +150,15 @@ static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
       steps >= 6 ? (scalesSums ? 64 : 48) : (scalesSums ? 104 : 64);
   // Several groups of a step are several sums that are waited for.
   if (scalesSums && units > 1)
-    others += 40;
+    others += c.n % FragmentLayout::rows ? 56 : 40;
+  // The last columns are a step of their own.
+  if (scalesSums && c.k % tileK)
+    others += 32;
+  // Results that are not packed in pairs, where there are many.
+  bool isWide =
+      c.resultElement && c.resultElement.getIntOrFloatBitWidth() == 32;
+  if (isWide && (accumulators >= 64 || (scalesSums && units > 1)))
+    others += 16;
   return 1.125 * accumulators + weights + parameters + others;
 }
 

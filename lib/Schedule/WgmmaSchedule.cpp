@@ -372,8 +372,11 @@ std::string whyNotWgmmaSchedule(const Contraction &c, const Chip &chip,
       (areHalves && isRegular(c) && c.n % schedule.getTileN() == 0 &&
        schedule.getTileM() < 256 * (schedule.getWarpsM() / 4) &&
        sharesWeights && !c.hasLargeEpilogue && !schedule.getPromote());
+  int64_t many = kManyAccumulators;
+  if (!areHalves && c.hasLargeEpilogue)
+    many -= 16;
   int64_t limit = hasMost                                 ? kMostAccumulators
-                  : isRegular(c) || schedule.getPromote() ? kManyAccumulators
+                  : isRegular(c) || schedule.getPromote() ? many
                                                           : kFewAccumulators;
   if (schedule.getPromote())
     limit = (limit - countBlockScales(c, schedule)) / 2;

@@ -33,7 +33,19 @@ func.func @wide(%x: tensor<64x4096xbf16>, %w: tensor<11008x4096xbf16, #w4>, %ini
 // CHECK: <wgmma_decode, chip = "sm_90a", tile = [256, 128, 64], warps = [1, 8, 1]
 // CHECK-SAME: u_decode = 0.00393676757812
 // CHECK-SAME: dependent_launch = true, warpgroups = <alternating, group_m = 4>, scale_decoded = true>
-func.func @many(%x: tensor<4096x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>, %init: tensor<4096x4096xf32>) -> tensor<4096x4096xf32> {
+func.func @many(%x: tensor<4096x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>, %init: tensor<4096x4096xbf16>) -> tensor<4096x4096xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4096x4096xbf16>, tensor<4096x4096xbf16, #w4>) maps [] outs(%init : tensor<4096x4096xbf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<4096x4096xbf16>
+  return %y : tensor<4096x4096xbf16>
+}
+
+// Results in f32 take the registers of such a tile.
+// CHECK-LABEL: @many_wide
+// CHECK: <wgmma_decode, chip = "sm_90a", tile = [128, 128, 128], warps = [1, 8, 1]
+func.func @many_wide(%x: tensor<4096x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>, %init: tensor<4096x4096xf32>) -> tensor<4096x4096xf32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4096x4096xbf16>, tensor<4096x4096xbf16, #w4>) maps [] outs(%init : tensor<4096x4096xf32>) {
   ^bb0(%acc: f32):
     quant_tensor.yield %acc : f32
@@ -57,12 +69,13 @@ func.func @f16(%x: tensor<4096x4096xf16>, %w: tensor<4096x4096xf16, #w4f16>, %in
 // CHECK-LABEL: @rows
 // CHECK: <wgmma_decode, chip = "sm_90a", tile = [256, 128, 64], warps = [1, 8, 1]
 // CHECK-SAME: u_decode = 0.000000e+00
-func.func @rows(%x: tensor<4096x4096xbf16>, %w: tensor<4096x4096xbf16, #w8>, %init: tensor<4096x4096xf32>) -> tensor<4096x4096xf32> {
-  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4096x4096xbf16>, tensor<4096x4096xbf16, #w8>) maps [] outs(%init : tensor<4096x4096xf32>) {
+func.func @rows(%x: tensor<4096x4096xbf16>, %w: tensor<4096x4096xbf16, #w8>, %init: tensor<4096x4096xbf16>) -> tensor<4096x4096xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4096x4096xbf16>, tensor<4096x4096xbf16, #w8>) maps [] outs(%init : tensor<4096x4096xbf16>) {
   ^bb0(%acc: f32):
-    quant_tensor.yield %acc : f32
-  } -> tensor<4096x4096xf32>
-  return %y : tensor<4096x4096xf32>
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<4096x4096xbf16>
+  return %y : tensor<4096x4096xbf16>
 }
 
 // Tiles of 2-bit weights have 128 columns, and steps whole ones.

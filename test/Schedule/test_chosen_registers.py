@@ -1,0 +1,53 @@
+"""What ptxas makes of the kernels that are chosen for contractions that nobody
+named: no spill, no stack frame, no multiplications that are serialized."""
+
+import pathlib
+import random
+import re
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+from programs import Dense, Float8, Integers, Layer  # noqa: E402
+
+STORAGES = ["i4", "i4", "ui4", "i8", "ui8", "i2", "i3", "i5", "i6", "f8E4M3FN", "f8E5M2", "f4E2M1FN", "nf4"]
+COUNT = 48
+
+
+def draw(number):
+    """A contraction of random extents, operands and results, the same for each
+    number."""
+    rng = random.Random(f"contraction {number}")
+    k = rng.choice([rng.choice([128, 256, 784, 1024, 1280, 4096, 11008]), 16 * rng.randrange(1, 300)])
+    n = rng.choice([8, 37, 72, 250, 264, 1000, 1001, 1280, 3840, 4096, 4100, 11008, 30522])
+    m = rng.choice([1, 4, 16, 33, 64, 100, 200, 256, 300, 512, 1000, 1024, 4096, 9800])
+    out = rng.choice(["f32", "bf16", "f16"])
+    kind = rng.random()
+    if kind < 0.15:
+        return Layer(n, k, m=m, storage="i8", x=rng.choice(["codes", "quantized"]), bias=rng.random() < 0.5, out=out)
+    if kind < 0.2:
+        return Integers(n, k, m=m, points=rng.random() < 0.5)
+    if kind < 0.25:
+        return Dense(n, k, rng.choice(["bf16", "f16"]), m=m)
+    if kind < 0.3:
+        return Float8(n, k, m=m, w=rng.choice(["f8E4M3FN", "f8E5M2"]), group=rng.choice([0, 128]), out=out)
+    storage = rng.choice(STORAGES)
+    zero = rng.choice([None, storage, "f16"]) if storage.startswith("u") else None
+    return Layer(n, k, m=m, storage=storage, group=rng.choice([0, 32, 64, 128]), zero=zero,
+                 x=rng.choice(["bf16", "f16"]), scale=rng.choice(["bf16", "f16", "f32"]),
+                 bias=rng.random() < 0.3, out=out)
+
+
+@pytest.mark.parametrize("number", range(COUNT))
+def test_no_spills(tool, ptxas, tmp_path, number):
+    case = draw(number)
+    source, ptx = tmp_path / "op.mlir", tmp_path / "op.ptx"
+    source.write_text(case.mlir())
+    tool("quant-compile", source, "--emit=ptx", "-o", ptx)
+    log = subprocess.run([ptxas, "-v", "-arch=sm_90a", ptx, "-o", tmp_path / "op.cubin"],
+                         capture_output=True, text=True, check=True).stderr
+    assert "C75" not in log, (case.name, log)
+    assert not re.search(r"[1-9]\d* bytes (spill|stack)", log), (case.name, log)
