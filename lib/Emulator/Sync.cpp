@@ -149,7 +149,7 @@ void Cluster::completeClusterBarrier() {
   unsigned missing = 0;
   for (Thread &thread : threads)
     missing += thread.state != Thread::State::Exited &&
-               !(thread.hasArrived && thread.arrivalPhase == barrier.phase);
+               (!thread.hasArrived || thread.arrivalPhase != barrier.phase);
   if (missing)
     return;
   for (Thread &thread : threads) {

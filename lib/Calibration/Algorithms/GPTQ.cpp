@@ -10,6 +10,7 @@
 #include "Codes.h"
 #include "MatrixKernels.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Parallel.h"
 
@@ -288,7 +289,7 @@ llvm::Expected<GPTQResult> quantmlir::calibration::quantizeGPTQ(
       double scale = channelScales.empty() ? 1.0 : channelScales[k];
       return hessian(k, k) / (scale * scale);
     };
-    std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+    llvm::stable_sort(order, [&](int64_t a, int64_t b) {
       return getDiagonal(a) > getDiagonal(b);
     });
   }

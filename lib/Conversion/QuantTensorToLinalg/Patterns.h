@@ -31,7 +31,7 @@ public:
     return rewrite(op, rewriter);
   }
 
-protected:
+  /// Replaces `op`, which has a form in linalg.
   virtual mlir::LogicalResult
   rewrite(OpT op, mlir::PatternRewriter &rewriter) const = 0;
 
