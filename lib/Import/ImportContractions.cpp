@@ -1,5 +1,6 @@
 //===- ImportContractions.cpp - Contractions as others write them ---------===//
 
+#include "IntegerProduct.h"
 #include "quantmlir/Dialect/QuantTensor/Transforms/Contraction.h"
 #include "quantmlir/Dialect/QuantTensor/Transforms/Transforms.h"
 #include "quantmlir/Import/Passes.h"
@@ -147,258 +148,6 @@ struct ReadUnrepeated : OpInterfaceRewritePattern<linalg::LinalgOp> {
 
 namespace {
 
-/// An integer that is read in a contraction: an element of a tensor, a scalar
-/// or a constant.
-struct IntegerRead {
-  Value value;
-  /// Loop of the contraction for each dimension; none where it is read at 0.
-  SmallVector<std::optional<unsigned>> loops;
-  bool isUnsigned = false;
-
-  explicit operator bool() const { return bool(value); }
-  bool isTensor() const { return isa<RankedTensorType>(value.getType()); }
-  unsigned getWidth() const {
-    return getElementTypeOrSelf(value.getType()).getIntOrFloatBitWidth();
-  }
-};
-
-/// `ext(code) - zero_point`, or `code` alone.
-struct Factor {
-  IntegerRead code;
-  IntegerRead zeroPoint;
-  /// The zero point where it is a constant.
-  std::optional<APInt> constant;
-  /// Which operand of the contraction the codes come in by.
-  unsigned input = 0;
-
-  bool hasZeroPoint() const { return zeroPoint || constant; }
-};
-
-/// A sum of products of two factors.
-struct IntegerProduct {
-  linalg::LinalgOp op;
-  Factor factors[2];
-
-  bool isReduced(unsigned loop) const {
-    // Interface values have no const methods.
-    return linalg::LinalgOp(op).getIteratorTypesArray()[loop] ==
-           utils::IteratorType::reduction;
-  }
-};
-
-/// Follows what is multiplied from the contraction's body up to the codes,
-/// through bodies of elementwise ops in front of it.
-class FactorMatcher {
-public:
-  FactorMatcher(linalg::LinalgOp op, WhyNot &whyNot) : op(op), whyNot(whyNot) {
-    for (unsigned loop = 0, e = op.getNumLoops(); loop != e; ++loop)
-      loops.push_back(loop);
-  }
-
-  FailureOr<Factor> match(Value value);
-
-private:
-  /// Takes `value` through widening casts; fails where they disagree.
-  static FailureOr<Value> throughCasts(Value value, bool &isUnsigned) {
-    while (Operation *cast = value.getDefiningOp()) {
-      if (!isa<arith::ExtSIOp, arith::ExtUIOp>(cast))
-        break;
-      // zext(sext(x)) is neither.
-      if (isUnsigned && isa<arith::ExtSIOp>(cast))
-        return failure();
-      isUnsigned |= isa<arith::ExtUIOp>(cast);
-      value = cast->getOperand(0);
-    }
-    return value;
-  }
-
-  /// How the block argument `argument` of `op` is read.
-  FailureOr<IntegerRead> readArgument(BlockArgument argument) {
-    if (argument.getArgNumber() >= op.getNumDpsInputs())
-      return failure();
-    OpOperand &operand = op->getOpOperand(argument.getArgNumber());
-    IntegerRead read;
-    read.value = operand.get();
-    if (!read.isTensor())
-      return read;
-    for (AffineExpr expr : op.getMatchingIndexingMap(&operand).getResults()) {
-      if (auto dim = dyn_cast<AffineDimExpr>(expr))
-        read.loops.push_back(loops[dim.getPosition()]);
-      else if (isa<AffineConstantExpr>(expr))
-        read.loops.push_back(std::nullopt);
-      else
-        return failure();
-    }
-    return read;
-  }
-
-  LogicalResult setZeroPoint(Value value, Factor &factor);
-  /// Goes on in the elementwise op that computes `read`.
-  FailureOr<Value> enterProducer(const IntegerRead &read);
-
-  linalg::LinalgOp op;
-  /// Loop of the contraction for each loop of `op`.
-  SmallVector<std::optional<unsigned>> loops;
-  WhyNot &whyNot;
-};
-
-} // namespace
-
-LogicalResult FactorMatcher::setZeroPoint(Value value, Factor &factor) {
-  if (factor.hasZeroPoint())
-    return whyNot("two numbers are subtracted from the codes");
-  APInt constant;
-  if (matchPattern(value, m_ConstantInt(&constant))) {
-    factor.constant = constant;
-    return success();
-  }
-  bool isUnsigned = false;
-  FailureOr<Value> source = throughCasts(value, isUnsigned);
-  if (failed(source))
-    return failure();
-  if (auto argument = dyn_cast<BlockArgument>(*source);
-      argument && argument.getOwner() == op.getBlock()) {
-    FailureOr<IntegerRead> read = readArgument(argument);
-    if (failed(read))
-      return whyNot("its zero point is not read along plain dimensions");
-    factor.zeroPoint = *read;
-  } else if (op->isProperAncestor(source->getParentBlock()->getParentOp()) ||
-             source->getParentBlock() == op.getBlock()) {
-    return whyNot("its zero point is computed beside the product");
-  } else {
-    factor.zeroPoint.value = *source;
-  }
-  factor.zeroPoint.isUnsigned = isUnsigned;
-  return success();
-}
-
-FailureOr<Value> FactorMatcher::enterProducer(const IntegerRead &read) {
-  auto producer = read.value.getDefiningOp<linalg::LinalgOp>();
-  if (!producer || producer->getNumResults() != 1 ||
-      producer.getNumParallelLoops() != producer.getNumLoops() ||
-      !producer.hasPureTensorSemantics())
-    return failure();
-  AffineMap out =
-      producer.getMatchingIndexingMap(producer.getDpsInitOperand(0));
-  if (!out.isPermutation())
-    return failure();
-  SmallVector<std::optional<unsigned>> inner(producer.getNumLoops());
-  for (auto [dim, loop] : llvm::enumerate(read.loops))
-    inner[out.getDimPosition(dim)] = loop;
-  op = producer;
-  loops = inner;
-  return op.getBlock()->getTerminator()->getOperand(0);
-}
-
-FailureOr<Factor> FactorMatcher::match(Value value) {
-  Factor factor;
-  bool isUnsigned = false, isInBody = true;
-  while (true) {
-    FailureOr<Value> source = throughCasts(value, isUnsigned);
-    if (failed(source))
-      return failure();
-    value = *source;
-    if (auto argument = dyn_cast<BlockArgument>(value)) {
-      if (argument.getOwner() != op.getBlock())
-        return failure();
-      FailureOr<IntegerRead> read = readArgument(argument);
-      if (failed(read) || !read->isTensor())
-        return failure();
-      if (isInBody)
-        factor.input = argument.getArgNumber();
-      isInBody = false;
-      if (read->getWidth() <= 8) {
-        factor.code = *read;
-        factor.code.isUnsigned = isUnsigned;
-        return factor;
-      }
-      FailureOr<Value> inner = enterProducer(*read);
-      if (failed(inner))
-        return failure();
-      value = *inner;
-      continue;
-    }
-    Operation *producer = value.getDefiningOp();
-    APInt constant;
-    bool addsConstant =
-        isa<arith::AddIOp>(producer) &&
-        matchPattern(producer->getOperand(1), m_ConstantInt(&constant));
-    if (!isa<arith::SubIOp>(producer) && !addsConstant)
-      return failure();
-    // i32 is what the sum wraps in as well.
-    if (!value.getType().isInteger(32) || isUnsigned)
-      return whyNot("its zero point is subtracted in {0}, not in i32",
-                    value.getType());
-    if (addsConstant) {
-      if (factor.hasZeroPoint())
-        return whyNot("two numbers are subtracted from the codes");
-      factor.constant = -constant;
-    } else if (failed(setZeroPoint(producer->getOperand(1), factor))) {
-      return failure();
-    }
-    value = producer->getOperand(0);
-  }
-}
-
-/// Matches `yield(out + f0 * f1)` in any operand order, where a factor has a
-/// zero point or codes of fewer than 8 bits.
-static FailureOr<IntegerProduct> matchIntegerProduct(linalg::LinalgOp op,
-                                                     WhyNot &whyNot) {
-  if (isa<linalg::QuantizedMatmulOp, linalg::QuantizedBatchMatmulOp>(op) ||
-      !op.hasPureTensorSemantics() || op->getNumResults() != 1 ||
-      op.getNumReductionLoops() == 0 ||
-      !getElementTypeOrSelf(op->getResult(0)).isSignlessInteger(32) ||
-      !op.getMatchingIndexingMap(op.getDpsInitOperand(0))
-           .isProjectedPermutation())
-    return failure();
-  Block *body = op.getBlock();
-  Operation *add = body->getTerminator()->getOperand(0).getDefiningOp();
-  if (!isa_and_nonnull<arith::AddIOp>(add))
-    return failure();
-  BlockArgument total = body->getArguments().back();
-  unsigned side = add->getOperand(0) == total ? 1 : 0;
-  auto mul = add->getOperand(side).getDefiningOp<arith::MulIOp>();
-  if (add->getOperand(1 - side) != total || !mul)
-    return failure();
-  IntegerProduct product{op, {}};
-  bool isPlain = true;
-  for (unsigned factor : {0u, 1u}) {
-    FailureOr<Factor> match =
-        FactorMatcher(op, whyNot).match(mul->getOperand(factor));
-    if (failed(match))
-      return failure();
-    for (std::optional<unsigned> loop : match->code.loops)
-      if (!loop)
-        return whyNot("an operand is not read along plain dimensions");
-    for (std::optional<unsigned> loop : match->zeroPoint.loops)
-      if (loop && product.isReduced(*loop))
-        return whyNot("a zero point varies along K");
-    isPlain &= !match->hasZeroPoint() && match->code.getWidth() == 8;
-    product.factors[factor] = *match;
-  }
-  if (isPlain)
-    return failure();
-  if (product.factors[0].input > product.factors[1].input)
-    std::swap(product.factors[0], product.factors[1]);
-  // What is summed is what the result does not have, and each loop has its
-  // extent from one of the codes.
-  AffineMap out = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
-  for (unsigned loop = 0, e = op.getNumLoops(); loop != e; ++loop) {
-    if (product.isReduced(loop) == out.isFunctionOfDim(loop))
-      return whyNot("loop {0} is {1}, but the result {2} along it", loop,
-                    product.isReduced(loop) ? "a reduction" : "parallel",
-                    product.isReduced(loop) ? "varies" : "does not vary");
-    if (llvm::none_of(product.factors, [&](const Factor &factor) {
-          return llvm::is_contained(factor.code.loops,
-                                    std::optional<unsigned>(loop));
-        }))
-      return whyNot("loop {0} is in neither operand", loop);
-  }
-  return product;
-}
-
-namespace {
-
 /// The map and the value that a linalg op over some loops reads.
 struct Input {
   Value value;
@@ -540,7 +289,7 @@ Value ProductRewriter::countProducts() {
   Value count =
       arith::ConstantOp::create(builder, loc, builder.getI32IntegerAttr(1));
   llvm::SmallDenseSet<unsigned> seen;
-  for (const Factor &factor : product.factors)
+  for (const IntegerFactor &factor : product.factors)
     for (auto [dim, loop] : llvm::enumerate(factor.code.loops)) {
       if (!product.isReduced(*loop) || !seen.insert(*loop).second)
         continue;
@@ -585,7 +334,7 @@ Value ProductRewriter::rewrite() {
     return inputs.size() - 1;
   };
   for (unsigned side : {0u, 1u}) {
-    const Factor &factor = product.factors[side];
+    const IntegerFactor &factor = product.factors[side];
     if (!factor.hasZeroPoint())
       continue;
     if (factor.zeroPoint && factor.zeroPoint.isTensor())
@@ -602,7 +351,7 @@ Value ProductRewriter::rewrite() {
              [&](OpBuilder &inner, Location, ValueRange arguments) {
                Value result = arguments[0], zeroPoints[2];
                for (unsigned side : {0u, 1u}) {
-                 const Factor &factor = product.factors[side];
+                 const IntegerFactor &factor = product.factors[side];
                  if (!factor.hasZeroPoint())
                    continue;
                  Value zeroPoint;
@@ -644,7 +393,7 @@ struct ExpandOffsets : OpInterfaceRewritePattern<linalg::LinalgOp> {
     FailureOr<IntegerProduct> product = matchIntegerProduct(op, whyNot);
     if (failed(product))
       return rewriter.notifyMatchFailure(op, whyNot.str());
-    for (const Factor &factor : product->factors) {
+    for (const IntegerFactor &factor : product->factors) {
       if (factor.hasZeroPoint())
         remarkPassed(op, passName, "expanded a zero point into sums of codes");
       if (factor.code.getWidth() != 8)
