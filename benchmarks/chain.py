@@ -42,10 +42,17 @@ class Program:
         self.weights = case.weights() | {
             name: array for name, array in case.activations(0).items() if name != "x"
         }
+        #: Weights on the device as they are given, which layers prepare theirs from.
+        self.raw = {}
+
+    def _upload_raw(self, buffer, shape):
+        if buffer.name not in self.raw:
+            self.raw[buffer.name] = upload(self.context, self.weights[buffer.name])
+        return self.raw[buffer.name]
 
     def make_operands(self):
         """Weights on the device, as the main function reads them."""
-        memory = self.loaded.prepare(lambda buffer, _: self.weights[buffer.name])
+        memory = self.loaded.prepare(self._upload_raw)
         for buffer in self.loaded.function.by_role(rt.INPUT, rt.WEIGHT):
             if buffer.name != "x":
                 memory[buffer.name] = upload(self.context, self.weights[buffer.name])
@@ -115,6 +122,8 @@ class Chain:
             space = View(self.block, space.offset, space.size)
             self.ends.append((x, y))
             self.launches.append(program.bind(operands, x, y, space))
+        for program in self.programs.values():
+            program.raw.clear()
         self.write_input()
 
     def _rows(self, array, first, rows, width):

@@ -30,15 +30,17 @@ class Loaded:
 
     def prepare(self, contents):
         """Runs the prepare function; the memory of each prepared buffer, by name.
-        `contents(buffer, shape)` gives the array of a weight."""
+        `contents(buffer, shape)` gives the array of a weight, or its memory where it
+        is on the device already."""
         function = self.function.prepare
         if function is None:
             return {}
         plan = rt.Plan(function)
-        memory = {
-            b.name: upload(self.context, contents(b, plan.shape(b)))
-            for b in function.by_role(rt.INPUT, rt.WEIGHT)
-        }
+        memory = {}
+        for b in function.by_role(rt.INPUT, rt.WEIGHT):
+            value = contents(b, plan.shape(b))
+            is_there = isinstance(value, rt.Memory)
+            memory[b.name] = value if is_there else upload(self.context, value)
         outputs = function.by_role(rt.OUTPUT)
         for b in outputs:
             memory[b.name] = self.context.allocate(plan.bytes(b))
