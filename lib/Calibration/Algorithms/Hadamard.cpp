@@ -224,4 +224,8 @@ void HadamardRotation::applyToHessian(MatrixRef<double> hessian) const {
       for (int64_t j = 0; j < i; ++j)
         std::swap(hessian(i, j), hessian(j, i));
   }
+  // Both halves rounded on their own, but readers rely on one matrix.
+  for (int64_t i = 0; i < size; ++i)
+    for (int64_t j = 0; j < i; ++j)
+      hessian(i, j) = hessian(j, i);
 }

@@ -139,6 +139,9 @@ struct Body {
   static FailureOr<Body> create(linalg::LinalgOp op);
   /// The first registers hold the operands' elements.
   float run(MutableArrayRef<float> registers) const;
+  /// Whether it adds the product of two inputs to what was there, and nothing
+  /// in between is rounded to less than f32.
+  bool isProductSum() const;
 
   SmallVector<Step> steps;
   /// Registers of scalar constants.
@@ -218,6 +221,43 @@ float Body::run(MutableArrayRef<float> registers) const {
   return registers[yielded];
 }
 
+bool Body::isProductSum() const {
+  constexpr unsigned accumulator = 2;
+  SmallVector<unsigned> source;
+  for (unsigned i = 0; i < numRegisters; ++i)
+    source.push_back(i);
+  auto isPair = [&](const Step &step, unsigned a, unsigned b) {
+    unsigned left = source[step.a], right = source[step.b];
+    return (left == a && right == b) || (left == b && right == a);
+  };
+  std::optional<unsigned> product;
+  bool isSum = false;
+  for (const Step &step : steps) {
+    if (step.type.isF16() || step.type.isBF16() || isSum)
+      return false;
+    if (step.kind == Kind::Round)
+      source[step.result] = source[step.a];
+    else if (step.kind == Kind::Mul && !product && isPair(step, 0, 1))
+      product = step.result;
+    else if (step.kind == Kind::Add && product &&
+             isPair(step, accumulator, *product))
+      isSum = step.result == yielded;
+    else
+      return false;
+  }
+  return isSum;
+}
+
+/// `sum` and the products of `count` pairs, one after the other.
+static float addProducts(float sum, const float *a, int64_t stepA,
+                         const float *b, int64_t stepB, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) {
+    float product = a[i * stepA] * b[i * stepB];
+    sum += product;
+  }
+  return sum;
+}
+
 llvm::Expected<std::vector<float>>
 WeightValues::evaluateLinalg(linalg::LinalgOp op) const {
   auto fail = [&] {
@@ -283,12 +323,23 @@ WeightValues::evaluateLinalg(linalg::LinalgOp op) const {
   for (auto [index, value] : body->constants)
     registers[index] = value;
   SmallVector<int64_t> loops(extents.size(), 0), offsets(steps.size(), 0);
-  for (int64_t count = 0; count < total; ++count) {
-    for (auto [index, input] : llvm::enumerate(inputs))
-      registers[index] = input[offsets[index]];
-    registers[accumulator] = result[offsets.back()];
-    result[offsets.back()] = body->run(registers);
-    for (int64_t loop = extents.size() - 1; loop >= 0; --loop) {
+  // The sums of a contraction, which rotations are made of, at once.
+  int64_t outer = extents.size(), atOnce = 1;
+  if (inputs.size() == 2 && outer != 0 && steps.back()[outer - 1] == 0 &&
+      body->isProductSum())
+    atOnce = extents[--outer];
+  for (int64_t count = 0; count < total; count += atOnce) {
+    float &element = result[offsets.back()];
+    if (outer != int64_t(extents.size())) {
+      element = addProducts(element, &inputs[0][offsets[0]], steps[0][outer],
+                            &inputs[1][offsets[1]], steps[1][outer], atOnce);
+    } else {
+      for (auto [index, input] : llvm::enumerate(inputs))
+        registers[index] = input[offsets[index]];
+      registers[accumulator] = element;
+      element = body->run(registers);
+    }
+    for (int64_t loop = outer - 1; loop >= 0; --loop) {
       bool wraps = ++loops[loop] == extents[loop];
       for (auto [offset, step] : llvm::zip_equal(offsets, steps))
         offset += wraps ? -step[loop] * (extents[loop] - 1) : step[loop];

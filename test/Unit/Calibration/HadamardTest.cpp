@@ -74,6 +74,10 @@ TEST(Hadamard, HessianOfRotatedInputs) {
   for (int64_t i = 0; i < 24; ++i)
     for (int64_t j = 0; j < 24; ++j)
       EXPECT_NEAR(h(i, j), expected(i, j), 1e-4);
+  // Statistics in files are refused where they are not.
+  for (int64_t i = 0; i < 24; ++i)
+    for (int64_t j = 0; j < i; ++j)
+      EXPECT_EQ(h(i, j), h(j, i)) << i << ", " << j;
 }
 
 TEST(Hadamard, RefusesOtherOrders) {
