@@ -14,13 +14,17 @@ namespace quantmlir::emulator {
 ///   void *accessSymbol(Thread *, i32 site, i64 pointer)
 ///   void *rangeSymbol(Thread *, i32 site, i64 pointer, i64 size)
 ///   void  executeSymbol(Thread *, i32 site, void *operands, void *results)
-///   void  stepSymbol(Thread *, i32 site)        at backward branches and calls
+///   void  stepSymbol(Thread *, i32 site)
+///     at backward branches and calls
 ///   i64   divisorSymbol(Thread *, i32 site, i64 dividend, i64 divisor)
-///   i64   localSymbol(Thread *, i32 site, i64 size)           at an alloca
-///   i64   countLocalsSymbol(Thread *)                         at a call's
-///   start void  endLocalsSymbol(Thread *, i64 count)                at its end
-///   void  clearLocalSymbol(Thread *, i64 pointer)             at lifetime
-///   markers
+///   i64   localSymbol(Thread *, i32 site, i64 size)
+///     at an alloca
+///   i64   countLocalsSymbol(Thread *)
+///     at a call's start
+///   void  endLocalsSymbol(Thread *, i64 count)
+///     at its end
+///   void  clearLocalSymbol(Thread *, i64 pointer)
+///     at lifetime markers
 constexpr const char *accessSymbol = "quantmlir_emulator_access";
 constexpr const char *rangeSymbol = "quantmlir_emulator_access_range";
 constexpr const char *executeSymbol = "quantmlir_emulator_execute";
@@ -41,10 +45,11 @@ llvm::LogicalResult instrument(mlir::ModuleOp module,
                                const llvm::StringMap<uint64_t> &addresses,
                                std::vector<Site> &sites);
 
-//   Float arithmetic that the host does otherwise (DeviceFloats.h), on bits:
-//   i32   multiplyAdd*Symbol(i32 a, i32 b, i32 c)
-//   i32   atomicAdd*Symbol(host pointer, i32 value), which returns what was
-//   there
+/// Float arithmetic that the host does otherwise (DeviceFloats.h), on bits:
+///
+///   i32   multiplyAdd*Symbol(i32 a, i32 b, i32 c)
+///   i32   atomicAdd*Symbol(host pointer, i32 value)
+///     returns what was there
 constexpr const char *multiplyAddF16Symbol = "quantmlir_emulator_fma_f16";
 constexpr const char *multiplyAddBF16Symbol = "quantmlir_emulator_fma_bf16";
 constexpr const char *atomicAddF32Symbol = "quantmlir_emulator_atomic_add_f32";

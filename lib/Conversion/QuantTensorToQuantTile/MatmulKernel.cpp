@@ -7,6 +7,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "quantmlir/Conversion/QuantTensorToQuantTile/KernelBuilder.h"
+#include "quantmlir/Dialect/QuantTile/IR/LaunchAttrs.h"
 #include "quantmlir/Schedule/MatmulSchedule.h"
 
 using namespace mlir;
@@ -238,7 +239,7 @@ FailureOr<KernelCall> quantmlir::buildMatmulKernel(ScaledMatmulOp op,
   if (failed(kernel))
     return failure();
   call.kernel = *kernel;
-  (*kernel)->setAttr("quant_tile.contract", problem->contract);
+  (*kernel)->setAttr(quant_tile::contractAttrName, problem->contract);
 
   call.block = {schedule.getThreads(), 1, 1};
   if (schedule.isWarpgroups()) {

@@ -4,6 +4,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "quantmlir/Dialect/QuantTile/IR/LaunchAttrs.h"
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 
 namespace quantmlir {
@@ -67,7 +68,7 @@ static LogicalResult lowerLaunch(quant_tile::LaunchOp op,
       size(op.getBlock()), sharedMemory, operands,
       /*asyncTokenType=*/Type(), /*asyncDependencies=*/{}, cluster);
   if (op.getDependentLaunch())
-    launch->setAttr("quant_tile.dependent_launch", builder.getUnitAttr());
+    launch->setAttr(quant_tile::dependentLaunchAttrName, builder.getUnitAttr());
   op.erase();
   return success();
 }

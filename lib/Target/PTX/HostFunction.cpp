@@ -7,15 +7,12 @@
 #include "mlir/Interfaces/ViewLikeInterface.h"
 #include "quantmlir/Dialect/QuantTensor/IR/BufferNames.h"
 #include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
+#include "quantmlir/Dialect/QuantTile/IR/LaunchAttrs.h"
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 
 using namespace mlir;
 using namespace quantmlir;
 using quant_tensor::QuantTensorDialect;
-
-/// Attributes of kernels and launches that earlier stages leave for us.
-static constexpr StringLiteral kContract = "quant_tile.contract";
-static constexpr StringLiteral kDependentLaunch = "quant_tile.dependent_launch";
 
 //===----------------------------------------------------------------------===//
 // Buffers
@@ -237,18 +234,23 @@ LogicalResult HostFunction::addKernel(gpu::LaunchFuncOp op,
   // That there is one, the module's verifier sees to.
   Operation *kernel =
       SymbolTable::lookupNearestSymbolFrom(op, op.getKernelAttr());
-  if (auto declared =
-          kernel->getAttrOfType<quant_tile::ContractAttr>(kContract))
+  if (Attribute attr = kernel->getAttr(quant_tile::contractAttrName)) {
+    auto declared = dyn_cast<quant_tile::ContractAttr>(attr);
+    if (!declared)
+      return kernel->emitOpError()
+             << quant_tile::contractAttrName
+             << " must be a #quant_tile.contract, got " << attr;
     contract = llvm::json::Object{{"u_acc", declared.getUAcc()},
                                   {"u_decode", declared.getUDecode()},
                                   {"offset", declared.getOffset()}};
+  }
 
   llvm::json::Object entry{
       {"name", name.str()},
       {"block", std::move(block)},
       {"cluster", std::move(cluster)},
       {"dynamic_shared_memory", sharedMemory},
-      {"dependent_launch", op->hasAttr(kDependentLaunch)},
+      {"dependent_launch", op->hasAttr(quant_tile::dependentLaunchAttrName)},
       {"parameters", std::move(parameters)},
       {"contract", std::move(contract)},
   };

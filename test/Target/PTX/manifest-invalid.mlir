@@ -3,6 +3,7 @@
 // RUN: not quant-compile %t/block.mlir --emit=manifest 2>&1 | FileCheck %t/block.mlir
 // RUN: not quant-compile %t/part.mlir --emit=manifest 2>&1 | FileCheck %t/part.mlir
 // RUN: not quant-compile %t/twice.mlir --emit=manifest 2>&1 | FileCheck %t/twice.mlir
+// RUN: not quant-compile %t/contract.mlir --emit=manifest 2>&1 | FileCheck %t/contract.mlir
 // RUN: not quant-compile %t/scalar.mlir --emit=manifest 2>&1 | FileCheck %t/scalar.mlir
 // RUN: not quant-compile %t/never.mlir --emit=manifest 2>&1 | FileCheck %t/never.mlir
 // RUN: not quant-compile %t/branches.mlir --emit=manifest 2>&1 | FileCheck %t/branches.mlir
@@ -55,6 +56,19 @@ module attributes {gpu.container_module} {
     %c2 = arith.constant 2 : index
     gpu.launch_func @kernels::@k blocks in (%c1, %c1, %c1) threads in (%c1, %c1, %c1) args(%x : memref<8xf32>)
     gpu.launch_func @kernels::@k blocks in (%c1, %c1, %c1) threads in (%c2, %c1, %c1) args(%x : memref<8xf32>)
+    return
+  }
+}
+
+//--- contract.mlir
+// CHECK: contract.mlir:[[# @LINE + 3]]:{{[0-9]+}}: error: {{.*}} op quant_tile.contract must be a #quant_tile.contract, got 3 : i64
+module attributes {gpu.container_module} {
+  gpu.module @kernels {
+    gpu.func @k(%x: memref<8xf32>) kernel attributes {quant_tile.contract = 3} { gpu.return }
+  }
+  func.func @f(%x: memref<8xf32>) {
+    %c1 = arith.constant 1 : index
+    gpu.launch_func @kernels::@k blocks in (%c1, %c1, %c1) threads in (%c1, %c1, %c1) args(%x : memref<8xf32>)
     return
   }
 }
