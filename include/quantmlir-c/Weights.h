@@ -38,6 +38,10 @@ MLIR_CAPI_EXPORTED QuantmlirArray
 quantmlirWeightsGetScales(QuantmlirWeights weights);
 MLIR_CAPI_EXPORTED QuantmlirArray
 quantmlirWeightsGetZeroPoints(QuantmlirWeights weights);
+/// i32, the group of each column where those of a group are not side by side;
+/// null elsewhere.
+MLIR_CAPI_EXPORTED QuantmlirArray
+quantmlirWeightsGetGroupIndex(QuantmlirWeights weights);
 /// The extents of the matrix, not of its packed codes.
 MLIR_CAPI_EXPORTED int64_t quantmlirWeightsGetNumRows(QuantmlirWeights weights);
 MLIR_CAPI_EXPORTED int64_t
@@ -60,6 +64,7 @@ typedef struct QuantmlirGPTQOptions {
   double damping;
   bool actOrder;
   bool staticGroups;
+  bool orderedGroups;
 } QuantmlirGPTQOptions;
 /// Likewise.
 typedef struct QuantmlirGPTQReport {

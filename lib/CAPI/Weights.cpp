@@ -104,6 +104,10 @@ QuantmlirArray quantmlirWeightsGetZeroPoints(QuantmlirWeights weights) {
   return unwrap(weights)->getPart("zero_points");
 }
 
+QuantmlirArray quantmlirWeightsGetGroupIndex(QuantmlirWeights weights) {
+  return unwrap(weights)->getPart("group_index");
+}
+
 int64_t quantmlirWeightsGetNumRows(QuantmlirWeights weights) {
   return unwrap(weights)->layer.matrix.rows;
 }
@@ -140,12 +144,12 @@ QuantmlirWeights quantmlirQuantizeWeights(QuantmlirMatrix weights,
 QuantmlirGPTQOptions quantmlirGPTQOptionsGetDefault(void) {
   GPTQOptions options;
   return {options.blockSize, options.damping, options.actOrder,
-          options.staticGroups};
+          options.staticGroups, options.orderedGroups};
 }
 
 static GPTQOptions unwrapOptions(const QuantmlirGPTQOptions &options) {
   return {options.blockSize, options.damping, options.actOrder,
-          options.staticGroups};
+          options.staticGroups, options.orderedGroups};
 }
 
 static QuantmlirGPTQReport wrapReport(const GPTQReport &report) {

@@ -47,6 +47,7 @@ void quantmlir::buildAlgebraPipeline(OpPassManager &pm,
   pm.addPass(createImportDequantize());
   pm.addPass(quant_tensor::createQuantTensorVerifyEncodings());
   pm.addPass(quant_tensor::createQuantTensorCollapseContractions());
+  pm.addPass(quant_tensor::createQuantTensorOrderGroups());
   pm.addPass(quant_tensor::createQuantTensorDecomposeOutliers());
   pm.addPass(quant_tensor::createQuantTensorPullDequantize());
   pm.addPass(quant_tensor::createQuantTensorDecomposeContractions());

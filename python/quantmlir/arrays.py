@@ -35,12 +35,15 @@ class Encoded:
     codes: object
     scales: object
     zero_points: object = None
+    group_index: object = None
 
     def parts(self, name):
         """{"<name>.codes": ..., ...}: the parts under their buffers' names."""
         found = {f"{name}.codes": self.codes, f"{name}.scales": self.scales}
         if self.zero_points is not None:
             found[f"{name}.zero_points"] = self.zero_points
+        if self.group_index is not None:
+            found[f"{name}.group_index"] = self.group_index
         return found
 
 

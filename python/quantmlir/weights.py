@@ -19,7 +19,9 @@ class QuantizedWeights(Encoded):
 
     `encoding` is the text of the `#quant_tensor.encoding` that they are of,
     `shape` the matrix's. `channel_scales`, where AWQ set them, are what the
-    layer's inputs are to be divided by. `report` says what the method did.
+    layer's inputs are to be divided by. `group_index`, where columns of a group
+    are not side by side, is the group of each column: what
+    `quant_tensor.dequantize_indexed` takes. `report` says what the method did.
     """
 
     encoding: str = ""
@@ -74,7 +76,8 @@ def _take(native, shape, report=None, channel_scales=None):
 
     return QuantizedWeights(
         codes=part(native.codes), scales=part(native.scales),
-        zero_points=part(native.zero_points), encoding=native.encoding,
+        zero_points=part(native.zero_points),
+        group_index=part(native.group_index), encoding=native.encoding,
         shape=shape, channel_scales=channel_scales, report=report or {},
         _native=native)
 
@@ -141,17 +144,20 @@ def objective(a, b, hessian):
 
 
 def gptq(weights, hessian, scheme, *, block_size=128, damping=0.01,
-         act_order=False, static_groups=False):
+         act_order=False, static_groups=False, ordered_groups=False):
     """Quantizes by GPTQ for inputs of `hessian` (K×K, the sum of x^T x).
 
     The result's `report` has damping (as it was in the end), damping_steps,
     dead_columns, and objective and rounding_objective: ||(W - What) X||^2 of
-    the result and of rounding to nearest. There is no falling back.
+    the result and of rounding to nearest. There is no falling back. With
+    `act_order`, columns of large inputs come first; with `ordered_groups` as
+    well, groups are of columns in that order, and the result has a
+    `group_index`.
     """
     weights = _matrix(weights)
     native, report = _calibration.gptq(
         weights, _wide(hessian, "hessian"), scheme, block_size, damping,
-        act_order, static_groups)
+        act_order, static_groups, ordered_groups)
     return _take(native, weights.shape, report)
 
 
@@ -172,7 +178,8 @@ def awq(weights, abs_mean, hessian, scheme, *, grid=20, search_rows=1024,
 
 
 def awq_gptq(weights, abs_mean, hessian, scheme, *, grid=20, search_rows=1024,
-             block_size=128, damping=0.01, act_order=False, static_groups=False):
+             block_size=128, damping=0.01, act_order=False, static_groups=False,
+             ordered_groups=False):
     """AWQ's `channel_scales` (without clips), then GPTQ of W·diag(s) for inputs
     divided by s.
 
@@ -183,7 +190,8 @@ def awq_gptq(weights, abs_mean, hessian, scheme, *, grid=20, search_rows=1024,
     scales = np.empty(weights.shape[1], np.float32)
     native, awq_report, report = _calibration.awq_gptq(
         weights, _wide(abs_mean, "abs_mean"), _wide(hessian, "hessian"), scheme,
-        grid, search_rows, block_size, damping, act_order, static_groups, scales)
+        grid, search_rows, block_size, damping, act_order, static_groups,
+        ordered_groups, scales)
     report = {**report, "awq": awq_report,
               "rounding_objective": awq_report["rounding_objective"]}
     return _take(native, weights.shape, report, scales)

@@ -67,6 +67,9 @@ public:
   nb::object zeroPoints() {
     return toTuple(quantmlirWeightsGetZeroPoints(weights));
   }
+  nb::object groupIndex() {
+    return toTuple(quantmlirWeightsGetGroupIndex(weights));
+  }
   std::vector<int64_t> shape() {
     return {quantmlirWeightsGetNumRows(weights),
             quantmlirWeightsGetNumColumns(weights)};
@@ -171,7 +174,7 @@ nb::dict toDict(const QuantmlirGPTQReport &report) {
 
 nb::tuple quantizeGPTQ(Matrix weights, Wide hessian, const std::string &scheme,
                        int64_t blockSize, double damping, bool actOrder,
-                       bool staticGroups) {
+                       bool staticGroups, bool orderedGroups) {
   checkHessian(weights, hessian);
   std::string error;
   QuantmlirGPTQReport report;
@@ -180,7 +183,8 @@ nb::tuple quantizeGPTQ(Matrix weights, Wide hessian, const std::string &scheme,
     nb::gil_scoped_release release;
     result = quantmlirQuantizeGPTQ(
         toMatrix(weights), hessian.data(), toRef(scheme),
-        {blockSize, damping, actOrder, staticGroups}, &report, append, &error);
+        {blockSize, damping, actOrder, staticGroups, orderedGroups}, &report,
+        append, &error);
   }
   Weights owner(result, error);
   return nb::make_tuple(std::move(owner), toDict(report));
@@ -230,7 +234,7 @@ nb::tuple quantizeAWQThenGPTQ(Matrix weights, Doubles absMean, Wide hessian,
                               const std::string &scheme, int64_t grid,
                               int64_t searchRows, int64_t blockSize,
                               double damping, bool actOrder, bool staticGroups,
-                              Floats channelScales) {
+                              bool orderedGroups, Floats channelScales) {
   checkHessian(weights, hessian);
   checkChannels(weights, absMean, channelScales);
   std::string error;
@@ -245,7 +249,7 @@ nb::tuple quantizeAWQThenGPTQ(Matrix weights, Doubles absMean, Wide hessian,
     nb::gil_scoped_release release;
     result = quantmlirQuantizeAWQThenGPTQ(
         toMatrix(weights), absMean.data(), hessian.data(), toRef(scheme),
-        awqOptions, {blockSize, damping, actOrder, staticGroups},
+        awqOptions, {blockSize, damping, actOrder, staticGroups, orderedGroups},
         channelScales.data(), searched.data(), &awq, &gptq, append, &error);
   }
   Weights owner(result, error);
@@ -321,6 +325,7 @@ NB_MODULE(_calibration, m) {
       .def_prop_ro("codes", &Weights::codes)
       .def_prop_ro("scales", &Weights::scales)
       .def_prop_ro("zero_points", &Weights::zeroPoints)
+      .def_prop_ro("group_index", &Weights::groupIndex)
       .def_prop_ro("encoding", &Weights::encoding)
       .def_prop_ro("shape", &Weights::shape)
       .def("to_checkpoint", &Weights::toCheckpoint, nb::arg("format"))

@@ -32,7 +32,7 @@ def grid_of(row, bits, asymmetric):
 
 
 def brute_force_gptq(weights, hessian, bits, group, *, asymmetric=False,
-                     damping=0.01, act_order=False):
+                     damping=0.01, act_order=False, ordered=False):
     """What W means after GPTQ: the inverse of H, its factor, one column at a
     time, everything in float64 except the grid."""
     w = weights.astype(np.float64)
@@ -49,7 +49,7 @@ def brute_force_gptq(weights, hessian, bits, group, *, asymmetric=False,
     result = np.empty_like(w)
     for r in range(rows):
         for k in range(columns):
-            if act_order:
+            if act_order and not ordered:
                 scale, zero = static[r][order[k] // group]
             elif k % group == 0:
                 scale, zero = grid_of(w[r, k:k + group], bits, asymmetric)
@@ -79,6 +79,24 @@ def test_gptq_equals_brute_force(bits, group, asymmetric, act_order):
         assert result.report[name] == pytest.approx((error**2).sum(), rel=1e-9)
     assert result.report["objective"] < result.report["rounding_objective"]
     assert result.report["dead_columns"] == 0
+
+
+@pytest.mark.parametrize("bits, group, asymmetric", [(4, 32, False), (3, 48, True)])
+def test_gptq_with_groups_in_order_of_quantization(bits, group, asymmetric):
+    weights, inputs = layer()
+    hessian = hessian_of(inputs)
+    scheme = f"int{bits},group={group}" + (",asymmetric" if asymmetric else "")
+    result = quantmlir.gptq(weights, hessian, scheme, act_order=True, ordered_groups=True)
+    expected = brute_force_gptq(weights, hessian, bits, group, asymmetric=asymmetric,
+                                act_order=True, ordered=True)
+    np.testing.assert_allclose(result.dequantize(), expected, rtol=1e-5, atol=1e-6)
+    order = np.argsort(-np.diag(hessian), kind="stable")
+    np.testing.assert_array_equal(result.group_index[order], np.arange(len(order)) // group)
+    error = (weights.astype(np.float64) - result.dequantize()) @ inputs.T.astype(np.float64)
+    assert result.report["objective"] == pytest.approx((error**2).sum(), rel=1e-9)
+    for options in ({}, {"act_order": True, "static_groups": True}):
+        with pytest.raises(ValueError, match="in the order of quantization go with act-order"):
+            quantmlir.gptq(weights, hessian, scheme, ordered_groups=True, **options)
 
 
 def test_gptq_is_accurate_in_wide_layers():

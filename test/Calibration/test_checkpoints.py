@@ -165,7 +165,7 @@ def test_last_group_of_gptq_may_be_short():
     np.testing.assert_array_equal(again.dequantize(), weights.dequantize())
     tensors[".scales"] = tensors[".scales"][:2]
     tensors[".qzeros"] = tensors[".qzeros"][:2]
-    with pytest.raises(ValueError, match="groups of 16 columns, but there are scales of 2"):
+    with pytest.raises(ValueError, match="'.g_idx' puts column 32 into group 2 of 2"):
         quantmlir.from_checkpoint(tensors, "gptq")
 
 
@@ -196,7 +196,11 @@ def broken(name, bits, suffix, change):
      "not 32 columns of 2, 3, 4 or 8 bits"),
     ("gptq", 4, ".qweight", lambda a: a.astype(np.int64), "'.qweight' is 4x128xi64"),
     ("gptq", 4, ".qweight", lambda a: a[:, :0], "'.qweight' is 4x0xi32"),
-    ("gptq", 4, ".g_idx", lambda a: a[::-1].copy(), "column 0 into group 1"),
+    ("gptq", 4, ".g_idx", lambda a: a + 1, "puts column 16 into group 2 of 2"),
+    ("gptq", 4, ".g_idx", lambda a: a - 1, "puts column 0 into group -1 of 2"),
+    ("gptq", 4, ".g_idx", lambda a: a * 0, "puts 0 columns into group 1 and 32 into group 0"),
+    ("gptq", 4, ".g_idx", lambda a: (np.arange(32) > 14).astype(np.int32),
+     "puts 17 columns into group 1 and 15 into group 0"),
     ("gptq", 4, ".g_idx", lambda a: a.astype(np.int64), "one i32 for each column"),
     ("gptq", 4, ".scales", lambda a: a.astype(np.int32), "'.scales' is 2x128xi32"),
     ("gptq", 4, ".scales", lambda a: np.repeat(a, 3, 0), "'.qzeros' is 2x16xi32"),
@@ -219,7 +223,7 @@ def test_cannot_read(name, bits, suffix, change, message):
 
 
 def test_group_indices_of_compressed_tensors():
-    """Absent, all -1, or runs of columns: the same; what act-order makes has no encoding."""
+    """Absent, all -1, or runs of columns: the same."""
     weights = matrix(8, 64)
     for format, scheme in (("pack-quantized", "int4,group=16,scale=f16"), ("naive-quantized", "int8,group=16,scale=f16")):
         given = quantmlir.quantize_weights(weights, scheme)
@@ -228,9 +232,9 @@ def test_group_indices_of_compressed_tensors():
         for indices in (runs, np.full(64, -1, np.int32)):
             again = quantmlir.from_checkpoint({**tensors, ".weight_g_idx": indices}, format)
             np.testing.assert_array_equal(again.dequantize(), given.dequantize())
-        for indices, message in ((runs[::-1].copy(), "'.weight_g_idx' puts column 0 into group 3"),
+        for indices, message in ((runs + 1, "'.weight_g_idx' puts column 48 into group 4 of 4"),
                                  (runs.astype(np.int64), "'.weight_g_idx' is 64xi64 where there should be 64xi32"),
-                                 (runs // 2, "groups of 32 columns, but there are scales of 4")):
+                                 (runs // 2, "puts 0 columns into group 2 and 32 into group 0")):
             with pytest.raises(ValueError, match=message):
                 quantmlir.from_checkpoint({**tensors, ".weight_g_idx": indices}, format)
 
@@ -253,3 +257,57 @@ def test_bits_that_shapes_do_not_tell():
     with pytest.raises(ValueError, match="number of bits has to be given"):
         quantmlir.from_checkpoint(tensors, "gptq_v2")
     assert "i4" in quantmlir.from_checkpoint(tensors, "gptq_v2", bits=4).encoding
+
+
+#===-- Groups of columns that are not side by side -------------------------===#
+
+def indexed(name, *, bits=4, rows=32, columns=64, group=16, scheme=""):
+    """A checkpoint of act-order, made here: tensors, and what they mean."""
+    rng = np.random.default_rng(bits)
+    source = quantmlir.quantize_weights(
+        matrix(rows, columns), f"int{bits},group={group},asymmetric,scale=f16{scheme}")
+    groups = rng.permutation(np.arange(columns) // group).astype(np.int32)
+    tensors = source.to_checkpoint(name)
+    tensors[".g_idx" if "gptq" in name else ".weight_g_idx"] = groups
+    codes = np.zeros((rows, columns))
+    for slot in range(columns):
+        shift = slot * bits
+        low = np.unpackbits(np.ascontiguousarray(source.codes).view(np.uint8), axis=1,
+                            bitorder="little")[:, shift:shift + bits]
+        codes[:, slot] = (low * (1 << np.arange(bits))).sum(1)
+    codes -= (codes >= 1 << (bits - 1)) * (1 << bits)
+    wide = codes - source.zero_points.astype(np.float64)[:, groups]
+    return tensors, groups, wide * source.scales.astype(np.float64)[:, groups]
+
+
+@pytest.mark.parametrize("name, bits", [("gptq", 4), ("gptq_v2", 3), ("gptq_v2", 8),
+                                        ("pack-quantized", 4), ("naive-quantized", 8)])
+def test_groups_by_index(name, bits):
+    tensors, groups, expected = indexed(name, bits=bits)
+    weights = quantmlir.from_checkpoint(tensors, name)
+    np.testing.assert_array_equal(weights.group_index, groups)
+    np.testing.assert_array_equal(weights.dequantize(), expected.astype(np.float32))
+    again = weights.to_checkpoint(name)
+    assert again.keys() == tensors.keys()
+    for suffix, array in tensors.items():
+        np.testing.assert_array_equal(again[suffix], array, suffix)
+    with pytest.raises(ValueError, match="awq holds groups that are runs of columns" if bits == 4
+                       else "awq holds codes of 4 bits"):
+        weights.to_checkpoint("awq")
+
+
+def test_groups_by_index_with_a_short_one():
+    tensors, groups, expected = indexed("gptq_v2", columns=72)
+    weights = quantmlir.from_checkpoint(tensors, "gptq_v2")
+    assert "block = [1, 16]" in weights.encoding
+    np.testing.assert_array_equal(weights.dequantize(), expected.astype(np.float32))
+    # Which of them is the short one is not free.
+    tensors[".g_idx"] = 4 - groups
+    with pytest.raises(ValueError, match="puts 16 columns into group 1 and 8 into group 0"):
+        quantmlir.from_checkpoint(tensors, "gptq_v2")
+
+
+def test_sorted_index_is_none():
+    tensors, groups, _ = indexed("gptq_v2")
+    tensors[".g_idx"] = np.sort(groups)
+    assert quantmlir.from_checkpoint(tensors, "gptq_v2").group_index is None

@@ -230,18 +230,31 @@ func.func @f(%w: {encoded} {{quant_tensor.name = "w"}}) -> {dense} {{
 
 
 @pytest.mark.parametrize("keep", [False, True])
-@pytest.mark.parametrize("format", ["awq", "gptq"])
-def test_checkpoint_runs_in_kernels(tool, tmp_path, format, keep):
-    """From a checkpoint's words to a product, through compiled kernels."""
+@pytest.mark.parametrize("format, order", [("awq", False), ("gptq", False), ("gptq", True),
+                                           ("pack-quantized", True)])
+def test_checkpoint_runs_in_kernels(tool, tmp_path, format, order, keep):
+    """From a checkpoint's words to a product, through compiled kernels; with
+    groups of columns in any order where GPTQ's act-order made them."""
     rng = np.random.default_rng(1)
     weights = quantmlir.quantize_weights(
         rng.standard_normal((64, 128)).astype(np.float32), "int4,group=32,asymmetric,scale=f16")
-    source = save(tmp_path / "in.safetensors",
-                  {f"fc{k}": v for k, v in weights.to_checkpoint(format).items()})
+    tensors = weights.to_checkpoint(format)
+    if order:
+        groups = rng.permutation(np.arange(128) // 32).astype(np.int32)
+        tensors[".weight_g_idx" if format == "pack-quantized" else ".g_idx"] = groups
+        weights = quantmlir.from_checkpoint(tensors, format)
+    source = save(tmp_path / "in.safetensors", {f"fc{k}": v for k, v in tensors.items()})
     codes = tmp_path / "codes.safetensors"
     tool("quant-weights", source, f"--from={format}", "-o", codes, *["--keep-layout"] * keep)
-    _, metadata = load(codes)
+    arrays, metadata = load(codes)
+    assert ("fc.weight.group_index" in arrays) == order
     encoding = metadata["fc.weight"].split(", ", 1)[1][:-1]
+    argument, value, read = "", "%w", "tensor<64x128xf16, #w>"
+    if order:
+        argument = """, %g: tensor<128xi32> {quant_tensor.name = "fc.weight.group_index",
+        quant_tensor.weight}"""
+        value, read = "%d", "tensor<64x128xf16>"
+    decode = f"%d = quant_tensor.dequantize_indexed %w by %g : tensor<64x128xf16, #w>, tensor<128xi32> -> {read}"
     program = tmp_path / "linear.mlir"
     program.write_text(f"""
 #w = {encoding}
@@ -249,10 +262,11 @@ def test_checkpoint_runs_in_kernels(tool, tmp_path, format, keep):
 #nk = affine_map<(m, n, k) -> (n, k)>
 #mn = affine_map<(m, n, k) -> (m, n)>
 func.func @linear(%x: tensor<1x128xf16> {{quant_tensor.name = "x"}},
-    %w: tensor<64x128xf16, #w> {{quant_tensor.name = "fc.weight", quant_tensor.weight}},
+    %w: tensor<64x128xf16, #w> {{quant_tensor.name = "fc.weight", quant_tensor.weight}}{argument},
     %init: tensor<1x64xf32> {{quant_tensor.name = "init"}}) -> tensor<1x64xf32> {{
+  {decode if order else ""}
   %y = linalg.matmul indexing_maps = [#mk, #nk, #mn]
-      ins(%x, %w : tensor<1x128xf16>, tensor<64x128xf16, #w>)
+      ins(%x, {value} : tensor<1x128xf16>, {read})
       outs(%init : tensor<1x64xf32>) -> tensor<1x64xf32>
   return %y : tensor<1x64xf32>
 }}
@@ -266,6 +280,29 @@ func.func @linear(%x: tensor<1x128xf16> {{quant_tensor.name = "x"}},
     (y,) = result.values()
     wide = weights.dequantize().astype(np.float64)
     np.testing.assert_allclose(y, x.astype(np.float64) @ wide.T, atol=2e-3)
+
+
+@pytest.mark.parametrize("format, said", [
+    ("gptq_v2", lambda q: q["desc_act"] is True),
+    ("pack-quantized", lambda q: q["config_groups"]["group_0"]["weights"]["actorder"] == "group")])
+def test_ordered_groups_to_a_checkpoint(tool, tmp_path, format, said):
+    """Our own act-order, as others read it: the index, and that there is one."""
+    name = "layers.0.fc"
+    source = save(tmp_path / "in.safetensors", {name + ".weight": model()[name + ".weight"]})
+    seen, samples = statistics(tmp_path, {name: 64})
+    (tmp_path / "config.json").write_text("{}")
+    target = tmp_path / "out" / "model.safetensors"
+    target.parent.mkdir()
+    tool("quant-weights", source, "--scheme=int4,group=32,scale=f16", "--method=gptq", f"--statistics={seen}",
+         "--act-order", "--ordered-groups", f"--to={format}", f"--config={tmp_path / 'config.json'}", "-o", target)
+    tensors, _ = load(target)
+    read = quantmlir.from_checkpoint({k.removeprefix(name): v for k, v in tensors.items()}, format)
+    made = quantmlir.gptq(model()[name + ".weight"], quantmlir.hessian(samples[name]), "int4,group=32,scale=f16",
+                          act_order=True, ordered_groups=True)
+    np.testing.assert_array_equal(read.group_index, made.group_index)
+    np.testing.assert_array_equal(read.dequantize(), made.dequantize())
+    assert sorted(set(read.group_index)) == [0, 1] and list(read.group_index) != sorted(read.group_index)
+    assert said(json.loads((target.parent / "config.json").read_text())["quantization_config"])
 
 
 @pytest.mark.parametrize("format, overrides, expected", [

@@ -66,6 +66,11 @@ struct CommandLine {
       "static-groups",
       cl::desc("GPTQ: parameters from the weights as they were"),
       cl::cat(category)};
+  cl::opt<bool> orderedGroups{
+      "ordered-groups",
+      cl::desc("GPTQ with --act-order: groups of columns in that order, by an "
+               "index of columns (g_idx), instead of static ones"),
+      cl::cat(category)};
   cl::opt<bool> noClip{"no-clip", cl::desc("AWQ: search for scales alone"),
                        cl::cat(category)};
   cl::opt<std::string> from{
@@ -110,6 +115,7 @@ llvm::Expected<FileOptions> CommandLine::getOptions() const {
   options.gptq.damping = damping;
   options.gptq.actOrder = actOrder;
   options.gptq.staticGroups = staticGroups;
+  options.gptq.orderedGroups = orderedGroups;
   options.awq.clip = !noClip;
   options.bits = bits;
   options.keepLayout = keepLayout;

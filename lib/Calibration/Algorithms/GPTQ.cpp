@@ -122,6 +122,8 @@ struct Problem {
   /// Columns of a group.
   int64_t groupSize;
   bool isStatic;
+  /// Whether groups are of columns in order of quantization.
+  bool isOrdered;
   QuantizedMatrix &result;
 
   int64_t getBlockEnd(int64_t first) const;
@@ -135,7 +137,7 @@ public:
 
 private:
   void startGroup(int64_t column, int64_t blockFirst, int64_t blockEnd);
-  void loadParams(int64_t column);
+  void loadParams(int64_t group);
   void runBlock(int64_t first, int64_t end);
 
   const Problem &problem;
@@ -199,13 +201,13 @@ void Chunk::startGroup(int64_t column, int64_t blockFirst, int64_t blockEnd) {
   }
 }
 
-/// Sets `scales` and `zeroPoints` for a column of the matrix.
-void Chunk::loadParams(int64_t column) {
+/// Sets `scales` and `zeroPoints` for the columns of a group.
+void Chunk::loadParams(int64_t group) {
   const WeightParams &params = problem.result.params;
   int64_t blockRows = problem.format.blockRows;
   for (int64_t row = 0; row < rows; ++row) {
     int64_t blockRow = blockRows ? (firstRow + row) / blockRows : 0;
-    int64_t index = blockRow * params.blockColumns + column / problem.groupSize;
+    int64_t index = blockRow * params.blockColumns + group;
     scales[row] = params.scales[index];
     zeroPoints[row] = params.getZeroPoint(index);
   }
@@ -232,7 +234,7 @@ void Chunk::runBlock(int64_t first, int64_t end) {
     int64_t column = problem.order[k];
     if (!problem.isStatic && k % problem.groupSize == 0)
       startGroup(k, first, end);
-    loadParams(column);
+    loadParams((problem.isOrdered ? k : column) / problem.groupSize);
     float *weights = &block[(k - first) * chunk];
     encodeLanes(problem.format, weights, rows, scales, zeroPoints, codes,
                 decoded);
@@ -271,6 +273,11 @@ llvm::Expected<GPTQResult> quantmlir::calibration::quantizeGPTQ(
     return llvm::createStringError("a block of columns must have at least one");
   if (!(options.damping >= 0) || !std::isfinite(options.damping))
     return llvm::createStringError("damping must not be negative");
+  if (options.orderedGroups &&
+      (!options.actOrder || options.staticGroups || format.blockRows != 1))
+    return llvm::createStringError(
+        "groups in the order of quantization go with act-order, "
+        "groups that are not static, and blocks of one row");
   if (llvm::Error error = checkHessian(hessian, weights.columns))
     return std::move(error);
   if (llvm::Error error = checkWeights(weights))
@@ -321,12 +328,20 @@ llvm::Expected<GPTQResult> quantmlir::calibration::quantizeGPTQ(
                   order,
                   options.blockSize,
                   format.blockColumns ? format.blockColumns : columns,
-                  options.actOrder || options.staticGroups ||
-                      format.blockRows != 1 || format.blockColumns == 0,
+                  (options.actOrder && !options.orderedGroups) ||
+                      options.staticGroups || format.blockRows != 1 ||
+                      format.blockColumns == 0,
+                  options.orderedGroups,
                   matrix};
   llvm::parallelFor(0, (weights.rows + chunk - 1) / chunk,
                     [&](size_t index) { Chunk(problem, index * chunk).run(); });
   factor->reset();
+  // One group needs no index.
+  if (options.orderedGroups && matrix.params.blockColumns > 1) {
+    matrix.groupIndex.resize(columns);
+    for (int64_t k = 0; k < columns; ++k)
+      matrix.groupIndex[order[k]] = k / problem.groupSize;
+  }
   scaled = {};
 
   std::vector<float> decoded(weights.rows * columns);

@@ -168,6 +168,16 @@ QuantizedMatrix quantmlir::calibration::quantize(ConstMatrix source,
 void quantmlir::calibration::dequantizeRow(const QuantizedMatrix &matrix,
                                            const WeightFormat &format,
                                            int64_t row, float *result) {
+  if (!matrix.groupIndex.empty()) {
+    int64_t first = row / format.blockRows * matrix.params.blockColumns;
+    for (int64_t column = 0; column < matrix.columns; ++column) {
+      int64_t block = first + matrix.groupIndex[column];
+      decodeRun(format, &matrix.codes[row * matrix.columns + column], 1,
+                matrix.params.scales[block], matrix.params.getZeroPoint(block),
+                result + column);
+    }
+    return;
+  }
   visitBlocks(row, matrix.columns, format, matrix.params,
               [&](int64_t first, int64_t count, int64_t block) {
                 decodeRun(format, &matrix.codes[row * matrix.columns + first],

@@ -34,11 +34,12 @@ static llvm::Error readScales(const io::ArrayMap &tensors,
   params.blockRows = isPerRow ? rows : 1;
   params.blockColumns = isPerRow && shape.size() == 2 ? shape[1] : 1;
   result.format.blockRows = isPerRow ? 1 : 0;
-  auto extent =
-      readGroupExtent(tensors, ".weight_g_idx", columns, params.blockColumns);
-  if (!extent)
-    return extent.takeError();
-  result.format.blockColumns = *extent;
+  auto groups =
+      readGroupIndex(tensors, ".weight_g_idx", columns, params.blockColumns);
+  if (!groups)
+    return groups.takeError();
+  result.format.blockColumns = groups->extent;
+  result.matrix.groupIndex = std::move(groups->index);
   return llvm::Error::success();
 }
 
@@ -207,6 +208,9 @@ quantmlir::calibration::writeCompressed(CheckpointFormat format,
   tensors[".weight_scale"] =
       makeArray<uint8_t>(getElementName(given.scale), shape,
                          encodeScales(params.scales, given.scale));
+  if (!matrix.groupIndex.empty())
+    tensors[".weight_g_idx"] =
+        makeArray<int32_t>("i32", {matrix.columns}, matrix.groupIndex);
   bool hasZeroPoint = stored.format.hasZeroPoint();
   if (!isPacked) {
     tensors[".weight"] =

@@ -203,35 +203,47 @@ llvm::Expected<int64_t> quantmlir::calibration::getGroupExtent(int64_t columns,
   return columns / groups;
 }
 
-llvm::Expected<int64_t>
-quantmlir::calibration::readGroupExtent(const io::ArrayMap &tensors,
-                                        llvm::StringRef suffix, int64_t columns,
-                                        int64_t groups) {
+llvm::Expected<ColumnGroups>
+quantmlir::calibration::readGroupIndex(const io::ArrayMap &tensors,
+                                       llvm::StringRef suffix, int64_t columns,
+                                       int64_t groups) {
   auto it = tensors.find(suffix.str());
-  if (it == tensors.end())
-    return getGroupExtent(columns, groups);
-  if (it->second.element != "i32" || it->second.shape.size() != 1 ||
-      it->second.shape[0] != columns)
-    return makeError("'" + suffix + "' is " + io::describe(it->second) +
+  auto makeRuns = [&]() -> llvm::Expected<ColumnGroups> {
+    auto extent = getGroupExtent(columns, groups);
+    if (!extent)
+      return extent.takeError();
+    return ColumnGroups{*extent, {}};
+  };
+  if (it == tensors.end() || groups < 1)
+    return makeRuns();
+  const io::Array &array = it->second;
+  if (array.element != "i32" || array.shape != std::vector<int64_t>{columns})
+    return makeError("'" + suffix + "' is " + io::describe(array) +
                      " where there should be " + llvm::Twine(columns) + "xi32");
-  std::vector<int32_t> indices = getElements<int32_t>(it->second);
-  if (llvm::all_of(indices, [](int32_t group) { return group == -1; }))
-    return getGroupExtent(columns, groups);
-  int64_t extent = 0;
-  while (extent < columns && indices[extent] == 0)
-    ++extent;
-  for (auto [column, group] : llvm::enumerate(indices))
-    if (extent == 0 || group != static_cast<int64_t>(column) / extent)
-      return makeError(
-          "'" + suffix + "' puts column " + llvm::Twine(column) +
-          " into group " + llvm::Twine(group) +
-          ": groups that are not runs of columns (act-order without static "
-          "groups) have no encoding");
-  if ((columns + extent - 1) / extent != groups)
-    return makeError("'" + suffix + "' has groups of " + llvm::Twine(extent) +
-                     " columns, but there are scales of " +
-                     llvm::Twine(groups));
-  return groups == 1 ? 0 : extent;
+  ColumnGroups result{0, getElements<int32_t>(array)};
+  if (llvm::all_of(result.index, [](int32_t group) { return group == -1; }))
+    return makeRuns();
+  std::vector<int64_t> sizes(groups, 0);
+  for (auto [column, group] : llvm::enumerate(result.index)) {
+    if (group < 0 || group >= groups)
+      return makeError("'" + suffix + "' puts column " + llvm::Twine(column) +
+                       " into group " + llvm::Twine(group) + " of " +
+                       llvm::Twine(groups));
+    ++sizes[group];
+  }
+  int64_t extent = sizes[0];
+  for (auto [group, size] : llvm::enumerate(sizes)) {
+    bool isLast = static_cast<int64_t>(group) == groups - 1;
+    if (isLast ? size < 1 || size > extent : size != extent)
+      return makeError("'" + suffix + "' puts " + llvm::Twine(size) +
+                       " columns into group " + llvm::Twine(group) + " and " +
+                       llvm::Twine(extent) +
+                       " into group 0: groups are of one size");
+  }
+  if (llvm::is_sorted(result.index))
+    result.index.clear();
+  result.extent = groups == 1 ? 0 : extent;
+  return result;
 }
 
 llvm::Error quantmlir::calibration::checkRowGroups(const LayerWeights &weights,

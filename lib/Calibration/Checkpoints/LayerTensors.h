@@ -49,11 +49,21 @@ std::vector<float> transpose(llvm::ArrayRef<float> elements, int64_t rows,
 /// groups of one size do not make K.
 llvm::Expected<int64_t> getGroupExtent(int64_t columns, int64_t groups);
 
-/// The same where the tensor `suffix`, if there is one, says which group each
-/// column belongs to: groups must be runs of columns. All -1 says nothing.
-llvm::Expected<int64_t> readGroupExtent(const io::ArrayMap &tensors,
-                                        llvm::StringRef suffix, int64_t columns,
-                                        int64_t groups);
+/// Groups of columns as an index of them says.
+struct ColumnGroups {
+  /// Columns of a group, as a block's extent: 0 for one group of all.
+  int64_t extent;
+  /// The group of each column; empty where groups are runs of columns.
+  std::vector<int32_t> index;
+};
+
+/// Reads the tensor `suffix`, which puts each of `columns` columns into one of
+/// `groups` groups of one size (the last one may be smaller). Fails, with the
+/// column or group, where it does not. Where there is none, or it is -1
+/// everywhere, groups are runs of columns.
+llvm::Expected<ColumnGroups> readGroupIndex(const io::ArrayMap &tensors,
+                                            llvm::StringRef suffix,
+                                            int64_t columns, int64_t groups);
 
 /// Checks that every scale of a format of groups belongs to one row.
 llvm::Error checkRowGroups(const LayerWeights &weights,

@@ -35,6 +35,9 @@ io::ArrayMap quantmlir::calibration::makeParts(const LayerWeights &weights) {
     parts["zero_points"] = makeArray<uint8_t>(
         getZeroPointsElement(format), blocks,
         encodeZeroPoints(params.zeroPoints, format.zeroPoint));
+  if (!matrix.groupIndex.empty())
+    parts["group_index"] =
+        makeArray<int32_t>("i32", {matrix.columns}, matrix.groupIndex);
   return parts;
 }
 
@@ -61,6 +64,13 @@ quantmlir::calibration::readParts(const WeightFormat &format, int64_t rows,
   if (!values)
     return values.takeError();
   matrix.params.scales = std::move(*values);
+  if (parts.count("group_index")) {
+    auto groups = readGroupIndex(parts, "group_index", columns,
+                                 matrix.params.blockColumns);
+    if (!groups)
+      return groups.takeError();
+    matrix.groupIndex = std::move(groups->index);
+  }
   if (!format.hasZeroPoint())
     return result;
   auto zeros = getMatrix(parts, "zero_points", getZeroPointsElement(format),

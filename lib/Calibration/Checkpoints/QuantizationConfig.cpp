@@ -16,20 +16,27 @@ struct Shape {
   unsigned bits;
   bool isFloat, isSymmetric;
   int64_t blockRows, blockColumns;
+  bool hasGroupIndex;
 
   bool operator==(const Shape &other) const {
     return bits == other.bits && isFloat == other.isFloat &&
            isSymmetric == other.isSymmetric && blockRows == other.blockRows &&
-           blockColumns == other.blockColumns;
+           blockColumns == other.blockColumns &&
+           hasGroupIndex == other.hasGroupIndex;
   }
   /// As GPTQ and AWQ count: -1 is a whole row.
   int64_t getGroupSize() const { return blockColumns ? blockColumns : -1; }
 };
 } // namespace
 
-static Shape getShape(const WeightFormat &format) {
-  return {format.bits, format.code != CodeKind::Integer, !format.hasZeroPoint(),
-          format.blockRows, format.blockColumns};
+static Shape getShape(const LayerFormat &layer) {
+  const WeightFormat &format = *layer.format;
+  return {format.bits,
+          format.code != CodeKind::Integer,
+          !format.hasZeroPoint(),
+          format.blockRows,
+          format.blockColumns,
+          layer.hasGroupIndex};
 }
 
 static json::Object makeGPTQ(bool isV2, llvm::ArrayRef<LayerFormat> layers,
@@ -48,13 +55,15 @@ static json::Object makeGPTQ(bool isV2, llvm::ArrayRef<LayerFormat> layers,
       continue;
     }
     hasHead |= llvm::StringRef(layer.name).ends_with("lm_head");
-    if (Shape shape = getShape(*layer.format); !(shape == first))
+    if (Shape shape = getShape(layer); !(shape == first))
       dynamic["+:" + pattern] = describe(shape);
   }
   config["quant_method"] = "gptq";
   config["checkpoint_format"] = isV2 ? "gptq_v2" : "gptq";
   config["pack_dtype"] = "int32";
-  config["desc_act"] = false;
+  // Readers that are told otherwise need not look at g_idx.
+  config["desc_act"] = llvm::any_of(
+      layers, [](const LayerFormat &layer) { return layer.hasGroupIndex; });
   config["lm_head"] = hasHead;
   if (!dynamic.empty())
     config["dynamic"] = std::move(dynamic);
@@ -67,7 +76,7 @@ static llvm::Expected<json::Object> makeAWQ(llvm::ArrayRef<LayerFormat> layers,
   for (const LayerFormat &layer : layers) {
     if (!layer.format)
       floats.push_back(layer.name);
-    else if (getShape(*layer.format).blockColumns != first.blockColumns)
+    else if (getShape(layer).blockColumns != first.blockColumns)
       return makeError("layer '" + layer.name +
                        "': AWQ's config has one group size for all layers");
   }
@@ -94,6 +103,8 @@ static json::Object makeWeightArguments(const Shape &shape) {
   } else if (shape.blockRows == 1) {
     weights["strategy"] = "group";
     weights["group_size"] = shape.blockColumns;
+    if (shape.hasGroupIndex)
+      weights["actorder"] = "group";
   } else {
     weights["strategy"] = "block";
     weights["block_structure"] =
@@ -111,7 +122,7 @@ static json::Object makeCompressedTensors(CheckpointFormat format,
       floats.push_back(layer.name);
       continue;
     }
-    Shape shape = getShape(*layer.format);
+    Shape shape = getShape(layer);
     auto it = llvm::find_if(
         groups, [&](const auto &group) { return group.first == shape; });
     if (it == groups.end())
@@ -142,7 +153,7 @@ llvm::Expected<json::Object> quantmlir::calibration::makeQuantizationConfig(
   });
   if (first == layers.end())
     return makeError("no layer is quantized");
-  Shape shape = getShape(*first->format);
+  Shape shape = getShape(*first);
   switch (format) {
   case CheckpointFormat::GPTQ:
   case CheckpointFormat::GPTQv2:

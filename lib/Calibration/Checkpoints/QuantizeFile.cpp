@@ -159,9 +159,9 @@ llvm::Error FileQuantizer::open() {
   uint64_t headerBytes = 4096;
   for (const io::TensorInfo &tensor : input.getTensors()) {
     progress.totalBytes += tensor.bytes;
-    // Up to four parts, and a line of metadata.
+    // Up to five parts, and a line of metadata.
     headerBytes +=
-        5 * io::SafetensorsWriter::estimateHeaderBytes(tensor.name.size() + 20);
+        6 * io::SafetensorsWriter::estimateHeaderBytes(tensor.name.size() + 20);
   }
   if (!output.open(options.output, headerBytes, error))
     return makeError(error);
@@ -192,7 +192,7 @@ llvm::Error FileQuantizer::copy(const io::TensorInfo &tensor) {
   if (llvm::Error failure = append(tensor.name, array))
     return failure;
   if (auto layer = getLayerName(tensor.name); layer && tensor.shape.size() == 2)
-    formats.push_back({layer->str(), std::nullopt});
+    formats.push_back({layer->str(), std::nullopt, false});
   advance(tensor, nullptr);
   return llvm::Error::success();
 }
@@ -207,7 +207,7 @@ llvm::Error FileQuantizer::writeLayer(llvm::StringRef layer,
   report.rows = matrix.rows;
   report.columns = matrix.columns;
   report.encoding = weights.format.getEncodingText();
-  formats.push_back({report.name, weights.format});
+  formats.push_back({report.name, weights.format, !matrix.groupIndex.empty()});
   io::ArrayMap tensors;
   std::string prefix = layer.str();
   if (options.to) {

@@ -67,10 +67,11 @@ quantmlir::calibration::readWords(CheckpointFormat format,
   auto zeros = checkWords(".qzeros", zeroPacking, groups);
   if (!zeros)
     return zeros.takeError();
-  auto extent = isAWQ ? getGroupExtent(columns, groups)
-                      : readGroupExtent(tensors, ".g_idx", columns, groups);
-  if (!extent)
-    return extent.takeError();
+  if (isAWQ && tensors.count(".g_idx"))
+    return makeError("AWQ's groups are runs of columns: there is a '.g_idx'");
+  auto columnGroups = readGroupIndex(tensors, ".g_idx", columns, groups);
+  if (!columnGroups)
+    return columnGroups.takeError();
   auto values = getScales(**scales, ".scales");
   if (!values)
     return values.takeError();
@@ -83,12 +84,13 @@ quantmlir::calibration::readWords(CheckpointFormat format,
   meaning.high = (1 << bits) - 1;
   meaning.scale = *getScaleKind((*scales)->element);
   meaning.zeroPoint = ZeroPointKind::UI8;
-  meaning.blockColumns = *extent;
+  meaning.blockColumns = columnGroups->extent;
   meaning.method = Method::MinMax;
   QuantizedMatrix &matrix = result.matrix;
   matrix.rows = rows;
   matrix.columns = columns;
   matrix.codes = std::move(*codes);
+  matrix.groupIndex = std::move(columnGroups->index);
   matrix.params.blockRows = rows;
   matrix.params.blockColumns = groups;
   matrix.params.scales = transpose(*values, groups, rows);
@@ -112,6 +114,9 @@ quantmlir::calibration::writeWords(CheckpointFormat format,
     return makeError(name + " holds codes of " +
                      (isAWQ ? "4 bits, not " : "2, 3, 4 or 8 bits, not ") +
                      llvm::Twine(given.bits));
+  if (isAWQ && !weights.matrix.groupIndex.empty())
+    return makeError("awq holds groups that are runs of columns; these are "
+                     "given by an index of columns");
   if (given.scale != ScaleKind::F16)
     return makeError(name + " holds scales of f16, not " +
                      getElementName(given.scale) + ": quantize with scale=f16");
@@ -160,9 +165,10 @@ quantmlir::calibration::writeWords(CheckpointFormat format,
       encodeScales(transpose(matrix.params.scales, rows, groups),
                    ScaleKind::F16));
   if (!isAWQ) {
-    std::vector<int32_t> indices(columns);
-    for (int64_t column = 0; column < columns; ++column)
-      indices[column] = static_cast<int32_t>(column / extent);
+    std::vector<int32_t> indices = matrix.groupIndex;
+    if (indices.empty())
+      for (int64_t column = 0; column < columns; ++column)
+        indices.push_back(static_cast<int32_t>(column / extent));
     tensors[".g_idx"] = makeArray<int32_t>("i32", {columns}, indices);
   }
   return tensors;

@@ -12,6 +12,7 @@ namespace quantmlir::quant_tensor {
 
 void populateElementwisePatterns(mlir::RewritePatternSet &patterns);
 void populatePoisonScalesPatterns(mlir::RewritePatternSet &patterns);
+void populateConvertOrderGroupsPatterns(mlir::RewritePatternSet &patterns);
 void populateContractionPatterns(mlir::RewritePatternSet &patterns,
                                  bool keepScheduled);
 
@@ -55,6 +56,10 @@ mlir::Value buildElementwise(mlir::ImplicitLocOpBuilder &b,
                              mlir::ValueRange inputs,
                              llvm::ArrayRef<mlir::AffineMap> maps,
                              BodyBuilder body);
+
+/// NaN where `condition` holds, else `scale`, a float of any type of scales.
+mlir::Value buildPoisoned(mlir::ImplicitLocOpBuilder &b, mlir::Value condition,
+                          mlir::Value scale);
 
 /// A tensor of `type` filled with `value`, a float or integer constant.
 mlir::Value buildFilled(mlir::ImplicitLocOpBuilder &b,

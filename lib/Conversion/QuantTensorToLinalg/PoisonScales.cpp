@@ -12,6 +12,23 @@
 using namespace mlir;
 using namespace quantmlir::quant_tensor;
 
+Value quantmlir::quant_tensor::buildPoisoned(ImplicitLocOpBuilder &b,
+                                             Value condition, Value scale) {
+  auto type = cast<FloatType>(scale.getType());
+  APFloat nan = APFloat::getNaN(type.getFloatSemantics());
+  if (type.getWidth() > 8)
+    return arith::SelectOp::create(
+        b, condition, arith::ConstantOp::create(b, b.getFloatAttr(type, nan)),
+        scale);
+  // Narrow floats are their bits.
+  Value bits = arith::ConstantOp::create(
+      b, b.getI32IntegerAttr(nan.bitcastToAPInt().getZExtValue()));
+  return buildBitsElement(
+      b,
+      arith::SelectOp::create(b, condition, bits, buildElementBits(b, scale)),
+      type);
+}
+
 namespace {
 
 /// The largest magnitude, its bits as i32, of the codes that share the scale at
@@ -43,23 +60,6 @@ Value buildLargestCode(ImplicitLocOpBuilder &b, const EncodedParts &source,
             body, Value(arith::MaxUIOp::create(body, args[0], magnitude)));
       });
   return loop.getResult(0);
-}
-
-/// NaN where `condition` holds, else `scale`.
-Value buildPoisoned(ImplicitLocOpBuilder &b, Value condition, Value scale) {
-  auto type = cast<FloatType>(scale.getType());
-  APFloat nan = APFloat::getNaN(type.getFloatSemantics());
-  if (type.getWidth() > 8)
-    return arith::SelectOp::create(
-        b, condition, arith::ConstantOp::create(b, b.getFloatAttr(type, nan)),
-        scale);
-  // Narrow floats are their bits.
-  Value bits = arith::ConstantOp::create(
-      b, b.getI32IntegerAttr(nan.bitcastToAPInt().getZExtValue()));
-  return buildBitsElement(
-      b,
-      arith::SelectOp::create(b, condition, bits, buildElementBits(b, scale)),
-      type);
 }
 
 struct ConvertPoisonScales : LinalgOpPattern<PoisonScalesOp> {

@@ -67,6 +67,7 @@ void quantmlir::quant_tensor::populateQuantTensorToLinalgPatterns(
     RewritePatternSet &patterns, bool keepScheduled) {
   populateElementwisePatterns(patterns);
   populatePoisonScalesPatterns(patterns);
+  populateConvertOrderGroupsPatterns(patterns);
   populateContractionPatterns(patterns, keepScheduled);
 }
 
@@ -104,6 +105,15 @@ struct ConvertQuantTensorToLinalg
     for (OutlierMatmulOp op : outliers) {
       OpBuilder builder(op);
       op.getResult().replaceAllUsesWith(decomposeOutlierMatmul(builder, op));
+      op.erase();
+    }
+    SmallVector<DequantizeIndexedOp> indexed;
+    getOperation()->walk(
+        [&](DequantizeIndexedOp op) { indexed.push_back(op); });
+    for (DequantizeIndexedOp op : indexed) {
+      OpBuilder builder(op);
+      op.getResult().replaceAllUsesWith(
+          decomposeDequantizeIndexed(builder, op));
       op.erase();
     }
     // Every op that cannot be converted gets its error, and none is rewritten.

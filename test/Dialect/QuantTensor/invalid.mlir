@@ -506,6 +506,89 @@ func.func @f(%q: tensor<8x64xf32, #asym>) {
 
 // -----
 
+// dequantize_indexed C1
+#channel = #quant_tensor.encoding<{storage = i4, block = [1, 0], scale = bf16}>
+func.func @f(%w: tensor<8x64xbf16, #channel>, %g: tensor<64xi32>) {
+  // expected-error @below {{'quant_tensor.dequantize_indexed' op source must be a matrix of static extents with blocks of some of its columns, got}}
+  %0 = quant_tensor.dequantize_indexed %w by %g : tensor<8x64xbf16, #channel>, tensor<64xi32> -> tensor<8x64xbf16>
+  return
+}
+
+// -----
+
+// dequantize_indexed C2
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 32], scale = bf16}>
+func.func @f(%w: tensor<8x64xbf16, #w4>, %g: tensor<63xi32>) {
+  // expected-error @below {{groups must be 'tensor<64xi32>', the group of each column, got 'tensor<63xi32>'}}
+  %0 = quant_tensor.dequantize_indexed %w by %g : tensor<8x64xbf16, #w4>, tensor<63xi32> -> tensor<8x64xbf16>
+  return
+}
+
+// -----
+
+// dequantize_indexed C3
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 2], scale = bf16}>
+func.func @f(%w: tensor<8x4xbf16, #w4>) {
+  %g = arith.constant dense<[0, 1, 0, 2]> : tensor<4xi32>
+  // expected-error @below {{groups puts column 3 into group 2 of 2}}
+  %0 = quant_tensor.dequantize_indexed %w by %g : tensor<8x4xbf16, #w4>, tensor<4xi32> -> tensor<8x4xbf16>
+  return
+}
+
+// -----
+
+// order_groups C3
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 2], scale = bf16}>
+func.func @f(%w: tensor<8x4xbf16, #w4>) {
+  %g = arith.constant dense<[0, 1, 0, 0]> : tensor<4xi32>
+  // expected-error @below {{groups puts 3 columns into group 0, whose block has 2}}
+  %0, %1, %2 = quant_tensor.order_groups %w by %g : tensor<8x4xbf16, #w4>, tensor<4xi32> -> tensor<8x4xbf16, #w4>, tensor<4xi32>, tensor<4xi32>
+  return
+}
+
+// -----
+
+// dequantize_indexed C4
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 32], scale = bf16}>
+func.func @f(%w: tensor<8x64xbf16, #w4>, %g: tensor<64xi32>) {
+  // expected-error @below {{result must have the shape of source, got 'tensor<64x8xbf16>'}}
+  %0 = quant_tensor.dequantize_indexed %w by %g : tensor<8x64xbf16, #w4>, tensor<64xi32> -> tensor<64x8xbf16>
+  return
+}
+
+// -----
+
+// dequantize_indexed C4
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 32], scale = bf16}>
+func.func @f(%w: tensor<8x64xbf16, #w4>, %g: tensor<64xi32>) {
+  // expected-error @below {{result must have element type f16, bf16, f32 or f64, got 'i8'}}
+  %0 = quant_tensor.dequantize_indexed %w by %g : tensor<8x64xbf16, #w4>, tensor<64xi32> -> tensor<8x64xi8>
+  return
+}
+
+// -----
+
+// order_groups C4
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 32], scale = bf16}>
+#w3 = #quant_tensor.encoding<{storage = i3, block = [1, 32], scale = bf16}>
+func.func @f(%w: tensor<8x64xbf16, #w4>, %g: tensor<64xi32>) {
+  // expected-error @below {{'quant_tensor.order_groups' op result must be 'tensor<8x64xbf16}}
+  %0, %1, %2 = quant_tensor.order_groups %w by %g : tensor<8x64xbf16, #w4>, tensor<64xi32> -> tensor<8x64xbf16, #w3>, tensor<64xi32>, tensor<64xi32>
+  return
+}
+
+// -----
+
+// order_groups C5
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 32], scale = bf16}>
+func.func @f(%w: tensor<8x64xbf16, #w4>, %g: tensor<64xi32>) {
+  // expected-error @below {{order and position must have the type of groups, 'tensor<64xi32>', got 'tensor<64xi64>'}}
+  %0, %1, %2 = quant_tensor.order_groups %w by %g : tensor<8x64xbf16, #w4>, tensor<64xi32> -> tensor<8x64xbf16, #w4>, tensor<64xi32>, tensor<64xi64>
+  return
+}
+
+// -----
+
 // poison_scales C1
 #fp4 = #quant_tensor.encoding<{storage = f4E2M1FN, block = [1, 32], scale = bf16}>
 func.func @f(%q: tensor<8x64xbf16, #fp4>) {

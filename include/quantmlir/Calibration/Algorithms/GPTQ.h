@@ -33,6 +33,10 @@ struct GPTQOptions {
   /// from what they have become when the group's turn comes. Always so where a
   /// block has more than one row.
   bool staticGroups = false;
+  /// With `actOrder`: groups are of columns in the order in which they are
+  /// quantized, with parameters from what the weights have become, and the
+  /// result has the group of each column. For blocks of one row.
+  bool orderedGroups = false;
 };
 
 /// What was done, and what it was good for.

@@ -35,6 +35,9 @@ struct QuantizedMatrix {
   int64_t rows = 0, columns = 0;
   std::vector<uint8_t> codes;
   WeightParams params;
+  /// The block of each column, where columns of a block are not side by side
+  /// (GPTQ's `g_idx`); else empty. As many columns in each as blocks have.
+  std::vector<int32_t> groupIndex;
 };
 
 /// One scale (and zero point) for each block of `source`, as choose_params

@@ -6,17 +6,20 @@
 //   gptq, gptq_v2   P.qweight i32 [K*bits/32, N], P.qzeros i32 [K/G,
 //   N*bits/32],
 //                   P.scales f16 [K/G, N], P.g_idx i32 [K]; 2, 3, 4, 8 bits.
-//                   w = (q - z) s. gptq (v1) stores z - 1.
+//                   w = (q - z) s. gptq (v1) stores z - 1. g_idx is the group
+//                   of each column; where act-order made groups of columns that
+//                   are not side by side, any order of k / G.
 //   awq             P.qweight i32 [K, N/8], P.qzeros i32 [K/G, N/8], P.scales
 //                   f16 [K/G, N]; 4 bits, slots in the order 0 2 4 6 1 3 5 7.
 //   pack-quantized  P.weight_packed i32 [N, ceil(K*bits/32)], P.weight_shape
 //   i64
 //                   [2], P.weight_scale [N, K/G]; 2 to 8 bits, stored plus
-//                   2^(bits-1); P.weight_zero_point i32 [ceil(N*bits/32), K/G].
+//                   2^(bits-1); P.weight_zero_point i32 [ceil(N*bits/32), K/G];
 //   naive-quantized P.weight i8 [N, K], P.weight_scale, P.weight_zero_point i8.
 //   float-quantized P.weight f8E4M3FN [N, K], P.weight_scale.
 //
-// The last three are formats of compressed-tensors.
+// The last three are formats of compressed-tensors, and have P.weight_g_idx i32
+// [K] for g_idx where groups are not runs of columns.
 //
 //===----------------------------------------------------------------------===//
 
@@ -69,7 +72,7 @@ llvm::ArrayRef<llvm::StringLiteral> getSuffixes(CheckpointFormat format);
 /// AWQ come as unsigned codes with zero points, those of compressed-tensors
 /// signed. `bits` is only needed where shapes do not tell (0: they do). Fails
 /// with the tensor's suffix where one is missing, of another type or shape, or
-/// g_idx is not k / G (which no encoding says).
+/// g_idx does not put G columns into each group.
 llvm::Expected<LayerWeights> readLayer(CheckpointFormat format,
                                        const io::ArrayMap &tensors,
                                        unsigned bits = 0);
@@ -87,7 +90,9 @@ LayerWeights toSigned(LayerWeights weights);
 LayerWeights toUnsigned(LayerWeights weights);
 
 /// The codes, scales and zero points as `quant_tensor.assemble` takes them,
-/// under "codes", "scales" and "zero_points".
+/// under "codes", "scales" and "zero_points"; what
+/// `quant_tensor.dequantize_indexed` takes beside, where there is an index of
+/// groups, under "group_index".
 io::ArrayMap makeParts(const LayerWeights &weights);
 /// The inverse, for a matrix of `rows` x `columns`.
 llvm::Expected<LayerWeights> readParts(const WeightFormat &format, int64_t rows,

@@ -14,6 +14,8 @@ namespace quantmlir::calibration {
 struct LayerFormat {
   std::string name;
   std::optional<WeightFormat> format;
+  /// Whether an index gives the group of each column.
+  bool hasGroupIndex = false;
 };
 
 /// The `quantization_config` of a model's config.json, by which Transformers

@@ -192,6 +192,12 @@ LogicalResult RepackOp::reifyResultShapes(OpBuilder &builder,
 }
 
 LogicalResult
+DequantizeIndexedOp::reifyResultShapes(OpBuilder &builder,
+                                       ReifiedRankedShapedTypeDims &shapes) {
+  return reifyLike(builder, *this, getSource(), shapes);
+}
+
+LogicalResult
 PoisonScalesOp::reifyResultShapes(OpBuilder &builder,
                                   ReifiedRankedShapedTypeDims &shapes) {
   return reifyLike(builder, *this, getSource(), shapes);

@@ -306,6 +306,83 @@ def QuantTensor_RepackOp : QuantTensor_Op<"repack",
   let hasFolder = 1;
 }
 
+def QuantTensor_DequantizeIndexedOp : QuantTensor_Op<"dequantize_indexed",
+    [Pure, DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
+         ["reifyResultShapes"]>]> {
+  let summary = "encoded to dense, with the group of each column given by an index";
+  let description = [{
+    What GPTQ's act-order makes of groups: columns belong to the group that
+    `groups` names (a checkpoint's `g_idx`), wherever they are. Element (n, k) is
+
+        (code(n, k) - zero_point(n, groups[k])) * scale(n, groups[k])
+
+    rounded once to the result's element type; the encoding's blocks only say how
+    many columns a group has (the last one may have fewer). Where groups have
+    other numbers of columns, columns sorted by group fill the blocks, and all
+    elements of a block that got columns of another group are NaN: the values of a
+    program's arguments cannot be refused.
+
+    `quant-tensor-order-groups` brings columns of a group together where a
+    contraction reads the result, so that no dense weight is in memory.
+
+    Constraints:
+    - (C1) `source` is a matrix of static extents whose blocks are runs of columns.
+    - (C2) `groups` has one i32 for each column of `source`.
+    - (C3) Where `groups` is a constant, it puts as many columns into each group
+      as a block has.
+    - (C4) `result` has the shape of `source`, and element type f16, bf16, f32 or
+      f64.
+
+    ```mlir
+    %d = quant_tensor.dequantize_indexed %w by %g : tensor<64x256xbf16, #w4g32>, tensor<256xi32> -> tensor<64x256xbf16>
+    ```
+  }];
+  let arguments = (ins QuantTensor_EncodedTensor:$source,
+                       QuantTensor_DenseTensor:$groups);
+  let results = (outs QuantTensor_DenseTensor:$result);
+  let assemblyFormat = [{
+    $source `by` $groups attr-dict `:` type($source) `,` type($groups) `->`
+    type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def QuantTensor_OrderGroupsOp : QuantTensor_Op<"order_groups", [Pure]> {
+  let summary = "columns of a matrix in the order of their groups";
+  let description = [{
+    Sorts the columns of a matrix that has the group of each in `groups`, stably:
+    element (n, j) of `result` has the code (n, order[j]) of `source`, and its
+    groups are runs of columns, as blocks are. `position` is the inverse of
+    `order`; both are permutations whatever `groups` holds, so that gathering by
+    them stays within bounds. Scales are those of `source`, but NaN for a block
+    whose columns are not those of one group (see `dequantize_indexed`).
+
+        dequantize_indexed(source, groups)(n, k) = dequantize(result)(n, position[k])
+
+    Constraints:
+    - (C1) to (C3) as those of `dequantize_indexed`.
+    - (C4) `result` has the type of `source`, but row major.
+    - (C5) `order` and `position` have the type of `groups`.
+
+    ```mlir
+    %s, %order, %position = quant_tensor.order_groups %w by %g : tensor<64x256xbf16, #w4g32>, tensor<256xi32>
+        -> tensor<64x256xbf16, #w4g32>, tensor<256xi32>, tensor<256xi32>
+    ```
+  }];
+  let arguments = (ins QuantTensor_EncodedTensor:$source,
+                       QuantTensor_DenseTensor:$groups);
+  let results = (outs QuantTensor_EncodedTensor:$result,
+                      QuantTensor_DenseTensor:$order,
+                      QuantTensor_DenseTensor:$position);
+  let assemblyFormat = [{
+    $source `by` $groups attr-dict `:` type($source) `,` type($groups) `->`
+    type($result) `,` type($order) `,` type($position)
+  }];
+  let builders = [OpBuilder<(ins "::mlir::Value":$source,
+                                 "::mlir::Value":$groups)>];
+  let hasVerifier = 1;
+}
+
 def QuantTensor_PoisonScalesOp : QuantTensor_Op<"poison_scales",
     [Pure, DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
          ["reifyResultShapes"]>]> {

@@ -78,6 +78,39 @@ def QuantTensorCollapseContractions
   ];
 }
 
+def QuantTensorOrderGroups : Pass<"quant-tensor-order-groups"> {
+  let summary = "sort the columns of weights by group where a contraction reads them";
+  let description = [{
+    A contraction that reads a `dequantize_indexed` (GPTQ's act-order: the group
+    of each column is given by an index) reads a `dequantize` of the same weights
+    with their columns sorted by group instead, and its other operand gathered in
+    the same order: a sum does not depend on the order of its terms. The weights
+    are ordinary ones from there on. Sorting depends on weights alone, so that it
+    is done once, in the prepare function; the gather is done in each run, once
+    for all contractions that share the operand and the index. An operand that is
+    quantized in whole rows is gathered before it is quantized.
+
+    A contraction that cannot do so says why in a missed remark, and reads
+    weights that are dequantized to memory.
+
+    ```mlir
+    %d = quant_tensor.dequantize_indexed %w by %g : tensor<64x128xbf16, #w4>, tensor<128xi32> -> tensor<64x128xbf16>
+    %y = linalg.matmul indexing_maps = [#mk, #nk, #mn]
+        ins(%x, %d : tensor<8x128xbf16>, tensor<64x128xbf16>) outs(%init : tensor<8x64xf32>) -> tensor<8x64xf32>
+    // becomes
+    %sorted, %order, %position = quant_tensor.order_groups %w by %g : ...
+    %d = quant_tensor.dequantize %sorted : tensor<64x128xbf16, #w4> -> tensor<64x128xbf16>
+    %xs = linalg.generic ... ins(%order : tensor<128xi32>) outs(%empty : tensor<8x128xbf16>) { tensor.extract %x[..] }
+    %y = linalg.matmul indexing_maps = [#mk, #nk, #mn]
+        ins(%xs, %d : tensor<8x128xbf16>, tensor<64x128xbf16>) outs(%init : tensor<8x64xf32>) -> tensor<8x64xf32>
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::tensor::TensorDialect", "::quantmlir::quant_tensor::QuantTensorDialect"
+  ];
+}
+
 def QuantTensorPullDequantize : Pass<"quant-tensor-pull-dequantize"> {
   let summary = "pull dequantization into the contraction that reads it";
   let description = [{

@@ -19,6 +19,21 @@ namespace quantmlir::quant_tensor {
 /// do several dimensions of columns, the last of the result.
 void populateCollapseContractionPatterns(::mlir::RewritePatternSet &patterns);
 
+/// A contraction that reads a `dequantize_indexed` reads weights whose columns
+/// are sorted by group, and its other operand gathered in the same order.
+void populateOrderGroupsPatterns(::mlir::RewritePatternSet &patterns);
+
+/// Builds what `dequantize_indexed` is defined to be, in front of it: the
+/// columns sorted by group, dequantized, and put back; returns the result.
+::mlir::Value decomposeDequantizeIndexed(::mlir::OpBuilder &builder,
+                                         DequantizeIndexedOp op);
+
+/// `value` gathered along `dim`: element i of the result there is the element
+/// `order[i]`. `order` holds i32, one for each of the extent of `dim`.
+::mlir::Value gatherAlong(::mlir::OpBuilder &builder, ::mlir::Location loc,
+                          ::mlir::Value value, unsigned dim,
+                          ::mlir::Value order);
+
 /// A contraction of a plain float operand with an encoded one (directly, or
 /// through `dequantize`) becomes a scaled_matmul that accumulates in f32.
 void populatePullDequantizePatterns(::mlir::RewritePatternSet &patterns);
