@@ -59,6 +59,8 @@ void quantmlir::buildAlgebraPipeline(OpPassManager &pm,
 
 void quantmlir::buildSchedulePipeline(OpPassManager &pm,
                                       const PipelineOptions &options) {
+  if (options.mergeContractions)
+    pm.addPass(quant_tensor::createQuantTensorMergeContractions());
   // Decide, then obey.
   SelectScheduleOptions select;
   select.chip = options.chip;
@@ -171,6 +173,10 @@ struct TextOptions : PassPipelineOptions<TextOptions> {
   Option<std::string> tunedGpu{
       *this, "tuned-gpu",
       llvm::cl::desc("use only timings of GPUs whose name contains this")};
+  Option<bool> mergeContractions{
+      *this, "merge-contractions",
+      llvm::cl::desc("compute contractions that read one operand as one"),
+      llvm::cl::init(false)};
 };
 
 } // namespace
@@ -184,6 +190,7 @@ void quantmlir::registerPipelines() {
           options.chip = text.chip;
           options.tuned = text.tuned;
           options.tunedGpu = text.tunedGpu;
+          options.mergeContractions = text.mergeContractions;
           build(pm, options);
         });
   };

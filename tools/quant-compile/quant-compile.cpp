@@ -33,6 +33,11 @@ cl::opt<std::string>
     tunedGpu("tuned-gpu",
              cl::desc("Use only timings of GPUs whose name contains this"),
              cl::value_desc("name"), cl::cat(category));
+cl::opt<bool> mergeContractions(
+    "merge-contractions",
+    cl::desc("Compute products that read one operand, such as q, k and v, as "
+             "one, and read slices of the result"),
+    cl::cat(category));
 cl::opt<std::string>
     remarks("remarks-filter",
             cl::desc("Print what fused, what did not, and why: remarks of "
@@ -73,6 +78,7 @@ void setOptions(PipelineOptions &options) {
   options.chip = chip;
   options.tuned = tuned;
   options.tunedGpu = tunedGpu;
+  options.mergeContractions = mergeContractions;
 }
 
 /// Runs the stages up to the one that `--emit` names and prints the module.

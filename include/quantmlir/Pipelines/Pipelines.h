@@ -22,6 +22,8 @@ struct PipelineOptions {
   std::string tuned;
   /// Use only timings of GPUs whose name contains this.
   std::string tunedGpu;
+  /// Whether contractions that read one operand become one.
+  bool mergeContractions = false;
 };
 
 /// Linalg, upstream quant types and written-out nibble arithmetic to

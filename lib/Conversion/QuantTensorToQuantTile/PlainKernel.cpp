@@ -251,11 +251,25 @@ static Value emitGrid(PlainKernelPlan &plan, RewriterBase &rewriter) {
       arith::ConstantIndexOp::create(rewriter, loc, perBlock));
 }
 
-/// The memref type through which the kernel sees `value`.
+/// Whether `value` is a slice of a tensor, or one whose dimensions are split.
+static bool isSlice(Value value) {
+  while (auto expand = value.getDefiningOp<tensor::ExpandShapeOp>())
+    value = expand.getSrc();
+  return value.getDefiningOp<tensor::ExtractSliceOp>() != nullptr;
+}
+
+/// The memref type through which the kernel sees `value`. It loads element by
+/// element, so that it reads a slice where it is.
 static Type getParameterType(Value value) {
-  if (auto tensor = dyn_cast<RankedTensorType>(value.getType()))
-    return MemRefType::get(tensor.getShape(), tensor.getElementType());
-  return value.getType();
+  auto tensor = dyn_cast<RankedTensorType>(value.getType());
+  if (!tensor)
+    return value.getType();
+  MemRefLayoutAttrInterface layout;
+  if (isSlice(value))
+    layout = StridedLayoutAttr::get(
+        value.getContext(), ShapedType::kDynamic,
+        SmallVector<int64_t>(tensor.getRank(), ShapedType::kDynamic));
+  return MemRefType::get(tensor.getShape(), tensor.getElementType(), layout);
 }
 
 FailureOr<KernelCall> quantmlir::buildPlainKernel(linalg::GenericOp op,

@@ -317,8 +317,32 @@ FailureOr<Descriptor> HostFunction::describeView(Operation *op) {
     result->strides = getRowMajorStrides(result->sizes);
     return result;
   };
-  if (auto expand = dyn_cast<memref::ExpandShapeOp>(op))
-    return reshape(expand.getSrc(), expand.getMixedOutputShape());
+  if (auto expand = dyn_cast<memref::ExpandShapeOp>(op)) {
+    if (expand.getSrcType().getLayout().isIdentity())
+      return reshape(expand.getSrc(), expand.getMixedOutputShape());
+    // Splitting a dimension leaves its elements where they are.
+    FailureOr<Descriptor> result = describe(expand.getSrc());
+    if (failed(result))
+      return failure();
+    SmallVector<Expression> whole(std::move(result->strides));
+    result->sizes.clear();
+    for (OpFoldResult size : expand.getMixedOutputShape()) {
+      FailureOr<Expression> length = evaluate(size);
+      if (failed(length))
+        return failure();
+      result->sizes.push_back(*length);
+    }
+    result->strides.assign(result->sizes.size(), Expression(0));
+    for (auto [axis, group] :
+         llvm::enumerate(expand.getReassociationIndices())) {
+      Expression stride = whole[axis];
+      for (int64_t part : llvm::reverse(group)) {
+        result->strides[part] = stride;
+        stride = makeExpression("mul", stride, result->sizes[part]);
+      }
+    }
+    return result;
+  }
   if (auto collapse = dyn_cast<memref::CollapseShapeOp>(op)) {
     FailureOr<Descriptor> source = describe(collapse.getSrc());
     if (failed(source))

@@ -200,16 +200,16 @@ module attributes {gpu.container_module} {
 }
 
 //--- reshape.mlir
-// CHECK: reshape.mlir:[[# @LINE + 8]]:{{[0-9]+}}: error: 'memref.expand_shape' op reshapes a strided view, which a launch plan cannot express
+// CHECK: reshape.mlir:[[# @LINE + 8]]:{{[0-9]+}}: error: 'memref.collapse_shape' op reshapes a strided view, which a launch plan cannot express
 module attributes {gpu.container_module} {
   gpu.module @kernels {
-    gpu.func @k(%x: memref<2x2xf32, strided<[4, 2]>>) kernel { gpu.return }
+    gpu.func @k(%x: memref<4xf32, strided<[2]>>) kernel { gpu.return }
   }
-  func.func @f(%x: memref<8xf32>) {
+  func.func @f(%x: memref<2x4xf32>) {
     %c1 = arith.constant 1 : index
-    %s = memref.subview %x[0] [4] [2] : memref<8xf32> to memref<4xf32, strided<[2]>>
-    %v = memref.expand_shape %s [[0, 1]] output_shape [2, 2] : memref<4xf32, strided<[2]>> into memref<2x2xf32, strided<[4, 2]>>
-    gpu.launch_func @kernels::@k blocks in (%c1, %c1, %c1) threads in (%c1, %c1, %c1) args(%v : memref<2x2xf32, strided<[4, 2]>>)
+    %s = memref.subview %x[0, 0] [2, 2] [1, 2] : memref<2x4xf32> to memref<2x2xf32, strided<[4, 2]>>
+    %v = memref.collapse_shape %s [[0, 1]] : memref<2x2xf32, strided<[4, 2]>> into memref<4xf32, strided<[2]>>
+    gpu.launch_func @kernels::@k blocks in (%c1, %c1, %c1) threads in (%c1, %c1, %c1) args(%v : memref<4xf32, strided<[2]>>)
     return
   }
 }

@@ -146,6 +146,19 @@ AliasingValueList LaunchOp::getAliasingValues(OpOperand &operand,
   return {};
 }
 
+/// Whether the kernel's parameter `index` takes a buffer of `type` with the
+/// strides that it has.
+static bool takesStrides(LaunchOp op, unsigned index, MemRefType type) {
+  auto kernel = SymbolTable::lookupNearestSymbolFrom<gpu::GPUFuncOp>(
+      op, op.getKernelAttr());
+  if (!kernel)
+    return false;
+  auto parameter = cast<MemRefType>(kernel.getArgumentTypes()[index]);
+  // A cast of unknown strides to none is allowed, and wrong here.
+  return !parameter.getLayout().isIdentity() &&
+         memref::CastOp::areCastCompatible(type, parameter);
+}
+
 LogicalResult LaunchOp::bufferize(RewriterBase &rewriter,
                                   const BufferizationOptions &options,
                                   BufferizationState &state) {
@@ -156,9 +169,10 @@ LogicalResult LaunchOp::bufferize(RewriterBase &rewriter,
     if (failed(buffer))
       return failure();
     auto type = cast<MemRefType>(buffer->getType());
-    // A kernel's vector loads rely on rows that follow each other: a slice
-    // is made contiguous first.
-    if (!type.getLayout().isIdentity()) {
+    // Vector loads rely on rows that follow each other: a slice is made
+    // contiguous first, but for a kernel that takes strides as they are.
+    if (!type.getLayout().isIdentity() &&
+        !takesStrides(*this, ins.size(), type)) {
       SmallVector<Value> sizes;
       for (int64_t axis = 0; axis < type.getRank(); ++axis)
         if (type.isDynamicDim(axis))

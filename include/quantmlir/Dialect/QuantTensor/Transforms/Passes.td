@@ -241,6 +241,41 @@ def QuantTensorFuseEpilogue : Pass<"quant-tensor-fuse-epilogue"> {
   ];
 }
 
+def QuantTensorMergeContractions
+    : Pass<"quant-tensor-merge-contractions"> {
+  let summary = "contractions that read one operand, such as q, k and v, as one";
+  let description = [{
+    Several `scaled_matmul` that read the same left-hand side, with weights of one
+    encoding and equal epilogues, become one, whose weights are theirs below each
+    other; operands of epilogues that are read by columns (scales, bias) are joined
+    alike. That depends on weights alone and is done once, in the prepare function.
+    Each result is a slice of the columns, which plain kernels read where it is.
+
+    A contraction stays alone, and says why in a missed remark, where joining would
+    cost each run something: a right-hand side or a bias that is no weight, a result
+    that a function returns or that a contraction reads (both need rows that follow
+    each other); and where kernels would have to differ: other encodings, other
+    epilogues (a bias of one of them alone), results of another type, rows that
+    share scales.
+
+    Off by default (`quant-compile --merge-contractions`): an elementwise op that
+    reads a slice may become part of a kernel of whole rows later, which gets a
+    copy of the slice.
+
+    ```mlir
+    %q = quant_tensor.scaled_matmul ins(%x, %wq : tensor<1x64xbf16>, tensor<64x64xbf16, #w4>) ... -> tensor<1x64xf32>
+    %k = quant_tensor.scaled_matmul ins(%x, %wk : tensor<1x64xbf16>, tensor<32x64xbf16, #w4>) ... -> tensor<1x32xf32>
+    // becomes
+    %w = quant_tensor.assemble ... : ... -> tensor<96x64xbf16, #w4>
+    %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x64xbf16>, tensor<96x64xbf16, #w4>) ... -> tensor<1x96xf32>
+    %q = tensor.extract_slice %y[0, 0] [1, 64] [1, 1] : tensor<1x96xf32> to tensor<1x64xf32>
+    %k = tensor.extract_slice %y[0, 64] [1, 32] [1, 1] : tensor<1x96xf32> to tensor<1x32xf32>
+    ```
+  }];
+  let dependentDialects = ["::mlir::tensor::TensorDialect",
+                           "::quantmlir::quant_tensor::QuantTensorDialect"];
+}
+
 def QuantTensorLowerEncodings
     : Pass<"quant-tensor-lower-encodings", "::mlir::ModuleOp"> {
   let summary = "replace encoded tensors by codes, scales and zero points";
