@@ -126,13 +126,17 @@ def _element_of(name, dtype):
 def hessian(samples, into=None):
     """The sum of x^T x over rows of `samples` (K inputs each), as float64.
 
-    With `into`, adds to it and returns it: any number of batches.
+    With `into`, adds to it and returns it: any number of batches. It has to be
+    writable float64, row by row (ValueError otherwise: a copy would be lost).
     """
     samples = _matrix(samples, "samples")
     if not np.isfinite(samples).all():
         raise ValueError("samples: there is a NaN or infinity")
     if into is None:
         into = np.zeros((samples.shape[1],) * 2)
+    if (not isinstance(into, np.ndarray) or into.dtype != np.float64
+            or not into.flags.c_contiguous or not into.flags.writeable):
+        raise ValueError("into: expected a writable array of float64, row by row")
     _calibration.accumulate_hessian(samples, into)
     return into
 
@@ -198,11 +202,21 @@ def awq_gptq(weights, abs_mean, hessian, scheme, *, grid=20, search_rows=1024,
 
 
 def smooth_scales(input_abs_max, weight_abs_max, alpha=0.5):
-    """SmoothQuant's s = max|x|^alpha / max|w|^(1 - alpha) of each channel."""
+    """SmoothQuant's s = max|x|^alpha / max|w|^(1 - alpha) of each channel.
+
+    ValueError where a magnitude is negative, NaN or infinite, or alpha is not
+    in [0, 1].
+    """
+    if not 0 <= alpha <= 1:
+        raise ValueError(f"alpha = {alpha} is not in [0, 1]")
     inputs = np.array(input_abs_max, np.float32)
+    weights = np.array(weight_abs_max, np.float32)
+    for name, values in (("input", inputs), ("weight", weights)):
+        if not (np.isfinite(values) & (values >= 0)).all():
+            raise ValueError(f"{name}_abs_max: a magnitude is negative, NaN or "
+                             "infinite")
     scales = np.empty_like(inputs)
-    _calibration.compute_smooth_scales(
-        inputs, np.array(weight_abs_max, np.float32), alpha, scales)
+    _calibration.compute_smooth_scales(inputs, weights, alpha, scales)
     return scales
 
 

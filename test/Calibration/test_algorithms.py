@@ -119,6 +119,22 @@ def test_hessian_in_batches():
     batches = quantmlir.hessian(inputs[:400])
     assert quantmlir.hessian(inputs[400:], into=batches) is batches
     np.testing.assert_allclose(batches, expected, rtol=1e-12, atol=1e-9)
+    # Where a copy would be added to.
+    zeros = np.zeros_like(batches)
+    for into in (zeros.astype(np.float32), zeros.T[::1, ::1].copy(order="F"), zeros.tolist(),
+                 np.broadcast_to(0.0, zeros.shape)):
+        with pytest.raises(ValueError, match="into: expected a writable array of float64"):
+            quantmlir.hessian(inputs, into=into)
+
+
+def test_gptq_of_one_block():
+    """A block that is wider than the matrix is all of it, however wide."""
+    weights, inputs = layer()
+    hessian, columns = hessian_of(inputs), weights.shape[1]
+    expected = quantmlir.gptq(weights, hessian, "int4,group=24", block_size=4 * columns)
+    for block_size in (columns + 24, 2**62):
+        found = quantmlir.gptq(weights, hessian, "int4,group=24", block_size=block_size)
+        np.testing.assert_array_equal(found.codes, expected.codes)
 
 
 def test_gptq_tells_what_it_did_to_a_singular_hessian():
@@ -279,6 +295,14 @@ def test_smooth_scales():
     np.testing.assert_allclose(
         quantmlir.smooth_scales(inputs, weights, 0.75),
         [10**0.75 / 0.1**0.25, 1 / 0.5**0.25, 1, 1], rtol=1e-6)
+    for bad in (np.nan, np.inf, -1):
+        with pytest.raises(ValueError, match="input_abs_max: a magnitude is negative, NaN or"):
+            quantmlir.smooth_scales(np.where(inputs == 1, bad, inputs), weights)
+        with pytest.raises(ValueError, match="weight_abs_max: a magnitude"):
+            quantmlir.smooth_scales(inputs, np.where(weights == 1, bad, weights))
+    for alpha in (-0.1, 1.1, np.nan):
+        with pytest.raises(ValueError, match=r"is not in \[0, 1\]"):
+            quantmlir.smooth_scales(inputs, weights, alpha)
 
 
 def quantize_int8(x, axis):

@@ -322,12 +322,14 @@ llvm::Expected<GPTQResult> quantmlir::calibration::quantizeGPTQ(
   matrix.columns = columns;
   matrix.codes.resize(weights.rows * columns);
   matrix.params = rounded.params;
+  int64_t groupSize = format.blockColumns ? format.blockColumns : columns;
   Problem problem{target,
                   format,
                   {static_cast<const float *>(factor->get()), columns, columns},
                   order,
-                  options.blockSize,
-                  format.blockColumns ? format.blockColumns : columns,
+                  // All columns, and a group for those that are no whole ones.
+                  std::min(options.blockSize, columns + groupSize),
+                  groupSize,
                   (options.actOrder && !options.orderedGroups) ||
                       options.staticGroups || format.blockRows != 1 ||
                       format.blockColumns == 0,
