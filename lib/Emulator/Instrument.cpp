@@ -139,11 +139,24 @@ bool isLibraryFunction(Operation *op) {
              LLVM::SincosOp, LLVM::SinhOp, LLVM::TanOp>(op);
 }
 
+/// Whether values of `type` can be on the device, alone or in parts.
+bool isDeviceType(Type type) {
+  if (auto vector = dyn_cast<VectorType>(type))
+    return !vector.isScalable() && isDeviceType(vector.getElementType());
+  if (auto array = dyn_cast<LLVM::LLVMArrayType>(type))
+    return isDeviceType(array.getElementType());
+  if (auto record = dyn_cast<LLVM::LLVMStructType>(type))
+    return !record.isOpaque() && llvm::all_of(record.getBody(), isDeviceType);
+  if (auto number = dyn_cast<FloatType>(type))
+    return number.getWidth() <= 64;
+  return isa<IntegerType, LLVM::LLVMPointerType>(type);
+}
+
 /// Ops of the LLVM dialect that have an effect and yet need no rewriting.
 bool isHarmless(Operation *op) {
-  return isa<LLVM::AssumeOp, LLVM::DbgValueOp, LLVM::DbgDeclareOp,
-             LLVM::NoAliasScopeDeclOp>(op) ||
-         op->hasTrait<OpTrait::IsTerminator>();
+  return isa<LLVM::BrOp, LLVM::CondBrOp, LLVM::SwitchOp, LLVM::ReturnOp,
+             LLVM::AssumeOp, LLVM::DbgValueOp, LLVM::DbgDeclareOp,
+             LLVM::NoAliasScopeDeclOp>(op);
 }
 
 } // namespace
@@ -209,6 +222,12 @@ LogicalResult Instrumenter::rewriteFunction(LLVM::LLVMFuncOp function) {
 LogicalResult Instrumenter::rewrite(Operation *op) {
   if (auto instruction = dyn_cast<EmulatableOpInterface>(op))
     return rewriteInstruction(instruction);
+  for (TypeRange types :
+       {TypeRange(op->getOperandTypes()), TypeRange(op->getResultTypes())})
+    for (Type type : types)
+      if (!isDeviceType(type))
+        return op->emitOpError("of type ")
+               << type << " is not known to the emulator";
   // An op that is not registered has no dialect.
   if (!isa_and_nonnull<LLVM::LLVMDialect>(op->getDialect()))
     return op->emitOpError("is not known to the emulator");
@@ -269,7 +288,9 @@ LogicalResult Instrumenter::rewrite(Operation *op) {
       .Case([&](LLVM::UnreachableOp op) { return rewriteUnreachable(op); })
       .Default([&](Operation *op) -> LogicalResult {
         // Inline assembly is the device's, whatever effects it says it has.
-        bool isKnown = isMemoryEffectFree(op) || isHarmless(op);
+        bool isKnown =
+            isHarmless(op) ||
+            (isMemoryEffectFree(op) && !op->hasTrait<OpTrait::IsTerminator>());
         if (isKnown && !isa<LLVM::InlineAsmOp>(op) && !isLibraryFunction(op))
           return success();
         return op->emitOpError("is not known to the emulator");

@@ -165,25 +165,33 @@ constexpr uint32_t dynamicAlignment = 1024;
 } // namespace
 
 /// Gives each shared variable of `module` its offset and removes it.
-static llvm::StringMap<uint64_t> layOutShared(ModuleOp module, Kernel &kernel) {
+static llvm::Expected<llvm::StringMap<uint64_t>> layOutShared(ModuleOp module,
+                                                              Kernel &kernel) {
   llvm::StringMap<uint64_t> offsets;
   DataLayout layout(module);
-  uint32_t end = 0;
+  uint64_t end = 0;
   std::vector<LLVM::GlobalOp> dynamic;
   for (auto global :
        llvm::make_early_inc_range(module.getOps<LLVM::GlobalOp>())) {
     if (global.getAddrSpace() != sharedSpace)
       continue;
     Type type = global.getGlobalType();
-    uint32_t size = layout.getTypeSize(type).getFixedValue();
+    uint64_t size = layout.getTypeSize(type).getFixedValue();
+    // Whether what is less fits is told at a launch.
+    constexpr uint64_t most = 1 << 20;
+    if (size > most || end > most)
+      return llvm::createStringError("shared variable '" + global.getSymName() +
+                                     "' has " + llvm::Twine(size) +
+                                     " bytes: no block has so many");
     if (size == 0) {
       dynamic.push_back(global);
       continue;
     }
     uint32_t alignment = global.getAlignment().value_or(
         std::max<uint64_t>(16, layout.getTypeABIAlignment(type)));
-    uint32_t offset = llvm::alignTo(end, alignment);
-    kernel.shared.push_back({global.getSymName().str(), offset, size});
+    uint64_t offset = llvm::alignTo(end, alignment);
+    kernel.shared.push_back(
+        {global.getSymName().str(), uint32_t(offset), uint32_t(size)});
     offsets[global.getSymName()] = offset;
     end = offset + size + sharedGap;
     global.erase();
@@ -280,7 +288,10 @@ llvm::Expected<std::unique_ptr<Kernel>> Kernel::compile(gpu::GPUModuleOp from,
   if (failed(parameters))
     return fail("it has a parameter that is neither number nor pointer");
   kernel->parameters = std::move(*parameters);
-  auto addresses = layOutShared(*module, *kernel);
+  auto laidOut = layOutShared(*module, *kernel);
+  if (!laidOut)
+    return fail(llvm::toString(laidOut.takeError()));
+  llvm::StringMap<uint64_t> addresses = std::move(*laidOut);
   DataLayout layout(*module);
   for (auto global : module->getOps<LLVM::GlobalOp>()) {
     // A loaded one of a type that the JIT aligns less than the kernel asks for

@@ -124,7 +124,8 @@ Report Launch::run() {
   unsigned workers = kernel.blocksMayMeet ? 1
                      : options.workers    ? options.workers
                                           : std::thread::hardware_concurrency();
-  workers = std::min<uint64_t>(std::max(workers, 1u), count);
+  constexpr uint64_t mostWorkers = 256;
+  workers = std::min({uint64_t(std::max(workers, 1u)), count, mostWorkers});
   // A stack of an emulated thread belongs to the OS thread that runs it: the
   // caller's does its share as well.
   std::vector<std::thread> others;

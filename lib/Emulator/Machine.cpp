@@ -49,6 +49,8 @@ void Cluster::resume(Thread &thread) {
 
 void Thread::suspend() {
   checkUpdate();
+  // A wait takes as long as a few turns of a loop.
+  cluster->steps += 8;
   cluster->scheduler = context::jump_fcontext(cluster->scheduler, nullptr).fctx;
 }
 
@@ -103,7 +105,17 @@ void Thread::step(uint32_t id) {
            "calls are nested too deep for the thread's stack");
     giveUp();
   }
-  if (++steps <= launch().options.maxSteps)
+  // Many threads may each be slow to come to their limit.
+  if (++cluster->steps > cluster->maxSteps) {
+    site = id;
+    report(FindingKind::StepLimit,
+           "the threads still run after " + llvm::Twine(cluster->maxSteps) +
+               " backward branches, calls and waits together: they may never "
+               "end");
+    giveUp();
+  }
+  uint64_t most = launch().options.maxSteps;
+  if (++steps <= most)
     return;
   site = id;
   report(FindingKind::StepLimit,
@@ -123,6 +135,9 @@ void Cluster::makeReady(Thread &thread) {
 //===----------------------------------------------------------------------===//
 
 Cluster::Cluster(Launch &launch) : launch(launch), rules(clocks) {
+  maxSteps =
+      std::max(launch.options.maxClusterSteps,
+               llvm::SaturatingMultiply(launch.options.maxSteps, uint64_t(20)));
   unsigned perBlock = launch.threadsPerBlock();
   blocks.resize(launch.blocksPerCluster());
   threads.resize(size_t(perBlock) * blocks.size());
@@ -176,6 +191,7 @@ void Cluster::prepare() {
   lastPageKey = ~uint64_t(0);
   ready.clear();
   running = threads.size();
+  steps = 0;
   lowestPriority = 0;
   drawState = (launch.options.seed + index) * 0x9e3779b97f4a7c15 | 1;
   priorities.assign(threads.size() / 32 + 1, 0);

@@ -442,6 +442,9 @@ public:
   bool advance();
   /// Reports that its threads wait for what never comes.
   void reportStall();
+  /// Steps of all its threads so far, waits among them, and how many there may
+  /// be.
+  uint64_t steps = 0, maxSteps;
   /// Counts what may be news to those that wait, and polls.
   uint64_t progress = 0, polls = 0;
 

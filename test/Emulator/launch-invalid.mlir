@@ -1,9 +1,12 @@
 // RUN: quant-emulate %s -split-input-file -verify-diagnostics
+// RUN: quant-emulate %s -split-input-file -verify-diagnostics --workers=4000000000
 // RUN: echo "gpu.module @m {}" | not quant-emulate - 2>&1 | FileCheck %s --check-prefix=NONE
 // RUN: echo "gpu.module @m {}" | not quant-emulate - --kernel=k --grid=1,1,1,1 2>&1 | FileCheck %s --check-prefix=SIZES
 
 // Launches that are not described as they have to be.
 // NONE: error: no kernel to launch: give --kernel or emulate.launch
+// RUN: echo "gpu.module @m {}" | not quant-emulate - --kernel=k --dynamic-shared-memory=4294967296 2>&1 | FileCheck %s --check-prefix=BYTES
+// BYTES: error: 4294967296 bytes of dynamic shared memory
 // SIZES: error: grid, block and cluster have up to three sizes
 
 gpu.module @kernels {
@@ -169,9 +172,52 @@ gpu.module @kernels {
       grid = array<i64: 4>, cluster = array<i64: 4>, arguments = []}} {
     llvm.return
   }
+  // expected-error @below {{emulate.launch: dynamic_shared_memory wants a number of bytes}}
+  llvm.func @negative() attributes {gpu.kernel, emulate.launch = {dynamic_shared_memory = -5 : i64, arguments = []}} {
+    llvm.return
+  }
+  // expected-error @below {{emulate.launch: dynamic_shared_memory wants a number of bytes}}
+  llvm.func @truncated() attributes {gpu.kernel, emulate.launch = {dynamic_shared_memory = 4294967296 : i64, arguments = []}} {
+    llvm.return
+  }
   // Without clusters of the launch's own, those of the kernel.
   // expected-error @below {{launch of 'odd': the grid is not a multiple of the cluster}}
   llvm.func @odd() attributes {gpu.kernel, nvvm.cluster_dim = array<i32: 2, 1, 1>, emulate.launch = {grid = array<i64: 3>, arguments = []}} {
+    llvm.return
+  }
+}
+
+// -----
+
+// More than there is.
+
+gpu.module @kernels {
+  // expected-error @below {{argument 'inout i32 9223372036854775807': more than 4294967296 bytes}}
+  llvm.func @k() attributes {gpu.kernel, emulate.launch = {arguments = ["inout i32 9223372036854775807"]}} {
+    llvm.return
+  }
+  // expected-error @below {{argument 'out i8 4294967296x4294967296': more than 4294967296 bytes}}
+  llvm.func @wrapped() attributes {gpu.kernel, emulate.launch = {arguments = ["out i8 4294967296x4294967296"]}} {
+    llvm.return
+  }
+  // expected-error @below {{argument 'in i32 4 file=/dev/zero': not a regular file}}
+  llvm.func @endless() attributes {gpu.kernel, emulate.launch = {arguments = ["in i32 4 file=/dev/zero"]}} {
+    llvm.return
+  }
+  llvm.mlir.global internal @most() {addr_space = 3 : i32, alignment = 128 : i64} : !llvm.array<2147483648 x i32>
+  // expected-error @below {{kernel 'shared': shared variable 'most' has 8589934592 bytes: no block has so many}}
+  llvm.func @shared() attributes {gpu.kernel, emulate.launch = {arguments = []}} {
+    %most = llvm.mlir.addressof @most : !llvm.ptr<3>
+    llvm.return
+  }
+}
+
+// -----
+
+// More OS threads than there can be are asked for in a run above.
+
+gpu.module @kernels {
+  llvm.func @k() attributes {gpu.kernel, emulate.launch = {grid = array<i64: 5000>, arguments = []}} {
     llvm.return
   }
 }

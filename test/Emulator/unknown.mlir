@@ -26,3 +26,26 @@ gpu.module @kernels {
     llvm.return
   }
 }
+
+// -----
+
+// Types that no register of the device has, and a jump to an address.
+
+gpu.module @kernels {
+  // expected-error @below {{kernel 'k': it has instructions that the emulator does not know}}
+  llvm.func @k(%p: !llvm.ptr<1>) attributes {gpu.kernel, emulate.launch = {arguments = ["inout i64 2"]}} {
+    // expected-error @below {{'llvm.load' op of type 'vector<[4]xi32>' is not known to the emulator}}
+    %a = llvm.load %p : !llvm.ptr<1> -> vector<[4]xi32>
+    // expected-error @below {{'llvm.load' op of type '!llvm.ppc_fp128' is not known to the emulator}}
+    %b = llvm.load %p : !llvm.ptr<1> -> !llvm.ppc_fp128
+    // expected-error @below {{'llvm.load' op of type 'f128' is not known to the emulator}}
+    %c = llvm.load %p : !llvm.ptr<1> -> f128
+    %to = llvm.load %p : !llvm.ptr<1> -> !llvm.ptr
+    // expected-error @below {{'llvm.indirectbr' op is not known to the emulator}}
+    llvm.indirectbr %to : !llvm.ptr, [
+    ^end
+    ]
+  ^end:
+    llvm.return
+  }
+}

@@ -3,6 +3,8 @@
 #include "Arguments.h"
 #include "llvm/ADT/APFloat.h"
 #include "llvm/ADT/StringSwitch.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MathExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 
 using namespace quantmlir::emulator;
@@ -132,9 +134,12 @@ llvm::Error Arguments::add(StringRef text, Emulator &emulator) {
   if (!parsed)
     return makeError(text, "the shape is not like 4x64");
   const llvm::SmallVector<int64_t> &shape = *parsed;
+  // As many bytes as a kernel that is run on the CPU has a use for.
+  constexpr int64_t mostBytes = int64_t(1) << 32;
   int64_t count = 1;
   for (int64_t size : shape)
-    count *= size;
+    if (llvm::MulOverflow(count, size, count) || count > mostBytes / width)
+      return makeError(text, "more than " + llvm::Twine(mostBytes) + " bytes");
 
   auto storage = std::make_unique<Storage>();
   storage->name = "arg" + std::to_string(storages.size());
@@ -145,6 +150,12 @@ llvm::Error Arguments::add(StringRef text, Emulator &emulator) {
   if (contents.consume_front("file=")) {
     storage->file = contents.str();
     if (isReadOnly(*role) || *role == BufferRole::InOut) {
+      // A device may have no end.
+      llvm::sys::fs::file_status status;
+      if (std::error_code error = llvm::sys::fs::status(contents, status))
+        return makeError(text, error.message());
+      if (!llvm::sys::fs::is_regular_file(status))
+        return makeError(text, "not a regular file");
       auto file = llvm::MemoryBuffer::getFile(contents);
       if (!file)
         return makeError(text, file.getError().message());
@@ -234,8 +245,12 @@ quantmlir::emulator::readLaunch(mlir::DictionaryAttr launch,
     return llvm::createStringError(
         "emulate.launch wants up to three sizes in each of grid, block and "
         "cluster, and arguments");
-  if (auto bytes = launch.getAs<mlir::IntegerAttr>("dynamic_shared_memory"))
-    shape.dynamicSharedMemory = bytes.getInt();
+  if (auto bytes = launch.getAs<mlir::IntegerAttr>("dynamic_shared_memory")) {
+    if (!bytes.getValue().isIntN(31))
+      return llvm::createStringError(
+          "emulate.launch: dynamic_shared_memory wants a number of bytes");
+    shape.dynamicSharedMemory = bytes.getValue().getZExtValue();
+  }
   std::vector<std::string> arguments;
   for (auto text : texts.getAsRange<mlir::StringAttr>())
     arguments.push_back(text.str());

@@ -60,6 +60,10 @@ static cl::opt<uint64_t> maxSteps(
     cl::desc("Backward branches and calls after which a thread is taken to run "
              "for ever"),
     cl::cat(category));
+static cl::opt<uint64_t> maxClusterSteps(
+    "max-cluster-steps", cl::init(EmulatorOptions().maxClusterSteps),
+    cl::desc("Those of all threads of a cluster, and their waits"),
+    cl::cat(category));
 static cl::opt<bool>
     printProfile("profile",
                  cl::desc("Print bytes, sectors, bank conflicts, instructions"),
@@ -114,6 +118,7 @@ static LogicalResult run(gpu::GPUModuleOp module, Location location,
   EmulatorOptions options;
   options.workers = workers;
   options.maxSteps = maxSteps;
+  options.maxClusterSteps = maxClusterSteps;
   options.seed = seed;
   options.profile = printProfile || !profileJson.empty();
   auto emulator = Emulator::create(module, options);
@@ -182,6 +187,9 @@ static LogicalResult runFile(llvm::SourceMgr &sources, MLIRContext &context,
           failed(setShape(shape.cluster, clusterShape)))
         return emitError(gpuModule.getLoc(), "grid, block and cluster have up "
                                              "to three sizes");
+      if (dynamicShared < 0 || dynamicShared > INT32_MAX)
+        return emitError(gpuModule.getLoc())
+               << int64_t(dynamicShared) << " bytes of dynamic shared memory";
       shape.dynamicSharedMemory = dynamicShared;
       return run(gpuModule, gpuModule.getLoc(), kernelName, shape,
                  argumentTexts, /*again=*/false, os);

@@ -32,6 +32,9 @@ struct EmulatorOptions {
   unsigned maxFindings = 100;
   /// Backward branches and calls after which a thread is taken to run for ever.
   uint64_t maxSteps = 10'000'000;
+  /// The same of all threads of a cluster, their waits included; 20 times
+  /// `maxSteps` if that is more.
+  uint64_t maxClusterSteps = 200'000'000;
   /// 0: threads take turns in the order of their numbers, and bulk copies come
   /// as late as they can. Else both in an order drawn from it, in which some
   /// warps fall far behind others.

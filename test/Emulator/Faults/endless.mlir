@@ -1,4 +1,4 @@
-// RUN: quant-emulate %s -split-input-file -verify-diagnostics --max-steps=50000
+// RUN: quant-emulate %s -split-input-file -verify-diagnostics --max-steps=50000 --max-cluster-steps=20000000
 
 // One thread never leaves its loop, which neither loads nor stores.
 
@@ -126,5 +126,19 @@ gpu.module @kernels {
   ^end:
     llvm.store %n, %out : i64, !llvm.ptr<1>
     llvm.return
+  }
+}
+
+// -----
+
+// A barrier in a loop that none of a thousand threads leaves.
+
+gpu.module @kernels {
+  llvm.func @faulty_barriers() attributes {gpu.kernel, emulate.launch = {block = array<i64: 1024>, arguments = []}} {
+    llvm.br ^loop
+  ^loop:
+    nvvm.barrier0
+    // expected-error @below {{[step-limit] the threads still run after 20000000 backward branches, calls and waits together: they may never end; block (0, 0, 0) thread}}
+    llvm.br ^loop
   }
 }
