@@ -150,10 +150,15 @@ static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
       steps >= 6 ? (scalesSums ? 64 : 48) : (scalesSums ? 104 : 64);
   // Several groups of a step are several sums that are waited for.
   if (scalesSums && units > 1)
-    others += c.n % FragmentLayout::rows ? 56 : 40;
-  // The last columns are a step of their own.
-  if (scalesSums && c.k % tileK)
-    others += 32;
+    others += 40;
+  // Ragged scales are asked for one by one, and the last columns are a step of
+  // their own.
+  if (scalesSums && accumulators >= 64) {
+    if (units > 1 && c.n % FragmentLayout::rows)
+      others += 16;
+    if (c.k % tileK)
+      others += 32;
+  }
   // Results that are not packed in pairs, where there are many.
   bool isWide =
       c.resultElement && c.resultElement.getIntOrFloatBitWidth() == 32;

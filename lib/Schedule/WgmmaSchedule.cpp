@@ -366,7 +366,11 @@ std::string whyNotWgmmaSchedule(const Contraction &c, const Chip &chip,
   // from.
   bool areHalves =
       !c.resultElement || c.resultElement.getIntOrFloatBitWidth() == 16;
-  bool sharesWeights = groups.getClusterN() == 1 && groups.getClusterM() <= 2;
+  // Of 192 rows, pairs of blocks alone left no spill.
+  bool sharesWeights =
+      groups.getClusterN() == 1 &&
+      (groups.getClusterM() == 2 ||
+       (groups.getClusterM() == 1 && schedule.getTileM() != 192));
   bool hasMost =
       schedule.getConsumers() == 1 ||
       (areHalves && isRegular(c) && c.n % schedule.getTileN() == 0 &&
