@@ -221,7 +221,7 @@ static std::string whyNotContract(const Contraction &c, const Chip &chip,
         {"offset", std::abs(stated.getOffset()), std::abs(own.getOffset())}})
     if (part.stated < part.own)
       return llvm::formatv(
-          "contract promises {0} = {1}, but {2} keeps {3}", part.name,
+          "contract promises {0} = {1:e3}, but {2} keeps {3:e3}", part.name,
           part.stated, stringifyKernelFamily(schedule.getFamily()), part.own);
   return "";
 }

@@ -192,7 +192,8 @@ def main():
         try:
             runner = gpu_check.Runner(context, folder, scheme)
             named = rename(runner, scheme, inputs, rows)
-            result, contract, _ = runner.run(named, runner.prepare(named), rows)
+            prepared = runner.prepare(lambda buffer, _: named[buffer.name])
+            result, contract, _ = runner.run(named, prepared, rows)
             gpu_check.compare(scheme, inputs, result, contract)
             print("ran", identity)
         except (gpu_check.Failure, rt.RuntimeFailure) as error:
