@@ -44,7 +44,8 @@ def matrices():
     grid = (rng.integers(-33, 33, plain.shape) / 2).astype(np.float32)
     grid[:, 0] = 16
     tiny = plain * np.float32(1e-41)
-    huge = np.clip(plain * np.float32(1e38), -3e38, 3e38).astype(np.float32)
+    # Up to 2^125; more is refused, since scales of blocks may be more than f32 holds.
+    huge = np.clip(plain * np.float32(2e37), -4.25e37, 4.25e37).astype(np.float32)
     return {"plain": plain, "wild": wild, "grid": grid, "tiny": tiny, "huge": huge}
 
 
