@@ -3,6 +3,7 @@
 import functools
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -58,6 +59,21 @@ def ptxas():
         if candidate and os.access(candidate, os.X_OK):
             return str(candidate)
     pytest.fail("no ptxas (scripts/setup.sh installs it)")
+
+
+@pytest.fixture
+def check_registers(ptxas, tmp_path):
+    """check_registers(ptx, what) has ptxas assemble it for sm_90a: without a spill, a
+    stack frame, or multiplications that are serialized."""
+
+    def check(ptx, what):
+        log = subprocess.run([ptxas, "-v", "-arch=sm_90a", ptx, "-o", tmp_path / "op.cubin"],
+                             capture_output=True, text=True, check=True).stderr
+        assert "0 bytes spill stores" in log, (what, log)
+        assert "C75" not in log, (what, log)
+        assert not re.search(r"[1-9]\d* bytes (spill|stack)", log), (what, log)
+
+    return check
 
 
 @pytest.fixture(scope="session")

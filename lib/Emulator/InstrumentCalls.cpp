@@ -117,11 +117,7 @@ LogicalResult Instrumenter::rewriteFence(LLVM::FenceOp op) {
     thread.fence(orders & Site::Acquires, orders & Site::Releases,
                  reachesDevice);
   };
-  Value operands = scratch(4, operandSpace, operandBytes);
-  Value results = scratch(4, resultSpace, resultBytes);
-  LLVM::CallOp::create(builder, loc, TypeRange(), executeSymbol,
-                       ValueRange{thread, constant(builder, loc, i32, site.id),
-                                  operands, results});
+  callExecute(builder, loc, site.id);
   op.erase();
   return success();
 }
@@ -135,11 +131,7 @@ LogicalResult Instrumenter::rewriteUnreachable(LLVM::UnreachableOp op) {
                   "the thread comes to where none is to come");
     thread.giveUp();
   };
-  Value operands = scratch(4, operandSpace, operandBytes);
-  Value results = scratch(4, resultSpace, resultBytes);
-  LLVM::CallOp::create(builder, loc, TypeRange(), executeSymbol,
-                       ValueRange{thread, constant(builder, loc, i32, site.id),
-                                  operands, results});
+  callExecute(builder, loc, site.id);
   return success();
 }
 
@@ -165,9 +157,7 @@ void Instrumenter::checkTouched(Operation *op, Value accumulators) {
                                    operands, ArrayRef<LLVM::GEPArg>{i});
     LLVM::StoreOp::create(builder, loc, word, at);
   }
-  LLVM::CallOp::create(builder, loc, TypeRange(), executeSymbol,
-                       ValueRange{thread, constant(builder, loc, i32, site.id),
-                                  operands, results});
+  callExecute(builder, loc, site.id, operands, results);
 }
 
 /// One slot serves all ops of a function: a thread executes one at a time.
@@ -221,9 +211,7 @@ LogicalResult Instrumenter::rewriteInstruction(EmulatableOpInterface op) {
   for (auto [index, operand] : llvm::enumerate(op->getOperands()))
     LLVM::StoreOp::create(builder, loc, operand,
                           at(operands, sites[id].operandOffsets[index]));
-  LLVM::CallOp::create(
-      builder, loc, TypeRange(), executeSymbol,
-      ValueRange{thread, constant(builder, loc, i32, id), operands, results});
+  callExecute(builder, loc, id, operands, results);
   SmallVector<Value> values;
   for (auto [index, type] : llvm::enumerate(op->getResultTypes()))
     values.push_back(LLVM::LoadOp::create(

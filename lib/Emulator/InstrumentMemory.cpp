@@ -138,9 +138,7 @@ LogicalResult Instrumenter::rewriteAddressCast(LLVM::AddrSpaceCastOp op) {
   Value results = scratch(16, resultSpace, resultBytes);
   Value bits = LLVM::PtrToIntOp::create(builder, loc, i64, op.getArg());
   LLVM::StoreOp::create(builder, loc, bits, operands);
-  LLVM::CallOp::create(builder, loc, TypeRange(), executeSymbol,
-                       ValueRange{thread, constant(builder, loc, i32, site.id),
-                                  operands, results});
+  callExecute(builder, loc, site.id, operands, results);
   Value cast = LLVM::LoadOp::create(builder, loc, i64, results);
   Value address = LLVM::IntToPtrOp::create(builder, loc, op.getType(), cast);
   op.replaceAllUsesWith(address);

@@ -79,6 +79,20 @@ private:
   }
   /// Space for `size` bytes that the function owns from its entry on.
   mlir::Value scratch(uint64_t size, mlir::Value &slot, uint64_t &slotSize);
+  /// Has the emulator execute the site `id` on `operands` and `results`, or on
+  /// none of either.
+  void callExecute(mlir::OpBuilder &builder, mlir::Location loc, uint32_t id,
+                   mlir::Value operands, mlir::Value results) {
+    mlir::LLVM::CallOp::create(builder, loc, mlir::TypeRange(), executeSymbol,
+                               mlir::ValueRange{thread,
+                                                constant(builder, loc, i32, id),
+                                                operands, results});
+  }
+  void callExecute(mlir::OpBuilder &builder, mlir::Location loc, uint32_t id) {
+    mlir::Value operands = scratch(4, operandSpace, operandBytes);
+    mlir::Value results = scratch(4, resultSpace, resultBytes);
+    callExecute(builder, loc, id, operands, results);
+  }
   void declare(llvm::StringRef name, mlir::Type result,
                llvm::ArrayRef<mlir::Type> arguments);
 

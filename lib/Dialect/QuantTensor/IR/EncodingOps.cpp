@@ -202,12 +202,7 @@ LogicalResult DequantizeOp::verify() {
     return emitOpError() << "source and result must have agreeing shapes, got "
                          << source << " and " << result;
   // (C2)
-  if (!isa<Float16Type, BFloat16Type, Float32Type, Float64Type>(
-          result.getElementType()))
-    return emitOpError() << "result must have element type f16, bf16, f32 or "
-                            "f64, got "
-                         << result.getElementType();
-  return success();
+  return verifyDecodedElement(*this, result);
 }
 
 LogicalResult RepackOp::verify() {

@@ -73,19 +73,18 @@ LogicalResult DequantizeIndexedOp::verify() {
   if (source.getShape() != result.getShape())
     return emitOpError() << "result must have the shape of source, got "
                          << result << " for " << source;
-  if (!isa<Float16Type, BFloat16Type, Float32Type, Float64Type>(
-          result.getElementType()))
-    return emitOpError() << "result must have element type f16, bf16, f32 or "
-                            "f64, got "
-                         << result.getElementType();
-  return success();
+  return verifyDecodedElement(*this, result);
+}
+
+/// What a source of that type becomes: row major, whatever its layout.
+static RankedTensorType getOrderedType(RankedTensorType source) {
+  return RankedTensorType::get(source.getShape(), source.getElementType(),
+                               getEncoding(source).withLayout({}));
 }
 
 void OrderGroupsOp::build(OpBuilder &builder, OperationState &state,
                           Value source, Value groups) {
-  auto type = cast<RankedTensorType>(source.getType());
-  auto sorted = RankedTensorType::get(type.getShape(), type.getElementType(),
-                                      getEncoding(type).withLayout({}));
+  auto sorted = getOrderedType(cast<RankedTensorType>(source.getType()));
   build(builder, state, sorted, groups.getType(), groups.getType(), source,
         groups);
 }
@@ -95,9 +94,7 @@ LogicalResult OrderGroupsOp::verify() {
   if (failed(verifyGroups(*this, source, getGroups())))
     return failure();
   // (C4)
-  auto sorted =
-      RankedTensorType::get(source.getShape(), source.getElementType(),
-                            getEncoding(source).withLayout({}));
+  RankedTensorType sorted = getOrderedType(source);
   if (getResult().getType() != sorted)
     return emitOpError() << "result must be " << sorted << ", got "
                          << getResult().getType();

@@ -16,6 +16,16 @@ LogicalResult quant_tensor::verifyEncodedType(Operation *op, StringRef what,
       [&] { return op->emitOpError() << what << " is wrongly encoded: "; });
 }
 
+LogicalResult quant_tensor::verifyDecodedElement(Operation *op,
+                                                 RankedTensorType result) {
+  Type element = result.getElementType();
+  if (isa<Float16Type, BFloat16Type, Float32Type, Float64Type>(element))
+    return success();
+  return op->emitOpError()
+         << "result must have element type f16, bf16, f32 or f64, got "
+         << element;
+}
+
 LogicalResult quant_tensor::verifyAgrees(Operation *op, StringRef what,
                                          Type actual,
                                          RankedTensorType expected) {

@@ -20,6 +20,10 @@ namespace quantmlir::quant_tensor {
                                    ::llvm::StringRef what, ::mlir::Type actual,
                                    ::mlir::RankedTensorType expected);
 
+/// Checks that the elements of `result` can be what codes are decoded to.
+::mlir::LogicalResult verifyDecodedElement(::mlir::Operation *op,
+                                           ::mlir::RankedTensorType result);
+
 /// Checks that `zeroPoints` (null where absent) is there exactly where
 /// `encoding` has a zero point, and agrees with its type for `shape`.
 ::mlir::LogicalResult verifyZeroPoints(::mlir::Operation *op,
