@@ -34,7 +34,7 @@ static ScheduleAttr makeReduce(const Contraction &c, const Chip &chip,
       context, KernelFamily::Reduce, StringAttr::get(context, chip.name),
       {1, FragmentLayout::rows * warpsN, layout.getTile()[1] * warpsK},
       {1, warpsN, warpsK}, stages, c.getCopyBytes(), /*splitK=*/1, layout, maxM,
-      contract, /*dependentLaunch=*/false, /*occupancy=*/1);
+      contract, chip.hasDependentLaunch, /*occupancy=*/1);
 }
 
 /// Tiles of columns that a row of weights has.
@@ -75,8 +75,10 @@ void enumerateReduce(const Contraction &c, const Chip &chip, int64_t maxM,
   }
 }
 
-std::string whyNotReduceSchedule(const Contraction &c, const Chip &,
+std::string whyNotReduceSchedule(const Contraction &c, const Chip &chip,
                                  ScheduleAttr schedule) {
+  if (schedule.getDependentLaunch() && !chip.hasDependentLaunch)
+    return llvm::formatv("{0} has no dependent launch", chip.name);
   if (std::string why = whyNotWeights(c, schedule); !why.empty())
     return why;
   // The second extent of a grid counts tiles of weights.
@@ -85,12 +87,13 @@ std::string whyNotReduceSchedule(const Contraction &c, const Chip &,
     return llvm::formatv("{0} rows of weights in tiles of {1} are more than "
                          "{2} blocks",
                          c.n, schedule.getTileN(), kMaxGridY);
-  // Words and activations of each tile in flight.
+  // Words of each tile in flight and of that which is multiplied, and its
+  // activations.
   FragmentLayout layout(c.encoding.getStorageBits(),
                         schedule.getWeights().getTile()[1]);
-  int64_t perTile = layout.getWordsPerLane() + layout.getSegments() *
-                                                   FragmentLayout::runColumns *
-                                                   c.getLhsBytes() / 4;
+  int64_t perTile =
+      2 * layout.getWordsPerLane() +
+      layout.getSegments() * FragmentLayout::runColumns * c.getLhsBytes() / 4;
   return whyNotRegisters(64 + schedule.getStages() * perTile,
                          schedule.getThreads());
 }

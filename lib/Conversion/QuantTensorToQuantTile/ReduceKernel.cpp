@@ -1,9 +1,10 @@
 //===- ReduceKernel.cpp - One row of activations on CUDA cores ------------===//
 //
 // A warp owns 16 rows of the weights and reads them in fragment order, 16
-// bytes a lane; warps along k take every so-manieth tile of columns. Each lane
-// multiplies and adds in f32; lanes, then warps, are summed at the end, in a
-// fixed order.
+// bytes a lane; warps along k take every so-manieth tile of columns. Weights of
+// the next round are on their way while those of this one are multiplied, those
+// of the first before the kernel in front has ended. Each lane multiplies and
+// adds in f32; lanes, then warps, are summed at the end, in a fixed order.
 //
 //===----------------------------------------------------------------------===//
 
@@ -28,12 +29,18 @@ public:
       : b(b), problem(b.problem), schedule(problem.schedule),
         columns(schedule.getWeights().getTile()[1]),
         tiles(llvm::divideCeil(problem.k, columns)),
-        fullTiles(problem.k / columns), f32(b.getF32Type()) {}
+        fullTiles(problem.k / columns),
+        perRound(schedule.getWarpsK() * schedule.getStages()),
+        fullRounds(fullTiles / perRound), f32(b.getF32Type()),
+        decoded(problem.encoding.getStorage().isInteger() &&
+                        problem.encoding.getStorageBits() == 8
+                    ? Type(b.getF16Type())
+                    : Type(b.getBF16Type())) {}
 
   void emit();
 
 private:
-  /// Weights and activations of one tile of columns, read ahead of their use.
+  /// Weights and activations of one tile of columns.
   struct Tile {
     Value column;
     SmallVector<Value> words;
@@ -41,7 +48,22 @@ private:
     SmallVector<Value> x;
   };
 
-  Tile loadTile(Value column, bool guarded);
+  /// Words of a tile of weights, the same number in each.
+  using Words = SmallVector<Value>;
+
+  /// Whether each warp has a tile at `stage` of the round after the full ones.
+  bool isLeftToAll(int64_t stage) const {
+    return fullRounds * perRound + (stage + 1) * schedule.getWarpsK() <= tiles;
+  }
+  /// Number of the tile that this warp takes at `stage` of `round`; the last
+  /// one where it has none.
+  Value columnOf(Value round, int64_t stage, bool isFull);
+  SmallVector<Words> loadRound(Value round, bool isFull);
+  SmallVector<Value> computeRound(Value round, ArrayRef<Words> words,
+                                  ValueRange carried, bool isFull);
+  /// All full rounds but the last, of which `words` are afterwards.
+  void computeRounds(SmallVector<Words> &words, SmallVector<Value> &sums);
+  Tile makeTile(Value column, Words words, bool guarded);
   Value loadActivations(Value firstColumn, bool guarded);
   void accumulate(const Tile &tile, std::array<Value, 2> &sums);
   /// Sum of weight * activation over columns [first, last) of a lane's run.
@@ -56,8 +78,15 @@ private:
   MatmulEmitter &b;
   const MatmulProblem &problem;
   quant_tile::ScheduleAttr schedule;
+  /// Columns of a tile, tiles of a row, and those without padding.
   int64_t columns, tiles, fullTiles;
-  Type f32;
+  /// Tiles of a round, and the rounds in which every warp has one without
+  /// padding at each stage. What is left is a shorter round.
+  int64_t perRound, fullRounds;
+  /// Codes are decoded to a type that holds each exactly: bf16, which is half
+  /// of an f32 already, but for eight bits of integers f16, whose mantissa has
+  /// room for them.
+  Type f32, decoded;
   /// This warp's tile row, its place along k, the row of activations, and the
   /// lane's two rows of weights.
   Value tileRow, warpN, warpK, rowM;
@@ -79,10 +108,11 @@ Value ReduceKernel::loadActivations(Value firstColumn, bool guarded) {
   return arith::ExtFOp::create(b, VectorType::get({kRun}, f32), values);
 }
 
-ReduceKernel::Tile ReduceKernel::loadTile(Value column, bool guarded) {
+ReduceKernel::Tile ReduceKernel::makeTile(Value column, Words words,
+                                          bool guarded) {
   Tile tile;
   tile.column = b.mul(column, columns);
-  tile.words = b.loadWeights(tileRow, column);
+  tile.words = std::move(words);
   Value first = b.add(tile.column, b.mul(b.t, kRun));
   for (int64_t s = 0; s < columns; s += FragmentLayout::segmentColumns)
     tile.x.push_back(loadActivations(b.add(first, s), guarded));
@@ -95,9 +125,9 @@ Value ReduceKernel::dot(const Tile &tile, int64_t segment, int64_t half,
   auto pair = VectorType::get({2}, f32);
   for (int64_t column = first; column < last; ++column) {
     int64_t step = column / 4, p = 2 * (column % 4 / 2) + half;
-    // bf16 holds every code exactly; equal decodes are merged later.
+    // Equal decodes are merged later.
     Value values = arith::ExtFOp::create(
-        b, pair, b.decode(tile.words, segment, step, p, b.getBF16Type()));
+        b, pair, b.decode(tile.words, segment, step, p, decoded));
     Value weight = b.element(values, column % 2);
     if (zeroPoint)
       weight = arith::SubFOp::create(b, weight, zeroPoint);
@@ -194,6 +224,73 @@ void ReduceKernel::finish(std::array<Value, 2> sums) {
   });
 }
 
+Value ReduceKernel::columnOf(Value round, int64_t stage, bool isFull) {
+  Value column =
+      b.add(b.add(b.mul(round, perRound), warpK), stage * schedule.getWarpsK());
+  return isFull || isLeftToAll(stage) ? column
+                                      : b.min(column, b.index(tiles - 1));
+}
+
+SmallVector<ReduceKernel::Words> ReduceKernel::loadRound(Value round,
+                                                         bool isFull) {
+  int64_t warpsK = schedule.getWarpsK(), stages = schedule.getStages();
+  if (!isFull)
+    stages = llvm::divideCeil(tiles - fullRounds * perRound, warpsK);
+  SmallVector<Words> words;
+  for (int64_t stage = 0; stage < stages; ++stage)
+    words.push_back(b.loadWeights(tileRow, columnOf(round, stage, isFull)));
+  return words;
+}
+
+SmallVector<Value> ReduceKernel::computeRound(Value round,
+                                              ArrayRef<Words> words,
+                                              ValueRange carried, bool isFull) {
+  std::array<Value, 2> sums = {carried[0], carried[1]};
+  SmallVector<Tile> loaded;
+  for (auto [stage, tile] : llvm::enumerate(words))
+    loaded.push_back(makeTile(columnOf(round, stage, isFull), tile,
+                              /*guarded=*/!isFull && fullTiles != tiles));
+  for (auto [stage, tile] : llvm::enumerate(loaded)) {
+    std::array<Value, 2> before = sums;
+    accumulate(tile, sums);
+    if (isFull || isLeftToAll(stage))
+      continue;
+    Value first = b.add(b.mul(round, perRound), stage * schedule.getWarpsK());
+    Value isMine = b.less(b.add(first, warpK), b.index(tiles));
+    for (auto [sum, old] : llvm::zip_equal(sums, before))
+      sum = b.select(isMine, sum, old);
+  }
+  return {sums[0], sums[1]};
+}
+
+void ReduceKernel::computeRounds(SmallVector<Words> &words,
+                                 SmallVector<Value> &sums) {
+  auto carry = [&](ArrayRef<Value> sums, ArrayRef<Words> words) {
+    SmallVector<Value> values(sums);
+    for (const Words &tile : words)
+      llvm::append_range(values, tile);
+    return values;
+  };
+  // Words of each stage, from the values behind the sums.
+  auto restore = [&](ValueRange values) {
+    values = values.drop_front(sums.size());
+    for (Words &tile : words) {
+      size_t count = tile.size();
+      tile.assign(values.begin(), values.begin() + count);
+      values = values.drop_front(count);
+    }
+  };
+  SmallVector<Value> results = b.loop(
+      b.index(0), b.index(fullRounds - 1), b.index(1), carry(sums, words),
+      [&](Value round, ValueRange values) {
+        restore(values);
+        SmallVector<Words> next = loadRound(b.add(round, 1), /*isFull=*/true);
+        return carry(computeRound(round, words, values, /*isFull=*/true), next);
+      });
+  restore(results);
+  sums.assign(results.begin(), results.begin() + sums.size());
+}
+
 void ReduceKernel::emit() {
   int64_t warpsK = schedule.getWarpsK(), warpsN = schedule.getWarpsN();
   warpK = b.rem(b.warp, warpsK);
@@ -207,37 +304,21 @@ void ReduceKernel::emit() {
         b.min(b.add(b.mul(tileRow, FragmentLayout::rows), b.add(b.g, 8 * half)),
               lastRow);
 
+  // Weights are constant: they may be asked for before the wait.
+  SmallVector<Words> words = loadRound(b.index(0), fullRounds > 0);
+  b.waitForDependencies();
+
   Value zero = b.floatConstant(f32, 0.0);
   SmallVector<Value> sums = {zero, zero};
-  // Rounds in which every warp has `stages` full tiles need no guard; their
-  // loads all stand before their uses.
-  int64_t perRound = warpsK * schedule.getStages();
-  int64_t rounds = fullTiles / perRound;
-  auto body = [&](ArrayRef<Value> columnsOfRound, bool guarded,
-                  ValueRange carried) {
-    std::array<Value, 2> partial = {carried[0], carried[1]};
-    SmallVector<Tile> loaded;
-    for (Value column : columnsOfRound)
-      loaded.push_back(loadTile(column, guarded));
-    for (const Tile &tile : loaded)
-      accumulate(tile, partial);
-    return SmallVector<Value>{partial[0], partial[1]};
-  };
-  if (rounds)
-    sums = b.loop(b.index(0), b.index(rounds), b.index(1), sums,
-                  [&](Value round, ValueRange carried) {
-                    Value first = b.add(b.mul(round, perRound), warpK);
-                    SmallVector<Value> list;
-                    for (int64_t i = 0; i < schedule.getStages(); ++i)
-                      list.push_back(b.add(first, i * warpsK));
-                    return body(list, /*guarded=*/false, carried);
-                  });
-  if (rounds * perRound < tiles)
-    sums =
-        b.loop(b.add(warpK, rounds * perRound), b.index(tiles), b.index(warpsK),
-               sums, [&](Value column, ValueRange carried) {
-                 return body(column, /*guarded=*/fullTiles != tiles, carried);
-               });
+  if (fullRounds > 1)
+    computeRounds(words, sums);
+  if (fullRounds > 0) {
+    Value last = b.index(fullRounds - 1);
+    SmallVector<Words> left = loadRound(b.index(fullRounds), /*isFull=*/false);
+    sums = computeRound(last, words, sums, /*isFull=*/true);
+    words = std::move(left);
+  }
+  sums = computeRound(b.index(fullRounds), words, sums, /*isFull=*/false);
   finish({sums[0], sums[1]});
 }
 

@@ -100,8 +100,8 @@ module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, chip = "sm_80",
 
 // -----
 
-// expected-error @below {{reduce has no dependent launch, only mma_stream, wgmma and wgmma_decode do}}
-module attributes {quant_tile.s = #quant_tile.schedule<reduce, chip = "sm_90a", tile = [1, 16, 64], warps = [1, 1, 1], stages = 2, weights = <fragment, tile = [16, 64]>, dependent_launch = true>} {}
+// expected-error @below {{mma_sync has no dependent launch, only reduce, mma_stream, wgmma and wgmma_decode do}}
+module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, chip = "sm_90a", tile = [64, 64, 64], warps = [2, 2, 1], stages = 2, weights = <fragment, tile = [16, 64]>, dependent_launch = true>} {}
 
 // -----
 

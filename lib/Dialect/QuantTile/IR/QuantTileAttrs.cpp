@@ -376,12 +376,9 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (failed(verifyTiled(emitError, family, tile, warps, stages, copy, splitK,
                          weights)))
     return failure();
-  if (dependentLaunch && family != KernelFamily::MmaStream &&
-      family != KernelFamily::Wgmma && family != KernelFamily::WgmmaDecode)
-    return emitError()
-           << stringifyKernelFamily(family)
-           << " has no dependent launch, only mma_stream, wgmma and "
-              "wgmma_decode do";
+  if (dependentLaunch && family == KernelFamily::MmaSync)
+    return emitError() << "mma_sync has no dependent launch, only reduce, "
+                          "mma_stream, wgmma and wgmma_decode do";
   if (occupancy != 1 && family != KernelFamily::MmaStream)
     return emitError() << stringifyKernelFamily(family)
                        << " has no occupancy to choose, only mma_stream has";

@@ -151,7 +151,7 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
     | `weights` | layout that the kernel reads codes in | row major |
     | `max_m` | largest M that this schedule is for, 0 for any | 0 |
     | `contract` | error bound, at least what the family promises | what the family promises |
-    | `dependent_launch` | `mma_stream`, `wgmma`, `wgmma_decode`: start while the kernel before is still running, and ask for weights before it has ended | false |
+    | `dependent_launch` | `reduce`, `mma_stream`, `wgmma`, `wgmma_decode`: start while the kernel before is still running, and ask for weights before it has ended | false |
     | `occupancy` | `mma_stream`: blocks that registers must leave room for in an SM | 1 |
     | `warpgroups` | `wgmma`, `wgmma_decode`: how warpgroups and clusters share tiles | required there |
     | `scale_decoded` | `wgmma_decode`: multiply decoded weights by their scales, rounded to the type of the activations, rather than the sum of each group by its scale | false |
