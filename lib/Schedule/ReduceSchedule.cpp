@@ -44,14 +44,19 @@ static int64_t countTiles(const Contraction &c) {
 
 ScheduleAttr chooseReduce(const Contraction &c, const Chip &chip,
                           int64_t maxM) {
-  // Eight warps share a row of weights along K, each with up to four 16-byte
-  // loads in flight: 64 KiB per SM with four blocks resident, which covers
-  // the latency of device memory.
+  // About 64 KiB of weights on their way in an SM cover the latency of device
+  // memory: two blocks of sixteen warps with two 16-byte loads of this round
+  // and two of the next. Where there are more such blocks than fit at once,
+  // those of half the warps, that have more rounds, wait less for each other.
   int64_t tiles = countTiles(c);
-  int64_t warps = llvm::bit_floor<uint64_t>(std::min<int64_t>(8, tiles));
-  int64_t stages =
-      llvm::bit_floor<uint64_t>(std::clamp<int64_t>(tiles / warps, 1, 4));
-  return makeReduce(c, chip, maxM, /*warpsN=*/1, warps, stages);
+  bool fitsAtOnce =
+      llvm::divideCeil(c.n, FragmentLayout::rows) <= 2 * chip.multiprocessors;
+  int64_t maxWarps = fitsAtOnce ? 16 : 4, maxStages = fitsAtOnce ? 2 : 4;
+  int64_t warps = llvm::bit_floor<uint64_t>(std::min(maxWarps, tiles));
+  int64_t stages = llvm::bit_floor<uint64_t>(
+      std::clamp(tiles / warps, int64_t(1), maxStages));
+  return makeReduce(c, chip, maxM, /*warpsN=*/fitsAtOnce ? 1 : 2, warps,
+                    stages);
 }
 
 void enumerateReduce(const Contraction &c, const Chip &chip, int64_t maxM,
