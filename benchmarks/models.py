@@ -14,18 +14,15 @@ from programs import Gated, Layer
 
 class Step(typing.NamedTuple):
     """One layer, or its later rows: the program it runs, what it reads and what it
-    writes, each from some row on."""
+    writes, each from some row on. `goes_on`: it is the layer that ran this program
+    last, with other rows."""
 
     program: str
     source: str
     target: str
     source_row: int = 0
     target_row: int = 0
-
-    @property
-    def goes_on(self):
-        """Whether it is the layer that ran this program last, with other rows."""
-        return self.source_row > 0 or self.target_row > 0
+    goes_on: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,17 +86,23 @@ class Sam:
             steps.append(Step(f"qkv-{kind}", "x", "wide"))
             steps.append(Step(f"proj-{kind}", "x", "y"))
             for first in range(0, self.tokens, self.mlp_rows):
-                steps.append(Step("mlp1", "x", "wide", source_row=first))
-                steps.append(Step("mlp2", "wide", "y", target_row=first))
+                later = first > 0
+                steps.append(Step("mlp1", "x", "wide", source_row=first, goes_on=later))
+                steps.append(Step("mlp2", "wide", "y", target_row=first, goes_on=later))
         return steps
 
 
 @dataclasses.dataclass(frozen=True)
 class Llama:
-    """The linear layers of LLaMA-2-7B for one token, each block reading what the
-    block before wrote. `fused`: q, k and v are one product, and silu(gate) * up is
-    computed where the products are; else every product stands alone and what
-    follows reads the first of those before it."""
+    """The linear layers of LLaMA-2-7B for one token. `fused`: q, k and v are one
+    product, and silu(gate) * up is computed where the products are; else every
+    product stands alone and what follows reads the first of those before it.
+
+    Norms and residuals are not there. silu(gate) * up is about quadratic, so that a
+    chain of such squares the size of its numbers in each block, and after ten of them
+    there are only zeros or infinities. Therefore a block reads the attention's part
+    of the one before, and its own MLP's result is a row of "y", the last of which the
+    head reads."""
 
     kind: str = "int4_g128"
     fused: bool = True
@@ -131,12 +134,17 @@ class Llama:
         return programs
 
     def sequence(self):
-        block = [("q", "x", "q"), ("q", "x", "k"), ("q", "x", "v"), ("o", "q", "a")]
-        block += [("gate", "a", "h"), ("gate", "a", "u"), ("down", "h", "x")]
+        qkv, gated = [("q", "q"), ("q", "k"), ("q", "v")], [("gate", "h"), ("gate", "u")]
         if self.fused:
-            block = [("qkv", "x", "q"), ("o", "q", "a"), ("gate_up", "a", "h"), ("down", "h", "x")]
-        steps = [Step(*step) for step in block] * self.blocks
-        return steps + [Step("head", "x", "logits")]
+            qkv, gated = [("qkv", "q")], [("gate_up", "h")]
+        steps, source = [], "x"
+        for block in range(self.blocks):
+            steps += [Step(program, source, target) for program, target in qkv]
+            steps.append(Step("o", "q", "a"))
+            steps += [Step(program, "a", target) for program, target in gated]
+            steps.append(Step("down", "h", "y", target_row=block))
+            source = "a"
+        return steps + [Step("head", "y", "logits", source_row=self.blocks - 1)]
 
     @property
     def parameters(self):

@@ -94,6 +94,7 @@ class Weight:
     def __init__(self, encoding, n, k, seed=0, values=None):
         rng = np.random.default_rng([n, k, seed])
         rows, group = encoding.rows or n, encoding.group or k
+        self.encoding = encoding
         self.shape, self.block = (n, k), (rows, group)
         low, high = encoding.limits
         blocks = (-(-n // rows), -(-k // group))
@@ -171,6 +172,17 @@ class Weight:
         scales = self.arrays["scales"]
         self.arrays["scales"] = (scales.astype(np.float32) * factor).astype(scales.dtype)
         for name in ("scales", "values"):
+            self.__dict__.pop(name, None)
+
+    def center(self):
+        """Makes 0 of the lowest code of signed integers, which has no counterpart: the
+        sum of many weights is then about 0, and does not grow with their number."""
+        lowest, end = self.encoding.limits
+        assert lowest == -end and not self.encoding.zero, "codes of another kind"
+        codes = np.where(self._codes == lowest, self._codes.dtype.type(0), self._codes)
+        self._codes = codes
+        self.arrays["codes"] = pack(codes, self.encoding.bits)
+        for name in ("codes", "values"):
             self.__dict__.pop(name, None)
 
     def inputs(self, name):

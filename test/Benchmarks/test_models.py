@@ -5,12 +5,14 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import bench_models  # noqa: E402
 import build_artifacts  # noqa: E402
+import chain  # noqa: E402
 import models  # noqa: E402
 
 #: Windows that do not divide the image; rows and widths that are no tiles.
@@ -77,6 +79,29 @@ def test_arrays_keep_what_is_read(model):
                     or written.offset + written.size <= other.offset
                 )
                 assert apart, (index, step)
+
+
+@pytest.mark.parametrize("kind", ["int8_weight", "int4_g128"])
+@pytest.mark.parametrize("fused", [True, False])
+def test_results_keep_their_size(kind, fused):
+    """Through all blocks, in float32; the codes of the scaled weights are those that
+    are packed."""
+    model = models.Llama(kind, fused, width=512, hidden=1376, vocabulary=1000)
+    weights = {}
+    for name, case in model.programs().items():
+        chain.keep_size(case)
+        both = [case.gate, case.up] if name == "gate_up" else [case.weight]
+        weights[name] = [weight.values.astype(np.float32) for weight in both]
+        for weight in both:
+            packed = weight.arrays["codes"]
+            codes = np.stack([packed << 4 >> 4, packed >> 4], -1) if case.bits == 4 else packed
+            assert (codes.reshape(weight.shape) == weight.codes).all()
+            assert abs(weight.codes.mean()) < 0.02 * weight.codes.std()
+    live = {"x": np.random.default_rng(1).standard_normal(512).astype(np.float32)}
+    for step in model.sequence():
+        y, *up = [w @ live[step.source][: w.shape[1]] for w in weights[step.program]]
+        live[step.target] = y / (1 + np.exp(-y)) * up[0] if up else y
+        assert 1 / chain.LARGEST < chain.measure_size(live[step.target]) < chain.LARGEST
 
 
 def test_parts_of_a_batch_need_less_memory():
