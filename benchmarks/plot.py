@@ -1,11 +1,14 @@
 """Draws a results file: of bench_linear.py, speed relative to cuBLAS bf16 for each
-layer; of bench_models.py, what each way computes in a second and its memory.
+layer, or as curves over the rows or over the size of the weights; of bench_models.py,
+what each way computes in a second and its memory.
 
-    python benchmarks/plot.py results.json plot.png
+    python benchmarks/plot.py results.json plot.png [--over rows|size]
 """
 
 import argparse
+import functools
 import json
+import statistics
 
 OURS = "quant-mlir"
 
@@ -31,6 +34,26 @@ def relative_speeds(records):
     return speeds
 
 
+def speed_curves(records, over):
+    """By (label, way), the points of a curve of speed relative to cuBLAS bf16: of a
+    layer's shape over its rows, or of a number of rows over the MiB of weights (in
+    bf16; the geometric mean where several shapes have as many). Ways are ours and
+    PyTorch's; what did not run is not there."""
+    curves = {}
+    for record in records:
+        m, n, k = (record[name] for name in "mnk")
+        label, x = (f"{k}×{n}", m) if over == "rows" else (f"M = {m}", n * k * 2 / 2**20)
+        base = record["peers"].get("bf16")
+        ways = {OURS: record["ours"]} | record["peers"]
+        for way, time in ways.items():
+            if way != "bf16" and isinstance(time, float) and isinstance(base, float):
+                curves.setdefault((label, way), {}).setdefault(x, []).append(base / time)
+    return {
+        name: [(x, statistics.geometric_mean(speeds)) for x, speeds in sorted(points.items())]
+        for name, points in curves.items()
+    }
+
+
 def rates_by_model(records):
     """By the label of a model: (way, rate, unit, GB) of what ran, in their order."""
     models = {}
@@ -47,6 +70,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("results")
     parser.add_argument("image")
+    parser.add_argument("--over", choices=["rows", "size"], help="draw curves")
     options = parser.parse_args()
     with open(options.results) as file:
         report = json.load(file)
@@ -59,6 +83,8 @@ def main():
     import matplotlib.pyplot as plt
 
     if is_models(report):
+        if options.over:
+            parser.error("--over is for the results of single layers")
         groups = rates_by_model(report["results"])
         draw, width, what = draw_model, 10, "all linear layers in one CUDA graph"
     else:
@@ -67,9 +93,11 @@ def main():
             groups.setdefault(record["kind"], []).append(record)
         groups = dict(sorted(groups.items()))
         draw, width, what = draw_layers, 14, "speed relative to cuBLAS bf16 (higher is better)"
+        if options.over:
+            draw, width = functools.partial(draw_curves, over=options.over), 10
     if not groups:
         parser.error(f"nothing in {options.results} ran")
-    height = 4.2 if draw is draw_layers else 2.6
+    height = 2.6 if draw is draw_model else 4.2
     figure, axes = plt.subplots(
         len(groups), 1, figsize=(width, height * len(groups) + 0.6), squeeze=False
     )
@@ -104,6 +132,30 @@ def draw_layers(axis, records):
         fontsize=7,
     )
     axis.legend(fontsize=8)
+
+
+def draw_curves(axis, records, over):
+    """Ours as lines, others in the same color, dashed."""
+    from matplotlib import colormaps
+
+    curves = speed_curves(records, over)
+    labels = list(dict.fromkeys(label for label, _ in curves))
+    for (label, way), points in curves.items():
+        color = colormaps["turbo"]((labels.index(label) + 0.5) / len(labels))
+        style = dict(marker="o", label=label) if way == OURS else dict(linestyle="--", marker=".")
+        axis.plot(*zip(*points), color=color, markersize=4, **style)
+    others = sorted({way for _, way in curves if way != OURS})
+    for way in others:
+        axis.plot([], [], color="gray", linestyle="--", label=f"PyTorch {way.lstrip('_')}")
+    axis.axhline(1, color="black", linewidth=0.8)
+    axis.set_xscale("log", base=2)
+    axis.set_ylim(bottom=0)
+    ticks = sorted({x for points in curves.values() for x, _ in points})
+    axis.set_xticks(ticks, [f"{x:.0f}" for x in ticks])
+    axis.minorticks_off()
+    axis.set_xlabel("rows (M)" if over == "rows" else "MiB of weights in bf16")
+    axis.set_ylabel("bf16 time / time")
+    axis.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
 
 
 def draw_model(axis, ways):

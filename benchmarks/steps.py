@@ -33,24 +33,28 @@ class Step:
     command: str
     #: Files in RESULTS that it leaves.
     results: tuple
-    #: Of a GPU, about; half of a minute of it is Python's and PyTorch's start.
+    #: Of an H200, about, with the start of Python and PyTorch.
     seconds: int
-    plot: str = ""
+    #: The images that plot.py makes, with its options. The first has the step's name.
+    plots: tuple = ()
     bench: bool = False
     #: Whether CUTLASS is one of its peers.
     cutlass: bool = False
 
 
-def _linear(name, about, seconds, options=""):
-    """A table of single layers."""
+def _linear(name, about, seconds, options="", curves=False):
+    """A table of single layers; `curves`: of many rows and sizes."""
     command = "bench_linear.py {folder} --cutlass {artifacts}/cutlass --json {results}/"
+    plots = [(f"{name}.png", "")]
+    if curves:
+        plots += [(f"{name}-{over}.png", f"--over {over}") for over in ("rows", "size")]
     return Step(
         name,
         about,
         f"{command}{name}.json {options}".strip(),
-        (f"{name}.json", f"{name}.png"),
+        (f"{name}.json", *[image for image, _ in plots]),
         seconds,
-        plot=name,
+        plots=tuple(plots),
         bench=True,
         cutlass=name.startswith("int8"),
     )
@@ -59,24 +63,24 @@ def _linear(name, about, seconds, options=""):
 STEPS = [
     Step("check", "every kernel against float64, M from 0 to 300",
          "gpu_check.py {folder} --json {results}/check.json", ("check.json",), 240),
-    Step("sanitize", "memcheck and racecheck of every family on shapes with tails",
-         "sanitize.py {folder} --log {results}/sanitizer.log", ("sanitizer.log",), 300),
+    Step("sanitize", "compute-sanitizer on every family, on shapes with tails",
+         "sanitize.py {folder} --log {results}/sanitizer.log", ("sanitizer.log",), 150),
     _linear("int8", "int8 x int8 at eight shapes: cuBLAS, Inductor, CUTLASS", 480),
-    _linear("int8-other", "int8 x int8 at few rows and unseen shapes: cuBLAS, CUTLASS", 300,
+    _linear("int8-other", "int8 x int8 at few rows and unseen shapes: cuBLAS, CUTLASS", 40,
             "--no-inductor"),
-    _linear("float8", "e4m3 x e4m3, scales of rows and of blocks: _scaled_mm", 150),
-    _linear("weights", "weights of 8 and 4 bits, M from 1 to 4096: cuBLAS, tinygemm", 420,
-            "--no-inductor"),
-    _linear("formats", "other storages, groups and zero points beside int4 g128", 180,
+    _linear("float8", "e4m3 x e4m3, scales of rows and of blocks: _scaled_mm", 20),
+    _linear("weights", "weights of 8 and 4 bits, M from 1 to 4096: cuBLAS, tinygemm", 60,
+            "--no-inductor", curves=True),
+    _linear("formats", "other storages, groups and zero points beside int4 g128", 20,
             "--no-inductor"),
     Step("rows", "quantization of rows, alone and behind norms and activations: a copy",
-         "bench_rows.py {folder} --json {results}/rows.json", ("rows.json",), 45),
+         "bench_rows.py {folder} --json {results}/rows.json", ("rows.json",), 10),
     Step("sam", "SAM vit_h's linear layers, batch 16 and 32: bf16, int8 fused and not",
          "bench_models.py {folder} --json {results}/sam.json", ("sam.json", "sam.png"), 240,
-         plot="sam"),
+         plots=(("sam.png", ""),)),
     Step("llama", "LLaMA-2-7B's linear layers for one token: cuBLAS, tinygemm, Inductor",
          "bench_models.py {folder} --json {results}/llama.json", ("llama.json", "llama.png"),
-         120, plot="llama"),
+         50, plots=(("llama.png", ""),)),
 ]
 
 
@@ -171,8 +175,8 @@ def run_step(step, artifacts, results):
     places = dict(artifacts=artifacts, folder=folder, results=results)
     options = shlex.split(os.environ.get("BENCH_OPTIONS", "")) if step.bench else []
     succeeded = run_command(step.command, places, options)
-    if step.plot:
-        plot = f"plot.py {{results}}/{step.plot}.json {{results}}/{step.plot}.png"
+    for image, option in step.plots:
+        plot = f"plot.py {{results}}/{step.name}.json {{results}}/{image} {option}"
         succeeded = run_command(plot, places) and succeeded
     return succeeded
 

@@ -13,10 +13,37 @@ import build_artifacts  # noqa: E402
 import cases  # noqa: E402
 import programs  # noqa: E402
 import rows  # noqa: E402
+import sanitize as sanitize_module  # noqa: E402
 
 CLEAN = {
     "memcheck": "========= ERROR SUMMARY: 0 errors",
     "racecheck": "========= RACECHECK SUMMARY: 0 hazards displayed (0 errors, 0 warnings)",
+    "synccheck": "========= ERROR SUMMARY: 0 errors",
+    "initcheck": "========= ERROR SUMMARY: 0 errors",
+}
+
+
+def racecheck(*hazards, kernel="matmul_wgmma_decode_0", kind="WAR", writes="Write Thread"):
+    """What racecheck says of (reader, writer) pairs of threads."""
+    lines = []
+    for reader, writer in hazards:
+        lines += [
+            f"========= Error: Potential {kind} hazard detected at __shared__ 0x4a in block (4,0,0) :",
+            f"=========     Read Thread ({reader},0,0) at {kernel}+0x15e0",
+            f"=========     {writes} ({writer},0,0) at {kernel}+0x8c0",
+            "=========     Current Value : 0, Incoming Value : ?",
+            "========= ",
+        ]
+    count = len(hazards)
+    lines.append(
+        f"========= RACECHECK SUMMARY: {count} hazards displayed ({count} errors, 0 warnings)"
+    )
+    return CLEAN | {"racecheck": "\n".join(lines)}
+
+
+#: More than is shown.
+TRUNCATED = CLEAN | {
+    "racecheck": racecheck((130, 96))["racecheck"].replace("SUMMARY: 1", "SUMMARY: 2")
 }
 
 
@@ -33,10 +60,11 @@ def artifacts(build_dir, tmp_path_factory):
 
 @pytest.fixture
 def sanitize(build_dir, artifacts, tmp_path):
-    """sanitize(says, status, driver) runs it under a tool that ends with those lines
-    and that status; the status and the log."""
+    """sanitize(says, status, driver, on) runs it under a tool that ends with those
+    lines and that status (if it is the tool `on`, where one is given); the status and
+    the log."""
 
-    def run(says=CLEAN, status=0, driver="lib/libquantmlir_emulator_driver.so"):
+    def run(says=CLEAN, status=0, driver="lib/libquantmlir_emulator_driver.so", on=""):
         tool = tmp_path / "compute-sanitizer"
         tool.write_text(
             f"""#!{sys.executable}
@@ -44,9 +72,9 @@ import subprocess, sys
 if "--version" in sys.argv:
     sys.exit(print("Compute Sanitizer version 2099.1.0"))
 assert sys.argv[3:5] == ["--error-exitcode", "86"]
-inner = subprocess.run(sys.argv[5:])
+inner = subprocess.run(sys.argv[sys.argv.index(sys.executable):])
 print({says!r}[sys.argv[2]])
-sys.exit({status} or inner.returncode)
+sys.exit({status} * ({on!r} in ("", sys.argv[2])) or inner.returncode)
 """
         )
         tool.chmod(0o755)
@@ -73,18 +101,20 @@ def test_a_clean_run(sanitize, artifacts):
     commit = json.loads((artifacts / "index.json").read_text())["commit"]
     head = log.splitlines()[0]
     assert "compute-sanitizer 2099.1.0" in head and f"commit {commit}" in head
-    assert log.count("3 cases, 0 failed") == 2 and log.count("device: ") == 2
-    assert "--tool memcheck" in log and "--tool racecheck" in log
-    assert log.endswith("# clean: memcheck, racecheck\n")
+    assert log.count("3 cases, 0 failed") == 4 and log.count("device: ") == 4
+    for tool in CLEAN:
+        assert f"--tool {tool} " in log
+    assert "excused" not in log
+    assert log.endswith("# clean: memcheck, racecheck, synccheck, initcheck\n")
 
 
 @pytest.mark.parametrize(
     "says, status, reason",
     [
         (CLEAN | {"racecheck": "RACECHECK SUMMARY: 1 hazards displayed (0 errors, 1 warnings)"},
-         0, "racecheck: no summary without findings"),
-        (CLEAN | {"memcheck": "ERROR SUMMARY: 3 errors"}, 0,
-         "memcheck: no summary without findings"),
+         0, "racecheck: findings"),
+        (CLEAN | {"memcheck": "ERROR SUMMARY: 3 errors"}, 0, "memcheck: findings"),
+        (CLEAN | {"initcheck": "ERROR SUMMARY: 1 error"}, 0, "initcheck: findings"),
         (CLEAN | {"memcheck": "Device not supported"}, 0, "memcheck: no summary"),
         (CLEAN, 86, "memcheck: findings; racecheck: findings"),
         (CLEAN, 3, "memcheck: status 3"),
@@ -93,6 +123,60 @@ def test_a_clean_run(sanitize, artifacts):
 def test_findings_fail(sanitize, says, status, reason):
     code, log, output = sanitize(says, status)
     assert code == 1 and reason in log.splitlines()[-1], output
+
+
+LANES = [(129 + lane, 96) for lane in range(31)]
+
+
+def judge(text):
+    """The hazards of a tool's output, read line by line."""
+    hazards = sanitize_module.Hazards()
+    for line in text.splitlines():
+        hazards.add(line)
+    hazards.end()
+    return hazards
+
+
+@pytest.mark.parametrize(
+    "says, excused",
+    [
+        (racecheck(*LANES), 31),
+        # The first lane of a warp, and with it what else there is of its instructions.
+        (racecheck(*LANES, (160, 96)), 0),
+        (racecheck((160, 96), *LANES), 0),
+        (racecheck(*LANES, kind="RAW"), 0),
+        (racecheck(*LANES, kernel="matmul_wgmma_0"), 0),
+        # What the loader reads, and what consumers write.
+        (racecheck((5, 96)), 0),
+        (racecheck((130, 170)), 0),
+        (racecheck(*LANES, writes="Write of thread"), 0),
+    ],
+)
+def test_only_other_lanes_of_a_warp_are_excused(says, excused):
+    hazards = judge(says["racecheck"])
+    assert sum(hazards.counts.values()) >= 1 and hazards.excused == excused
+    assert ("NOT excused" in " ".join(hazards.describe())) == (excused == 0)
+
+
+def test_lines_of_the_program_come_in_between():
+    lines = racecheck(*LANES)["racecheck"].splitlines()
+    mixed = "\n".join(text for line in lines for text in (line, "1x2-case ok"))
+    assert judge(mixed).excused == 31
+
+
+def test_excused_hazards_are_counted_in_the_log(sanitize):
+    """Racecheck reports each by the byte, and ends with the status of findings."""
+    status, log, output = sanitize(racecheck(*LANES * 5), status=86, on="racecheck")
+    assert status == 0, log + output
+    assert "# excused: 155 WAR hazards" in log and "+0x15e0" in log and "+0x8c0" in log
+    assert log.count("Potential WAR") < 20
+    assert log.endswith("# clean: memcheck, racecheck, synccheck, initcheck\n")
+
+
+@pytest.mark.parametrize("says", [racecheck((160, 96)), TRUNCATED])
+def test_other_hazards_fail(sanitize, says):
+    status, log, _ = sanitize(says, status=86, on="racecheck")
+    assert status == 1 and log.splitlines()[-1] == "# racecheck: findings"
 
 
 def test_wrong_results_fail(sanitize):

@@ -28,6 +28,24 @@ def test_every_step_has_its_artifacts_and_its_script():
         assert f"`{step.name}`" in readme
 
 
+def test_plots_are_results_of_their_step():
+    for step in steps.STEPS:
+        images = [image for image, _ in step.plots]
+        assert sorted(images) == sorted(n for n in step.results if n.endswith(".png"))
+        if images:
+            assert images[0] == f"{step.name}.png" and f"{step.name}.json" in step.results
+
+
+def test_results_do_not_collide():
+    """No two steps write a file of one name, and no other script's results have it."""
+    names = [name for step in steps.STEPS for name in step.results]
+    assert len(names) == len(set(names))
+    for path in (ROOT / "benchmarks" / "results").glob("*.json"):
+        if path.name in names:
+            found = json.loads(path.read_text())
+            assert "gpu" in found and ("results" in found or "records" in found), path
+
+
 def test_lines_name_known_kinds():
     for step, lines in cases.LINES.items():
         seen = list(lines())
@@ -126,6 +144,20 @@ def test_what_plots_show():
         dict(ours="failed: it", peers={"bf16": 4.0, "y": "not run: so"}),
     ]
     assert plot.relative_speeds(records) == {"quant-mlir": [2.0, 0], "x": [0.5, 0], "y": [0, 0]}
+    weights = [
+        dict(m=m, n=n, k=k, ours=1.0, peers={"bf16": speed, "x": "not run: so", "y": 2.0})
+        for m, n, k, speed in [(8, 1024, 512, 2.0), (1, 1024, 512, 4.0), (1, 512, 1024, 16.0)]
+    ]
+    assert plot.speed_curves(weights, "rows") == {
+        ("512×1024", "quant-mlir"): [(1, 4.0), (8, 2.0)],
+        ("512×1024", "y"): [(1, 2.0), (8, 1.0)],
+        ("1024×512", "quant-mlir"): [(1, 16.0)],
+        ("1024×512", "y"): [(1, 8.0)],
+    }
+    # Two shapes of one size.
+    sizes = plot.speed_curves(weights, "size")
+    assert sizes["M = 8", "quant-mlir"] == [(1.0, 2.0)]
+    assert sizes["M = 1", "quant-mlir"] == [(1.0, pytest.approx(8.0))]
     ran = dict(label="model", what="way", images_per_second=5.0, bytes=2e9)
     failed = dict(label="model", what="other", error="not run")
     assert plot.rates_by_model([ran, failed]) == {"model": [("way", 5.0, "images per second", 2.0)]}

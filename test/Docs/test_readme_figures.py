@@ -83,7 +83,7 @@ def test_rows():
 
 
 def test_float8():
-    results = load("float8.json")
+    results = load("float8_by_hand.json")
     assert results["gpu"] == "NVIDIA H200"
 
     def best(where, what, **more):
