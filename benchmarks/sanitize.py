@@ -209,8 +209,8 @@ class Hazards:
 
 
 def run_tool(sanitizer, tool, folder, only, log):
-    """Why a tool's run is not clean, or None. Its output goes into the log, hazards
-    that racecheck reports by the byte only so far as they are not excused."""
+    """Whether a tool's run is clean, and what to say of it. Its output goes into the
+    log, but few of the hazards, which racecheck reports by the byte."""
     options = OPTIONS.get(tool, [])
     command = [sanitizer, "--tool", tool, "--error-exitcode", str(FOUND), *options]
     inner = [sys.executable, os.path.abspath(__file__), folder, "--run", "--only", only]
@@ -239,12 +239,14 @@ def run_tool(sanitizer, tool, folder, only, log):
     log.writelines(line + "\n" for line in hazards.describe())
     excused = hazards.excused
     if status not in (0, FOUND):
-        return f"{tool}: status {status}"
+        return False, f"{tool}: status {status}"
     if count is not None and count > excused or status == FOUND and not excused:
-        return f"{tool}: findings"
+        return False, f"{tool}: findings"
     if not complete:
-        return f"{tool}: not every case ran"
-    return None if count == excused else f"{tool}: no summary without findings"
+        return False, f"{tool}: not every case ran"
+    if count != excused:
+        return False, f"{tool}: no summary without findings"
+    return True, tool + (f" but for {excused} hazards excused" if excused else "")
 
 
 def main(arguments=None):
@@ -276,14 +278,14 @@ def main(arguments=None):
             f"{get_version(sanitizer)}, commit {commit}\n"
             "# every family of kernels on shapes with tails, results compared with float64\n"
         )
-        reasons = []
+        said = {True: [], False: []}
         for tool in tools:
-            reason = run_tool(sanitizer, tool, options.artifacts, options.only, log)
-            print(reason or f"{tool}: clean", flush=True)
-            reasons += [reason] if reason else []
-        verdict = "; ".join(reasons) if reasons else "clean: " + ", ".join(tools)
+            clean, text = run_tool(sanitizer, tool, options.artifacts, options.only, log)
+            print(f"clean: {text}" if clean else text, flush=True)
+            said[clean].append(text)
+        verdict = "; ".join(said[False]) or "clean: " + ", ".join(said[True])
         log.write(f"\n# {verdict}\n")
-    return 1 if reasons else 0
+    return 1 if said[False] else 0
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ STEPS = [
     Step("check", "every kernel against float64, M from 0 to 300",
          "gpu_check.py {folder} --json {results}/check.json", ("check.json",), 240),
     Step("sanitize", "compute-sanitizer on every family, on shapes with tails",
-         "sanitize.py {folder} --log {results}/sanitizer.log", ("sanitizer.log",), 150),
+         "sanitize.py {folder} --log {results}/sanitizer.log", ("sanitizer.log",), 50),
     _linear("int8", "int8 x int8 at eight shapes: cuBLAS, Inductor, CUTLASS", 480),
     _linear("int8-other", "int8 x int8 at few rows and unseen shapes: cuBLAS, CUTLASS", 40,
             "--no-inductor"),
