@@ -3,7 +3,17 @@
 `FAMILIES` also runs in the emulator, in the tests.
 """
 
-from programs import Dense, Float8, Gated, Integers, Layer, Mlp, Scheduled, ScheduledLayer
+from programs import (
+    Dense,
+    Float8,
+    Gated,
+    Integers,
+    Layer,
+    Mlp,
+    ReducedLayer,
+    Scheduled,
+    ScheduledLayer,
+)
 
 #: Every family of kernels, on layers where nothing divides: small, so that the
 #: emulator runs them too.
@@ -123,6 +133,9 @@ FAMILIES = [
     ScheduledLayer(392, 648, 300, [128, 192, 64], [1, 12, 1], 8, kind="alternating",
                    rest=", scale_decoded = true", out="bf16"),
     ScheduledLayer(200, 1024, 70, [64, 128, 64], [1, 8, 1], 5, 2, kind="alternating"),
+    # One row on CUDA cores: full rounds and what is left of them.
+    ReducedLayer(35, 4099, [1, 16], 2),
+    ReducedLayer(72, 640, [2, 4], 4, out="f32"),
     # M known to the compiler.
     Layer(37, 131, m=1, storage="i4", group=32, scale="bf16"),
     Layer(37, 131, m=1, storage="ui4", group=32, zero="ui4", x="f16", out="f16"),
@@ -191,8 +204,19 @@ FLOAT8_KINDS = {
 }
 
 
+def _reduce(n, k):
+    # As many blocks of sixteen warps as fit at once, or smaller ones.
+    return ReducedLayer(n, k, *(([1, 16], 2) if n <= 4224 else ([2, 4], 4)))
+
+
+#: Layers of one row whose schedule is written by hand.
+SCHEDULED_KINDS = {"int8_reduce": _reduce}
+
+
 def linear(kind, n, k, m=None):
     """A layer of that kind, bf16 in (or codes) and out; M is dynamic where not given."""
+    if kind in SCHEDULED_KINDS:
+        return SCHEDULED_KINDS[kind](n, k)
     if kind in FLOAT8_KINDS:
         return Float8(n, k, m, kind=kind, **FLOAT8_KINDS[kind])
     return Layer(n, k, m, out="bf16", element="bf16", kind=kind, **KINDS[kind])
@@ -289,9 +313,11 @@ def float8_lines():
 
 
 def weight_lines():
-    """8-bit and 4-bit weights at every number of rows."""
+    """8-bit and 4-bit weights at every number of rows; one row of 8-bit ones also by
+    CUDA cores alone."""
     for k, n in LLAMA_SHAPES[:3]:
-        for m in (1, 16, 64):
+        yield "int8_reduce", n, k, 1, 1
+        for m in (1, 2, 4, 8, 16, 32, 64):
             yield "int8_weight", n, k, 1 if m == 1 else None, m
     for kind, rows in (("int4_g128", INT4_ROWS), ("int4_g32", (1, 16, 32, 64, 128))):
         for k, n in LLAMA_SHAPES:

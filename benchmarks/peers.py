@@ -1,6 +1,7 @@
 """Other ways to compute the same layers: PyTorch's own kernels, Inductor's, and
 CUTLASS's."""
 
+import marlin
 import torch
 import torch._dynamo
 from cutlass_peer import load_configurations, time_cutlass
@@ -91,6 +92,10 @@ class Peers:
             except Exception as error:  # A peer's limits are no failure of ours.
                 results[name] = "not run: " + str(error).strip().split("\n")[0]
             torch.cuda.empty_cache()
+        if case.kind == "int4_g128" and isinstance(results["bf16"], float):
+            estimate = marlin.estimate(m, n, k, results["bf16"])
+            if estimate is not None:
+                results["Marlin (recorded)"] = estimate
         return results
 
     def bf16(self, m, n, k):

@@ -275,21 +275,10 @@ def _plain_family(chip, row_bytes):
     return "wgmma" if chip == "sm_90a" and row_bytes % 16 == 0 else "mma_sync"
 
 
-class ScheduledLayer(Layer):
-    """A layer of int4 weights in groups of 64 with a wgmma_decode schedule written
-    by hand; `kind` is that of its warpgroups, `rest` what follows them in it."""
+class HandScheduled(Layer):
+    """A layer that is already one op, with `schedule` written on it by hand."""
 
-    def __init__(self, n, k, m, tile, warps, stages, split_k=1, rest="", out="f32",
-                 kind="cooperative"):
-        super().__init__(n, k, m, storage="i4", group=64, scale="bf16", out=out)
-        self.arguments = _arguments(locals())
-        self.schedule = (
-            f'#quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = {tile}, '
-            f"warps = {warps}, stages = {stages}, split_k = {split_k}, "
-            f"weights = <fragment, tile = [16, 64]>, warpgroups = <{kind}>{rest}>"
-        )
-        kind = "" if kind == "cooperative" else f"-{kind}"
-        self.name += f"-{tile}-{split_k}{kind}{rest}".replace(" ", "").replace("=", "")
+    schedule = ""
 
     def mlir(self):
         head = super().mlir().split("  %zero")[0]
@@ -307,7 +296,40 @@ class ScheduledLayer(Layer):
         )
 
     def family(self, rows):
-        return "wgmma_decode"
+        return self.schedule.split("<")[1].split(",")[0]
+
+
+class ScheduledLayer(HandScheduled):
+    """A layer of int4 weights in groups of 64 with a wgmma_decode schedule; `kind`
+    is that of its warpgroups, `rest` what follows them in it."""
+
+    def __init__(self, n, k, m, tile, warps, stages, split_k=1, rest="", out="f32",
+                 kind="cooperative"):
+        super().__init__(n, k, m, storage="i4", group=64, scale="bf16", out=out)
+        self.arguments = _arguments(locals())
+        self.schedule = (
+            f'#quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = {tile}, '
+            f"warps = {warps}, stages = {stages}, split_k = {split_k}, "
+            f"weights = <fragment, tile = [16, 64]>, warpgroups = <{kind}>{rest}>"
+        )
+        kind = "" if kind == "cooperative" else f"-{kind}"
+        self.name += f"-{tile}-{split_k}{kind}{rest}".replace(" ", "").replace("=", "")
+
+
+class ReducedLayer(HandScheduled):
+    """A layer of int8 weights for one row as a product and a sum on CUDA cores, which
+    is not what is chosen for them. A block has `warps` along N and K."""
+
+    def __init__(self, n, k, warps, stages, out="bf16"):
+        super().__init__(n, k, 1, storage="i8", out=out)
+        self.arguments = _arguments(locals())
+        rows, columns = warps
+        self.schedule = (
+            f'#quant_tile.schedule<reduce, chip = "sm_90a", tile = [1, {16 * rows}, {32 * columns}],'
+            f" warps = [1, {rows}, {columns}], stages = {stages},"
+            " weights = <fragment, tile = [16, 32]>, dependent_launch = true>"
+        )
+        self.name += f"-reduce-{rows}x{columns}x{stages}"
 
 
 class Integers:
@@ -711,7 +733,7 @@ class Mlp(Gated):
 #: By the names that descriptions use.
 PROGRAMS = {
     cls.__name__: cls
-    for cls in (Layer, ScheduledLayer, Integers, Scheduled, Dense, Float8, Gated, Mlp)
+    for cls in (Layer, ScheduledLayer, ReducedLayer, Integers, Scheduled, Dense, Float8, Gated, Mlp)
 }
 
 

@@ -14,6 +14,7 @@ from conftest import ROOT
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import cases  # noqa: E402
 import gpu_check  # noqa: E402
+import marlin  # noqa: E402
 import programs  # noqa: E402
 import weights  # noqa: E402
 
@@ -70,7 +71,7 @@ def test_descriptions_make_the_same_program():
 
 def test_a_part_of_a_layer():
     """Its result is those columns of the whole's."""
-    some = [cases.linear(kind, 9, 64) for kind in [*cases.KINDS, *cases.FLOAT8_KINDS]]
+    some = [cases.linear(kind, 9, 64) for kind in [*cases.KINDS, *cases.FLOAT8_KINDS, *cases.SCHEDULED_KINDS]]
     # Blocks of several rows, a GELU, and two products in one.
     some += [programs.Float8(9, 64, group=32, rows=4), programs.Gated(9, 64, 3)]
     some += [programs.Layer(9, 64, x="quantized", storage="i8", activation="gelu", out="bf16")]
@@ -261,3 +262,10 @@ def test_checker_notices_wrong_numbers():
     result.view(np.uint16)[1, 2] += 2
     with pytest.raises(gpu_check.Failure, match=r"1 of 15 elements off, worst y\[1, 2\]"):
         gpu_check.compare(case, inputs, result, (0, 0, 0))
+
+
+def test_marlin_is_scaled_by_cublas():
+    assert marlin.estimate(16, 11008, 4096, 24.7) == pytest.approx(14.3)
+    assert marlin.estimate(16, 11008, 4096, 2 * 24.7) == pytest.approx(2 * 14.3)
+    assert marlin.estimate(2, 11008, 4096, 24.7) is None
+    assert marlin.estimate(16, 22016, 4096, 40.0) is None
