@@ -10,6 +10,7 @@ from programs import (
     Integers,
     Layer,
     Mlp,
+    Product,
     ReducedLayer,
     Scheduled,
     ScheduledLayer,
@@ -93,6 +94,16 @@ FAMILIES = [
     Integers(37, 131, unsigned=["rhs"]),
     Integers(37, 131, unsigned=["lhs", "rhs"], points=True),
     Integers(64, 128, m=33, chip="sm_80"),
+    # Batches, rows of two dimensions, operands that lie otherwise, and no rows at all.
+    Product("bmk", "bnk", "bmn", b=3, m=37, n=29, k=131),
+    Product("mbk", "bkn", "bmn", b=2, m=19, n=37, k=144),
+    Product("gmk", "nk", "gmn", g=3, m=13, n=61, k=67),
+    Product("gmk", "nk", "gmn", g=2, m=37, n=40, k=144),
+    Product("gmk", "kn", "mgn", g=3, m=5, n=33, k=144),
+    Product("mk", "kn", "mn", m=37, n=61, k=131),
+    Product("km", "kn", "mn", m=37, n=40, k=136),
+    Product("mk", "nk", "mn", m=0, n=37, k=131),
+    Product("gmk", "nk", "gmn", g=2, m=0, n=40, k=144),
     # Rows of a multiple of 16 bytes: warpgroups.
     Dense(40, 136, "bf16"),
     Integers(37, 144, unsigned=["lhs"]),
@@ -129,6 +140,10 @@ FAMILIES = [
     Scheduled(400, 1040, [128, 176, 128], [4, 1, 1], 3, "pingpong, cluster = [2, 1]", m=300),
     Scheduled(400, 1040, [256, 160, 128], [8, 1, 1], 3, "cooperative, group_m = 2", m=300),
     Scheduled(136, 272, [64, 96, 128], [4, 2, 1], 3, "cooperative"),
+    # Blocks that share K and add each other's sums.
+    Scheduled(131, 1040, [64, 32, 128], [4, 1, 1], 3, "cooperative", m=150, split_k=4),
+    Scheduled(272, 1040, [128, 64, 128], [8, 1, 1], 2, "cooperative, cluster = [2, 1]", m=150,
+              split_k=2),
     # Weights that three warpgroups decode and multiply in turn, or two and two blocks.
     ScheduledLayer(392, 648, 300, [128, 192, 64], [1, 12, 1], 8, kind="alternating",
                    rest=", scale_decoded = true", out="bf16"),

@@ -12,6 +12,7 @@ import concurrent.futures
 import concurrent.futures.process
 import datetime
 import json
+import math
 import multiprocessing
 import os
 import sys
@@ -65,7 +66,8 @@ class Runner(Loaded):
         before, result, after = np.split(data, [GUARD, GUARD + size])
         if (before != POISON).any() or (after != POISON).any():
             raise Failure("wrote outside the output")
-        if plan.shape(output) != (rows, self.case.columns):
+        *leading, columns = plan.shape(output)
+        if (math.prod(leading), columns) != (rows, self.case.columns):
             raise Failure(f"the output has shape {plan.shape(output)}")
         if output.element != self.case.out:
             raise Failure(f"the output has elements of {output.element}")
@@ -83,6 +85,8 @@ def compare(case, inputs, result, contract):
     exact, bound = case.reference(inputs, contract)
     if result.size == 0:
         return 0.0
+    # Rows of several dimensions.
+    exact, bound = exact.reshape(result.shape), bound.reshape(result.shape)
     # Poison is a NaN; as an integer it is a legal -1, and wrong soon enough.
     raw = np.ascontiguousarray(result).view(np.uint8).reshape(*result.shape, -1)
     missing = int((raw == POISON).all(axis=-1).sum())

@@ -411,6 +411,75 @@ class Integers:
         return exact, np.full_like(exact, 0.5)
 
 
+class Product:
+    """y = x w in i32 of int8 codes, a sum over k as `linalg.generic` has it: exact. `x`,
+    `w` and `y` name their dimensions in the order they lie: b of batches, g and m of
+    rows, n of columns, k. Where w has b, it is no weight but made by other kernels."""
+
+    out, chip = "i32", "sm_90a"
+
+    def __init__(self, x, w, y, **sizes):
+        self.arguments = dict(x=x, w=w, y=y, **sizes)
+        self.sides, self.sizes = dict(x=x, w=w, y=y), sizes
+        self.n, self.k, self.columns = sizes["n"], sizes["k"], sizes[y[-1]]
+        self.m = math.prod(self._shape("y")[:-1])
+        extents = "x".join(str(sizes[letter]) for letter in sizes)
+        self.name = f"product-{x}-{w}-{y}-{extents}"
+        self.rng = np.random.default_rng(self.n * self.k)
+
+    def _shape(self, name):
+        return tuple(self.sizes[letter] for letter in self.sides[name])
+
+    def mlir(self):
+        loops = sorted(set("".join(self.sides.values())), key="bgmnk".index)
+        maps = ", ".join(
+            f"affine_map<({', '.join(loops)}) -> ({', '.join(self.sides[name])})>"
+            for name in "xwy"
+        )
+        iterators = ", ".join(f'"{"reduction" if loop == "k" else "parallel"}"' for loop in loops)
+        x, w, y = (
+            f"tensor<{'x'.join(map(str, self._shape(name)))}x{element}>"
+            for name, element in (("x", "i8"), ("w", "i8"), ("y", "i32"))
+        )
+        weight = "" if "b" in self.sides["w"] else ", quant_tensor.weight"
+        return f"""func.func @product(%x: {x} {{quant_tensor.name = "x"}},
+    %w: {w} {{quant_tensor.name = "w"{weight}}}) -> ({y} {{quant_tensor.name = "y"}}) {{
+  %zero = arith.constant 0 : i32
+  %empty = tensor.empty() : {y}
+  %init = linalg.fill ins(%zero : i32) outs(%empty : {y}) -> {y}
+  %y = linalg.generic {{indexing_maps = [{maps}], iterator_types = [{iterators}]}}
+      ins(%x, %w : {x}, {w}) outs(%init : {y}) {{
+  ^bb0(%a: i8, %b: i8, %acc: i32):
+    %p = arith.extsi %a : i8 to i32
+    %q = arith.extsi %b : i8 to i32
+    %r = arith.muli %p, %q : i32
+    %s = arith.addi %acc, %r : i32
+    linalg.yield %s : i32
+  }} -> {y}
+  return %y : {y}
+}}
+"""
+
+    def family(self, rows):
+        # Batches have no warpgroups, and copies of operands rows as they like.
+        return "matmul_"
+
+    def weights(self):
+        return self._draw("w")
+
+    def activations(self, rows):
+        return self._draw("x")
+
+    def _draw(self, name):
+        return {name: self.rng.integers(-128, 128, self._shape(name), dtype=np.int8)}
+
+    def reference(self, inputs, contract):
+        equation = "{x},{w}->{y}".format(**self.sides)
+        exact = np.einsum(equation, *(inputs[name].astype(np.float64) for name in "xw"))
+        # Less than one: not a bit may be wrong.
+        return exact, np.full_like(exact, 0.5)
+
+
 class Scheduled(Integers):
     """The same with a wgmma schedule written by hand."""
 
@@ -733,7 +802,9 @@ class Mlp(Gated):
 #: By the names that descriptions use.
 PROGRAMS = {
     cls.__name__: cls
-    for cls in (Layer, ScheduledLayer, ReducedLayer, Integers, Scheduled, Dense, Float8, Gated, Mlp)
+    for cls in (
+        Layer, ScheduledLayer, ReducedLayer, Integers, Product, Scheduled, Dense, Float8, Gated, Mlp
+    )
 }
 
 
