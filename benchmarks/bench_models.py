@@ -31,6 +31,8 @@ from report import Report  # noqa: E402
 
 REPLAYS = 9
 OURS = "quant-mlir"
+#: The way that others are compared with.
+BASE = "bf16 cuBLAS"
 
 
 def measure_ours(context, clock, folder, model, replays):
@@ -75,6 +77,28 @@ def print_record(record):
     else:
         parts.append(record["error"])
     print(f"{record['label']}, {record['what']}: " + ", ".join(parts), flush=True)
+
+
+def compare_rates(results):
+    """Lines of a table: of each model, what each way computes in a second, and how many
+    times as much as cuBLAS bf16 that is."""
+    for name in dict.fromkeys(record["label"] for record in results):
+        ways = {
+            record["what"]: record["microseconds"]
+            for record in results
+            if record["label"] == name and "microseconds" in record
+        }
+        base = ways.get(BASE)
+        for way, time in ways.items():
+            (rate,) = (
+                value
+                for record in results
+                if (record["label"], record["what"]) == (name, way)
+                for field, value in record.items()
+                if field.endswith("_per_second")
+            )
+            times = f"{base / time:.2f}x bf16" if base else ""
+            yield f"{name:45} {way:45} {rate:7.1f} a second {times}".rstrip()
 
 
 def label(model):
@@ -152,6 +176,8 @@ def main(arguments=None):
             record["seconds"] = round(time.monotonic() - start, 1)
             report.add(record)
             print_record(record)
+    for line in compare_rates(report.results):
+        print(line)
     print(f"{len(report.results)} records, {failed} failed, on {context.name}")
     return 1 if failed or not report.results else 0
 

@@ -104,6 +104,26 @@ def test_results_keep_their_size(kind, fused):
         assert 1 / chain.LARGEST < chain.measure_size(live[step.target]) < chain.LARGEST
 
 
+def test_rates_are_compared_within_a_model():
+    def record(label, what, time=None):
+        known = dict(microseconds=time, tokens_per_second=1e6 / time) if time else dict(error="no")
+        return dict(label=label, what=what, **known)
+
+    lines = bench_models.compare_rates(
+        [
+            record("a", "quant-mlir", 1000.0),
+            record("a", "bf16 cuBLAS", 2500.0),
+            record("a", "other"),
+            record("b", "quant-mlir", 500.0),
+        ]
+    )
+    assert [line.split() for line in lines] == [
+        "a quant-mlir 1000.0 a second 2.50x bf16".split(),
+        "a bf16 cuBLAS 400.0 a second 1.00x bf16".split(),
+        "b quant-mlir 2000.0 a second".split(),
+    ]
+
+
 def test_parts_of_a_batch_need_less_memory():
     sizes = {}
     for parts in (0, 16):
