@@ -185,7 +185,8 @@ def test_models_run(build_dir, artifacts, tmp_path):
     # What is there is not run again.
     done = run(build_dir, artifacts, output, emulator, "--resume")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("SAM") == 0
+    assert "SAM vit_h, batch 2, quant-mlir: " not in done.stdout
+    assert "LLaMA-2-7B, int4_g128, fused, quant-mlir: " in done.stdout
     report = json.loads(output.read_text())
     for name in ("date", "gpu", "driver", "torch", "cuda", "commit", "method"):
         assert name in report
