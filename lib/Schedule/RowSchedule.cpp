@@ -96,7 +96,8 @@ RowScheduleAttr schedule::chooseRows(RowGroupOp group, const Chip &chip) {
   return RowScheduleAttr::get(
       group.getContext(), StringAttr::get(group.getContext(), chip.name), warps,
       warps == 1 ? kRowsPerBlock : 1, vector,
-      /*packed=*/warps > 1 && read.size() == 1 && perThread >= kPackedColumns);
+      /*packed=*/warps > 1 && read.size() == 1 && perThread >= kPackedColumns,
+      /*occupancy=*/1);
 }
 
 namespace {

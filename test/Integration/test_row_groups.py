@@ -103,11 +103,20 @@ def border_rows(rng, rows, columns):
 
 
 @pytest.mark.parametrize("columns, element", [(200, "f32"), (5120, "bf16"), (4200, "f32")])
-def test_quotients_are_those_of_divisions(tool, tmp_path, columns, element):
+@pytest.mark.parametrize("is_computed", [False, True])
+def test_quotients_are_those_of_divisions(tool, tmp_path, columns, element, is_computed):
     """A row's quotients come from its scale's reciprocal: to the last bit, so that
-    every code is the definition's."""
+    every code is the definition's. Codes of what is computed, here twice the half of
+    what is read, need no quotients, but where two of them are close."""
     source, folder = tmp_path / "rows.mlir", tmp_path / "rows.qmlir"
-    source.write_text(program("plain", columns, element))
+    text = program("plain", columns, element)
+    if is_computed:
+        text = text.replace("    linalg.yield %v32 : f32", """    %half = arith.constant 0.5 : f32
+    %h = arith.mulf %v32, %half : f32
+    %v64 = arith.addf %h, %h : f32
+    linalg.yield %v64 : f32""")
+        assert "%v64" in text
+    source.write_text(text)
     tool("quant-compile", source, "-o", folder)
     x = border_rows(np.random.default_rng(columns), 24, columns).astype(DTYPES[element])
     np.savez(tmp_path / "in.npz", x=reference.to_bits(x))
@@ -120,7 +129,8 @@ def test_quotients_are_those_of_divisions(tool, tmp_path, columns, element):
         np.testing.assert_array_equal(results["emulator"][name], results["cpu"][name])
     scales = results["cpu"]["scales"].view(np.float32)
     with np.errstate(all="ignore"):
-        quotient = (x.astype(np.float32) / scales).astype(np.float32)
+        x = x.astype(np.float32)
+        quotient = ((x * np.float32(0.5) * 2 if is_computed else x) / scales).astype(np.float32)
     quotient[np.isnan(quotient)] = 0
     codes = np.clip(np.rint(quotient), -128, 127)
     np.testing.assert_array_equal(results["cpu"]["codes"].view(np.int8), codes)

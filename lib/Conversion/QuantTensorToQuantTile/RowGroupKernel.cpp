@@ -17,6 +17,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Matchers.h"
 #include "quantmlir/Conversion/QuantTensorToQuantTile/KernelBuilder.h"
 #include "llvm/ADT/MapVector.h"
 
@@ -25,6 +26,9 @@ using namespace quantmlir;
 using namespace quantmlir::quant_tile;
 
 namespace {
+
+/// Elements of a thread whose quotients fail together.
+constexpr int64_t kRunElements = 16;
 
 /// Writes the kernel's body.
 class RowGroupBody {
@@ -54,6 +58,7 @@ private:
   /// The elements of a vector as words, where they are narrower; and back, from
   /// the first values of `packed`, which it drops.
   SmallVector<Value> pack(ArrayRef<Value> elements);
+  SmallVector<Value> packBytes(ArrayRef<Value> elements);
   SmallVector<Value> unpack(ValueRange &packed, int64_t count, Type type);
   /// The same vector, about which the compiler knows nothing.
   Value hide(Value vector);
@@ -217,6 +222,15 @@ SmallVector<Value> RowGroupBody::read(Value operand, RowAccess access) {
   return elements;
 }
 
+/// Whether each element of `op`'s results is a cast of one of its input.
+static bool isCast(linalg::GenericOp op, const RowOp &info) {
+  return info.hasColumns && !info.reduces && op.getNumDpsInputs() == 1 &&
+         llvm::all_of(op.getBody()->without_terminator(), [](Operation &inner) {
+           return isa<arith::ExtFOp, arith::ExtSIOp, arith::ExtUIOp,
+                      arith::SIToFPOp, arith::UIToFPOp>(inner);
+         });
+}
+
 void RowGroupBody::emitOp(linalg::GenericOp op, const RowOp &info) {
   SmallVector<SmallVector<Value>> operands;
   for (OpOperand *input : op.getDpsInputOperands())
@@ -242,41 +256,64 @@ void RowGroupBody::emitOp(linalg::GenericOp op, const RowOp &info) {
   int64_t count = info.hasColumns ? columns.size() * width : 1;
   Elements results(op.getNumDpsInits());
   RowQuotients quotients(op, [&](BlockArgument argument) {
-    return argument.getArgNumber() < operands.size() &&
-           operands[argument.getArgNumber()].size() == 1;
+    unsigned number = argument.getArgNumber();
+    if (number >= operands.size() || operands[number].size() != 1)
+      return RowQuotients::Divisor::Unknown;
+    Value source = skipUnitReshapes(op.getDpsInputOperand(number)->get());
+    return plan.isInside(source) ? RowQuotients::Divisor::OfRow
+                                 : RowQuotients::Divisor::Uniform;
   });
   if (info.reduces || count == 1 || quotients.empty()) {
     emitElements(op, info, operands, carried, 0, count, nullptr, results);
   } else {
-    // A vector at a time, so that few values wait for whether all is well; its
-    // narrow elements as words, which take fewer registers.
-    for (int64_t first = 0; first < count; first += width) {
+    // A few vectors at a time, so that few values wait for whether all is well;
+    // their narrow elements as words, which take fewer registers.
+    int64_t run = std::max(width, kRunElements / width * width);
+    enum class Way { Shortcut, Quotient, Division };
+    SmallVector<Way> ways = {Way::Quotient, Way::Division};
+    if (quotients.hasShortcuts([&](BlockArgument argument) {
+          Value source = skipUnitReshapes(
+              op.getDpsInputOperand(argument.getArgNumber())->get());
+          return llvm::any_of(plan.ops, [&](auto &entry) {
+            return entry.first == source.getDefiningOp() &&
+                   !isCast(entry.first, entry.second);
+          });
+        }))
+      ways.insert(ways.begin(), Way::Shortcut);
+    for (int64_t first = 0; first < count; first += run) {
+      int64_t length = std::min(run, count - first);
       auto emitPart = [&](RowQuotients *quotients) {
         Elements part(op.getNumDpsInits());
-        emitElements(op, info, operands, carried, first, first + width,
+        emitElements(op, info, operands, carried, first, first + length,
                      quotients, part);
         SmallVector<Value> packed;
         for (ArrayRef<Value> elements : part)
           llvm::append_range(packed, pack(elements));
         return packed;
       };
-      quotients.start(b, loc);
-      SmallVector<Value> fast = emitPart(&quotients);
-      auto failed = scf::IfOp::create(b, loc, ValueRange(fast).getTypes(),
-                                      quotients.emitFailed(b, loc),
-                                      /*withElseRegion=*/true);
-      {
+      // What is fast first, and where it failed the next way.
+      auto emitFrom = [&](auto &&emitFrom,
+                          ArrayRef<Way> ways) -> SmallVector<Value> {
+        if (ways.front() == Way::Division)
+          return emitPart(nullptr);
+        quotients.start(ways.front() == Way::Shortcut);
+        SmallVector<Value> fast = emitPart(&quotients);
+        auto failed = scf::IfOp::create(b, loc, ValueRange(fast).getTypes(),
+                                        quotients.emitFailed(b, loc),
+                                        /*withElseRegion=*/true);
         OpBuilder::InsertionGuard guard(b);
         b.setInsertionPointToStart(failed.thenBlock());
-        scf::YieldOp::create(b, loc, emitPart(nullptr));
+        scf::YieldOp::create(b, loc, emitFrom(emitFrom, ways.drop_front()));
         b.setInsertionPointToStart(failed.elseBlock());
         scf::YieldOp::create(b, loc, fast);
-      }
-      ValueRange left = failed.getResults();
+        return failed.getResults();
+      };
+      SmallVector<Value> packed = emitFrom(emitFrom, ways);
+      ValueRange left = packed;
       for (auto [out, result] : llvm::enumerate(op->getResults()))
         llvm::append_range(
             results[out],
-            unpack(left, width, getElementTypeOrSelf(result.getType())));
+            unpack(left, length, getElementTypeOrSelf(result.getType())));
     }
   }
   if (info.reduces) {
@@ -289,15 +326,6 @@ void RowGroupBody::emitOp(linalg::GenericOp op, const RowOp &info) {
     known[{result, 0}] = elements;
   if (info.reduces && schedule.getPacked())
     forgetColumns();
-}
-
-/// Whether each element of `op`'s results is a cast of one of its input.
-static bool isCast(linalg::GenericOp op, const RowOp &info) {
-  return info.hasColumns && !info.reduces && op.getNumDpsInputs() == 1 &&
-         llvm::all_of(op.getBody()->without_terminator(), [](Operation &inner) {
-           return isa<arith::ExtFOp, arith::ExtSIOp, arith::ExtUIOp,
-                      arith::SIToFPOp, arith::UIToFPOp>(inner);
-         });
 }
 
 Value RowGroupBody::hide(Value vector) {
@@ -349,11 +377,49 @@ static bool isPacked(Type type, int64_t count) {
   return bits < 32 && bits * count % 32 == 0;
 }
 
+SmallVector<Value> RowGroupBody::packBytes(ArrayRef<Value> elements) {
+  // Three permutations for four bytes, of the words that they are the low ones
+  // of; LLVM would shift and mask.
+  Type word = b.getI32Type();
+  auto getWord = [&](Value element) -> Value {
+    auto narrow = element.getDefiningOp<arith::TruncIOp>();
+    if (!narrow || narrow.getIn().getType() != word)
+      return arith::ExtUIOp::create(b, loc, word, element);
+    // Without what changes higher bits only.
+    Value wide = narrow.getIn();
+    APInt bits;
+    if (auto mask = wide.getDefiningOp<arith::AndIOp>())
+      if (matchPattern(mask.getRhs(), m_ConstantInt(&bits)) &&
+          bits.countr_one() >= 8)
+        wide = mask.getLhs();
+    if (auto moved = wide.getDefiningOp<arith::SubIOp>())
+      if (matchPattern(moved.getRhs(), m_ConstantInt(&bits)) &&
+          bits.countr_zero() >= 8)
+        wide = moved.getLhs();
+    return wide;
+  };
+  auto permute = [&](Value low, Value high, int32_t selector) -> Value {
+    return NVVM::PermuteOp::create(
+        b, loc, word, low, high,
+        arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(selector)),
+        NVVM::PermuteMode::DEFAULT);
+  };
+  SmallVector<Value> words;
+  for (; !elements.empty(); elements = elements.drop_front(4)) {
+    Value low = permute(getWord(elements[0]), getWord(elements[1]), 0x0040);
+    Value high = permute(getWord(elements[2]), getWord(elements[3]), 0x0040);
+    words.push_back(permute(low, high, 0x5410));
+  }
+  return words;
+}
+
 SmallVector<Value> RowGroupBody::pack(ArrayRef<Value> elements) {
   Type type = elements.front().getType();
   int64_t count = elements.size();
   if (!isPacked(type, count))
     return SmallVector<Value>(elements);
+  if (type.isInteger(8))
+    return packBytes(elements);
   auto words = VectorType::get({type.getIntOrFloatBitWidth() * count / 32},
                                b.getI32Type());
   Value vector = vector::FromElementsOp::create(
@@ -509,7 +575,7 @@ FailureOr<KernelCall> quantmlir::buildRowGroupKernel(RowGroupOp group,
             {static_cast<int32_t>(schedule.getThreads()), 1, 1}));
         // Without this, ptxas makes room for eight blocks an SM and spills.
         func->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
-                      builder.getI32IntegerAttr(1));
+                      builder.getI32IntegerAttr(schedule.getOccupancy()));
         RowGroupBody(plan, builder, func).emit();
         return success();
       });

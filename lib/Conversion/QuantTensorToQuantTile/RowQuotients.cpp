@@ -3,6 +3,9 @@
 #include "RowQuotients.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/Matchers.h"
+#include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
+#include "llvm/ADT/bit.h"
 
 using namespace mlir;
 using namespace quantmlir;
@@ -33,13 +36,76 @@ static bool isOnlyRounded(Value value) {
   return isRounded;
 }
 
+/// The integer that `value` is a constant of, up to what f32 adds to 1.5 * 2^23
+/// exactly.
+static std::optional<double> getInteger(Value value) {
+  FloatAttr attribute;
+  if (!matchPattern(value, m_Constant(&attribute)))
+    return std::nullopt;
+  double number = attribute.getValueAsDouble();
+  if (number != std::trunc(number) || std::abs(number) > 0x1p21)
+    return std::nullopt;
+  return number;
+}
+
+/// The only user of `value`, if it is an `OpTy`.
+template <typename OpTy> static OpTy getOnlyUser(Value value) {
+  return value.hasOneUse() ? dyn_cast<OpTy>(*value.user_begin()) : OpTy();
+}
+
+bool RowQuotients::matchCode(arith::DivFOp division) {
+  // fptosi(min(max(roundeven(x / s), low), high)), of x / s with zero for NaN.
+  SmallVector<Operation *> ops = {division};
+  Value rounded = division;
+  if (!division->hasOneUse()) {
+    for (Operation *user : division->getUsers()) {
+      if (auto select = dyn_cast<arith::SelectOp>(user)) {
+        FloatAttr zero;
+        if (rounded != division.getResult() ||
+            select.getFalseValue() != division.getResult() ||
+            !matchPattern(select.getTrueValue(), m_Constant(&zero)) ||
+            !zero.getValue().isZero())
+          return false;
+        rounded = select;
+      } else if (!asksForNaN(user) ||
+                 !getOnlyUser<arith::SelectOp>(user->getResult(0))) {
+        return false;
+      }
+      ops.push_back(user);
+    }
+  }
+  auto round = getOnlyUser<math::RoundEvenOp>(rounded);
+  auto most = round ? getOnlyUser<arith::MaxNumFOp>(round) : arith::MaxNumFOp();
+  auto least = most ? getOnlyUser<arith::MinNumFOp>(most) : arith::MinNumFOp();
+  auto convert =
+      least ? getOnlyUser<arith::FPToSIOp>(least) : arith::FPToSIOp();
+  if (!convert || !convert.getType().isInteger(32))
+    return false;
+  std::optional<double> low = getInteger(most.getRhs()),
+                        high = getInteger(least.getRhs());
+  if (!low || !high)
+    return false;
+  // Codes of one sign would leave half of all quotients out of range.
+  double limit = std::min(-*low, *high);
+  if (limit < std::max(-*low, *high) / 2)
+    return false;
+  ops.append({round, most, least});
+  skipped.insert(ops.begin(), ops.end());
+  codes.try_emplace(convert, Code{division, limit});
+  return true;
+}
+
 RowQuotients::RowQuotients(linalg::GenericOp op,
-                           function_ref<bool(BlockArgument)> isUniform) {
+                           function_ref<Divisor(BlockArgument)> classify) {
   for (auto division : op.getBody()->getOps<arith::DivFOp>()) {
     auto divisor = dyn_cast<BlockArgument>(division.getRhs());
-    if (division.getType().isF32() && divisor &&
-        divisor.getOwner() == op.getBody() && isUniform(divisor) &&
-        isOnlyRounded(division))
+    if (!division.getType().isF32() || !divisor ||
+        divisor.getOwner() != op.getBody())
+      continue;
+    Divisor known = classify(divisor);
+    if (known == Divisor::Unknown || !isOnlyRounded(division))
+      continue;
+    if (known != Divisor::OfRow || !matchCode(division))
       divisions.insert(division);
   }
 }
@@ -49,32 +115,123 @@ static Value number(OpBuilder &builder, Location loc, float value) {
                                    builder.getF32FloatAttr(value));
 }
 
-void RowQuotients::start(OpBuilder &builder, Location loc) {
-  poison = number(builder, loc, 0.0f);
+bool RowQuotients::hasShortcuts(function_ref<bool(BlockArgument)> isComputed) {
+  return llvm::any_of(codes, [&](const auto &entry) {
+    Value x = Code(entry.second).division.getLhs();
+    while (Operation *cast = x.getDefiningOp()) {
+      if (!isa<arith::ExtFOp, arith::SIToFPOp, arith::UIToFPOp>(cast))
+        return true;
+      x = cast->getOperand(0);
+    }
+    return isComputed(cast<BlockArgument>(x));
+  });
 }
 
-RowQuotients::Reciprocal
+void RowQuotients::start(bool shortcuts) {
+  this->shortcuts = shortcuts;
+  poison = differences = Value();
+  magnitudes.clear();
+}
+
+RowQuotients::Reciprocal &
 RowQuotients::getReciprocal(OpBuilder &builder, Location loc, Value divisor) {
-  auto found = reciprocals.find(divisor);
-  if (found != reciprocals.end())
-    return found->second;
+  Reciprocal &result = reciprocals[divisor];
+  if (result.value)
+    return result;
   Value size = math::AbsFOp::create(builder, loc, divisor);
   auto compare = [&](arith::CmpFPredicate predicate, float bound) -> Value {
     return arith::CmpFOp::create(builder, loc, predicate, size,
                                  number(builder, loc, bound));
   };
-  Reciprocal result{
-      arith::DivFOp::create(builder, loc, number(builder, loc, 1.0f), divisor),
-      arith::AndIOp::create(builder, loc,
-                            compare(arith::CmpFPredicate::OGE, 0x1p-60f),
-                            compare(arith::CmpFPredicate::OLE, 0x1p60f))};
-  reciprocals[divisor] = result;
+  result.value =
+      arith::DivFOp::create(builder, loc, number(builder, loc, 1.0f), divisor);
+  result.isSafe = arith::AndIOp::create(
+      builder, loc, compare(arith::CmpFPredicate::OGE, 0x1p-60f),
+      compare(arith::CmpFPredicate::OLE, 0x1p60f));
   return result;
+}
+
+Value RowQuotients::emitCode(OpBuilder &builder, const Code &code,
+                             IRMapping &mapping) {
+  arith::DivFOp division = code.division;
+  Location loc = division.getLoc();
+  Value x = mapping.lookup(division.getLhs());
+  Value divisor = mapping.lookup(division.getRhs());
+  auto scaled = [&](Value value, float factor) -> Value {
+    return arith::MulFOp::create(builder, loc, value,
+                                 number(builder, loc, factor));
+  };
+  Reciprocal &reciprocal = getReciprocal(builder, loc, divisor);
+  if (!reciprocal.below) {
+    reciprocal.below = scaled(reciprocal.value, 1 - 0x1p-22f);
+    reciprocal.above = scaled(reciprocal.value, 1 + 0x1p-22f);
+  }
+  Value &largest = reciprocal.largest[static_cast<int64_t>(code.limit)];
+  if (!largest)
+    // A quarter beyond the last code is still rounded to it. No magnitude is
+    // negative.
+    largest = arith::SelectOp::create(
+        builder, loc, reciprocal.isSafe,
+        scaled(math::AbsFOp::create(builder, loc, divisor), code.limit + 0.25),
+        number(builder, loc, -1.0f));
+  constexpr float kMagic = 0x1.8p23f;
+  Type word = builder.getI32Type();
+  Value magic = number(builder, loc, kMagic);
+  auto constant = [&](int32_t value) -> Value {
+    return arith::ConstantOp::create(builder, loc,
+                                     builder.getI32IntegerAttr(value));
+  };
+  auto getBits = [&](Value sum) -> Value {
+    return arith::BitcastOp::create(builder, loc, word, sum);
+  };
+  Value size = math::AbsFOp::create(builder, loc, x);
+  Value &magnitude = magnitudes[largest];
+  magnitude =
+      magnitude
+          ? arith::MaximumFOp::create(builder, loc, magnitude, size).getResult()
+          : size;
+  Value sum;
+  if (shortcuts) {
+    auto round = [&](Value factor) -> Value {
+      return getBits(math::FmaOp::create(builder, loc, x, factor, magic));
+    };
+    Value above = round(reciprocal.above);
+    sum = round(reciprocal.below);
+    // a | (b ^ c)
+    constexpr int32_t kOrXor = 0xf6;
+    differences = quant_tile::Lop3Op::create(
+        builder, loc, word, differences ? differences : constant(0), sum, above,
+        builder.getI32IntegerAttr(kOrXor));
+  } else {
+    Value quotient = emitQuotient(builder, loc, x, divisor);
+    sum = getBits(arith::AddFOp::create(builder, loc, quotient, magic));
+  }
+  return arith::SubIOp::create(builder, loc, sum,
+                               constant(llvm::bit_cast<int32_t>(kMagic)));
+}
+
+Value RowQuotients::emitQuotient(OpBuilder &builder, Location loc, Value x,
+                                 Value divisor) {
+  Value reciprocal = getReciprocal(builder, loc, divisor).value;
+  auto fma = [&](Value a, Value b, Value c) -> Value {
+    return math::FmaOp::create(builder, loc, a, b, c);
+  };
+  Value minus = arith::NegFOp::create(builder, loc, divisor);
+  Value quotient = arith::MulFOp::create(builder, loc, x, reciprocal);
+  for (int64_t step = 0; step < 2; ++step)
+    quotient = fma(fma(quotient, minus, x), reciprocal, quotient);
+  return quotient;
 }
 
 bool RowQuotients::emit(OpBuilder &builder, Operation &inner,
                         IRMapping &mapping) {
   Location loc = inner.getLoc();
+  if (skipped.contains(&inner))
+    return true;
+  if (auto code = codes.find(&inner); code != codes.end()) {
+    mapping.map(inner.getResult(0), emitCode(builder, code->second, mapping));
+    return true;
+  }
   if (asksForNaN(&inner) &&
       divisions.contains(inner.getOperand(0).getDefiningOp())) {
     // Where one is, all of the run is computed again.
@@ -85,29 +242,36 @@ bool RowQuotients::emit(OpBuilder &builder, Operation &inner,
   }
   if (!divisions.contains(&inner))
     return false;
-  Value x = mapping.lookup(inner.getOperand(0));
-  Value divisor = mapping.lookup(inner.getOperand(1));
-  Value reciprocal = getReciprocal(builder, loc, divisor).value;
-  auto fma = [&](Value a, Value b, Value c) -> Value {
-    return math::FmaOp::create(builder, loc, a, b, c);
-  };
-  Value minus = arith::NegFOp::create(builder, loc, divisor);
-  Value quotient = arith::MulFOp::create(builder, loc, x, reciprocal);
-  for (int64_t step = 0; step < 2; ++step)
-    quotient = fma(fma(quotient, minus, x), reciprocal, quotient);
-  poison = fma(quotient, number(builder, loc, 0.0f), poison);
+  Value quotient =
+      emitQuotient(builder, loc, mapping.lookup(inner.getOperand(0)),
+                   mapping.lookup(inner.getOperand(1)));
+  Value zero = number(builder, loc, 0.0f);
+  poison =
+      math::FmaOp::create(builder, loc, quotient, zero, poison ? poison : zero);
   mapping.map(inner.getResult(0), quotient);
   return true;
 }
 
 Value RowQuotients::emitFailed(OpBuilder &builder, Location loc) {
-  Value failed = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::UNO,
-                                       poison, poison);
-  Value yes =
-      arith::ConstantOp::create(builder, loc, builder.getBoolAttr(true));
-  for (auto &[divisor, reciprocal] : reciprocals)
-    failed = arith::OrIOp::create(
-        builder, loc, failed,
-        arith::XOrIOp::create(builder, loc, reciprocal.isSafe, yes));
+  Value failed =
+      arith::ConstantOp::create(builder, loc, builder.getBoolAttr(false));
+  auto consider = [&](Value reason) {
+    failed = builder.createOrFold<arith::OrIOp>(loc, failed, reason);
+  };
+  if (poison) {
+    consider(arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::UNO,
+                                   poison, poison));
+    Value yes =
+        arith::ConstantOp::create(builder, loc, builder.getBoolAttr(true));
+    for (auto &[divisor, reciprocal] : reciprocals)
+      consider(arith::XOrIOp::create(builder, loc, reciprocal.isSafe, yes));
+  }
+  if (differences)
+    consider(arith::CmpIOp::create(
+        builder, loc, arith::CmpIPredicate::ne, differences,
+        arith::ConstantOp::create(builder, loc, builder.getI32IntegerAttr(0))));
+  for (auto &[largest, magnitude] : magnitudes)
+    consider(arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::UGT,
+                                   magnitude, largest));
   return failed;
 }

@@ -13,6 +13,7 @@
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/InlineAsm.h"
+#include "llvm/IR/IntrinsicsNVPTX.h"
 
 using namespace mlir;
 using namespace quantmlir;
@@ -34,6 +35,15 @@ static llvm::Value *emitAssembly(IRBuilderBase &builder, llvm::Type *result,
       llvm::InlineAsm::get(llvm::FunctionType::get(result, types, false), code,
                            constraints, hasSideEffects);
   return builder.CreateCall(function, operands);
+}
+
+static void translate(Ex2Op op, IRBuilderBase &builder,
+                      ModuleTranslation &translation) {
+  translation.mapValue(
+      op.getResult(),
+      builder.CreateIntrinsic(builder.getFloatTy(),
+                              llvm::Intrinsic::nvvm_ex2_approx_ftz,
+                              {translation.lookupValue(op.getX())}));
 }
 
 static void translate(Lop3Op op, IRBuilderBase &builder,
@@ -174,7 +184,7 @@ struct QuantTileTranslation : LLVMTranslationDialectInterface {
   LogicalResult convertOperation(Operation *op, IRBuilderBase &builder,
                                  ModuleTranslation &translation) const final {
     return TypeSwitch<Operation *, LogicalResult>(op)
-        .Case<Lop3Op, WgmmaOp, WgmmaWaitOp>([&](auto instruction) {
+        .Case<Ex2Op, Lop3Op, WgmmaOp, WgmmaWaitOp>([&](auto instruction) {
           translate(instruction, builder, translation);
           return success();
         })

@@ -26,6 +26,21 @@ static llvm::FailureOr<Semantics> describeLop3(quant_tile::Lop3Op op) {
   });
 }
 
+/// The hardware's is at most 2 ulp from this one: the power, rounded; subnormal
+/// numbers are zeros.
+static llvm::FailureOr<Semantics> describeEx2(quant_tile::Ex2Op) {
+  return perThread([](Thread &, ValueBytes in, ValueBytes out) {
+    auto flush = [](float value) {
+      return std::fabs(value) < 0x1p-126f ? std::copysign(0.0f, value) : value;
+    };
+    double power = std::exp2(static_cast<double>(flush(in.get<float>(0))));
+    float result = flush(static_cast<float>(power));
+    out.set<uint32_t>(0, std::isnan(result) ? 0x7fffffff
+                                            : llvm::bit_cast<uint32_t>(result));
+  });
+}
+
 void quantmlir::emulator::attachQuantTileModels(MLIRContext *context) {
+  attach<quant_tile::Ex2Op, describeEx2>(context);
   attach<quant_tile::Lop3Op, describeLop3>(context);
 }

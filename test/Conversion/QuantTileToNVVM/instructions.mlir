@@ -1,6 +1,13 @@
 // RUN: quant-opt %s -convert-gpu-to-nvvm | FileCheck %s
 
 gpu.module @m {
+  // CHECK-LABEL: llvm.func @ex2
+  // CHECK: quant_tile.ex2 %{{.*}}
+  func.func @ex2(%x: f32) -> f32 {
+    %r = quant_tile.ex2 %x
+    return %r : f32
+  }
+
   // CHECK-LABEL: llvm.func @lop3
   // CHECK: quant_tile.lop3 %{{.*}}, %{{.*}}, %{{.*}} table 234
   func.func @lop3(%a: i32, %b: i32, %c: i32) -> i32 {

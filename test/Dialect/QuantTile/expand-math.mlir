@@ -3,7 +3,7 @@
 gpu.module @kernels {
   // CHECK-LABEL: gpu.func @exp
   // CHECK-NOT: math.exp
-  // CHECK: llvm.intr.exp2
+  // CHECK: quant_tile.ex2
   // CHECK-NOT: math.exp
   // CHECK: gpu.return
   gpu.func @exp(%x: f32, %out: memref<f32>) kernel {
@@ -27,6 +27,70 @@ gpu.module @kernels {
   gpu.func @erf(%x: f32, %out: memref<f32>) kernel {
     %0 = math.erf %x : f32
     memref.store %0, %out[] : memref<f32>
+    gpu.return
+  }
+  // GELU, however its halves are written: 1/2 is part of the power's argument, and
+  // there is one product with x left.
+  // CHECK-LABEL: gpu.func @gelu
+  // CHECK: %[[T:.*]] = llvm.intr.minimum
+  // CHECK-NOT: arith.mulf
+  // CHECK-COUNT-6: math.fma
+  // CHECK: %[[R:.*]] = quant_tile.ex2
+  // CHECK: arith.subf %{{.*}}, %[[R]]
+  // CHECK: %[[S:.*]] = arith.select %{{.*}}, %[[R]]
+  // CHECK-NEXT: arith.mulf %{{.*}}, %[[S]]
+  // CHECK-NEXT: memref.store
+  gpu.func @gelu(%x: f32, %out: memref<f32>) kernel {
+    %half = arith.constant 0.5 : f32
+    %one = arith.constant 1.0 : f32
+    %root = arith.constant 0.70710678118654752 : f32
+    %z = arith.mulf %x, %root : f32
+    %erf = math.erf %z : f32
+    %p = arith.addf %erf, %one : f32
+    %h = arith.mulf %x, %half : f32
+    %y = arith.mulf %h, %p : f32
+    memref.store %y, %out[] : memref<f32>
+    gpu.return
+  }
+  // The sum is used twice: it stays whole.
+  // CHECK-LABEL: gpu.func @twice
+  // CHECK: arith.subf %{{.*}}, %[[R:.*]] : f32
+  // CHECK: %[[S:.*]] = arith.select
+  // CHECK: arith.mulf %[[S]], %{{.*}} : f32
+  gpu.func @twice(%x: f32, %out: memref<f32>, %out1: memref<f32>) kernel {
+    %half = arith.constant 0.5 : f32
+    %one = arith.constant 1.0 : f32
+    %erf = math.erf %x : f32
+    %p = arith.addf %erf, %one : f32
+    %y = arith.mulf %p, %half : f32
+    memref.store %y, %out[] : memref<f32>
+    memref.store %p, %out1[] : memref<f32>
+    gpu.return
+  }
+  // CHECK-LABEL: gpu.func @silu
+  // CHECK-NOT: arith.divf
+  // CHECK: quant_tile.ex2
+  // CHECK: nvvm.rcp.approx.ftz.f
+  // CHECK-NOT: arith.divf
+  // CHECK: gpu.return
+  gpu.func @silu(%x: f32, %out: memref<f32>) kernel {
+    %one = arith.constant 1.0 : f32
+    %n = arith.negf %x : f32
+    %e = math.exp %n : f32
+    %d = arith.addf %one, %e : f32
+    %y = arith.divf %x, %d : f32
+    memref.store %y, %out[] : memref<f32>
+    gpu.return
+  }
+  // 2 + exp(x) is no such sum.
+  // CHECK-LABEL: gpu.func @other
+  // CHECK: arith.divf
+  gpu.func @other(%x: f32, %out: memref<f32>) kernel {
+    %two = arith.constant 2.0 : f32
+    %e = math.exp %x : f32
+    %d = arith.addf %e, %two : f32
+    %y = arith.divf %x, %d : f32
+    memref.store %y, %out[] : memref<f32>
     gpu.return
   }
   // CHECK-LABEL: gpu.func @maxima

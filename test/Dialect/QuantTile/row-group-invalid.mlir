@@ -216,3 +216,8 @@ func.func @f(%x: tensor<4x64xf32>, %f: tensor<4xf32>) {
   }) : () -> ()
   return
 }
+
+// -----
+
+// expected-error @below {{an SM has 64 warps, got 5 blocks of 16}}
+module attributes {quant_tile.s = #quant_tile.row_schedule<chip = "sm_90a", warps = 16, rows = 1, vector = 8, occupancy = 5>} {}

@@ -136,6 +136,7 @@ def approximations():
     ])
     yield unary("ex2.approx", "llvm.intr.exp2(%a) : (f32) -> f32", x, rule="ulp:2",
                 instruction="ex2.approx.f32")
+    yield unary("ex2.approx.ftz", "quant_tile.ex2 %a", x, rule="ulp:2", instruction="ex2.approx.ftz.f32")
     rs = random("tanh")
     x = np.concatenate([
         float_tuples(rs, 2048, 1, "f32")[0],

@@ -9,7 +9,7 @@ using namespace quantmlir::quant_tile;
 using quantmlir::quant_tensor::CodebookAttr;
 
 bool quantmlir::quant_tile::isInstruction(Operation *op) {
-  return isa<Lop3Op, WgmmaOp, WgmmaWaitOp>(op);
+  return isa<Ex2Op, Lop3Op, WgmmaOp, WgmmaWaitOp>(op);
 }
 
 LogicalResult Lop3Op::verify() {

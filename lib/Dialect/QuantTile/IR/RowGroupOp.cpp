@@ -11,7 +11,7 @@ using namespace quantmlir::quant_tile;
 LogicalResult
 RowScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                         StringAttr chip, int64_t warps, int64_t rows,
-                        int64_t vector, bool packed) {
+                        int64_t vector, bool packed, int64_t occupancy) {
   if (!chip || chip.getValue().empty())
     return emitError() << "a schedule needs a chip";
   if (warps < 1 || rows < 1 || warps > 32 || rows > 32 || warps * rows > 32)
@@ -23,6 +23,10 @@ RowScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (packed && warps == 1)
     return emitError() << "a warp waits for no other, so that it keeps nothing "
                           "packed";
+  // As many threads as an SM of any chip has.
+  if (occupancy < 1 || occupancy * warps * rows > 64)
+    return emitError() << "an SM has 64 warps, got " << occupancy
+                       << " blocks of " << warps * rows;
   if (!llvm::is_contained({1, 2, 4, 8, 16}, vector))
     return emitError() << "vector must be 1, 2, 4, 8 or 16 elements, got "
                        << vector;

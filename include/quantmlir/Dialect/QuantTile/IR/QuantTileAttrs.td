@@ -257,16 +257,18 @@ def QuantTile_RowScheduleAttr : QuantTile_Attr<"RowSchedule", "row_schedule"> {
     one warp); each access is of `vector` consecutive elements, which divides
     the columns. With `packed`, columns are kept as they were loaded while the
     warps of a row wait for each other, and not as the floats that they are cast
-    to: half the registers, for some more instructions.
+    to: half the registers, for some more instructions. An SM has registers for
+    `occupancy` blocks at least.
 
     ```mlir
     #quant_tile.row_schedule<chip = "sm_90a", warps = 8, rows = 1, vector = 8>
-    #quant_tile.row_schedule<chip = "sm_90a", warps = 14, rows = 1, vector = 8, packed = true>
+    #quant_tile.row_schedule<chip = "sm_90a", warps = 14, rows = 1, vector = 8, packed = true, occupancy = 3>
     ```
   }];
   let parameters = (ins "::mlir::StringAttr":$chip, "int64_t":$warps,
                         "int64_t":$rows, "int64_t":$vector,
-                        DefaultValuedParameter<"bool", "false">:$packed);
+                        DefaultValuedParameter<"bool", "false">:$packed,
+                        DefaultValuedParameter<"int64_t", "1">:$occupancy);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{

@@ -184,6 +184,22 @@ def QuantTile_Lop3Op : QuantTile_Op<"lop3", [Pure]> {
   let hasVerifier = 1;
 }
 
+def QuantTile_Ex2Op : QuantTile_Op<"ex2", [Pure]> {
+  let summary = "2^x in one instruction";
+  let description = [{
+    `ex2.approx.ftz.f32`: within two units in the last place; subnormal numbers
+    count as zeros, and a result that would be one is zero. The form that keeps them
+    (`llvm.intr.exp2`) takes four instructions.
+
+    ```mlir
+    %r = quant_tile.ex2 %x
+    ```
+  }];
+  let arguments = (ins F32:$x);
+  let results = (outs F32:$result);
+  let assemblyFormat = "$x attr-dict";
+}
+
 def QuantTile_Codebook : Attr<
     CPred<"::llvm::isa<::quantmlir::quant_tensor::CodebookAttr>($_self)">,
     "a #quant_tensor.codebook"> {

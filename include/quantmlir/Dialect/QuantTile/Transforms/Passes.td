@@ -231,8 +231,13 @@ def QuantTileExpandMath
     libdevice for the others, which leaves undefined functions in the PTX where
     no CUDA toolkit is found. Here
 
-    - `exp` and `exp2` use the hardware's `ex2.approx`, `exp` with the part of
-      the product that f32 loses added back (2 ulp),
+    - `exp`, `erf` and `tanh` become a few operations around the hardware's powers of
+      two and reciprocals, within 2^-21 of themselves (`exp` within 2^-126 where it is
+      smaller still),
+    - 1 + erf(x) becomes one such function, within 2^-21, with the factors 1/2 of
+      GELU in it; and a / (1 + exp(b)), of sigmoid and SiLU, a reciprocal: within 3
+      units in the last place of what it is for a b that is one unit off,
+    - `exp2` is the hardware's, with subnormal numbers,
     - other functions become upstream's f32 polynomials,
     - f16 and bf16 go through f32,
     - minima and maxima become the instructions that they are,
@@ -247,14 +252,15 @@ def QuantTileExpandMath
     becomes arithmetic around
 
     ```mlir
-    %e = llvm.intr.exp2(%hi) : (f32) -> f32
+    %e = quant_tile.ex2 %hi
     ```
 
     A function that is left over (in f64, say) is an error at its location.
   }];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
-    "::mlir::vector::VectorDialect", "::quantmlir::quant_tile::QuantTileDialect", "::mlir::LLVM::LLVMDialect"
+    "::mlir::vector::VectorDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::NVVM::NVVMDialect", "::quantmlir::quant_tile::QuantTileDialect"
   ];
 }
 
