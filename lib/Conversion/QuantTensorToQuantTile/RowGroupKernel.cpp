@@ -28,7 +28,7 @@ using namespace quantmlir::quant_tile;
 namespace {
 
 /// Elements of a thread whose quotients fail together.
-constexpr int64_t kRunElements = 16;
+constexpr int64_t kRunElements = 8;
 
 /// Writes the kernel's body.
 class RowGroupBody {

@@ -21,7 +21,7 @@
 // What the kernel does not write is read through the read-only cache.
 // PTX: ld.global.nc.b32
 // PTX: ld.global.nc.b16
-// PTX: ex2.approx.f32
+// PTX: ex2.approx.ftz.f32
 // PTX: st.global.b16
 
 // PTXAS: 0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
