@@ -54,16 +54,8 @@ class Compiler:
         source = folder + ".mlir"
         with open(source, "w") as file:
             file.write(case.mlir())
-        if getattr(case, "promote", None) is not None:
-            # The chosen schedule, and one number of it another.
-            chosen = folder + ".schedule.mlir"
-            self.run(source, case.chip, chosen, "--emit=schedule")
-            with open(chosen) as file:
-                text = case.edit_schedule(file.read())
-            with open(source, "w") as file:
-                file.write(text)
-            os.remove(chosen)
-        self.run(source, case.chip, folder, *(["--cubin"] if self.cubin else []))
+        options = ["--cubin"] if self.cubin else []
+        self.run(source, case.chip, folder, *getattr(case, "options", []), *options)
 
 
 def compile_case(case, out, compiler):

@@ -117,6 +117,7 @@ FAMILIES = [
     Float8(200, 1040, m=150, group=128, rows=128, out="f32"),
     Float8(264, 528, group=256, rows=32),
     Float8(40, 100, group=64),
+    Float8(72, 528, fast=True),
     # The same with encoded weights: every storage, scale and zero point, tails of
     # all tiles, and results of every width.
     Layer(141, 264, storage="i4", group=128, scale="bf16", out="bf16"),
@@ -210,11 +211,10 @@ KINDS = {
 
 
 #: Products of 8-bit floats with scales of rows, or of 1 x 128 and 128 x 128. `fast`
-#: leaves up to 1024 products in accumulators of 13 bits, where `use_fast_accum` leaves
-#: all: sums of more than about 2000 would promise nothing.
+#: leaves all of a sum in accumulators of 13 bits, as `use_fast_accum` does.
 FLOAT8_KINDS = {
     "fp8_rows": dict(),
-    "fp8_rows_fast": dict(promote=8),
+    "fp8_rows_fast": dict(fast=True),
     "fp8_blocks": dict(group=128, rows=128),
 }
 

@@ -8,7 +8,6 @@ contract with the constants that the kernels' manifest declares.
 
 import copy
 import math
-import re
 
 import ml_dtypes
 import numpy as np
@@ -569,31 +568,21 @@ class Float8(EncodedWeight):
         rows=1,
         out="bf16",
         chip="sm_90a",
-        promote=None,
+        fast=False,
         kind=None,
     ):
         self.arguments = _arguments(locals())
         self.columns, self.chip, self.out, self.kind = n, chip, out, kind
-        #: What the chosen schedule's `promote` is replaced by; None: nothing.
-        self.promote = promote
+        #: Sums stay in the accumulators of tensor cores.
+        self.options = ["--fast-accumulation"] if fast else []
         self.n, self.k, self.m, self.x, self.w, self.group = n, k, m, x, w, group
         self._encoding = Encoding(w, group, "f32", rows=rows)
         self._token = Encoding(x, group, "f32")
         parts = [f"{'dynamic' if m is None else m}x{n}x{k}", x, w, f"g{group}", f"rows{rows}", out]
-        parts += [chip] + ([f"promote{promote}"] if promote is not None else [])
+        parts += [chip] + (["fast"] if fast else [])
         self.name = "-".join(parts)
         self.rng = np.random.default_rng(n * k)
         self.bits = self._encoding.bits
-
-    def edit_schedule(self, text):
-        """The program with schedules chosen, as this one wants them; None where it
-        takes what is chosen."""
-        if self.promote is None:
-            return None
-        text = re.sub(r", contract = <[^>]*>|, promote = \d+", "", text)
-        promote = f", promote = {self.promote}>}} {{" if self.promote else ">} {"
-        # The schedule ends the op's attributes, before its region.
-        return text.replace(">} {", promote)
 
     @property
     def groups(self):

@@ -66,6 +66,7 @@ void quantmlir::buildSchedulePipeline(OpPassManager &pm,
   select.chip = options.chip;
   select.tuned = options.tuned;
   select.tunedGpu = options.tunedGpu;
+  select.fastAccumulation = options.fastAccumulation;
   pm.addPass(createSelectSchedule(select));
   pm.addPass(quant_tensor::createQuantTensorApplyLayout());
   // What is left of contractions has no tiled kernel. With one row or column
@@ -177,6 +178,10 @@ struct TextOptions : PassPipelineOptions<TextOptions> {
       *this, "merge-contractions",
       llvm::cl::desc("compute contractions that read one operand as one"),
       llvm::cl::init(false)};
+  Option<bool> fastAccumulation{
+      *this, "fast-accumulation",
+      llvm::cl::desc("keep sums of 8-bit floats in accumulators of 13 bits"),
+      llvm::cl::init(false)};
 };
 
 } // namespace
@@ -191,6 +196,7 @@ void quantmlir::registerPipelines() {
           options.tuned = text.tuned;
           options.tunedGpu = text.tunedGpu;
           options.mergeContractions = text.mergeContractions;
+          options.fastAccumulation = text.fastAccumulation;
           build(pm, options);
         });
   };

@@ -30,7 +30,12 @@ static bool hasLargeEpilogue(ScaledMatmulOp op) {
       });
 }
 
-Contraction Contraction::get(ScaledMatmulOp op) {
+bool Contraction::isFloat8() const {
+  return llvm::all_of(ArrayRef{lhsElement, rhsElement},
+                      llvm::IsaPred<Float8E4M3FNType, Float8E5M2Type>);
+}
+
+Contraction Contraction::get(ScaledMatmulOp op, bool fastAccumulation) {
   auto lhs = cast<RankedTensorType>(op.getLhs().getType());
   auto rhs = cast<RankedTensorType>(op.getRhs().getType());
   Contraction result;
@@ -61,6 +66,7 @@ Contraction Contraction::get(ScaledMatmulOp op) {
     result.rhsElement = result.rhsBlocks.getStorage();
   }
   result.hasLargeEpilogue = schedule::hasLargeEpilogue(op);
+  result.fastAccumulation = fastAccumulation;
   return result;
 }
 

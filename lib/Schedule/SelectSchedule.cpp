@@ -90,7 +90,7 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
   /// Gives `op` the fastest schedules that were measured; false where none was.
   FailureOr<bool> useTimings(ScaledMatmulOp op, const Chip &target,
                              const TunedSchedules &timings) {
-    std::string signature = getSignature(op);
+    std::string signature = getSignature(op, fastAccumulation);
     ArrayRef<Timing> best = timings.lookup(signature);
     if (best.empty()) {
       remark::missed(op.getLoc(), remarkOptions(op))
@@ -246,7 +246,7 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
   }
 
   LogicalResult select(ScaledMatmulOp op, const Chip &target) {
-    Contraction contraction = Contraction::get(op);
+    Contraction contraction = Contraction::get(op, fastAccumulation);
     auto whyNot = [&](KernelFamily family) {
       return whyNotFamily(*lookupFamily(family), contraction, target);
     };

@@ -6,8 +6,9 @@
 using namespace mlir;
 using quantmlir::quant_tensor::ScaledMatmulOp;
 
-std::string quantmlir::schedule::getSignature(ScaledMatmulOp op) {
-  Contraction contraction = Contraction::get(op);
+std::string quantmlir::schedule::getSignature(ScaledMatmulOp op,
+                                              bool fastAccumulation) {
+  Contraction contraction = Contraction::get(op, fastAccumulation);
   std::string text;
   llvm::raw_string_ostream os(text);
   auto extent = [&](StringRef name, int64_t value) {
@@ -47,5 +48,9 @@ std::string quantmlir::schedule::getSignature(ScaledMatmulOp op) {
   llvm::interleaveComma(op.getEpilogue().front().without_terminator(), os,
                         [&](Operation &inner) { os << inner.getName(); });
   os << ']';
+  // Sums of other bounds, so others to choose from.
+  if (fastAccumulation && contraction.isFloat8() &&
+      !contraction.isBlockScaled())
+    os << " fast-accumulation";
   return text;
 }

@@ -10,6 +10,13 @@
 // add accumulators to sums in f32 from time to time, which no longer grows with
 // K.
 //
+// Where they do not, errors just add up, since all that is cut off is cut off
+// towards zero, so that accumulators are never larger than the sum of
+// magnitudes S. No sum loses more than S, either: a product loses at most
+// itself; an accumulator that is cut off is smaller than a product, and loses
+// at most 2^-13 of it; and one that is rounded to fewer bits because the
+// products made it larger loses at most half of them.
+//
 //===----------------------------------------------------------------------===//
 
 #include "quantmlir/Schedule/MatmulSchedule.h"
@@ -27,10 +34,6 @@ static constexpr double kTruncated = 0x1p-23;
 /// One addition in f32.
 static constexpr double kRounded = 0x1p-24;
 
-static bool isFloat8(Type type) {
-  return isa<Float8E4M3FNType, Float8E5M2Type>(type);
-}
-
 /// (1 + u)^count - 1, or what it is at most.
 static double grow(double u, double count) {
   return count * u / (1 - count * u);
@@ -39,9 +42,11 @@ static double grow(double u, double count) {
 int64_t choosePromotion(const Contraction &c) {
   // Another warpgroup multiplies meanwhile, and yet every other step is some 10
   // percent faster than each (measured on an H200). Scales change with a step.
-  if (!isFloat8(c.lhsElement))
+  if (!c.isFloat8())
     return 0;
-  return c.isBlockScaled() ? 1 : 2;
+  if (c.isBlockScaled())
+    return 1;
+  return c.fastAccumulation ? 0 : 2;
 }
 
 std::string whyNotBlockScales(const Contraction &c) {
@@ -91,13 +96,16 @@ int64_t countBlockScales(const Contraction &c, ScheduleAttr schedule) {
 }
 
 std::string whyNotPromotion(const Contraction &c, ScheduleAttr schedule) {
-  bool isNarrow = isFloat8(c.lhsElement);
+  bool isNarrow = c.isFloat8();
   if (schedule.getPromote() && !isNarrow)
     return llvm::formatv("accumulators of {0} need no promotion", c.lhsElement);
-  if (isNarrow && !schedule.getPromote() && c.k * kNarrow >= 0.5)
-    return llvm::formatv("sums of K = {0} products of {1} promise nothing "
-                         "without promotion",
-                         c.k, c.lhsElement);
+  // Blocks of rows take turns with all steps of a run.
+  if (schedule.getPromote() > schedule.getStages() &&
+      WgmmaSplit(schedule, /*resultBytes=*/4).blocks > 1)
+    return llvm::formatv("a tile of {0} rows promotes after {1} steps, more "
+                         "than the {2} stages that hold them",
+                         schedule.getTileM(), schedule.getPromote(),
+                         schedule.getStages());
   if (c.isBlockScaled() && schedule.getPromote() != 1)
     return "sums of a block of scales are promoted after each step";
   if (!fitsBlockScales(c, schedule.getTileN(),
@@ -114,8 +122,7 @@ ContractAttr getWgmmaContract(const Contraction &c, ScheduleAttr schedule) {
   double unit = kTruncated;
   if (c.lhsElement.isInteger()) {
     unit = 0;
-  } else if (isFloat8(c.lhsElement)) {
-    unit = kNarrow;
+  } else if (c.isFloat8()) {
     if (int64_t promote = schedule.getPromote()) {
       // Each run of steps by itself, then the sum of all of them, and of those
       // of other blocks.
@@ -128,6 +135,11 @@ ContractAttr getWgmmaContract(const Contraction &c, ScheduleAttr schedule) {
       double error = grow(kNarrow, run);
       error += grow(kRounded, additions) * (1 + error);
       unit = error / c.k;
+    } else {
+      double error = std::min(c.k * kNarrow, 1.0);
+      error += grow(kRounded, 2 * schedule.getSplitK()) * (1 + error);
+      // What the contract's bound makes this of.
+      unit = error / (1 + error) / c.k;
     }
   }
   return ContractAttr::get(context, unit, 0.0, 0.0);

@@ -15,6 +15,10 @@ namespace quantmlir::schedule {
 static constexpr int64_t kMostAccumulators = 192,
                          kManyAccumulators = WgmmaSplit::manyAccumulators,
                          kFewAccumulators = 128, kManySteps = 8;
+/// The same of 160 where three do. And with the sums that accumulators are
+/// promoted to, of 160 and of 232, where the epilogue takes few.
+static constexpr int64_t kThirdAccumulators = 80, kThirdPromoted = 136,
+                         kMostPromoted = 204;
 /// Bytes along K of one instruction.
 static constexpr double kStepBytes = 32;
 /// Rows that stand for any number of them.
@@ -73,10 +77,12 @@ struct Candidate {
   int64_t tileM, tileN, clusterM, splitK = 1, clusterN = 1;
 
   /// The warps that multiply, along M and N. Two warpgroups share a tile along
-  /// M, or along N where there is one block of 64 rows only; the smallest tiles
-  /// are one's, and odd ones.
+  /// M, or along N where there is one block of 64 rows only; three share three
+  /// blocks of them. The smallest tiles are one's, and odd ones.
   std::pair<int64_t, int64_t> getWarps() const {
     bool isShared = kind == ConsumerKind::Cooperative;
+    if (isShared && tileM == 192)
+      return {12, 1};
     if (isShared && tileM > 64)
       return {8, 1};
     return {4, isShared && tileN >= 64 && tileN % 32 == 0 ? 2 : 1};
@@ -135,9 +141,12 @@ static SmallVector<Candidate> getCandidates(bool promotes) {
   candidates.push_back({pingPong, 128, 96, 1});
   for (int64_t tileN : {192, 160, 128})
     candidates.push_back({cooperative, 256, tileN, 1});
-  // The largest that has room for sums beside its accumulators.
+  // The largest that have room for sums beside their accumulators. Promotion
+  // hides best where three warpgroups multiply.
   if (promotes)
-    candidates = {{cooperative, 128, 128, 2}};
+    candidates = {{cooperative, 192, 128, 1},
+                  {cooperative, 256, 128, 1},
+                  {cooperative, 128, 128, 2}};
   for (int64_t tileM : {128, 64})
     for (int64_t tileN : {256, 192, 128, 96, 64, 48, 32})
       for (int64_t splitK : {1, 2, 4})
@@ -156,12 +165,13 @@ static constexpr double kCyclesOfProduct = 64, kCyclesOfStep = 200;
 /// How much of a step's shorter parts its longest hides: all of them at
 /// infinity.
 static constexpr double kOverlap = 12;
-/// What blocks wait for one another that read the same few rows of activations:
-/// cycles of a step for each block, where there are none of 64 rows.
-static constexpr double kCyclesOfSharedRows = 1.45;
 /// Handing over to the next tile between the blocks of a cluster; within a
 /// block it costs next to nothing.
-static constexpr double kCyclesOfCluster = 380;
+static constexpr double kCyclesOfCluster = 435;
+/// Where rows of tiles are few, all of them ask L2 for the same weights at
+/// about the same time, which is served faster by this factor, and sharing them
+/// in a cluster costs more.
+static constexpr double kSameWeights = 1.2, kCyclesOfFewRows = 600;
 /// A chunk of results, and as much again by its columns, of 64. Ping-pong hides
 /// them behind the other warpgroup's multiplications.
 static constexpr double kCyclesOfChunk = 400, kCyclesOfColumns = 690;
@@ -193,12 +203,12 @@ static bool isRegular(const Contraction &c) {
 
 /// Whether a thread has registers for it.
 static bool fitsRegisters(const Contraction &c, const Chip &chip,
-                          const Candidate &candidate) {
+                          const Candidate &candidate, int64_t groupM) {
   // Only large tiles and sums beside accumulators may not.
   return (!choosePromotion(c) &&
           candidate.tileM * candidate.tileN <= 128 * 128) ||
-         whyNotWgmmaSchedule(
-             c, chip, makeWgmma(c, chip, /*maxM=*/0, candidate, /*groupM=*/1))
+         whyNotWgmmaSchedule(c, chip,
+                             makeWgmma(c, chip, /*maxM=*/0, candidate, groupM))
              .empty();
 }
 
@@ -231,8 +241,12 @@ static double estimate(const Contraction &c, const Chip &chip, int64_t m,
   // Rows that do not exist are not read.
   double rows = std::min(m, tileM);
   double arrive = (rows + tileN) * WgmmaLayout::rowBytes / kBytesToSM;
+  int64_t rowsOfTiles = llvm::divideCeil(m, tileM * clusterM);
+  bool isOneGroup = rowsOfTiles <= kFewRows;
   double fetch = (rows + static_cast<double>(tileN) / clusterM) *
                  WgmmaLayout::rowBytes * active / kBytesFromL2;
+  if (isOneGroup && m > tileM)
+    fetch /= kSameWeights;
   double step = 0;
   for (double part : {multiply, arrive, fetch, kCyclesOfStep})
     step += std::pow(part, kOverlap);
@@ -240,8 +254,6 @@ static double estimate(const Contraction &c, const Chip &chip, int64_t m,
   if (int64_t promote = choosePromotion(c);
       promote && kind == ConsumerKind::PingPong)
     step += kCyclesOfPromotion * area / promote;
-  if (m < 64)
-    step += kCyclesOfSharedRows * active * (1 - m / 64.0);
 
   double tile = llvm::divideCeil(getSteps(c), splitK) * step;
   double epilogue = estimateEpilogue(c, candidate);
@@ -251,12 +263,13 @@ static double estimate(const Contraction &c, const Chip &chip, int64_t m,
     tile += area / 2 * kCyclesOfExchange + kCyclesOfHandshake;
   if (clusterSize > 1)
     tile += kCyclesOfCluster;
+  if (clusterM > 1 && isOneGroup)
+    tile += kCyclesOfFewRows;
   double body = waves * tile;
   // One warpgroup's epilogue lasts no longer than the other's multiplications,
   // or both wait.
   if (kind == ConsumerKind::PingPong)
     body = std::max(body + epilogue, std::ceil(waves / 2) * (tile + epilogue));
-  bool isOneGroup = llvm::divideCeil(m, tileM * clusterM) <= kFewRows;
   if (!isOneGroup)
     body *= 1 + kPriceOfGroup * llvm::Log2_64(groupM);
   // Operands, and results of about two bytes at half the price: they are still
@@ -283,8 +296,7 @@ ScheduleAttr chooseWgmma(const Contraction &c, const Chip &chip, int64_t maxM) {
         (candidate.tileM == 64 && m > 64) ||
         (candidate.splitK > 1 &&
          (getSteps(c) < 4 * candidate.splitK ||
-          candidate.tileM * candidate.tileN > kMaxSharedResults)) ||
-        !fitsRegisters(c, chip, candidate))
+          candidate.tileM * candidate.tileN > kMaxSharedResults)))
       continue;
     int64_t rows = llvm::divideCeil(m, candidate.tileM * candidate.clusterM);
     // One row of tiles has one order, and a few are one group.
@@ -292,6 +304,8 @@ ScheduleAttr chooseWgmma(const Contraction &c, const Chip &chip, int64_t maxM) {
     if (rows <= kFewRows)
       groups = {rows == 1 ? 1 : kFewRows};
     for (int64_t groupM : groups) {
+      if (!fitsRegisters(c, chip, candidate, groupM))
+        continue;
       double cycles = estimate(c, chip, m, candidate, groupM);
       if (best && cycles >= least)
         continue;
@@ -307,7 +321,7 @@ void enumerateWgmma(const Contraction &c, const Chip &chip, int64_t maxM,
                     SmallVectorImpl<ScheduleAttr> &schedules) {
   int64_t bound = !ShapedType::isDynamic(c.m) ? c.m : maxM;
   for (ConsumerKind kind : {ConsumerKind::Cooperative, ConsumerKind::PingPong})
-    for (int64_t tileM : {64, 128, 256})
+    for (int64_t tileM : {64, 128, 192, 256})
       for (int64_t tileN : {32, 64, 96, 128, 160, 176, 192, 256}) {
         // Of the most accumulators that are legal, some spill.
         if (!isRegular(c) &&
@@ -366,11 +380,13 @@ std::string whyNotWgmmaSchedule(const Contraction &c, const Chip &chip,
   // from.
   bool areHalves =
       !c.resultElement || c.resultElement.getIntOrFloatBitWidth() == 16;
-  // Of 192 rows, pairs of blocks alone left no spill.
-  bool sharesWeights =
-      groups.getClusterN() == 1 &&
-      (groups.getClusterM() == 2 ||
-       (groups.getClusterM() == 1 && schedule.getTileM() != 192));
+  // Of 192 rows, and of several rows of tiles side by side, pairs of blocks
+  // alone left no spill.
+  bool sharesWeights = groups.getClusterN() == 1 &&
+                       (groups.getClusterM() == 2 ||
+                        (groups.getClusterM() == 1 &&
+                         (groups.getGroupM() == 1 || !groups.isPingPong()) &&
+                         schedule.getTileM() != 192));
   bool hasMost =
       schedule.getConsumers() == 1 ||
       (areHalves && isRegular(c) && c.n % schedule.getTileN() == 0 &&
@@ -382,8 +398,19 @@ std::string whyNotWgmmaSchedule(const Contraction &c, const Chip &chip,
   int64_t limit = hasMost                                 ? kMostAccumulators
                   : isRegular(c) || schedule.getPromote() ? many
                                                           : kFewAccumulators;
-  if (schedule.getPromote())
-    limit = (limit - countBlockScales(c, schedule)) / 2;
+  bool isSimple = areHalves && isRegular(c) && !c.hasLargeEpilogue;
+  if (schedule.getConsumers() > 2)
+    limit = !schedule.getPromote() ? kThirdAccumulators
+            : isSimple             ? kThirdPromoted
+                                   : kThirdPromoted - 40;
+  if (schedule.getPromote()) {
+    // Sums, of which one block of rows has accumulators at a time.
+    if (isSimple && schedule.getConsumers() == 2)
+      limit = kMostPromoted;
+    int64_t blocks = WgmmaSplit(schedule, /*resultBytes=*/4).blocks;
+    limit -= countBlockScales(c, schedule);
+    limit = limit * blocks / (blocks + 1);
+  }
   if (accumulators > limit)
     return llvm::formatv("a tile of {0} x {1} needs {2} accumulators in a "
                          "thread, more than {3}",

@@ -115,12 +115,13 @@ static ScaledMatmulOp getOp(ModuleOp module) {
 
 /// What select-schedule chooses for the op of `module` without timings,
 /// ascending by rows.
-static FailureOr<SmallVector<ScheduleAttr>> choose(ModuleOp module,
-                                                   StringRef chip) {
+static FailureOr<SmallVector<ScheduleAttr>>
+choose(ModuleOp module, const PipelineOptions &options) {
   OwningOpRef<ModuleOp> copy = module.clone();
   PassManager pm(module.getContext());
   SelectScheduleOptions select;
-  select.chip = chip.str();
+  select.chip = options.chip;
+  select.fastAccumulation = options.fastAccumulation;
   pm.addPass(createSelectSchedule(select));
   if (failed(pm.run(*copy)))
     return failure();
@@ -170,11 +171,12 @@ quantmlir::findTunableOps(ModuleOp module, const TuneOptions &options) {
 
   std::vector<TunableOp> ops;
   llvm::StringSet<llvm::MallocAllocator> signatures;
+  bool fastAccumulation = options.compile.fastAccumulation;
   WalkResult walk = module.walk([&](ScaledMatmulOp op) {
-    std::string signature = getSignature(op);
+    std::string signature = getSignature(op, fastAccumulation);
     if (!signatures.insert(signature).second)
       return WalkResult::advance();
-    Contraction contraction = Contraction::get(op);
+    Contraction contraction = Contraction::get(op, fastAccumulation);
     if (llvm::all_of(getFamilies(), [&](const Family &family) {
           return !whyNotFamily(family, contraction, *chip).empty();
         })) {
@@ -195,7 +197,7 @@ quantmlir::findTunableOps(ModuleOp module, const TuneOptions &options) {
     TunableOp tunable{
         signature, op.getLoc(), isolate(op), op.getNumBatchDims(), {}};
     FailureOr<SmallVector<ScheduleAttr>> chosen =
-        choose(*tunable.module, chip->name);
+        choose(*tunable.module, options.compile);
     if (failed(chosen))
       return WalkResult::interrupt();
 

@@ -39,7 +39,8 @@ def launches(library, folder, rows):
 def test_layer(tool, library, tmp_path, layer):
     source, folder = tmp_path / "layer.mlir", tmp_path / "layer.qmlir"
     source.write_text(layer.mlir())
-    tool("quant-compile", source, f"--chip={layer.chip}", "-o", folder)
+    options = getattr(layer, "options", [])
+    tool("quant-compile", source, f"--chip={layer.chip}", *options, "-o", folder)
     *others, last = ROWS if layer.m is None else [layer.m]
     for rows in [*others, last]:
         inputs = layer.weights() | layer.activations(rows)

@@ -375,10 +375,10 @@ func.func @promotion(%x: tensor<64x256xi8>, %w: tensor<128x256xi8>, %init: tenso
 
 // -----
 
-// 13 bits are not enough for so long a sum.
+// Two blocks of rows take turns with all steps of a run.
 func.func @promotion(%x: tensor<64x8192xf8E4M3FN>, %w: tensor<128x8192xf8E4M3FN>, %init: tensor<64x128xf32>) -> tensor<64x128xf32> {
-  // expected-error @below {{sums of K = 8192 products of f8E4M3FN promise nothing without promotion}}
-  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<64x8192xf8E4M3FN>, tensor<128x8192xf8E4M3FN>) maps [] outs(%init : tensor<64x128xf32>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 64, 128], warps = [4, 1, 1], stages = 4, warpgroups = <cooperative>>} {
+  // expected-error @below {{a tile of 128 rows promotes after 8 steps, more than the 4 stages that hold them}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<64x8192xf8E4M3FN>, tensor<128x8192xf8E4M3FN>) maps [] outs(%init : tensor<64x128xf32>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [128, 64, 128], warps = [4, 1, 1], stages = 4, warpgroups = <cooperative>, promote = 8>} {
   ^bb0(%acc: f32):
     quant_tensor.yield %acc : f32
   } -> tensor<64x128xf32>

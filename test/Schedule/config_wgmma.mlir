@@ -1,4 +1,5 @@
 // RUN: quant-opt %s -select-schedule=chip=sm_90a | FileCheck %s
+// RUN: quant-opt %s '-select-schedule=chip=sm_90a fast-accumulation' | FileCheck %s --check-prefix=FAST
 // RUN: quant-opt %s -select-schedule=chip=sm_90a -o %t --remarks-filter=schedule 2>&1 | FileCheck %s --check-prefix=REMARK
 
 // Few rows: tiles of weights such that most SMs get one; more rows, larger tiles.
@@ -10,10 +11,12 @@
 // CHECK-SAME: <wgmma, chip = "sm_90a", tile = [128, 96, 128], warps = [8, 1, 1], stages = 6, max_m = 128
 // CHECK-SAME: <wgmma, chip = "sm_90a", tile = [128, 192, 128], warps = [8, 1, 1], stages = 4, max_m = 256
 // CHECK-SAME: warpgroups = <cooperative, group_m = 4>>
+// Clusters cost more than they save where there are few rows of tiles.
 // CHECK-SAME: <wgmma, chip = "sm_90a", tile = [128, 128, 128], warps = [4, 1, 1], stages = 6, max_m = 512
-// CHECK-SAME: warpgroups = <pingpong, cluster = [2, 1], group_m = 4>>
+// CHECK-SAME: warpgroups = <pingpong, group_m = 4>>
 // Tiles of odd widths fill the last wave of SMs.
 // CHECK-SAME: <wgmma, chip = "sm_90a", tile = [128, 176, 128], warps = [4, 1, 1], stages = 5, max_m = 1024
+// CHECK-SAME: warpgroups = <pingpong, cluster = [2, 1], group_m = 4>>
 // CHECK-SAME: <wgmma, chip = "sm_90a", tile = [128, 160, 128], warps = [4, 1, 1], stages = 5, contract
 // CHECK-SAME: warpgroups = <pingpong, cluster = [2, 1], group_m = 16>>]
 func.func @dynamic(%x: tensor<?x4096xi8>, %w: tensor<11008x4096xi8>, %init: tensor<?x11008xi32>) -> tensor<?x11008xi32> {
@@ -41,6 +44,10 @@ func.func @long(%x: tensor<8192x8192xi8>, %w: tensor<8192x8192xi8>, %init: tenso
 // CHECK-LABEL: @fp8
 // CHECK: <wgmma, {{.*}}contract = <u_acc = 1.3007{{[0-9]*}}E-4, u_decode = 0.000000e+00
 // CHECK-SAME: promote = 2>
+// Or they stay there, with the bound of 13 bits for all of K.
+// FAST-LABEL: @fp8
+// FAST: <wgmma, {{.*}}contract = <u_acc = 1.2195{{[0-9]*}}E-4, u_decode = 0.000000e+00
+// FAST-NOT: promote
 func.func @fp8(%x: tensor<64x256xf8E4M3FN>, %w: tensor<128x256xf8E5M2>, %init: tensor<64x128xf32>) -> tensor<64x128xf32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<64x256xf8E4M3FN>, tensor<128x256xf8E5M2>) maps [] outs(%init : tensor<64x128xf32>) {
   ^bb0(%acc: f32):
@@ -54,6 +61,10 @@ func.func @fp8(%x: tensor<64x256xf8E4M3FN>, %w: tensor<128x256xf8E5M2>, %init: t
 // CHECK: <wgmma, {{.*}}tile = [128, 128, 128], warps = [8, 1, 1]{{.*}}contract = <u_acc = 2.03{{[0-9]*}}E-6
 // CHECK-SAME: warpgroups = <cooperative
 // CHECK-SAME: promote = 2>
+// Nothing is promised for it where accumulators stay: an error up to the sum of magnitudes.
+// FAST-LABEL: @fp8_long
+// FAST: <wgmma, {{.*}}contract = <u_acc = 3.05{{[0-9]*}}E-5
+// FAST-NOT: promote
 func.func @fp8_long(%x: tensor<4096x16384xf8E4M3FN>, %w: tensor<4096x16384xf8E4M3FN>, %init: tensor<4096x4096xf32>) -> tensor<4096x4096xf32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4096x16384xf8E4M3FN>, tensor<4096x16384xf8E4M3FN>) maps [] outs(%init : tensor<4096x4096xf32>) {
   ^bb0(%acc: f32):
@@ -65,6 +76,8 @@ func.func @fp8_long(%x: tensor<4096x16384xf8E4M3FN>, %w: tensor<4096x16384xf8E4M
 // Scales of 1x128 activations and 128x128 weights: tiles keep to the blocks.
 // CHECK-LABEL: @block_scaled
 // CHECK: <wgmma, {{.*}}tile = [128, 128, 128]{{.*}}promote = 1>
+// FAST-LABEL: @block_scaled
+// FAST: promote = 1>
 #x128 = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 128], scale = f32}>
 #w128 = #quant_tensor.encoding<{storage = f8E4M3FN, block = [128, 128], scale = f32}>
 func.func @block_scaled(%x: tensor<4096x7168xbf16, #x128>, %w: tensor<4096x7168xbf16, #w128>, %init: tensor<4096x4096xf32>) -> tensor<4096x4096xf32> {

@@ -38,6 +38,11 @@ cl::opt<bool> mergeContractions(
     cl::desc("Compute products that read one operand, such as q, k and v, as "
              "one, and read slices of the result"),
     cl::cat(category));
+cl::opt<bool> fastAccumulation(
+    "fast-accumulation",
+    cl::desc("Keep sums of 8-bit floats in accumulators of 13 bits: faster, "
+             "with a weaker bound, which grows with K"),
+    cl::cat(category));
 cl::opt<std::string>
     remarks("remarks-filter",
             cl::desc("Print what fused, what did not, and why: remarks of "
@@ -79,6 +84,7 @@ void setOptions(PipelineOptions &options) {
   options.tuned = tuned;
   options.tunedGpu = tunedGpu;
   options.mergeContractions = mergeContractions;
+  options.fastAccumulation = fastAccumulation;
 }
 
 /// Runs the stages up to the one that `--emit` names and prints the module.

@@ -41,6 +41,11 @@ cl::opt<unsigned> limit("limit",
 cl::opt<unsigned>
     jobs("j", cl::desc("Threads that compile; one per core by default"),
          cl::value_desc("n"), cl::cat(category));
+cl::opt<bool> fastAccumulation(
+    "fast-accumulation",
+    cl::desc("List schedules that keep sums of 8-bit floats in accumulators of "
+             "13 bits"),
+    cl::cat(category));
 cl::opt<bool> cubin("cubin",
                     cl::desc("Assemble with ptxas here rather than in the "
                              "driver of the GPU's machine"),
@@ -89,6 +94,7 @@ int main(int argc, char **argv) {
 
   TuneOptions options;
   options.compile.chip = chip;
+  options.compile.fastAccumulation = fastAccumulation;
   options.compile.configure = [](PassManager &pm) {
     return applyPassManagerCLOptions(pm);
   };

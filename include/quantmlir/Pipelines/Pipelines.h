@@ -24,6 +24,8 @@ struct PipelineOptions {
   std::string tunedGpu;
   /// Whether contractions that read one operand become one.
   bool mergeContractions = false;
+  /// Whether sums of 8-bit floats stay in accumulators of 13 bits.
+  bool fastAccumulation = false;
 };
 
 /// Linalg, upstream quant types and written-out nibble arithmetic to

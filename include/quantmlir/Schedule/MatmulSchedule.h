@@ -26,6 +26,9 @@ struct Contraction {
   /// Whether the epilogue takes more registers than scaling by a value for each
   /// row and column and converting do.
   bool hasLargeEpilogue = false;
+  /// Whether sums of 8-bit floats may stay in the 13 bits of a tensor core's
+  /// accumulators, however long they are.
+  bool fastAccumulation = false;
   /// Encoding of the weights, null where they are plain.
   quant_tensor::EncodingAttr encoding;
   /// Encodings of both operands where they are 8-bit floats whose scales change
@@ -33,8 +36,12 @@ struct Contraction {
   quant_tensor::EncodingAttr lhsBlocks, rhsBlocks;
 
   bool isBlockScaled() const { return static_cast<bool>(lhsBlocks); }
-  /// Reads a contraction off `op`.
-  static Contraction get(quant_tensor::ScaledMatmulOp op);
+  /// Whether both operands are 8-bit floats.
+  bool isFloat8() const;
+  /// Reads a contraction off `op`. `fastAccumulation`: of 8-bit floats, which
+  /// no op says itself.
+  static Contraction get(quant_tensor::ScaledMatmulOp op,
+                         bool fastAccumulation = false);
 
   /// Columns that share a scale, `k` where all of a row do.
   int64_t getGroup() const;

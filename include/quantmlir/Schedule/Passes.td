@@ -29,6 +29,12 @@ def SelectSchedule : Pass<"select-schedule"> {
     cannot be read, or whose schedule the op cannot obey any more, is an error
     at that line; timings for other chips are passed over.
 
+    Sums of 8-bit floats leave the tensor core's accumulators, which keep 13
+    bits, often enough for a bound that does not grow with K. With
+    `fast-accumulation` they stay there, where scales do not change along K:
+    faster, with the bound of that many bits, which is written into the contract
+    and says nothing any more from K of about 8000 on.
+
     Encoded weights that no kernel can read are an error at the op, or, with
     `allow-plain`, scheduled `plain` with a remark. Parameters chosen by `kl`, for
     which there is no kernel either, are an error without it.
@@ -53,7 +59,9 @@ def SelectSchedule : Pass<"select-schedule"> {
     Option<"tuned", "tuned", "std::string", "\"\"",
            "a file of timings, whose best schedules are used">,
     Option<"tunedGpu", "tuned-gpu", "std::string", "\"\"",
-           "use only timings of GPUs whose name contains this">
+           "use only timings of GPUs whose name contains this">,
+    Option<"fastAccumulation", "fast-accumulation", "bool", "false",
+           "keep sums of 8-bit floats in accumulators of 13 bits">
   ];
   let dependentDialects = ["::quantmlir::quant_tile::QuantTileDialect"];
 }

@@ -18,7 +18,8 @@ namespace quantmlir::schedule {
 /// are dynamic), element types, encoding of the weights whatever their layout,
 /// and the epilogue's operands and ops. Ops of one signature have the same
 /// kernels but for the epilogue's constants and order.
-std::string getSignature(quant_tensor::ScaledMatmulOp op);
+std::string getSignature(quant_tensor::ScaledMatmulOp op,
+                         bool fastAccumulation = false);
 
 /// The time of one schedule.
 struct Timing {

@@ -101,7 +101,7 @@ struct SumExchange {
 /// 128.
 struct WarpgroupRegisters {
   explicit WarpgroupRegisters(int64_t consumers)
-      : loader(consumers == 3 ? 24 : 40), consumer(consumers == 3 ? 160 : 232) {
+      : loader(consumers == 3 ? 32 : 40), consumer(consumers == 3 ? 160 : 232) {
   }
   int64_t loader, consumer;
 };

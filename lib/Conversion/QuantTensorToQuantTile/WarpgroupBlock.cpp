@@ -328,6 +328,7 @@ void WarpgroupBlock::emit() {
   tiles = mul(tilesM, llvm::divideCeil(problem.n, schedule.getTileN() *
                                                       groups.getClusterN()));
 
+  prepareSharedMemory();
   initBarriers();
   bool settles = layout.consumers > 1;
   quantmlir::schedule::WarpgroupRegisters registers(layout.consumers);

@@ -60,6 +60,9 @@ protected:
                  schedule::SumExchange sums, int64_t releases = 1);
   virtual ~WarpgroupBlock() = default;
 
+  /// Writes what no copy does to shared memory, by all threads, before any
+  /// other use of it.
+  virtual void prepareSharedMemory() {}
   /// What the loading warpgroup does.
   virtual void produce() = 0;
   /// What each of the others does. `consumer`, `member`, `warp` and `lane` say

@@ -24,6 +24,24 @@ static ResultChunks getChunks(const MatmulProblem &problem, Type element) {
                       getSplit(problem, element).chunkColumns);
 }
 
+/// Rows of activations that are read into a tile: all of its own, or as few as
+/// there are at most. Those that do not exist cost the accelerator more time
+/// than others do.
+static int64_t getLoadedRows(const MatmulProblem &problem) {
+  quant_tensor::ScaledMatmulOp op = problem.op;
+  ScheduleAttr schedule = problem.schedule;
+  ArrayRef<int64_t> shape = op.getLhs().getType().getShape().drop_back();
+  int64_t most = ShapedType::isDynamicShape(shape)
+                     ? schedule.getMaxM()
+                     : ShapedType::getNumElements(shape);
+  // Blocks that share a tile of activations load parts of it.
+  bool isShared = schedule.getWarpgroups().getClusterN() > 1;
+  if (!most || most > schedule.getTileM() || isShared)
+    return schedule.getTileM();
+  // The swizzle repeats after eight rows.
+  return llvm::alignTo(most, 8);
+}
+
 /// Parts in which a tile of activations comes whose last rows do not exist:
 /// those cost the accelerator more time than others do. A part of nothing else
 /// is of other rows instead.
@@ -36,7 +54,7 @@ static bool hasQuarters(const MatmulProblem &problem) {
   int64_t tileM = problem.schedule.getTileM();
   bool isWhole = !ShapedType::isDynamicShape(shape) &&
                  ShapedType::getNumElements(shape) % tileM == 0;
-  return tileM > 64 && !isWhole;
+  return tileM > 64 && !isWhole && getLoadedRows(problem) == tileM;
 }
 
 WgmmaKernel::WgmmaKernel(MatmulEmitter &b)
@@ -54,7 +72,8 @@ WgmmaKernel::WgmmaKernel(MatmulEmitter &b)
       columns(split.columns),
       accumulatorType(LLVM::LLVMStructType::getLiteral(
           b.getContext(), SmallVector<Type>(columns / 2, problem.accumulator))),
-      lhsMap(b.tensorMaps[0]), rhsMap(b.tensorMaps[1]) {
+      loadedRows(getLoadedRows(problem)), lhsMap(b.tensorMaps[0]),
+      rhsMap(b.tensorMaps[1]) {
   if (hasQuarters(problem))
     quarterMap = b.tensorMaps[2];
 }
@@ -62,6 +81,31 @@ WgmmaKernel::WgmmaKernel(MatmulEmitter &b)
 //===----------------------------------------------------------------------===//
 // The loader
 //===----------------------------------------------------------------------===//
+
+/// Rows of a tile that are never loaded are multiplied all the same.
+void WgmmaKernel::prepareSharedMemory() {
+  int64_t first = loadedRows * WgmmaLayout::rowBytes;
+  int64_t bytes = layout.lhsBytes - first;
+  if (!bytes)
+    return;
+  constexpr int64_t vector = 16;
+  Value zero = LLVM::ZeroOp::create(b, VectorType::get(4, b.getI32Type()));
+  for (int64_t stage = 0; stage < layout.stages; ++stage)
+    b.loop(thread, word(bytes / vector), word(schedule.getThreads()), {},
+           [&](Value i, ValueRange) {
+             LLVM::StoreOp::create(
+                 b, zero,
+                 shared(stage * layout.getStageBytes() + first, i, vector),
+                 vector);
+             return SmallVector<Value>();
+           });
+  fenceSharedMemory();
+}
+
+/// Bytes that arrive in a stage.
+int64_t WgmmaKernel::getLoadedBytes() const {
+  return loadedRows * WgmmaLayout::rowBytes + layout.rhsBytes;
+}
 
 /// Which steps along K are this block's: the first blocks take one more where
 /// the parts are not equal.
@@ -122,7 +166,7 @@ void WgmmaKernel::loadStage(Ring ring, Value step, Value row, Value column,
   Value barrier = full(ring.stage), k = mul(step, tileK);
   if (lhs)
     load(lhsMap, shared(0, ring.stage, layout.getStageBytes()), barrier, k, row,
-         schedule.getTileM(), /*isLhs=*/true);
+         loadedRows, /*isLhs=*/true);
   if (rhs)
     load(rhsMap, shared(layout.lhsBytes, ring.stage, layout.getStageBytes()),
          barrier, k, column, schedule.getTileN(), /*isLhs=*/false);
@@ -141,7 +185,7 @@ void WgmmaKernel::produce() {
       for (bool isRhs : {true, false}) {
         for (int64_t stage = 0; stage < count; ++stage) {
           if (isRhs)
-            expect(full(word(stage)), layout.getStageBytes());
+            expect(full(word(stage)), getLoadedBytes());
           loadStage({word(stage), {}}, add(firstStep, stage), row, column,
                     !isRhs, isRhs);
         }
@@ -163,7 +207,7 @@ void WgmmaKernel::produce() {
                                                           ValueRange state) {
                             Ring ring = {state[0], state[1]};
                             waitFor(empty(ring.stage), ring.phase);
-                            expect(full(ring.stage), layout.getStageBytes());
+                            expect(full(ring.stage), getLoadedBytes());
                             loadStage(ring, step, row, column, true, true);
                             ring = advance(ring);
                             return SmallVector<Value>{ring.stage, ring.phase};
@@ -178,9 +222,10 @@ void WgmmaKernel::produce() {
 // The consumers
 //===----------------------------------------------------------------------===//
 
-/// Issues the multiplications of `stage` as one group.
+/// Issues the multiplications of `rows` with `stage` as one group, or two
+/// halves along K as two.
 void WgmmaKernel::issue(SmallVectorImpl<Value> &accumulators, Value stage,
-                        bool isFirst) {
+                        bool isFirst, Rows rows) {
   Value start = add(descriptorBase(), mul(stage, layout.getStageBytes() / 16));
   Value lhs = add(start, mul(partRow, WgmmaLayout::rowBytes / 16));
   Value rhs = add(add(start, mul(partColumn, WgmmaLayout::rowBytes / 16)),
@@ -193,12 +238,12 @@ void WgmmaKernel::issue(SmallVectorImpl<Value> &accumulators, Value stage,
   Type rhsType = getType(problem.rhsElement, op.getRhsUnsigned());
 
   NVVM::WgmmaFenceAlignedOp::create(b);
-  for (int64_t block = 0; block < blocks; ++block)
+  for (int64_t block = 0; block < rows.count; ++block)
     for (int64_t k = 0; k < WgmmaLayout::rowBytes / kStepBytes; ++k) {
       Value accumulate =
           arith::ConstantOp::create(b, b.getBoolAttr(!isFirst || k > 0));
       int64_t along = k * kStepBytes / 16;
-      int64_t down = block * WgmmaLayout::chunkBytes / 16;
+      int64_t down = (rows.first + block) * WgmmaLayout::chunkBytes / 16;
       accumulators[block] =
           WgmmaOp::create(b, accumulatorType, accumulators[block], accumulate,
                           descriptor(add(rhs, along)),
@@ -208,15 +253,17 @@ void WgmmaKernel::issue(SmallVectorImpl<Value> &accumulators, Value stage,
   NVVM::WgmmaGroupSyncAlignedOp::create(b);
 }
 
-/// Issues the multiplications of steps [first, end) along K, whose stages start
-/// at `ring`, and moves it on. The last group is left pending; its stage is
-/// returned. `isOne`: there is one step.
+/// Issues the multiplications of `rows` in steps [first, end) along K, whose
+/// stages start at `ring`, and moves it on. The last group is left pending; its
+/// stage is returned. `isOne`: there is one step.
 Value WgmmaKernel::issueSteps(SmallVectorImpl<Value> &accumulators, Ring &ring,
-                              Value first, Value end, bool isOne) {
-  waitFor(full(ring.stage), ring.phase);
+                              Value first, Value end, Rows rows, bool isOne) {
+  bool arrives = rows.first == 0, releases = rows.first + rows.count == blocks;
+  if (arrives)
+    waitFor(full(ring.stage), ring.phase);
   // The first instruction takes no accumulators in.
-  accumulators.assign(blocks, LLVM::UndefOp::create(b, accumulatorType));
-  issue(accumulators, ring.stage, /*isFirst=*/true);
+  accumulators.assign(rows.count, LLVM::UndefOp::create(b, accumulatorType));
+  issue(accumulators, ring.stage, /*isFirst=*/true, rows);
   Value last = ring.stage;
   ring = advance(ring);
   if (isOne)
@@ -224,21 +271,24 @@ Value WgmmaKernel::issueSteps(SmallVectorImpl<Value> &accumulators, Ring &ring,
   llvm::append_range(accumulators, ValueRange{ring.stage, ring.phase, last});
   SmallVector<Value> state = b.loop(
       add(first, 1), end, word(1), accumulators, [&](Value, ValueRange values) {
-        SmallVector<Value> next(values.take_front(blocks));
-        Ring ring = {values[blocks], values[blocks + 1]};
-        waitFor(full(ring.stage), ring.phase);
-        issue(next, ring.stage, /*isFirst=*/false);
+        SmallVector<Value> next(values.take_front(rows.count));
+        Ring ring = {values[rows.count], values[rows.count + 1]};
+        if (arrives)
+          waitFor(full(ring.stage), ring.phase);
+        issue(next, ring.stage, /*isFirst=*/false, rows);
         // The group before this one is done: its stage is free.
-        WgmmaWaitOp::create(b, 1, ValueRange());
-        release(values[blocks + 2]);
+        if (releases) {
+          WgmmaWaitOp::create(b, 1, ValueRange());
+          release(values[rows.count + 2]);
+        }
         Value last = ring.stage;
         ring = advance(ring);
         llvm::append_range(next, ValueRange{ring.stage, ring.phase, last});
         return next;
       });
-  ring = {state[blocks], state[blocks + 1]};
-  last = state[blocks + 2];
-  accumulators.assign(state.begin(), state.begin() + blocks);
+  ring = {state[rows.count], state[rows.count + 1]};
+  last = state[rows.count + 2];
+  accumulators.assign(state.begin(), state.begin() + rows.count);
   return last;
 }
 
@@ -251,19 +301,22 @@ void WgmmaKernel::handOver() {
              [&] { arrive(order(sub(word(1), consumer))); });
 }
 
-/// Waits until the group that was issued last is done with `stage`.
-void WgmmaKernel::drain(SmallVectorImpl<Value> &accumulators, Value stage) {
+/// Waits until the group of `rows` that was issued last is done with `stage`.
+void WgmmaKernel::drain(SmallVectorImpl<Value> &accumulators, Value stage,
+                        Rows rows) {
   auto wait = WgmmaWaitOp::create(b, 0, accumulators);
   accumulators.assign(wait.result_begin(), wait.result_end());
-  release(stage);
+  if (rows.first + rows.count == blocks)
+    release(stage);
 }
 
 /// The accumulators of one tile, whose stages start at `ring`; moves it on.
 SmallVector<Value> WgmmaKernel::multiply(Ring &ring) {
   SmallVector<Value> accumulators;
-  Value last = issueSteps(accumulators, ring, firstStep, endStep);
+  Rows all = {0, blocks};
+  Value last = issueSteps(accumulators, ring, firstStep, endStep, all);
   handOver();
-  drain(accumulators, last);
+  drain(accumulators, last, all);
   return accumulators;
 }
 
@@ -340,7 +393,7 @@ quantmlir::getWgmmaTensorMaps(const MatmulProblem &problem, Type outElement,
     return TensorMapAttr::get(context, rows, tileK, WgmmaLayout::rowBytes,
                               WgmmaLayout::promotion);
   };
-  int64_t lhsRows = schedule.getTileM() / groups.getClusterN();
+  int64_t lhsRows = getLoadedRows(problem) / groups.getClusterN();
   SmallVector<std::pair<int64_t, TensorMapAttr>> maps = {
       {0, get(lhsRows)}, {1, get(schedule.getTileN() / groups.getClusterM())}};
   if (hasQuarters(problem))

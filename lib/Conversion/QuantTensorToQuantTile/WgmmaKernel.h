@@ -27,6 +27,8 @@ private:
   void divideSteps();
 
   // The loader.
+  void prepareSharedMemory() override;
+  int64_t getLoadedBytes() const;
   void produce() override;
   void load(mlir::Value map, mlir::Value to, mlir::Value barrier,
             mlir::Value column, mlir::Value row, int64_t tileRows, bool isLhs);
@@ -36,23 +38,30 @@ private:
 
   // The consumers.
   void consume() override;
+  /// Blocks of 64 rows of a consumer's part of a tile that multiply a run of
+  /// steps together. The first blocks wait for the stages of the run, the last
+  /// ones release them.
+  struct Rows {
+    int64_t first, count;
+  };
   void issue(llvm::SmallVectorImpl<mlir::Value> &accumulators,
-             mlir::Value stage, bool isFirst);
+             mlir::Value stage, bool isFirst, Rows rows);
   mlir::Value issueSteps(llvm::SmallVectorImpl<mlir::Value> &accumulators,
                          Ring &ring, mlir::Value first, mlir::Value end,
-                         bool isOne = false);
+                         Rows rows, bool isOne = false);
   void handOver();
   void drain(llvm::SmallVectorImpl<mlir::Value> &accumulators,
-             mlir::Value stage);
+             mlir::Value stage, Rows rows);
   llvm::SmallVector<mlir::Value> multiply(Ring &ring);
   // WgmmaPromotion.cpp.
   llvm::SmallVector<mlir::Value> multiplyPromoting(Ring &ring, mlir::Value row,
                                                    mlir::Value column);
+  llvm::SmallVector<mlir::Value> addPromoted(mlir::Value accumulators,
+                                             mlir::ValueRange products,
+                                             mlir::ValueRange sums);
   llvm::SmallVector<mlir::Value>
   loadBlockScales(mlir::Value row, mlir::Value column, mlir::Value step);
-  llvm::SmallVector<mlir::Value> addScaled(llvm::ArrayRef<mlir::Value> partial,
-                                           mlir::ValueRange scales,
-                                           mlir::ValueRange sums);
+  llvm::SmallVector<mlir::Value> multiplyBlockScales(mlir::ValueRange scales);
 
   // The epilogue: WgmmaEpilogue.cpp.
   void finish(llvm::ArrayRef<mlir::Value> accumulators, mlir::Value firstRow,
@@ -72,6 +81,8 @@ private:
   /// of a consumer's part of a tile.
   int64_t tileK, steps, blocks, columns;
   mlir::Type accumulatorType;
+  /// Rows of a tile of activations that are loaded.
+  int64_t loadedRows;
   // Tensor maps; the last of quarters of a tile of activations, if any.
   mlir::Value lhsMap, rhsMap, quarterMap;
   mlir::Value firstStep, endStep; // of this block along K

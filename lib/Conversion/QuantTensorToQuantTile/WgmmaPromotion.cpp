@@ -43,34 +43,42 @@ SmallVector<Value> WgmmaKernel::loadBlockScales(Value row, Value column,
   return scales;
 }
 
-/// `partial`, the accumulators of one step, times the `scales` of it, plus
-/// `sums`.
-SmallVector<Value> WgmmaKernel::addScaled(ArrayRef<Value> partial,
-                                          ValueRange scales, ValueRange sums) {
-  int64_t perBlock = columns / 2;
-  int64_t ofRows = 2 * blocks, ofWeights = scales.size() - ofRows;
-  ValueRange rhs = scales.take_front(ofWeights);
-  ValueRange lhs = scales.drop_front(ofWeights);
-  // One product for each pair that meets.
+/// The products of `scales` that loadBlockScales gave which meet: for each row,
+/// those with each of the weights.
+SmallVector<Value> WgmmaKernel::multiplyBlockScales(ValueRange scales) {
+  int64_t ofWeights = scales.size() - 2 * blocks;
   SmallVector<Value> products;
-  for (Value left : lhs)
-    for (Value right : rhs)
+  for (Value left : scales.drop_front(ofWeights))
+    for (Value right : scales.take_front(ofWeights))
       products.push_back(arith::MulFOp::create(b, left, right));
+  return products;
+}
+
+/// What `accumulators` of 64 rows make of their `sums`: these plus those, times
+/// the products of their `scales`, if any.
+SmallVector<Value> WgmmaKernel::addPromoted(Value accumulators,
+                                            ValueRange products,
+                                            ValueRange sums) {
+  int64_t ofWeights = products.size() / 2;
   SmallVector<Value> next;
-  for (size_t i = 0; i < sums.size(); ++i) {
+  for (auto [i, sum] : llvm::enumerate(sums)) {
+    Value partial = LLVM::ExtractValueOp::create(b, accumulators, i);
+    if (products.empty()) {
+      next.push_back(arith::AddFOp::create(b, sum, partial));
+      continue;
+    }
     // Of two neighbours in a row, then of two in the row eight down.
-    int64_t block = i / perBlock, inside = i % perBlock;
-    int64_t half = inside % 4 / 2, column = inside / 4 * kColumns;
+    int64_t half = i % 4 / 2, column = i / 4 * kColumns;
     int64_t of = column / (columns / ofWeights);
-    next.push_back(b.fma(
-        partial[i], products[(2 * block + half) * ofWeights + of], sums[i]));
+    next.push_back(b.fma(partial, products[half * ofWeights + of], sum));
   }
   return next;
 }
 
 /// The sums of one tile, whose stages start at `ring`, in the form of
 /// accumulators; moves it on. (row, column): where the consumer's part of the
-/// tile starts.
+/// tile starts. Blocks of 64 rows take turns, so that accumulators of one stand
+/// beside the sums of all.
 SmallVector<Value> WgmmaKernel::multiplyPromoting(Ring &ring, Value row,
                                                   Value column) {
   quant_tensor::ScaledMatmulOp op = problem.op;
@@ -81,30 +89,33 @@ SmallVector<Value> WgmmaKernel::multiplyPromoting(Ring &ring, Value row,
   llvm::append_range(state, ValueRange{ring.stage, ring.phase});
   // A step's scales are asked for during the one before.
   if (op.isBlockScaled())
-    llvm::append_range(state, loadBlockScales(row, column, firstStep));
+    llvm::append_range(
+        state, multiplyBlockScales(loadBlockScales(row, column, firstStep)));
   auto promote = [&](Value step, ValueRange values) {
-    Ring ring = {values[count], values[count + 1]};
-    SmallVector<Value> accumulators, partial, scales;
+    Ring start = {values[count], values[count + 1]}, ring = start;
+    ValueRange products = values.drop_front(count + 2);
+    size_t ofBlock = products.size() / blocks;
     Value end = b.createOrFold<arith::MinUIOp>(add(step, interval), endStep);
-    Value last =
-        issueSteps(accumulators, ring, step, end, /*isOne=*/interval == 1);
-    if (op.isBlockScaled())
-      scales = loadBlockScales(
-          row, column,
-          b.createOrFold<arith::MinUIOp>(add(step, 1), sub(endStep, word(1))));
-    drain(accumulators, last);
-    for (int64_t i = 0; i < count; ++i)
-      partial.push_back(LLVM::ExtractValueOp::create(
-          b, accumulators[i / perBlock], i % perBlock));
-    ValueRange sums = values.take_front(count);
-    SmallVector<Value> next;
-    if (op.isBlockScaled())
-      next = addScaled(partial, values.drop_front(count + 2), sums);
-    else
-      for (auto [sum, value] : llvm::zip_equal(sums, partial))
-        next.push_back(arith::AddFOp::create(b, sum, value));
+    SmallVector<Value> next, scales;
+    for (int64_t block = 0; block < blocks; ++block) {
+      Rows own = {block, 1};
+      SmallVector<Value> accumulators;
+      ring = start;
+      Value last = issueSteps(accumulators, ring, step, end, own,
+                              /*isOne=*/interval == 1);
+      if (op.isBlockScaled() && block == 0)
+        scales = loadBlockScales(row, column,
+                                 b.createOrFold<arith::MinUIOp>(
+                                     add(step, 1), sub(endStep, word(1))));
+      drain(accumulators, last, own);
+      llvm::append_range(next,
+                         addPromoted(accumulators.front(),
+                                     products.slice(block * ofBlock, ofBlock),
+                                     values.slice(block * perBlock, perBlock)));
+    }
     llvm::append_range(next, ValueRange{ring.stage, ring.phase});
-    llvm::append_range(next, scales);
+    if (op.isBlockScaled())
+      llvm::append_range(next, multiplyBlockScales(scales));
     return next;
   };
   state = b.loop(firstStep, endStep, word(interval), state, promote);

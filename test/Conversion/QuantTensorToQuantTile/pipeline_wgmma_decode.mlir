@@ -97,7 +97,7 @@ func.func @weights(%x: tensor<?x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>) -> 
 // before the kernel in front has ended.
 // CHECK-LABEL: gpu.func @matmul_wgmma_decode_2(
 // CHECK-SAME: known_block_size = array<i32: 512, 1, 1>
-// CHECK: nvvm.setmaxregister decrease 24
+// CHECK: nvvm.setmaxregister decrease 32
 // CHECK: nvvm.cp.async.bulk.shared.cluster.global
 // CHECK: nvvm.griddepcontrol wait
 // CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global

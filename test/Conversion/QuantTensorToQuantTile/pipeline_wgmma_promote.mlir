@@ -5,9 +5,17 @@
 
 // Accumulators of 8-bit floats are added to sums in f32 after every other step:
 // one step by itself, the other in a loop, and all of the group is waited for.
+// The second block of 64 rows multiplies the same two steps after the first has
+// been added up, and frees their stages.
 // CHECK-LABEL: gpu.func @matmul_wgmma_0(
 // CHECK: scf.for
 // CHECK: quant_tile.wgmma a({{.*}} n = 64 types(f8E4M3FN, f8E5M2)
+// CHECK: scf.for
+// CHECK: quant_tile.wgmma a(
+// CHECK-NOT: quant_tile.wgmma_wait 1
+// CHECK: quant_tile.wgmma_wait 0,
+// CHECK: arith.addf
+// CHECK: quant_tile.wgmma a(
 // CHECK: scf.for
 // CHECK: quant_tile.wgmma a(
 // CHECK: quant_tile.wgmma_wait 1
@@ -20,8 +28,8 @@
 // CHECK: nvvm.wgmma.commit.group.sync.aligned
 // CHECK: quant_tile.load
 // CHECK: quant_tile.wgmma_wait 0,
-// CHECK: arith.mulf
 // CHECK: llvm.intr.fma
+// CHECK: arith.mulf
 
 // PTX-LABEL: .entry matmul_wgmma_0
 // PTX: add.rn.f32

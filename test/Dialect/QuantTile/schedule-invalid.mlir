@@ -165,7 +165,7 @@ module attributes {quant_tile.s = #quant_tile.schedule<wgmma, chip = "sm_90a", t
 
 // -----
 
-// expected-error @below {{at most two warpgroups multiply, got 4}}
+// expected-error @below {{a tile has at most 3 warpgroups, of pingpong ones 1, got 2}}
 module attributes {quant_tile.s = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [128, 64, 128], warps = [8, 1, 1], stages = 2, warpgroups = <pingpong>>} {}
 
 // -----

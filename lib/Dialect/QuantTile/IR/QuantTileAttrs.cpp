@@ -272,9 +272,12 @@ static LogicalResult verifyWgmma(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "wgmma has cooperative or pingpong warpgroups: none "
                           "decodes while another multiplies";
   int64_t perTile = warps[0] / 4 * warps[1];
-  if (perTile > 2 || (perTile > 1 && warpgroups.isPingPong()))
-    return emitError() << "at most two warpgroups multiply, got "
-                       << perTile * (warpgroups.isPingPong() ? 2 : 1);
+  int64_t most = warpgroups.isPingPong() ? 1 : 3;
+  if (perTile > most)
+    return emitError()
+           << "a tile has at most 3 warpgroups, of pingpong ones 1, "
+              "got "
+           << perTile;
   // One instruction multiplies 64 rows by a multiple of 16 columns.
   if (tile[0] % (16 * warps[0]) || tile[0] > 256)
     return emitError() << "tile m = " << tile[0] << " does not give each of "
