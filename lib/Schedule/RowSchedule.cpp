@@ -32,10 +32,18 @@ static constexpr int64_t kSharedThreads = 480, kCostAlone = 30;
 static constexpr int64_t kPackedColumns = 40;
 static constexpr int64_t kWarp = 32;
 static constexpr int64_t kMaxWarps = 32;
-/// Rows of one warp that a block computes together.
+/// Rows of one warp that a block computes together. Rows of several warps one
+/// after the other gained nothing on an H200: what each thread holds of the
+/// next one takes the registers of another block.
 static constexpr int64_t kRowsPerBlock = 8;
 /// What a thread can hold at most before values spill.
 static constexpr int64_t kMaxColumnsPerThread = 64;
+
+/// Registers of each quarter of an SM, and what a thread needs beside the
+/// columns it holds; it gets a multiple of eight.
+static constexpr int64_t kQuarters = 4, kRegisters = 16384,
+                         kOtherRegisters = 24, kRegisterStep = 8,
+                         kMaxBlocks = 32, kMaxWarpsOfSM = 64;
 
 int64_t schedule::getMaxRowColumns() {
   return kMaxColumnsPerThread * kWarp * kMaxWarps;
@@ -60,6 +68,33 @@ static int64_t chooseWarps(int64_t columns, int64_t vector, int64_t most) {
     least = cost;
   }
   return best;
+}
+
+/// Blocks of `warps` that an SM has registers for, where that is known: in
+/// groups that compute one value of a row's columns and codes of it, from
+/// tensors that have as many rows. ptxas would take some more registers than a
+/// thread needs, and leave room for a block less. Else 1.
+static int64_t chooseOccupancy(RowGroupOp group, int64_t warps,
+                               int64_t perThread,
+                               const llvm::SmallDenseSet<Value> &read) {
+  int64_t columns = group.getColumns(), computed = 0, words = 0;
+  for (auto op : group.getBody().front().getOps<linalg::GenericOp>()) {
+    auto type = cast<RankedTensorType>(op.getResult(0).getType());
+    computed += type.getRank() && type.getShape().back() == columns;
+  }
+  for (Value value : read) {
+    auto type = cast<RankedTensorType>(value.getType());
+    if (type.getRank() < 2)
+      return 1;
+    words += perThread * type.getElementTypeBitWidth() / 32;
+  }
+  if (computed > 2)
+    return 1;
+  int64_t registers = llvm::alignTo(
+      std::max(perThread, words) + kOtherRegisters, kRegisterStep);
+  int64_t resident =
+      std::min(kMaxWarpsOfSM, kQuarters * (kRegisters / (registers * kWarp)));
+  return std::clamp<int64_t>(resident / warps, 1, kMaxBlocks);
 }
 
 RowScheduleAttr schedule::chooseRows(RowGroupOp group, const Chip &chip) {
@@ -97,7 +132,7 @@ RowScheduleAttr schedule::chooseRows(RowGroupOp group, const Chip &chip) {
       group.getContext(), StringAttr::get(group.getContext(), chip.name), warps,
       warps == 1 ? kRowsPerBlock : 1, vector,
       /*packed=*/warps > 1 && read.size() == 1 && perThread >= kPackedColumns,
-      /*occupancy=*/1);
+      warps == 1 ? 1 : chooseOccupancy(group, warps, perThread, read));
 }
 
 namespace {

@@ -8,6 +8,8 @@ the quotient is on the border between two.
 
 import json
 import pathlib
+import re
+import subprocess
 import sys
 
 import ml_dtypes
@@ -80,6 +82,54 @@ def test_quantized_rows(tool, tmp_path, kind, columns, element):
             results = np.load(output)
             check(kind, inputs, results["codes"].view(np.int8),
                   results["scales"].view(np.float32))
+
+
+@pytest.mark.parametrize("kind", ["plain", "gelu", "gate", "rmsnorm", "layernorm"])
+def test_chosen_rows_fit_registers(tool, tmp_path, ptxas, kind):
+    """Where room for more blocks is asked for, threads have the registers that they
+    need."""
+    for columns, element in ((1100, "bf16"), (1536, "f32"), (4096, "bf16"), (11008, "f16")):
+        source, ptx = tmp_path / "rows.mlir", tmp_path / "rows.ptx"
+        source.write_text(program(kind, columns, element))
+        tool("quant-compile", source, "--emit=ptx", "-o", ptx)
+        done = subprocess.run([ptxas, "-arch=sm_90a", "-v", str(ptx), "-o", str(tmp_path / "k.cubin")],
+                              capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert re.findall(r"(\d+) bytes (?:stack|spill)", done.stderr) == ["0"] * 3, (columns, done.stderr)
+
+
+@pytest.mark.parametrize("kind, columns, warps, rows", [
+    ("layernorm", 1280, 2, 2), ("gate", 1100, 3, 3), ("plain", 4096, 4, 2), ("rmsnorm", 131, 2, 4),
+])
+def test_rows_in_turn(tool, tmp_path, kind, columns, warps, rows):
+    """A block that computes several rows, by a schedule written by hand, gives the
+    bits of one that computes one, also where rows are left over."""
+    text = program(kind, columns, "bf16")
+    listed = tool("quant-opt", "-", "--quant-to-ptx", "--mlir-print-ir-after=select-row-schedule",
+                  "-o", "/dev/null", stdin=text, check=False).stderr
+    (chosen,) = re.findall(r"schedule <(chip[^>]*)>", listed)
+    vector = re.search(r"vector = \d+", chosen)[0]
+    results = []
+    for at_once in (1, rows):
+        schedule = f'chip = "sm_90a", warps = {warps}, rows = {at_once}, {vector}, occupancy = 2'
+        source, folder = tmp_path / f"{at_once}.mlir", tmp_path / f"{at_once}.qmlir"
+        lines = listed.replace(chosen, schedule).splitlines()
+        source.write_text("\n".join(line for line in lines if not line.startswith("// ---")))
+        tool("quant-compile", source, "-o", folder)
+        assert re.search(r"\.minnctapersm\s+2\b", (folder / "module.ptx").read_text())
+        rng = np.random.default_rng(columns)
+        for count in (0, 1, 9):
+            inputs = {n: rng.standard_normal((count, columns)).astype(ml_dtypes.bfloat16) for n in ("x", "up")}
+            inputs |= {n: rng.uniform(0.5, 2, columns).astype(np.float32) for n in ("gamma", "beta")}
+            used = {n: reference.to_bits(a) for n, a in inputs.items() if f'"{n}"' in text}
+            np.savez(tmp_path / "in.npz", **used)
+            tool("quant-run", folder, "--device=emulator", f"--inputs={tmp_path}/in.npz", "--bits",
+                 f"--output={tmp_path}/out.npz")
+            results.append(dict(np.load(tmp_path / "out.npz")))
+    for one, several in zip(results[:3], results[3:]):
+        assert one["codes"].shape[0] == several["codes"].shape[0]
+        np.testing.assert_array_equal(one["codes"], several["codes"])
+        np.testing.assert_array_equal(one["scales"], several["scales"])
 
 
 def border_rows(rng, rows, columns):

@@ -7,7 +7,7 @@
 // A softmax of long rows of bf16: four warps hold 32 columns a thread.
 // CHECK: remark: {{.*}}4 warps a row, vectors of 8
 // CHECK-LABEL: func.func @long
-// CHECK: quant_tile.row_group columns 4096 schedule <chip = "sm_90a", warps = 4, rows = 1, vector = 8>
+// CHECK: quant_tile.row_group columns 4096 schedule <chip = "sm_90a", warps = 4, rows = 1, vector = 8, occupancy = 9>
 #full = affine_map<(m, k) -> (m, k)>
 #row = affine_map<(m, k) -> (m)>
 func.func @long(%x: tensor<32x4096xbf16>, %f: tensor<32xbf16>, %e: tensor<32x4096xbf16>) -> tensor<32x4096xbf16> {

@@ -72,7 +72,13 @@ private:
   /// Elements of a value of the group, computed (again) where they are not
   /// there.
   ArrayRef<Value> get(Value value);
+  /// Which columns this thread has.
+  void placeColumns();
+  /// Loads this thread's columns of the row, and forgets those of others.
+  void loadRow();
   void emitRow();
+  /// The rows of a block, one after the other.
+  void emitRows(Value block);
   void emitOp(linalg::GenericOp op, const RowOp &info);
   using Elements = SmallVector<SmallVector<Value>>;
   /// Clones the region of `op` for its elements [first, end) of this thread,
@@ -486,7 +492,7 @@ void RowGroupBody::emitElements(linalg::GenericOp op, const RowOp &info,
   }
 }
 
-void RowGroupBody::emitRow() {
+void RowGroupBody::placeColumns() {
   int64_t lanes = schedule.getLanes(), width = schedule.getVector();
   int64_t vectors = plan.domain.columns / width;
   for (int64_t first = 0; first < vectors; first += lanes) {
@@ -500,6 +506,32 @@ void RowGroupBody::emitRow() {
     columns.push_back(mul(vector, width));
     inside.push_back(exists);
   }
+}
+
+void RowGroupBody::loadRow() {
+  auto isOfRow = [&](std::pair<Value, unsigned> key) {
+    auto access = static_cast<RowAccess>(key.second);
+    return plan.isInside(key.first) || access == RowAccess::Full ||
+           access == RowAccess::Row;
+  };
+  SmallVector<std::pair<Value, unsigned>> old;
+  for (auto &entry : known)
+    if (isOfRow(entry.first))
+      old.push_back(entry.first);
+  for (auto key : old)
+    known.erase(key);
+  loaded.remove_if([&](auto &entry) { return isOfRow(entry.first); });
+  for (auto &[op, info] : plan.ops)
+    for (OpOperand *input : linalg::GenericOp(op).getDpsInputOperands()) {
+      RowAccess access = info.accesses[input->getOperandNumber()];
+      if (access == RowAccess::Full &&
+          !plan.isInside(skipUnitReshapes(input->get())) &&
+          !linalg::GenericOp(op).getMatchingBlockArgument(input).use_empty())
+        read(input->get(), access);
+    }
+}
+
+void RowGroupBody::emitRow() {
   for (auto &[op, info] : plan.ops)
     emitOp(op, info);
 
@@ -520,6 +552,55 @@ void RowGroupBody::emitRow() {
   }
 }
 
+void RowGroupBody::emitRows(Value block) {
+  placeColumns();
+  int64_t count = schedule.getRows();
+  // The barriers of the reductions must not stand under a condition: where a
+  // block has fewer rows, it computes the last one again.
+  SmallVector<Value> rows = {mul(block, count)};
+  if (count > 1) {
+    Value total = memref::DimOp::create(b, loc, outMemrefs[0], constant(0));
+    if (plan.isFull(0))
+      total =
+          arith::DivUIOp::create(b, loc, total, constant(plan.domain.columns));
+    Value last = arith::SubIOp::create(b, loc, total, constant(1));
+    for (int64_t i = 1; i < count; ++i)
+      rows.push_back(
+          arith::MinUIOp::create(b, loc, add(rows[0], constant(i)), last));
+  }
+  row = rows[0];
+  loadRow();
+  for (int64_t i = 0; i < count; ++i) {
+    if (i + 1 == count) {
+      row = rows[i];
+      emitRow();
+      break;
+    }
+    // The next row is on its way while this one is computed.
+    auto current = known;
+    auto currentLoaded = loaded;
+    row = rows[i + 1];
+    loadRow();
+    auto next = known;
+    auto nextLoaded = loaded;
+    known = current;
+    loaded = currentLoaded;
+    row = rows[i];
+    emitRow();
+    // What all rows read stays.
+    for (auto &[key, elements] : known)
+      if (!plan.isInside(key.first) &&
+          llvm::is_contained({RowAccess::Column, RowAccess::Scalar},
+                             static_cast<RowAccess>(key.second)))
+        next.try_emplace(key, elements);
+    for (auto &[key, vectors] : loaded)
+      if (static_cast<RowAccess>(key.second) == RowAccess::Column)
+        nextLoaded.insert({key, vectors});
+    known = next;
+    loaded = nextLoaded;
+  }
+}
+
 void RowGroupBody::emit() {
   for (auto [index, value] : llvm::enumerate(plan.ins))
     memrefs[value] = flatten(kernel.getArgument(index));
@@ -528,12 +609,9 @@ void RowGroupBody::emit() {
   Value thread = gpu::ThreadIdOp::create(b, loc, gpu::Dimension::x);
   Value block = gpu::BlockIdOp::create(b, loc, gpu::Dimension::x);
   int64_t rows = schedule.getRows();
-  if (rows == 1) {
-    // A whole block per row: the grid is exact, and the barriers of the
-    // reductions must not stand under a condition.
-    row = block;
+  if (schedule.getWarps() > 1) {
     lane = thread;
-    return emitRow();
+    return emitRows(block);
   }
   lane = arith::RemUIOp::create(b, loc, thread, constant(32));
   row = add(mul(block, rows),
@@ -544,6 +622,7 @@ void RowGroupBody::emit() {
       arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, first, total);
   auto guarded = scf::IfOp::create(b, loc, exists, /*withElseRegion=*/false);
   b.setInsertionPoint(guarded.thenBlock()->getTerminator());
+  placeColumns();
   emitRow();
 }
 

@@ -45,26 +45,6 @@ func.func @f(%x: tensor<4x64xf32>, %f: tensor<4xf32>, %e: tensor<4x64xf32>) {
 func.func @f(%x: tensor<4x64xf32>, %f: tensor<4xf32>, %e: tensor<4x64xf32>) {
   %zero = arith.constant 0.0 : f32
   %f0 = linalg.fill ins(%zero : f32) outs(%f : tensor<4xf32>) -> tensor<4xf32>
-  // expected-error @+1 {{a row of several warps has its block to itself, got 2 rows of 2 warps}}
-  %r = quant_tile.row_group columns 64 schedule <chip = "sm_90a", warps = 2, rows = 2, vector = 8> -> (tensor<4xf32>) {
-    %sum = linalg.generic {indexing_maps = [#full, #row], iterator_types = ["parallel", "reduction"]}
-        ins(%x : tensor<4x64xf32>) outs(%f0 : tensor<4xf32>) {
-    ^bb0(%v: f32, %acc: f32):
-      %s = arith.addf %v, %acc : f32
-      linalg.yield %s : f32
-    } -> tensor<4xf32>
-    quant_tile.yield %sum : tensor<4xf32>
-  }
-  return
-}
-
-// -----
-
-#full = affine_map<(m, k) -> (m, k)>
-#row = affine_map<(m, k) -> (m)>
-func.func @f(%x: tensor<4x64xf32>, %f: tensor<4xf32>, %e: tensor<4x64xf32>) {
-  %zero = arith.constant 0.0 : f32
-  %f0 = linalg.fill ins(%zero : f32) outs(%f : tensor<4xf32>) -> tensor<4xf32>
   // expected-error @below {{yields 'tensor<4xf32>', but has results of 'tensor<4x64xf32>'}}
   %r = quant_tile.row_group columns 64 -> (tensor<4x64xf32>) {
     %sum = linalg.generic {indexing_maps = [#full, #row], iterator_types = ["parallel", "reduction"]}
@@ -191,8 +171,13 @@ module attributes {quant_tile.s = #quant_tile.row_schedule<chip = "sm_90a", warp
 
 // -----
 
-// expected-error @below {{a block has 1 to 32 warps, got 8 rows of 8}}
-module attributes {quant_tile.s = #quant_tile.row_schedule<chip = "sm_90a", warps = 8, rows = 8, vector = 8>} {}
+// expected-error @below {{a row has 1 to 32 warps, got 33}}
+module attributes {quant_tile.s = #quant_tile.row_schedule<chip = "sm_90a", warps = 33, rows = 1, vector = 8>} {}
+
+// -----
+
+// expected-error @below {{a block has 1 to 32 rows, got 0}}
+module attributes {quant_tile.s = #quant_tile.row_schedule<chip = "sm_90a", warps = 8, rows = 0, vector = 8>} {}
 
 // -----
 

@@ -14,19 +14,18 @@ RowScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                         int64_t vector, bool packed, int64_t occupancy) {
   if (!chip || chip.getValue().empty())
     return emitError() << "a schedule needs a chip";
-  if (warps < 1 || rows < 1 || warps > 32 || rows > 32 || warps * rows > 32)
-    return emitError() << "a block has 1 to 32 warps, got " << rows
-                       << " rows of " << warps;
-  if (warps > 1 && rows > 1)
-    return emitError() << "a row of several warps has its block to itself, got "
-                       << rows << " rows of " << warps << " warps";
+  if (warps < 1 || warps > 32)
+    return emitError() << "a row has 1 to 32 warps, got " << warps;
+  if (rows < 1 || rows > 32)
+    return emitError() << "a block has 1 to 32 rows, got " << rows;
   if (packed && warps == 1)
     return emitError() << "a warp waits for no other, so that it keeps nothing "
                           "packed";
   // As many threads as an SM of any chip has.
-  if (occupancy < 1 || occupancy * warps * rows > 64)
+  int64_t perBlock = warps == 1 ? rows : warps;
+  if (occupancy < 1 || occupancy * perBlock > 64)
     return emitError() << "an SM has 64 warps, got " << occupancy
-                       << " blocks of " << warps * rows;
+                       << " blocks of " << perBlock;
   if (!llvm::is_contained({1, 2, 4, 8, 16}, vector))
     return emitError() << "vector must be 1, 2, 4, 8 or 16 elements, got "
                        << vector;

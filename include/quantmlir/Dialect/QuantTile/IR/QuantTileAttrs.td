@@ -253,9 +253,10 @@ def QuantTile_RowScheduleAttr : QuantTile_Attr<"RowSchedule", "row_schedule"> {
   let description = [{
     The schedule of a `quant_tile.row_group`, written by `select-row-schedule`,
     a tuner or a human. A row is held in the registers of `warps` warps; a
-    block computes `rows` rows at a time (more than one only where a row has
-    one warp); each access is of `vector` consecutive elements, which divides
-    the columns. With `packed`, columns are kept as they were loaded while the
+    block computes `rows` rows: each warp its own where a row has one warp, else
+    one after the other, of which each is loaded while the one before is computed,
+    and what all rows read once. Each access is of `vector` consecutive elements,
+    which divides the columns. With `packed`, columns are kept as they were loaded while the
     warps of a row wait for each other, and not as the floats that they are cast
     to: half the registers, for some more instructions. An SM has registers for
     `occupancy` blocks at least.
@@ -274,7 +275,9 @@ def QuantTile_RowScheduleAttr : QuantTile_Attr<"RowSchedule", "row_schedule"> {
   let extraClassDeclaration = [{
     /// Threads that share a row, and threads of a block.
     int64_t getLanes() const { return 32 * getWarps(); }
-    int64_t getThreads() const { return getLanes() * getRows(); }
+    int64_t getThreads() const {
+      return getWarps() == 1 ? getLanes() * getRows() : getLanes();
+    }
   }];
 }
 
