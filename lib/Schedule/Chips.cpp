@@ -8,14 +8,14 @@ using namespace mlir;
 
 namespace quantmlir::schedule {
 
-// A100, L40S, H100/H200 SXM. Shared memory is the limit of one block in the
+// A100 (80 GB), L40S, H200 SXM. Shared memory is the limit of one block in the
 // CUDA programming guide's table of compute capabilities. PTX 8.0 is read by
 // drivers since CUDA 12.0, 8.4 (mma of fp8, wgmma of mixed integers)
 // since 12.4.
 static constexpr Chip kChips[] = {
-    {"sm_80", 108, 163 * 1024, "+ptx80", false, false},
-    {"sm_89", 142, 99 * 1024, "+ptx84", false, false},
-    {"sm_90a", 132, 227 * 1024, "+ptx84", true, true}};
+    {"sm_80", 108, 2039, 163 * 1024, "+ptx80", false, false},
+    {"sm_89", 142, 864, 99 * 1024, "+ptx84", false, false},
+    {"sm_90a", 132, 4800, 227 * 1024, "+ptx84", true, true}};
 
 ArrayRef<Chip> getChips() { return kChips; }
 

@@ -1,7 +1,8 @@
 //===- MmaStreamSchedule.cpp - Few rows of activations --------------------===//
 
+#include "MmaStreamModel.h"
+
 #include "quantmlir/Dialect/QuantTensor/IR/FragmentLayout.h"
-#include "quantmlir/Schedule/MatmulSchedule.h"
 
 using namespace mlir;
 using namespace quantmlir::quant_tile;
@@ -60,14 +61,7 @@ static int64_t getRows(const Contraction &c, int64_t maxM) {
   return llvm::PowerOf2Ceil(bound);
 }
 
-namespace {
-/// What `makeMmaStream` wants to know.
-struct Numbers {
-  /// Row tiles of a warp, warps along k, columns of a warp's step.
-  int64_t rowTiles, warps, columns;
-  int64_t stages, occupancy;
-};
-} // namespace
+using Numbers = StreamNumbers;
 
 /// Scales and zero points that a lane holds for each row of a step of `columns`
 /// columns.
@@ -86,13 +80,16 @@ static bool hasRaggedScales(const Contraction &c) {
 
 /// The numbers for weights of 8 bits, of which a step of 64 columns is as many
 /// bytes as one of 128 columns of 4 bits.
-static Numbers chooseForBytes(const Contraction &c, int64_t tileM) {
+static Numbers chooseForBytes(const Contraction &c, const Chip &chip,
+                              int64_t tileM) {
   bool hasNarrowScales = c.encoding.getScale().getIntOrFloatBitWidth() <= 16;
   if (tileM == 1 &&
       (c.hasOneGroup() ||
        (isa<IntegerType>(c.encoding.getStorage()) && hasNarrowScales &&
         !hasRaggedScales(c) && countParameters(c, 64) <= 1)))
     return {1, 16, 32, 2, 2};
+  if (c.hasOneGroup() && !c.encoding.hasZeroPoint() && c.k % 64 == 0)
+    return chooseStreamNumbers(c, chip, tileM);
   return {1, 8, 64, 2, c.hasOneGroup() ? 2 : 1};
 }
 
@@ -114,7 +111,7 @@ static Numbers chooseNumbers(const Contraction &c, const Chip &chip,
   if (c.k * c.getLhsBytes() % 16)
     return {1, 8, 64, 1, 1};
   if (width == 8)
-    return chooseForBytes(c, tileM);
+    return chooseForBytes(c, chip, tileM);
   if (c.scalesDecoded())
     return tileM == 1 ? Numbers{1, 8, 64, 4, 2} : Numbers{1, 8, 64, 2, 1};
   if (width > 4)
@@ -128,7 +125,9 @@ static Numbers chooseNumbers(const Contraction &c, const Chip &chip,
   bool isTable = c.encoding.getCodebook() ||
                  isa<Float4E2M1FNType>(c.encoding.getStorage());
   bool isNarrow = width == 4 && !isTable;
-  bool isPlain = parameters == 1 && isNarrow;
+  if (isNarrow && parameters <= 1 && !hasZeroPoint && !isRagged &&
+      c.k % 128 == 0)
+    return chooseStreamNumbers(c, chip, tileM);
   auto hasBlocks = [&](int64_t rows) {
     return c.n >= rows * chip.multiprocessors;
   };
@@ -154,9 +153,6 @@ static Numbers chooseNumbers(const Contraction &c, const Chip &chip,
                ? Numbers{2, 8, 64, 2, 1}
            : isShort ? Numbers{2, 8, 128, 2, 1}
                      : Numbers{2, 16, 64, 2, 1};
-  if (isPlain && !isRagged && c.k % 128 == 0 && hasBlocks(64))
-    return isShort && hasBlocks(128) ? Numbers{2, 8, 128, 1, 2}
-                                     : Numbers{4, 4, 128, 1, 2};
   return {2, 8, isRagged || parameters > 2 ? 64 : 128, 2, 1};
 }
 
@@ -186,18 +182,21 @@ void enumerateMmaStream(const Contraction &c, const Chip &chip, int64_t maxM,
                         SmallVectorImpl<ScheduleAttr> &schedules) {
   int64_t tileM = getRows(c, maxM);
   int64_t columns = c.getWeightLayout().getTile()[1];
-  for (int64_t rowTiles : {1, 2, 4}) {
+  for (int64_t rowTiles : {1, 2, 3, 4}) {
     if (rowTiles > 1 && FragmentLayout::rows * rowTiles / 2 >= c.n)
       break;
     for (int64_t tiles : {1, 2, 4}) {
       int64_t steps = llvm::divideCeil(c.k, columns * tiles);
       if (tiles > 1 && columns * tiles / 2 >= c.k)
         break;
-      for (int64_t warps : {4, 8, 16}) {
+      for (int64_t warps : {2, 4, 8, 16}) {
         if (warps > 4 && warps / 2 >= steps)
           break;
-        for (int64_t stages : {1, 2, 4})
-          for (int64_t occupancy : {1, 2, 4})
+        for (int64_t stages : {1, 2, 4}) {
+          // Deeper, what is between powers of two was never faster.
+          if ((rowTiles == 3 || warps == 2) && stages > 1)
+            break;
+          for (int64_t occupancy : {1, 2, 3, 4})
             // Registers for the weights in flight of all threads of an SM.
             if (rowTiles * tiles * stages * warps * occupancy * 32 * 16 <=
                     128 * 1024 &&
@@ -205,6 +204,7 @@ void enumerateMmaStream(const Contraction &c, const Chip &chip, int64_t maxM,
               schedules.push_back(makeMmaStream(c, chip, maxM, tileM, rowTiles,
                                                 /*warpsN=*/1, warps, tiles,
                                                 stages, occupancy));
+        }
       }
     }
   }

@@ -8,7 +8,7 @@
 // One row: every warp takes a slice of K. Only the newer chip
 // starts a kernel early.
 // CHECK-LABEL: @batch1
-// CHECK: quant_tile.schedule = #quant_tile.schedule<mma_stream, chip = "sm_{{90a|89}}", tile = [1, 16, 1024], warps = [1, 1, 16], stages = 2, weights = <fragment, tile = [16, 64]>, contract = <u_acc = {{1.19.*}}, u_decode = 0.000000e+00, offset = 2.720000e+02>
+// CHECK: quant_tile.schedule = #quant_tile.schedule<mma_stream, chip = "sm_{{90a|89}}", tile = [1, 16, 2048], warps = [1, 1, {{16|8}}], stages = 1, weights = <fragment, tile = [16, 64]>, contract = <u_acc = {{1.19.*}}, u_decode = 0.000000e+00, offset = 2.720000e+02>
 // H100-SAME: dependent_launch = true
 // L40-NOT: dependent_launch
 func.func @batch1(%x: tensor<1x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>, %init: tensor<1x4096xf32>) -> tensor<1x4096xf32> {
@@ -19,10 +19,11 @@ func.func @batch1(%x: tensor<1x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>, %ini
   return %y : tensor<1x4096xf32>
 }
 
-// More rows of weights in a block read the activations less often, as long as
-// every SM has a block.
+// More rows of weights in a block read the activations less often, but there are
+// fewer blocks to deal out to the SMs.
 // CHECK-LABEL: @batch16
-// CHECK: <mma_stream, {{.*}}tile = [16, 64, 512], warps = [1, 1, 4], stages = 1, {{.*}}occupancy = 2>
+// H100: <mma_stream, {{.*}}tile = [16, 32, 512], warps = [1, 1, 4], stages = 1, {{.*}}occupancy = 3>
+// L40: <mma_stream, {{.*}}tile = [16, 64, 512], warps = [1, 1, 4], stages = 1, {{.*}}occupancy = 2>
 func.func @batch16(%x: tensor<16x4096xbf16>, %w: tensor<11008x4096xbf16, #w4>, %init: tensor<16x11008xf32>) -> tensor<16x11008xf32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x4096xbf16>, tensor<11008x4096xbf16, #w4>) maps [] outs(%init : tensor<16x11008xf32>) {
   ^bb0(%acc: f32):
@@ -34,7 +35,8 @@ func.func @batch16(%x: tensor<16x4096xbf16>, %w: tensor<11008x4096xbf16, #w4>, %
 // A long K takes a loop, whose registers leave room for fewer warps. Three rows
 // fill a tile of four.
 // CHECK-LABEL: @long_k
-// CHECK: <mma_stream, {{.*}}tile = [4, 32, 1024], warps = [1, 1, 16], stages = 2,
+// H100: <mma_stream, {{.*}}tile = [4, 32, 1024], warps = [1, 1, 16], stages = 2,
+// L40: <mma_stream, {{.*}}tile = [4, 64, 1024], warps = [1, 1, 8], stages = 1,
 func.func @long_k(%x: tensor<3x11008xbf16>, %w: tensor<4096x11008xbf16, #w4>, %init: tensor<3x4096xf32>) -> tensor<3x4096xf32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<3x11008xbf16>, tensor<4096x11008xbf16, #w4>) maps [] outs(%init : tensor<3x4096xf32>) {
   ^bb0(%acc: f32):

@@ -20,6 +20,9 @@ struct Chip {
   /// Streaming multiprocessors of the common product with this chip: what a
   /// grid should fill. A kernel is right on any number.
   int64_t multiprocessors;
+  /// Bytes that its memory delivers in a nanosecond, as its maker says, on that
+  /// product: what weights that are read once wait for.
+  int64_t bandwidth;
   /// Largest shared memory of one block, in bytes, with the opt-in.
   int64_t sharedMemory;
   /// LLVM's name of the PTX version to write: the first that has the chip's

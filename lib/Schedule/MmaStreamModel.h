@@ -1,0 +1,34 @@
+//===- MmaStreamModel.h - How long few rows of activations take -----------===//
+
+#ifndef QUANTMLIR_LIB_SCHEDULE_MMASTREAMMODEL_H
+#define QUANTMLIR_LIB_SCHEDULE_MMASTREAMMODEL_H
+
+#include "quantmlir/Schedule/MatmulSchedule.h"
+
+namespace quantmlir::schedule {
+
+/// What a schedule of mma_stream chooses.
+struct StreamNumbers {
+  /// Row tiles of a warp, warps along k, columns of a warp's step.
+  int64_t rowTiles, warps, columns;
+  int64_t stages, occupancy;
+};
+
+/// Registers that a thread needs, about, for weights of 4 bits with at most one
+/// scale in 128 columns, or of 8 bits with one in each row, and no zero point:
+/// ptxas spills where it gets fewer.
+int64_t estimateStreamRegisters(const Contraction &contraction, int64_t tileM,
+                                const StreamNumbers &numbers);
+
+/// Microseconds that such a kernel takes, about, where kernels like it run
+/// before and after.
+double estimateStreamTime(const Contraction &contraction, const Chip &chip,
+                          int64_t tileM, const StreamNumbers &numbers);
+
+/// The numbers that take the least time for `tileM` rows of activations.
+StreamNumbers chooseStreamNumbers(const Contraction &contraction,
+                                  const Chip &chip, int64_t tileM);
+
+} // namespace quantmlir::schedule
+
+#endif // QUANTMLIR_LIB_SCHEDULE_MMASTREAMMODEL_H

@@ -1,0 +1,78 @@
+// RUN: quant-opt %s -select-schedule=chip=sm_90a | FileCheck %s
+
+// What streams is chosen by a model of how long it takes: these are the trades
+// that it makes.
+
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 128], scale = bf16}>
+#w4row = #quant_tensor.encoding<{storage = i4, block = [1, 0], scale = f32}>
+#w8 = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
+
+// 344 blocks of 64 rows are three in nearly every SM, all there at once. Of 32
+// rows they would read the activations twice as often.
+// CHECK-LABEL: @one_wave
+// CHECK: tile = [8, 64, 512], warps = [1, 1, 4], stages = 1, {{.*}}occupancy = 3>
+func.func @one_wave(%x: tensor<8x4096xbf16>, %w: tensor<22016x4096xbf16, #w4>, %init: tensor<8x22016xf32>) -> tensor<8x22016xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<8x4096xbf16>, tensor<22016x4096xbf16, #w4>) maps [] outs(%init : tensor<8x22016xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<8x22016xf32>
+  return %y : tensor<8x22016xf32>
+}
+
+// 107 blocks of 48 rows, where 160 of 32 would leave most SMs waiting for a
+// few that have two.
+// CHECK-LABEL: @three_row_tiles
+// CHECK: tile = [16, 48, 1024], warps = [1, 1, 8],
+func.func @three_row_tiles(%x: tensor<16x13824xbf16>, %w: tensor<5120x13824xbf16, #w4>, %init: tensor<16x5120xf32>) -> tensor<16x5120xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x13824xbf16>, tensor<5120x13824xbf16, #w4>) maps [] outs(%init : tensor<16x5120xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<16x5120xf32>
+  return %y : tensor<16x5120xf32>
+}
+
+// Many rows of weights: blocks of two warps end one after the other, and there
+// is always one that reads.
+// CHECK-LABEL: @many_blocks
+// CHECK: tile = [16, 64, 256], warps = [1, 1, 2], stages = 1, {{.*}}occupancy = 4>
+func.func @many_blocks(%x: tensor<16x8192xbf16>, %w: tensor<28672x8192xbf16, #w4>, %init: tensor<16x28672xf32>) -> tensor<16x28672xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x8192xbf16>, tensor<28672x8192xbf16, #w4>) maps [] outs(%init : tensor<16x28672xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<16x28672xf32>
+  return %y : tensor<16x28672xf32>
+}
+
+// Few rows of weights and a long K: as many warps along it as a block has, and
+// a loop with more than one step on its way.
+// CHECK-LABEL: @long_k
+// CHECK: tile = [8, 32, 1024], warps = [1, 1, 16], stages = 2,
+func.func @long_k(%x: tensor<8x11008xbf16>, %w: tensor<4096x11008xbf16, #w4>, %init: tensor<8x4096xf32>) -> tensor<8x4096xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<8x11008xbf16>, tensor<4096x11008xbf16, #w4>) maps [] outs(%init : tensor<8x4096xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<8x4096xf32>
+  return %y : tensor<8x4096xf32>
+}
+
+// No more warps than there are steps of a short K.
+// CHECK-LABEL: @short_k
+// CHECK: tile = [8, 16, 256], warps = [1, 1, 2], stages = 1,
+func.func @short_k(%x: tensor<8x256xbf16>, %w: tensor<512x256xbf16, #w4row>, %init: tensor<8x512xf32>) -> tensor<8x512xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<8x256xbf16>, tensor<512x256xbf16, #w4row>) maps [] outs(%init : tensor<8x512xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<8x512xf32>
+  return %y : tensor<8x512xf32>
+}
+
+// Bytes: the same, in half as many columns.
+// CHECK-LABEL: @bytes
+// CHECK: tile = [16, 32, 512], warps = [1, 1, 4], stages = 1, weights = <fragment, tile = [16, 32]>, {{.*}}occupancy = 3>
+func.func @bytes(%x: tensor<16x4096xbf16>, %w: tensor<11008x4096xbf16, #w8>, %init: tensor<16x11008xf32>) -> tensor<16x11008xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x4096xbf16>, tensor<11008x4096xbf16, #w8>) maps [] outs(%init : tensor<16x11008xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<16x11008xf32>
+  return %y : tensor<16x11008xf32>
+}
