@@ -199,7 +199,9 @@ struct ExpandErf : OpRewritePattern<math::ErfOp> {
 // Exponential functions
 //===----------------------------------------------------------------------===//
 
-constexpr double kLog2E = 0x1.715476p+0, kLn2 = 0x1.62e430p-1;
+constexpr double kLog2E = 0x1.715476p+0;
+/// ln 2, and what that f32 is off.
+constexpr double kLn2 = 0x1.62e430p-1, kLn2Rest = -0x1.05c610p-29;
 
 /// 2^x, subnormal results as well.
 struct ExpandExp2 : OpRewritePattern<math::Exp2Op> {
@@ -232,6 +234,7 @@ struct ExpandExp : OpRewritePattern<math::ExpOp> {
     x = LLVM::MinimumOp::create(rewriter, loc, x, a.number(104.0));
     Value hi = a.mul(x, a.number(kLog2E));
     Value lo = a.fma(hi, a.number(-kLn2), x);
+    lo = a.fma(hi, a.number(-kLn2Rest), lo);
     rewriter.replaceOp(op, a.mul(a.ex2(hi), a.add(lo, a.number(1))));
     return success();
   }
