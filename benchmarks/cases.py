@@ -13,6 +13,7 @@ from programs import (
     Product,
     ReducedLayer,
     Scheduled,
+    ScheduledFloat8,
     ScheduledLayer,
 )
 
@@ -141,6 +142,11 @@ FAMILIES = [
     Scheduled(400, 1040, [128, 176, 128], [4, 1, 1], 3, "pingpong, cluster = [2, 1]", m=300),
     Scheduled(400, 1040, [256, 160, 128], [8, 1, 1], 3, "cooperative, group_m = 2", m=300),
     Scheduled(136, 272, [64, 96, 128], [4, 2, 1], 3, "cooperative"),
+    # Three warpgroups, whose loader has few registers, and accumulators of one of two blocks.
+    ScheduledFloat8(256, 1040, 300, [192, 128, 128], [12, 1, 1], 3, "cooperative"),
+    ScheduledFloat8(136, 528, 200, [128, 64, 128], [4, 1, 1], 3, "pingpong", out="f32"),
+    Scheduled(136, 272, [192, 64, 128], [12, 1, 1], 3, "cooperative, group_m = 2", m=400),
+    Scheduled(136, 528, [192, 32, 128], [12, 1, 1], 3, "cooperative, cluster = [2, 1]", m=300, split_k=2),
     # Blocks that share K and add each other's sums.
     Scheduled(131, 1040, [64, 32, 128], [4, 1, 1], 3, "cooperative", m=150, split_k=4),
     Scheduled(272, 1040, [128, 64, 128], [8, 1, 1], 2, "cooperative, cluster = [2, 1]", m=150,

@@ -649,6 +649,35 @@ class Float8(EncodedWeight):
         return exact, bound + HALF_ULP[self.out] * 2 * (np.abs(exact) + bound) + TINY[self.out]
 
 
+class ScheduledFloat8(Float8):
+    """The same with scales of blocks of 128 and a wgmma schedule written by hand."""
+
+    def __init__(self, n, k, m, tile, warps, stages, warpgroups, out="bf16"):
+        super().__init__(n, k, m, group=128, rows=128, out=out)
+        self.arguments = _arguments(locals())
+        self.schedule = (
+            f'#quant_tile.schedule<wgmma, chip = "sm_90a", tile = {tile}, warps = {warps}, '
+            f"stages = {stages}, warpgroups = <{warpgroups}>, promote = 1>"
+        )
+        self.name += f"-{tile}-{warpgroups}".replace(" ", "").replace("=", "")
+
+    def mlir(self):
+        lines = super().mlir().split("\n")
+        head = lines[: next(i for i, line in enumerate(lines) if "%zero" in line)]
+        (assemble,) = [line for line in lines if "quant_tensor.assemble" in line]
+        x = assemble.split(" -> ")[1]
+        w, y = f"tensor<{self.n}x{self.k}xf32, #w>", f"tensor<{self.m}x{self.n}x{self.out}>"
+        narrow = "" if self.out == "f32" else f"    %r = arith.truncf %acc : f32 to {self.out}\n"
+        return "\n".join(head) + (
+            f"\n{assemble}\n  %init = tensor.empty() : {y}\n"
+            f"  %y = quant_tensor.scaled_matmul ins(%x, %w : {x}, {w}) maps [] outs(%init : {y})"
+            f" attributes {{quant_tile.schedule = {self.schedule}}} {{\n"
+            f"  ^bb0(%acc: f32):\n{narrow}"
+            f"    quant_tensor.yield {'%r' if narrow else '%acc'} : {self.out}\n  }} -> {y}\n"
+            f"  return %y : {y}\n}}\n"
+        )
+
+
 class Gated:
     """silu(gate x) * up x in bf16: two products of encoded weights whose results
     nothing else reads. `kind` names a storage of the speed table."""

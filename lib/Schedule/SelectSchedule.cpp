@@ -32,7 +32,7 @@ constexpr int64_t kRowBounds[] = {32, 64, 128};
 constexpr int64_t kStreamBounds[] = {1, 8, 16};
 /// The same for wgmma, whose blocks are fast enough that it takes more of them,
 /// and for wgmma_decode, which starts where weights no longer stream.
-constexpr int64_t kWgmmaRowBounds[] = {64, 128, 256, 512, 1024};
+constexpr int64_t kWgmmaRowBounds[] = {16, 64, 128, 256, 512, 1024};
 constexpr int64_t kDecodeRowBounds[] = {32, 64, 128, 256, 512, 1024};
 
 remark::RemarkOpts remarkOptions(Operation *op) {
@@ -200,6 +200,12 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
       }
     }
     Contraction contraction = Contraction::get(op);
+    // Kernels may count on it: nothing tests the rows of one that stands alone.
+    if (schedules.size() == 1 && ShapedType::isDynamic(contraction.m) &&
+        schedules.front().getMaxM())
+      return op.emitOpError()
+             << "has any number of rows, but its only schedule max_m = "
+             << schedules.front().getMaxM();
     for (ScheduleAttr schedule : schedules)
       if (failed(verifySchedule(contraction, target, schedule,
                                 [&] { return op.emitOpError(); })))
@@ -208,10 +214,13 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
   }
 
   /// Appends the schedule of the next range of rows; equal neighbours share
-  /// one.
+  /// one, unless the first loads fewer rows than its tiles have.
   static void append(SmallVectorImpl<ScheduleAttr> &schedules,
                      ScheduleAttr next) {
-    if (!schedules.empty() && schedules.back().withMaxM(next.getMaxM()) == next)
+    if (!schedules.empty() &&
+        schedules.back().withMaxM(next.getMaxM()) == next &&
+        !(next.getFamily() == KernelFamily::Wgmma &&
+          schedules.back().getMaxM() < next.getTileM()))
       schedules.pop_back();
     schedules.push_back(next);
   }

@@ -424,3 +424,15 @@ func.func @promotion(%x: tensor<64x256xf32, #x>, %w: tensor<128x256xf32, #w>, %i
   } -> tensor<64x128xf32>
   return %y : tensor<64x128xf32>
 }
+
+// -----
+
+// Rows beyond the sixteenth would not be loaded.
+func.func @any_rows(%x: tensor<?x256xi8>, %w: tensor<128x256xi8>, %init: tensor<?x128xi32>) -> tensor<?x128xi32> {
+  // expected-error @below {{has any number of rows, but its only schedule max_m = 16}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<?x256xi8>, tensor<128x256xi8>) maps [] outs(%init : tensor<?x128xi32>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 64, 128], warps = [4, 1, 1], stages = 4, max_m = 16, warpgroups = <cooperative>>} {
+  ^bb0(%acc: i32):
+    quant_tensor.yield %acc : i32
+  } -> tensor<?x128xi32>
+  return %y : tensor<?x128xi32>
+}

@@ -6,7 +6,9 @@
 // Weights that do not stay in L2 are read once for a few rows of tiles. Kernels
 // start before the one in front of them has ended.
 // CHECK-LABEL: @dynamic
-// CHECK: quant_tile.schedules = [#quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 96, 128], warps = [4, 2, 1], stages = 8, max_m = 64, contract
+// Up to 16 rows are all that is loaded of a tile.
+// CHECK: quant_tile.schedules = [#quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 96, 128], warps = [4, 2, 1], stages = 8, max_m = 16, contract
+// CHECK-SAME: <wgmma, chip = "sm_90a", tile = [64, 96, 128], warps = [4, 2, 1], stages = 8, max_m = 64
 // CHECK-SAME: dependent_launch = true, warpgroups = <cooperative>>
 // CHECK-SAME: <wgmma, chip = "sm_90a", tile = [128, 96, 128], warps = [8, 1, 1], stages = 6, max_m = 128
 // CHECK-SAME: <wgmma, chip = "sm_90a", tile = [128, 192, 128], warps = [8, 1, 1], stages = 4, max_m = 256
