@@ -42,6 +42,18 @@ static int64_t countTiles(const Contraction &c) {
   return llvm::divideCeil(c.k, c.getWeightLayout().getTile()[1]);
 }
 
+/// Registers of a thread: words of each tile in flight and of that which is
+/// multiplied, and its activations.
+static int64_t countRegisters(const Contraction &c,
+                              quant_tensor::LayoutAttr weights,
+                              int64_t stages) {
+  FragmentLayout layout(c.encoding.getStorageBits(), weights.getTile()[1]);
+  int64_t perTile =
+      2 * layout.getWordsPerLane() +
+      layout.getSegments() * FragmentLayout::runColumns * c.getLhsBytes() / 4;
+  return 64 + stages * perTile;
+}
+
 ScheduleAttr chooseReduce(const Contraction &c, const Chip &chip,
                           int64_t maxM) {
   // About 64 KiB of weights on their way in an SM cover the latency of device
@@ -55,8 +67,13 @@ ScheduleAttr chooseReduce(const Contraction &c, const Chip &chip,
   int64_t warps = llvm::bit_floor<uint64_t>(std::min(maxWarps, tiles));
   int64_t stages = llvm::bit_floor<uint64_t>(
       std::clamp(tiles / warps, int64_t(1), maxStages));
-  return makeReduce(c, chip, maxM, /*warpsN=*/fitsAtOnce ? 1 : 2, warps,
-                    stages);
+  int64_t warpsN = fitsAtOnce ? 1 : 2;
+  while (stages > 1 &&
+         !whyNotRegisters(countRegisters(c, c.getWeightLayout(), stages),
+                          32 * warpsN * warps)
+              .empty())
+    stages /= 2;
+  return makeReduce(c, chip, maxM, warpsN, warps, stages);
 }
 
 void enumerateReduce(const Contraction &c, const Chip &chip, int64_t maxM,
@@ -92,15 +109,9 @@ std::string whyNotReduceSchedule(const Contraction &c, const Chip &chip,
     return llvm::formatv("{0} rows of weights in tiles of {1} are more than "
                          "{2} blocks",
                          c.n, schedule.getTileN(), kMaxGridY);
-  // Words of each tile in flight and of that which is multiplied, and its
-  // activations.
-  FragmentLayout layout(c.encoding.getStorageBits(),
-                        schedule.getWeights().getTile()[1]);
-  int64_t perTile =
-      2 * layout.getWordsPerLane() +
-      layout.getSegments() * FragmentLayout::runColumns * c.getLhsBytes() / 4;
-  return whyNotRegisters(64 + schedule.getStages() * perTile,
-                         schedule.getThreads());
+  return whyNotRegisters(
+      countRegisters(c, schedule.getWeights(), schedule.getStages()),
+      schedule.getThreads());
 }
 
 int64_t getReduceSharedMemory(const Contraction &, ScheduleAttr schedule) {
