@@ -821,7 +821,8 @@ class Mlp(Gated):
 PROGRAMS = {
     cls.__name__: cls
     for cls in (
-        Layer, ScheduledLayer, ReducedLayer, Integers, Product, Scheduled, Dense, Float8, Gated, Mlp
+        Layer, ScheduledLayer, ReducedLayer, Integers, Product, Scheduled, Dense, Float8,
+        ScheduledFloat8, Gated, Mlp,
     )
 }
 
