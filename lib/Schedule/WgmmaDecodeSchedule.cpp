@@ -22,8 +22,8 @@ static constexpr int64_t kGroupM = 4;
 /// Rows that stand for any number of them.
 static constexpr int64_t kManyRows = 8192;
 
-/// Registers of what two warpgroups have; one has little more.
-static constexpr int64_t kMaxRegisters = 232;
+/// Registers of what two warpgroups have, and of what a single one has.
+static constexpr int64_t kMaxRegisters = 232, kMaxRegistersOfOne = 250;
 
 static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
                                  int64_t blocks, int64_t tileK,
@@ -138,7 +138,9 @@ static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
                                  int64_t blocks, int64_t tileK,
                                  bool scaleDecoded, int64_t steps) {
   bool scalesSums = !c.hasOneGroup() && !scaleDecoded;
-  double accumulators = blocks * tileM / 2 * (scalesSums ? 2 : 1);
+  // Sums that are scaled are those of one or two groups, beside their total.
+  int64_t sets = !scalesSums ? 1 : overlapsDecodeSums(blocks * tileM) ? 3 : 2;
+  double accumulators = blocks * tileM / 2 * sets;
   // Those of a step, and of the next; scales and zero points of three steps.
   int64_t weights = 2 * blocks * tileK / 4;
   int64_t units = c.hasOneGroup() ? 1 : tileK / std::gcd(c.getGroup(), tileK);
@@ -146,8 +148,8 @@ static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
       3 * 2 * blocks * units *
       ((c.hasOneGroup() ? 0 : 1) + (c.encoding.hasZeroPoint() ? 1 : 0));
   // A few steps are no loop, and ptxas moves what they read to the front.
-  int64_t others =
-      steps >= 6 ? (scalesSums ? 64 : 48) : (scalesSums ? 104 : 64);
+  bool hasLoop = steps / getStepsOfDecodeLoop(tileK) > 1;
+  int64_t others = hasLoop ? (scalesSums ? 64 : 48) : (scalesSums ? 104 : 64);
   // Several groups of a step are several sums that are waited for.
   if (scalesSums && units > 1)
     others += 40;
@@ -187,9 +189,9 @@ std::string whyNotWgmmaDecodeSchedule(const Contraction &c, const Chip &chip,
     return llvm::formatv("split_k = {0} blocks cannot have equal parts of {1} "
                          "columns in steps of {2}",
                          schedule.getSplitK(), c.k, schedule.getTileK());
-  // What two warpgroups have, or three; one has little more.
   int64_t consumers = schedule.getConsumers();
-  int64_t most = WarpgroupRegisters(consumers).consumer;
+  int64_t most = consumers == 1 ? kMaxRegistersOfOne
+                                : WarpgroupRegisters(consumers).consumer;
   int64_t blocks = schedule.getTileN() / consumers / kBlockRows;
   int64_t registers = estimateRegisters(
       c, schedule.getTileM(), blocks, schedule.getTileK(),
@@ -218,31 +220,46 @@ static int64_t fitRows(int64_t m, int64_t most) {
                   int64_t(llvm::alignTo(llvm::divideCeil(m, tiles), kRowStep)));
 }
 
-// Fitted to 210 times on one H200 (int4 in groups of 128, 32 to 1024 rows), in
+// Fitted to 206 times on one H200 (int4 in groups of 128, 32 to 1024 rows), in
 // cycles of an SM and bytes per cycle.
 /// What all SMs get from memory.
-static constexpr double kBytesFromMemory = 1650;
-/// A launch, the first stage and the epilogue; exchanging sums along K.
-static constexpr double kCyclesOfKernel = 4500, kCyclesOfExchange = 2500;
+static constexpr double kBytesFromMemory = 2300;
+/// A launch, the first stage and the epilogue.
+static constexpr double kCyclesOfKernel = 2600;
+/// Exchanging sums along K, and those of a row of activations.
+static constexpr double kCyclesOfExchange = 2400, kCyclesOfExchangedRow = 11.4;
 /// Filling the ring for another tile, and its epilogue.
-static constexpr double kCyclesOfTile = 1500;
+static constexpr double kCyclesOfTile = 570;
 /// More blocks that share K cost more than they give: they must be of one part
 /// of the chip.
 static constexpr int64_t kMaxSplit = 2;
+/// Rows of a tile from which on warpgroups multiply in turn: of fewer, one
+/// decodes longer than it multiplies.
+static constexpr int64_t kTurnRows = 96;
 
 /// About how many cycles a step takes. Decoding takes as long as there are
-/// columns; multiplications of one warpgroup hide it from another's in part.
-static double estimateStep(const Numbers &numbers) {
+/// columns, and so does scaling; multiplications of one warpgroup hide it from
+/// another's in part.
+static double estimateStep(const Contraction &c, const Numbers &numbers) {
   double columns = numbers.tileK * numbers.blocks;
   double multiply = numbers.blocks * numbers.tileM / 2.0 * numbers.tileK / 16;
+  // Instructions that scale: pairs of weights, or the sums of each group.
+  double scale = 0;
+  if (!c.hasOneGroup())
+    scale = numbers.scaleDecoded
+                ? columns / 4
+                : numbers.blocks * numbers.tileM / 2.0 *
+                      std::max<int64_t>(1, numbers.tileK / c.getGroup());
   switch (numbers.warpgroups) {
   case 1:
-    return 30 + 2.45 * columns + 1.03 * multiply;
+    return std::max(104 + 1.92 * columns + 0.68 * multiply + 2.36 * scale,
+                    130 + 1.15 * multiply);
   case 2:
-    return std::max(150 + 3.9 * columns + 1.28 * multiply,
-                    330 + 1.6 * multiply);
+    return std::max(53 + 2.36 * columns + 1.33 * multiply + 4.9 * scale,
+                    203 + 1.79 * multiply);
   default:
-    return 218 + 5.6 * columns + 1.68 * multiply;
+    return std::max(112 + 4.43 * columns + 1.96 * multiply,
+                    237 + 2.59 * multiply);
   }
 }
 
@@ -255,10 +272,11 @@ static double estimate(const Contraction &c, const Chip &chip, int64_t m,
   double waves = llvm::divideCeil(tiles * numbers.splitK,
                                   chip.getResidentBlocks(numbers.splitK));
   double steps = llvm::divideCeil(c.k, numbers.tileK * numbers.splitK);
-  double cycles = kCyclesOfKernel + waves * steps * estimateStep(numbers) +
+  double cycles = kCyclesOfKernel + waves * steps * estimateStep(c, numbers) +
                   (waves - 1) * kCyclesOfTile;
   if (numbers.splitK > 1)
-    cycles += waves * kCyclesOfExchange;
+    cycles +=
+        waves * (kCyclesOfExchange + kCyclesOfExchangedRow * numbers.tileM);
   double bytes = c.n * c.k * c.encoding.getStorageBits() / 8.0 +
                  static_cast<double>(m) * c.k * c.getLhsBytes();
   return std::max(cycles, kCyclesOfKernel + bytes / kBytesFromMemory);
@@ -303,7 +321,7 @@ ScheduleAttr chooseWgmmaDecode(const Contraction &c, const Chip &chip,
                                tileK, scaleDecoded};
             numbers.groupM = m <= numbers.tileM ? 1 : kGroupM;
             numbers.splitK = splitK;
-            numbers.alternates = warpgroups > 1;
+            numbers.alternates = warpgroups > 1 && numbers.tileM >= kTurnRows;
             consider(numbers);
           }
   if (best)

@@ -15,10 +15,11 @@ func.func @few(%x: tensor<32x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>, %init:
   return %y : tensor<32x4096xf32>
 }
 
-// As many tiles as SMs, or nearly: of two blocks' parts, three warpgroups each.
+// As many tiles as SMs, or nearly: of two blocks' parts, three warpgroups each,
+// which decode longer than they multiply.
 // CHECK-LABEL: @wide
 // CHECK: <wgmma_decode, chip = "sm_90a", tile = [64, 192, 128], warps = [1, 12, 1], stages = {{[0-9]+}}, split_k = 2, weights
-// CHECK-SAME: warpgroups = <alternating>
+// CHECK-SAME: warpgroups = <cooperative>
 func.func @wide(%x: tensor<64x4096xbf16>, %w: tensor<11008x4096xbf16, #w4>, %init: tensor<64x11008xf32>) -> tensor<64x11008xf32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<64x4096xbf16>, tensor<11008x4096xbf16, #w4>) maps [] outs(%init : tensor<64x11008xf32>) {
   ^bb0(%acc: f32):

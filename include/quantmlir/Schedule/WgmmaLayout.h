@@ -21,6 +21,7 @@
 
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 
+#include <algorithm>
 #include <numeric>
 
 namespace quantmlir::schedule {
@@ -149,6 +150,18 @@ struct WgmmaSplit {
     return {parts, getChunks(), WgmmaLayout::chunkRows * chunkColumns * 4};
   }
 };
+
+/// Steps of `tileK` columns that the loop of `wgmma_decode` takes at a time, at
+/// whose end it waits for all multiplications. Fewer than two times as many are
+/// no loop.
+inline int64_t getStepsOfDecodeLoop(int64_t tileK) {
+  return std::clamp<int64_t>(512 / tileK, 2, 4);
+}
+
+/// Whether `wgmma_decode` with `rows` rows of accumulators, where sums of
+/// groups are scaled, multiplies a group while it scales the one before: of
+/// more rows, two sums and their total would take too many registers.
+inline bool overlapsDecodeSums(int64_t rows) { return rows <= 64; }
 
 /// How the chunks of a consumer's part of a tile of `wgmma_decode` are divided:
 /// 64 weights by `rows` rows of activations each.

@@ -139,8 +139,10 @@ public:
   mlir::Value scaleToF32(mlir::Value scale);
   mlir::Value zeroPointToF32(mlir::Value zeroPoint);
   /// `values`, a pair of decoded codes, without `zeroPoint`. Exact where zero
-  /// points are integers of up to 8 bits, else rounded.
-  mlir::Value subtractZeroPoint(mlir::Value values, mlir::Value zeroPoint);
+  /// points are integers of up to 8 bits, else rounded. `factor`, a power of
+  /// two: what the values, but not the zero point, were multiplied by.
+  mlir::Value subtractZeroPoint(mlir::Value values, mlir::Value zeroPoint,
+                                double factor = 1.0);
   /// `values`, a pair of decoded codes, times `scale` (f32), rounded.
   mlir::Value multiplyByScale(mlir::Value values, mlir::Value scale);
   bool hasZeroPoint() const {

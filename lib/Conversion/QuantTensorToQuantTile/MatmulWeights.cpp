@@ -144,8 +144,12 @@ Value MatmulEmitter::zeroPointToF32(Value zeroPoint) {
   return arith::SIToFPOp::create(*this, f32, zeroPoint);
 }
 
-Value MatmulEmitter::subtractZeroPoint(Value values, Value zeroPoint) {
+Value MatmulEmitter::subtractZeroPoint(Value values, Value zeroPoint,
+                                       double factor) {
   Value zero = zeroPointToF32(zeroPoint);
+  if (factor != 1.0)
+    zero =
+        arith::MulFOp::create(*this, zero, floatConstant(getF32Type(), factor));
   auto pair = cast<VectorType>(values.getType());
   if (isa<IntegerType>(zeroPoint.getType()) &&
       zeroPoint.getType().getIntOrFloatBitWidth() <= 8) {

@@ -291,14 +291,15 @@ void WarpgroupBlock::loadBox(Value map, Value to, Value barrier, Value column,
 
 Value WarpgroupBlock::descriptorBase() {
   Value address = LLVM::PtrToIntOp::create(b, b.getI32Type(), base);
-  return b.createOrFold<arith::ShRUIOp>(address, word(4));
+  // Above the address, which has 14 bits, is what nothing reads of a swizzled
+  // operand, and expected to be 1.
+  return add(b.createOrFold<arith::ShRUIOp>(address, word(4)), 1 << 16);
 }
 
 Value WarpgroupBlock::descriptor(Value address) {
-  // After the address: 1024 bytes between groups of eight rows, swizzle of 128
-  // bytes.
-  constexpr uint64_t constant =
-      1ull << 16 | uint64_t(kAlignment / 16) << 32 | 1ull << 62;
+  // In the upper word: 1024 bytes between groups of eight rows, swizzle of 128
+  // bytes. So what is added to the lower one remains one addition.
+  constexpr uint64_t constant = uint64_t(kAlignment / 16) << 32 | 1ull << 62;
   Value rest = arith::ConstantOp::create(
       b, b.getI64IntegerAttr(static_cast<int64_t>(constant)));
   return arith::OrIOp::create(

@@ -128,10 +128,10 @@ protected:
   void loadBox(mlir::Value map, mlir::Value to, mlir::Value barrier,
                mlir::Value column, mlir::Value row, mlir::Value mask = {});
 
-  /// Descriptor of an operand whose rows of 128 bytes, swizzled, start at
-  /// `address` / 16 (PTX ISA, "Matrix descriptor").
+  /// Descriptor of an operand whose rows of 128 bytes, swizzled, start at the
+  /// address that `address` stands for (PTX ISA, "Matrix descriptor").
   mlir::Value descriptor(mlir::Value address);
-  /// Address of shared memory / 16.
+  /// What stands for the start of shared memory; bytes / 16 are added to it.
   mlir::Value descriptorBase();
 
   // Results: ResultStore.cpp.

@@ -33,6 +33,9 @@ SmallVector<Value> WgmmaDecodeKernel::results(ArrayRef<Value> sums,
       scale = b.scaleToF32(b.loadScale(column, b.index(0)));
     for (int64_t i = 0; i < 2; ++i) {
       Value sum = sums[2 * half + i];
+      if (shrinkage != 1.0)
+        sum = arith::MulFOp::create(
+            b, sum, b.floatConstant(sum.getType(), 1.0 / shrinkage));
       if (scale)
         sum = arith::MulFOp::create(b, sum, scale);
       // Rows beyond the last read what belongs to the last one: what they give

@@ -59,6 +59,9 @@ WgmmaDecodeKernel::WgmmaDecodeKernel(MatmulEmitter &b)
                         : std::gcd(problem.getGroup(), tileK)) /
                    kSegment),
       width(problem.encoding.getStorageBits()),
+      shrinkage(DecodeOp::getShrinkage(problem.encoding.getStorage(),
+                                       problem.lhsElement,
+                                       problem.encoding.getCodebook())),
       accumulatorType(LLVM::LLVMStructType::getLiteral(
           b.getContext(), SmallVector<Type>(tileM / 2, problem.accumulator))),
       lhsMap(b.tensorMaps[0]) {}
@@ -91,8 +94,6 @@ void WgmmaDecodeKernel::Parameters::unflatten(ValueRange values) {
 
 SmallVector<Value> WgmmaDecodeKernel::State::flatten() const {
   SmallVector<Value> values(totals);
-  for (const auto &block : weights)
-    llvm::append_range(values, block);
   llvm::append_range(values, parameters.flatten());
   llvm::append_range(values, nextParameters.flatten());
   llvm::append_range(values, ValueRange{ring.stage, ring.phase});
@@ -107,8 +108,6 @@ void WgmmaDecodeKernel::State::unflatten(ValueRange values) {
     values = values.drop_front();
   };
   llvm::for_each(totals, take);
-  for (auto &block : weights)
-    llvm::for_each(block, take);
   for (Parameters *part : {&parameters, &nextParameters}) {
     size_t count = part->flatten().size();
     part->unflatten(values.take_front(count));
@@ -272,16 +271,6 @@ WgmmaDecodeKernel::Parameters WgmmaDecodeKernel::loadParameters(Value step) {
   return parameters;
 }
 
-/// `word`, computed here. Of a loop's values that both of their sources compute
-/// alike, LLVM moves the last operation to the head of the loop, in front of
-/// the multiplications that should hide it; a `lop3` it does not look into.
-/// (ptxas does: it costs nothing.)
-static Value pin(MatmulEmitter &b, Value word) {
-  constexpr int32_t kFirst = 0xf0; // the truth table of `a`
-  return Lop3Op::create(b, b.getI32Type(), word, word, word,
-                        b.getI32IntegerAttr(kFirst));
-}
-
 /// Decodes `segments` segments of a stage.
 WgmmaDecodeKernel::Weights
 WgmmaDecodeKernel::decodeStage(Value stage, int64_t segments,
@@ -332,15 +321,15 @@ WgmmaDecodeKernel::decodeStage(Value stage, int64_t segments,
       for (int64_t i = 0; i < 4; ++i)
         for (int64_t half = 0; half < 2; ++half) {
           uint32_t number = 2 * (s % vectorSegments) + half;
-          Value value = DecodeOp::create(b, pair, words[i], number, storage,
-                                         /*biased=*/false,
-                                         problem.encoding.getCodebook());
+          Value value = DecodeOp::create(
+              b, pair, words[i], number, storage, /*biased=*/false,
+              problem.encoding.getCodebook(), /*shrunk=*/shrinkage != 1.0);
           if (b.hasZeroPoint())
             value = b.subtractZeroPoint(
-                value, parameters.zeroPoints[block][2 * u + half]);
+                value, parameters.zeroPoints[block][2 * u + half], shrinkage);
           if (scales)
             value = arith::MulFOp::create(b, value, pairs[u][half]);
-          registers.push_back(pin(b, b.bitcast(b.getI32Type(), value)));
+          registers.push_back(b.bitcast(b.getI32Type(), value));
         }
     }
   }
@@ -370,20 +359,20 @@ void WgmmaDecodeKernel::issue(SmallVectorImpl<Value> &accumulators,
   NVVM::WgmmaGroupSyncAlignedOp::create(b);
 }
 
-/// Adds the sums of unit `unit`, scaled.
+/// Adds the sums of a unit, scaled by `scales`.
 void WgmmaDecodeKernel::scaleSums(SmallVectorImpl<Value> &totals,
                                   ArrayRef<Value> sums,
-                                  const Parameters &parameters, int64_t unit) {
+                                  ArrayRef<Value> scales) {
   int64_t count = tileM / 2;
   for (int64_t block = 0; block < blocks; ++block) {
-    Value scales[2];
+    Value factors[2];
     for (int64_t half = 0; half < 2; ++half)
-      scales[half] = b.scaleToF32(parameters.scales[block][2 * unit + half]);
+      factors[half] = b.scaleToF32(scales[2 * block + half]);
     // Of each four elements, the first two are row g, the others g + 8.
     for (int64_t i = 0; i < count; ++i) {
       Value &total = totals[block * count + i];
       total = b.fma(LLVM::ExtractValueOp::create(b, sums[block], i),
-                    scales[i / 2 % 2], total);
+                    factors[i / 2 % 2], total);
     }
   }
 }
@@ -402,57 +391,76 @@ void WgmmaDecodeKernel::passTurn() {
   b.ifThen(equal(lane, word(0)), [&] { arrive(order(next)); });
 }
 
-/// Multiplies step `step` of `segments` segments, and decodes the next one.
+/// Waits for the multiplications that `state` has pending, if any; `later`
+/// groups were issued after them.
+void WgmmaDecodeKernel::settle(State &state, int64_t later) {
+  Pending pending = std::move(state.pending);
+  state.pending = Pending();
+  if (!pending.exists)
+    return;
+  // Sums that the next group goes on with stay in its hands.
+  SmallVector<Value> &sums =
+      scalesSums() || later ? pending.sums : state.totals;
+  auto wait = WgmmaWaitOp::create(b, later, sums);
+  sums.assign(wait.result_begin(), wait.result_end());
+  if (pending.stage)
+    releaseStage(pending.stage);
+  if (scalesSums())
+    scaleSums(state.totals, sums, pending.scales);
+}
+
+/// Decodes step `step` of `segments` segments while the one before is
+/// multiplied, and issues its multiplications. `hasNext`: another one follows.
 void WgmmaDecodeKernel::multiplyStep(State &state, Value step, int64_t segments,
-                                     int64_t nextSegments) {
+                                     bool hasNext) {
   Parameters later;
-  if (nextSegments)
+  if (hasNext)
     later = loadParameters(add(step, 2));
-  int64_t units = scalesSums() ? llvm::divideCeil(segments, unitSegments) : 1;
-  Ring next = advance(state.ring);
-  Weights nextWeights;
-  // ptxas moves what is decoded behind the wait for the multiplications, so
-  // that a warpgroup does one after the other. Warpgroups that start together
-  // would do the same at the same time.
+  waitFor(full(state.ring.stage), state.ring.phase);
+  Weights weights = decodeStage(state.ring.stage, segments, state.parameters);
+  // Warpgroups that start together would decode and multiply at the same time.
   if (alternates())
     waitFor(order(consumer), state.turn);
+  int64_t units = scalesSums() ? llvm::divideCeil(segments, unitSegments) : 1;
   for (int64_t u = 0; u < units; ++u) {
     bool isLast = u + 1 == units;
+    if (scalesSums() &&
+        !quantmlir::schedule::overlapsDecodeSums(blocks * tileM))
+      settle(state, /*later=*/0);
     SmallVector<Value> sums(state.totals);
     // The first instruction takes no accumulators in.
     if (scalesSums())
       sums.assign(blocks, LLVM::UndefOp::create(b, accumulatorType));
     int64_t first = u * unitSegments;
     int64_t last = isLast ? segments : first + unitSegments;
-    if (isLast && alternates()) {
-      // The second half is under way when the next one starts.
-      int64_t middle = llvm::divideCeil(first + last, 2);
-      issue(sums, state.weights, state.ring.stage, first, middle,
-            /*accumulate=*/!scalesSums());
+    // The second half is under way when the next warpgroup starts.
+    int64_t middle =
+        isLast && alternates() ? llvm::divideCeil(first + last, 2) : last;
+    issue(sums, weights, state.ring.stage, first, middle,
+          /*accumulate=*/!scalesSums() && state.hasTotals);
+    if (isLast && alternates())
       passTurn();
-      if (middle < last)
-        issue(sums, state.weights, state.ring.stage, middle, last,
-              /*accumulate=*/true);
-    } else {
-      issue(sums, state.weights, state.ring.stage, first, last,
-            /*accumulate=*/!scalesSums());
-    }
-    if (isLast && nextSegments) {
-      waitFor(full(next.stage), next.phase);
-      nextWeights = decodeStage(next.stage, nextSegments, state.nextParameters);
-    }
-    sums = SmallVector<Value>(WgmmaWaitOp::create(b, 0, sums).getResults());
+    if (middle < last)
+      issue(sums, weights, state.ring.stage, middle, last, /*accumulate=*/true);
+    // What the tensor cores do next is in their queue before this waits.
+    settle(state, /*later=*/middle < last ? 2 : 1);
+    state.pending.exists = true;
     if (isLast)
-      releaseStage(state.ring.stage);
-    if (scalesSums())
-      scaleSums(state.totals, sums, state.parameters, u);
-    else
+      state.pending.stage = state.ring.stage;
+    if (!scalesSums()) {
       state.totals = sums;
+      state.hasTotals = true;
+      continue;
+    }
+    state.pending.sums = sums;
+    for (int64_t block = 0; block < blocks; ++block)
+      for (int64_t half = 0; half < 2; ++half)
+        state.pending.scales.push_back(
+            state.parameters.scales[block][2 * u + half]);
   }
-  state.weights = std::move(nextWeights);
   state.parameters = std::move(state.nextParameters);
   state.nextParameters = std::move(later);
-  state.ring = next;
+  state.ring = advance(state.ring);
   if (alternates())
     state.turn = exclusiveOr(state.turn, word(1));
 }
@@ -465,35 +473,41 @@ SmallVector<Value> WgmmaDecodeKernel::multiply(Ring &ring, Value &turn) {
   state.turn = turn;
   state.parameters = loadParameters(word(0));
   state.nextParameters = loadParameters(word(1));
+  // Steps that a loop takes at a time: what is decoded goes to other registers
+  // than those which the multiplications under way read. At its end it waits
+  // for all: ptxas follows no register operands around a loop.
+  int64_t together = quantmlir::schedule::getStepsOfDecodeLoop(tileK);
+  int64_t whole = lastSegments == tileK / kSegment ? steps : steps - 1;
+  int64_t loops = whole / together, next = 0;
   Value zero = b.floatConstant(problem.accumulator, 0.0);
   if (scalesSums()) {
     state.totals.assign(blocks * tileM / 2, zero);
   } else {
-    Value zeros = LLVM::UndefOp::create(b, accumulatorType);
-    for (int64_t i = 0; i < tileM / 2; ++i)
-      zeros = LLVM::InsertValueOp::create(b, zeros, zero, i);
-    state.totals.assign(blocks, zeros);
+    // Zeros that no loop lies in front of would be written between the fence
+    // and what it is for.
+    Value first = LLVM::UndefOp::create(b, accumulatorType);
+    state.hasTotals = loops > 1;
+    if (state.hasTotals)
+      for (int64_t i = 0; i < tileM / 2; ++i)
+        first = LLVM::InsertValueOp::create(b, first, zero, i);
+    state.totals.assign(blocks, first);
   }
-  waitFor(full(ring.stage), ring.phase);
-  state.weights = decodeStage(ring.stage, getSegments(0), state.parameters);
-  // Whole steps with a whole one behind them. The loop takes two at a time:
-  // what is decoded goes to other registers than those which the
-  // multiplications under way read.
-  int64_t whole = 0;
-  while (getSegments(whole + 1) == tileK / kSegment)
-    ++whole;
-  int64_t loops = whole / 2;
-  if (loops > 1)
+  if (loops > 1) {
     state.unflatten(b.loop(word(0), word(loops), word(1), state.flatten(),
-                           [&](Value pair, ValueRange values) {
+                           [&](Value loop, ValueRange values) {
                              state.unflatten(values);
-                             for (int64_t i = 0; i < 2; ++i)
-                               multiplyStep(state, add(mul(pair, 2), i),
-                                            tileK / kSegment, tileK / kSegment);
+                             for (int64_t i = 0; i < together; ++i)
+                               multiplyStep(state, add(mul(loop, together), i),
+                                            tileK / kSegment,
+                                            /*hasNext=*/true);
+                             settle(state, /*later=*/0);
                              return state.flatten();
                            }));
-  for (int64_t step = loops > 1 ? 2 * loops : 0; step < steps; ++step)
-    multiplyStep(state, word(step), getSegments(step), getSegments(step + 1));
+    next = together * loops;
+  }
+  for (; next < steps; ++next)
+    multiplyStep(state, word(next), getSegments(next), next + 1 < steps);
+  settle(state, /*later=*/0);
   ring = state.ring;
   turn = state.turn;
   return state.totals;

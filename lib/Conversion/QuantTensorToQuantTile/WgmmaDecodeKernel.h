@@ -3,7 +3,8 @@
 // Yᵀ = W·Xᵀ: encoded weights stream through shared memory as they are packed,
 // are decoded in registers, and enter wgmma as its A operand. Activations are
 // the B operand, in swizzled shared memory. While a step is multiplied, the
-// next one is decoded.
+// next one is decoded, and its multiplications are in the tensor cores' queue
+// before anything waits for those of the one before.
 //
 // A step is a stage of the ring. Within it a *unit* is the columns that share
 // a scale, at most. Where scales are of groups, either the sum of each unit is
@@ -35,12 +36,25 @@ private:
   /// Decoded weights of a step: four registers of each instruction, by
   /// [block][instruction].
   using Weights = llvm::SmallVector<llvm::SmallVector<mlir::Value>>;
+  /// Multiplications that were issued and are not waited for yet.
+  struct Pending {
+    bool exists = false;
+    /// Where sums are scaled, accumulators of each block, and its scales of
+    /// rows g and g + 8.
+    llvm::SmallVector<mlir::Value> sums, scales;
+    /// The stage that is free once they are done; null where a later one
+    /// reads it, too.
+    mlir::Value stage;
+  };
   /// What the loop over steps carries.
   struct State {
     /// Of each block: a struct of accumulators or, where sums are scaled, the
     /// elements of all blocks.
     llvm::SmallVector<mlir::Value> totals;
-    Weights weights;
+    /// Whether accumulators hold anything: the first multiplication of a tile
+    /// that is not in a loop takes none in.
+    bool hasTotals = true;
+    Pending pending;
     Parameters parameters, nextParameters;
     Ring ring;
     /// Of alternating warpgroups, the parity of the next turn.
@@ -73,11 +87,12 @@ private:
              const Weights &weights, mlir::Value stage, int64_t first,
              int64_t last, bool accumulate);
   void scaleSums(llvm::SmallVectorImpl<mlir::Value> &totals,
-                 llvm::ArrayRef<mlir::Value> sums, const Parameters &parameters,
-                 int64_t unit);
+                 llvm::ArrayRef<mlir::Value> sums,
+                 llvm::ArrayRef<mlir::Value> scales);
   void releaseStage(mlir::Value stage);
+  void settle(State &state, int64_t later);
   void multiplyStep(State &state, mlir::Value step, int64_t segments,
-                    int64_t nextSegments);
+                    bool hasNext);
   void passTurn();
   llvm::SmallVector<mlir::Value> multiply(Ring &ring, mlir::Value &turn);
 
@@ -99,6 +114,8 @@ private:
   /// step; segments of a unit; bits of a code.
   int64_t blocks, steps, lastSegments, unitSegments;
   unsigned width;
+  /// What decoded weights, and so all sums, are multiplied by.
+  double shrinkage;
   mlir::Type accumulatorType;
   mlir::Value lhsMap;    // tensor map
   mlir::Value firstStep; // of this block along K

@@ -1,7 +1,10 @@
 //===- DecodeToNVVM.cpp - Codes to 16-bit floats --------------------------===//
 //
 // A float whose low mantissa bits are a code is `2^m + code`: one `lop3` puts
-// the code there and one packed subtraction takes `2^m` away, exactly. Codes
+// the code there and one packed subtraction takes `2^m` away, exactly. The low
+// byte of bf16, mantissa and last bit of the exponent, is a line by itself
+// where all other bits are zero, subnormals and the least normal numbers being
+// as far apart: codes anywhere in a byte need no shift, but are shrunk. Codes
 // whose values are no lines are looked up: `prmt` picks four bytes at a time of
 // a table of eight in two registers, and four codes are its selector.
 //
@@ -59,6 +62,25 @@ public:
     // (128 + low - 256) + (128 + 128 top) = low + 128 top
     Value top = floats(lop3(word, both(0x80), both(magic()), kAndOr));
     return LLVM::FAddOp::create(builder, loc, subtract(low, 256.0), top);
+  }
+
+  /// Two codes of an integer storage, at bits `first` and `first + 16` of
+  /// `word`, within a byte: times `shrinkage`.
+  Value decodeShrunk(Value word, int first, IntegerType storage,
+                     double shrinkage) {
+    unsigned width = storage.getWidth(), shift = first % 8;
+    uint32_t mask = ((1u << width) - 1) << shift;
+    uint32_t half = storage.isUnsigned() ? 0 : 1u << (width - 1);
+    word = moveUp(word, shift - first);
+    Value raw =
+        floats(half ? lop3(word, both(mask), both(half << shift), kAndXor)
+                    : binary<LLVM::AndOp>(word, both(mask)));
+    // The unit of subnormals is 2^-133.
+    Value factor = splat(std::ldexp(shrinkage, 133 - static_cast<int>(shift)));
+    if (!half)
+      return LLVM::FMulOp::create(builder, loc, raw, factor);
+    return LLVM::FMAOp::create(builder, loc, raw, factor,
+                               splat(-shrinkage * half));
   }
 
   /// Float codes with `exponent` and `mantissa` bits and the given bias, at
@@ -220,7 +242,8 @@ private:
 
 Value quantmlir::emitDecode(OpBuilder &builder, Location loc, Value word,
                             unsigned pair, Type storage, VectorType type,
-                            bool biased, quant_tensor::CodebookAttr codebook) {
+                            bool biased, bool shrunk,
+                            quant_tensor::CodebookAttr codebook) {
   PairDecoder decoder(builder, loc, type, biased);
   int width = storage.getIntOrFloatBitWidth(), first = pair * width;
   if (codebook) {
@@ -230,6 +253,10 @@ Value quantmlir::emitDecode(OpBuilder &builder, Location loc, Value word,
                : decoder.lookUpApart(decoder.moveUp(word, -first), table);
   }
   if (auto integer = dyn_cast<IntegerType>(storage)) {
+    if (shrunk)
+      return decoder.decodeShrunk(
+          word, first, integer,
+          quant_tile::DecodeOp::getShrinkage(storage, type.getElementType()));
     Value codes = decoder.moveUp(word, -first);
     if (width == 8 && type.getElementType().isBF16())
       return decoder.decodeByte(codes, integer);

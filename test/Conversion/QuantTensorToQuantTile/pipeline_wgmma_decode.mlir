@@ -19,32 +19,47 @@
 // CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global
 // CHECK: nvvm.cp.async.bulk.shared.cluster.global
 // CHECK: nvvm.setmaxregister increase 232
-// The first step is decoded before the loop.
-// CHECK-COUNT-2: nvvm.ldmatrix {{.*}} num = 4
 // CHECK: scf.for
-// CHECK: nvvm.wgmma.fence.aligned
-// CHECK-COUNT-8: quant_tile.wgmma a({{.*}} : i32, i32, i32, i32) b({{.*}} n = 64 types(bf16, bf16)
-// CHECK: nvvm.wgmma.commit.group.sync.aligned
-// The next one is while this is multiplied.
 // CHECK: nvvm.mbarrier.try_wait
+// CHECK-COUNT-2: nvvm.ldmatrix {{.*}} num = 4
+// CHECK: nvvm.wgmma.fence.aligned
+// CHECK-COUNT-8: quant_tile.wgmma a({{.*}} : i32, i32, i32, i32) b({{.*}} n = 32 types(bf16, bf16)
+// CHECK: nvvm.wgmma.commit.group.sync.aligned
+// The next step is decoded while this is multiplied, and its multiplications
+// are issued before anything waits.
+// CHECK-NOT: quant_tile.wgmma_wait
+// CHECK: nvvm.mbarrier.try_wait
+// CHECK-NOT: quant_tile.wgmma_wait
 // CHECK-COUNT-2: nvvm.ldmatrix
-// CHECK: quant_tile.wgmma_wait 0
+// CHECK-NOT: quant_tile.wgmma_wait
+// CHECK: nvvm.wgmma.commit.group.sync.aligned
+// CHECK: %[[DONE:.*]] = quant_tile.wgmma_wait 1, %
 // CHECK: nvvm.bar.warp.sync
 // CHECK: nvvm.mbarrier.arrive
 // One scale for all sums of a row and group.
+// CHECK: llvm.extractvalue %[[DONE]][0]
 // CHECK: llvm.intr.fma
+// At the end of the loop none is under way.
+// CHECK: quant_tile.wgmma_wait 1
+// CHECK: quant_tile.wgmma_wait 1
+// CHECK-NOT: quant_tile.wgmma_wait 1
+// CHECK: quant_tile.wgmma_wait 0
+// CHECK: scf.yield
+// What decoded weights are shrunk by.
+// CHECK: arith.mulf {{.*}}, %{{.*}} : f32
 // CHECK: nvvm.stmatrix {{.*}} layout = #nvvm.mma_layout<col>
 
 // PTX: .entry matmul_wgmma_decode_0
 // PTX: ldmatrix.sync.aligned.m8n8.x4.shared.b16
 // PTX: lop3.b32
-// PTX: add.rn.bf16x2
-// PTX: wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {%{{.*}}}, {%r{{[0-9]+}}, %r{{[0-9]+}}, %r{{[0-9]+}}, %r{{[0-9]+}}},
+// PTX: fma.rn.bf16x2
+// PTX: wgmma.mma_async.sync.aligned.m64n32k16.f32.bf16.bf16 {%{{.*}}}, {%r{{[0-9]+}}, %r{{[0-9]+}}, %r{{[0-9]+}}, %r{{[0-9]+}}},
 // Of the next step, after the multiplications of this one have been issued.
 // PTX: wgmma.commit_group.sync.aligned
 // PTX: ldmatrix.sync.aligned.m8n8.x4.shared.b16
-// PTX: add.rn.bf16x2
-// PTX: wgmma.wait_group.sync.aligned 0
+// PTX: fma.rn.bf16x2
+// PTX: wgmma.commit_group.sync.aligned
+// PTX: wgmma.wait_group.sync.aligned 1
 // PTX: stmatrix.sync.aligned.m8n8.x4.trans.shared.b16
 // PTX: cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes
 // PTX-NOT: .extern .func
@@ -60,7 +75,7 @@ func.func @sums(%x: tensor<?x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>) -> ten
   %m = tensor.dim %x, %c0 : tensor<?x4096xbf16>
   %init = tensor.empty(%m) : tensor<?x4096xbf16>
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<?x4096xbf16>, tensor<4096x4096xbf16, #w4>) maps []
-      outs(%init : tensor<?x4096xbf16>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [64, 128, 128], warps = [1, 8, 1], stages = 8, weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative>>} {
+      outs(%init : tensor<?x4096xbf16>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [32, 128, 128], warps = [1, 8, 1], stages = 8, weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative>>} {
   ^bb0(%acc: f32):
     %0 = arith.truncf %acc : f32 to bf16
     quant_tensor.yield %0 : bf16
@@ -72,11 +87,13 @@ func.func @sums(%x: tensor<?x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>) -> ten
 // for the sums of 256.
 // CHECK-LABEL: gpu.func @matmul_wgmma_decode_1(
 // CHECK: scf.for
-// CHECK: quant_tile.wgmma a({{.*}} n = 256 types(bf16, bf16)
 // CHECK: nvvm.ldmatrix
-// CHECK: quant_tile.decode
+// CHECK: quant_tile.decode {{.*}} shrunk
 // CHECK-NEXT: arith.mulf {{.*}} : vector<2xbf16>
-// CHECK: quant_tile.wgmma_wait 0
+// CHECK: quant_tile.wgmma a({{.*}} n = 256 types(bf16, bf16)
+// Sums stay in the hands of the multiplications.
+// CHECK: quant_tile.wgmma_wait 1{{$}}
+// CHECK: quant_tile.wgmma_wait 0, %
 // CHECK-NOT: llvm.intr.fma
 // CHECK: nvvm.stmatrix
 func.func @weights(%x: tensor<?x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>) -> tensor<?x4096xbf16> {
@@ -104,6 +121,7 @@ func.func @weights(%x: tensor<?x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>) -> 
 // CHECK: nvvm.setmaxregister increase 160
 // CHECK: nvvm.griddepcontrol wait
 // CHECK: scf.for
+// CHECK: nvvm.ldmatrix
 // CHECK: nvvm.mbarrier.try_wait
 // CHECK: nvvm.wgmma.fence.aligned
 // CHECK-COUNT-2: quant_tile.wgmma a({{.*}} n = 128 types(bf16, bf16)
@@ -114,12 +132,12 @@ func.func @weights(%x: tensor<?x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>) -> 
 // CHECK-COUNT-2: quant_tile.wgmma a({{.*}} n = 128 types(bf16, bf16)
 // CHECK: nvvm.wgmma.commit.group.sync.aligned
 // CHECK: nvvm.ldmatrix
-// CHECK: quant_tile.wgmma_wait 0
+// CHECK: quant_tile.wgmma_wait 2{{$}}
 
 // CHECK-LABEL: func.func @sums
 // CHECK: quant_tile.launch @kernels::@matmul_wgmma_decode_0 {{.*}} block [384, 1, 1]
-// CHECK-SAME: tensor_maps [0, 3] [#quant_tile.tensor_map<box = [64, 64], swizzle = 128, l2_promotion = 256>,
-// CHECK-SAME: #quant_tile.tensor_map<box = [64, 64], swizzle = 128, l2_promotion = 256>]
+// CHECK-SAME: tensor_maps [0, 3] [#quant_tile.tensor_map<box = [32, 64], swizzle = 128, l2_promotion = 256>,
+// CHECK-SAME: #quant_tile.tensor_map<box = [32, 64], swizzle = 128, l2_promotion = 256>]
 func.func @turns(%x: tensor<?x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>) -> tensor<?x4096xbf16> {
   %c0 = arith.constant 0 : index
   %m = tensor.dim %x, %c0 : tensor<?x4096xbf16>

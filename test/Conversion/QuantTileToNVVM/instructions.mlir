@@ -45,6 +45,33 @@ gpu.module @m {
   }
 
   // The kernel takes the bias away from the sum.
+  // No shift within a byte: 16 code * 2^-133 is a float of bf16's least two
+  // exponents, and 2^123 of it the code times 2^-6.
+  // CHECK-LABEL: llvm.func @shrunk
+  // CHECK-NOT: llvm.lshr
+  // CHECK: %[[MASK:.*]] = llvm.mlir.constant(15728880 : i32)
+  // CHECK: %[[HALF:.*]] = llvm.mlir.constant(8388736 : i32)
+  // CHECK: %[[RAW:.*]] = quant_tile.lop3 %{{.*}}, %[[MASK]], %[[HALF]]
+  // CHECK: %[[F:.*]] = llvm.bitcast %[[RAW]] : i32 to vector<2xbf16>
+  // CHECK: %[[FACTOR:.*]] = llvm.mlir.constant(dense<1.063380e+37> : vector<2xbf16>)
+  // CHECK: %[[OFFSET:.*]] = llvm.mlir.constant(dense<-1.250000e-01> : vector<2xbf16>)
+  // CHECK: llvm.intr.fma(%[[F]], %[[FACTOR]], %[[OFFSET]])
+  func.func @shrunk(%w: i32) -> vector<2xbf16> {
+    %v = quant_tile.decode %w[1] shrunk storage(i4) : vector<2xbf16>
+    return %v : vector<2xbf16>
+  }
+
+  // CHECK-LABEL: llvm.func @shrunk_uint8
+  // CHECK: llvm.lshr
+  // CHECK: llvm.and
+  // CHECK: llvm.fmul
+  // CHECK-NOT: llvm.intr.fma
+  // CHECK: llvm.return
+  func.func @shrunk_uint8(%w: i32) -> vector<2xbf16> {
+    %v = quant_tile.decode %w[1] shrunk storage(ui8) : vector<2xbf16>
+    return %v : vector<2xbf16>
+  }
+
   // CHECK-LABEL: llvm.func @biased
   // CHECK: llvm.lshr
   // CHECK: quant_tile.lop3 {{.*}} table 106

@@ -133,3 +133,27 @@ func.func @f(%a: i32) {
   %r = quant_tile.decode %a[0] biased storage(f8E5M2) : vector<2xf16>
   return
 }
+
+// -----
+
+func.func @f(%a: i32) {
+  // expected-error @below {{storage 'i4' is not shrunk in 'f16'}}
+  %r = quant_tile.decode %a[0] shrunk storage(i4) : vector<2xf16>
+  return
+}
+
+// -----
+
+func.func @f(%a: i32) {
+  // expected-error @below {{storage 'ui3' is not shrunk in 'bf16'}}
+  %r = quant_tile.decode %a[0] shrunk storage(ui3) : vector<2xbf16>
+  return
+}
+
+// -----
+
+func.func @f(%a: i32) {
+  // expected-error @below {{a value is biased or shrunk, not both}}
+  %r = quant_tile.decode %a[0] biased shrunk storage(i4) : vector<2xbf16>
+  return
+}

@@ -48,6 +48,16 @@ double DecodeOp::getBias(Type storage, Type element, CodebookAttr codebook) {
   return 128.0 + half;
 }
 
+double DecodeOp::getShrinkage(Type storage, Type element,
+                              CodebookAttr codebook) {
+  auto integer = dyn_cast<IntegerType>(storage);
+  // Codes that lie within a byte, which is a float of bf16's least exponents:
+  // the byte times 2^-133. The largest factor there is leaves 2^-6.
+  if (codebook || !integer || !element.isBF16() || 8 % integer.getWidth())
+    return 1.0;
+  return 0x1p-6;
+}
+
 double DecodeOp::getError(Type element, CodebookAttr codebook) {
   if (!codebook)
     return 0.0;
@@ -84,6 +94,12 @@ LogicalResult DecodeOp::verify() {
   if (getPair() >= pairs)
     return emitOpError() << "a word of " << storage << " has " << pairs
                          << " pairs, got pair " << getPair();
+  if (getBiased() && getShrunk())
+    return emitOpError() << "a value is biased or shrunk, not both";
+  if (getShrunk() &&
+      getShrinkage(storage, getType().getElementType(), codebook) == 1.0)
+    return emitOpError() << "storage " << storage << " is not shrunk in "
+                         << getType().getElementType();
   if (getBiased() &&
       getBias(storage, getType().getElementType(), codebook) == 0.0)
     return emitOpError() << "storage " << storage << " has no bias in "
