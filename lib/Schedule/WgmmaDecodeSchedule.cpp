@@ -150,6 +150,9 @@ static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
   // A few steps are no loop, and ptxas moves what they read to the front.
   bool hasLoop = steps / getStepsOfDecodeLoop(tileK) > 1;
   int64_t others = hasLoop ? (scalesSums ? 64 : 48) : (scalesSums ? 104 : 64);
+  // Sums of one group are waited for beside decoded weights that wait for them.
+  if (sets == 2)
+    others += 16;
   // Several groups of a step are several sums that are waited for.
   if (scalesSums && units > 1)
     others += 40;
