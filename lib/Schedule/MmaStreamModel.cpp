@@ -97,7 +97,10 @@ int64_t estimateStreamRegisters(const Contraction &c, int64_t tileM,
     // A few rounds of straight-line code carry nothing from one to the next.
     if (!hasTailK && rounds <= 4) {
       int64_t rowTiles = numbers.rowTiles;
+      // Scales of a tile's rows come together, two in a register.
+      bool isSmall = tileM == 1 && rowTiles == 1 && !c.hasOneGroup();
       registers -= tileM > 8       ? std::min<int64_t>(8 + 14 * rowTiles, 36)
+                   : isSmall       ? 12
                    : rowTiles <= 2 ? 8 + 8 * rowTiles
                                    : 8;
     }

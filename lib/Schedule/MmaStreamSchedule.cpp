@@ -125,6 +125,9 @@ static Numbers chooseNumbers(const Contraction &c, const Chip &chip,
   bool isTable = c.encoding.getCodebook() ||
                  isa<Float4E2M1FNType>(c.encoding.getStorage());
   bool isNarrow = width == 4 && !isTable;
+  bool isLight = c.encoding.getScale().getIntOrFloatBitWidth() <= 16 &&
+                 (!hasZeroPoint ||
+                  c.encoding.getZeroPoint().getIntOrFloatBitWidth() <= 16);
   if (isNarrow && parameters <= 1 && !hasZeroPoint && !isRagged &&
       c.k % 128 == 0)
     return chooseStreamNumbers(c, chip, tileM);
@@ -134,13 +137,27 @@ static Numbers chooseNumbers(const Contraction &c, const Chip &chip,
   if (tileM == 1) {
     if (isRagged)
       return {1, 8, parameters > 1 ? 64 : 128, 2, 2};
-    // One group in a step, with its zero point; or several without.
-    if (isShort && isNarrow && parameters == (hasZeroPoint ? 2 : 1))
-      // Two rows of tiles with zero points are more than 64 registers hold.
-      return hasBlocks(32) && !hasZeroPoint ? Numbers{2, 16, 128, 1, 2}
-                                            : Numbers{1, 16, 64, 2, 2};
-    if (isShort && isNarrow && parameters > 1 && !hasZeroPoint)
-      return {1, 16, 64, 2, 2};
+    if (isNarrow && isLight && parameters > 1) {
+      // Two rows of tiles halve the activations that are read, and their blocks
+      // are as many as fit at once. What comes along with several stages leaves
+      // no room for a second block, unless there are few rows.
+      bool isSingle = parameters == 2;
+      if (isShort)
+        return !hasBlocks(32)              ? Numbers{1, 8, 128, 2, 2}
+               : isSingle && !hasZeroPoint ? Numbers{1, 16, 64, 2, 2}
+                                           : Numbers{2, 8, 128, 1, 2};
+      if (hasBlocks(64))
+        return isSingle ? Numbers{2, 8, 128, 1, 2} : Numbers{2, 8, 64, 2, 2};
+      return hasZeroPoint ? Numbers{2, 8, 128, 4, 1}
+             : isSingle   ? Numbers{1, 8, 128, 2, 2}
+                          : Numbers{2, 8, 128, 2, 1};
+    }
+    if (isShort && isNarrow && parameters == 1)
+      return hasBlocks(32) ? Numbers{2, 16, 128, 1, 2}
+                           : Numbers{1, 16, 64, 2, 2};
+    if (c.encoding.getCodebook() && width == 4 && isLight && parameters <= 2)
+      return hasBlocks(isShort ? 32 : 64) ? Numbers{2, 8, 128, 1, 2}
+                                          : Numbers{1, 8, 128, 4, 2};
     // Codes that straddle words take registers while they are put together.
     if (parameters <= 1 || (hasZeroPoint && isShort))
       return {1, 8, 128, width == 3 ? 3 : 4, 2};
@@ -153,6 +170,15 @@ static Numbers chooseNumbers(const Contraction &c, const Chip &chip,
                ? Numbers{2, 8, 64, 2, 1}
            : isShort ? Numbers{2, 8, 128, 2, 1}
                      : Numbers{2, 16, 64, 2, 1};
+  if (!isRagged && c.k % 128 == 0 && isLight) {
+    if (isNarrow && hasBlocks(64))
+      return {4, 4, 128, 1, 2};
+    if (isNarrow && parameters > 2 && !hasZeroPoint && !isShort)
+      return {2, 8, 128, 4, 1};
+    if (c.encoding.getCodebook() && width == 4 && parameters <= 2 && isShort &&
+        hasBlocks(64))
+      return {2, 8, 128, 1, 2};
+  }
   return {2, 8, isRagged || parameters > 2 ? 64 : 128, 2, 1};
 }
 

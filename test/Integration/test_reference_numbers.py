@@ -363,6 +363,65 @@ func.func @f{n}(%w: {rows} {{quant_tensor.name = "w"}}) -> ({words}, {rows}, ten
         np.testing.assert_array_equal(output["result2"], codes)
 
 
+def parameter_tiles(values, group):
+    """The picture of scales in FragmentLayout.h: of rows g and g + 8, group after group
+    of 128 columns, then of the next two rows. The last row and group are repeated."""
+    n, groups = values.shape
+    together = 128 // group if 128 % group == 0 else 1
+    tiles = np.empty((-(-n // 16), -(-groups // together), 16 * together), values.dtype)
+    for at in np.ndindex(tiles.shape):
+        g, place = divmod(at[2], 2 * together)
+        row, number = 16 * at[0] + g + place % 2 * 8, at[1] * together + place // 2
+        tiles[at] = values[min(row, n - 1), min(number, groups - 1)]
+    return tiles
+
+
+@pytest.mark.parametrize("group", [32, 64, 96, 128, 256])
+@pytest.mark.parametrize("scale,zero", [("f32", None), ("bf16", "ui4"), ("f16", "f32")])
+def test_repack_scales_to_fragments(tmp_path, group, scale, zero):
+    """Scales and zero points go into tiles along with the codes, and come back."""
+    rng = np.random.default_rng(group)
+    point = f", zero_point = {zero}" if zero else ""
+    base = f"storage = ui4, block = [1, {group}], scale = {scale}{point}"
+    text = f"""
+#rows = #quant_tensor.encoding<{{{base}}}>
+#words = #quant_tensor.encoding<{{{base}, layout = <fragment, tile = [16, 64]>}}>
+"""
+    calls, expected = [], []
+    for n, k in [(32, 512), (19, group + 7), (5, group)]:
+        codes = rng.integers(0, 16, (n, k))
+        groups = -(-k // group)
+        scales = rng.integers(1, 64, (n, groups)).astype(np.float32) / 64
+        zeros = rng.integers(0, 16, (n, groups))
+        rows, words = f"tensor<{n}x{k}xf32, #rows>", f"tensor<{n}x{k}xf32, #words>"
+        text += f"""
+func.func @f{n}(%w: {rows} {{quant_tensor.name = "w"}}) -> ({words}, {rows}, tensor<{n}x{k}xf32>) {{
+  %0 = quant_tensor.repack %w : {rows} -> {words}
+  %1 = quant_tensor.repack %0 : {words} -> {rows}
+  %2 = quant_tensor.dequantize %0 : {words} -> tensor<{n}x{k}xf32>
+  return %0, %1, %2 : {words}, {rows}, tensor<{n}x{k}xf32>
+}}
+"""
+        kind = {"f32": np.float32, "f16": np.float16, "bf16": ml_dtypes.bfloat16}[scale]
+        inputs = {"w.codes": pack(codes, 4), "w.scales": scales.astype(kind)}
+        if zero:
+            inputs["w.zero_points"] = zeros.astype(np.uint8 if zero == "ui4" else np.float32)
+        columns = np.arange(k) // group
+        meaning = (codes - (zeros[:, columns] if zero else 0)) * scales[:, columns]
+        calls.append((f"f{n}", inputs))
+        expected.append(meaning.astype(np.float32))
+    for (name, inputs), output, meaning in zip(calls, run(tmp_path, text, calls), expected):
+        for part in ("scales", "zero_points"):
+            if f"w.{part}" not in inputs:
+                continue
+            given = inputs[f"w.{part}"]
+            bits = f"u{given.itemsize}"
+            np.testing.assert_array_equal(
+                output[f"result0.{part}"].view(bits), parameter_tiles(given, group).view(bits), err_msg=name)
+            np.testing.assert_array_equal(output[f"result1.{part}"].view(bits), given.view(bits), err_msg=name)
+        np.testing.assert_array_equal(output["result2"], meaning, err_msg=name)
+
+
 @pytest.mark.parametrize("inner", [2, 4, 8])
 def test_tinygemm(tmp_path, inner):
     """The words of torch.ops.aten._convert_weight_to_int4pack(w, inner)."""

@@ -56,21 +56,18 @@ static Value maskBits(ImplicitLocOpBuilder &b, Value value, unsigned bits) {
       b, value, constI32(b, llvm::maskTrailingOnes<uint32_t>(bits)));
 }
 
+/// The results of `map` at `dims`.
+static SmallVector<Value> applyMap(ImplicitLocOpBuilder &b, AffineMap map,
+                                   ValueRange dims) {
+  SmallVector<Value> results;
+  for (unsigned i = 0; i < map.getNumResults(); ++i)
+    results.push_back(affine::AffineApplyOp::create(b, map.getSubMap(i), dims));
+  return results;
+}
+
 //===----------------------------------------------------------------------===//
 // Reading
 //===----------------------------------------------------------------------===//
-
-AffineMap quantmlir::quant_tensor::getBlockMap(EncodingAttr encoding) {
-  MLIRContext *context = encoding.getContext();
-  SmallVector<AffineExpr> results;
-  for (auto [dim, block] : llvm::enumerate(encoding.getBlock())) {
-    AffineExpr expr = getAffineDimExpr(dim, context);
-    results.push_back(block == 0   ? getAffineConstantExpr(0, context)
-                      : block == 1 ? expr
-                                   : expr.floorDiv(block));
-  }
-  return AffineMap::get(encoding.getBlock().size(), 0, results, context);
-}
 
 bool quantmlir::quant_tensor::hasElementCodes(EncodingAttr encoding) {
   return encoding.isRowMajor() && encoding.getStorageBits() == 8;
@@ -101,6 +98,16 @@ Value quantmlir::quant_tensor::buildReadBlockElement(ImplicitLocOpBuilder &b,
   for (auto [logical, extent] : llvm::zip_equal(indices, block))
     position.push_back(extent == 0 ? index(b, 0) : div(b, logical, extent));
   return tensor::ExtractOp::create(b, tensor, position);
+}
+
+Value quantmlir::quant_tensor::buildReadParameter(ImplicitLocOpBuilder &b,
+                                                  EncodingAttr encoding,
+                                                  Value tensor,
+                                                  ValueRange indices) {
+  if (!encoding.hasTiledParameters())
+    return buildReadBlockElement(b, encoding.getBlock(), tensor, indices);
+  return tensor::ExtractOp::create(
+      b, tensor, applyMap(b, encoding.getBlockMap(), indices));
 }
 
 /// Row-major codes narrower than a byte: a bit stream along the last dimension.
@@ -185,15 +192,6 @@ static Value readPacked(ImplicitLocOpBuilder &b, const EncodedParts &parts,
   }
   Value shift = arith::MulIOp::create(b, slot, constI32(b, bits));
   return maskBits(b, arith::ShRUIOp::create(b, word, shift), bits);
-}
-
-/// The results of `map` at `dims`.
-static SmallVector<Value> applyMap(ImplicitLocOpBuilder &b, AffineMap map,
-                                   ValueRange dims) {
-  SmallVector<Value> results;
-  for (unsigned i = 0; i < map.getNumResults(); ++i)
-    results.push_back(affine::AffineApplyOp::create(b, map.getSubMap(i), dims));
-  return results;
 }
 
 static FragmentLayout getFragmentLayout(EncodingAttr encoding) {
@@ -483,6 +481,54 @@ Value quantmlir::quant_tensor::buildCodes(
         linalg::YieldOp::create(body,
                                 buildBitsElement(body, words.word(position),
                                                  codesType.getElementType()));
+      });
+  return generic.getResult(0);
+}
+
+Value quantmlir::quant_tensor::buildRepackedParameters(ImplicitLocOpBuilder &b,
+                                                       EncodingAttr source,
+                                                       Value parameters,
+                                                       RankedTensorType to) {
+  EncodingAttr target = getEncoding(to);
+  auto sourceType = cast<RankedTensorType>(parameters.getType());
+  auto type = RankedTensorType::get(target.getStoredScaleShape(to.getShape()),
+                                    sourceType.getElementType());
+  if (source.hasTiledParameters() == target.hasTiledParameters())
+    return parameters;
+  // A weight's shape is static where its layout is a kernel's.
+  int64_t group = target.getBlock()[1];
+  SmallVector<int64_t> groups = target.getScaleShape(to.getShape());
+  Value empty = tensor::EmptyOp::create(b, type, ValueRange());
+  unsigned rank = type.getRank();
+  auto generic = linalg::GenericOp::create(
+      b, TypeRange(type), ValueRange(), ValueRange(empty),
+      ArrayRef<AffineMap>(b.getMultiDimIdentityMap(rank)),
+      SmallVector<utils::IteratorType>(rank, utils::IteratorType::parallel),
+      [&](OpBuilder &builder, Location loc, ValueRange) {
+        ImplicitLocOpBuilder body(loc, builder);
+        MLIRContext *context = body.getContext();
+        SmallVector<Value> position;
+        for (unsigned dim = 0; dim < rank; ++dim)
+          position.push_back(linalg::IndexOp::create(body, dim));
+        bool isTiled = target.hasTiledParameters();
+        SmallVector<Value> where = applyMap(
+            body,
+            isTiled ? FragmentLayout::getParameterOrigin(context, group)
+                    : FragmentLayout::getParameterMap(context, group),
+            position);
+        // Past the last row or group, the last one.
+        if (isTiled)
+          for (unsigned dim : {0, 1}) {
+            if (type.getDimSize(dim) *
+                    (dim == 0 ? FragmentLayout::rows
+                              : FragmentLayout::getTileGroups(group)) ==
+                groups[dim])
+              continue;
+            where[dim] = arith::MinUIOp::create(body, where[dim],
+                                                index(body, groups[dim] - 1));
+          }
+        Value value = tensor::ExtractOp::create(body, parameters, where);
+        linalg::YieldOp::create(body, value);
       });
   return generic.getResult(0);
 }

@@ -71,7 +71,7 @@ Value quantmlir::quant_tensor::buildDequantize(OpBuilder &builder, Location loc,
   inputs.push_back(parts.scales);
   if (parts.zeroPoints)
     inputs.push_back(parts.zeroPoints);
-  maps.resize(inputs.size(), getBlockMap(encoding));
+  maps.resize(inputs.size(), encoding.getBlockMap());
   return buildElementwise(
       b, type, sizes, inputs, maps,
       [&](ImplicitLocOpBuilder &body, ValueRange args) -> Value {
@@ -149,7 +149,7 @@ Value buildQuantizedCodes(
   inputs.push_back(params.scales);
   if (params.zeroPoints)
     inputs.push_back(params.zeroPoints);
-  maps.resize(inputs.size(), getBlockMap(encoding));
+  maps.resize(inputs.size(), encoding.getBlockMap());
   RankedTensorType codesType = encoding.getCodesType(type.getShape());
   return buildElementwise(
       b, codesType, sizes, inputs, maps,
@@ -212,15 +212,14 @@ struct ConvertRequantize : LinalgOpPattern<RequantizeOp> {
                   });
     auto valueAt = [&](ImplicitLocOpBuilder &body,
                        ValueRange indices) -> Value {
-      Value zeroPoint = source.zeroPoints
-                            ? buildReadBlockElement(body, from.getBlock(),
-                                                    source.zeroPoints, indices)
-                            : Value();
+      Value zeroPoint =
+          source.zeroPoints
+              ? buildReadParameter(body, from, source.zeroPoints, indices)
+              : Value();
       return buildToF32(
           body,
           buildDecode(body, from, buildReadCode(body, source, sizes, indices),
-                      buildReadBlockElement(body, from.getBlock(),
-                                            source.scales, indices),
+                      buildReadParameter(body, from, source.scales, indices),
                       zeroPoint));
     };
     SmallVector<Value> inputs;
@@ -231,7 +230,7 @@ struct ConvertRequantize : LinalgOpPattern<RequantizeOp> {
       inputs.push_back(source.scales);
       if (source.zeroPoints)
         inputs.push_back(source.zeroPoints);
-      maps.resize(inputs.size(), getBlockMap(from));
+      maps.resize(inputs.size(), from.getBlockMap());
     }
     Value codes = buildQuantizedCodes(
         b, type, sizes, params, inputs, maps,
@@ -291,7 +290,7 @@ struct ConvertFakeQuantize : OpRewritePattern<FakeQuantizeOp> {
     if (params.zeroPoints)
       inputs.push_back(params.zeroPoints);
     SmallVector<AffineMap> maps = {b.getMultiDimIdentityMap(type.getRank())};
-    maps.resize(inputs.size(), getBlockMap(encoding));
+    maps.resize(inputs.size(), encoding.getBlockMap());
     rewriter.replaceOp(
         op, buildElementwise(
                 b, RankedTensorType::get(type.getShape(), elementType), sizes,
@@ -320,10 +319,15 @@ struct ConvertRepack : LinalgOpPattern<RepackOp> {
         b, type, sizes, [&](ImplicitLocOpBuilder &body, ValueRange indices) {
           return buildReadCode(body, source, sizes, indices);
         });
-    rewriter.replaceOp(
-        op,
-        EncodedParts{type, codes, source.scales, source.zeroPoints}.assemble(
-            rewriter, op.getLoc()));
+    Value scales =
+        buildRepackedParameters(b, source.getEncoding(), source.scales, type);
+    Value zeroPoints = source.zeroPoints
+                           ? buildRepackedParameters(b, source.getEncoding(),
+                                                     source.zeroPoints, type)
+                           : Value();
+    rewriter.replaceOp(op,
+                       EncodedParts{type, codes, scales, zeroPoints}.assemble(
+                           rewriter, op.getLoc()));
     return success();
   }
 };

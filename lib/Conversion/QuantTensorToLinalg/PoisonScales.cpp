@@ -71,7 +71,9 @@ struct ConvertPoisonScales : LinalgOpPattern<PoisonScalesOp> {
     SmallVector<OpFoldResult> sizes = source.getMixedSizes(b, op.getLoc());
     RankedTensorType type = op.getResult().getType();
     EncodingAttr encoding = getEncoding(type);
-    RankedTensorType scalesType = encoding.getScalesType(type.getShape());
+    // By blocks; tiles of them are made of these.
+    auto scalesType = RankedTensorType::get(
+        encoding.getScaleShape(type.getShape()), encoding.getScale());
     Value init = createEmpty(b, op.getLoc(), scalesType,
                              getScalesSizes(b, op.getLoc(), encoding, sizes));
     auto storage = cast<FloatType>(encoding.getStorage());
@@ -94,16 +96,28 @@ struct ConvertPoisonScales : LinalgOpPattern<PoisonScalesOp> {
               arith::ConstantOp::create(body, body.getI32IntegerAttr(largest)));
           // Rows may share a scale in the source; blocks of columns are the
           // same ones.
-          SmallVector<int64_t> block(source.getEncoding().getBlock());
-          block.back() = std::min<int64_t>(block.back(), 1);
-          Value scale =
-              buildReadBlockElement(body, block, source.scales, position);
+          Value scale;
+          if (encoding.hasTiledParameters()) {
+            SmallVector<Value> element(position);
+            element.back() =
+                arith::MulIOp::create(body, element.back(),
+                                      arith::ConstantIndexOp::create(
+                                          body, encoding.getBlock().back()));
+            scale = buildReadParameter(body, source.getEncoding(),
+                                       source.scales, element);
+          } else {
+            SmallVector<int64_t> block(source.getEncoding().getBlock());
+            block.back() = std::min<int64_t>(block.back(), 1);
+            scale = buildReadBlockElement(body, block, source.scales, position);
+          }
           linalg::YieldOp::create(body, buildPoisoned(body, isPoisoned, scale));
         });
     rewriter.replaceOp(
-        op,
-        EncodedParts{type, source.codes, scales.getResult(0), Value()}.assemble(
-            rewriter, op.getLoc()));
+        op, EncodedParts{type, source.codes,
+                         buildRepackedParameters(b, encoding.withLayout({}),
+                                                 scales.getResult(0), type),
+                         Value()}
+                .assemble(rewriter, op.getLoc()));
     return success();
   }
 };

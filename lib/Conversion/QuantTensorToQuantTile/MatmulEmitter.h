@@ -122,9 +122,16 @@ public:
                      int64_t step, int64_t p, mlir::Type element,
                      bool biased = false);
 
-  /// `count` consecutive scales or zero points of `memref`, of weight `row` and
-  /// column groups from `group` on, which is a multiple of `count`, as are
-  /// rows; a vector where there are several.
+  /// Whether scales and zero points lie as `FragmentLayout` says.
+  bool hasTiledParameters() const;
+  /// Of those: the ones of this lane's two rows of the weights' tiles of row
+  /// `tileRow`, of `count` groups from `group` on, as a vector. `count` divides
+  /// `group` and `FragmentLayout::getTileGroups`.
+  mlir::Value loadTiledParameters(mlir::Value memref, mlir::Value tileRow,
+                                  mlir::Value group, int64_t count);
+  /// Of others: `count` consecutive scales or zero points of `memref`, of
+  /// weight `row` and column groups from `group` on, which is a multiple of
+  /// `count`, as are rows; a vector where there are several.
   mlir::Value loadParameters(mlir::Value memref, mlir::Value row,
                              mlir::Value group, int64_t count);
   /// Where both operands have scales that change along K: those, in f32, of
@@ -135,14 +142,19 @@ public:
   /// The stored scale (zero point) of weight `row` and column group `group`.
   mlir::Value loadScale(mlir::Value row, mlir::Value group);
   mlir::Value loadZeroPoint(mlir::Value row, mlir::Value group);
-  /// A stored scale or zero point as f32.
+  /// A stored scale as f32, and a zero point with `bias` added, which is
+  /// rounded where the zero point is a float.
   mlir::Value scaleToF32(mlir::Value scale);
-  mlir::Value zeroPointToF32(mlir::Value zeroPoint);
-  /// `values`, a pair of decoded codes, without `zeroPoint`. Exact where zero
-  /// points are integers of up to 8 bits, else rounded. `factor`, a power of
-  /// two: what the values, but not the zero point, were multiplied by.
+  mlir::Value zeroPointToF32(mlir::Value zeroPoint, double bias = 0.0);
+  /// The bias of codes decoded to `element` that `subtractZeroPoint` can take
+  /// away with the zero point, at no cost; 0 where it can take none away.
+  double getBiasOfZeroPoints(mlir::Type element) const;
+  /// `values`, a pair of decoded codes, without `zeroPoint` and `bias`, which
+  /// is 0 or what `getBiasOfZeroPoints` says. Exact where zero points are
+  /// integers of up to 8 bits, else rounded. `factor`, a power of two: what the
+  /// values, but not the zero point, were multiplied by.
   mlir::Value subtractZeroPoint(mlir::Value values, mlir::Value zeroPoint,
-                                double factor = 1.0);
+                                double bias, double factor = 1.0);
   /// `values`, a pair of decoded codes, times `scale` (f32), rounded.
   mlir::Value multiplyByScale(mlir::Value values, mlir::Value scale);
   bool hasZeroPoint() const {
@@ -183,6 +195,9 @@ public:
   void store(mlir::Value value, mlir::Value row, mlir::Value column);
 
 private:
+  /// One scale or zero point.
+  mlir::Value loadParameter(mlir::Value memref, mlir::Value row,
+                            mlir::Value group);
   /// Asks for the line of `memref` that holds the element, if any is in reach.
   void prefetch(mlir::Value memref, mlir::ValueRange indices);
   /// A read of what other kernels write. It may not go through the read-only

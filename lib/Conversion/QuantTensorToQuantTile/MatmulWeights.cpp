@@ -64,12 +64,39 @@ Value MatmulEmitter::decode(ArrayRef<Value> words, int64_t segment,
       problem.encoding.getStorage(), biased, problem.encoding.getCodebook());
 }
 
+bool MatmulEmitter::hasTiledParameters() const {
+  return problem.encoding &&
+         problem.encoding.withLayout(problem.schedule.getWeights())
+             .hasTiledParameters();
+}
+
 Value MatmulEmitter::loadParameters(Value memref, Value row, Value group,
                                     int64_t count) {
   Type type = cast<MemRefType>(memref.getType()).getElementType();
   if (count > 1)
     type = VectorType::get({count}, type);
   return load(type, memref, {div(row, problem.getRowGroup()), group});
+}
+
+Value MatmulEmitter::loadTiledParameters(Value memref, Value tileRow,
+                                         Value group, int64_t count) {
+  int64_t groups = FragmentLayout::getTileGroups(problem.getGroup());
+  auto type = cast<MemRefType>(memref.getType());
+  Value element = mul(add(mul(g, groups), rem(group, groups)), index(2));
+  return load(VectorType::get({2 * count}, type.getElementType()), memref,
+              {tileRow, div(group, groups), element});
+}
+
+Value MatmulEmitter::loadParameter(Value memref, Value row, Value group) {
+  if (!hasTiledParameters())
+    return loadParameters(memref, row, group, 1);
+  // `FragmentLayout::getParameterMap`.
+  int64_t groups = FragmentLayout::getTileGroups(problem.getGroup());
+  Value pair = add(mul(rem(row, 8), groups), rem(group, groups));
+  Value half = div(rem(row, FragmentLayout::rows), 8);
+  return load(cast<MemRefType>(memref.getType()).getElementType(), memref,
+              {div(row, FragmentLayout::rows), div(group, groups),
+               add(mul(pair, 2), half)});
 }
 
 Value MatmulEmitter::loadBlockScale(bool isLhs, Value row, Value column) {
@@ -89,11 +116,11 @@ Value MatmulEmitter::loadBlockScale(bool isLhs, Value row, Value column) {
 }
 
 Value MatmulEmitter::loadScale(Value row, Value group) {
-  return loadParameters(scales, row, group, 1);
+  return loadParameter(scales, row, group);
 }
 
 Value MatmulEmitter::loadZeroPoint(Value row, Value group) {
-  return loadParameters(zeroPoints, row, group, 1);
+  return loadParameter(zeroPoints, row, group);
 }
 
 Value MatmulEmitter::scaleToF32(Value scale) {
@@ -133,24 +160,63 @@ Value MatmulEmitter::scaleToF32(Value scale) {
       value);
 }
 
-Value MatmulEmitter::zeroPointToF32(Value zeroPoint) {
+Value MatmulEmitter::zeroPointToF32(Value zeroPoint, double bias) {
   Type f32 = getF32Type();
-  if (zeroPoint.getType() == f32)
-    return zeroPoint;
-  if (isa<FloatType>(zeroPoint.getType()))
-    return arith::ExtFOp::create(*this, f32, zeroPoint);
-  if (problem.encoding.getZeroPoint().isUnsignedInteger())
-    return arith::UIToFPOp::create(*this, f32, zeroPoint);
-  return arith::SIToFPOp::create(*this, f32, zeroPoint);
+  Type type = zeroPoint.getType();
+  auto addBias = [&](Value value) -> Value {
+    if (bias == 0.0)
+      return value;
+    return arith::AddFOp::create(*this, value, floatConstant(f32, bias));
+  };
+  if (type == f32)
+    return addBias(zeroPoint);
+  if (isa<FloatType>(type))
+    return addBias(arith::ExtFOp::create(*this, f32, zeroPoint));
+  bool isUnsigned = problem.encoding.getZeroPoint().isUnsignedInteger();
+  if (type.getIntOrFloatBitWidth() > 16)
+    return addBias(
+        isUnsigned
+            ? arith::UIToFPOp::create(*this, f32, zeroPoint).getResult()
+            : arith::SIToFPOp::create(*this, f32, zeroPoint).getResult());
+  // Conversions are slow. The last bits of 2^23 in f32 count units, and what
+  // they count beside zero points is taken away with the bias.
+  double base = std::ldexp(1.0, 23);
+  Value bits = arith::ExtUIOp::create(*this, getI32Type(), zeroPoint);
+  uint32_t exponent = 0x4b000000;
+  if (!isUnsigned) {
+    // A signed integer with its top bit flipped is half the range more.
+    uint32_t half = 1u << (type.getIntOrFloatBitWidth() - 1);
+    exponent |= half;
+    base += half;
+  }
+  // No bit of the exponent is one of theirs.
+  Value raw = arith::XOrIOp::create(*this, bits, wordConstant(exponent));
+  return arith::SubFOp::create(*this, arith::BitcastOp::create(*this, f32, raw),
+                               floatConstant(f32, base - bias));
+}
+
+double MatmulEmitter::getBiasOfZeroPoints(Type element) const {
+  if (!hasZeroPoint())
+    return 0.0;
+  auto type = dyn_cast<IntegerType>(problem.encoding.getZeroPoint());
+  if (!type || type.getWidth() > 8)
+    return 0.0;
+  double high = type.isUnsigned() ? std::ldexp(1.0, type.getWidth()) - 1
+                                  : std::ldexp(1.0, type.getWidth() - 1) - 1;
+  double low = type.isUnsigned() ? 0.0 : -high - 1;
+  double bias = quant_tile::DecodeOp::getBias(
+      problem.encoding.getStorage(), element, problem.encoding.getCodebook());
+  double most = std::max(std::abs(bias + low), std::abs(bias + high));
+  return most <= std::ldexp(1.0, element.isF16() ? 11 : 8) ? bias : 0.0;
 }
 
 Value MatmulEmitter::subtractZeroPoint(Value values, Value zeroPoint,
-                                       double factor) {
-  Value zero = zeroPointToF32(zeroPoint);
+                                       double bias, double factor) {
+  auto pair = cast<VectorType>(values.getType());
+  Value zero = zeroPointToF32(zeroPoint, bias);
   if (factor != 1.0)
     zero =
         arith::MulFOp::create(*this, zero, floatConstant(getF32Type(), factor));
-  auto pair = cast<VectorType>(values.getType());
   if (isa<IntegerType>(zeroPoint.getType()) &&
       zeroPoint.getType().getIntOrFloatBitWidth() <= 8) {
     // Codes and zero points of up to 8 bits: the difference is exact.

@@ -214,10 +214,7 @@ Value MmaStreamKernel::correct(const Sums &sums, int64_t row, int64_t column,
   Value activation = sums.activations[column][element];
   if (!zeroPoint)
     return arith::AddFOp::create(b, product, activation);
-  Value shift = b.zeroPointToF32(zeroPoint);
-  if (bias != 0.0)
-    shift =
-        arith::AddFOp::create(b, shift, b.floatConstant(b.getF32Type(), bias));
+  Value shift = b.zeroPointToF32(zeroPoint, bias);
   return b.fma(arith::NegFOp::create(b, shift), activation, product);
 }
 

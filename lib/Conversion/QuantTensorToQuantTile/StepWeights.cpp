@@ -20,31 +20,82 @@ static Type getCarrier(MatmulEmitter &b, int64_t bytes) {
   return VectorType::get({bytes / 4}, b.getI32Type());
 }
 
-StepWeights::Parameters
-StepWeights::loadParameters(MatmulEmitter &b, const StepShape &shape,
-                            Value firstRow, Value firstColumn, Value memref) {
-  const MatmulProblem &problem = b.problem;
-  Parameters result;
+StepParameters StepParameters::load(MatmulEmitter &b, const StepShape &shape,
+                                    Value firstRow, Value firstColumn,
+                                    Value memref) {
+  StepParameters result;
   result.type = cast<MemRefType>(memref.getType()).getElementType();
+  result.isTiled = b.hasTiledParameters();
+  if (result.isTiled)
+    result.loadTiled(b, shape, firstRow, firstColumn, memref);
+  else
+    result.loadRows(b, shape, firstRow, firstColumn, memref);
+  return result;
+}
+
+void StepParameters::append(MatmulEmitter &b, Value value) {
+  int64_t count = together * (isTiled ? 2 : 1);
+  int64_t bytes = type.getIntOrFloatBitWidth() / 8;
+  // Vectors of narrow floats have no LLVM type.
+  if (count > 1 && bytes == 1 && isa<FloatType>(type))
+    value = arith::BitcastOp::create(b, VectorType::get({count}, b.getI8Type()),
+                                     value);
+  if (count > 1)
+    value = LLVM::BitcastOp::create(b, getCarrier(b, count * bytes), value);
+  values.back().push_back(value);
+}
+
+void StepParameters::loadTiled(MatmulEmitter &b, const StepShape &shape,
+                               Value firstRow, Value firstColumn,
+                               Value memref) {
+  const MatmulProblem &problem = b.problem;
+  int64_t group = problem.getGroup();
+  int64_t units = problem.hasOneGroup() ? 1 : shape.columns / shape.unit;
+  int64_t bytes = type.getIntOrFloatBitWidth() / 8;
+  int64_t tileGroups = FragmentLayout::getTileGroups(group);
+  // Steps begin with the groups of a read, as these divide a step's.
+  if (!problem.hasOneGroup() && shape.unit == group)
+    together = std::gcd(std::gcd(units, tileGroups), 16 / (2 * bytes));
+  auto memrefType = cast<MemRefType>(memref.getType());
+  for (int64_t r = 0; r < shape.rowTiles; ++r) {
+    values.emplace_back();
+    Value tileRow = b.add(b.div(firstRow, FragmentLayout::rows), r);
+    if (!shape.rowsInside)
+      tileRow = b.min(tileRow, b.index(memrefType.getDimSize(0) - 1));
+    for (int64_t u = 0; u < units; u += together) {
+      Value at = problem.hasOneGroup()
+                     ? b.index(0)
+                     : b.div(b.add(firstColumn, u * shape.unit), group);
+      // Tiles are whole, so that the last groups may be read that are none.
+      if (!shape.groupsInside)
+        at = b.min(at,
+                   b.index(memrefType.getDimSize(1) * tileGroups - together));
+      append(b, b.loadTiledParameters(memref, tileRow, at, together));
+    }
+  }
+}
+
+void StepParameters::loadRows(MatmulEmitter &b, const StepShape &shape,
+                              Value firstRow, Value firstColumn, Value memref) {
+  const MatmulProblem &problem = b.problem;
   int64_t units = problem.hasOneGroup() ? 1 : shape.columns / shape.unit;
   int64_t groups = problem.getGroups(), group = problem.getGroup();
-  int64_t bytes = result.type.getIntOrFloatBitWidth() / 8;
+  int64_t bytes = type.getIntOrFloatBitWidth() / 8;
   // Neighbours of a row lie behind each other. Reads of several are aligned
   // where the rows are, and steps begin with them.
   bool apart = problem.scalesDecoded();
   if (!problem.hasOneGroup() && shape.unit == group)
-    result.together = std::gcd(std::gcd(units, groups), 16 / bytes);
+    together = std::gcd(std::gcd(units, groups), 16 / bytes);
   // Two groups in a segment: every lane reads both, to read more at once.
   if (apart && 2 * group == shape.unit && groups % 2 == 0) {
-    result.isPaired = true;
-    result.together = std::gcd(std::gcd(2 * units, groups), 16 / bytes);
+    isPaired = true;
+    together = std::gcd(std::gcd(2 * units, groups), 16 / bytes);
     units *= 2;
   }
-  int64_t together = result.together;
   Value lastRow = b.index(problem.n - 1);
   for (int64_t r = 0; r < shape.rowTiles; ++r)
     for (int64_t half = 0; half < 2; ++half) {
-      auto &values = result.values.emplace_back();
+      values.emplace_back();
       Value row =
           b.add(firstRow, b.add(b.g, r * FragmentLayout::rows + 8 * half));
       if (!shape.rowsInside)
@@ -53,47 +104,42 @@ StepWeights::loadParameters(MatmulEmitter &b, const StepShape &shape,
         Value at = b.index(0);
         if (!problem.hasOneGroup()) {
           Value column =
-              b.add(firstColumn, u * (result.isPaired ? group : shape.unit));
-          if (apart && !result.isPaired)
+              b.add(firstColumn, u * (isPaired ? group : shape.unit));
+          if (apart && !isPaired)
             column = b.add(column, b.mul(b.t, FragmentLayout::runColumns));
           at = b.div(column, group);
           if (!shape.groupsInside)
             at = b.min(at, b.index(groups - together));
         }
-        Value value = b.loadParameters(memref, row, at, together);
-        // Vectors of narrow floats have no LLVM type.
-        if (together > 1 && bytes == 1 && isa<FloatType>(result.type))
-          value = arith::BitcastOp::create(
-              b, VectorType::get({together}, b.getI8Type()), value);
-        if (together > 1)
-          value = LLVM::BitcastOp::create(b, getCarrier(b, together * bytes),
-                                          value);
-        values.push_back(value);
+        append(b, b.loadParameters(memref, row, at, together));
       }
     }
-  return result;
 }
 
-Value StepWeights::Parameters::get(MatmulEmitter &b, int64_t rowTile,
-                                   int64_t unit, int64_t half) const {
+Value StepParameters::get(MatmulEmitter &b, int64_t rowTile, int64_t unit,
+                          int64_t half) const {
   if (isPaired) {
-    Parameters single = *this;
+    StepParameters single = *this;
     single.isPaired = false;
     return b.select(b.less(b.index(1), b.t),
                     single.get(b, rowTile, 2 * unit + 1, half),
                     single.get(b, rowTile, 2 * unit, half));
   }
-  ArrayRef<Value> all = values[2 * rowTile + half];
+  ArrayRef<Value> all = values[isTiled ? rowTile : 2 * rowTile + half];
   // One group: of all units.
   if (all.size() * together == 1)
     unit = 0;
   Value value = all[unit / together];
-  if (together == 1)
+  int64_t count = together, place = unit % together;
+  if (isTiled) {
+    count *= 2;
+    place = 2 * place + half;
+  }
+  if (count == 1)
     return value;
   unsigned bits = type.getIntOrFloatBitWidth();
-  auto integers = VectorType::get({together}, b.getIntegerType(bits));
-  Value element =
-      b.element(LLVM::BitcastOp::create(b, integers, value), unit % together);
+  auto integers = VectorType::get({count}, b.getIntegerType(bits));
+  Value element = b.element(LLVM::BitcastOp::create(b, integers, value), place);
   return isa<FloatType>(type)
              ? arith::BitcastOp::create(b, type, element).getResult()
              : element;
@@ -114,10 +160,10 @@ StepWeights StepWeights::load(MatmulEmitter &b, const StepShape &shape,
   }
   if (shape.hasScales)
     result.scales =
-        loadParameters(b, shape, firstRow, firstColumn, b.getScales());
+        StepParameters::load(b, shape, firstRow, firstColumn, b.getScales());
   if (shape.hasZeroPoints)
-    result.zeroPoints =
-        loadParameters(b, shape, firstRow, firstColumn, b.getZeroPoints());
+    result.zeroPoints = StepParameters::load(b, shape, firstRow, firstColumn,
+                                             b.getZeroPoints());
   return result;
 }
 
@@ -131,10 +177,11 @@ Value StepWeights::decode(MatmulEmitter &b, int64_t rowTile, int64_t segment,
 
 Value StepWeights::decodeWhole(MatmulEmitter &b, int64_t rowTile,
                                int64_t segment, int64_t step, int64_t p) const {
-  Value value = decode(b, rowTile, segment, step, p, /*biased=*/false);
+  double bias = b.getBiasOfZeroPoints(b.problem.lhsElement);
+  Value value = decode(b, rowTile, segment, step, p, /*biased=*/bias != 0.0);
   int64_t group = segment * FragmentLayout::segmentColumns / unit;
   if (Value zeroPoint = getZeroPoint(b, rowTile, group, p % 2))
-    value = b.subtractZeroPoint(value, zeroPoint);
+    value = b.subtractZeroPoint(value, zeroPoint, bias);
   if (b.problem.scalesDecoded())
     value = b.multiplyByScale(value, getScale(b, rowTile, group, p % 2));
   return value;

@@ -26,6 +26,41 @@ struct StepShape {
   bool rowsInside, wordsInside, groupsInside;
 };
 
+/// Scales or zero points of one step, as one lane of a warp has them: those of
+/// its rows, several to a value, as they were read.
+class StepParameters {
+public:
+  /// Reads those of the step that begins at (`firstRow`, `firstColumn`).
+  static StepParameters load(MatmulEmitter &b, const StepShape &shape,
+                             mlir::Value firstRow, mlir::Value firstColumn,
+                             mlir::Value memref);
+
+  /// That of row `g + 8 * half` of row tile `rowTile` in group `unit`, as it is
+  /// stored.
+  mlir::Value get(MatmulEmitter &b, int64_t rowTile, int64_t unit,
+                  int64_t half) const;
+
+  /// All values, to be carried by a loop.
+  llvm::SmallVector<llvm::SmallVector<mlir::Value>> values;
+
+private:
+  void loadTiled(MatmulEmitter &b, const StepShape &shape, mlir::Value firstRow,
+                 mlir::Value firstColumn, mlir::Value memref);
+  void loadRows(MatmulEmitter &b, const StepShape &shape, mlir::Value firstRow,
+                mlir::Value firstColumn, mlir::Value memref);
+  /// Appends what was read as a loop carries it.
+  void append(MatmulEmitter &b, mlir::Value value);
+
+  mlir::Type type;
+  /// Units whose parameters share a value.
+  int64_t together = 1;
+  /// Whether values are of both rows of a row tile, of each unit of the first
+  /// and then the second; otherwise there is a list for each row.
+  bool isTiled = false;
+  /// Whether a unit has two, the second for the upper half of its columns.
+  bool isPaired = false;
+};
+
 /// The weights of one step, as one lane of a warp has them: of rows `g` and
 /// `g + 8` of each row tile.
 class StepWeights {
@@ -54,27 +89,11 @@ public:
   void unflatten(mlir::ValueRange values);
 
 private:
-  /// Scales or zero points of each row tile, [half], of all units: several to a
-  /// value, as they were read.
-  struct Parameters {
-    llvm::SmallVector<llvm::SmallVector<mlir::Value>> values; // [2 row + half]
-    mlir::Type type;
-    /// Units whose parameters share a value.
-    int64_t together = 1;
-    /// Whether a unit has two, the second for the upper half of its columns.
-    bool isPaired = false;
-    mlir::Value get(MatmulEmitter &b, int64_t rowTile, int64_t unit,
-                    int64_t half) const;
-  };
-  static Parameters loadParameters(MatmulEmitter &b, const StepShape &shape,
-                                   mlir::Value firstRow,
-                                   mlir::Value firstColumn, mlir::Value memref);
-
   template <typename Self, typename Fn> static void forEach(Self &self, Fn fn);
 
   llvm::SmallVector<llvm::SmallVector<llvm::SmallVector<mlir::Value>>>
       words; // [row tile][column tile]
-  Parameters scales, zeroPoints;
+  StepParameters scales, zeroPoints;
   int64_t unit = 0;
 };
 

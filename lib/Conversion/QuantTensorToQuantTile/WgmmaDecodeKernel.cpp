@@ -77,19 +77,21 @@ int64_t WgmmaDecodeKernel::getSegments(int64_t step) const {
 //===----------------------------------------------------------------------===//
 
 SmallVector<Value> WgmmaDecodeKernel::Parameters::flatten() const {
-  SmallVector<Value> values;
+  SmallVector<Value> result;
   for (const auto *list : {&scales, &zeroPoints})
-    for (const auto &block : *list)
-      llvm::append_range(values, block);
-  return values;
+    for (const StepParameters &block : *list)
+      for (const auto &values : block.values)
+        llvm::append_range(result, values);
+  return result;
 }
 
-void WgmmaDecodeKernel::Parameters::unflatten(ValueRange values) {
+void WgmmaDecodeKernel::Parameters::unflatten(ValueRange flat) {
   size_t next = 0;
   for (auto *list : {&scales, &zeroPoints})
-    for (auto &block : *list)
-      for (Value &value : block)
-        value = values[next++];
+    for (StepParameters &block : *list)
+      for (auto &values : block.values)
+        for (Value &value : values)
+          value = flat[next++];
 }
 
 SmallVector<Value> WgmmaDecodeKernel::State::flatten() const {
@@ -244,29 +246,25 @@ void WgmmaDecodeKernel::produce() {
 WgmmaDecodeKernel::Parameters WgmmaDecodeKernel::loadParameters(Value step) {
   Parameters parameters;
   bool hasOneGroup = problem.hasOneGroup();
-  int64_t units = hasOneGroup ? 1 : tileK / kSegment / unitSegments;
   step = add(b.createOrFold<arith::MinUIOp>(step, word(steps - 1)), firstStep);
   Value first = toIndex(mul(step, word(tileK)));
+  StepShape shape = {/*rowTiles=*/1,
+                     tileK,
+                     /*unit=*/unitSegments * kSegment,
+                     /*hasScales=*/!hasOneGroup,
+                     /*hasZeroPoints=*/b.hasZeroPoint(),
+                     /*rowsInside=*/problem.n % schedule.getTileN() == 0,
+                     /*wordsInside=*/true,
+                     /*groupsInside=*/steps * split.parts * tileK <=
+                         problem.getGroups() * problem.getGroup()};
   for (int64_t block = 0; block < blocks; ++block) {
-    auto &scales = parameters.scales.emplace_back();
-    auto &zeroPoints = parameters.zeroPoints.emplace_back();
-    for (int64_t u = 0; u < units; ++u) {
-      Value group = b.index(0);
-      if (!hasOneGroup) {
-        group = b.div(b.add(first, u * unitSegments * kSegment),
-                      problem.getGroup());
-        if (steps * split.parts * tileK >
-            problem.getGroups() * problem.getGroup())
-          group = b.min(group, b.index(problem.getGroups() - 1));
-      }
-      for (int64_t half = 0; half < 2; ++half) {
-        Value row = weightRows[2 * block + half];
-        if (!hasOneGroup)
-          scales.push_back(b.loadScale(row, group));
-        if (b.hasZeroPoint())
-          zeroPoints.push_back(b.loadZeroPoint(row, group));
-      }
-    }
+    Value row = b.add(warpRow, block * kBlockRows);
+    if (shape.hasScales)
+      parameters.scales.push_back(
+          StepParameters::load(b, shape, row, first, b.getScales()));
+    if (shape.hasZeroPoints)
+      parameters.zeroPoints.push_back(
+          StepParameters::load(b, shape, row, first, b.getZeroPoints()));
   }
   return parameters;
 }
@@ -281,6 +279,9 @@ WgmmaDecodeKernel::decodeStage(Value stage, int64_t segments,
       b.getContext(), SmallVector<Type>(4, b.getI32Type()));
   int64_t tileBytes = kRows * tileK * width / 8;
   int64_t vectorSegments = 8 / static_cast<int64_t>(width);
+  // What is shrunk has no bias.
+  double bias =
+      shrinkage == 1.0 ? b.getBiasOfZeroPoints(problem.lhsElement) : 0.0;
   bool scales = schedule.getScaleDecoded() && !problem.hasOneGroup();
   Value at =
       add(mul(stage, layout.getStageBytes()),
@@ -296,7 +297,8 @@ WgmmaDecodeKernel::decodeStage(Value stage, int64_t segments,
            ++u) {
         auto &halves = pairs.emplace_back();
         for (int64_t half = 0; half < 2; ++half) {
-          Value scale = b.scaleToF32(parameters.scales[block][2 * u + half]);
+          Value scale =
+              b.scaleToF32(parameters.scales[block].get(b, 0, u, half));
           halves[half] = vector::BroadcastOp::create(
               b, pair, arith::TruncFOp::create(b, problem.lhsElement, scale));
         }
@@ -322,11 +324,12 @@ WgmmaDecodeKernel::decodeStage(Value stage, int64_t segments,
         for (int64_t half = 0; half < 2; ++half) {
           uint32_t number = 2 * (s % vectorSegments) + half;
           Value value = DecodeOp::create(
-              b, pair, words[i], number, storage, /*biased=*/false,
+              b, pair, words[i], number, storage, /*biased=*/bias != 0.0,
               problem.encoding.getCodebook(), /*shrunk=*/shrinkage != 1.0);
           if (b.hasZeroPoint())
             value = b.subtractZeroPoint(
-                value, parameters.zeroPoints[block][2 * u + half], shrinkage);
+                value, parameters.zeroPoints[block].get(b, 0, u, half), bias,
+                shrinkage);
           if (scales)
             value = arith::MulFOp::create(b, value, pairs[u][half]);
           registers.push_back(b.bitcast(b.getI32Type(), value));
@@ -456,7 +459,7 @@ void WgmmaDecodeKernel::multiplyStep(State &state, Value step, int64_t segments,
     for (int64_t block = 0; block < blocks; ++block)
       for (int64_t half = 0; half < 2; ++half)
         state.pending.scales.push_back(
-            state.parameters.scales[block][2 * u + half]);
+            state.parameters.scales[block].get(b, 0, u, half));
   }
   state.parameters = std::move(state.nextParameters);
   state.nextParameters = std::move(later);
@@ -532,10 +535,11 @@ void WgmmaDecodeKernel::consume() {
   tileLoop(cluster, clusters, state, [&](Value tile, ValueRange values) {
     auto [row, column] = locate(tile);
     column = add(column, mul(consumer, blocks * kBlockRows));
-    Value first = add(add(column, mul(warp, kRows)), g);
+    Value firstOfWarp = add(column, mul(warp, kRows));
+    warpRow = toIndex(firstOfWarp);
     weightRows.clear();
     for (int64_t i = 0; i < 2 * blocks; ++i) {
-      Value weight = add(first, i / 2 * kBlockRows + i % 2 * 8);
+      Value weight = add(add(firstOfWarp, g), i / 2 * kBlockRows + i % 2 * 8);
       if (problem.n % schedule.getTileN())
         weight = b.createOrFold<arith::MinUIOp>(weight, word(problem.n - 1));
       weightRows.push_back(toIndex(weight));

@@ -16,6 +16,7 @@
 #ifndef QUANTMLIR_LIB_CONVERSION_QUANTTENSORTOQUANTTILE_WGMMADECODEKERNEL_H
 #define QUANTMLIR_LIB_CONVERSION_QUANTTENSORTOQUANTTILE_WGMMADECODEKERNEL_H
 
+#include "StepWeights.h"
 #include "WarpgroupBlock.h"
 
 namespace quantmlir {
@@ -26,10 +27,10 @@ public:
   explicit WgmmaDecodeKernel(MatmulEmitter &b);
 
 private:
-  /// What a thread needs to know of the codes of a step beside these:
-  /// [block][2 * unit + half], half being rows g or g + 8 of its 16.
+  /// What a thread needs to know of the codes of a step beside these, of each
+  /// block: of rows g and g + 8 of its 16.
   struct Parameters {
-    llvm::SmallVector<llvm::SmallVector<mlir::Value>> scales, zeroPoints;
+    llvm::SmallVector<StepParameters> scales, zeroPoints;
     llvm::SmallVector<mlir::Value> flatten() const;
     void unflatten(mlir::ValueRange values);
   };
@@ -121,7 +122,9 @@ private:
   mlir::Value firstStep; // of this block along K
   /// Byte that this lane addresses for `ldmatrix`.
   mlir::Value matrixByte;
-  /// The rows of weights of this thread, as indices: [2 * block + half].
+  /// The first row of weights of this warp, and the rows of this thread, as
+  /// indices: [2 * block + half].
+  mlir::Value warpRow;
   llvm::SmallVector<mlir::Value> weightRows;
 };
 

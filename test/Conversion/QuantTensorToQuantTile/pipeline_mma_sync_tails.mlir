@@ -10,7 +10,7 @@
 // CHECK-LABEL: gpu.func @matmul_mma_sync_0(
 // CHECK-NOT: nvgpu.device_async_copy
 // CHECK: vector.store %{{.*}} {alignment = 16 : i64}
-// CHECK: quant_tile.decode %{{.*}}[0] storage(ui4) : vector<2xf16>
+// CHECK: quant_tile.decode %{{.*}}[0] biased storage(ui4) : vector<2xf16>
 // CHECK: arith.subf %{{.*}} : vector<2xf16>
 // CHECK: nvvm.mma.sync
 // CHECK: gpu.barrier

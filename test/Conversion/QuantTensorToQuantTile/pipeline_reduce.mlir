@@ -9,7 +9,7 @@
 #w4 = #quant_tensor.encoding<{storage = i4, block = [1, 128], scale = bf16, layout = <fragment, tile = [16, 64]>}>
 
 // CHECK-LABEL: gpu.func @matmul_reduce_0(
-// CHECK-SAME: %{{.*}}: memref<1x4096xbf16>, %[[CODES:.*]]: memref<256x64x128xi32>, %{{.*}}: memref<4096x32xbf16>, %{{.*}}: memref<1x4096xbf16>) workgroup(%{{.*}} : memref<8x16xf32, #gpu.address_space<workgroup>>)
+// CHECK-SAME: %{{.*}}: memref<1x4096xbf16>, %[[CODES:.*]]: memref<256x64x128xi32>, %{{.*}}: memref<256x32x16xbf16>, %{{.*}}: memref<1x4096xbf16>) workgroup(%{{.*}} : memref<8x16xf32, #gpu.address_space<workgroup>>)
 // CHECK-COUNT-2: quant_tile.load %[[CODES]][{{.*}}] align 16 : memref<256x64x128xi32>, vector<4xi32>
 // CHECK: nvvm.griddepcontrol wait
 // CHECK: scf.for

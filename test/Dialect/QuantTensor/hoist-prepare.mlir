@@ -8,14 +8,14 @@
 // CHECK-LABEL: func.func @repack(
 // CHECK-SAME: %[[X:.+]]: tensor<8x64xf32> {quant_tensor.name = "arg0"},
 // CHECK-SAME: %[[C:.+]]: tensor<2x1x128xi32> {quant_tensor.name = "w.codes", quant_tensor.prepared = 0 : i64},
-// CHECK-SAME: %[[S:.+]]: tensor<32x2xf32> {quant_tensor.name = "w.scales", quant_tensor.prepared = 1 : i64})
+// CHECK-SAME: %[[S:.+]]: tensor<2x1x64xf32> {quant_tensor.name = "w.scales", quant_tensor.prepared = 1 : i64})
 // CHECK-SAME: attributes {quant_tensor.prepare = @repack.prepare}
 // CHECK-NOT: repack
 // CHECK: %[[W:.+]] = quant_tensor.assemble %[[C]], %[[S]]
 // CHECK: quant_tensor.scaled_matmul ins(%[[X]], %[[W]]
 // CHECK-LABEL: func.func @repack.prepare(
 // CHECK-SAME: %[[W:.+]]: tensor<32x64xf32, #{{.+}}> {quant_tensor.name = "w"})
-// CHECK-SAME: -> (tensor<2x1x128xi32> {quant_tensor.name = "w.codes"}, tensor<32x2xf32> {quant_tensor.name = "w.scales"})
+// CHECK-SAME: -> (tensor<2x1x128xi32> {quant_tensor.name = "w.codes"}, tensor<2x1x64xf32> {quant_tensor.name = "w.scales"})
 // CHECK-SAME: attributes {quant_tensor.prepare_of = @repack}
 // CHECK: %[[P:.+]] = quant_tensor.repack %[[W]]
 // CHECK: %[[C:.+]], %[[S:.+]] = quant_tensor.disassemble %[[P]]

@@ -134,6 +134,16 @@ func.func @f(%q: tensor<8x64xbf16, #w4>) {
 
 // -----
 
+// choose_params C6
+#tiled = #quant_tensor.encoding<{storage = i4, block = [1, 32], scale = f32, layout = <fragment, tile = [16, 64]>}>
+func.func @choose_tiles(%x: tensor<32x64xf32>) -> tensor<2x1x64xf32> {
+  // expected-error @below {{'quant_tensor.choose_params' op makes scales in the order of their blocks (repack makes others), got layout #quant_tensor.layout<fragment, tile = [16, 64]>}}
+  %0 = quant_tensor.choose_params %x method(absmax) encoding(#tiled) : tensor<32x64xf32> -> tensor<2x1x64xf32>
+  return %0 : tensor<2x1x64xf32>
+}
+
+// -----
+
 // choose_params C1
 #token = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
 func.func @f(%x: tensor<64xf32>) {

@@ -8,10 +8,6 @@
 
 namespace quantmlir::quant_tensor {
 
-/// `(d0, d1, ...) -> (d0 floordiv block0, ...)`: where element d finds its
-/// scale and zero point.
-mlir::AffineMap getBlockMap(EncodingAttr encoding);
-
 /// Whether codes are one element of the codes tensor each, in logical order, so
 /// that an identity indexing map reads them.
 bool hasElementCodes(EncodingAttr encoding);
@@ -37,6 +33,17 @@ mlir::Value buildReadCode(mlir::ImplicitLocOpBuilder &b,
 mlir::Value buildReadBlockElement(mlir::ImplicitLocOpBuilder &b,
                                   llvm::ArrayRef<int64_t> block,
                                   mlir::Value tensor, mlir::ValueRange indices);
+
+/// The same from scales or zero points as `encoding` stores them.
+mlir::Value buildReadParameter(mlir::ImplicitLocOpBuilder &b,
+                               EncodingAttr encoding, mlir::Value tensor,
+                               mlir::ValueRange indices);
+
+/// `parameters`, scales or zero points as `source` stores them, as an encoded
+/// tensor of type `to` stores them, whose encoding differs in the layout only.
+mlir::Value buildRepackedParameters(mlir::ImplicitLocOpBuilder &b,
+                                    EncodingAttr source, mlir::Value parameters,
+                                    mlir::RankedTensorType to);
 
 /// Builds a codes tensor of `type`'s encoding as one linalg.generic, parallel
 /// over the words of the result: each computes the codes that it holds.

@@ -261,6 +261,41 @@ EncodingAttr::getScaleShape(ArrayRef<int64_t> shape) const {
   return result;
 }
 
+bool EncodingAttr::hasTiledParameters() const {
+  if (getLayoutOrDefault().getKind() != LayoutKind::Fragment)
+    return false;
+  ArrayRef<int64_t> block = getBlock();
+  return block[0] == 1 && block[1] != 0 &&
+         block[1] % FragmentLayout::segmentColumns == 0;
+}
+
+SmallVector<int64_t>
+EncodingAttr::getStoredScaleShape(ArrayRef<int64_t> shape) const {
+  SmallVector<int64_t> groups = getScaleShape(shape);
+  if (!hasTiledParameters())
+    return groups;
+  int64_t tileGroups = FragmentLayout::getTileGroups(getBlock()[1]);
+  return {ceilDivDynamic(groups[0], FragmentLayout::rows),
+          ceilDivDynamic(groups[1], tileGroups),
+          FragmentLayout::rows * tileGroups};
+}
+
+AffineMap EncodingAttr::getBlockMap() const {
+  MLIRContext *context = getContext();
+  SmallVector<AffineExpr> results;
+  for (auto [dim, block] : llvm::enumerate(getBlock())) {
+    AffineExpr expr = getAffineDimExpr(dim, context);
+    results.push_back(block == 0   ? getAffineConstantExpr(0, context)
+                      : block == 1 ? expr
+                                   : expr.floorDiv(block));
+  }
+  AffineMap map = AffineMap::get(getBlock().size(), 0, results, context);
+  return hasTiledParameters()
+             ? FragmentLayout::getParameterMap(context, getBlock()[1])
+                   .compose(map)
+             : map;
+}
+
 RankedTensorType EncodingAttr::getCodesType(ArrayRef<int64_t> shape) const {
   Builder builder(getContext());
   unsigned bits = getStorageBits();
@@ -304,7 +339,7 @@ RankedTensorType EncodingAttr::getCodesType(ArrayRef<int64_t> shape) const {
 }
 
 RankedTensorType EncodingAttr::getScalesType(ArrayRef<int64_t> shape) const {
-  return RankedTensorType::get(getScaleShape(shape), getScale());
+  return RankedTensorType::get(getStoredScaleShape(shape), getScale());
 }
 
 RankedTensorType
@@ -317,5 +352,5 @@ EncodingAttr::getZeroPointsType(ArrayRef<int64_t> shape) const {
     type = IntegerType::get(getContext(), integer.getWidth() <= 8    ? 8
                                           : integer.getWidth() <= 16 ? 16
                                                                      : 32);
-  return RankedTensorType::get(getScaleShape(shape), type);
+  return RankedTensorType::get(getStoredScaleShape(shape), type);
 }

@@ -75,6 +75,11 @@ LogicalResult ChooseParamsOp::verify() {
             return emitOpError() << "encoding does not fit the source: ";
           })))
     return failure();
+  // (C6)
+  if (getEncoding().hasTiledParameters())
+    return emitOpError() << "makes scales in the order of their blocks (repack "
+                            "makes others), got layout "
+                         << getEncoding().getLayout();
   // (C2)
   if (failed(verifyAgrees(*this, "scales", getScales().getType(),
                           getEncoding().getScalesType(source.getShape()))))

@@ -170,6 +170,28 @@ AffineMap FragmentLayout::getPairMap(MLIRContext *context) const {
   return AffineMap::get(2, 0, {pair, column % 2}, context);
 }
 
+AffineMap FragmentLayout::getParameterMap(MLIRContext *context, int64_t group) {
+  AffineExpr row, number;
+  bindDims(context, row, number);
+  int64_t groups = getTileGroups(group);
+  AffineExpr element =
+      ((row % 8) * groups + number % groups) * 2 + (row % rows).floorDiv(8);
+  return AffineMap::get(
+      2, 0, {row.floorDiv(rows), number.floorDiv(groups), element}, context);
+}
+
+AffineMap FragmentLayout::getParameterOrigin(MLIRContext *context,
+                                             int64_t group) {
+  AffineExpr tileRow, tileColumn, element;
+  bindDims(context, tileRow, tileColumn, element);
+  int64_t groups = getTileGroups(group);
+  return AffineMap::get(
+      3, 0,
+      {tileRow * rows + element % 2 * 8 + element.floorDiv(2 * groups),
+       tileColumn * groups + element.floorDiv(2) % groups},
+      context);
+}
+
 AffineMap FragmentLayout::getWordMap(MLIRContext *context) const {
   AffineExpr row, column, inBlock;
   bindDims(context, row, column, inBlock);

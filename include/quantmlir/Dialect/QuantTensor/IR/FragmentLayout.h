@@ -95,6 +95,16 @@ enum class PairOrder {
 /// that is what `ldmatrix` gives, which deals the four words of each vector out
 /// to four lanes. The positions make the eight vectors that it reads at once
 /// lie in different banks.
+///
+/// Scales and zero points of groups of whole segments lie in tiles, too, so
+/// that a lane reads those of its two rows, of all groups of 128 columns, at
+/// once, and a warp reads one line of memory:
+///
+/// ```
+///            group 0    group 1     ...
+///   g = 0   | g  g+8 | | g  g+8 |
+///   g = 1   | g  g+8 | | g  g+8 |
+/// ```
 class FragmentLayout {
 public:
   static constexpr int64_t rows = 16;
@@ -112,6 +122,18 @@ public:
   static ::mlir::LogicalResult
   verify(llvm::function_ref<::mlir::InFlightDiagnostic()> emitError,
          unsigned width, llvm::ArrayRef<int64_t> tile);
+
+  /// How many of a row's groups of `group` columns, a multiple of a segment's,
+  /// have their scales in one tile.
+  static int64_t getTileGroups(int64_t group) {
+    return kParameterColumns % group ? 1 : kParameterColumns / group;
+  }
+  /// (row, group) -> (tile of rows, tile of groups, element of the tile).
+  static ::mlir::AffineMap getParameterMap(::mlir::MLIRContext *context,
+                                           int64_t group);
+  /// The inverse.
+  static ::mlir::AffineMap getParameterOrigin(::mlir::MLIRContext *context,
+                                              int64_t group);
 
   /// Whether `width` has a fragment layout at all (2 to 8).
   static bool isSupportedWidth(unsigned width);
@@ -195,6 +217,9 @@ private:
   }
   int64_t getBlockPairs() const { return getBlockSegments() * 8; }
   int64_t getBlockWords() const { return getBlockColumns() * width / 64; }
+
+  /// Columns of which a tile of scales has all groups.
+  static constexpr int64_t kParameterColumns = 128;
 
   unsigned width;
   int64_t columns;

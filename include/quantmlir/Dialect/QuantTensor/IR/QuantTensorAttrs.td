@@ -140,7 +140,13 @@ def QuantTensor_LayoutAttr : QuantTensor_Attr<"Layout", "layout"> {
     `fragment`: the order in which the lanes of a warp feed tensor cores, chosen
     by the schedule; `tile` is [rows, columns] of one block of codes that a
     warp reads with 16 bytes a lane. Rows and columns are zero-padded to whole
-    tiles. Only `repack` makes it.
+    tiles. Scales and zero points of groups of columns, where a group is of one
+    row and of a multiple of 32 columns, are reordered along with the codes:
+    `[rows / 16, columns / C, 16 * C / group]`, where C is 128, or a group
+    where it divides no 128, and the elements of a tile are those of rows 0 and
+    8 of its first group, of its second, and so on, then those of rows 1 and 9.
+    Past the last row or group the last one is repeated. Only `repack` makes the
+    layout.
 
     `tinygemm`: the order that PyTorch's `_convert_weight_to_int4pack` makes of
     4-bit codes for its own kernel, `tile = [8, 16 * innerKTiles]`. Codes are
@@ -200,7 +206,8 @@ def QuantTensor_EncodingAttr : QuantTensor_Attr<"Encoding", "encoding",
     | `codebook` | `nf4` or a list of values; storage is then `ui2`..`ui8` | none |
     | `layout` | `#quant_tensor.layout` | row major |
 
-    The shape of scales (and zero points) is `ceildiv(shape, block)`: the last
+    The shape of scales (and zero points) is `ceildiv(shape, block)`, except in
+    a fragment layout that reorders them: the last
     block of a dimension may be short. A packed dimension (several codes to a
     word, or padded) must be static in the tensor's type, since the extent of
     the codes does not tell the tensor's.
@@ -281,6 +288,14 @@ def QuantTensor_EncodingAttr : QuantTensor_Attr<"Encoding", "encoding",
     /// ceildiv(shape, block), dynamic where the extent is and the block is not
     /// the whole dimension.
     ::llvm::SmallVector<int64_t> getScaleShape(::llvm::ArrayRef<int64_t> shape) const;
+    /// Whether scales and zero points lie in the order in which kernels read
+    /// them (see `FragmentLayout`), rather than in that of their blocks.
+    bool hasTiledParameters() const;
+    /// The shape in which scales and zero points are stored: `getScaleShape`,
+    /// or that of their tiles.
+    ::llvm::SmallVector<int64_t> getStoredScaleShape(::llvm::ArrayRef<int64_t> shape) const;
+    /// (position in the tensor) -> (where its scale is stored).
+    ::mlir::AffineMap getBlockMap() const;
     /// The plain tensor types that an encoded tensor of `shape` is made of.
     ::mlir::RankedTensorType getCodesType(::llvm::ArrayRef<int64_t> shape) const;
     ::mlir::RankedTensorType getScalesType(::llvm::ArrayRef<int64_t> shape) const;

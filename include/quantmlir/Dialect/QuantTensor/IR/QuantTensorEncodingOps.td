@@ -111,6 +111,7 @@ def QuantTensor_ChooseParamsOp : QuantTensor_Op<"choose_params",
       and agrees with the encoding's zero points type.
     - (C4) `minmax` needs an encoding with a zero point.
     - (C5) `percent` is in (0, 100]; `candidates` is in [1, 65536].
+    - (C6) The encoding's layout keeps scales in the order of their blocks.
 
     ```mlir
     %s = quant_tensor.choose_params %x method(absmax) encoding(#token)
