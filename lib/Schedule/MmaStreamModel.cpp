@@ -178,14 +178,16 @@ double estimateStreamTime(const Contraction &c, const Chip &chip, int64_t tileM,
 /// Whether kernels of these numbers do what the model says. Where a warp has
 /// more on its way than this, the code that is made of it asks for some of it
 /// late; two warps alone do not hide each other's latency.
-static bool isModelled(const Contraction &c, const StreamNumbers &numbers) {
+static bool isModelled(const Contraction &c, int64_t tileM,
+                       const StreamNumbers &numbers) {
   int64_t rounds = getRounds(c, numbers);
   if (numbers.stages > 1 &&
       (rounds <= kStraightRounds || numbers.stages >= rounds))
     return false;
   if (getUnits(c, numbers) < 1)
-    return rounds > kStraightRounds && numbers.rowTiles == 2 &&
-           numbers.warps == 16;
+    return numbers.warps == 16 &&
+           (rounds > kStraightRounds ? numbers.rowTiles == 2
+                                     : numbers.rowTiles == 1 && tileM == 1);
   if (getUnits(c, numbers) > 1)
     return numbers.stages == 1 &&
            (numbers.warps == 4 ? numbers.rowTiles <= 2
@@ -204,7 +206,7 @@ StreamNumbers chooseStreamNumbers(const Contraction &c, const Chip &chip,
     int64_t steps = llvm::divideCeil(c.k, numbers.columns);
     if ((numbers.warps > 1 && numbers.warps / 2 >= steps) ||
         (numbers.columns > unit && numbers.columns / 2 >= c.k) ||
-        !isModelled(c, numbers))
+        !isModelled(c, tileM, numbers))
       return;
     int64_t threads = 32 * numbers.warps;
     int64_t needed = estimateStreamRegisters(c, tileM, numbers);

@@ -158,6 +158,14 @@ inline int64_t getStepsOfDecodeLoop(int64_t tileK) {
   return std::clamp<int64_t>(512 / tileK, 2, 4);
 }
 
+/// Steps that scales and zero points are asked for ahead of their use in
+/// `wgmma_decode`. Those in tiles come from device memory in every step, two of
+/// up to 16 bits in a register, while one read of a row serves many steps from
+/// the cache after the first.
+inline int64_t getDecodeStepsAhead(bool areTiled, unsigned maxBits) {
+  return areTiled && maxBits <= 16 ? 4 : 2;
+}
+
 /// Whether `wgmma_decode` with `rows` rows of accumulators, where sums of
 /// groups are scaled, multiplies a group while it scales the one before: of
 /// more rows, two sums and their total would take too many registers.

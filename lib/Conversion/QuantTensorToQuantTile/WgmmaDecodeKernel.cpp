@@ -36,6 +36,14 @@ static ResultChunks getChunks(const MatmulProblem &problem, Type element) {
                       kBlockRows);
 }
 
+/// Bits of the wider of a scale and a zero point.
+static unsigned getParameterBits(quant_tensor::EncodingAttr encoding) {
+  unsigned bits = encoding.getScale().getIntOrFloatBitWidth();
+  if (encoding.hasZeroPoint())
+    bits = std::max(bits, encoding.getZeroPoint().getIntOrFloatBitWidth());
+  return bits;
+}
+
 WgmmaDecodeKernel::WgmmaDecodeKernel(MatmulEmitter &b)
     // Each warp of a consumer reads codes for itself, and says when it has.
     : WarpgroupBlock(
@@ -50,6 +58,8 @@ WgmmaDecodeKernel::WgmmaDecodeKernel(MatmulEmitter &b)
       blocks(split.blocks),
       // Blocks that share a tile along K have equal parts of it.
       steps(llvm::divideCeil(problem.k, tileK * split.parts)),
+      stepsAhead(quantmlir::schedule::getDecodeStepsAhead(
+          b.hasTiledParameters(), getParameterBits(b.problem.encoding))),
       lastSegments(
           split.parts > 1
               ? tileK / kSegment
@@ -96,8 +106,8 @@ void WgmmaDecodeKernel::Parameters::unflatten(ValueRange flat) {
 
 SmallVector<Value> WgmmaDecodeKernel::State::flatten() const {
   SmallVector<Value> values(totals);
-  llvm::append_range(values, parameters.flatten());
-  llvm::append_range(values, nextParameters.flatten());
+  for (const Parameters &step : parameters)
+    llvm::append_range(values, step.flatten());
   llvm::append_range(values, ValueRange{ring.stage, ring.phase});
   if (turn)
     values.push_back(turn);
@@ -110,9 +120,9 @@ void WgmmaDecodeKernel::State::unflatten(ValueRange values) {
     values = values.drop_front();
   };
   llvm::for_each(totals, take);
-  for (Parameters *part : {&parameters, &nextParameters}) {
-    size_t count = part->flatten().size();
-    part->unflatten(values.take_front(count));
+  for (Parameters &step : parameters) {
+    size_t count = step.flatten().size();
+    step.unflatten(values.take_front(count));
     values = values.drop_front(count);
   }
   take(ring.stage);
@@ -416,11 +426,11 @@ void WgmmaDecodeKernel::settle(State &state, int64_t later) {
 /// multiplied, and issues its multiplications. `hasNext`: another one follows.
 void WgmmaDecodeKernel::multiplyStep(State &state, Value step, int64_t segments,
                                      bool hasNext) {
-  Parameters later;
   if (hasNext)
-    later = loadParameters(add(step, 2));
+    state.parameters.push_back(loadParameters(add(step, stepsAhead)));
   waitFor(full(state.ring.stage), state.ring.phase);
-  Weights weights = decodeStage(state.ring.stage, segments, state.parameters);
+  Weights weights =
+      decodeStage(state.ring.stage, segments, state.parameters[0]);
   // Warpgroups that start together would decode and multiply at the same time.
   if (alternates())
     waitFor(order(consumer), state.turn);
@@ -459,10 +469,9 @@ void WgmmaDecodeKernel::multiplyStep(State &state, Value step, int64_t segments,
     for (int64_t block = 0; block < blocks; ++block)
       for (int64_t half = 0; half < 2; ++half)
         state.pending.scales.push_back(
-            state.parameters.scales[block].get(b, 0, u, half));
+            state.parameters[0].scales[block].get(b, 0, u, half));
   }
-  state.parameters = std::move(state.nextParameters);
-  state.nextParameters = std::move(later);
+  state.parameters.erase(state.parameters.begin());
   state.ring = advance(state.ring);
   if (alternates())
     state.turn = exclusiveOr(state.turn, word(1));
@@ -474,8 +483,8 @@ SmallVector<Value> WgmmaDecodeKernel::multiply(Ring &ring, Value &turn) {
   State state;
   state.ring = ring;
   state.turn = turn;
-  state.parameters = loadParameters(word(0));
-  state.nextParameters = loadParameters(word(1));
+  for (int64_t step = 0; step < stepsAhead; ++step)
+    state.parameters.push_back(loadParameters(word(step)));
   // Steps that a loop takes at a time: what is decoded goes to other registers
   // than those which the multiplications under way read. At its end it waits
   // for all: ptxas follows no register operands around a loop.

@@ -56,7 +56,8 @@ private:
     /// that is not in a loop takes none in.
     bool hasTotals = true;
     Pending pending;
-    Parameters parameters, nextParameters;
+    /// Of the next step, and of those after it that are asked for.
+    llvm::SmallVector<Parameters> parameters;
     Ring ring;
     /// Of alternating warpgroups, the parity of the next turn.
     mlir::Value turn;
@@ -111,9 +112,10 @@ private:
 
   quantmlir::schedule::DecodeSplit split;
   int64_t tileM, tileK;
-  /// Blocks of 64 weights of a consumer; steps of a block; segments of the last
-  /// step; segments of a unit; bits of a code.
-  int64_t blocks, steps, lastSegments, unitSegments;
+  /// Blocks of 64 weights of a consumer; steps of a block, and that parameters
+  /// are asked for ahead; segments of the last step; segments of a unit; bits
+  /// of a code.
+  int64_t blocks, steps, stepsAhead, lastSegments, unitSegments;
   unsigned width;
   /// What decoded weights, and so all sums, are multiplied by.
   double shrinkage;
