@@ -87,9 +87,19 @@ class Encoding:
         return 0, 1 << self.bits
 
 
+def find_nearest(table, values):
+    """For each of `values` the index in `table` of the finite entry next to it."""
+    finite = np.flatnonzero(np.isfinite(table))
+    order = finite[np.argsort(table[finite], kind="stable")]
+    entries = table[order]
+    above = np.clip(np.searchsorted(entries, values), 1, len(entries) - 1)
+    is_below = values - entries[above - 1] <= entries[above] - values
+    return order[above - is_below].astype(np.int16)
+
+
 class Weight:
     """An encoded N×K weight: random, or `values` by the absmax of each block
-    (signed integers only)."""
+    (signed integers and floats only)."""
 
     def __init__(self, encoding, n, k, seed=0, values=None):
         rng = np.random.default_rng([n, k, seed])
@@ -110,10 +120,15 @@ class Weight:
             largest = np.zeros(blocks, np.float32)
             places = np.arange(n)[:, None] // rows, np.arange(k)[None] // group
             np.maximum.at(largest, places, np.abs(values))
-            scales = largest / np.float32(high - 1)
+            table = float_values(encoding.storage) if encoding.is_float else None
+            most = high - 1 if table is None else np.nanmax(np.abs(table[np.isfinite(table)]))
+            scales = largest / np.float32(most)
             scales = np.where(scales == 0, np.float32(1), scales).astype(scale_type)
             quotient = values / self._expand(scales.astype(np.float32))
-            codes = np.clip(np.rint(quotient), low, high - 1).astype(np.int16)
+            if table is None:
+                codes = np.clip(np.rint(quotient), low, high - 1).astype(np.int16)
+            else:
+                codes = find_nearest(table, quotient)
         self.arrays = {"codes": pack(codes, encoding.bits), "scales": scales}
         self._codes, self._points = codes, 0
         if encoding.is_float:

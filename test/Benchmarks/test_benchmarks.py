@@ -267,3 +267,24 @@ def test_marlin_is_scaled_by_cublas():
     assert marlin.estimate(16, 11008, 4096, 2 * 24.7) == pytest.approx(2 * 14.3)
     assert marlin.estimate(2, 11008, 4096, 24.7) is None
     assert marlin.estimate(16, 22016, 4096, 40.0) is None
+
+
+@pytest.mark.parametrize("kind", [k for k, v in cases.KINDS.items()
+                                  if v["storage"][0] in "if" and "zero" not in v])
+def test_weights_of_a_model_are_encoded(kind):
+    rng = np.random.default_rng(3)
+    values = rng.normal(size=(24, 160)).astype(np.float32)
+    values[3] = 0
+    encoding = cases.linear(kind, 24, 160)._encoding
+    weight = weights.Weight(encoding, 24, 160, values=values)
+    assert np.isfinite(weight.values).all()
+    # Half of the widest gap between two codes, by the absmax of a row at least.
+    bits = encoding.bits
+    if encoding.storage.startswith("i"):
+        gap = 2.0 ** -(bits - 1)
+    else:
+        gap = 2.0**-2 if bits == 4 else 2.0**-4
+    # Scales are rounded as well, those that are powers of two the most.
+    slack = 2 if encoding.scale == "f8E8M0FNU" else 1.2
+    largest = np.abs(values).max(axis=1, keepdims=True)
+    assert (np.abs(weight.values - values) <= slack * gap * largest + 1e-12).all()

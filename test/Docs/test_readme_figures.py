@@ -2,14 +2,17 @@
 
 import json
 import re
+import sys
 
 import pytest
 
 from conftest import ROOT
 
+sys.path.insert(0, str(ROOT / "benchmarks"))
+import tables  # noqa: E402
+
 RESULTS = ROOT / "benchmarks" / "results"
-PATTERN = {"int4, groups of 128": "int4_g128", "int4, groups of 32": "int4_g32",
-           "int8": "int8_weight"}
+README = (ROOT / "README.md").read_text()
 
 
 def load(name):
@@ -18,7 +21,7 @@ def load(name):
 
 def table(title):
     """The cells of the table whose first header cell begins with `title`."""
-    lines = (ROOT / "README.md").read_text().splitlines()
+    lines = README.splitlines()
     (start,) = [i for i, line in enumerate(lines) if line.startswith(f"| {title}")]
     rows = []
     for line in lines[start + 2:]:
@@ -29,80 +32,34 @@ def table(title):
     return rows
 
 
-def shape(text):
-    """M, K and N (or M and K) of "65536×1280×3840"."""
-    return tuple(map(int, re.match(r"\d+(×\d+)+", text).group().split("×")))
-
-
 def says(cell, value):
     """Whether `cell` is `value`, rounded to the digits that it has."""
     digits = len(cell.partition(".")[2])
     assert abs(float(cell) - value) <= 0.5000001 * 10**-digits, (cell, value)
 
 
-def test_int8():
-    lines = {(r["m"], r["k"], r["n"]): r for r in load("wgmma_h100.json")["results"]
-             if r["kind"] == "int8_scaled"}
-    for where, ours, cutlass, bf16 in table("int8 × int8, fused scales, H100"):
-        line = lines[shape(where)]
-        peers = [v for name, v in line["peers"].items() if name.startswith("CUTLASS")]
-        assert len(peers) == 6
-        says(ours, line["ours"]["chosen"])
-        says(cutlass, min(peers))
-        says(bf16, line["peers"]["bf16"])
+def test_tables_of_times():
+    assert tables.update(README, tables.Results(RESULTS)) == README
+    # Another figure, or a table that is not there, is noticed.
+    changed = re.sub(r"(\| 65536×1280 \| )\d", r"\g<1>", README)
+    assert changed != README
+    assert tables.update(changed, tables.Results(RESULTS)) == README
+    with pytest.raises(SystemExit, match="expected one table"):
+        tables.update(README.replace("| per-token", "| other"), tables.Results(RESULTS))
 
 
-def test_weights_only():
-    (run,) = [run for run in load("wgmma_decode.json")["runs"]
-              if run["note"].startswith("bench_linear.py")]
-    assert run["gpu"] == "NVIDIA H200"
-    key = lambda r: (r["kind"], r["m"], r["k"], r["n"])
-    lines = {key(r): r for r in run["results"]}
-    peers = {key(r): r["peers"] for r in load("linear.json")["results"]}
-    kind = None
-    for name, where, ours, read, bf16, peer in table("weights only, bf16 activations, H200"):
-        kind = PATTERN[name] if name else kind
-        line = lines[(kind, *shape(where))]
-        says(ours, line["microseconds"])
-        says(read, line["read"])
-        says(bf16, line["bf16"])
-        if peer:
-            says(peer, peers[(kind, *shape(where))]["_weight_int4pack_mm"])
-
-
-def test_rows():
-    results = load("rows.json")
-    assert results["gpu"] == "NVIDIA H200"
-    lines = {(r["kind"], r["m"], r["k"]): r for r in results["results"]}
-    for where, ours, copy in table("per-token int8 quantization"):
-        kind = ("rmsnorm" if "RMSNorm" in where else
-                "gate" if "gate" in where else "plain")
-        line = lines[(kind, *shape(where))]
-        says(ours, line["ours"])
-        says(copy, line["copy"])
-
-
-def test_float8():
-    results = load("float8_by_hand.json")
-    assert results["gpu"] == "NVIDIA H200"
-
-    def best(where, what, **more):
-        m, k, n = shape(where)
-        wanted = {"m": m, "k": k, "n": n, "what": what, **more}
-        return min(r["microseconds"] for r in results["results"]
-                   if wanted.items() <= r.items() and "microseconds" in r)
-
-    for where, rows, blocks, scaled, fast in table("e4m3 × e4m3 -> bf16, H200"):
-        says(rows, best(where, "scales of rows"))
-        says(blocks, best(where, "scales of 1x128 and 128x128"))
-        says(scaled, best(where, "torch._scaled_mm, rowwise", use_fast_accum=False))
-        says(fast, best(where, "torch._scaled_mm, rowwise", use_fast_accum=True))
+def test_tables_are_of_one_run():
+    steps = ["int8", "weights", "rows", "float8", "sam", "llama"]
+    runs = {(r["gpu"], r["commit"], r["date"][:10]) for r in map(load, (s + ".json" for s in steps))}
+    ((gpu, commit, date),) = runs
+    assert gpu == "NVIDIA H200"
+    assert f"one H200, {date}, {commit[:7]}" in README
 
 
 def test_accuracy():
     results = load("accuracy.json")
     lines = {r["recipe"]: r for r in results["results"]}
-    text = " ".join((ROOT / "README.md").read_text().split())
+    text = " ".join(README.split())
     assert f"all {len(lines)} recipes" in text
     assert f"({results['float_bytes'] / 1e6:.1f} MB)" in text
     for recipe, megabytes, cosine, spearman in table("recipe"):
@@ -113,10 +70,14 @@ def test_accuracy():
 
 def test_runs_on_the_gpu():
     check = load("check.json")
-    text = " ".join((ROOT / "README.md").read_text().split())
+    text = " ".join(README.split())
     (count,) = re.findall(r"(\d+) runs on an H200", text)
     assert check["gpu"] == "NVIDIA H200"
-    assert int(count) == len(check["records"])
+    failed = [r for r in check["records"] if "error" in r]
+    assert int(count) == len(check["records"]) - len(failed)
+    assert f"and {len(failed)} that say nothing" in text
+    # Weights of NaN, whose products no bound holds.
+    assert all("exact nan, bound nan" in r["error"] for r in failed)
 
 
 def test_a_wrong_figure_is_found():
