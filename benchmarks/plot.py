@@ -13,6 +13,12 @@ import statistics
 OURS = "quant-mlir"
 
 
+def show_way(name):
+    """PyTorch's own kernels say whose they are. (A legend leaves out labels that begin
+    with an underscore.)"""
+    return f"PyTorch {name[1:]}" if name.startswith("_") else name
+
+
 def is_models(report):
     """Whether the results are of whole models."""
     return all("what" in record for record in report["results"])
@@ -118,10 +124,7 @@ def draw_layers(axis, records):
     width = 0.8 / len(speeds)
     for i, (name, heights) in enumerate(speeds.items()):
         positions = [p + i * width for p in range(len(records))]
-        # A label that begins with an underscore is left out of the legend.
-        is_named = name == OURS or name.startswith("CUTLASS")
-        label = name if is_named else f"PyTorch {name.lstrip('_')}"
-        axis.bar(positions, heights, width, label=label)
+        axis.bar(positions, heights, width, label=show_way(name))
     axis.axhline(1, color="black", linewidth=0.8)
     axis.set_ylabel("bf16 time / time")
     axis.set_xticks(
@@ -146,7 +149,7 @@ def draw_curves(axis, records, over):
         axis.plot(*zip(*points), color=color, markersize=4, **style)
     others = sorted({way for _, way in curves if way != OURS})
     for way in others:
-        axis.plot([], [], color="gray", linestyle="--", label=f"PyTorch {way.lstrip('_')}")
+        axis.plot([], [], color="gray", linestyle="--", label=show_way(way))
     axis.axhline(1, color="black", linewidth=0.8)
     axis.set_xscale("log", base=2)
     axis.set_ylim(bottom=0)
