@@ -141,7 +141,8 @@ static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
   // Sums that are scaled are those of one or two groups, beside their total.
   int64_t sets = !scalesSums ? 1 : overlapsDecodeSums(blocks * tileM) ? 3 : 2;
   double accumulators = blocks * tileM / 2 * sets;
-  // Those of a step, and of the next; scales and zero points of three steps.
+  // Those of a step, and of the next; scales and zero points of three steps, or
+  // of five where two share a register (`getDecodeStepsAhead`).
   int64_t weights = 2 * blocks * tileK / 4;
   int64_t units = c.hasOneGroup() ? 1 : tileK / std::gcd(c.getGroup(), tileK);
   int64_t parameters =
