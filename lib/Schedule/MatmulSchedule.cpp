@@ -185,6 +185,13 @@ double getWholeDecodeError(const Contraction &c) {
   return error * (1 + 2 * unit);
 }
 
+unsigned getParameterBits(quant_tensor::EncodingAttr encoding) {
+  unsigned bits = encoding.getScale().getIntOrFloatBitWidth();
+  if (encoding.hasZeroPoint())
+    bits = std::max(bits, encoding.getZeroPoint().getIntOrFloatBitWidth());
+  return bits;
+}
+
 int64_t getSharedMemory(const Contraction &c, ScheduleAttr schedule) {
   const Family *family = lookupFamily(schedule.getFamily());
   return family ? family->getSharedMemory(c, schedule) : 0;

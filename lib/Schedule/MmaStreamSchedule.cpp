@@ -125,9 +125,7 @@ static Numbers chooseNumbers(const Contraction &c, const Chip &chip,
   bool isTable = c.encoding.getCodebook() ||
                  isa<Float4E2M1FNType>(c.encoding.getStorage());
   bool isNarrow = width == 4 && !isTable;
-  bool isLight = c.encoding.getScale().getIntOrFloatBitWidth() <= 16 &&
-                 (!hasZeroPoint ||
-                  c.encoding.getZeroPoint().getIntOrFloatBitWidth() <= 16);
+  bool isLight = getParameterBits(c.encoding) <= 16;
   if (isNarrow && parameters <= 1 && !hasZeroPoint && !isRagged &&
       c.k % 128 == 0)
     return chooseStreamNumbers(c, chip, tileM);

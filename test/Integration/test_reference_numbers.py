@@ -333,6 +333,19 @@ def fragment_words(codes, bits, columns, adjacent=False):
     return words
 
 
+def repack_there_and_back(n, k):
+    """Function f{n} of weights in layout #rows: in layout #words, back, and what they mean."""
+    rows, words = f"tensor<{n}x{k}xf32, #rows>", f"tensor<{n}x{k}xf32, #words>"
+    return f"""
+func.func @f{n}(%w: {rows} {{quant_tensor.name = "w"}}) -> ({words}, {rows}, tensor<{n}x{k}xf32>) {{
+  %0 = quant_tensor.repack %w : {rows} -> {words}
+  %1 = quant_tensor.repack %0 : {words} -> {rows}
+  %2 = quant_tensor.dequantize %0 : {words} -> tensor<{n}x{k}xf32>
+  return %0, %1, %2 : {words}, {rows}, tensor<{n}x{k}xf32>
+}}
+"""
+
+
 @pytest.mark.parametrize("bits,columns", [(2, 32), (2, 64), (2, 128), (3, 128), (3, 256), (4, 32)]
     + [(4, 64), (4, 128), (5, 128), (6, 128), (7, 128), (7, 256), (8, 32), (8, 64)])
 def test_repack_to_fragments(tmp_path, bits, columns):
@@ -346,15 +359,7 @@ def test_repack_to_fragments(tmp_path, bits, columns):
     calls, expected = [], []
     for n, k in [(32, 2 * columns), (19, columns + 7)]:
         codes = rng.integers(0, 1 << bits, (n, k))
-        rows, words = f"tensor<{n}x{k}xf32, #rows>", f"tensor<{n}x{k}xf32, #words>"
-        text += f"""
-func.func @f{n}(%w: {rows} {{quant_tensor.name = "w"}}) -> ({words}, {rows}, tensor<{n}x{k}xf32>) {{
-  %0 = quant_tensor.repack %w : {rows} -> {words}
-  %1 = quant_tensor.repack %0 : {words} -> {rows}
-  %2 = quant_tensor.dequantize %0 : {words} -> tensor<{n}x{k}xf32>
-  return %0, %1, %2 : {words}, {rows}, tensor<{n}x{k}xf32>
-}}
-"""
+        text += repack_there_and_back(n, k)
         calls.append((f"f{n}", {"w.codes": pack(codes, bits), "w.scales": np.ones((n, 1), np.float32)}))
         expected.append((fragment_words(codes, bits, columns), pack(codes, bits), codes))
     for output, (words, rows, codes) in zip(run(tmp_path, text, calls), expected):
@@ -393,15 +398,7 @@ def test_repack_scales_to_fragments(tmp_path, group, scale, zero):
         groups = -(-k // group)
         scales = rng.integers(1, 64, (n, groups)).astype(np.float32) / 64
         zeros = rng.integers(0, 16, (n, groups))
-        rows, words = f"tensor<{n}x{k}xf32, #rows>", f"tensor<{n}x{k}xf32, #words>"
-        text += f"""
-func.func @f{n}(%w: {rows} {{quant_tensor.name = "w"}}) -> ({words}, {rows}, tensor<{n}x{k}xf32>) {{
-  %0 = quant_tensor.repack %w : {rows} -> {words}
-  %1 = quant_tensor.repack %0 : {words} -> {rows}
-  %2 = quant_tensor.dequantize %0 : {words} -> tensor<{n}x{k}xf32>
-  return %0, %1, %2 : {words}, {rows}, tensor<{n}x{k}xf32>
-}}
-"""
+        text += repack_there_and_back(n, k)
         kind = {"f32": np.float32, "f16": np.float16, "bf16": ml_dtypes.bfloat16}[scale]
         inputs = {"w.codes": pack(codes, 4), "w.scales": scales.astype(kind)}
         if zero:

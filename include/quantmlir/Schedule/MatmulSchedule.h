@@ -76,6 +76,8 @@ std::string whyNotWeights(const Contraction &contraction,
 /// The largest relative error of a weight that `mma.sync` takes whole: decoded,
 /// less its zero point, and scaled where scales change within its sums.
 double getWholeDecodeError(const Contraction &contraction);
+/// Bits of the wider of a scale and a zero point, where there is one.
+unsigned getParameterBits(quant_tensor::EncodingAttr encoding);
 
 /// Why a family cannot compute a contraction; empty where it can.
 std::string whyNotReduce(const Contraction &contraction);

@@ -3,8 +3,8 @@
 #include "RowQuotients.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/IR/Matchers.h"
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
+#include "quantmlir/Dialect/QuantTile/Transforms/Rounding.h"
 #include "llvm/ADT/bit.h"
 
 using namespace mlir;
@@ -34,18 +34,6 @@ static bool isOnlyRounded(Value value) {
     isRounded = true;
   }
   return isRounded;
-}
-
-/// The integer that `value` is a constant of, up to what f32 adds to 1.5 * 2^23
-/// exactly.
-static std::optional<double> getInteger(Value value) {
-  FloatAttr attribute;
-  if (!matchPattern(value, m_Constant(&attribute)))
-    return std::nullopt;
-  double number = attribute.getValueAsDouble();
-  if (number != std::trunc(number) || std::abs(number) > 0x1p21)
-    return std::nullopt;
-  return number;
 }
 
 /// The only user of `value`, if it is an `OpTy`.
@@ -81,8 +69,8 @@ bool RowQuotients::matchCode(arith::DivFOp division) {
       least ? getOnlyUser<arith::FPToSIOp>(least) : arith::FPToSIOp();
   if (!convert || !convert.getType().isInteger(32))
     return false;
-  std::optional<double> low = getInteger(most.getRhs()),
-                        high = getInteger(least.getRhs());
+  std::optional<double> low = quant_tile::getRoundableInteger(most.getRhs()),
+                        high = quant_tile::getRoundableInteger(least.getRhs());
   if (!low || !high)
     return false;
   // Codes of one sign would leave half of all quotients out of range.
@@ -174,7 +162,7 @@ Value RowQuotients::emitCode(OpBuilder &builder, const Code &code,
         builder, loc, reciprocal.isSafe,
         scaled(math::AbsFOp::create(builder, loc, divisor), code.limit + 0.25),
         number(builder, loc, -1.0f));
-  constexpr float kMagic = 0x1.8p23f;
+  constexpr float kMagic = quant_tile::roundingAddend;
   Type word = builder.getI32Type();
   Value magic = number(builder, loc, kMagic);
   auto constant = [&](int32_t value) -> Value {

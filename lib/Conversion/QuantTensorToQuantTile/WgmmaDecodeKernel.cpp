@@ -36,14 +36,6 @@ static ResultChunks getChunks(const MatmulProblem &problem, Type element) {
                       kBlockRows);
 }
 
-/// Bits of the wider of a scale and a zero point.
-static unsigned getParameterBits(quant_tensor::EncodingAttr encoding) {
-  unsigned bits = encoding.getScale().getIntOrFloatBitWidth();
-  if (encoding.hasZeroPoint())
-    bits = std::max(bits, encoding.getZeroPoint().getIntOrFloatBitWidth());
-  return bits;
-}
-
 WgmmaDecodeKernel::WgmmaDecodeKernel(MatmulEmitter &b)
     // Each warp of a consumer reads codes for itself, and says when it has.
     : WarpgroupBlock(
@@ -59,7 +51,8 @@ WgmmaDecodeKernel::WgmmaDecodeKernel(MatmulEmitter &b)
       // Blocks that share a tile along K have equal parts of it.
       steps(llvm::divideCeil(problem.k, tileK * split.parts)),
       stepsAhead(quantmlir::schedule::getDecodeStepsAhead(
-          b.hasTiledParameters(), getParameterBits(b.problem.encoding))),
+          b.hasTiledParameters(),
+          quantmlir::schedule::getParameterBits(b.problem.encoding))),
       lastSegments(
           split.parts > 1
               ? tileK / kSegment

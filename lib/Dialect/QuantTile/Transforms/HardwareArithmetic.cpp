@@ -5,10 +5,11 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/IR/Matchers.h"
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
+#include "quantmlir/Dialect/QuantTile/Transforms/Rounding.h"
 
 using namespace mlir;
+using namespace quantmlir::quant_tile;
 
 namespace {
 
@@ -36,18 +37,6 @@ struct ToInstruction : OpRewritePattern<From> {
   }
 };
 
-/// `value` if it is a constant integer that f32 can add to 1.5 * 2^23 without
-/// leaving its binade.
-std::optional<double> getSmallInteger(Value value) {
-  FloatAttr attribute;
-  if (!matchPattern(value, m_Constant(&attribute)))
-    return std::nullopt;
-  double number = attribute.getValueAsDouble();
-  if (number != std::trunc(number) || std::abs(number) > 0x1p21)
-    return std::nullopt;
-  return number;
-}
-
 /// fptosi(min(max(roundeven(x), low), high)), of integers low and high. The
 /// order of rounding and clamping does not matter, and adding 1.5 * 2^23
 /// rounds to an integer, half to even, that lies in the low bits of the sum.
@@ -68,15 +57,15 @@ struct ConvertRounded : OpRewritePattern<arith::FPToSIOp> {
                       : arith::MaxNumFOp();
     auto round = most ? most.getLhs().getDefiningOp<math::RoundEvenOp>()
                       : math::RoundEvenOp();
-    if (!round || !getSmallInteger(least.getRhs()) ||
-        !getSmallInteger(most.getRhs()))
+    if (!round || !getRoundableInteger(least.getRhs()) ||
+        !getRoundableInteger(most.getRhs()))
       return rewriter.notifyMatchFailure(op, "not a rounded, clamped value");
     Location loc = op.getLoc();
     Value x = arith::MaxNumFOp::create(rewriter, loc, round.getOperand(),
                                        most.getRhs());
     x = arith::MinNumFOp::create(rewriter, loc, x, least.getRhs());
     Value magic = arith::ConstantOp::create(
-        rewriter, loc, rewriter.getF32FloatAttr(0x1.8p23f));
+        rewriter, loc, rewriter.getF32FloatAttr(roundingAddend));
     Value sum = arith::AddFOp::create(rewriter, loc, x, magic);
     Type word = rewriter.getI32Type();
     Value bits = arith::BitcastOp::create(rewriter, loc, word, sum);
