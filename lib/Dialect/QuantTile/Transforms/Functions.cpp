@@ -103,6 +103,43 @@ static constexpr double kShortLogErfc[] = {-0x1.a0bfb2p+0, -0x1.d619d2p-1,
                                            -0x1.e03912p-9, 0x1.29b326p-13};
 static constexpr double kErfcEnd = 10;
 
+/// `value` as a product of a positive number and another value, if it is one
+/// and the number leaves no coefficient out of what f32 holds; else of 1.
+static std::pair<Value, double> splitScale(Value value) {
+  auto product = value.getDefiningOp<arith::MulFOp>();
+  if (!product)
+    return {value, 1};
+  Value left = product.getLhs(), right = product.getRhs();
+  for (auto [factor, rest] : {std::pair(left, right), std::pair(right, left)})
+    if (std::optional<double> number = getNumber(factor))
+      if (*number >= 0x1p-8 && *number <= 0x1p8)
+        return {rest, *number};
+  return {value, 1};
+}
+
+/// Where `op` is only halved, and perhaps multiplied by another value, the
+/// outermost product of these and that value (or null); else `op` itself. That
+/// is op * 0.5, op * (x * 0.5) and (op * x) * 0.5.
+static std::pair<Operation *, Value> findHalving(arith::AddFOp op) {
+  auto getOnlyProduct = [](Operation *of) {
+    return of->hasOneUse() ? dyn_cast<arith::MulFOp>(*of->user_begin())
+                           : arith::MulFOp();
+  };
+  arith::MulFOp product = getOnlyProduct(op);
+  if (!product || product.getLhs() == product.getRhs())
+    return {op, {}};
+  Value with = product.getLhs() == op ? product.getRhs() : product.getLhs();
+  if (getNumber(with) == 0.5)
+    return {product, {}};
+  auto inner = with.getDefiningOp<arith::MulFOp>();
+  if (Value x = inner ? getOther(inner, 0.5) : Value())
+    return {product, x};
+  arith::MulFOp outer = getOnlyProduct(product);
+  if (outer && getOther(outer, 0.5) == product)
+    return {outer, with};
+  return {op, {}};
+}
+
 namespace {
 
 /// 1 + erf(c x), for c > 0: what GELU multiplies by. With t = |x| and r = 1 -
@@ -117,42 +154,8 @@ struct ExpandErfPlusOne : OpRewritePattern<arith::AddFOp> {
     auto erf = other ? other.getDefiningOp<math::ErfOp>() : math::ErfOp();
     if (!erf || !erf.getType().isF32())
       return rewriter.notifyMatchFailure(op, "not 1 + erf(x) of scalar f32");
-    Value x = erf.getOperand();
-    double scale = 1;
-    if (auto product = x.getDefiningOp<arith::MulFOp>())
-      for (bool isLeft : {true, false}) {
-        Value factor = isLeft ? product.getLhs() : product.getRhs();
-        std::optional<double> number = getNumber(factor);
-        // So that no coefficient leaves what f32 holds.
-        if (number && *number >= 0x1p-8 && *number <= 0x1p8) {
-          scale = *number;
-          x = isLeft ? product.getRhs() : product.getLhs();
-          break;
-        }
-      }
-    // (1 + erf) * 0.5, (1 + erf) * (x * 0.5), ((1 + erf) * x) * 0.5
-    Operation *replaced = op;
-    Value factor;
-    if (op->hasOneUse()) {
-      auto product = dyn_cast<arith::MulFOp>(*op->user_begin());
-      if (product && product.getLhs() != product.getRhs()) {
-        Value with =
-            product.getLhs() == op ? product.getRhs() : product.getLhs();
-        auto inner = with.getDefiningOp<arith::MulFOp>();
-        auto outer = product->hasOneUse()
-                         ? dyn_cast<arith::MulFOp>(*product->user_begin())
-                         : arith::MulFOp();
-        if (getNumber(with) == 0.5) {
-          replaced = product;
-        } else if (inner && getOther(inner, 0.5)) {
-          replaced = product;
-          factor = getOther(inner, 0.5);
-        } else if (outer && getOther(outer, 0.5) == product) {
-          replaced = outer;
-          factor = with;
-        }
-      }
-    }
+    auto [x, scale] = splitScale(erf.getOperand());
+    auto [replaced, factor] = findHalving(op);
     bool halved = replaced != op;
     rewriter.setInsertionPoint(replaced);
     Arithmetic a(rewriter, erf.getLoc());
