@@ -25,6 +25,8 @@ FAMILIES = [
     Layer(61, 257, storage="i4", group=128, scale="bf16", out="bf16"),
     Layer(37, 131, storage="i4", group=0),
     Layer(64, 128, storage="i4", group=32, x="f16", scale="f16"),
+    Layer(72, 264, storage="i4", group=128, x="f16", scale="f16", out="f16"),
+    Layer(61, 144, storage="i4", group=16, x="f16", scale="f16"),
     Layer(13, 61, storage="i4", group=24, x="f32"),
     Layer(40, 96, storage="i4", group=32, rows=8, x="bf16"),
     Layer(37, 131, storage="i4", group=32, bias=True),

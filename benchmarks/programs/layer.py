@@ -130,9 +130,12 @@ class Layer(EncodedWeight):
         """What multiplies when there are `rows` rows."""
         if self.is_integer and not self.is_decoded:
             return plain_family(self.chip, self.k)
-        # There is no mma of f32, a lane's columns are of one group, and f16 does
-        # not hold all weights times their scales.
-        narrow = self.x == "f16" and self._encoding.scale != "f8E4M3FN"
+        # There is no mma of f32, a lane's columns are of one group, and f16 holds
+        # weights times scales of its own or less, where the weights are integers.
+        numbers = [self._encoding.storage, self._encoding.zero or "i8"]
+        whole = all(name.strip("ui").isdigit() for name in numbers)
+        own = ("f16", "f8E4M3FN") if whole else ("f8E4M3FN",)
+        narrow = self.x == "f16" and self._encoding.scale not in own
         if self.x == "f32" or self.group % 8 or (self.group % 32 and narrow):
             return "reduce"
         if rows > STREAM_ROWS and (self.group % 32 or self._encoding.bits not in (2, 4, 8)):

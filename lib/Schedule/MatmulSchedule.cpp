@@ -5,6 +5,7 @@
 #include "quantmlir/Dialect/QuantTensor/IR/FragmentLayout.h"
 #include "quantmlir/Schedule/Families.h"
 
+#include <cmath>
 #include <numeric>
 
 using namespace mlir;
@@ -77,6 +78,32 @@ int64_t Contraction::getGroup() const {
 bool Contraction::scalesDecoded() const {
   return encoding && !hasOneGroup() &&
          getGroup() % FragmentLayout::segmentColumns;
+}
+
+/// The least number, without its sign, of a type of codes, scales or zero
+/// points: all others are its multiples.
+static double getLeastNumber(Type type) {
+  auto number = dyn_cast<FloatType>(type);
+  return number ? llvm::APFloat::getSmallest(number.getFloatSemantics())
+                      .convertToDouble()
+                : 1.0;
+}
+
+bool Contraction::holdsScaledWeights() const {
+  if (!lhsElement.isF16())
+    return true;
+  double scale = getLeastNumber(encoding.getScale());
+  if (quant_tensor::CodebookAttr codebook = encoding.getCodebook()) {
+    // Values with all of a significand, which have to remain normal.
+    auto isNormal = [&](double value) {
+      return value == 0.0 || std::abs(value) * scale >= 0x1p-14;
+    };
+    return llvm::all_of(codebook.getValues(), isNormal);
+  }
+  double code = getLeastNumber(encoding.getStorage());
+  if (encoding.hasZeroPoint())
+    code = std::min(code, getLeastNumber(encoding.getZeroPoint()));
+  return code * scale >= 0x1p-24;
 }
 
 int64_t Contraction::getLhsBytes() const {

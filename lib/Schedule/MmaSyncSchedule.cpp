@@ -40,8 +40,7 @@ std::string whyNotMmaSync(const Contraction &c) {
   if (c.getGroup() % FragmentLayout::runColumns)
     return llvm::formatv("groups of {0} columns are no multiple of {1}",
                          c.getGroup(), FragmentLayout::runColumns);
-  // Products of f8E4M3FN are numbers of f16. Others may be too small for it.
-  if (element.isF16() && !isa<Float8E4M3FNType>(c.encoding.getScale()))
+  if (!c.holdsScaledWeights())
     return llvm::formatv("groups of {0} columns are no multiple of {1}, and "
                          "f16 does not hold weights scaled by {2}",
                          c.getGroup(), FragmentLayout::segmentColumns,

@@ -29,9 +29,9 @@ static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
                                  int64_t blocks, int64_t tileK,
                                  bool scaleDecoded, int64_t steps);
 
-/// Whether decoded weights can be scaled: in f16 a scale may be too small.
+/// Whether decoded weights can be scaled, rather than sums of groups.
 static bool canScaleDecoded(const Contraction &c) {
-  return !c.hasOneGroup() && c.lhsElement.isBF16();
+  return !c.hasOneGroup() && c.holdsScaledWeights();
 }
 
 /// The columns of the smallest step: whole tiles of weights.
@@ -82,8 +82,8 @@ static ContractAttr makeContract(const Contraction &c, bool scaleDecoded) {
   if (scaleDecoded) {
     // The product is rounded, and the scale where it has more bits.
     decode += unit;
-    Type scale = c.encoding.getScale();
-    if (scale.isF32() || scale.isF16())
+    auto scale = cast<FloatType>(c.encoding.getScale());
+    if (scale.getFPMantissaWidth() > (c.lhsElement.isF16() ? 11u : 8u))
       decode += unit;
     // Products of these.
     decode *= 1 + 2 * unit;
@@ -186,8 +186,9 @@ std::string whyNotWgmmaDecodeSchedule(const Contraction &c, const Chip &chip,
                          "16 bytes",
                          layout.getColumns());
   if (schedule.getScaleDecoded() && !canScaleDecoded(c))
-    return c.hasOneGroup() ? "each row has one scale, which scales the result"
-                           : "weights of f16 may be too small to be scaled";
+    return c.hasOneGroup()
+               ? "each row has one scale, which scales the result"
+               : "f16 does not hold all weights once they are scaled";
   if (schedule.getSplitK() > 1 &&
       c.k % (schedule.getTileK() * schedule.getSplitK()))
     return llvm::formatv("split_k = {0} blocks cannot have equal parts of {1} "

@@ -54,12 +54,37 @@ func.func @many_wide(%x: tensor<4096x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>
   return %y : tensor<4096x4096xf32>
 }
 
-// In f16 a scale may be too small for that.
+// In f16 scales of f16 multiply whole numbers: products have its least unit.
 // CHECK-LABEL: @f16
-// CHECK: <wgmma_decode, {{.*}}u_decode = 0.000000e+00
-// CHECK-NOT: scale_decoded
+// CHECK: <wgmma_decode, {{.*}}u_decode = 4.8875808715820313E-4
+// CHECK-SAME: scale_decoded = true
 func.func @f16(%x: tensor<4096x4096xf16>, %w: tensor<4096x4096xf16, #w4f16>, %init: tensor<4096x4096xf32>) -> tensor<4096x4096xf32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4096x4096xf16>, tensor<4096x4096xf16, #w4f16>) maps [] outs(%init : tensor<4096x4096xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<4096x4096xf32>
+  return %y : tensor<4096x4096xf32>
+}
+
+// Scales of f32 may be too small for it, as may entries of a codebook times them.
+#w4f32 = #quant_tensor.encoding<{storage = i4, block = [1, 128], scale = f32}>
+// CHECK-LABEL: @f16_f32
+// CHECK: <wgmma_decode, {{.*}}u_decode = 0.000000e+00
+// CHECK-NOT: scale_decoded
+func.func @f16_f32(%x: tensor<4096x4096xf16>, %w: tensor<4096x4096xf16, #w4f32>, %init: tensor<4096x4096xf32>) -> tensor<4096x4096xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4096x4096xf16>, tensor<4096x4096xf16, #w4f32>) maps [] outs(%init : tensor<4096x4096xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<4096x4096xf32>
+  return %y : tensor<4096x4096xf32>
+}
+
+#nf4 = #quant_tensor.encoding<{storage = ui4, block = [1, 128], scale = f16, codebook = nf4}>
+// CHECK-LABEL: @f16_codebook
+// CHECK: <wgmma_decode
+// CHECK-NOT: scale_decoded
+func.func @f16_codebook(%x: tensor<4096x4096xf16>, %w: tensor<4096x4096xf16, #nf4>, %init: tensor<4096x4096xf32>) -> tensor<4096x4096xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4096x4096xf16>, tensor<4096x4096xf16, #nf4>) maps [] outs(%init : tensor<4096x4096xf32>) {
   ^bb0(%acc: f32):
     quant_tensor.yield %acc : f32
   } -> tensor<4096x4096xf32>

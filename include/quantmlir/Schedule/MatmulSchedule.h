@@ -49,6 +49,13 @@ struct Contraction {
   /// Whether scales change within what one mma.sync sums, so that it takes
   /// weights that are multiplied by them.
   bool scalesDecoded() const;
+  /// Whether a number of the activations' type is as near to each weight, a
+  /// code times its scale, as its significand allows. Always so for bf16, whose
+  /// range is f32's. In f16, products that are less than its least normal
+  /// number have to be exact: multiples of its least one, 2^-24. Those beyond
+  /// its largest number are weights that a tensor of f16 does not hold
+  /// (docs/Manifest.md).
+  bool holdsScaledWeights() const;
   /// Bytes of one activation.
   int64_t getLhsBytes() const;
   /// The largest copy, up to 16 bytes, that every row of activations, and of

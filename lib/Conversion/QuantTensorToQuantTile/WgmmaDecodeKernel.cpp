@@ -62,9 +62,14 @@ WgmmaDecodeKernel::WgmmaDecodeKernel(MatmulEmitter &b)
                         : std::gcd(problem.getGroup(), tileK)) /
                    kSegment),
       width(problem.encoding.getStorageBits()),
-      shrinkage(DecodeOp::getShrinkage(problem.encoding.getStorage(),
-                                       problem.lhsElement,
-                                       problem.encoding.getCodebook())),
+      scalesWeights(schedule.getScaleDecoded() && !problem.hasOneGroup()),
+      decodesScaled(scalesWeights && !b.hasZeroPoint() &&
+                    DecodeOp::getShrinkage(
+                        problem.encoding.getStorage(), problem.lhsElement,
+                        problem.encoding.getCodebook()) != 1.0),
+      shrinkage(DecodeOp::getShrinkage(
+          problem.encoding.getStorage(), problem.lhsElement,
+          problem.encoding.getCodebook(), decodesScaled)),
       accumulatorType(LLVM::LLVMStructType::getLiteral(
           b.getContext(), SmallVector<Type>(tileM / 2, problem.accumulator))),
       lhsMap(b.tensorMaps[0]) {}
@@ -285,7 +290,6 @@ WgmmaDecodeKernel::decodeStage(Value stage, int64_t segments,
   // What is shrunk has no bias.
   double bias =
       shrinkage == 1.0 ? b.getBiasOfZeroPoints(problem.lhsElement) : 0.0;
-  bool scales = schedule.getScaleDecoded() && !problem.hasOneGroup();
   Value at =
       add(mul(stage, layout.getStageBytes()),
           add(mul(add(mul(consumer, blocks * kBlockTiles), warp), tileBytes),
@@ -295,7 +299,7 @@ WgmmaDecodeKernel::decodeStage(Value stage, int64_t segments,
     auto &registers = weights.emplace_back();
     // Scales as pairs, made once for each unit.
     SmallVector<std::array<Value, 2>> pairs;
-    if (scales)
+    if (scalesWeights)
       for (int64_t u = 0; u < int64_t(llvm::divideCeil(segments, unitSegments));
            ++u) {
         auto &halves = pairs.emplace_back();
@@ -328,12 +332,13 @@ WgmmaDecodeKernel::decodeStage(Value stage, int64_t segments,
           uint32_t number = 2 * (s % vectorSegments) + half;
           Value value = DecodeOp::create(
               b, pair, words[i], number, storage, /*biased=*/bias != 0.0,
-              problem.encoding.getCodebook(), /*shrunk=*/shrinkage != 1.0);
+              problem.encoding.getCodebook(), /*shrunk=*/shrinkage != 1.0,
+              decodesScaled ? pairs[u][half] : Value());
           if (b.hasZeroPoint())
             value = b.subtractZeroPoint(
                 value, parameters.zeroPoints[block].get(b, 0, u, half), bias,
                 shrinkage);
-          if (scales)
+          if (scalesWeights && !decodesScaled)
             value = arith::MulFOp::create(b, value, pairs[u][half]);
           registers.push_back(b.bitcast(b.getI32Type(), value));
         }

@@ -117,6 +117,9 @@ private:
   /// of a code.
   int64_t blocks, steps, stepsAhead, lastSegments, unitSegments;
   unsigned width;
+  /// Whether decoded weights are multiplied by their scales, and whether that
+  /// is a part of their decode.
+  bool scalesWeights, decodesScaled;
   /// What decoded weights, and so all sums, are multiplied by.
   double shrinkage;
   mlir::Type accumulatorType;

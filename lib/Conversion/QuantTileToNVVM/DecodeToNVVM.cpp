@@ -4,9 +4,10 @@
 // the code there and one packed subtraction takes `2^m` away, exactly. The low
 // byte of bf16, mantissa and last bit of the exponent, is a line by itself
 // where all other bits are zero, subnormals and the least normal numbers being
-// as far apart: codes anywhere in a byte need no shift, but are shrunk. Codes
-// whose values are no lines are looked up: `prmt` picks four bytes at a time of
-// a table of eight in two registers, and four codes are its selector.
+// as far apart: codes anywhere in a byte need no shift, but are shrunk, and the
+// multiplication that makes them large can be by their scale. Codes whose
+// values are no lines are looked up: `prmt` picks four bytes at a time of a
+// table of eight in two registers, and four codes are its selector.
 //
 //===----------------------------------------------------------------------===//
 
@@ -65,9 +66,9 @@ public:
   }
 
   /// Two codes of an integer storage, at bits `first` and `first + 16` of
-  /// `word`, within a byte: times `shrinkage`.
+  /// `word`, within a byte: times `shrinkage`, and `scale` where there is one.
   Value decodeShrunk(Value word, int first, IntegerType storage,
-                     double shrinkage) {
+                     double shrinkage, Value scale) {
     unsigned width = storage.getWidth(), shift = first % 8;
     uint32_t mask = ((1u << width) - 1) << shift;
     uint32_t half = storage.isUnsigned() ? 0 : 1u << (width - 1);
@@ -75,12 +76,17 @@ public:
     Value raw =
         floats(half ? lop3(word, both(mask), both(half << shift), kAndXor)
                     : binary<LLVM::AndOp>(word, both(mask)));
+    // Pairs of one scale have these products in common. They are exact.
+    auto scaled = [&](double factor) {
+      Value number = splat(factor);
+      return scale ? LLVM::FMulOp::create(builder, loc, scale, number) : number;
+    };
     // The unit of subnormals is 2^-133.
-    Value factor = splat(std::ldexp(shrinkage, 133 - static_cast<int>(shift)));
+    Value factor = scaled(std::ldexp(shrinkage, 133 - static_cast<int>(shift)));
     if (!half)
       return LLVM::FMulOp::create(builder, loc, raw, factor);
     return LLVM::FMAOp::create(builder, loc, raw, factor,
-                               splat(-shrinkage * half));
+                               scaled(-shrinkage * half));
   }
 
   /// Float codes with `exponent` and `mantissa` bits and the given bias, at
@@ -242,7 +248,7 @@ private:
 
 Value quantmlir::emitDecode(OpBuilder &builder, Location loc, Value word,
                             unsigned pair, Type storage, VectorType type,
-                            bool biased, bool shrunk,
+                            bool biased, bool shrunk, Value scale,
                             quant_tensor::CodebookAttr codebook) {
   PairDecoder decoder(builder, loc, type, biased);
   int width = storage.getIntOrFloatBitWidth(), first = pair * width;
@@ -256,7 +262,9 @@ Value quantmlir::emitDecode(OpBuilder &builder, Location loc, Value word,
     if (shrunk)
       return decoder.decodeShrunk(
           word, first, integer,
-          quant_tile::DecodeOp::getShrinkage(storage, type.getElementType()));
+          quant_tile::DecodeOp::getShrinkage(storage, type.getElementType(),
+                                             codebook, scale != nullptr),
+          scale);
     Value codes = decoder.moveUp(word, -first);
     if (width == 8 && type.getElementType().isBF16())
       return decoder.decodeByte(codes, integer);

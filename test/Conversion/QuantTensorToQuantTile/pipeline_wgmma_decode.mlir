@@ -88,8 +88,8 @@ func.func @sums(%x: tensor<?x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>) -> ten
 // CHECK-LABEL: gpu.func @matmul_wgmma_decode_1(
 // CHECK: scf.for
 // CHECK: nvvm.ldmatrix
-// CHECK: quant_tile.decode {{.*}} shrunk
-// CHECK-NEXT: arith.mulf {{.*}} : vector<2xbf16>
+// CHECK: quant_tile.decode {{.*}} shrunk scaled(%
+// CHECK-NOT: arith.mulf {{.*}} : vector<2xbf16>
 // CHECK: quant_tile.wgmma a({{.*}} n = 256 types(bf16, bf16)
 // Sums stay in the hands of the multiplications.
 // CHECK: quant_tile.wgmma_wait 1{{$}}

@@ -61,6 +61,22 @@ gpu.module @m {
     return %v : vector<2xbf16>
   }
 
+  // The factor and the offset are the scale's, as exact; the product is rounded
+  // once.
+  // CHECK-LABEL: llvm.func @shrunk_scaled
+  // CHECK-SAME: %[[SCALE:[a-z0-9]+]]: vector<2xbf16>
+  // CHECK: %[[RAW:.*]] = quant_tile.lop3
+  // CHECK: %[[F:.*]] = llvm.bitcast %[[RAW]] : i32 to vector<2xbf16>
+  // CHECK: %[[LARGE:.*]] = llvm.mlir.constant(dense<3.245190e+32> : vector<2xbf16>)
+  // CHECK: %[[FACTOR:.*]] = llvm.fmul %[[SCALE]], %[[LARGE]]
+  // CHECK: %[[HALF:.*]] = llvm.mlir.constant(dense<-3.814700e-06> : vector<2xbf16>)
+  // CHECK: %[[OFFSET:.*]] = llvm.fmul %[[SCALE]], %[[HALF]]
+  // CHECK: llvm.intr.fma(%[[F]], %[[FACTOR]], %[[OFFSET]])
+  func.func @shrunk_scaled(%w: i32, %s: vector<2xbf16>) -> vector<2xbf16> {
+    %v = quant_tile.decode %w[1] shrunk scaled(%s : vector<2xbf16>) storage(i4) : vector<2xbf16>
+    return %v : vector<2xbf16>
+  }
+
   // CHECK-LABEL: llvm.func @shrunk_uint8
   // CHECK: llvm.lshr
   // CHECK: llvm.and

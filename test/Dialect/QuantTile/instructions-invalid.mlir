@@ -157,3 +157,19 @@ func.func @f(%a: i32) {
   %r = quant_tile.decode %a[0] biased shrunk storage(i4) : vector<2xbf16>
   return
 }
+
+// -----
+
+func.func @f(%a: i32, %s: vector<2xbf16>) {
+  // expected-error @below {{only a shrunk value is scaled}}
+  %r = quant_tile.decode %a[0] scaled(%s : vector<2xbf16>) storage(i4) : vector<2xbf16>
+  return
+}
+
+// -----
+
+func.func @f(%a: i32, %s: vector<2xf16>) {
+  // expected-error @below {{scales of 'vector<2xf16>' do not scale values of 'vector<2xbf16>'}}
+  %r = quant_tile.decode %a[0] shrunk scaled(%s : vector<2xf16>) storage(i4) : vector<2xbf16>
+  return
+}

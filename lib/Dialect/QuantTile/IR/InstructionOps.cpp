@@ -48,14 +48,16 @@ double DecodeOp::getBias(Type storage, Type element, CodebookAttr codebook) {
   return 128.0 + half;
 }
 
-double DecodeOp::getShrinkage(Type storage, Type element,
-                              CodebookAttr codebook) {
+double DecodeOp::getShrinkage(Type storage, Type element, CodebookAttr codebook,
+                              bool scaled) {
   auto integer = dyn_cast<IntegerType>(storage);
   // Codes that lie within a byte, which is a float of bf16's least exponents:
   // the byte times 2^-133. The largest factor there is leaves 2^-6.
   if (codebook || !integer || !element.isBF16() || 8 % integer.getWidth())
     return 1.0;
-  return 0x1p-6;
+  // Times a scale, more is left, so that their product is in bf16's range for
+  // scales that are.
+  return scaled ? 0x1p-21 : 0x1p-6;
 }
 
 double DecodeOp::getError(Type element, CodebookAttr codebook) {
@@ -100,6 +102,11 @@ LogicalResult DecodeOp::verify() {
       getShrinkage(storage, getType().getElementType(), codebook) == 1.0)
     return emitOpError() << "storage " << storage << " is not shrunk in "
                          << getType().getElementType();
+  if (getScale() && !getShrunk())
+    return emitOpError() << "only a shrunk value is scaled";
+  if (getScale() && getScale().getType() != getType())
+    return emitOpError() << "scales of " << getScale().getType()
+                         << " do not scale values of " << getType();
   if (getBiased() &&
       getBias(storage, getType().getElementType(), codebook) == 0.0)
     return emitOpError() << "storage " << storage << " has no bias in "

@@ -245,21 +245,28 @@ def QuantTile_DecodeOp : QuantTile_Op<"decode", [Pure]> {
     subtraction: a kernel takes it from a whole sum at once. `shrunk` leaves a
     factor, `getShrinkage`, on each, which saves most of the shifts and half of
     what bytes take (1.06 instructions for `i2`, 1.13 for `i4`, 1.25 for `i8`,
-    with the subtraction): a kernel takes it from the results.
+    with the subtraction): a kernel takes it from the results. `scaled`
+    multiplies shrunk values by a scale each, which takes no instruction more:
+    the factor that makes floats of codes becomes the scale's. The product is
+    rounded once. It is infinite where the scale is 2^16 or more, and keeps its
+    relative error where it is 2^-105 or more.
 
     ```mlir
     %v = quant_tile.decode %word[2] storage(i4) : vector<2xbf16>
     %b = quant_tile.decode %word[2] biased storage(i4) : vector<2xbf16>
     %s = quant_tile.decode %word[2] shrunk storage(i4) : vector<2xbf16>
+    %p = quant_tile.decode %word[2] shrunk scaled(%scales : vector<2xbf16>) storage(i4) : vector<2xbf16>
     %n = quant_tile.decode %word[2] storage(ui4) codebook(#quant_tensor.codebook<nf4>) : vector<2xbf16>
     ```
   }];
   let arguments = (ins I32:$word, I32Attr:$pair, TypeAttr:$storage,
                        UnitAttr:$biased, UnitAttr:$shrunk,
+                       Optional<VectorOfLengthAndType<[2], [BF16, F16]>>:$scale,
                        OptionalAttr<QuantTile_Codebook>:$codebook);
   let results = (outs VectorOfLengthAndType<[2], [BF16, F16]>:$result);
   let assemblyFormat = [{
     $word `[` $pair `]` (`biased` $biased^)? (`shrunk` $shrunk^)?
+    (`scaled` `(` $scale^ `:` type($scale) `)`)?
     `storage` `(` $storage `)`
     (`codebook` `(` $codebook^ `)`)? attr-dict `:` type($result)
   }];
@@ -268,12 +275,14 @@ def QuantTile_DecodeOp : QuantTile_Op<"decode", [Pure]> {
                    "uint32_t":$pair, "::mlir::Type":$storage,
                    CArg<"bool", "false">:$biased,
                    CArg<"::quantmlir::quant_tensor::CodebookAttr", "{}">:$codebook,
-                   CArg<"bool", "false">:$shrunk), [{
+                   CArg<"bool", "false">:$shrunk,
+                   CArg<"::mlir::Value", "{}">:$scale), [{
       auto flag = [&](bool set) {
         return set ? $_builder.getUnitAttr() : ::mlir::UnitAttr();
       };
       build($_builder, $_state, result, word, $_builder.getI32IntegerAttr(pair),
-            ::mlir::TypeAttr::get(storage), flag(biased), flag(shrunk), codebook);
+            ::mlir::TypeAttr::get(storage), flag(biased), flag(shrunk), scale,
+            codebook);
     }]>
   ];
   let extraClassDeclaration = [{
@@ -286,8 +295,10 @@ def QuantTile_DecodeOp : QuantTile_Op<"decode", [Pure]> {
                           ::quantmlir::quant_tensor::CodebookAttr codebook = {});
     /// What a shrunk decode of `storage` to `element` multiplies each value by,
     /// a power of two; 1 where there is no cheaper way than to decode plainly.
+    /// Values that are `scaled` have another one.
     static double getShrinkage(::mlir::Type storage, ::mlir::Type element,
-                               ::quantmlir::quant_tensor::CodebookAttr codebook = {});
+                               ::quantmlir::quant_tensor::CodebookAttr codebook = {},
+                               bool scaled = false);
     /// Whether codes of `storage` can be decoded to `element` (bf16 or f16).
     static bool isSupported(::mlir::Type storage, ::mlir::Type element,
                             ::quantmlir::quant_tensor::CodebookAttr codebook = {});
