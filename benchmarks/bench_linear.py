@@ -23,7 +23,7 @@ import artifact as rt  # noqa: E402
 import programs  # noqa: E402
 from gpu_check import Failure, compare  # noqa: E402
 from peers import Peers  # noqa: E402
-from report import Report  # noqa: E402
+from report import Report, find_baseline  # noqa: E402
 from timing import (  # noqa: E402
     REPLAYS,
     count_copies,
@@ -127,10 +127,10 @@ def find_warnings(record):
     if not isinstance(ours, float):
         return []
     warnings = []
-    bf16 = record["peers"].get("bf16")
+    baseline = find_baseline(record)
     if record["m"] == record["n"] == record["k"] == 4096:
-        if isinstance(bf16, float) and ours > 4 * bf16:
-            warnings.append("below a quarter of cuBLAS bf16")
+        if isinstance(baseline, float) and ours > 4 * baseline:
+            warnings.append("below a quarter of cuBLAS in 16 bits")
     if record["m"] == 1 and ours > 4 * record["read"]:
         warnings.append("below a quarter of the read bandwidth")
     return warnings

@@ -206,6 +206,9 @@ KINDS = {
     "int8_dynamic": dict(storage="i8", x="quantized"),
     "int8_weight": dict(storage="i8"),
     "int4_g128": dict(storage="i4", group=128, scale="bf16"),
+    "int4_g128_f16": dict(
+        storage="i4", group=128, scale="f16", x="f16", element="f16", out="f16"
+    ),
     "int4_g32": dict(storage="i4", group=32, scale="bf16"),
     "int4_g64": dict(storage="i4", group=64, scale="bf16"),
     "uint4_zp_g128": dict(storage="ui4", group=128, scale="bf16", zero="ui4"),
@@ -237,12 +240,14 @@ SCHEDULED_KINDS = {"int8_reduce": _reduce}
 
 
 def linear(kind, n, k, m=None):
-    """A layer of that kind, bf16 in (or codes) and out; M is dynamic where not given."""
+    """A layer of that kind, bf16 in (or codes) and out where the kind does not say;
+    M is dynamic where not given."""
     if kind in SCHEDULED_KINDS:
         return SCHEDULED_KINDS[kind](n, k)
     if kind in FLOAT8_KINDS:
         return Float8(n, k, m, kind=kind, **FLOAT8_KINDS[kind])
-    return Layer(n, k, m, out="bf16", element="bf16", kind=kind, **KINDS[kind])
+    types = dict(out="bf16", element="bf16")
+    return Layer(n, k, m, kind=kind, **types | KINDS[kind])
 
 
 #: (N, K): odd and prime sizes, K tails of blocks and vectors, and the encoder's
@@ -342,7 +347,9 @@ def weight_lines():
         yield "int8_reduce", n, k, 1, 1
         for m in (1, 2, 4, 8, 16, 32, 64):
             yield "int8_weight", n, k, 1 if m == 1 else None, m
-    for kind, rows in (("int4_g128", INT4_ROWS), ("int4_g32", (1, 16, 32, 64, 128))):
+    fewer = (1, 16, 32, 64, 128)
+    halves = (*fewer, 8, 256, 1024, 4096)
+    for kind, rows in (("int4_g128", INT4_ROWS), ("int4_g128_f16", halves), ("int4_g32", fewer)):
         for k, n in LLAMA_SHAPES:
             for m in rows:
                 yield kind, n, k, 1 if m == 1 else None, m

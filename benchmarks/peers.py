@@ -9,6 +9,10 @@ from programs import Float8
 from timing import count_copies, time_calls
 
 
+#: What it multiplied when it was recorded: fp16 there.
+MARLIN_KINDS = ("int4_g128", "int4_g128_f16")
+
+
 def random_bf16(*shape):
     return torch.randn(*shape, device="cuda", dtype=torch.bfloat16)
 
@@ -62,7 +66,8 @@ class Peers:
         return self.done[key]
 
     def _run(self, case, m, n, k):
-        table = {"bf16": lambda: self.bf16(m, n, k)}
+        plain = "f16" if case.x == "f16" else "bf16"
+        table = {plain: lambda: self.plain(m, n, k, plain)}
         if isinstance(case, Float8):
             for fast in (False, True):
                 name = "_scaled_mm rows" + (", fast" if fast else "")
@@ -81,7 +86,7 @@ class Peers:
         elif case.bits == 8 and self.inductor:
             name = "Inductor mul + sum" if m == 1 else "Inductor weight-only"
             table[name] = lambda: self.inductor_weight(m, n, k)
-        elif case.bits == 4:
+        elif case.bits == 4 and case.x == "bf16":
             table["_weight_int4pack_mm"] = lambda: self.int4pack(
                 m, n, k, case.group
             )
@@ -92,17 +97,19 @@ class Peers:
             except Exception as error:  # A peer's limits are no failure of ours.
                 results[name] = "not run: " + str(error).strip().split("\n")[0]
             torch.cuda.empty_cache()
-        if case.kind == "int4_g128" and isinstance(results["bf16"], float):
-            estimate = marlin.estimate(m, n, k, results["bf16"])
+        if case.kind in MARLIN_KINDS and isinstance(results[plain], float):
+            estimate = marlin.estimate(m, n, k, results[plain])
             if estimate is not None:
                 results["Marlin (recorded)"] = estimate
         return results
 
-    def bf16(self, m, n, k):
+    def plain(self, m, n, k, name):
+        """cuBLAS in the 16-bit type of that name."""
+        dtype = {"bf16": torch.bfloat16, "f16": torch.float16}[name]
         copies = count_copies(2 * (m * k + n * k))
-        x = [random_bf16(m, k) for _ in range(copies)]
-        w = [random_bf16(n, k) for _ in range(copies)]
-        y = torch.empty(m, n, device="cuda", dtype=torch.bfloat16)
+        x = [random_bf16(m, k).to(dtype) for _ in range(copies)]
+        w = [random_bf16(n, k).to(dtype) for _ in range(copies)]
+        y = torch.empty(m, n, device="cuda", dtype=dtype)
         return time_calls(
             lambda i: torch.mm(x[i], w[i].t(), out=y), copies
         )

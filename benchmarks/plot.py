@@ -10,6 +10,8 @@ import functools
 import json
 import statistics
 
+from report import BASELINES, find_baseline
+
 OURS = "quant-mlir"
 
 
@@ -29,10 +31,10 @@ def relative_speeds(records):
     run."""
     names = [OURS]
     for record in records:
-        names += [n for n in record["peers"] if n not in names and n != "bf16"]
+        names += [n for n in record["peers"] if n not in names and n not in BASELINES]
     speeds = {name: [] for name in names}
     for record in records:
-        base = record["peers"].get("bf16")
+        base = find_baseline(record)
         for name in names:
             time = record["ours"] if name == OURS else record["peers"].get(name)
             both = isinstance(time, float) and isinstance(base, float)
@@ -49,10 +51,10 @@ def speed_curves(records, over):
     for record in records:
         m, n, k = (record[name] for name in "mnk")
         label, x = (f"{k}×{n}", m) if over == "rows" else (f"M = {m}", n * k * 2 / 2**20)
-        base = record["peers"].get("bf16")
+        base = find_baseline(record)
         ways = {OURS: record["ours"]} | record["peers"]
         for way, time in ways.items():
-            if way != "bf16" and isinstance(time, float) and isinstance(base, float):
+            if way not in BASELINES and isinstance(time, float) and isinstance(base, float):
                 curves.setdefault((label, way), {}).setdefault(x, []).append(base / time)
     return {
         name: [(x, statistics.geometric_mean(speeds)) for x, speeds in sorted(points.items())]

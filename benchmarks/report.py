@@ -31,6 +31,17 @@ def find_versions():
     return found
 
 
+#: cuBLAS in the activations' own type, that of which a record has a time.
+BASELINES = ("bf16", "f16")
+
+
+def find_baseline(record):
+    """What cuBLAS takes for a record's product in 16-bit floats: microseconds, or why
+    it did not run; None where it was not asked."""
+    times = (record["peers"].get(name) for name in BASELINES)
+    return next((time for time in times if time is not None), None)
+
+
 class Report:
     """Records of one run of one commit's artifacts on one GPU."""
 

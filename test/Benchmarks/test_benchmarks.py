@@ -33,7 +33,7 @@ def test_programs_mean_what_the_reference_computes(tool, tmp_path, kind, shape):
         "quant-reference", tmp_path / "case.mlir", "linear",
         tmp_path / "in.npz", tmp_path / "out.npz",
     )
-    got = np.load(tmp_path / "out.npz")["y"].view(weights.DTYPES["bf16"])
+    got = np.load(tmp_path / "out.npz")["y"].view(weights.DTYPES[case.out])
     got = got.astype(np.float64)
     exact, bound = case.reference(inputs, (2.0**-24, 0, 0))
     assert got.shape == exact.shape
