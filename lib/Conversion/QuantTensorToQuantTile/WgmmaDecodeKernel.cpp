@@ -133,10 +133,9 @@ void WgmmaDecodeKernel::State::unflatten(ValueRange values) {
 // The loader
 //===----------------------------------------------------------------------===//
 
-/// Starts the copies of `segments` segments of step `step` of the tile at
-/// (row, column) into `stage`. Each thread of the loading warpgroup has one
-/// copy at most. Where activations come later than weights, these tell the
-/// stage of both.
+/// Starts this warp's copies of `segments` segments of step `step` of the tile
+/// at (row, column) into `stage`. Where activations come later than weights,
+/// these tell the stage of both.
 void WgmmaDecodeKernel::loadStep(Value row, Value column, Value step,
                                  Value stage, int64_t segments,
                                  Operand operand) {
@@ -150,35 +149,34 @@ void WgmmaDecodeKernel::loadStep(Value row, Value column, Value step,
       llvm::divideCeil(segments * kSegment, tileColumns) * tileBytes;
   int64_t rowTiles = schedule.getTileN() / kRows;
   Value barrier = full(stage), stageByte = mul(stage, layout.getStageBytes());
-  if (operand != Operand::Activations) {
-    b.ifThen(equal(thread, word(0)), [&] {
+  if (operand != Operand::Activations)
+    b.ifThen(equal(warp, word(0)), [&] {
       expect(barrier, panels * panelBytes + rowTiles * copyBytes);
     });
-    // Each warp has a copy of each stage, so none is late for its next phase.
-    NVVM::SyncWarpOp::create(b, word(-1));
-  }
-  // A warp issues the copies of its lanes one after the other, so they are
-  // dealt out to the warps first.
-  Value number = add(mul(rem(thread, word(FragmentLayout::lanes)), kWarps),
-                     div(thread, word(FragmentLayout::lanes)));
-  auto isOneOf = [&](int64_t count) {
-    return b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult, number,
-                                         word(count));
-  };
   if (operand != Operand::Weights)
-    b.ifThen(isOneOf(panels), [&] {
-      loadBox(lhsMap, shared(0, add(stageByte, mul(number, panelBytes))),
-              barrier, add(mul(step, tileK), mul(number, kPanel)), row);
-    });
+    for (int64_t first = 0; first < panels; first += kWarps) {
+      Value panel = add(warp, first);
+      auto load = [&] {
+        loadBox(lhsMap, shared(0, add(stageByte, mul(panel, panelBytes))),
+                barrier, add(mul(step, tileK), mul(panel, kPanel)), row);
+      };
+      if (first + kWarps <= panels)
+        load();
+      else
+        b.ifThen(b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult, panel,
+                                               word(panels)),
+                 load);
+    }
   if (operand == Operand::Activations)
     return;
-  b.ifThen(isOneOf(rowTiles), [&] {
-    auto type = cast<MemRefType>(b.codes.getType());
-    Value global = LLVM::IntToPtrOp::create(
-        b, LLVM::LLVMPointerType::get(b.getContext(), /*addressSpace=*/1),
-        b.createOrFold<arith::IndexCastUIOp>(
-            b.getI64Type(),
-            memref::ExtractAlignedPointerAsIndexOp::create(b, b.codes)));
+  auto type = cast<MemRefType>(b.codes.getType());
+  Value global = LLVM::IntToPtrOp::create(
+      b, LLVM::LLVMPointerType::get(b.getContext(), /*addressSpace=*/1),
+      b.createOrFold<arith::IndexCastUIOp>(
+          b.getI64Type(),
+          memref::ExtractAlignedPointerAsIndexOp::create(b, b.codes)));
+  for (int64_t first = 0; first < rowTiles; first += kWarps) {
+    Value number = add(warp, first);
     // Past the last row of weights, others stand in: what they give is not
     // stored.
     Value rowTile = add(div(column, word(kRows)), number);
@@ -196,10 +194,23 @@ void WgmmaDecodeKernel::loadStep(Value row, Value column, Value step,
     NVVM::CpAsyncBulkGlobalToSharedClusterOp::create(
         b, toCluster(to), from, barrier, word(copyBytes),
         /*multicastMask=*/Value(), /*l2CacheHint=*/Value());
-  });
+  }
 }
 
+/// One thread of each warp issues copies. That it is one, ptxas sees from how
+/// it is picked; of any other condition it makes a loop over lanes around each
+/// copy, whose operands are in uniform registers. Each warp has a copy of each
+/// stage, so none is late for its next phase.
 void WgmmaDecodeKernel::produce() {
+  // The same in all lanes, as ptxas sees of a shuffle.
+  warp = NVVM::ShflOp::create(b, b.getI32Type(), word(-1),
+                              div(thread, word(FragmentLayout::lanes)), word(0),
+                              word(31), NVVM::ShflKind::idx, UnitAttr());
+  Value isPicked = NVVM::ElectSyncOp::create(b, b.getI1Type(), Value());
+  b.ifThen(isPicked, [&] { loadTiles(); });
+}
+
+void WgmmaDecodeKernel::loadTiles() {
   firstStep = mul(part, steps);
   bool isWhole = lastSegments == tileK / kSegment;
   int64_t whole = isWhole ? steps : steps - 1;

@@ -74,6 +74,7 @@ private:
 
   // The loader.
   void produce() override;
+  void loadTiles();
   /// What of a step is loaded.
   enum class Operand { Both, Activations, Weights };
   void loadStep(mlir::Value row, mlir::Value column, mlir::Value step,

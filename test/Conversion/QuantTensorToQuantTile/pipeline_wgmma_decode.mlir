@@ -12,12 +12,15 @@
 // CHECK-SAME: known_block_size = array<i32: 384, 1, 1>
 // CHECK-SAME: quant_tile.tensor_maps = 2
 // CHECK: nvvm.setmaxregister decrease 40
-// A lane for each panel of activations, and for each row tile, whose codes of a
-// step lie together.
+// One lane of each warp: a copy for each panel of activations, of which two warps
+// have one, and for each row tile, whose codes of a step lie together.
+// CHECK: nvvm.shfl.sync idx
+// CHECK: nvvm.elect.sync
 // CHECK: nvvm.mbarrier.arrive.expect_tx
-// CHECK: nvvm.bar.warp.sync
+// CHECK: scf.if
 // CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global
-// CHECK: nvvm.cp.async.bulk.shared.cluster.global
+// CHECK-COUNT-2: nvvm.cp.async.bulk.shared.cluster.global
+// CHECK-NOT: nvvm.cp.async.bulk.shared.cluster.global
 // CHECK: nvvm.setmaxregister increase 232
 // CHECK: scf.for
 // CHECK: nvvm.mbarrier.try_wait
