@@ -380,18 +380,11 @@ std::string whyNotWgmmaSchedule(const Contraction &c, const Chip &chip,
   // from.
   bool areHalves =
       !c.resultElement || c.resultElement.getIntOrFloatBitWidth() == 16;
-  // Of 192 rows, and of several rows of tiles side by side, pairs of blocks
-  // alone left no spill.
-  bool sharesWeights = groups.getClusterN() == 1 &&
-                       (groups.getClusterM() == 2 ||
-                        (groups.getClusterM() == 1 &&
-                         (groups.getGroupM() == 1 || !groups.isPingPong()) &&
-                         schedule.getTileM() != 192));
   bool hasMost =
       schedule.getConsumers() == 1 ||
-      (areHalves && isRegular(c) && c.n % schedule.getTileN() == 0 &&
+      (areHalves && isRegular(c) &&
        schedule.getTileM() < 256 * (schedule.getWarpsM() / 4) &&
-       sharesWeights && !c.hasLargeEpilogue && !schedule.getPromote());
+       !c.hasLargeEpilogue && !schedule.getPromote());
   int64_t many = kManyAccumulators;
   if (!areHalves && c.hasLargeEpilogue)
     many -= 16;

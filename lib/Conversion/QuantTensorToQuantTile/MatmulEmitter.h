@@ -178,11 +178,19 @@ public:
   /// within bounds.
   mlir::Value epilogue(mlir::Value accumulator, mlir::Value row,
                        mlir::Value column);
-  /// The epilogue's results for two accumulators of `row` at `columns`, all
-  /// within bounds. Where N is even, the columns are an even one and the next.
+  /// What the epilogue reads for the results of two columns of a row.
+  using PairOperands = std::array<llvm::SmallVector<mlir::Value>, 2>;
+  /// Reads it for `row` at `columns`, all within bounds. Where N is even, the
+  /// columns are an even one and the next.
+  PairOperands loadEpiloguePair(mlir::Value row,
+                                llvm::ArrayRef<mlir::Value> columns);
+  /// The epilogue's results for two accumulators and what was read for them.
   llvm::SmallVector<mlir::Value>
-  epiloguePair(llvm::ArrayRef<mlir::Value> accumulators, mlir::Value row,
-               llvm::ArrayRef<mlir::Value> columns);
+  runEpiloguePair(llvm::ArrayRef<mlir::Value> accumulators,
+                  const PairOperands &operands);
+  /// Whether the epilogue reads nothing but values for a row and values for a
+  /// column, so that what it reads for many results takes few registers.
+  bool readsVectors();
   /// Asks for the epilogue's operands that are the same for all rows or for all
   /// columns, in a part of `height` x `width` results from (row, column) on.
   /// Threads `member`, of at least as many as lines that a part has, share the

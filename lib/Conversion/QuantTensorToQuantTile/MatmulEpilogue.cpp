@@ -56,27 +56,55 @@ Value MatmulEmitter::epilogue(Value accumulator, Value row, Value column) {
   return runEpilogue(accumulator, operands);
 }
 
-/// Whether `map` reads neighbours in `type` where n is even and n + 1: n is the
-/// last index and none else, and rows have an even length.
-static bool readsPairs(AffineMap map, MemRefType type) {
+/// Trailing results of `map` that only have a first place in `type`, where all
+/// but one are such: scales of columns may be N x 1.
+static int64_t countTrailingUnits(AffineMap map, MemRefType type) {
+  int64_t units = 0;
+  for (auto [expr, extent] : llvm::zip_equal(llvm::reverse(map.getResults()),
+                                             llvm::reverse(type.getShape()))) {
+    if (extent != 1 || expr != getAffineConstantExpr(0, map.getContext()))
+      break;
+    ++units;
+  }
+  return units == type.getRank() - 1 ? units : 0;
+}
+
+/// Whether `map` reads neighbours in `type` where n is even and n + 1: but for
+/// `units` trailing ones, n is the last index and none else, and rows have an
+/// even length.
+static bool readsPairs(AffineMap map, MemRefType type, int64_t units) {
   unsigned n = map.getNumDims() - 1;
-  if (map.getNumResults() == 0 ||
-      map.getResults().back() != getAffineDimExpr(n, map.getContext()) ||
-      type.getElementTypeBitWidth() < 8)
+  ArrayRef<AffineExpr> results = map.getResults().drop_back(units);
+  if (results.empty() ||
+      results.back() != getAffineDimExpr(n, map.getContext()) ||
+      type.getElementTypeBitWidth() < 8 || !type.getLayout().isIdentity())
     return false;
-  for (AffineExpr expr : map.getResults().drop_back())
+  for (AffineExpr expr : results.drop_back())
     if (expr.isFunctionOfDim(n))
       return false;
-  int64_t length = type.getShape().back();
+  int64_t length = type.getShape().drop_back(units).back();
   return !ShapedType::isDynamic(length) && length % 2 == 0;
 }
 
-SmallVector<Value> MatmulEmitter::epiloguePair(ArrayRef<Value> accumulators,
-                                               Value row,
-                                               ArrayRef<Value> columns) {
+/// `memref` without its last `units` dimensions, which are 1; one is left.
+static Value dropTrailingUnits(ImplicitLocOpBuilder &b, Value memref,
+                               int64_t units) {
+  auto type = cast<MemRefType>(memref.getType());
+  if (!units)
+    return memref;
+  int64_t length = type.getDimSize(0);
+  return memref::ReinterpretCastOp::create(
+      b, MemRefType::get({length}, type.getElementType()), memref,
+      OpFoldResult(b.getIndexAttr(0)),
+      ArrayRef<OpFoldResult>{b.getIndexAttr(length)},
+      ArrayRef<OpFoldResult>{b.getIndexAttr(1)});
+}
+
+MatmulEmitter::PairOperands
+MatmulEmitter::loadEpiloguePair(Value row, ArrayRef<Value> columns) {
   ScaledMatmulOp op = problem.op;
   bool isOdd = problem.n % 2;
-  SmallVector<SmallVector<Value>> operands(2);
+  PairOperands operands;
   SmallVector<SmallVector<Value>> positions;
   if (!epilogueArgs.empty())
     for (Value at : columns)
@@ -88,8 +116,12 @@ SmallVector<Value> MatmulEmitter::epiloguePair(ArrayRef<Value> accumulators,
     auto at = [&](int64_t j) {
       return *affine::expandAffineMap(*this, getLoc(), map, positions[j]);
     };
-    if (!isOdd && readsPairs(map, type)) {
-      Value both = loadShared(VectorType::get({2}, element), memref, at(0));
+    int64_t units = countTrailingUnits(map, type);
+    if (!isOdd && readsPairs(map, type, units)) {
+      SmallVector<Value, 8> position = at(0);
+      Value both = loadShared(VectorType::get({2}, element),
+                              dropTrailingUnits(*this, memref, units),
+                              ValueRange(position).drop_back(units));
       for (int64_t j = 0; j < 2; ++j)
         operands[j].push_back(this->element(both, j));
       continue;
@@ -97,8 +129,28 @@ SmallVector<Value> MatmulEmitter::epiloguePair(ArrayRef<Value> accumulators,
     for (int64_t j = 0; j < 2; ++j)
       operands[j].push_back(loadShared(element, memref, at(j)));
   }
+  return operands;
+}
+
+SmallVector<Value>
+MatmulEmitter::runEpiloguePair(ArrayRef<Value> accumulators,
+                               const PairOperands &operands) {
   return {runEpilogue(accumulators[0], operands[0]),
           runEpilogue(accumulators[1], operands[1])};
+}
+
+bool MatmulEmitter::readsVectors() {
+  ScaledMatmulOp op = problem.op;
+  for (size_t i = 0; i < epilogueArgs.size(); ++i) {
+    AffineMap map = op.getEpilogueMap(i);
+    unsigned last = map.getNumDims() - 1;
+    if (!map.isFunctionOfDim(last))
+      continue;
+    for (unsigned dim = 0; dim < last; ++dim)
+      if (map.isFunctionOfDim(dim))
+        return false;
+  }
+  return true;
 }
 
 void MatmulEmitter::prefetchEpilogue(Value row, Value column, int64_t height,

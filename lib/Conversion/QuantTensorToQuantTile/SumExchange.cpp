@@ -25,13 +25,20 @@ Value WarpgroupBlock::sumAddress(Value sender, int64_t slot) {
                 add(offset, mul(member, 16)));
 }
 
-/// Calls `body` with the rank in the cluster of each of the other blocks that
-/// share the tile.
-void WarpgroupBlock::forOthers(function_ref<void(Value)> body) {
-  for (int64_t i = 1; i < sums.parts; ++i) {
-    Value other = rem(add(part, i), word(sums.parts));
-    body(add(mul(other, groups.getClusterSize()), rank));
-  }
+/// Arrives at the barrier of this consumer that `getBarrier` gives in each of
+/// the other blocks that share the tile, for all its threads: an arrival that
+/// releases to the cluster waits until all writes have reached the device, so
+/// the lanes of one warp do so at once.
+void WarpgroupBlock::tellOthers(function_ref<Value(Value)> getBarrier) {
+  synchronizeConsumer();
+  Value isTeller = b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult,
+                                                 member, word(sums.parts - 1));
+  b.ifThen(isTeller, [&] {
+    Value other = rem(add(add(part, 1), member), word(sums.parts));
+    arrive(remote(getBarrier(consumer),
+                  add(mul(other, groups.getClusterSize()), rank)),
+           Scope::CLUSTER);
+  });
 }
 
 /// Gives each other block this one's sums of the chunks that it finishes, and
@@ -62,9 +69,7 @@ void WarpgroupBlock::sendSums(GetChunk getChunk, Value parity) {
       }
     });
   }
-  forOthers([&](Value other) {
-    arrive(remote(ready(consumer), other), Scope::CLUSTER);
-  });
+  tellOthers([&](Value consumer) { return ready(consumer); });
   waitFor(ready(consumer), parity, Scope::CLUSTER);
 }
 
@@ -105,8 +110,6 @@ void WarpgroupBlock::finishSums(
   Value hasNext = b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult,
                                                 add(tile, clusters), tiles);
   b.ifThen(hasNext, [&] {
-    forOthers([&](Value other) {
-      arrive(remote(taken(consumer), other), Scope::CLUSTER);
-    });
+    tellOthers([&](Value consumer) { return taken(consumer); });
   });
 }

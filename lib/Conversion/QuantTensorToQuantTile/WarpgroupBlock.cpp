@@ -120,12 +120,15 @@ void WarpgroupBlock::fenceSharedMemory() {
       NVVM::SharedSpaceAttr::get(context, NVVM::SharedSpace::shared_cta));
 }
 
-void WarpgroupBlock::synchronizeCluster() {
-  if (clusterSize == 1) {
-    gpu::BarrierOp::create(b);
+/// Waits until all blocks of the cluster run and have initialised their
+/// barriers, and until this block's threads are here.
+void WarpgroupBlock::synchronizeStart() {
+  gpu::BarrierOp::create(b);
+  if (clusterSize == 1)
     return;
-  }
-  NVVM::ClusterArriveOp::create(b, b.getUnitAttr());
+  // fence.mbarrier_init has shown the barriers to the cluster, and there is
+  // nothing else to be seen: an arrival that releases waits for the device.
+  NVVM::ClusterArriveRelaxedOp::create(b, b.getUnitAttr());
   NVVM::ClusterWaitOp::create(b, b.getUnitAttr());
 }
 
@@ -154,12 +157,11 @@ void WarpgroupBlock::initBarriers() {
     if (int64_t others = schedule.getSplitK() - 1)
       for (int64_t w = 0; w < layout.consumers; ++w)
         for (Value barrier : {ready(word(w)), taken(word(w))})
-          NVVM::MBarrierInitOp::create(b, barrier, word(others * kWarpgroup),
-                                       Value());
+          NVVM::MBarrierInitOp::create(b, barrier, word(others), Value());
     // To the other blocks of the cluster, and to the bulk copies.
     NVVM::FenceMbarrierInitOp::create(b);
   });
-  synchronizeCluster();
+  synchronizeStart();
 }
 
 void WarpgroupBlock::waitFor(Value barrier, Value parity, Scope scope) {
@@ -211,6 +213,21 @@ void WarpgroupBlock::release(Value stage) {
       barrier = remote(barrier, add(mul(part, size), member));
     arrive(barrier);
   });
+}
+
+/// Waits, as the loader whose next stage is that of `ring`, until all stages
+/// have been released. A block must not end before: others of its cluster
+/// arrive at its barriers, and read what it loads for them.
+void WarpgroupBlock::waitForReleases(Ring ring) {
+  if (groups.getClusterSize() == 1)
+    return;
+  b.loop(word(0), word(layout.stages), word(1), {ring.stage, ring.phase},
+         [&](Value, ValueRange state) {
+           Ring ring = {state[0], state[1]};
+           waitFor(empty(ring.stage), ring.phase);
+           ring = advance(ring);
+           return SmallVector<Value>{ring.stage, ring.phase};
+         });
 }
 
 WarpgroupBlock::Ring WarpgroupBlock::advance(Ring ring) {
@@ -265,10 +282,10 @@ std::pair<Value, Value> WarpgroupBlock::locate(Value tile) {
           place(n, schedule.getTileN(), groups.getClusterN())};
 }
 
-void WarpgroupBlock::tileLoop(
+SmallVector<Value> WarpgroupBlock::tileLoop(
     Value first, Value step, SmallVector<Value> carried,
     function_ref<SmallVector<Value>(Value, ValueRange)> body) {
-  b.loop(first, tiles, step, carried, body);
+  return b.loop(first, tiles, step, carried, body);
 }
 
 //===----------------------------------------------------------------------===//
@@ -316,7 +333,12 @@ void WarpgroupBlock::emit() {
     outMap = b.tensorMaps.back();
   rows = toWord(b.rows);
   thread = toWord(b.thread);
-  group = div(thread, word(kWarpgroup));
+  // The same for all lanes, which ptxas sees of nothing but a shuffle: what
+  // follows from it, descriptors and barriers above all, takes uniform
+  // registers.
+  group = NVVM::ShflOp::create(b, b.getI32Type(), word(-1),
+                               div(thread, word(kWarpgroup)), word(0),
+                               word(31), NVVM::ShflKind::idx, UnitAttr());
   Value block = toWord(gpu::BlockIdOp::create(b, gpu::Dimension::x));
   Value grid = toWord(gpu::GridDimOp::create(b, gpu::Dimension::x));
   int64_t size = groups.getClusterSize();
@@ -352,7 +374,4 @@ void WarpgroupBlock::emit() {
     lane = rem(member, word(32));
     consume();
   }
-  // A block must not end while others may still arrive at its barriers.
-  if (clusterSize > 1)
-    synchronizeCluster();
 }

@@ -98,7 +98,7 @@ protected:
   mlir::Value taken(mlir::Value consumer);
   void initBarriers();
   void fenceSharedMemory();
-  void synchronizeCluster();
+  void synchronizeStart();
   using Scope = mlir::NVVM::MemScopeKind;
   void waitFor(mlir::Value barrier, mlir::Value parity,
                Scope scope = Scope::CTA);
@@ -108,13 +108,14 @@ protected:
   /// This thread's arrival at `barrier`, which waits for `bytes` of copies.
   void expect(mlir::Value barrier, int64_t bytes);
   void release(mlir::Value stage);
+  void waitForReleases(Ring ring);
   Ring advance(Ring ring);
   Ring skip(Ring ring, int64_t steps);
 
   /// Rows and columns of the result that tile number `tile` starts at, for
   /// this block of the cluster.
   std::pair<mlir::Value, mlir::Value> locate(mlir::Value tile);
-  void
+  llvm::SmallVector<mlir::Value>
   tileLoop(mlir::Value first, mlir::Value step,
            llvm::SmallVector<mlir::Value> carried,
            llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value,
@@ -151,7 +152,7 @@ protected:
   /// A consumer's values of a chunk, by its number.
   using GetChunk = llvm::function_ref<llvm::SmallVector<mlir::Value>(int64_t)>;
   mlir::Value sumAddress(mlir::Value sender, int64_t slot);
-  void forOthers(llvm::function_ref<void(mlir::Value)> body);
+  void tellOthers(llvm::function_ref<mlir::Value(mlir::Value)> getBarrier);
   void sendSums(GetChunk getChunk, mlir::Value parity);
   llvm::SmallVector<mlir::Value> addSums(llvm::ArrayRef<mlir::Value> values,
                                          int64_t slot);

@@ -21,16 +21,28 @@ using quantmlir::schedule::WgmmaSplit;
 /// Columns that share four accumulators of a thread.
 static constexpr int64_t kColumns = 8;
 
-/// The results of a thread's four `accumulators` of 8 columns, whose first row
-/// and column are `row` and `column`.
-SmallVector<Value> WgmmaKernel::results(ArrayRef<Value> accumulators, Value row,
-                                        Value column) {
+/// What the epilogue reads for a thread's four accumulators of 8 columns,
+/// `column8` * 8 on of a chunk that starts at (firstRow, firstColumn).
+WgmmaKernel::Operands
+WgmmaKernel::loadOperands(Value firstRow, Value firstColumn, int64_t column8) {
   // Reads beyond the last row or column are of the last one: what they give is
   // not stored.
   auto clamp = [&](Value value, Value last) {
     return toIndex(b.createOrFold<arith::MinUIOp>(value, last));
   };
   bool isOdd = problem.n % 2, isGuarded = problem.n % schedule.getTileN();
+  Value row = add(firstRow, add(mul(warp, 16), div(lane, word(4))));
+  Value place = mul(rem(lane, word(4)), 2), column;
+  if (isGuarded && problem.n % (2 * kColumns) == 0) {
+    // Columns exist by pairs of eight or not at all: the warp chooses for all
+    // its lanes, and takes no registers of theirs.
+    Value pair = add(firstColumn, column8 / 2 * 2 * kColumns);
+    pair = b.createOrFold<arith::MinUIOp>(pair, word(problem.n - 2 * kColumns));
+    column = add(add(pair, place), column8 % 2 * kColumns);
+    isGuarded = false;
+  } else {
+    column = add(add(firstColumn, place), column8 * kColumns);
+  }
   SmallVector<Value> pairColumns;
   if (!isGuarded)
     pairColumns = {toIndex(column), toIndex(add(column, 1))};
@@ -42,13 +54,35 @@ SmallVector<Value> WgmmaKernel::results(ArrayRef<Value> accumulators, Value row,
   if (pairColumns.size() == 1)
     pairColumns.push_back(b.add(pairColumns[0], 1));
   Value lastRow = sub(rows, word(1));
+  return {b.loadEpiloguePair(clamp(row, lastRow), pairColumns),
+          b.loadEpiloguePair(clamp(add(row, 8), lastRow), pairColumns)};
+}
+
+/// The same for all columns of the chunk.
+SmallVector<WgmmaKernel::Operands> WgmmaKernel::loadChunkOperands(Place place) {
+  SmallVector<Operands> operands;
+  for (int64_t i = 0; i < split.chunkColumns / kColumns; ++i)
+    operands.push_back(loadOperands(place.row, place.column, i));
+  return operands;
+}
+
+/// The results of a thread's four `accumulators` of 8 columns.
+SmallVector<Value> WgmmaKernel::results(ArrayRef<Value> accumulators,
+                                        const Operands &operands) {
   SmallVector<Value> values;
   for (int64_t half = 0; half < 2; ++half)
-    llvm::append_range(values,
-                       b.epiloguePair(accumulators.slice(half * 2, 2),
-                                      clamp(add(row, 8 * half), lastRow),
-                                      pairColumns));
+    llvm::append_range(
+        values,
+        b.runEpiloguePair(accumulators.slice(half * 2, 2), operands[half]));
   return values;
+}
+
+/// Whether there are registers for what the epilogue reads for one chunk and
+/// for the next one beside all accumulators.
+bool WgmmaKernel::loadsAhead() {
+  constexpr int64_t most = 160;
+  return split.getAccumulators() <= most && !schedule.getPromote() &&
+         !problem.hasLargeEpilogue && b.readsVectors();
 }
 
 /// Writes 64 rows of 16 columns, columns `column8` * 8 on of a chunk.
@@ -95,17 +129,22 @@ SmallVector<Value> WgmmaKernel::getChunk(ArrayRef<Value> accumulators,
   return values;
 }
 
-/// Computes chunk `chunk` of a consumer's part of a tile and stores it.
+/// Where chunk `chunk` of a consumer's part of a tile starts, which starts at
+/// `tile`.
+WgmmaKernel::Place WgmmaKernel::locateChunk(Place tile, Value chunk) {
+  Value perBlock = word(split.getChunksOfBlock());
+  return {add(tile.row, mul(div(chunk, perBlock), WgmmaLayout::chunkRows)),
+          add(tile.column, mul(rem(chunk, perBlock), split.chunkColumns))};
+}
+
+/// Computes chunk `chunk`, which starts at `place`, and stores it. `operands`:
+/// what the epilogue reads, where that was read before.
 void WgmmaKernel::finishChunk(ArrayRef<Value> accumulators, int64_t chunk,
-                              Value firstRow, Value firstColumn) {
-  int64_t perBlock = split.getChunksOfBlock();
-  firstRow = add(firstRow, chunk / perBlock * WgmmaLayout::chunkRows);
-  firstColumn = add(firstColumn, chunk % perBlock * split.chunkColumns);
-  Value row = add(firstRow, add(mul(warp, 16), div(lane, word(4))));
-  Value column = add(firstColumn, mul(rem(lane, word(4)), 2));
+                              Place place, ArrayRef<Operands> operands) {
   auto computeColumns = [&](int64_t i) {
-    return results(accumulators.slice(i * 4, 4), row,
-                   add(column, i * kColumns));
+    return results(accumulators.slice(i * 4, 4),
+                   operands.empty() ? loadOperands(place.row, place.column, i)
+                                    : operands[i]);
   };
   SmallVector<SmallVector<Value>> values;
   auto compute = [&] {
@@ -123,7 +162,7 @@ void WgmmaKernel::finishChunk(ArrayRef<Value> accumulators, int64_t chunk,
   // Blocks that share K do not all have the same number of chunks: the first
   // waits for all of the tile before.
   int64_t count = split.parts > 1 ? 1 : split.getChunks();
-  storeChunk(chunk / split.parts, count, firstRow, firstColumn,
+  storeChunk(chunk / split.parts, count, place.row, place.column,
              [&](int64_t buffer) {
                if (isTight) {
                  for (int64_t i = 0; i < split.chunkColumns / kColumns; i += 2)
@@ -137,18 +176,37 @@ void WgmmaKernel::finishChunk(ArrayRef<Value> accumulators, int64_t chunk,
              });
 }
 
-/// From a tile's accumulators to the result. With split K, `parity` is that
-/// of this block's tile `tile`.
-void WgmmaKernel::finish(ArrayRef<Value> accumulators, Value firstRow,
-                         Value firstColumn, Value parity, Value tile) {
+/// What the epilogue reads for this block's first chunk of a part of a tile
+/// that starts at `tile`, if there are registers for it: to be asked for while
+/// multiplications, and the other blocks' sums, are waited for.
+SmallVector<WgmmaKernel::Operands> WgmmaKernel::loadFirstOperands(Place tile) {
+  if (!loadsAhead())
+    return {};
+  return loadChunkOperands(locateChunk(tile, split.parts > 1 ? part : word(0)));
+}
+
+/// From a tile's accumulators to the result, a consumer's part of which starts
+/// at `start`. `first`: what loadFirstOperands gave. With split K, `parity` is
+/// that of this block's tile `tile`.
+void WgmmaKernel::finish(ArrayRef<Value> accumulators, Place start,
+                         SmallVector<Operands> first, Value parity,
+                         Value tile) {
+  auto place = [&](int64_t chunk) { return locateChunk(start, word(chunk)); };
   if (split.parts == 1) {
-    for (int64_t chunk = 0; chunk < split.getChunks(); ++chunk)
-      finishChunk(getChunk(accumulators, chunk), chunk, firstRow, firstColumn);
+    for (int64_t chunk = 0; chunk < split.getChunks(); ++chunk) {
+      SmallVector<Operands> next;
+      if (loadsAhead() && chunk + 1 < split.getChunks())
+        next = loadChunkOperands(place(chunk + 1));
+      finishChunk(getChunk(accumulators, chunk), chunk, place(chunk), first);
+      first = std::move(next);
+    }
     return;
   }
   finishSums([&](int64_t chunk) { return getChunk(accumulators, chunk); },
              parity, tile,
              [&](int64_t chunk, ArrayRef<Value> values) {
-               finishChunk(values, chunk, firstRow, firstColumn);
+               finishChunk(values, chunk, place(chunk),
+                           chunk < split.parts ? ArrayRef<Operands>(first)
+                                               : ArrayRef<Operands>());
              });
 }

@@ -198,23 +198,24 @@ void WgmmaKernel::produce() {
       else
         start.stage = word(count);
     }
-    tileLoop(cluster, clusters, {start.stage, start.phase, begin},
-             [&](Value tile, ValueRange state) {
-               auto [row, column] = locate(tile);
-               SmallVector<Value> next =
-                   b.loop(state[2], endStep, word(1), state.take_front(2),
-                          [&, row = row, column = column](Value step,
-                                                          ValueRange state) {
-                            Ring ring = {state[0], state[1]};
-                            waitFor(empty(ring.stage), ring.phase);
-                            expect(full(ring.stage), getLoadedBytes());
-                            loadStage(ring, step, row, column, true, true);
-                            ring = advance(ring);
-                            return SmallVector<Value>{ring.stage, ring.phase};
-                          });
-               next.push_back(firstStep);
-               return next;
-             });
+    SmallVector<Value> end = tileLoop(
+        cluster, clusters, {start.stage, start.phase, begin},
+        [&](Value tile, ValueRange state) {
+          auto [row, column] = locate(tile);
+          SmallVector<Value> next = b.loop(
+              state[2], endStep, word(1), state.take_front(2),
+              [&, row = row, column = column](Value step, ValueRange state) {
+                Ring ring = {state[0], state[1]};
+                waitFor(empty(ring.stage), ring.phase);
+                expect(full(ring.stage), getLoadedBytes());
+                loadStage(ring, step, row, column, true, true);
+                ring = advance(ring);
+                return SmallVector<Value>{ring.stage, ring.phase};
+              });
+          next.push_back(firstStep);
+          return next;
+        });
+    waitForReleases({end[0], end[1]});
   });
 }
 
@@ -311,11 +312,13 @@ void WgmmaKernel::drain(SmallVectorImpl<Value> &accumulators, Value stage,
 }
 
 /// The accumulators of one tile, whose stages start at `ring`; moves it on.
-SmallVector<Value> WgmmaKernel::multiply(Ring &ring) {
+SmallVector<Value> WgmmaKernel::multiply(Ring &ring,
+                                         function_ref<void()> whileWaiting) {
   SmallVector<Value> accumulators;
   Rows all = {0, blocks};
   Value last = issueSteps(accumulators, ring, firstStep, endStep, all);
   handOver();
+  whileWaiting();
   drain(accumulators, last, all);
   return accumulators;
 }
@@ -358,11 +361,15 @@ void WgmmaKernel::consume() {
                        toIndex(member));
     if (isPingPong)
       waitFor(order(consumer), values[2]);
-    SmallVector<Value> accumulators = schedule.getPromote()
-                                          ? multiplyPromoting(ring, row, column)
-                                          : multiply(ring);
+    Place start = {row, column};
+    SmallVector<Operands> operands;
+    SmallVector<Value> accumulators =
+        schedule.getPromote()
+            ? multiplyPromoting(ring, row, column)
+            : multiply(ring, [&] { operands = loadFirstOperands(start); });
     bool alternates = values.size() > 2;
-    finish(accumulators, row, column, alternates ? values[2] : Value(), tile);
+    finish(accumulators, start, std::move(operands),
+           alternates ? values[2] : Value(), tile);
     if (isPingPong)
       ring = skip(ring, steps);
     SmallVector<Value> next = {ring.stage, ring.phase};

@@ -52,7 +52,9 @@ private:
   void handOver();
   void drain(llvm::SmallVectorImpl<mlir::Value> &accumulators,
              mlir::Value stage, Rows rows);
-  llvm::SmallVector<mlir::Value> multiply(Ring &ring);
+  /// Calls `whileWaiting` where the multiplications are all under way.
+  llvm::SmallVector<mlir::Value>
+  multiply(Ring &ring, llvm::function_ref<void()> whileWaiting);
   // WgmmaPromotion.cpp.
   llvm::SmallVector<mlir::Value> multiplyPromoting(Ring &ring, mlir::Value row,
                                                    mlir::Value column);
@@ -64,17 +66,30 @@ private:
   llvm::SmallVector<mlir::Value> multiplyBlockScales(mlir::ValueRange scales);
 
   // The epilogue: WgmmaEpilogue.cpp.
-  void finish(llvm::ArrayRef<mlir::Value> accumulators, mlir::Value firstRow,
-              mlir::Value firstColumn, mlir::Value parity, mlir::Value tile);
+  /// A row and a column of the result.
+  struct Place {
+    mlir::Value row, column;
+  };
+  /// What the epilogue reads for four accumulators: two of a row, and two eight
+  /// rows down.
+  using Operands = std::array<MatmulEmitter::PairOperands, 2>;
+  bool loadsAhead();
+  Operands loadOperands(mlir::Value firstRow, mlir::Value firstColumn,
+                        int64_t column8);
+  llvm::SmallVector<Operands> loadChunkOperands(Place place);
+  llvm::SmallVector<Operands> loadFirstOperands(Place tile);
+  Place locateChunk(Place tile, mlir::Value chunk);
+  void finish(llvm::ArrayRef<mlir::Value> accumulators, Place start,
+              llvm::SmallVector<Operands> first, mlir::Value parity,
+              mlir::Value tile);
   void finishChunk(llvm::ArrayRef<mlir::Value> accumulators, int64_t chunk,
-                   mlir::Value firstRow, mlir::Value firstColumn);
+                   Place place, llvm::ArrayRef<Operands> operands);
   llvm::SmallVector<mlir::Value>
   getChunk(llvm::ArrayRef<mlir::Value> accumulators, int64_t chunk);
   void stage(int64_t buffer, int64_t column8, llvm::ArrayRef<mlir::Value> left,
              llvm::ArrayRef<mlir::Value> right);
   llvm::SmallVector<mlir::Value>
-  results(llvm::ArrayRef<mlir::Value> accumulators, mlir::Value row,
-          mlir::Value column);
+  results(llvm::ArrayRef<mlir::Value> accumulators, const Operands &operands);
 
   quantmlir::schedule::WgmmaSplit split;
   /// Columns of a stage, steps of a tile along K, blocks of 64 rows and columns

@@ -354,9 +354,11 @@ def multicast(tensor, blocks=4, clusters=256):
                 cluster=blocks)
 
 
-def remote_arrive(blocks=4, clusters=64):
-    """Each block puts a word into each other's shared memory and arrives there."""
-    name = "cluster.arrive"
+def remote_arrive(relaxed=False, blocks=4, clusters=64):
+    """Each block puts a word into each other's shared memory and arrives there.
+    `relaxed`: the cluster's first barrier shows no more than what the fence does."""
+    name = "cluster.arrive.relaxed" if relaxed else "cluster.arrive"
+    first = "nvvm.cluster.arrive.relaxed" if relaxed else "nvvm.cluster.arrive"
     rs = random(name)
     grid = blocks * clusters
     value = words(rs, grid) & 0xFFFF
@@ -368,7 +370,7 @@ def remote_arrive(blocks=4, clusters=64):
         '%leader = llvm.icmp "eq" %tid, %zero : i32',
         "llvm.cond_br %leader, ^init, ^ready", "^init:",
         "nvvm.mbarrier.init %full, %blocks : !llvm.ptr<3>, i32", "nvvm.fence.mbarrier.init",
-        "llvm.br ^ready", "^ready:", "nvvm.cluster.arrive {aligned}", "nvvm.cluster.wait {aligned}",
+        "llvm.br ^ready", "^ready:", f"{first} {{aligned}}", "nvvm.cluster.wait {aligned}",
         '%sends = llvm.icmp "ult" %tid, %blocks : i32', "llvm.cond_br %sends, ^send, ^sent", "^send:",
         # Thread i of the block sends to block i, into the slot of its own rank.
         "%vp = llvm.getelementptr %in[%bid] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32",
@@ -395,14 +397,15 @@ def remote_arrive(blocks=4, clusters=64):
 {indent(lines)}
     llvm.return
   }}"""
-    return Case(name, "st.shared::cluster, remote mbarrier.arrive", text, [given(value), result(grid * blocks)],
+    title = "barrier.cluster.arrive.relaxed, " if relaxed else ""
+    return Case(name, title + "st.shared::cluster, remote mbarrier.arrive", text, [given(value), result(grid * blocks)],
                 grid * blocks, block=32, grid=grid, cluster=blocks)
 
 
 def cases():
     return [
         cp_async(4), cp_async(8), cp_async(16), bulk(True), bulk(False), mbarrier(), cluster_exchange(),
-        remote_arrive(),
+        remote_arrive(), remote_arrive(relaxed=True),
         multicast(False), multicast(True),
         tma_load("u8", (100, 37), (16, 8), 0), tma_load("bf16", (77, 21), (16, 8), 32),
         tma_load("u8", (200, 40), (64, 8), 64), tma_load("f32", (50, 40), (32, 8), 128),
