@@ -133,6 +133,12 @@ LayoutAttr Contraction::getWeightLayout() const {
                          {FragmentLayout::rows, columns});
 }
 
+int64_t getColumnsOfDecode(int64_t columns, unsigned width) {
+  constexpr int64_t kMost = 128;
+  return 16 % width && columns % kMost == 0 ? std::min(columns, kMost)
+                                            : columns;
+}
+
 std::string whyNotWeights(const Contraction &c, ScheduleAttr schedule) {
   if (static_cast<bool>(schedule.getWeights()) != static_cast<bool>(c.encoding))
     return llvm::formatv("{0} reads {1}",

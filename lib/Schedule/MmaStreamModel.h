@@ -14,9 +14,9 @@ struct StreamNumbers {
   int64_t stages, occupancy;
 };
 
-/// Registers that a thread needs, about, for weights of 4 bits with at most one
-/// scale in 128 columns, or of 8 bits with one in each row, and no zero point:
-/// ptxas spills where it gets fewer.
+/// Registers that a thread needs, about, for weights of 2 to 4 bits with at
+/// most one scale in 128 columns, or of 8 bits with one in each row, and no
+/// zero point: ptxas spills where it gets fewer.
 int64_t estimateStreamRegisters(const Contraction &contraction, int64_t tileM,
                                 const StreamNumbers &numbers);
 

@@ -114,8 +114,9 @@ static Numbers chooseNumbers(const Contraction &c, const Chip &chip,
     return chooseForBytes(c, chip, tileM);
   if (c.scalesDecoded())
     return tileM == 1 ? Numbers{1, 8, 64, 4, 2} : Numbers{1, 8, 64, 2, 1};
+  // Steps of codes of odd width, which straddle words, have 256 columns.
   if (width > 4)
-    return {1, 8, 128, 2, 1};
+    return {1, 8, 128, width % 2 ? 1 : 2, 1};
   int64_t parameters = countParameters(c, 128);
   bool isRagged = hasRaggedScales(c);
   bool isShort = c.k <= 4096, hasZeroPoint = c.encoding.hasZeroPoint();
@@ -126,9 +127,11 @@ static Numbers chooseNumbers(const Contraction &c, const Chip &chip,
                  isa<Float4E2M1FNType>(c.encoding.getStorage());
   bool isNarrow = width == 4 && !isTable;
   bool isLight = getParameterBits(c.encoding) <= 16;
-  if (isNarrow && parameters <= 1 && !hasZeroPoint && !isRagged &&
-      c.k % 128 == 0)
+  if ((isNarrow || (width < 4 && !isTable)) && parameters <= 1 &&
+      !hasZeroPoint && !isRagged && c.k % 128 == 0)
     return chooseStreamNumbers(c, chip, tileM);
+  if (width == 3)
+    return {1, 8, 256, 1, 1};
   auto hasBlocks = [&](int64_t rows) {
     return c.n >= rows * chip.multiprocessors;
   };
@@ -183,6 +186,9 @@ static Numbers chooseNumbers(const Contraction &c, const Chip &chip,
 ScheduleAttr chooseMmaStream(const Contraction &c, const Chip &chip,
                              int64_t maxM) {
   int64_t tileM = getRows(c, maxM);
+  // Columns that are read one by one, those of a long step, take registers.
+  if (16 % c.encoding.getStorageBits() && c.k * c.getLhsBytes() % 16)
+    tileM = std::min<int64_t>(tileM, 8);
   Numbers numbers = chooseNumbers(c, chip, tileM);
   int64_t columns = c.getWeightLayout().getTile()[1];
   int64_t tiles = llvm::divideCeil(numbers.columns, columns);

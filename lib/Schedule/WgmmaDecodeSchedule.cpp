@@ -49,10 +49,6 @@ std::string whyNotWgmmaDecode(const Contraction &c, const Chip &chip) {
   if (c.scalesDecoded())
     return llvm::formatv("groups of {0} columns are no multiple of {1}",
                          c.getGroup(), FragmentLayout::segmentColumns);
-  // Words are dealt out to lanes, each of which decodes what is in one.
-  if (16 % c.encoding.getStorageBits())
-    return llvm::formatv("codes of {0} straddle words",
-                         c.encoding.getStorage());
   if (std::string why = whyNotWgmmaTensors(c); !why.empty())
     return why;
   // Small groups of narrow codes have many scales in a step.
@@ -141,9 +137,16 @@ static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
   // Sums that are scaled are those of one or two groups, beside their total.
   int64_t sets = !scalesSums ? 1 : overlapsDecodeSums(blocks * tileM) ? 3 : 2;
   double accumulators = blocks * tileM / 2 * sets;
-  // Those of a step, and of the next; scales and zero points of three steps, or
-  // of five where two share a register (`getDecodeStepsAhead`).
-  int64_t weights = 2 * blocks * tileK / 4;
+  // Those of a part of a step, and of the next, and words that both have codes
+  // in; scales and zero points of three steps, or of five where two share a
+  // register (`getDecodeStepsAhead`).
+  unsigned width = c.encoding.getStorageBits();
+  int64_t part = getColumnsOfDecode(tileK, width);
+  if (scalesSums)
+    part = std::max(part, std::gcd(c.getGroup(), tileK));
+  int64_t weights = 2 * blocks * part / 4;
+  if (part < tileK)
+    weights += blocks * 4 * width;
   int64_t units = c.hasOneGroup() ? 1 : tileK / std::gcd(c.getGroup(), tileK);
   int64_t parameters =
       3 * 2 * blocks * units *
@@ -173,6 +176,15 @@ static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
   return 1.125 * accumulators + weights + parameters + others;
 }
 
+/// Whether `parts` blocks can have parts of `k` columns, in whole steps: the
+/// last may have fewer than the others, but not none.
+static bool canSplit(int64_t k, int64_t tileK, int64_t parts) {
+  int64_t steps = k / tileK;
+  return parts == 1 ||
+         (k % tileK == 0 &&
+          (parts - 1) * int64_t(llvm::divideCeil(steps, parts)) < steps);
+}
+
 std::string whyNotWgmmaDecodeSchedule(const Contraction &c, const Chip &chip,
                                       ScheduleAttr schedule) {
   if (std::string why = whyNotWeights(c, schedule); !why.empty())
@@ -189,9 +201,8 @@ std::string whyNotWgmmaDecodeSchedule(const Contraction &c, const Chip &chip,
     return c.hasOneGroup()
                ? "each row has one scale, which scales the result"
                : "f16 does not hold all weights once they are scaled";
-  if (schedule.getSplitK() > 1 &&
-      c.k % (schedule.getTileK() * schedule.getSplitK()))
-    return llvm::formatv("split_k = {0} blocks cannot have equal parts of {1} "
+  if (!canSplit(c.k, schedule.getTileK(), schedule.getSplitK()))
+    return llvm::formatv("split_k = {0} blocks cannot each have a part of {1} "
                          "columns in steps of {2}",
                          schedule.getSplitK(), c.k, schedule.getTileK());
   int64_t consumers = schedule.getConsumers();
@@ -325,7 +336,11 @@ ScheduleAttr chooseWgmmaDecode(const Contraction &c, const Chip &chip,
       return;
     ScheduleAttr schedule = makeWgmmaDecode(c, chip, maxM, numbers);
     // Fewer stages do not keep enough on its way.
-    if (schedule.getStages() < 4 || !whyNotSchedule(c, chip, schedule).empty())
+    int64_t parts =
+        numbers.tileK /
+        getColumnsOfDecode(numbers.tileK, c.encoding.getStorageBits());
+    if (schedule.getStages() * parts < 4 ||
+        !whyNotSchedule(c, chip, schedule).empty())
       return;
     best = schedule;
     least = cycles;
@@ -388,7 +403,7 @@ void enumerateWgmmaDecode(const Contraction &c, const Chip &chip, int64_t maxM,
               int64_t count = llvm::divideCeil(bound, tileM) *
                               llvm::divideCeil(c.n, tileN) * splitK;
               if (splitK > 1 &&
-                  (groupM > 1 || !bound || c.k % (tileK * splitK) ||
+                  (groupM > 1 || !bound || !canSplit(c.k, tileK, splitK) ||
                    count >= 3 * chip.multiprocessors))
                 continue;
               for (bool alternates : {false, true}) {

@@ -63,6 +63,16 @@ _SCHEMES = [
     Layer(72, 136, storage="i4", m=133, bias=True),
     Layer(72, 512, m=37, storage="i4", group=128, scale="bf16", out="bf16"),
     Layer(37, 264, storage="i2", group=64),
+    # Codes that straddle words, in one block of them and a part of another.
+    Layer(72, 520, storage="i3", group=128, scale="bf16", out="bf16"),
+    Layer(37, 136, storage="ui3", group=32, zero="ui3", x="f16"),
+    # Three steps of two blocks that share K.
+    Layer(72, 768, m=17, storage="ui3", group=128, scale="bf16"),
+    Layer(37, 392, storage="i5", group=64),
+    Layer(37, 136, storage="ui5", zero="ui5"),
+    Layer(72, 264, storage="i6", x="f16", bias=True),
+    Layer(37, 136, storage="ui6", group=32),
+    *(Layer(37, 136, storage=storage, group=64) for storage in ("i7", "ui7")),
     Layer(37, 136, storage="ui8", group=32, zero="ui8"),
     Layer(37, 136, storage="f8E4M3FN", group=32),
     Layer(37, 144, storage="f4E2M1FN", group=16, scale="f8E4M3FN"),

@@ -86,6 +86,11 @@ double getWholeDecodeError(const Contraction &contraction);
 /// Bits of the wider of a scale and a zero point, where there is one.
 unsigned getParameterBits(quant_tensor::EncodingAttr encoding);
 
+/// Columns of a step of `columns` that kernels decode at once, and have the
+/// activations or multiplications of in registers: codes of `width` bits that
+/// straddle words come in wide tiles, of which all would take too many.
+int64_t getColumnsOfDecode(int64_t columns, unsigned width);
+
 /// Why a family cannot compute a contraction; empty where it can.
 std::string whyNotReduce(const Contraction &contraction);
 std::string whyNotMmaSync(const Contraction &contraction);

@@ -203,9 +203,11 @@ static Value readFragment(ImplicitLocOpBuilder &b, const EncodedParts &parts,
   FragmentLayout layout = getFragmentLayout(parts.getEncoding());
   SmallVector<Value> where =
       applyMap(b, layout.getPairMap(b.getContext()), indices);
-  Value pair = where[0], half = mul(b, where[1], layout.getHalfStride());
-  /// `count` bits from bit `bit` of word `word` of the block on.
+  Value pair = where[0], half = mul(b, where[2], layout.getHalfStride());
+  /// `count` bits from bit `bit` of word `word` of the strand on.
   auto read = [&](Value word, Value bit, unsigned count) -> Value {
+    word =
+        arith::AddIOp::create(b, mul(b, word, layout.getStrands()), where[1]);
     SmallVector<Value> position = applyMap(b, layout.getWordMap(b.getContext()),
                                            {indices[0], indices[1], word});
     Value element = tensor::ExtractOp::create(b, parts.codes, position);

@@ -121,7 +121,15 @@ public:
   mlir::Value decode(llvm::ArrayRef<mlir::Value> words, int64_t segment,
                      int64_t step, int64_t p, mlir::Type element,
                      bool biased = false);
+  /// The pair of codes that is in `pieces` of the words that `wordAt` gives,
+  /// times `scale`, where there is one.
+  mlir::Value decode(llvm::ArrayRef<quant_tensor::FragmentPiece> pieces,
+                     llvm::function_ref<mlir::Value(int64_t)> wordAt,
+                     mlir::Type element, bool biased, bool shrunk = false,
+                     mlir::Value scale = {});
 
+  /// The layout of the encoded weights.
+  const quant_tensor::FragmentLayout &getCodesLayout() const { return *layout; }
   /// Whether scales and zero points lie as `FragmentLayout` says.
   bool hasTiledParameters() const;
   /// Of those: the ones of this lane's two rows of the weights' tiles of row

@@ -34,11 +34,17 @@ SmallVector<Value> MatmulEmitter::loadWeights(Value row, Value column,
 Value MatmulEmitter::decode(ArrayRef<Value> words, int64_t segment,
                             int64_t step, int64_t p, Type type, bool biased) {
   int64_t width = layout->getVectorWords();
-  auto wordAt = [&](int64_t word) {
-    return element(words[word / width], word % width);
-  };
-  SmallVector<quant_tensor::FragmentPiece> pieces =
-      layout->getRegister(segment, step, p);
+  return decode(
+      layout->getRegister(segment, step, p),
+      [&](int64_t word) {
+        return this->element(words[word / width], word % width);
+      },
+      type, biased);
+}
+
+Value MatmulEmitter::decode(ArrayRef<quant_tensor::FragmentPiece> pieces,
+                            function_ref<Value(int64_t)> wordAt, Type type,
+                            bool biased, bool shrunk, Value scale) {
   Value word = wordAt(pieces[0].word);
   int64_t pair = pieces[0].first / layout->getPairStride();
   if (pieces.size() > 1) {
@@ -51,17 +57,18 @@ Value MatmulEmitter::decode(ArrayRef<Value> words, int64_t segment,
     word = moved(pieces[0]);
     pair = 0;
     constexpr uint32_t kSelect = 0xe4; // c ? a : b
-    for (const quant_tensor::FragmentPiece &piece :
-         ArrayRef(pieces).drop_front()) {
+    for (const quant_tensor::FragmentPiece &piece : pieces.drop_front()) {
       uint32_t below = (1u << piece.codeBit) - 1;
       word = quant_tile::Lop3Op::create(*this, getI32Type(), word, moved(piece),
                                         wordConstant(below << 16 | below),
                                         getI32IntegerAttr(kSelect));
     }
   }
-  return quant_tile::DecodeOp::create(
-      *this, VectorType::get({2}, type), word, static_cast<uint32_t>(pair),
-      problem.encoding.getStorage(), biased, problem.encoding.getCodebook());
+  return quant_tile::DecodeOp::create(*this, VectorType::get({2}, type), word,
+                                      static_cast<uint32_t>(pair),
+                                      problem.encoding.getStorage(), biased,
+                                      problem.encoding.getCodebook(), shrunk,
+                                      scale);
 }
 
 bool MatmulEmitter::hasTiledParameters() const {

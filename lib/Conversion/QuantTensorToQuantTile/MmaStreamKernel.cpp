@@ -15,6 +15,8 @@
 
 #include "StepWeights.h"
 
+#include "quantmlir/Schedule/MatmulSchedule.h"
+
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -33,7 +35,7 @@ constexpr int64_t kRows = FragmentLayout::rows;
 /// Instructions (m16n8k16) in the columns of a segment.
 constexpr int64_t kSegmentSteps = kSegment / 16;
 
-/// Rounds up to which there is no loop.
+/// Rounds, or parts of them, up to which there is no loop.
 constexpr int64_t kStraightRounds = 6;
 
 /// Floats between two rows of partial sums: 4 modulo 16, so that the lanes of a
@@ -46,7 +48,7 @@ public:
   void emit();
 
 private:
-  /// Activations of one step: four registers of each segment.
+  /// Activations of a part of a step: four registers of each segment.
   using Activations = SmallVector<SmallVector<SmallVector<Value>>>; // [col][s]
   /// Sums of a group (or of all columns), of each [row][column] tile, and those
   /// of the activations, of each [column].
@@ -59,7 +61,7 @@ private:
     return (round + 1) * warpsK * stepColumns <= problem.k;
   }
   StepWeights loadWeights(Value round, bool inBounds);
-  Activations loadActivations(Value round, bool guarded);
+  Activations loadActivations(Value round, int64_t part, bool guarded);
   SmallVector<Value> decode(const StepWeights &weights, int64_t row,
                             int64_t segment, int64_t step);
   Sums zeroSums();
@@ -68,7 +70,8 @@ private:
   /// `sums` without the bias and zero points.
   Value correct(const Sums &sums, int64_t row, int64_t column, int64_t element,
                 Value zeroPoint);
-  void compute(const StepWeights &weights, const Activations &x, Sums &state);
+  void compute(const StepWeights &weights, const Activations &x, int64_t part,
+               Sums &state);
   void writePartials(ArrayRef<SmallVector<Value>> tiles);
   void finish();
 
@@ -82,9 +85,10 @@ private:
   const MatmulProblem &problem;
   ScheduleAttr schedule;
   int64_t warpsN, warpsK, rowTiles, columnTiles;
-  /// Columns that a warp takes in one step, columns between two changes of the
-  /// scale within it, steps of all K, and rounds in which all warps take one.
-  int64_t stepColumns, unit, steps, rounds;
+  /// Columns that a warp takes in one step, those that it has activations of at
+  /// once, columns between two changes of the scale within these, steps of all
+  /// K, and rounds in which all warps take one.
+  int64_t stepColumns, partColumns, unit, steps, rounds;
   double bias;
   Value warpN, warpK, firstM, firstN, lastM, zero, partials;
   /// Each column tile's row of activations.
@@ -99,10 +103,12 @@ MmaStreamKernel::MmaStreamKernel(MatmulEmitter &b)
       rowTiles(schedule.getTileN() / warpsN / kRows),
       columnTiles(llvm::divideCeil(schedule.getTileM(), 8)),
       stepColumns(schedule.getTileK() / warpsK),
+      partColumns(quantmlir::schedule::getColumnsOfDecode(
+          stepColumns, problem.encoding.getStorageBits())),
       unit(problem.hasOneGroup() ? stepColumns
            : problem.scalesDecoded()
                ? kSegment
-               : std::gcd(problem.getGroup(), stepColumns)),
+               : std::gcd(problem.getGroup(), partColumns)),
       steps(llvm::divideCeil(problem.k, stepColumns)),
       rounds(llvm::divideCeil(steps, warpsK)),
       bias(DecodeOp::getBias(problem.encoding.getStorage(), problem.lhsElement,
@@ -136,16 +142,17 @@ StepWeights MmaStreamKernel::loadWeights(Value round, bool inBounds) {
                            b.mul(step, stepColumns));
 }
 
-MmaStreamKernel::Activations MmaStreamKernel::loadActivations(Value round,
-                                                              bool guarded) {
+MmaStreamKernel::Activations
+MmaStreamKernel::loadActivations(Value round, int64_t part, bool guarded) {
   Activations x;
   auto type = VectorType::get({4}, b.getI32Type());
   Value first = b.add(b.mul(stepOf(round), stepColumns), b.mul(b.t, 8));
   for (int64_t c = 0; c < columnTiles; ++c) {
     auto &segments = x.emplace_back();
-    for (int64_t s = 0; s < stepColumns; s += kSegment) {
+    for (int64_t s = 0; s < partColumns; s += kSegment) {
+      Value column = b.add(first, part * partColumns + s);
       Value run = b.bitcast(
-          type, b.loadActivations(activationRows[c], b.add(first, s), guarded));
+          type, b.loadActivations(activationRows[c], column, guarded));
       auto &registers = segments.emplace_back();
       for (int64_t i = 0; i < 4; ++i)
         registers.push_back(b.element(run, i));
@@ -185,7 +192,7 @@ void MmaStreamKernel::multiply(const StepWeights &weights, const Activations &x,
   for (int64_t i = 0; i < kSegmentSteps; ++i) {
     SmallVector<std::array<Value, 2>> columns;
     for (int64_t c = 0; c < columnTiles; ++c) {
-      ArrayRef<Value> registers = x[c][segment];
+      ArrayRef<Value> registers = x[c][segment % (partColumns / kSegment)];
       columns.push_back(
           {b.mmaOperand(registers[2 * i]), b.mmaOperand(registers[2 * i + 1])});
     }
@@ -219,13 +226,14 @@ Value MmaStreamKernel::correct(const Sums &sums, int64_t row, int64_t column,
 }
 
 void MmaStreamKernel::compute(const StepWeights &weights, const Activations &x,
-                              Sums &state) {
+                              int64_t part, Sums &state) {
+  int64_t firstColumn = part * partColumns, end = firstColumn + partColumns;
   if (problem.hasOneGroup() || problem.scalesDecoded()) {
-    for (int64_t s = 0; s < stepColumns / kSegment; ++s)
-      multiply(weights, x, s, state);
+    for (int64_t s = firstColumn; s < end; s += kSegment)
+      multiply(weights, x, s / kSegment, state);
     return;
   }
-  for (int64_t u = 0; u < stepColumns / unit; ++u) {
+  for (int64_t u = firstColumn / unit; u < end / unit; ++u) {
     Sums sums = zeroSums();
     for (int64_t s = 0; s < unit / kSegment; ++s)
       multiply(weights, x, u * (unit / kSegment) + s, sums);
@@ -341,26 +349,35 @@ void MmaStreamKernel::emit() {
     }
   b.waitForDependencies();
 
-  Activations x = loadActivations(b.index(0), !isFull(0));
+  int64_t parts = stepColumns / partColumns;
+  // Many scales of a step take registers twice while the next is on its way.
+  int64_t refillPart =
+      !problem.hasOneGroup() && stepColumns > 2 * unit ? parts - 1 : 0;
+  Activations x = loadActivations(b.index(0), /*part=*/0, !isFull(0));
   Sums state = zeroSums();
-  // One round: activations of the next are asked for before, weights of the
-  // round `stages` ahead after the multiplication that frees their registers.
-  auto round = [&](Value number, int64_t slot, bool hasNext, bool nextGuarded,
-                   bool refills, bool refillsInBounds) {
-    Activations next;
-    if (hasNext)
-      next = loadActivations(b.add(number, 1), nextGuarded);
+  // One round: activations of the next part are asked for before one is
+  // multiplied, weights of the round `stages` ahead after the multiplication
+  // that frees their registers.
+  auto round = [&](Value number, int64_t slot, bool guarded, bool hasNext,
+                   bool nextGuarded, bool refills, bool refillsInBounds) {
     StepWeights current = inFlight[slot];
-    if (refills)
-      inFlight[slot] = loadWeights(b.add(number, stages), refillsInBounds);
-    compute(current, x, state);
-    x = std::move(next);
+    for (int64_t part = 0; part < parts; ++part) {
+      Activations next;
+      if (part + 1 < parts)
+        next = loadActivations(number, part + 1, guarded);
+      else if (hasNext)
+        next = loadActivations(b.add(number, 1), /*part=*/0, nextGuarded);
+      if (part == refillPart && refills)
+        inFlight[slot] = loadWeights(b.add(number, stages), refillsInBounds);
+      compute(current, x, part, state);
+      x = std::move(next);
+    }
   };
   // The loop takes `stages` rounds at a time as long as all that it asks for is
   // there in full; what is left is straight-line code.
   // A few rounds need no loop at all, and fewer registers without.
   int64_t loops = 0;
-  while (rounds > kStraightRounds && (loops + 2) * stages <= rounds &&
+  while (rounds * parts > kStraightRounds && (loops + 2) * stages <= rounds &&
          isFull((loops + 2) * stages - 1))
     ++loops;
   if (loops) {
@@ -399,16 +416,16 @@ void MmaStreamKernel::emit() {
                [&](Value loop, ValueRange values) {
                  restore(values);
                  for (int64_t s = 0; s < stages; ++s)
-                   round(b.add(b.mul(loop, stages), s), s, /*hasNext=*/true,
-                         /*nextGuarded=*/false, /*refills=*/true,
-                         /*refillsInBounds=*/true);
+                   round(b.add(b.mul(loop, stages), s), s, /*guarded=*/false,
+                         /*hasNext=*/true, /*nextGuarded=*/false,
+                         /*refills=*/true, /*refillsInBounds=*/true);
                  save();
                  return carried;
                });
     restore(results);
   }
   for (int64_t r = loops * stages; r < rounds; ++r)
-    round(b.index(r), r % stages, r + 1 < rounds, !isFull(r + 1),
+    round(b.index(r), r % stages, !isFull(r), r + 1 < rounds, !isFull(r + 1),
           r + stages < rounds, isFull(r + stages));
 
   if (problem.hasOneGroup()) {

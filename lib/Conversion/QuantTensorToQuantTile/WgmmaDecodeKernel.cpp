@@ -2,6 +2,8 @@
 
 #include "WgmmaDecodeKernel.h"
 
+#include "quantmlir/Schedule/MatmulSchedule.h"
+
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -48,7 +50,8 @@ WgmmaDecodeKernel::WgmmaDecodeKernel(MatmulEmitter &b)
           DecodeSplit(b.problem.schedule).getExchange(), /*releases=*/4),
       split(schedule), tileM(schedule.getTileM()), tileK(schedule.getTileK()),
       blocks(split.blocks),
-      // Blocks that share a tile along K have equal parts of it.
+      // Blocks that share a tile along K have equal parts of it, or the last
+      // one less: it multiplies activations past K, which are zero.
       steps(llvm::divideCeil(problem.k, tileK * split.parts)),
       stepsAhead(quantmlir::schedule::getDecodeStepsAhead(
           b.hasTiledParameters(),
@@ -61,6 +64,11 @@ WgmmaDecodeKernel::WgmmaDecodeKernel(MatmulEmitter &b)
                         ? tileK
                         : std::gcd(problem.getGroup(), tileK)) /
                    kSegment),
+      // Sums of a unit that are scaled are those of one part.
+      partSegments(std::max(scalesSums() ? unitSegments : 0,
+                            quantmlir::schedule::getColumnsOfDecode(
+                                tileK, b.problem.encoding.getStorageBits()) /
+                                kSegment)),
       width(problem.encoding.getStorageBits()),
       scalesWeights(schedule.getScaleDecoded() && !problem.hasOneGroup()),
       decodesScaled(scalesWeights && !b.hasZeroPoint() &&
@@ -183,9 +191,14 @@ void WgmmaDecodeKernel::loadStep(Value row, Value column, Value step,
     if (problem.n % schedule.getTileN())
       rowTile =
           b.createOrFold<arith::MinUIOp>(rowTile, word(type.getDimSize(0) - 1));
+    // Where there are no activations, some weights that exist.
+    Value weightStep = step;
+    if (split.parts > 1 && problem.k % (tileK * split.parts))
+      weightStep =
+          b.createOrFold<arith::MinUIOp>(step, word(problem.k / tileK - 1));
     Value tile = b.createOrFold<arith::ExtUIOp>(
-        b.getI64Type(),
-        add(mul(rowTile, type.getDimSize(1)), mul(step, tileK / tileColumns)));
+        b.getI64Type(), add(mul(rowTile, type.getDimSize(1)),
+                            mul(weightStep, tileK / tileColumns)));
     Value from = LLVM::GEPOp::create(
         b, global.getType(), LLVM::LLVMArrayType::get(b.getI8Type(), tileBytes),
         global, ArrayRef<LLVM::GEPArg>{tile});
@@ -288,16 +301,17 @@ WgmmaDecodeKernel::Parameters WgmmaDecodeKernel::loadParameters(Value step) {
   return parameters;
 }
 
-/// Decodes `segments` segments of a stage.
+/// Decodes segments [first, last) of a stage.
 WgmmaDecodeKernel::Weights
-WgmmaDecodeKernel::decodeStage(Value stage, int64_t segments,
-                               const Parameters &parameters) {
+WgmmaDecodeKernel::decode(Value stage, int64_t first, int64_t last,
+                          const Parameters &parameters) {
   auto pair = VectorType::get({2}, problem.lhsElement);
-  Type storage = problem.encoding.getStorage();
   auto four = LLVM::LLVMStructType::getLiteral(
       b.getContext(), SmallVector<Type>(4, b.getI32Type()));
   int64_t tileBytes = kRows * tileK * width / 8;
-  int64_t vectorSegments = 8 / static_cast<int64_t>(width);
+  const FragmentLayout &codes = b.getCodesLayout();
+  int64_t blockSegments = codes.getBlockSegments();
+  int64_t blockVectors = codes.getBlockWords() / 4;
   // What is shrunk has no bias.
   double bias =
       shrinkage == 1.0 ? b.getBiasOfZeroPoints(problem.lhsElement) : 0.0;
@@ -309,41 +323,49 @@ WgmmaDecodeKernel::decodeStage(Value stage, int64_t segments,
   for (int64_t block = 0; block < blocks; ++block) {
     auto &registers = weights.emplace_back();
     // Scales as pairs, made once for each unit.
-    SmallVector<std::array<Value, 2>> pairs;
-    if (scalesWeights)
-      for (int64_t u = 0; u < int64_t(llvm::divideCeil(segments, unitSegments));
-           ++u) {
-        auto &halves = pairs.emplace_back();
-        for (int64_t half = 0; half < 2; ++half) {
-          Value scale =
-              b.scaleToF32(parameters.scales[block].get(b, 0, u, half));
-          halves[half] = vector::BroadcastOp::create(
-              b, pair, arith::TruncFOp::create(b, problem.lhsElement, scale));
-        }
-      }
-    Value words[4];
-    for (int64_t s = 0; s < segments; ++s) {
-      if (s % vectorSegments == 0) {
-        Value loaded = NVVM::LdMatrixOp::create(
+    DenseMap<int64_t, std::array<Value, 2>> pairs;
+    // Words of each vector of the codes' block, of each of four runs.
+    SmallVector<std::array<Value, 4>> words;
+    auto wordAt = [&](int64_t codesBlock, int64_t vector,
+                      int64_t run) -> Value {
+      auto &loaded = words[vector];
+      if (!loaded[0]) {
+        Value matrices = NVVM::LdMatrixOp::create(
             b, four,
             shared(layout.lhsBytes + block * kBlockTiles * tileBytes +
-                       s / vectorSegments * kVectorBytes,
+                       (codesBlock * blockVectors + vector) * kVectorBytes,
                    at),
             /*num=*/4, NVVM::MMALayout::row,
             NVVM::LdStMatrixShapeAttr::get(b.getContext(), 8, 8),
             NVVM::LdStMatrixEltType::B16);
         for (int64_t i = 0; i < 4; ++i)
-          words[i] = LLVM::ExtractValueOp::create(b, loaded, i);
+          loaded[i] = LLVM::ExtractValueOp::create(b, matrices, i);
       }
+      return loaded[run];
+    };
+    for (int64_t s = first; s < last; ++s) {
+      if (s == first || s % blockSegments == 0)
+        words.assign(blockVectors, {});
       int64_t u = problem.hasOneGroup() ? 0 : s / unitSegments;
+      if (scalesWeights && !pairs.contains(u))
+        for (int64_t half = 0; half < 2; ++half) {
+          Value scale =
+              b.scaleToF32(parameters.scales[block].get(b, 0, u, half));
+          pairs[u][half] = vector::BroadcastOp::create(
+              b, pair, arith::TruncFOp::create(b, problem.lhsElement, scale));
+        }
       // Registers of an instruction: rows g and g + 8 of its first eight
-      // columns, then of the other eight. Word i has the columns of run i.
+      // columns, then of the other eight. Word i of what was loaded has the
+      // columns of run i: pair t of it, where the layout speaks of pair 0.
       for (int64_t i = 0; i < 4; ++i)
         for (int64_t half = 0; half < 2; ++half) {
-          uint32_t number = 2 * (s % vectorSegments) + half;
-          Value value = DecodeOp::create(
-              b, pair, words[i], number, storage, /*biased=*/bias != 0.0,
-              problem.encoding.getCodebook(), /*shrunk=*/shrinkage != 1.0,
+          Value value = b.decode(
+              codes.getRegister(s % blockSegments, /*step=*/0, half),
+              [&](int64_t word) {
+                return wordAt(s / blockSegments, word / 4, i);
+              },
+              problem.lhsElement, /*biased=*/bias != 0.0,
+              /*shrunk=*/shrinkage != 1.0,
               decodesScaled ? pairs[u][half] : Value());
           if (b.hasZeroPoint())
             value = b.subtractZeroPoint(
@@ -359,10 +381,11 @@ WgmmaDecodeKernel::decodeStage(Value stage, int64_t segments,
 }
 
 /// Issues the multiplications of segments [first, last) of a stage as one
-/// group.
+/// group. `weights` are those of its segments from `firstOfWeights` on.
 void WgmmaDecodeKernel::issue(SmallVectorImpl<Value> &accumulators,
-                              const Weights &weights, Value stage,
-                              int64_t first, int64_t last, bool accumulate) {
+                              const Weights &weights, int64_t firstOfWeights,
+                              Value stage, int64_t first, int64_t last,
+                              bool accumulate) {
   Value start = add(descriptorBase(), mul(stage, layout.getStageBytes() / 16));
   NVVM::WgmmaFenceAlignedOp::create(b);
   for (int64_t i = first * kSegmentSteps; i < last * kSegmentSteps; ++i) {
@@ -372,11 +395,12 @@ void WgmmaDecodeKernel::issue(SmallVectorImpl<Value> &accumulators,
     Value rhs = descriptor(add(start, byte / 16));
     Value adds = arith::ConstantOp::create(
         b, b.getBoolAttr(accumulate || i > first * kSegmentSteps));
+    int64_t number = i - firstOfWeights * kSegmentSteps;
     for (int64_t block = 0; block < blocks; ++block)
       accumulators[block] =
           WgmmaOp::create(b, accumulatorType, accumulators[block], adds, rhs,
-                          ValueRange(weights[block]).slice(4 * i, 4), tileM,
-                          problem.lhsElement, problem.lhsElement);
+                          ValueRange(weights[block]).slice(4 * number, 4),
+                          tileM, problem.lhsElement, problem.lhsElement);
   }
   NVVM::WgmmaGroupSyncAlignedOp::create(b);
 }
@@ -431,21 +455,34 @@ void WgmmaDecodeKernel::settle(State &state, int64_t later) {
     scaleSums(state.totals, sums, pending.scales);
 }
 
-/// Decodes step `step` of `segments` segments while the one before is
-/// multiplied, and issues its multiplications. `hasNext`: another one follows.
+/// Multiplies step `step` of `segments` segments. `hasNext`: another one
+/// follows.
 void WgmmaDecodeKernel::multiplyStep(State &state, Value step, int64_t segments,
                                      bool hasNext) {
   if (hasNext)
     state.parameters.push_back(loadParameters(add(step, stepsAhead)));
   waitFor(full(state.ring.stage), state.ring.phase);
-  Weights weights =
-      decodeStage(state.ring.stage, segments, state.parameters[0]);
+  for (int64_t first = 0; first < segments; first += partSegments) {
+    int64_t last = std::min(segments, first + partSegments);
+    multiplyPart(state, first, last, /*isLast=*/last == segments);
+  }
+  state.parameters.erase(state.parameters.begin());
+  state.ring = advance(state.ring);
+}
+
+/// Decodes segments [first, last) of a step while the part before is
+/// multiplied, and issues their multiplications. `isLast`: of the step.
+void WgmmaDecodeKernel::multiplyPart(State &state, int64_t first, int64_t last,
+                                     bool isLast) {
+  Value stage = state.ring.stage;
+  Weights weights = decode(stage, first, last, state.parameters[0]);
   // Warpgroups that start together would decode and multiply at the same time.
   if (alternates())
     waitFor(order(consumer), state.turn);
-  int64_t units = scalesSums() ? llvm::divideCeil(segments, unitSegments) : 1;
-  for (int64_t u = 0; u < units; ++u) {
-    bool isLast = u + 1 == units;
+  int64_t unit = scalesSums() ? unitSegments : last - first;
+  for (int64_t from = first; from < last; from += unit) {
+    int64_t to = std::min(last, from + unit);
+    bool endsPart = to == last;
     if (scalesSums() &&
         !quantmlir::schedule::overlapsDecodeSums(blocks * tileM))
       settle(state, /*later=*/0);
@@ -453,35 +490,32 @@ void WgmmaDecodeKernel::multiplyStep(State &state, Value step, int64_t segments,
     // The first instruction takes no accumulators in.
     if (scalesSums())
       sums.assign(blocks, LLVM::UndefOp::create(b, accumulatorType));
-    int64_t first = u * unitSegments;
-    int64_t last = isLast ? segments : first + unitSegments;
     // The second half is under way when the next warpgroup starts.
     int64_t middle =
-        isLast && alternates() ? llvm::divideCeil(first + last, 2) : last;
-    issue(sums, weights, state.ring.stage, first, middle,
+        endsPart && alternates() ? llvm::divideCeil(from + to, 2) : to;
+    issue(sums, weights, first, stage, from, middle,
           /*accumulate=*/!scalesSums() && state.hasTotals);
-    if (isLast && alternates())
+    if (endsPart && alternates())
       passTurn();
-    if (middle < last)
-      issue(sums, weights, state.ring.stage, middle, last, /*accumulate=*/true);
+    if (middle < to)
+      issue(sums, weights, first, stage, middle, to, /*accumulate=*/true);
     // What the tensor cores do next is in their queue before this waits.
-    settle(state, /*later=*/middle < last ? 2 : 1);
+    settle(state, /*later=*/middle < to ? 2 : 1);
     state.pending.exists = true;
-    if (isLast)
-      state.pending.stage = state.ring.stage;
+    if (endsPart && isLast)
+      state.pending.stage = stage;
     if (!scalesSums()) {
       state.totals = sums;
       state.hasTotals = true;
       continue;
     }
     state.pending.sums = sums;
+    int64_t number = from / unitSegments;
     for (int64_t block = 0; block < blocks; ++block)
       for (int64_t half = 0; half < 2; ++half)
         state.pending.scales.push_back(
-            state.parameters[0].scales[block].get(b, 0, u, half));
+            state.parameters[0].scales[block].get(b, 0, number, half));
   }
-  state.parameters.erase(state.parameters.begin());
-  state.ring = advance(state.ring);
   if (alternates())
     state.turn = exclusiveOr(state.turn, word(1));
 }

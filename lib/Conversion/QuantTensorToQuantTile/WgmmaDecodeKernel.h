@@ -6,10 +6,10 @@
 // next one is decoded, and its multiplications are in the tensor cores' queue
 // before anything waits for those of the one before.
 //
-// A step is a stage of the ring. Within it a *unit* is the columns that share
-// a scale, at most. Where scales are of groups, either the sum of each unit is
-// scaled in f32, or each weight when it is decoded; where they are of rows,
-// the result is.
+// A step is a stage of the ring. It is decoded in one or two *parts*. Within
+// these a *unit* is the columns that share a scale, at most. Where scales are
+// of groups, either the sum of each unit is scaled in f32, or each weight when
+// it is decoded; where they are of rows, the result is.
 //
 //===----------------------------------------------------------------------===//
 
@@ -84,11 +84,11 @@ private:
   // The consumers.
   void consume() override;
   Parameters loadParameters(mlir::Value step);
-  Weights decodeStage(mlir::Value stage, int64_t segments,
-                      const Parameters &parameters);
+  Weights decode(mlir::Value stage, int64_t first, int64_t last,
+                 const Parameters &parameters);
   void issue(llvm::SmallVectorImpl<mlir::Value> &accumulators,
-             const Weights &weights, mlir::Value stage, int64_t first,
-             int64_t last, bool accumulate);
+             const Weights &weights, int64_t firstOfWeights, mlir::Value stage,
+             int64_t first, int64_t last, bool accumulate);
   void scaleSums(llvm::SmallVectorImpl<mlir::Value> &totals,
                  llvm::ArrayRef<mlir::Value> sums,
                  llvm::ArrayRef<mlir::Value> scales);
@@ -96,6 +96,7 @@ private:
   void settle(State &state, int64_t later);
   void multiplyStep(State &state, mlir::Value step, int64_t segments,
                     bool hasNext);
+  void multiplyPart(State &state, int64_t first, int64_t last, bool isLast);
   void passTurn();
   llvm::SmallVector<mlir::Value> multiply(Ring &ring, mlir::Value &turn);
 
@@ -114,9 +115,9 @@ private:
   quantmlir::schedule::DecodeSplit split;
   int64_t tileM, tileK;
   /// Blocks of 64 weights of a consumer; steps of a block, and that parameters
-  /// are asked for ahead; segments of the last step; segments of a unit; bits
-  /// of a code.
-  int64_t blocks, steps, stepsAhead, lastSegments, unitSegments;
+  /// are asked for ahead; segments of the last step, of a unit and of a part;
+  /// bits of a code.
+  int64_t blocks, steps, stepsAhead, lastSegments, unitSegments, partSegments;
   unsigned width;
   /// Whether decoded weights are multiplied by their scales, and whether that
   /// is a part of their decode.

@@ -66,10 +66,14 @@ public:
   }
 
   /// Two codes of an integer storage, at bits `first` and `first + 16` of
-  /// `word`, within a byte: times `shrinkage`, and `scale` where there is one.
+  /// `word`, to be moved into the low byte: times `shrinkage`, and `scale`
+  /// where there is one.
   Value decodeShrunk(Value word, int first, IntegerType storage,
                      double shrinkage, Value scale) {
     unsigned width = storage.getWidth(), shift = first % 8;
+    // Codes that end in another byte.
+    if (shift + width > 8)
+      shift = 0;
     uint32_t mask = ((1u << width) - 1) << shift;
     uint32_t half = storage.isUnsigned() ? 0 : 1u << (width - 1);
     word = moveUp(word, shift - first);

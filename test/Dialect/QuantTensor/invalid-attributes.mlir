@@ -533,7 +533,7 @@ func.func private @f(tensor<8x7xf32, #e>)
 // -----
 
 // encoding C8
-// expected-error @below {{the tile of a fragment layout has 16 rows and a multiple of 128 columns}}
+// expected-error @below {{the tile of a fragment layout has 16 rows and a multiple of 256 columns}}
 #e = #quant_tensor.encoding<{storage = i3, block = [1, 0], scale = f32, layout = <fragment, tile = [16, 64]>}>
 
 // -----

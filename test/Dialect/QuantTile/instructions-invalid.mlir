@@ -145,8 +145,8 @@ func.func @f(%a: i32) {
 // -----
 
 func.func @f(%a: i32) {
-  // expected-error @below {{storage 'ui3' is not shrunk in 'bf16'}}
-  %r = quant_tile.decode %a[0] shrunk storage(ui3) : vector<2xbf16>
+  // expected-error @below {{storage 'ui5' is not shrunk in 'bf16'}}
+  %r = quant_tile.decode %a[0] shrunk storage(ui5) : vector<2xbf16>
   return
 }
 

@@ -7,6 +7,8 @@
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 
+#include <numeric>
+
 using namespace mlir;
 using namespace quantmlir::quant_tensor;
 
@@ -14,15 +16,15 @@ bool FragmentLayout::isSupportedWidth(unsigned width) {
   return width >= 2 && width <= 8;
 }
 
-/// Columns of the blocks in which codes of `width` straddle words, else those
-/// of a segment.
-static int64_t getBlockColumnsOf(unsigned width) {
-  return FragmentLayout::segmentColumns * (16 % width ? 4 : 1);
+/// Segments of the blocks in which codes of `width` straddle words: those of a
+/// whole number of vectors. Else 1.
+static int64_t getStraddledSegments(unsigned width) {
+  return 16 % width ? 8 / std::gcd(8u, width) : 1;
 }
 
 int64_t FragmentLayout::getPreferredColumns(unsigned width) {
   if (16 % width)
-    return getBlockColumnsOf(width);
+    return segmentColumns * getStraddledSegments(width);
   // Segments that make four words a lane.
   return segmentColumns * std::max<int64_t>(1, 8 / width);
 }
@@ -31,7 +33,7 @@ std::string FragmentLayout::whyNot(unsigned width, ArrayRef<int64_t> tile) {
   if (!isSupportedWidth(width))
     return llvm::formatv(
         "a fragment layout holds codes of 2 to 8 bits, got {0}", width);
-  int64_t unit = getBlockColumnsOf(width);
+  int64_t unit = segmentColumns * getStraddledSegments(width);
   if (tile.size() != 2 || tile[0] != rows || tile[1] <= 0 || tile[1] % unit)
     return llvm::formatv("the tile of a fragment layout has {0} rows and a "
                          "multiple of {1} columns",
@@ -85,7 +87,7 @@ int64_t FragmentLayout::getVectorWords() const {
 
 int64_t FragmentLayout::getBlockSegments() const {
   if (getSpareBits())
-    return 4;
+    return getStraddledSegments(width);
   return std::max<int64_t>(1, getVectorWords() * 2 / width);
 }
 
@@ -99,12 +101,15 @@ SmallVector<FragmentPiece>
 FragmentLayout::getRegister(int64_t segment, int64_t step, int64_t p) const {
   int64_t segments = getBlockSegments(), columnPair = 2 * step + p / 2;
   int64_t pair = 2 * (columnPair * segments + segment % segments) + p % 2;
-  int64_t firstWord = segment / segments * getBlockWords();
+  int64_t strands = getStrands(), strandPairs = getStrandPairs();
+  int64_t firstWord = segment / segments * getBlockWords() + pair / strandPairs;
+  pair %= strandPairs;
   int64_t perWord = getPairsPerWord(), spare = getSpareBits();
   int64_t size = width;
   if (pair < getWholePairs()) {
     int64_t bit = pair % perWord * getPairStride();
-    return {{firstWord + pair / perWord, bit, bit + getHalfStride(), 0, size}};
+    return {{firstWord + pair / perWord * strands, bit, bit + getHalfStride(),
+             0, size}};
   }
   SmallVector<FragmentPiece> pieces;
   int64_t first = (pair - getWholePairs()) * size;
@@ -112,7 +117,8 @@ FragmentLayout::getRegister(int64_t segment, int64_t step, int64_t p) const {
     int64_t at = first + done, inWord = at % spare;
     int64_t bits = std::min(spare - inWord, size - done);
     int64_t bit = getFirstSpareBit() + inWord;
-    pieces.push_back({firstWord + at / spare, bit, bit + 16, done, bits});
+    pieces.push_back(
+        {firstWord + at / spare * strands, bit, bit + 16, done, bits});
     done += bits;
   }
   return pieces;
@@ -130,6 +136,8 @@ FragmentLayout::getSlots(MLIRContext *context) const {
   AffineExpr t = (position + g.floorDiv(2) * 3) % 4;
   AffineExpr block = laneWord.floorDiv(getBlockWords());
   AffineExpr inBlock = laneWord % getBlockWords();
+  AffineExpr firstPair = inBlock % getStrands() * getStrandPairs();
+  AffineExpr inStrand = inBlock.floorDiv(getStrands());
   SmallVector<Slot> slots;
   auto add = [&](AffineExpr pair, int64_t half, AffineExpr codeBit, int64_t bit,
                  int64_t bits) {
@@ -148,12 +156,12 @@ FragmentLayout::getSlots(MLIRContext *context) const {
   int64_t size = width, spare = getSpareBits();
   for (int64_t half = 0; half < 2; ++half) {
     for (int64_t n = 0; n < getPairsPerWord(); ++n)
-      add(inBlock * getPairsPerWord() + n, half,
+      add(firstPair + inStrand * getPairsPerWord() + n, half,
           getAffineConstantExpr(0, context),
           n * getPairStride() + half * getHalfStride(), size);
     for (int64_t b = 0; b < spare; ++b) {
-      AffineExpr at = inBlock * spare + b;
-      add(at.floorDiv(size) + getWholePairs(), half, at % size,
+      AffineExpr at = inStrand * spare + b;
+      add(firstPair + at.floorDiv(size) + getWholePairs(), half, at % size,
           getFirstSpareBit() + b + half * getHalfStride(), 1);
     }
   }
@@ -167,7 +175,10 @@ AffineMap FragmentLayout::getPairMap(MLIRContext *context) const {
   AffineExpr segment = (column % getBlockColumns()).floorDiv(segmentColumns);
   AffineExpr columnPair = (column % runColumns).floorDiv(2);
   AffineExpr pair = (columnPair * getBlockSegments() + segment) * 2 + h;
-  return AffineMap::get(2, 0, {pair, column % 2}, context);
+  return AffineMap::get(
+      2, 0,
+      {pair % getStrandPairs(), pair.floorDiv(getStrandPairs()), column % 2},
+      context);
 }
 
 AffineMap FragmentLayout::getParameterMap(MLIRContext *context, int64_t group) {

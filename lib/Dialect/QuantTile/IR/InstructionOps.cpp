@@ -52,8 +52,10 @@ double DecodeOp::getShrinkage(Type storage, Type element, CodebookAttr codebook,
                               bool scaled) {
   auto integer = dyn_cast<IntegerType>(storage);
   // Codes that lie within a byte, which is a float of bf16's least exponents:
-  // the byte times 2^-133. The largest factor there is leaves 2^-6.
-  if (codebook || !integer || !element.isBF16() || 8 % integer.getWidth())
+  // the byte times 2^-133. The largest factor there is leaves 2^-6. Where a
+  // byte holds one code and a part of another, nothing is saved.
+  unsigned width = integer ? integer.getWidth() : 0;
+  if (codebook || !integer || !element.isBF16() || (width > 4 && width < 8))
     return 1.0;
   // Times a scale, more is left, so that their product is in bf16's range for
   // scales that are.

@@ -76,16 +76,17 @@ enum class PairOrder {
 /// ```
 ///
 /// Widths that do not divide 16 leave bits at the top of each half. A *block*
-/// of four segments, 32 pairs of a lane, takes `2 width` words, which hold
-/// pairs in the same order; the bits that are left, word after word, are the
-/// last pairs:
+/// is as many segments as make a whole number of vectors, eight or, where the
+/// width is even, four. Word `c` of each vector is pair `c` here, too: all
+/// words `c` together hold the pairs in the same order, and the bits that are
+/// left, word after word, are the last of these pairs:
 ///
 /// ```
 ///   width 3   bit 15   14..12  11..9   8..6    5..3    2..0   (and 16 above)
-///   word 0    bit 0    pair 4  pair 3  pair 2  pair 1  pair 0
-///   word 1    bit 1    pair 9  pair 8  pair 7  pair 6  pair 5
-///   word 2    bit 2    pair 14 ...
-///             of pair 30
+///   word c    bit 0    pair 4  pair 3  pair 2  pair 1  pair 0
+///   word 4+c  bit 1    pair 9  pair 8  pair 7  pair 6  pair 5
+///   word 8+c  bit 2    pair 14 ...
+///             of pair 15
 /// ```
 ///
 /// Within a tile, lanes interleave by `vectorWords` words, so that a warp
@@ -163,6 +164,8 @@ public:
   /// Segments that words repeat after: those of a vector, or of the block in
   /// which codes straddle words.
   int64_t getBlockSegments() const;
+  /// Words of a lane in such a block.
+  int64_t getBlockWords() const { return getBlockColumns() * width / 64; }
 
   /// Where among the vectors of a warp that of lane `lane` lies.
   static int64_t getVectorPosition(int64_t lane) {
@@ -190,16 +193,23 @@ public:
   /// All that a word holds.
   llvm::SmallVector<Slot> getSlots(::mlir::MLIRContext *context) const;
 
-  /// (row, column) -> (number of the code's pair in its block, 0 for the first
-  /// and 1 for the second code of the pair).
+  /// (row, column) -> (number of the code's pair in its strand, the first word
+  /// of the strand in its block, 0 for the first and 1 for the second code of
+  /// the pair). A *strand* is the words of a block that hold the same pair of
+  /// columns: every `getStrands()`th one.
   ::mlir::AffineMap getPairMap(::mlir::MLIRContext *context) const;
   /// (row, column, word of the block) -> (tileRow, tileColumn, word), for the
   /// lane and the block that own (row, column).
   ::mlir::AffineMap getWordMap(::mlir::MLIRContext *context) const;
-  /// Pairs of a block that one word holds: the first ones. Pair `q` of them is
-  /// in word `q / getPairsPerWord()`, and pair `n` of a word at bit
-  /// `n * getPairStride()`, its second code `getHalfStride()` bits above.
-  int64_t getWholePairs() const { return getBlockWords() * getPairsPerWord(); }
+  /// Strands of a block: one of each pair of columns where codes straddle
+  /// words, else all words are one.
+  int64_t getStrands() const { return getSpareBits() ? runColumns / 2 : 1; }
+  /// Pairs of a strand that one word holds: the first ones. Pair `q` of them is
+  /// in word `q / getPairsPerWord()` of the strand, and pair `n` of a word at
+  /// bit `n * getPairStride()`, its second code `getHalfStride()` bits above.
+  int64_t getWholePairs() const {
+    return getBlockWords() / getStrands() * getPairsPerWord();
+  }
   int64_t getPairStride() const {
     return order == PairOrder::Halves ? width : 2 * width;
   }
@@ -207,16 +217,18 @@ public:
     return order == PairOrder::Halves ? 16 : width;
   }
   /// Lowest of the spare bits of each half. Bit `b` of pair `getWholePairs() +
-  /// j` is spare bit `j * width + b` of the block, counted word after word.
+  /// j` is spare bit `j * width + b` of the strand, counted word after word.
   int64_t getFirstSpareBit() const { return 16 - getSpareBits(); }
 
 private:
-  /// Columns, and a lane's pairs and words, of the blocks that words repeat in.
+  /// Columns of the blocks that words repeat in, and a lane's pairs of a
+  /// strand.
   int64_t getBlockColumns() const {
     return getBlockSegments() * segmentColumns;
   }
-  int64_t getBlockPairs() const { return getBlockSegments() * 8; }
-  int64_t getBlockWords() const { return getBlockColumns() * width / 64; }
+  int64_t getStrandPairs() const {
+    return getBlockSegments() * 8 / getStrands();
+  }
 
   /// Columns of which a tile of scales has all groups.
   static constexpr int64_t kParameterColumns = 128;
