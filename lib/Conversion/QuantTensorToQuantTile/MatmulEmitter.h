@@ -117,10 +117,10 @@ public:
                                              bool inBounds = false);
   /// The pair of codes at `register` p of step `step` of segment `segment` of
   /// a lane's words, as floats of `element`; with `DecodeOp::getBias` left on
-  /// them where `biased`.
+  /// them where `biased`, and `DecodeOp::getShrinkage` where `shrunk`.
   mlir::Value decode(llvm::ArrayRef<mlir::Value> words, int64_t segment,
                      int64_t step, int64_t p, mlir::Type element,
-                     bool biased = false);
+                     bool biased = false, bool shrunk = false);
   /// The pair of codes that is in `pieces` of the words that `wordAt` gives,
   /// times `scale`, where there is one.
   mlir::Value decode(llvm::ArrayRef<quant_tensor::FragmentPiece> pieces,

@@ -32,14 +32,15 @@ SmallVector<Value> MatmulEmitter::loadWeights(Value row, Value column,
 }
 
 Value MatmulEmitter::decode(ArrayRef<Value> words, int64_t segment,
-                            int64_t step, int64_t p, Type type, bool biased) {
+                            int64_t step, int64_t p, Type type, bool biased,
+                            bool shrunk) {
   int64_t width = layout->getVectorWords();
   return decode(
       layout->getRegister(segment, step, p),
       [&](int64_t word) {
         return this->element(words[word / width], word % width);
       },
-      type, biased);
+      type, biased, shrunk);
 }
 
 Value MatmulEmitter::decode(ArrayRef<quant_tensor::FragmentPiece> pieces,

@@ -9,7 +9,9 @@
 // Codes are decoded with a bias (`DecodeOp::getBias`), which costs no
 // subtraction per weight. A group's sum is `d - (bias + zero point) Σx`, where
 // Σx comes from the tensor core too: the same activations times a matrix of
-// equal elements.
+// equal elements. With more than one row of activations that is one product
+// more for every few, so that where codes can be decoded shrunk
+// (`DecodeOp::getShrinkage`), which takes their bias away, they are.
 //
 //===----------------------------------------------------------------------===//
 
@@ -89,7 +91,8 @@ private:
   /// once, columns between two changes of the scale within these, steps of all
   /// K, and rounds in which all warps take one.
   int64_t stepColumns, partColumns, unit, steps, rounds;
-  double bias;
+  /// What is left on decoded weights: a factor, or what is added to them.
+  double shrinkage, bias;
   Value warpN, warpK, firstM, firstN, lastM, zero, partials;
   /// Each column tile's row of activations.
   SmallVector<Value> activationRows;
@@ -111,8 +114,16 @@ MmaStreamKernel::MmaStreamKernel(MatmulEmitter &b)
                : std::gcd(problem.getGroup(), partColumns)),
       steps(llvm::divideCeil(problem.k, stepColumns)),
       rounds(llvm::divideCeil(steps, warpsK)),
-      bias(DecodeOp::getBias(problem.encoding.getStorage(), problem.lhsElement,
-                             problem.encoding.getCodebook())) {}
+      shrinkage(schedule.getTileM() == 1 || b.hasZeroPoint() ||
+                        problem.scalesDecoded()
+                    ? 1.0
+                    : DecodeOp::getShrinkage(problem.encoding.getStorage(),
+                                             problem.lhsElement,
+                                             problem.encoding.getCodebook())),
+      bias(shrinkage == 1.0 ? DecodeOp::getBias(problem.encoding.getStorage(),
+                                                problem.lhsElement,
+                                                problem.encoding.getCodebook())
+                            : 0.0) {}
 
 //===----------------------------------------------------------------------===//
 // Reads
@@ -173,7 +184,8 @@ SmallVector<Value> MmaStreamKernel::decode(const StepWeights &weights,
     registers.push_back(b.mmaOperand(
         problem.scalesDecoded() ? weights.decodeWhole(b, row, segment, step, p)
                                 : weights.decode(b, row, segment, step, p,
-                                                 /*biased=*/bias != 0.0)));
+                                                 /*biased=*/bias != 0.0,
+                                                 /*shrunk=*/shrinkage != 1.0)));
   return registers;
 }
 
@@ -290,6 +302,9 @@ void MmaStreamKernel::finish() {
           memref::LoadOp::create(b, partials, ValueRange{b.add(at, w * line)});
       sum = sum ? arith::AddFOp::create(b, sum, part).getResult() : part;
     }
+    if (shrinkage != 1.0)
+      sum = arith::MulFOp::create(
+          b, sum, b.floatConstant(b.getF32Type(), 1.0 / shrinkage));
     if (problem.hasOneGroup())
       sum = arith::MulFOp::create(b, sum, lastScales[i]);
     Value m = b.add(firstM, inM), n = b.add(firstN, inN);

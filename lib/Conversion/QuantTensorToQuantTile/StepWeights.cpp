@@ -168,11 +168,12 @@ StepWeights StepWeights::load(MatmulEmitter &b, const StepShape &shape,
 }
 
 Value StepWeights::decode(MatmulEmitter &b, int64_t rowTile, int64_t segment,
-                          int64_t step, int64_t p, bool biased) const {
+                          int64_t step, int64_t p, bool biased,
+                          bool shrunk) const {
   int64_t perTile = b.problem.schedule.getWeights().getTile()[1] /
                     FragmentLayout::segmentColumns;
   return b.decode(words[rowTile][segment / perTile], segment % perTile, step, p,
-                  b.problem.lhsElement, biased);
+                  b.problem.lhsElement, biased, shrunk);
 }
 
 Value StepWeights::decodeWhole(MatmulEmitter &b, int64_t rowTile,

@@ -72,7 +72,8 @@ public:
   /// The pair of codes at register `p` of step `step` of segment `segment`, as
   /// `MatmulEmitter::decode` gives it in the type of the activations.
   mlir::Value decode(MatmulEmitter &b, int64_t rowTile, int64_t segment,
-                     int64_t step, int64_t p, bool biased) const;
+                     int64_t step, int64_t p, bool biased,
+                     bool shrunk = false) const;
   /// The same as it is multiplied when no bias and no zero point is taken from
   /// a sum: exact but for the zero point, and scaled where `scalesDecoded`.
   mlir::Value decodeWhole(MatmulEmitter &b, int64_t rowTile, int64_t segment,

@@ -223,6 +223,7 @@ void WgmmaDecodeKernel::produce() {
   b.ifThen(isPicked, [&] { loadTiles(); });
 }
 
+/// This warp's copies of all tiles, issued by one thread.
 void WgmmaDecodeKernel::loadTiles() {
   firstStep = mul(part, steps);
   bool isWhole = lastSegments == tileK / kSegment;

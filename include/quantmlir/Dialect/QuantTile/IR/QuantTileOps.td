@@ -224,8 +224,9 @@ def QuantTile_DecodeOp : QuantTile_Op<"decode", [Pure]> {
     code of NaN or infinity these give any value, perhaps a finite one:
     `quant_tensor.poison_scales` tells such weights by their scales.
 
-    Instructions for each weight, as `mma_stream` decodes (shifts, `lop3`,
-    `prmt` and packed arithmetic; where there is a bias, biased):
+    Instructions for each weight, as `mma_stream` decodes for one row of
+    activations (shifts, `lop3`, `prmt` and packed arithmetic; where there is a
+    bias, biased):
 
     | storage | to bf16 | to f16 |
     |---|---|---|
