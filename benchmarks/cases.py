@@ -120,6 +120,8 @@ FAMILIES = [
     Float8(200, 1040, m=150, group=128, rows=128, out="f32"),
     Float8(264, 528, group=256, rows=32),
     Float8(40, 100, group=64),
+    Float8(136, 1296, m=70, group=128, rows=128, scale="f8E8M0FNU"),
+    Float8(72, 528, group=128, rows=64, scale="bf16"),
     Float8(72, 528, fast=True),
     # The same with encoded weights: every storage, scale and zero point, tails of
     # all tiles, and results of every width.
@@ -147,6 +149,10 @@ FAMILIES = [
     # Three warpgroups, whose loader has few registers, and accumulators of one of two blocks.
     ScheduledFloat8(256, 1040, 300, [192, 128, 128], [12, 1, 1], 3, "cooperative"),
     ScheduledFloat8(136, 528, 200, [128, 64, 128], [4, 1, 1], 3, "pingpong", out="f32"),
+    # Scales of several runs of steps, in tiles that start within blocks of weights.
+    ScheduledFloat8(400, 1296, 150, [128, 192, 128], [8, 1, 1], 3, "cooperative"),
+    ScheduledFloat8(136, 2320, 200, [64, 96, 128], [4, 1, 1], 3, "pingpong, cluster = [2, 1]"),
+    ScheduledFloat8(136, 2320, 70, [64, 96, 128], [4, 2, 1], 3, "cooperative", split_k=2),
     Scheduled(136, 272, [192, 64, 128], [12, 1, 1], 3, "cooperative, group_m = 2", m=400),
     Scheduled(136, 528, [192, 32, 128], [12, 1, 1], 3, "cooperative, cluster = [2, 1]", m=300, split_k=2),
     # Blocks that share K and add each other's sums.

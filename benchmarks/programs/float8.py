@@ -8,7 +8,7 @@ from .common import MAPS, EncodedWeight, arguments_of, plain_family
 
 
 class Float8(EncodedWeight):
-    """y = x wᵀ of 8-bit floats `x` and `w` with scales in f32. Those of x are of
+    """y = x wᵀ of 8-bit floats `x` and `w` with scales of type `scale`. Those of x are of
     `group` columns of a row (0: of all), those of w of blocks of `rows` x `group`."""
 
     def __init__(
@@ -23,6 +23,7 @@ class Float8(EncodedWeight):
         out="bf16",
         chip="sm_90a",
         fast=False,
+        scale="f32",
         kind=None,
     ):
         self.arguments = arguments_of(locals())
@@ -30,10 +31,11 @@ class Float8(EncodedWeight):
         #: Sums stay in the accumulators of tensor cores.
         self.options = ["--fast-accumulation"] if fast else []
         self.n, self.k, self.m, self.x, self.w, self.group = n, k, m, x, w, group
-        self._encoding = Encoding(w, group, "f32", rows=rows)
-        self._token = Encoding(x, group, "f32")
+        self.scale = scale
+        self._encoding = Encoding(w, group, scale, rows=rows)
+        self._token = Encoding(x, group, scale)
         parts = [f"{'dynamic' if m is None else m}x{n}x{k}", x, w, f"g{group}", f"rows{rows}", out]
-        parts += [chip] + (["fast"] if fast else [])
+        parts += [chip] + (["fast"] if fast else []) + ([scale] if scale != "f32" else [])
         self.name = "-".join(parts)
         self.rng = np.random.default_rng(n * k)
         self.bits = self._encoding.bits
@@ -44,7 +46,7 @@ class Float8(EncodedWeight):
 
     def mlir(self):
         m, n, k = "?" if self.m is None else self.m, self.n, self.k
-        codes, scales = f"tensor<{m}x{k}x{self.x}>", f"tensor<{m}x{self.groups}xf32>"
+        codes, scales = f"tensor<{m}x{k}x{self.x}>", f"tensor<{m}x{self.groups}x{self.scale}>"
         x, w = f"tensor<{m}x{k}xf32, #x>", f"tensor<{n}x{k}xf32, #w>"
         y = f"tensor<{m}x{n}x{self.out}>"
         size, dim = "", ""
@@ -79,7 +81,8 @@ class Float8(EncodedWeight):
         finite = np.flatnonzero(np.isfinite(float_values(self.x))).astype(np.uint8)
         codes = finite[self.rng.integers(0, len(finite), (rows, self.k))]
         scales = self.rng.uniform(0.002, 0.02, (rows, self.groups))
-        return {"x.codes": codes.view(DTYPES[self.x]), "x.scales": scales.astype(np.float32)}
+        scales = scales.astype(np.float32).astype(DTYPES[self.scale])
+        return {"x.codes": codes.view(DTYPES[self.x]), "x.scales": scales}
 
     def reference(self, inputs, contract):
         # The tensor core aligns terms by their exponents, for which a number below
@@ -106,14 +109,14 @@ class Float8(EncodedWeight):
 class ScheduledFloat8(Float8):
     """The same with scales of blocks of 128 and a wgmma schedule written by hand."""
 
-    def __init__(self, n, k, m, tile, warps, stages, warpgroups, out="bf16"):
+    def __init__(self, n, k, m, tile, warps, stages, warpgroups, out="bf16", split_k=1):
         super().__init__(n, k, m, group=128, rows=128, out=out)
         self.arguments = arguments_of(locals())
         self.schedule = (
             f'#quant_tile.schedule<wgmma, chip = "sm_90a", tile = {tile}, warps = {warps}, '
-            f"stages = {stages}, warpgroups = <{warpgroups}>, promote = 1>"
+            f"stages = {stages}, split_k = {split_k}, warpgroups = <{warpgroups}>, promote = 1>"
         )
-        self.name += f"-{tile}-{warpgroups}".replace(" ", "").replace("=", "")
+        self.name += f"-{tile}-{split_k}{warpgroups}".replace(" ", "").replace("=", "")
 
     def mlir(self):
         lines = super().mlir().split("\n")

@@ -71,28 +71,30 @@ std::string whyNotBlockScales(const Contraction &c) {
   return "";
 }
 
-/// Whether the weights of a warpgroup's `columns` have whole blocks of scales,
-/// or are part of one.
-static bool keepsToBlocks(const Contraction &c, int64_t columns) {
+int64_t getScaleColumns(const Contraction &c, int64_t columns) {
   int64_t rows = c.rhsBlocks.getBlockExtent(0, c.n);
-  return rows >= c.n || rows % columns == 0 || columns % rows == 0;
+  return rows >= c.n ? columns : std::gcd(columns, rows);
 }
 
-bool fitsBlockScales(const Contraction &c, int64_t tileN, int64_t columns) {
-  return !c.isBlockScaled() ||
-         (keepsToBlocks(c, tileN) && keepsToBlocks(c, columns));
+int64_t countTileScales(const Contraction &c, ScheduleAttr schedule) {
+  if (!c.isBlockScaled())
+    return 0;
+  int64_t columns = schedule.getTileN() / schedule.getWarpsN();
+  int64_t ofWarpgroup = columns / getScaleColumns(c, columns);
+  constexpr int64_t most = 4;
+  ofWarpgroup = ofWarpgroup < most ? llvm::PowerOf2Ceil(ofWarpgroup)
+                                   : llvm::alignTo(ofWarpgroup, most);
+  return schedule.getTileM() + schedule.getWarpsN() * ofWarpgroup;
 }
 
 int64_t countBlockScales(const Contraction &c, ScheduleAttr schedule) {
   if (!c.isBlockScaled())
     return 0;
   WgmmaSplit split(schedule, /*resultBytes=*/4);
-  int64_t rows = c.rhsBlocks.getBlockExtent(0, c.n);
-  int64_t ofWeights = llvm::divideCeil(split.columns, rows);
-  // Those of the weights and of two rows of each block of 64, of two steps, and
-  // their products.
-  int64_t ofRows = 2 * split.blocks;
-  return 2 * (ofWeights + ofRows) + ofWeights * ofRows;
+  int64_t ofWeights = split.columns / getScaleColumns(c, split.columns);
+  // Those of the weights and of two rows, and their products.
+  constexpr int64_t ofRows = 2;
+  return ofWeights + ofRows + ofWeights * ofRows;
 }
 
 std::string whyNotPromotion(const Contraction &c, ScheduleAttr schedule) {
@@ -108,12 +110,6 @@ std::string whyNotPromotion(const Contraction &c, ScheduleAttr schedule) {
                          schedule.getStages());
   if (c.isBlockScaled() && schedule.getPromote() != 1)
     return "sums of a block of scales are promoted after each step";
-  if (!fitsBlockScales(c, schedule.getTileN(),
-                       schedule.getTileN() / schedule.getWarpsN()))
-    return llvm::formatv("a tile of {0} columns does not keep to blocks of {1} "
-                         "rows of weights",
-                         schedule.getTileN(),
-                         c.rhsBlocks.getBlockExtent(0, c.n));
   return "";
 }
 

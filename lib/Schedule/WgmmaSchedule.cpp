@@ -194,6 +194,28 @@ static constexpr double kExposed = 0.3;
 /// another tile, for which ping-pong makes it wait.
 static constexpr double kCyclesOfPromotion = 200;
 
+/// Bytes of shared memory that an SM reads or writes in a cycle, for all that
+/// asks for them.
+static constexpr double kSharedBytes = 128;
+
+/// Cycles of a step that shared memory is busy for: tiles arrive, and each
+/// warpgroup reads its rows, and for each 64 of them its columns. Scales that
+/// change along K are accesses of their own: a line for each row of a run and,
+/// for each warp, 64 rows and step, those of its rows and of its weights.
+static double estimateAccesses(const Contraction &c,
+                               const Candidate &candidate) {
+  auto [warpsM, warpsN] = candidate.getWarps();
+  WgmmaSplit split(candidate.tileM, candidate.tileN, warpsM, warpsN,
+                   candidate.splitK, /*resultBytes=*/2);
+  double blocks = static_cast<double>(split.blocks) * warpsM * warpsN / 4;
+  double bytes = WgmmaLayout::rowBytes *
+                 (candidate.tileM + candidate.tileN +
+                  blocks * (WgmmaLayout::chunkRows + split.columns));
+  int64_t ofWeights = split.columns / getScaleColumns(c, split.columns);
+  return bytes / kSharedBytes + 4 * blocks * (1 + ofWeights) +
+         static_cast<double>(candidate.tileM) / WgmmaLayout::scaleSteps;
+}
+
 /// Whether a kernel's columns end with an instruction's and its loop along K
 /// has more steps than are unrolled: either takes registers beside
 /// accumulators.
@@ -247,8 +269,10 @@ static double estimate(const Contraction &c, const Chip &chip, int64_t m,
                  WgmmaLayout::rowBytes * active / kBytesFromL2;
   if (isOneGroup && m > tileM)
     fetch /= kSameWeights;
+  // All times but those with scales were fitted without it.
+  double access = c.isBlockScaled() ? estimateAccesses(c, candidate) : 0;
   double step = 0;
-  for (double part : {multiply, arrive, fetch, kCyclesOfStep})
+  for (double part : {multiply, arrive, fetch, access, kCyclesOfStep})
     step += std::pow(part, kOverlap);
   step = std::pow(step, 1 / kOverlap);
   if (int64_t promote = choosePromotion(c);
@@ -400,9 +424,12 @@ std::string whyNotWgmmaSchedule(const Contraction &c, const Chip &chip,
     // Sums, of which one block of rows has accumulators at a time.
     if (isSimple && schedule.getConsumers() == 2)
       limit = kMostPromoted;
-    int64_t blocks = WgmmaSplit(schedule, /*resultBytes=*/4).blocks;
+    int64_t blocks = WgmmaSplit(schedule, /*resultBytes=*/4).blocks, sets = 1;
     limit -= countBlockScales(c, schedule);
-    limit = limit * blocks / (blocks + 1);
+    // With scales, ptxas adds up a block's while it multiplies the next one.
+    if (c.isBlockScaled() && blocks > 1)
+      sets = 2;
+    limit = limit * blocks / (blocks + sets);
   }
   if (accumulators > limit)
     return llvm::formatv("a tile of {0} x {1} needs {2} accumulators in a "
@@ -424,7 +451,9 @@ std::string whyNotWgmmaSchedule(const Contraction &c, const Chip &chip,
 int64_t getWgmmaSharedMemory(const Contraction &c, ScheduleAttr schedule) {
   // Enumeration may know no result.
   int64_t bits = c.resultElement ? c.resultElement.getIntOrFloatBitWidth() : 16;
-  return WgmmaSplit(schedule, bits / 8).getLayout(schedule).getBytes();
+  return WgmmaSplit(schedule, bits / 8)
+      .getLayout(schedule, countTileScales(c, schedule))
+      .getBytes();
 }
 
 } // namespace quantmlir::schedule

@@ -413,20 +413,6 @@ func.func @promotion(%x: tensor<64x256xf32, #x>, %w: tensor<128x256xf32, #w>, %i
 
 // -----
 
-// A tile of one and a half blocks.
-#x = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 128], scale = f32}>
-#w = #quant_tensor.encoding<{storage = f8E4M3FN, block = [64, 128], scale = f32}>
-func.func @promotion(%x: tensor<64x256xf32, #x>, %w: tensor<128x256xf32, #w>, %init: tensor<64x128xf32>) -> tensor<64x128xf32> {
-  // expected-error @below {{a tile of 96 columns does not keep to blocks of 64 rows of weights}}
-  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<64x256xf32, #x>, tensor<128x256xf32, #w>) maps [] outs(%init : tensor<64x128xf32>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 96, 128], warps = [4, 1, 1], stages = 4, warpgroups = <cooperative>, promote = 1>} {
-  ^bb0(%acc: f32):
-    quant_tensor.yield %acc : f32
-  } -> tensor<64x128xf32>
-  return %y : tensor<64x128xf32>
-}
-
-// -----
-
 // Rows beyond the sixteenth would not be loaded.
 func.func @any_rows(%x: tensor<?x256xi8>, %w: tensor<128x256xi8>, %init: tensor<?x128xi32>) -> tensor<?x128xi32> {
   // expected-error @below {{has any number of rows, but its only schedule max_m = 16}}

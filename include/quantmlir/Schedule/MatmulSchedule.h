@@ -162,11 +162,18 @@ int64_t choosePromotion(const Contraction &contraction);
 /// Why kernels of wgmma cannot scale the sums of `contraction` block by block;
 /// empty where they can, or have nothing to scale.
 std::string whyNotBlockScales(const Contraction &contraction);
-/// Whether tiles of `tileN` weights, of which a warpgroup has `columns`, keep
-/// to the blocks of scales.
-bool fitsBlockScales(const Contraction &contraction, int64_t tileN,
-                     int64_t columns);
-/// How many scales of a step a thread of a `schedule` of wgmma holds.
+/// How many of the `columns` weights that a warpgroup of wgmma has share a scale
+/// in all tiles of a block-scaled contraction: where blocks of scales are no
+/// multiple of `columns`, tiles start at different places in them.
+int64_t getScaleColumns(const Contraction &contraction, int64_t columns);
+/// How many scales a step of a tile of `schedule` of wgmma has in shared
+/// memory, those of activations and then those of the weights of each
+/// warpgroup, of which whole accesses are read; 0 where scales do not change
+/// along K.
+int64_t countTileScales(const Contraction &contraction,
+                        quant_tile::ScheduleAttr schedule);
+/// How many scales of a step, and products of them, a thread of a `schedule` of
+/// wgmma holds.
 int64_t countBlockScales(const Contraction &contraction,
                          quant_tile::ScheduleAttr schedule);
 /// Why `schedule` of wgmma cannot promote as it says, or must promote; empty

@@ -6,7 +6,9 @@
 //   stages x (tile of activations | tile of weights)
 //   consumers x staging buffers of one chunk of the result
 //   consumers x sums from the blocks that share K
-//   barriers: full[stages], empty[stages], order[3], ready[3], taken[3]
+//   slots of scales, where these change along K: of a run of steps each
+//   barriers: full[stages], empty[stages], order[3], ready[3], taken[3],
+//     known[slots], used[slots]
 //
 // Activations, and weights of `wgmma`, are rows of 128 bytes, one panel of as
 // many columns behind the other; weights of `wgmma_decode` are packed codes,
@@ -42,14 +44,22 @@ struct WgmmaLayout {
   /// the other.
   static constexpr int64_t promotion = 256;
 
-  /// With `sumsBytes` of sums for each consumer and results in chunks whose
-  /// rows have `chunkRowBytes`.
+  /// Steps along K whose scales a slot holds, in f32: in f32, those of a row
+  /// fill a sector of memory. A slot is filled while the other is used.
+  static constexpr int64_t scaleSteps = 8, scaleSlots = 2;
+  /// Threads that fill it: three warps of the loading warpgroup, of which the
+  /// last takes the weights' scales.
+  static constexpr int64_t scaleThreads = 96;
+
+  /// With `sumsBytes` of sums for each consumer, results in chunks whose rows
+  /// have `chunkRowBytes`, and `scales` of each step, those of activations and
+  /// then those of weights.
   explicit WgmmaLayout(quant_tile::ScheduleAttr schedule, int64_t sumsBytes = 0,
-                       int64_t chunkRowBytes = rowBytes)
+                       int64_t chunkRowBytes = rowBytes, int64_t scales = 0)
       : stages(schedule.getStages()), lhsBytes(schedule.getTileM() * rowBytes),
         rhsBytes(schedule.getTileN() * rowBytes),
         consumers(schedule.getConsumers()), sumsBytes(sumsBytes),
-        bufferBytes(chunkRows * chunkRowBytes) {}
+        bufferBytes(chunkRows * chunkRowBytes), scales(scales) {}
   /// Of `wgmma_decode`: 16-bit activations and codes of `width` bits.
   static WgmmaLayout ofDecoded(quant_tile::ScheduleAttr schedule,
                                unsigned width, int64_t sumsBytes) {
@@ -59,15 +69,28 @@ struct WgmmaLayout {
     return layout;
   }
 
-  int64_t stages, lhsBytes, rhsBytes, consumers, sumsBytes, bufferBytes;
+  int64_t stages, lhsBytes, rhsBytes, consumers, sumsBytes, bufferBytes, scales;
 
   int64_t getStageBytes() const { return lhsBytes + rhsBytes; }
   int64_t getChunk(int64_t buffer) const {
     return stages * getStageBytes() + buffer * bufferBytes;
   }
   int64_t getSums() const { return getChunk(consumers * chunkBuffers); }
+  /// Elements from a step's scales to the next one's: a warp that fills a slot
+  /// writes four scales of each of eight steps, to as many banks. Four elements
+  /// are an access.
+  int64_t getScaleStride() const {
+    constexpr int64_t banks = 32, rows = banks / scaleSteps;
+    return (scales + banks - rows - 1) / banks * banks + rows;
+  }
+  int64_t getScaleBytes() const {
+    return scales ? scaleSteps * getScaleStride() * 4 : 0;
+  }
+  int64_t getScales(int64_t slot) const {
+    return getSums() + consumers * sumsBytes + slot * getScaleBytes();
+  }
   int64_t getFull(int64_t stage) const {
-    return getSums() + consumers * sumsBytes + stage * barrierBytes;
+    return getScales(scaleSlots) + stage * barrierBytes;
   }
   int64_t getEmpty(int64_t stage) const { return getFull(stages + stage); }
   int64_t getOrder(int64_t consumer) const {
@@ -79,8 +102,12 @@ struct WgmmaLayout {
   int64_t getTaken(int64_t consumer) const {
     return getOrder(2 * maxConsumers + consumer);
   }
+  int64_t getKnown(int64_t slot) const {
+    return getOrder((sumsBytes ? 3 : 1) * maxConsumers + slot);
+  }
+  int64_t getUsed(int64_t slot) const { return getKnown(scaleSlots + slot); }
   int64_t getBytes() const {
-    return getOrder(sumsBytes ? 3 * maxConsumers : maxConsumers);
+    return scales ? getUsed(scaleSlots) : getKnown(0);
   }
 };
 
@@ -138,9 +165,11 @@ struct WgmmaSplit {
   int64_t blocks, columns;
   int64_t chunkColumns;
 
-  WgmmaLayout getLayout(quant_tile::ScheduleAttr schedule) const {
+  /// `scales`: of each step of a tile, where they change along K.
+  WgmmaLayout getLayout(quant_tile::ScheduleAttr schedule,
+                        int64_t scales) const {
     return WgmmaLayout(schedule, getExchange().getSumsBytes(),
-                       chunkColumns * resultBytes);
+                       chunkColumns * resultBytes, scales);
   }
   int64_t getChunksOfBlock() const { return columns / chunkColumns; }
   int64_t getChunks() const { return blocks * getChunksOfBlock(); }

@@ -145,6 +145,9 @@ public:
   /// Where both operands have scales that change along K: those, in f32, of
   /// `row` of the activations (or the weights), from `column` on.
   mlir::Value loadBlockScale(bool isLhs, mlir::Value row, mlir::Value column);
+  /// Starts the copy of such a scale of activations, which is an f32, to `to`
+  /// in shared memory, by this thread.
+  void copyBlockScale(mlir::Value row, mlir::Value column, mlir::Value to);
   mlir::Value getScales() const { return scales; }
   mlir::Value getZeroPoints() const { return zeroPoints; }
   /// The stored scale (zero point) of weight `row` and column group `group`.
@@ -211,6 +214,11 @@ public:
   void store(mlir::Value value, mlir::Value row, mlir::Value column);
 
 private:
+  /// Where the scale of `row` of the activations from `column` on lies.
+  mlir::Value getBlockScaleIndex(mlir::Value row, mlir::Value column);
+  /// Address of element `index` of `memref`, of one dimension, in global
+  /// memory.
+  mlir::Value getAddress(mlir::Value memref, mlir::Value index);
   /// One scale or zero point.
   mlir::Value loadParameter(mlir::Value memref, mlir::Value row,
                             mlir::Value group);

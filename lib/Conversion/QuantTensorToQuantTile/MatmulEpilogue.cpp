@@ -186,6 +186,16 @@ void MatmulEmitter::prefetchEpilogue(Value row, Value column, int64_t height,
   }
 }
 
+Value MatmulEmitter::getAddress(Value memref, Value index) {
+  auto type = cast<MemRefType>(memref.getType());
+  Value start = memref::ExtractAlignedPointerAsIndexOp::create(*this, memref);
+  Value byte = add(
+      start, mul(index, llvm::divideCeil(type.getElementTypeBitWidth(), 8)));
+  return LLVM::IntToPtrOp::create(
+      *this, LLVM::LLVMPointerType::get(getContext(), 1),
+      createOrFold<arith::IndexCastOp>(getI64Type(), byte));
+}
+
 void MatmulEmitter::prefetch(Value memref, ValueRange indices) {
   auto type = cast<MemRefType>(memref.getType());
   Value linear = index(0);
@@ -195,12 +205,7 @@ void MatmulEmitter::prefetch(Value memref, ValueRange indices) {
                      : index(type.getDimSize(dim));
     linear = add(mul(linear, size), at);
   }
-  Value start = memref::ExtractAlignedPointerAsIndexOp::create(*this, memref);
-  Value byte = add(
-      start, mul(linear, llvm::divideCeil(type.getElementTypeBitWidth(), 8)));
-  Value pointer = LLVM::IntToPtrOp::create(
-      *this, LLVM::LLVMPointerType::get(getContext(), 1),
-      createOrFold<arith::IndexCastOp>(getI64Type(), byte));
+  Value pointer = getAddress(memref, linear);
   NVVM::PrefetchOp::create(
       *this,
       NVVM::PrefetchCacheLevelAttr::get(getContext(),

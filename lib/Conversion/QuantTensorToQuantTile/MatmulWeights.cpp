@@ -3,6 +3,7 @@
 #include "MatmulEmitter.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
@@ -107,6 +108,22 @@ Value MatmulEmitter::loadParameter(Value memref, Value row, Value group) {
                add(mul(pair, 2), half)});
 }
 
+Value MatmulEmitter::getBlockScaleIndex(Value row, Value column) {
+  ScaledMatmulOp op = problem.op;
+  quant_tensor::EncodingAttr encoding = op.getLhsEncoding();
+  int64_t extent =
+      encoding.getBlockExtent(encoding.getBlock().size() - 1, problem.k);
+  return add(mul(row, llvm::divideCeil(problem.k, extent)),
+             div(column, extent));
+}
+
+void MatmulEmitter::copyBlockScale(Value row, Value column, Value to) {
+  constexpr int64_t bytes = 4;
+  NVVM::CpAsyncOp::create(
+      *this, to, getAddress(lhsScales, getBlockScaleIndex(row, column)), bytes,
+      NVVM::LoadCacheModifierKind::CA, /*cpSize=*/Value());
+}
+
 Value MatmulEmitter::loadBlockScale(bool isLhs, Value row, Value column) {
   ScaledMatmulOp op = problem.op;
   quant_tensor::EncodingAttr encoding =
@@ -115,9 +132,8 @@ Value MatmulEmitter::loadBlockScale(bool isLhs, Value row, Value column) {
   int64_t extent = encoding.getBlockExtent(dims - 1, problem.k);
   Value group = div(column, extent);
   if (isLhs)
-    return scaleToF32(
-        loadShared(encoding.getScale(), lhsScales,
-                   add(mul(row, llvm::divideCeil(problem.k, extent)), group)));
+    return scaleToF32(loadShared(encoding.getScale(), lhsScales,
+                                 getBlockScaleIndex(row, column)));
   return scaleToF32(
       load(encoding.getScale(), scales,
            {div(row, encoding.getBlockExtent(0, problem.n)), group}));

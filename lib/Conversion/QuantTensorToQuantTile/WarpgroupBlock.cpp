@@ -111,6 +111,12 @@ Value WarpgroupBlock::ready(Value consumer) {
 Value WarpgroupBlock::taken(Value consumer) {
   return shared(layout.getTaken(0), consumer, WgmmaLayout::barrierBytes);
 }
+Value WarpgroupBlock::known(Value slot) {
+  return shared(layout.getKnown(0), slot, WgmmaLayout::barrierBytes);
+}
+Value WarpgroupBlock::used(Value slot) {
+  return shared(layout.getUsed(0), slot, WgmmaLayout::barrierBytes);
+}
 
 /// Makes this thread's writes to shared memory visible to the accelerator.
 void WarpgroupBlock::fenceSharedMemory() {
@@ -158,6 +164,14 @@ void WarpgroupBlock::initBarriers() {
       for (int64_t w = 0; w < layout.consumers; ++w)
         for (Value barrier : {ready(word(w)), taken(word(w))})
           NVVM::MBarrierInitOp::create(b, barrier, word(others), Value());
+    if (layout.scales)
+      for (int64_t slot = 0; slot < WgmmaLayout::scaleSlots; ++slot) {
+        NVVM::MBarrierInitOp::create(b, known(word(slot)),
+                                     word(WgmmaLayout::scaleThreads), Value());
+        NVVM::MBarrierInitOp::create(
+            b, used(word(slot)),
+            word(schedule.getWarpgroupsPerTile() * kWarpgroup), Value());
+      }
     // To the other blocks of the cluster, and to the bulk copies.
     NVVM::FenceMbarrierInitOp::create(b);
   });
@@ -230,20 +244,20 @@ void WarpgroupBlock::waitForReleases(Ring ring) {
          });
 }
 
-WarpgroupBlock::Ring WarpgroupBlock::advance(Ring ring) {
+WarpgroupBlock::Ring WarpgroupBlock::advance(Ring ring, int64_t stages) {
   Value next = add(ring.stage, 1);
-  Value wraps = equal(next, word(layout.stages));
+  Value wraps = equal(next, word(stages));
   return {b.select(wraps, word(0), next),
           b.select(wraps, exclusiveOr(ring.phase, word(1)), ring.phase)};
 }
 
-/// The position `count` stages on.
-WarpgroupBlock::Ring WarpgroupBlock::skip(Ring ring, int64_t count) {
-  Value next = add(ring.stage, count % layout.stages);
-  Value phase = exclusiveOr(ring.phase, word(count / layout.stages % 2));
+WarpgroupBlock::Ring WarpgroupBlock::skip(Ring ring, int64_t steps,
+                                          int64_t stages) {
+  Value next = add(ring.stage, steps % stages);
+  Value phase = exclusiveOr(ring.phase, word(steps / stages % 2));
   Value wraps = b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::uge, next,
-                                              word(layout.stages));
-  return {b.select(wraps, sub(next, word(layout.stages)), next),
+                                              word(stages));
+  return {b.select(wraps, sub(next, word(stages)), next),
           b.select(wraps, exclusiveOr(phase, word(1)), phase)};
 }
 
@@ -337,8 +351,8 @@ void WarpgroupBlock::emit() {
   // follows from it, descriptors and barriers above all, takes uniform
   // registers.
   group = NVVM::ShflOp::create(b, b.getI32Type(), word(-1),
-                               div(thread, word(kWarpgroup)), word(0),
-                               word(31), NVVM::ShflKind::idx, UnitAttr());
+                               div(thread, word(kWarpgroup)), word(0), word(31),
+                               NVVM::ShflKind::idx, UnitAttr());
   Value block = toWord(gpu::BlockIdOp::create(b, gpu::Dimension::x));
   Value grid = toWord(gpu::GridDimOp::create(b, gpu::Dimension::x));
   int64_t size = groups.getClusterSize();

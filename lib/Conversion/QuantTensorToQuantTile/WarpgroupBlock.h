@@ -11,6 +11,8 @@
 //   order[w]  ping-pong, alternating: consumer w may start to multiply
 //   ready[w]  split K: the other blocks' sums for consumer w are there
 //   taken[w]  split K: the other blocks have read what consumer w sent them
+//   known[s]  the scales of slot s are there
+//   used[s]   every thread that multiplies is done with slot s
 //
 // Results go through swizzled shared memory in chunks, which the tensor memory
 // accelerator stores (and clips) while the next chunk, and the other
@@ -96,6 +98,8 @@ protected:
   mlir::Value order(mlir::Value consumer);
   mlir::Value ready(mlir::Value consumer);
   mlir::Value taken(mlir::Value consumer);
+  mlir::Value known(mlir::Value slot);
+  mlir::Value used(mlir::Value slot);
   void initBarriers();
   void fenceSharedMemory();
   void synchronizeStart();
@@ -109,8 +113,13 @@ protected:
   void expect(mlir::Value barrier, int64_t bytes);
   void release(mlir::Value stage);
   void waitForReleases(Ring ring);
-  Ring advance(Ring ring);
-  Ring skip(Ring ring, int64_t steps);
+  /// The position one further, or `steps`, in a ring of `stages`.
+  Ring advance(Ring ring, int64_t stages);
+  Ring advance(Ring ring) { return advance(ring, layout.stages); }
+  Ring skip(Ring ring, int64_t steps, int64_t stages);
+  Ring skip(Ring ring, int64_t steps) {
+    return skip(ring, steps, layout.stages);
+  }
 
   /// Rows and columns of the result that tile number `tile` starts at, for
   /// this block of the cluster.

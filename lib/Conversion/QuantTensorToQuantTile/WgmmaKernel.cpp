@@ -60,7 +60,9 @@ static bool hasQuarters(const MatmulProblem &problem) {
 WgmmaKernel::WgmmaKernel(MatmulEmitter &b)
     : WarpgroupBlock(
           b,
-          getSplit(b.problem, b.getOutElement()).getLayout(b.problem.schedule),
+          getSplit(b.problem, b.getOutElement())
+              .getLayout(b.problem.schedule,
+                         countTileScales(b.problem, b.problem.schedule)),
           getChunks(b.problem, b.getOutElement()),
           b.problem.schedule.getWarpgroups().getClusterSize() *
               b.problem.schedule.getSplitK(),
@@ -84,6 +86,8 @@ WgmmaKernel::WgmmaKernel(MatmulEmitter &b)
 
 /// Rows of a tile that are never loaded are multiplied all the same.
 void WgmmaKernel::prepareSharedMemory() {
+  if (layout.scales)
+    clearScales();
   int64_t first = loadedRows * WgmmaLayout::rowBytes;
   int64_t bytes = layout.lhsBytes - first;
   if (!bytes)
@@ -217,6 +221,8 @@ void WgmmaKernel::produce() {
         });
     waitForReleases({end[0], end[1]});
   });
+  if (layout.scales)
+    produceScales();
 }
 
 //===----------------------------------------------------------------------===//
@@ -351,9 +357,25 @@ void WgmmaKernel::consume() {
     state.push_back(word(0));
   }
   state.insert(state.begin(), {ring.stage, ring.phase});
+  // Where scales change along K, their ring comes last.
+  int64_t runs = llvm::divideCeil(steps, WgmmaLayout::scaleSteps);
+  if (layout.scales) {
+    Ring start = {word(0), word(0)}, scales = start;
+    if (isPingPong) {
+      Ring second = skip(start, runs, WgmmaLayout::scaleSlots);
+      Value isSecond = equal(consumer, word(1));
+      scales = {b.select(isSecond, second.stage, start.stage),
+                b.select(isSecond, second.phase, start.phase)};
+    }
+    llvm::append_range(state, ValueRange{scales.stage, scales.phase});
+  }
   tileLoop(first, step, state, [&](Value tile, ValueRange values) {
     auto [row, column] = locate(tile);
-    Ring ring = {values[0], values[1]};
+    Ring ring = {values[0], values[1]}, scales;
+    if (layout.scales) {
+      scales = {values[values.size() - 2], values.back()};
+      values = values.drop_back(2);
+    }
     row = add(row, partRow);
     column = add(column, partColumn);
     b.prefetchEpilogue(toIndex(row), toIndex(column),
@@ -365,7 +387,7 @@ void WgmmaKernel::consume() {
     SmallVector<Operands> operands;
     SmallVector<Value> accumulators =
         schedule.getPromote()
-            ? multiplyPromoting(ring, row, column)
+            ? multiplyPromoting(ring, scales)
             : multiply(ring, [&] { operands = loadFirstOperands(start); });
     bool alternates = values.size() > 2;
     finish(accumulators, start, std::move(operands),
@@ -375,6 +397,11 @@ void WgmmaKernel::consume() {
     SmallVector<Value> next = {ring.stage, ring.phase};
     if (alternates)
       next.push_back(exclusiveOr(values[2], word(1)));
+    if (layout.scales) {
+      if (isPingPong)
+        scales = skip(scales, runs, WgmmaLayout::scaleSlots);
+      llvm::append_range(next, ValueRange{scales.stage, scales.phase});
+    }
     return next;
   });
   finishStores();

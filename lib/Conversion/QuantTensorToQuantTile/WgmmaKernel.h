@@ -56,14 +56,22 @@ private:
   llvm::SmallVector<mlir::Value>
   multiply(Ring &ring, llvm::function_ref<void()> whileWaiting);
   // WgmmaPromotion.cpp.
-  llvm::SmallVector<mlir::Value> multiplyPromoting(Ring &ring, mlir::Value row,
-                                                   mlir::Value column);
+  llvm::SmallVector<mlir::Value> multiplyPromoting(Ring &ring, Ring &scales);
   llvm::SmallVector<mlir::Value> addPromoted(mlir::Value accumulators,
                                              mlir::ValueRange products,
                                              mlir::ValueRange sums);
+
+  // Scales that change along K: WgmmaScales.cpp.
+  void keepRolled();
+  void clearScales();
+  void produceScales();
+  void fillRowScales(mlir::Value start, mlir::Value row, mlir::Value k);
+  void fillWeightScales(mlir::Value start, mlir::Value column, mlir::Value k);
+  mlir::Value scalesOf(mlir::Value slot, mlir::Value step);
+  mlir::Value awaitScales(Ring ring, mlir::Value step);
   llvm::SmallVector<mlir::Value>
-  loadBlockScales(mlir::Value row, mlir::Value column, mlir::Value step);
-  llvm::SmallVector<mlir::Value> multiplyBlockScales(mlir::ValueRange scales);
+  multiplyScales(mlir::Value slot, mlir::Value turn, int64_t block);
+  void releaseScales(Ring &ring, mlir::Value turn, mlir::Value step);
 
   // The epilogue: WgmmaEpilogue.cpp.
   /// A row and a column of the result.

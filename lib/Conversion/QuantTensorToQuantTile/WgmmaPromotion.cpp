@@ -3,7 +3,8 @@
 // Accumulators of 8-bit floats keep few bits, so they are added to sums in f32
 // after every few steps along K, and start anew. While one warpgroup adds, the
 // other one's multiplications are under way. Where both operands have scales
-// that change along K, those of a step multiply what is added.
+// that change along K, those of a step multiply what is added
+// (WgmmaScales.cpp).
 //
 //===----------------------------------------------------------------------===//
 
@@ -13,46 +14,9 @@
 
 using namespace mlir;
 using namespace quantmlir;
-using quantmlir::schedule::WgmmaLayout;
 
 /// Columns that share four accumulators of a thread, two of each of two rows.
 static constexpr int64_t kColumns = 8;
-
-/// The scales of a step that this thread's accumulators have: those of its
-/// weights, then those of its rows of activations.
-SmallVector<Value> WgmmaKernel::loadBlockScales(Value row, Value column,
-                                                Value step) {
-  quant_tensor::ScaledMatmulOp op = problem.op;
-  int64_t extent =
-      std::min(columns, op.getRhsEncoding().getBlockExtent(0, problem.n));
-  auto clamp = [&](Value value, Value last) {
-    return toIndex(b.createOrFold<arith::MinUIOp>(value, last));
-  };
-  Value k = toIndex(mul(step, tileK));
-  SmallVector<Value> scales;
-  for (int64_t first = 0; first < columns; first += extent)
-    scales.push_back(b.loadBlockScale(
-        /*isLhs=*/false, clamp(add(column, first), word(problem.n - 1)), k));
-  Value own = add(row, add(mul(warp, 16), div(lane, word(4))));
-  for (int64_t block = 0; block < blocks; ++block)
-    for (int64_t half = 0; half < 2; ++half) {
-      Value at = add(own, block * WgmmaLayout::chunkRows + 8 * half);
-      scales.push_back(
-          b.loadBlockScale(/*isLhs=*/true, clamp(at, sub(rows, word(1))), k));
-    }
-  return scales;
-}
-
-/// The products of `scales` that loadBlockScales gave which meet: for each row,
-/// those with each of the weights.
-SmallVector<Value> WgmmaKernel::multiplyBlockScales(ValueRange scales) {
-  int64_t ofWeights = scales.size() - 2 * blocks;
-  SmallVector<Value> products;
-  for (Value left : scales.drop_front(ofWeights))
-    for (Value right : scales.take_front(ofWeights))
-      products.push_back(arith::MulFOp::create(b, left, right));
-  return products;
-}
 
 /// What `accumulators` of 64 rows make of their `sums`: these plus those, times
 /// the products of their `scales`, if any.
@@ -76,51 +40,53 @@ SmallVector<Value> WgmmaKernel::addPromoted(Value accumulators,
 }
 
 /// The sums of one tile, whose stages start at `ring`, in the form of
-/// accumulators; moves it on. (row, column): where the consumer's part of the
-/// tile starts. Blocks of 64 rows take turns, so that accumulators of one stand
-/// beside the sums of all.
-SmallVector<Value> WgmmaKernel::multiplyPromoting(Ring &ring, Value row,
-                                                  Value column) {
-  quant_tensor::ScaledMatmulOp op = problem.op;
+/// accumulators; moves it on, and the ring of `scales`, if any. Blocks of 64
+/// rows take turns, so that accumulators of one stand beside the sums of all.
+SmallVector<Value> WgmmaKernel::multiplyPromoting(Ring &ring, Ring &scales) {
   int64_t interval = schedule.getPromote();
   int64_t perBlock = columns / 2;
   int64_t count = blocks * perBlock;
   SmallVector<Value> state(count, b.floatConstant(b.getF32Type(), 0.0));
   llvm::append_range(state, ValueRange{ring.stage, ring.phase});
-  // A step's scales are asked for during the one before.
-  if (op.isBlockScaled())
-    llvm::append_range(
-        state, multiplyBlockScales(loadBlockScales(row, column, firstStep)));
+  if (layout.scales)
+    llvm::append_range(state, ValueRange{scales.stage, scales.phase});
   auto promote = [&](Value step, ValueRange values) {
     Ring start = {values[count], values[count + 1]}, ring = start;
-    ValueRange products = values.drop_front(count + 2);
-    size_t ofBlock = products.size() / blocks;
+    Ring scales;
+    if (layout.scales)
+      scales = {values[count + 2], values[count + 3]};
     Value end = b.createOrFold<arith::MinUIOp>(add(step, interval), endStep);
-    SmallVector<Value> next, scales;
+    SmallVector<Value> next;
+    Value turn;
     for (int64_t block = 0; block < blocks; ++block) {
       Rows own = {block, 1};
-      SmallVector<Value> accumulators;
+      SmallVector<Value> accumulators, products;
       ring = start;
       Value last = issueSteps(accumulators, ring, step, end, own,
                               /*isOne=*/interval == 1);
-      if (op.isBlockScaled() && block == 0)
-        scales = loadBlockScales(row, column,
-                                 b.createOrFold<arith::MinUIOp>(
-                                     add(step, 1), sub(endStep, word(1))));
+      // While the multiplications are under way.
+      if (layout.scales) {
+        if (block == 0)
+          turn = awaitScales(scales, step);
+        products = multiplyScales(scales.stage, turn, block);
+        if (block == blocks - 1)
+          releaseScales(scales, turn, step);
+      }
       drain(accumulators, last, own);
       llvm::append_range(next,
-                         addPromoted(accumulators.front(),
-                                     products.slice(block * ofBlock, ofBlock),
+                         addPromoted(accumulators.front(), products,
                                      values.slice(block * perBlock, perBlock)));
     }
     llvm::append_range(next, ValueRange{ring.stage, ring.phase});
-    if (op.isBlockScaled())
-      llvm::append_range(next, multiplyBlockScales(scales));
+    if (layout.scales)
+      llvm::append_range(next, ValueRange{scales.stage, scales.phase});
     return next;
   };
   state = b.loop(firstStep, endStep, word(interval), state, promote);
   handOver();
   ring = {state[count], state[count + 1]};
+  if (layout.scales)
+    scales = {state[count + 2], state[count + 3]};
   SmallVector<Value> sums;
   for (int64_t block = 0; block < blocks; ++block) {
     Value sum = LLVM::UndefOp::create(b, accumulatorType);

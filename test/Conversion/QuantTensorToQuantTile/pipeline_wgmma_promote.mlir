@@ -22,14 +22,23 @@
 // CHECK: quant_tile.wgmma_wait 0,
 // CHECK: arith.addf
 
-// With scales of blocks, the next step's are read while one is multiplied.
+// With scales of blocks, warps of the loader copy those of activations to shared
+// memory, and another one the weights'. They are read, two rows' together, while
+// a step is multiplied.
 // CHECK-LABEL: gpu.func @matmul_wgmma_1(
+// CHECK: nvvm.cp.async.shared.global {{.*}}, 4
+// CHECK: nvvm.cp.async.wait.group 0
+// CHECK: nvvm.mbarrier.arrive
+// CHECK: quant_tile.load
+// CHECK: nvvm.mbarrier.arrive
 // CHECK: quant_tile.wgmma a({{.*}} n = 128 types(f8E4M3FN, f8E4M3FN)
 // CHECK: nvvm.wgmma.commit.group.sync.aligned
-// CHECK: quant_tile.load
+// CHECK: nvvm.mbarrier.try_wait
+// CHECK: llvm.load {{.*}} -> vector<2xf32>
+// CHECK: arith.mulf
+// CHECK: nvvm.mbarrier.arrive
 // CHECK: quant_tile.wgmma_wait 0,
 // CHECK: llvm.intr.fma
-// CHECK: arith.mulf
 
 // PTX-LABEL: .entry matmul_wgmma_0
 // PTX: add.rn.f32
