@@ -45,6 +45,24 @@ public:
     return subtract(floats(raw), magicValue() + half);
   }
 
+  /// Two such codes, at bits `first` and `first + 16` of `word`, to f16: its
+  /// mantissa has room for them at several bits, so that few are moved. The
+  /// subtraction makes them small, too.
+  Value decodeInMantissa(Value word, int first, IntegerType storage) {
+    static constexpr int kMantissa = 10;
+    int width = storage.getWidth();
+    int shift = first + width <= kMantissa ? first : std::max(first - 8, 0);
+    if (shift == 0)
+      return decodeNarrow(moveUp(word, -first), storage);
+    uint32_t mask = ((1u << width) - 1) << shift;
+    uint32_t half = storage.isUnsigned() ? 0 : 1u << (width - 1);
+    Value raw = lop3(moveUp(word, shift - first), both(mask),
+                     both(magic() | half << shift), kAndXor);
+    double factor = std::ldexp(1.0, -shift);
+    return LLVM::FMAOp::create(builder, loc, floats(raw), splat(factor),
+                               splat(-magicValue() * factor - half));
+  }
+
   /// Two bytes, at bits 0 and 16 of `word`, to bf16: its mantissa has room for
   /// seven bits, so the top bit goes where it doubles 128 to 256.
   Value decodeByte(Value word, IntegerType storage) {
@@ -269,6 +287,8 @@ Value quantmlir::emitDecode(OpBuilder &builder, Location loc, Value word,
           quant_tile::DecodeOp::getShrinkage(storage, type.getElementType(),
                                              codebook, scale != nullptr),
           scale);
+    if (width < 8 && type.getElementType().isF16() && !biased)
+      return decoder.decodeInMantissa(word, first, integer);
     Value codes = decoder.moveUp(word, -first);
     if (width == 8 && type.getElementType().isBF16())
       return decoder.decodeByte(codes, integer);

@@ -26,12 +26,28 @@ gpu.module @m {
     return %v : vector<2xbf16>
   }
 
-  // Unsigned codes start from 2^10 in f16.
+  // The mantissa of f16 holds codes at bits 0 to 9, of which 2^10 is the start: those
+  // of bits 14 and 15 are moved by a byte, and the rest is a multiplication.
   // CHECK-LABEL: llvm.func @uint2
-  // CHECK: llvm.mlir.constant(dense<1.024000e+03> : vector<2xf16>)
-  // CHECK: llvm.fsub %{{.*}} : vector<2xf16>
+  // CHECK: %[[EIGHT:.*]] = llvm.mlir.constant(8 : i32)
+  // CHECK: llvm.lshr %{{.*}}, %[[EIGHT]]
+  // CHECK: llvm.mlir.constant(12583104 : i32)
+  // CHECK: llvm.mlir.constant(dense<1.562500e-02> : vector<2xf16>)
+  // CHECK: llvm.mlir.constant(dense<-1.600000e+01> : vector<2xf16>)
+  // CHECK: llvm.intr.fma(%{{.*}}) : (vector<2xf16>, vector<2xf16>, vector<2xf16>)
   func.func @uint2(%w: i32) -> vector<2xf16> {
     %v = quant_tile.decode %w[7] storage(ui2) : vector<2xf16>
+    return %v : vector<2xf16>
+  }
+
+  // CHECK-LABEL: llvm.func @int4_f16
+  // CHECK-NOT: llvm.lshr
+  // CHECK: quant_tile.lop3 {{.*}} table 106
+  // CHECK: llvm.mlir.constant(dense<6.250000e-02> : vector<2xf16>)
+  // CHECK: llvm.mlir.constant(dense<-7.200000e+01> : vector<2xf16>)
+  // CHECK: llvm.intr.fma
+  func.func @int4_f16(%w: i32) -> vector<2xf16> {
+    %v = quant_tile.decode %w[1] storage(i4) : vector<2xf16>
     return %v : vector<2xf16>
   }
 
