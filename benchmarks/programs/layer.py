@@ -138,8 +138,8 @@ class Layer(EncodedWeight):
         narrow = self.x == "f16" and self._encoding.scale not in own
         if self.x == "f32" or self.group % 8 or (self.group % 32 and narrow):
             return "reduce"
-        if rows > STREAM_ROWS and (self.group % 32 or self._encoding.bits not in (2, 4, 8)):
-            # Not dealt out to wgmma's lanes: scales, or codes that straddle words.
+        if rows > STREAM_ROWS and self.group % 32:
+            # Scales that are not dealt out to wgmma's lanes.
             return "mma_sync"
         return decoded_family(self.chip, self.k, rows)
 
