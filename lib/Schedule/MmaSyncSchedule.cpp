@@ -123,38 +123,42 @@ static std::string whyNotMmaSyncRegisters(const Contraction &c,
                          schedule.getThreads());
 }
 
-/// The schedule with tiles of `tileM` rows.
+/// The schedule with tiles of `tileM` rows, in which a warp has at most
+/// `rowTiles` tiles of 16 weights.
 static ScheduleAttr chooseMmaSync(const Contraction &c, const Chip &chip,
-                                  int64_t maxM, int64_t tileM);
+                                  int64_t maxM, int64_t tileM,
+                                  int64_t rowTiles);
 
 ScheduleAttr chooseMmaSync(const Contraction &c, const Chip &chip,
                            int64_t maxM) {
   int64_t bound = !ShapedType::isDynamic(c.m) ? c.m : maxM;
   // The smallest tile that holds all rows; 128 where there are many. Zero
   // points that are subtracted in f32 take the registers of half a tile.
-  int64_t tileM = getContract(c).getUDecode() != 0.0 ? 64 : 128;
-  while (bound && tileM > 8 && tileM / 2 >= bound)
-    tileM /= 2;
+  int64_t most = getContract(c).getUDecode() != 0.0 ? 64 : 128;
+  while (bound && most > 8 && most / 2 >= bound)
+    most /= 2;
   // Or less, where registers do not hold the tile and its scales, or two
-  // stages are more than shared memory.
-  ScheduleAttr schedule = chooseMmaSync(c, chip, maxM, tileM);
-  while (tileM > 8 &&
-         (!whyNotMmaSyncRegisters(c, schedule).empty() ||
-          getMmaSyncSharedMemory(c, schedule) > chip.sharedMemory)) {
-    tileM /= 2;
-    schedule = chooseMmaSync(c, chip, maxM, tileM);
-  }
+  // stages are more than shared memory; of weights, too, where long steps have
+  // many scales.
+  ScheduleAttr schedule;
+  for (int64_t rowTiles : {2, 1})
+    for (int64_t tileM = most; tileM >= 8; tileM /= 2) {
+      schedule = chooseMmaSync(c, chip, maxM, tileM, rowTiles);
+      if (whyNotMmaSyncRegisters(c, schedule).empty() &&
+          getMmaSyncSharedMemory(c, schedule) <= chip.sharedMemory)
+        return schedule;
+    }
   return schedule;
 }
 
 ScheduleAttr chooseMmaSync(const Contraction &c, const Chip &chip, int64_t maxM,
-                           int64_t tileM) {
+                           int64_t tileM, int64_t rowTiles) {
   MLIRContext *context = c.lhsElement.getContext();
   quant_tensor::LayoutAttr layout = c.getWeightLayout();
   int64_t bound = !ShapedType::isDynamic(c.m) ? c.m : maxM;
   ContractAttr contract = getContract(c);
   // Narrower tiles of weights until every SM has a block.
-  int64_t tileN = 128;
+  int64_t tileN = 64 * rowTiles;
   int64_t rowBlocks = bound ? llvm::divideCeil(bound, tileM) : 1;
   if (!ShapedType::isDynamic(c.batch))
     rowBlocks *= c.batch;
@@ -168,7 +172,8 @@ ScheduleAttr chooseMmaSync(const Contraction &c, const Chip &chip, int64_t maxM,
   while (isBounded && tileN > smallest && blocks() < chip.multiprocessors)
     tileN /= 2;
   int64_t warpsM = tileM >= 64 ? 2 : 1;
-  int64_t warpsN = std::clamp<int64_t>(tileN / 32, 1, kMaxWarps / warpsM);
+  int64_t warpsN =
+      std::clamp<int64_t>(tileN / (16 * rowTiles), 1, kMaxWarps / warpsM);
   // The warps left over divide K within the block.
   int64_t panel = getPanelColumns(c);
   int64_t warpsK = kMaxWarps / (warpsM * warpsN);
