@@ -211,8 +211,11 @@ static double estimateAccesses(const Contraction &c,
   double bytes = WgmmaLayout::rowBytes *
                  (candidate.tileM + candidate.tileN +
                   blocks * (WgmmaLayout::chunkRows + split.columns));
+  double cycles = bytes / kSharedBytes;
+  if (!c.isBlockScaled())
+    return cycles;
   int64_t ofWeights = split.columns / getScaleColumns(c, split.columns);
-  return bytes / kSharedBytes + 4 * blocks * (1 + ofWeights) +
+  return cycles + 4 * blocks * (1 + ofWeights) +
          static_cast<double>(candidate.tileM) / WgmmaLayout::scaleSteps;
 }
 
@@ -269,8 +272,9 @@ static double estimate(const Contraction &c, const Chip &chip, int64_t m,
                  WgmmaLayout::rowBytes * active / kBytesFromL2;
   if (isOneGroup && m > tileM)
     fetch /= kSameWeights;
-  // All times but those with scales were fitted without it.
-  double access = c.isBlockScaled() ? estimateAccesses(c, candidate) : 0;
+  // What does not promote was fitted without it, and few rows wait for weights.
+  bool isBusy = choosePromotion(c) && m > WgmmaLayout::chunkRows;
+  double access = isBusy ? estimateAccesses(c, candidate) : 0;
   double step = 0;
   for (double part : {multiply, arrive, fetch, access, kCyclesOfStep})
     step += std::pow(part, kOverlap);
@@ -404,11 +408,10 @@ std::string whyNotWgmmaSchedule(const Contraction &c, const Chip &chip,
   // from.
   bool areHalves =
       !c.resultElement || c.resultElement.getIntOrFloatBitWidth() == 16;
-  bool hasMost =
-      schedule.getConsumers() == 1 ||
-      (areHalves && isRegular(c) &&
-       schedule.getTileM() < 256 * (schedule.getWarpsM() / 4) &&
-       !c.hasLargeEpilogue && !schedule.getPromote());
+  bool hasMost = schedule.getConsumers() == 1 ||
+                 (areHalves && isRegular(c) &&
+                  schedule.getTileM() < 256 * (schedule.getWarpsM() / 4) &&
+                  !c.hasLargeEpilogue && !schedule.getPromote());
   int64_t many = kManyAccumulators;
   if (!areHalves && c.hasLargeEpilogue)
     many -= 16;

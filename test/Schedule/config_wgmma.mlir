@@ -75,6 +75,18 @@ func.func @fp8_long(%x: tensor<4096x16384xf8E4M3FN>, %w: tensor<4096x16384xf8E4M
   return %y : tensor<4096x4096xf32>
 }
 
+// Of tiles that fill SMs alike, those that ask least of shared memory.
+// CHECK-LABEL: @fp8_large
+// CHECK: <wgmma, {{.*}}tile = [128, 192, 128], warps = [8, 1, 1]{{.*}}group_m = 16>, promote = 2>
+func.func @fp8_large(%x: tensor<8192x8192xf8E4M3FN>, %w: tensor<8192x8192xf8E4M3FN>, %init: tensor<8192x8192xbf16>) -> tensor<8192x8192xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<8192x8192xf8E4M3FN>, tensor<8192x8192xf8E4M3FN>) maps [] outs(%init : tensor<8192x8192xbf16>) {
+  ^bb0(%acc: f32):
+    %0 = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %0 : bf16
+  } -> tensor<8192x8192xbf16>
+  return %y : tensor<8192x8192xbf16>
+}
+
 // Scales of 1x128 activations and 128x128 weights.
 // CHECK-LABEL: @block_scaled
 // CHECK: <wgmma, {{.*}}tile = [128, 128, 128]{{.*}}promote = 1>
@@ -90,8 +102,7 @@ func.func @block_scaled(%x: tensor<4096x7168xbf16, #x128>, %w: tensor<4096x7168x
   return %y : tensor<4096x4096xf32>
 }
 
-// Of tiles that fill SMs alike, those that ask least of shared memory, though some
-// start in the middle of a block.
+// Again, though some of these tiles start in the middle of a block.
 // CHECK-LABEL: @block_scaled_large
 // CHECK: <wgmma, {{.*}}tile = [128, 192, 128], warps = [8, 1, 1]{{.*}}group_m = 16>, promote = 1>
 func.func @block_scaled_large(%x: tensor<8192x8192xbf16, #x128>, %w: tensor<8192x8192xbf16, #w128>, %init: tensor<8192x8192xbf16>) -> tensor<8192x8192xbf16> {
