@@ -30,3 +30,24 @@ func.func @linear(%x: tensor<1x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>) -> t
   } -> tensor<1x4096xbf16>
   return %y : tensor<1x4096xbf16>
 }
+
+// More rows: codes are taken from where they lie in a byte, and their bias goes
+// with the multiplication that this needs. No product sums activations: of two
+// row tiles and two column tiles, four for each 16 columns.
+// PTX: .entry matmul_mma_stream_{{[1-9]}}
+// PTX: griddepcontrol.wait;
+// PTX-NOT: mma.sync
+// PTX: fma.rn.bf16x2
+// PTX-COUNT-32: mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32
+// PTX-NOT: mma.sync
+// PTX: bar.sync
+func.func @rows(%x: tensor<16x128xbf16>, %w: tensor<4096x128xbf16, #w4>) -> tensor<16x4096xbf16> {
+  %init = tensor.empty() : tensor<16x4096xbf16>
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x128xbf16>, tensor<4096x128xbf16, #w4>) maps []
+      outs(%init : tensor<16x4096xbf16>) attributes {quant_tile.schedule = #quant_tile.schedule<mma_stream, chip = "sm_90a", tile = [16, 32, 128], warps = [1, 1, 1], stages = 1, weights = <fragment, tile = [16, 64]>, dependent_launch = true>} {
+  ^bb0(%acc: f32):
+    %3 = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %3 : bf16
+  } -> tensor<16x4096xbf16>
+  return %y : tensor<16x4096xbf16>
+}
