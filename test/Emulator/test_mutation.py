@@ -17,7 +17,7 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1] / "benchmarks"), str(HERE.parent / "Integration")]
 import layer_runner  # noqa: E402
-from programs import Dense, Integers, Layer, Mlp, Scheduled, ScheduledLayer  # noqa: E402
+from programs import Dense, Integers, Layer, Mlp, Scheduled, ScheduledFloat8, ScheduledLayer  # noqa: E402
 from rows import program  # noqa: E402
 
 #: Mutants of each program to try; None for all.
@@ -113,6 +113,8 @@ PROGRAMS = {
     ),
     # Staging tiles as narrow as chunks.
     "narrow": Scheduled(80, 400, [64, 96, 128], [4, 2, 1], 2, "cooperative", m=70),
+    # Scales of several runs of steps; blocks of weights end within tiles.
+    "scales": ScheduledFloat8(250, 1296, 90, [64, 96, 128], [4, 1, 1], 3, "cooperative"),
     # Tiles of one step each, several for a block.
     "pingpong-step": Scheduled(61, 128, [64, 32, 128], [4, 1, 1], 2, "pingpong", m=270),
     # Tiles that blocks share along K, some with a step more than others.
@@ -147,6 +149,7 @@ ARGUMENTS = {
     "pingpong-cluster": ["--blocks=2"],
     "pingpong-step": ["--blocks=1"],
     "cooperative": ["--blocks=1"],
+    "scales": ["--blocks=1"],
     "narrow": ["--blocks=1"],
     "cooperative-cluster": ["--blocks=2"],
     "split": ["--blocks=2"],
