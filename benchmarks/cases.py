@@ -163,6 +163,13 @@ FAMILIES = [
     ScheduledLayer(392, 648, 300, [128, 192, 64], [1, 12, 1], 8, kind="alternating",
                    rest=", scale_decoded = true", out="bf16"),
     ScheduledLayer(200, 1024, 70, [64, 128, 64], [1, 8, 1], 5, 2, kind="alternating"),
+    # Tiles that blocks divide along K: among several, beside whole ones, and in the last
+    # of many rounds.
+    ScheduledLayer(200, 1024, 70, [64, 128, 64], [1, 8, 1], 5, rest=", stream_k = 100"),
+    ScheduledLayer(264, 1024, 70, [64, 192, 64], [1, 12, 1], 4, out="bf16",
+                   rest=", dependent_launch = true, scale_decoded = true, stream_k = 100"),
+    ScheduledLayer(1272, 512, 220, [16, 64, 64], [1, 4, 1], 4, out="f16",
+                   rest=", stream_k = 100"),
     # One row on CUDA cores: full rounds and what is left of them.
     ReducedLayer(35, 4099, [1, 16], 2),
     ReducedLayer(72, 640, [2, 4], 4, out="f32"),

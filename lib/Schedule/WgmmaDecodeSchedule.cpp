@@ -19,8 +19,12 @@ static constexpr int64_t kMaxTileM = 256, kRowStep = 16;
 static constexpr int64_t kMaxStages = 12;
 /// Rows of tiles that are walked column by column.
 static constexpr int64_t kGroupM = 4;
-/// Rows that stand for any number of them.
-static constexpr int64_t kManyRows = 8192;
+/// Rows that stand for any number of them, together: no number of tiles is
+/// that of all.
+static constexpr int64_t kManyRows[] = {1280, 2048, 3072, 4096, 6144, 8192};
+/// Units of two rounds of tiles, times the blocks that divide them, are counted
+/// in 32 bits.
+static constexpr int64_t kMaxStreamUnits = 1 << 16;
 
 /// Registers of what two warpgroups have, and of what a single one has.
 static constexpr int64_t kMaxRegisters = 232, kMaxRegistersOfOne = 250;
@@ -101,6 +105,9 @@ struct Numbers {
   int64_t groupM = kGroupM, splitK = 1;
   /// Whether warpgroups multiply in turn.
   bool alternates = false;
+  /// Up to how many percent of the blocks have a tile in the last round where
+  /// all divide those of the last two along K.
+  int64_t streamK = 0;
 };
 } // namespace
 
@@ -119,7 +126,7 @@ static ScheduleAttr makeWgmmaDecode(const Contraction &c, const Chip &chip,
                             numbers.alternates ? ConsumerKind::Alternating
                                                : ConsumerKind::Cooperative,
                             1, 1, numbers.groupM),
-        numbers.scaleDecoded, /*promote=*/0);
+        numbers.scaleDecoded, /*promote=*/0, numbers.streamK);
   };
   int64_t stages = kMaxStages;
   while (stages > 2 &&
@@ -205,6 +212,14 @@ std::string whyNotWgmmaDecodeSchedule(const Contraction &c, const Chip &chip,
     return llvm::formatv("split_k = {0} blocks cannot each have a part of {1} "
                          "columns in steps of {2}",
                          schedule.getSplitK(), c.k, schedule.getTileK());
+  if (schedule.getStreamK()) {
+    int64_t units = getStreamUnits(c.k, schedule);
+    if (units < 2 || units > kMaxStreamUnits)
+      return llvm::formatv("stream_k divides K in 2 to {0} units of {1} "
+                           "columns, which {2} columns are not",
+                           kMaxStreamUnits,
+                           getRoundColumns(schedule.getTileK()), c.k);
+  }
   int64_t consumers = schedule.getConsumers();
   int64_t most = consumers == 1 ? kMaxRegistersOfOne
                                 : WarpgroupRegisters(consumers).consumer;
@@ -251,9 +266,21 @@ static constexpr double kCyclesOfTile = 2680;
 /// More blocks that share K cost more than they give: they must be of one part
 /// of the chip.
 static constexpr int64_t kMaxSplit = 2;
-/// Rows of a tile from which on warpgroups multiply in turn: of fewer, one
-/// decodes longer than it multiplies.
-static constexpr int64_t kTurnRows = 96;
+/// Two warpgroups multiply in turn from so many rows and columns of a step on:
+/// in smaller steps one decodes, or waits, longer than it multiplies, and three
+/// have enough queued without.
+static constexpr int64_t kTurnRows = 128, kTurnColumns = 128;
+// Fitted to 452 more times of tiles of 96 rows and more (eight shapes of
+// weights, 128 to 2048 rows), with an error of 2.4 %.
+static constexpr int64_t kLargeRows = 96;
+/// Cycles of tensor cores that multiply 64 x 16 x 16. The clock goes down where
+/// they are busy, so that they take longer by a factor than their cycles; how
+/// much of that and of a block's steps hide each other: all at infinity.
+static constexpr double kCyclesOfProduct = 8, kPower = 1.15, kPowerOverlap = 12;
+/// Clearing flags; handing sums over, and what 64 x 64 sums add to that when
+/// they are given, and when they are taken.
+static constexpr double kCyclesOfClear = 1600, kCyclesOfStream = 6200,
+                        kCyclesOfGiven = 280;
 
 /// Whether a decode that scales takes no instruction more than one that does
 /// not.
@@ -280,8 +307,19 @@ struct StepCycles {
 };
 } // namespace
 
+/// Whether several warpgroups share a large tile: what they wait for at a
+/// loop's end and what they do once in a step is a part of its cycles.
+static bool isLarge(const Numbers &numbers) {
+  return numbers.tileM >= kLargeRows && numbers.blocks == 1 &&
+         numbers.warpgroups > 1;
+}
+
 /// Multiplications of one warpgroup hide what another decodes in part.
-static StepCycles getStepCycles(int64_t warpgroups, int64_t blocks) {
+static StepCycles getStepCycles(const Numbers &numbers) {
+  int64_t warpgroups = numbers.warpgroups, blocks = numbers.blocks;
+  if (isLarge(numbers))
+    return warpgroups == 3 ? StepCycles{173, 3.19, 2.1, 2.5, 3.5, 263, 2.69}
+                           : StepCycles{40, 3.41, 1.51, 1.03, 2.5, 68, 2.3};
   if (warpgroups == 3)
     return {58, 3.96, 1.25, 2.5, 3.5, 160, 2.43};
   if (warpgroups == 2)
@@ -295,21 +333,57 @@ static StepCycles getStepCycles(int64_t warpgroups, int64_t blocks) {
 static double estimateStep(const Contraction &c, const Numbers &numbers) {
   double columns = numbers.tileK * numbers.blocks;
   double multiply = numbers.blocks * numbers.tileM / 2.0 * numbers.tileK / 16;
-  StepCycles cycles = getStepCycles(numbers.warpgroups, numbers.blocks);
+  StepCycles cycles = getStepCycles(numbers);
   double scale = 0;
   if (!c.hasOneGroup()) {
     int64_t units = std::max<int64_t>(1, numbers.tileK / c.getGroup());
     if (!numbers.scaleDecoded)
       scale = cycles.sum * numbers.blocks * numbers.tileM / 2.0 * units;
     else
-      scale = kCyclesOfScales * numbers.warpgroups * numbers.blocks * units +
+      scale = (isLarge(numbers) ? 0
+                                : kCyclesOfScales * numbers.warpgroups *
+                                      numbers.blocks * units) +
               (isScaledByDecode(c) ? 0 : cycles.pair * columns / 4);
   }
-  return std::max(cycles.decode + cycles.column * columns +
-                      cycles.decodeMultiply * multiply + scale,
-                  cycles.multiply + cycles.multiplyMultiply * multiply) +
-         (kCyclesOfDrain + kDrainedMultiplies * multiply) /
-             getStepsOfDecodeLoop(numbers.tileK);
+  double step = std::max(cycles.decode + cycles.column * columns +
+                             cycles.decodeMultiply * multiply + scale,
+                         cycles.multiply + cycles.multiplyMultiply * multiply);
+  if (isLarge(numbers))
+    return step;
+  return step + (kCyclesOfDrain + kDrainedMultiplies * multiply) /
+                    getStepsOfDecodeLoop(numbers.tileK);
+}
+
+/// 64 x 64 sums of a tile.
+static double getArea(const Numbers &numbers) {
+  return numbers.tileM * numbers.blocks * numbers.warpgroups / 64.0;
+}
+
+/// `ScheduleAttr::getStreamK` from which on handing sums over takes longer than
+/// what it saves of a tile; 0 where it always does.
+static int64_t chooseStream(const Contraction &c, const Numbers &numbers) {
+  double tile = estimateStep(c, numbers) * llvm::divideCeil(c.k, numbers.tileK);
+  double cost = kCyclesOfStream + 2 * getArea(numbers) * kCyclesOfGiven;
+  return std::max(0.0, 100 * (1 - cost / tile));
+}
+
+/// How many tiles a block computes, a part of one as a fraction, and cycles
+/// that handing sums over takes, where `blocks` blocks may divide `tiles`.
+static std::pair<double, double> estimateStream(const Contraction &c,
+                                                int64_t blocks, int64_t tiles,
+                                                const Numbers &numbers) {
+  int64_t rest = tiles % blocks;
+  if (!rest || 100 * rest > numbers.streamK * blocks)
+    return {llvm::divideCeil(tiles, blocks), kCyclesOfClear};
+  int64_t rounds = tiles / blocks, whole = std::max<int64_t>(rounds - 1, 0);
+  int64_t units = c.k / getRoundColumns(numbers.tileK);
+  int64_t shared = (tiles - whole * blocks) * units;
+  double most = llvm::divideCeil(shared, std::min(blocks, shared));
+  // A block gives sums once, and takes those of all who have parts of its tile.
+  int64_t takes = rounds ? 1 : llvm::divideCeil(blocks, tiles) - 1;
+  return {whole + most / units,
+          kCyclesOfClear + kCyclesOfStream +
+              (1 + takes) * getArea(numbers) * kCyclesOfGiven};
 }
 
 /// About how long a kernel takes for `m` rows, in cycles.
@@ -318,11 +392,20 @@ static double estimate(const Contraction &c, const Chip &chip, int64_t m,
   int64_t tileN = numbers.warpgroups * numbers.blocks * kBlockRows;
   int64_t tiles =
       llvm::divideCeil(m, numbers.tileM) * llvm::divideCeil(c.n, tileN);
-  double waves = llvm::divideCeil(tiles * numbers.splitK,
-                                  chip.getResidentBlocks(numbers.splitK));
+  int64_t blocks = chip.getResidentBlocks(numbers.splitK);
+  double waves = llvm::divideCeil(tiles * numbers.splitK, blocks), hand = 0;
+  if (numbers.streamK)
+    std::tie(waves, hand) = estimateStream(c, blocks, tiles, numbers);
   double steps = llvm::divideCeil(c.k, numbers.tileK * numbers.splitK);
-  double cycles = kCyclesOfKernel + waves * steps * estimateStep(c, numbers) +
-                  (waves - 1) * kCyclesOfTile;
+  double body = waves * steps * estimateStep(c, numbers);
+  double products = static_cast<double>(tiles) / chip.multiprocessors * c.k /
+                    16 * (tileN / kBlockRows) * (numbers.tileM / 16);
+  body = std::pow(
+      std::pow(body, kPowerOverlap) +
+          std::pow(kPower * kCyclesOfProduct * products, kPowerOverlap),
+      1 / kPowerOverlap);
+  double cycles =
+      kCyclesOfKernel + body + (std::ceil(waves) - 1) * kCyclesOfTile + hand;
   if (numbers.splitK > 1)
     cycles +=
         waves * (kCyclesOfExchange + kCyclesOfExchangedRow * numbers.tileM);
@@ -331,10 +414,36 @@ static double estimate(const Contraction &c, const Chip &chip, int64_t m,
   return std::max(cycles, kCyclesOfKernel + bytes / kBytesFromMemory);
 }
 
+/// The same for up to `bound` rows or, where that is 0, for any number of them:
+/// cycles of a row then.
+static double estimateBound(const Contraction &c, const Chip &chip,
+                            int64_t bound, const Numbers &numbers) {
+  if (bound)
+    return estimate(c, chip, bound, numbers);
+  double sum = 0;
+  for (int64_t m : kManyRows)
+    sum += estimate(c, chip, m, numbers) / m;
+  return sum;
+}
+
+/// Whether blocks may divide tiles of `bound` rows, 0 for any number of them,
+/// along K, and would have something to divide.
+static bool canStream(const Contraction &c, const Chip &chip, int64_t bound,
+                      const Numbers &numbers) {
+  int64_t tiles =
+      llvm::divideCeil(bound, numbers.tileM) *
+      llvm::divideCeil(c.n, numbers.warpgroups * numbers.blocks * kBlockRows);
+  return numbers.splitK == 1 && numbers.tileM >= kLargeRows &&
+         c.k % getRoundColumns(numbers.tileK) == 0 &&
+         (!bound || tiles % chip.getResidentBlocks(1) != 0);
+}
+
 ScheduleAttr chooseWgmmaDecode(const Contraction &c, const Chip &chip,
                                int64_t maxM) {
   int64_t bound = !ShapedType::isDynamic(c.m) ? c.m : maxM;
-  int64_t m = bound ? bound : kManyRows;
+  int64_t m = bound ? bound : *std::rbegin(kManyRows);
+  // What is less than the estimate is good for is no reason to change.
+  double margin = m < kLargeRows ? 1.03 : 1.01;
   ScheduleAttr best;
   double least = 0;
   int64_t columns = c.getWeightLayout().getTile()[1];
@@ -342,9 +451,8 @@ ScheduleAttr chooseWgmmaDecode(const Contraction &c, const Chip &chip,
     // A step is whole tiles of weights.
     if (numbers.tileK % columns)
       return;
-    double cycles = estimate(c, chip, m, numbers);
-    // What is less than the estimate is good for is no reason to change.
-    if (best && 1.03 * cycles >= least)
+    double cycles = estimateBound(c, chip, bound, numbers);
+    if (best && margin * cycles >= least)
       return;
     ScheduleAttr schedule = makeWgmmaDecode(c, chip, maxM, numbers);
     // Fewer stages do not keep enough on its way.
@@ -375,9 +483,13 @@ ScheduleAttr chooseWgmmaDecode(const Contraction &c, const Chip &chip,
                                scaleDecoded};
             numbers.groupM = m <= numbers.tileM ? 1 : kGroupM;
             numbers.splitK = splitK;
-            numbers.alternates =
-                warpgroups > 1 && blocks == 1 && numbers.tileM >= kTurnRows;
+            numbers.alternates = warpgroups == 2 && blocks == 1 &&
+                                 numbers.tileM >= kTurnRows &&
+                                 tileK >= kTurnColumns;
             consider(numbers);
+            numbers.streamK = chooseStream(c, numbers);
+            if (numbers.streamK && canStream(c, chip, bound, numbers))
+              consider(numbers);
           }
   if (best)
     return best;
@@ -422,10 +534,15 @@ void enumerateWgmmaDecode(const Contraction &c, const Chip &chip, int64_t maxM,
                 // Of the larger tiles, one multiplies longer than one decodes.
                 if (alternates && (warpgroups == 1 || blocks > 1))
                   continue;
-                schedules.push_back(makeWgmmaDecode(
-                    c, chip, maxM,
-                    {tileM, warpgroups, blocks, tileK, scaleDecoded, groupM,
-                     splitK, alternates}));
+                Numbers numbers = {tileM,  warpgroups,   blocks,
+                                   tileK,  scaleDecoded, groupM,
+                                   splitK, alternates};
+                schedules.push_back(makeWgmmaDecode(c, chip, maxM, numbers));
+                // Large tiles are worth dividing.
+                if (splitK > 1 || blocks > 1 || tileM < kLargeRows)
+                  continue;
+                numbers.streamK = 100;
+                schedules.push_back(makeWgmmaDecode(c, chip, maxM, numbers));
               }
             }
           }

@@ -116,7 +116,7 @@ static ScheduleAttr makeWgmma(const Contraction &c, const Chip &chip,
           tile, warps, stages, /*copy=*/16, candidate.splitK,
           quant_tensor::LayoutAttr(), maxM, contract, chip.hasDependentLaunch,
           /*occupancy=*/1, warpgroups,
-          /*scaleDecoded=*/false, choosePromotion(c));
+          /*scaleDecoded=*/false, choosePromotion(c), /*streamK=*/0);
     };
     ScheduleAttr schedule = make(getWgmmaContract(c, make({})));
     if (stages == 2 || getWgmmaSharedMemory(c, schedule) <= chip.sharedMemory)

@@ -422,3 +422,17 @@ func.func @any_rows(%x: tensor<?x256xi8>, %w: tensor<128x256xi8>, %init: tensor<
   } -> tensor<?x128xi32>
   return %y : tensor<?x128xi32>
 }
+
+// -----
+
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 64], scale = bf16}>
+func.func @f(%x: tensor<300x4160xbf16>, %w: tensor<512x4160xbf16, #w4>, %init: tensor<300x512xf32>) -> tensor<300x512xf32> {
+  // expected-error @below {{stream_k divides K in 2 to 65536 units of 256 columns, which 4160 columns are not}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<300x4160xbf16>, tensor<512x4160xbf16, #w4>) maps [] outs(%init : tensor<300x512xf32>)
+      attributes {quant_tile.schedule = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [128, 128, 64], warps = [1, 8, 1], stages = 5,
+          weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative>, scale_decoded = true, stream_k = 80>} {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<300x512xf32>
+  return %y : tensor<300x512xf32>
+}

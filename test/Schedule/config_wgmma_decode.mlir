@@ -35,7 +35,7 @@ func.func @wide(%x: tensor<64x4096xbf16>, %w: tensor<11008x4096xbf16, #w4>, %ini
 // CHECK-LABEL: @many
 // CHECK: <wgmma_decode, chip = "sm_90a", tile = [256, 128, 64], warps = [1, 8, 1]
 // CHECK-SAME: u_decode = 0.00393676757812
-// CHECK-SAME: dependent_launch = true, warpgroups = <alternating, group_m = 4>, scale_decoded = true>
+// CHECK-SAME: dependent_launch = true, warpgroups = <cooperative, group_m = 4>, scale_decoded = true>
 func.func @many(%x: tensor<4096x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>, %init: tensor<4096x4096xbf16>) -> tensor<4096x4096xbf16> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4096x4096xbf16>, tensor<4096x4096xbf16, #w4>) maps [] outs(%init : tensor<4096x4096xbf16>) {
   ^bb0(%acc: f32):
@@ -143,4 +143,56 @@ func.func @small_groups(%x: tensor<64x384xf16>, %w: tensor<384x384xf16, #w2g32>,
     quant_tensor.yield %acc : f32
   } -> tensor<64x384xf32>
   return %y : tensor<64x384xf32>
+}
+
+// 344 tiles of 132 SMs: 80 in the last round, which all blocks divide.
+// CHECK-LABEL: @uneven
+// CHECK: <wgmma_decode, chip = "sm_90a", tile = [256, 128, 64], warps = [1, 8, 1]
+// CHECK-SAME: warpgroups = <cooperative, group_m = 4>, scale_decoded = true, stream_k = 8{{[0-9]}}>
+func.func @uneven(%x: tensor<1024x4096xbf16>, %w: tensor<11008x4096xbf16, #w4>, %init: tensor<1024x11008xbf16>) -> tensor<1024x11008xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1024x4096xbf16>, tensor<11008x4096xbf16, #w4>) maps [] outs(%init : tensor<1024x11008xbf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<1024x11008xbf16>
+  return %y : tensor<1024x11008xbf16>
+}
+
+// 128 tiles fill all but four of them.
+// CHECK-LABEL: @even
+// CHECK: <wgmma_decode, chip = "sm_90a", tile = [256, 128, 64], warps = [1, 8, 1]
+// CHECK-NOT: stream_k
+func.func @even(%x: tensor<1024x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>, %init: tensor<1024x4096xbf16>) -> tensor<1024x4096xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1024x4096xbf16>, tensor<4096x4096xbf16, #w4>) maps [] outs(%init : tensor<1024x4096xbf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<1024x4096xbf16>
+  return %y : tensor<1024x4096xbf16>
+}
+
+// Columns that are no whole rounds of the loop over steps cannot be divided.
+// CHECK-LABEL: @ragged
+// CHECK: <wgmma_decode,
+// CHECK-NOT: stream_k
+func.func @ragged(%x: tensor<1024x4160xbf16>, %w: tensor<11008x4160xbf16, #w4>, %init: tensor<1024x11008xbf16>) -> tensor<1024x11008xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1024x4160xbf16>, tensor<11008x4160xbf16, #w4>) maps [] outs(%init : tensor<1024x11008xbf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<1024x11008xbf16>
+  return %y : tensor<1024x11008xbf16>
+}
+
+// How many rows there are is known later, and blocks see then what there is to
+// divide.
+// CHECK-LABEL: @any
+// CHECK: <wgmma_decode, chip = "sm_90a", tile = [256, 128, 64], {{.*}}stream_k = 8{{[0-9]}}>]
+func.func @any(%x: tensor<?x4096xbf16>, %w: tensor<11008x4096xbf16, #w4>, %init: tensor<?x11008xbf16>) -> tensor<?x11008xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<?x4096xbf16>, tensor<11008x4096xbf16, #w4>) maps [] outs(%init : tensor<?x11008xbf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<?x11008xbf16>
+  return %y : tensor<?x11008xbf16>
 }

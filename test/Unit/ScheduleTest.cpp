@@ -78,7 +78,7 @@ TEST_F(Schedules, AreLegalAndDistinct) {
             s.getChip(), s.getTile(), s.getWarps(), s.getStages(), s.getCopy(),
             s.getSplitK(), s.getWeights(), s.getMaxM(), s.getContract(),
             s.getDependentLaunch(), s.getOccupancy(), s.getWarpgroups(),
-            s.getScaleDecoded(), s.getPromote())));
+            s.getScaleDecoded(), s.getPromote(), s.getStreamK())));
       }
       if (schedules.empty())
         continue;

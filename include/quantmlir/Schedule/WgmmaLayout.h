@@ -187,6 +187,18 @@ inline int64_t getStepsOfDecodeLoop(int64_t tileK) {
   return std::clamp<int64_t>(512 / tileK, 2, 4);
 }
 
+/// Columns of a round of that loop.
+inline int64_t getRoundColumns(int64_t tileK) {
+  return tileK * getStepsOfDecodeLoop(tileK);
+}
+
+/// Units of a tile of `k` columns that blocks may divide with `stream_k`:
+/// rounds of the loop over steps; 0 where these are no whole number of them.
+inline int64_t getStreamUnits(int64_t k, quant_tile::ScheduleAttr schedule) {
+  int64_t columns = getRoundColumns(schedule.getTileK());
+  return k % columns ? 0 : k / columns;
+}
+
 /// Steps that scales and zero points are asked for ahead of their use in
 /// `wgmma_decode`. Those in tiles come from device memory in every step, two of
 /// up to 16 bits in a register, while one read of a row serves many steps from

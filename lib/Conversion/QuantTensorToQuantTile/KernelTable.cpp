@@ -93,8 +93,9 @@ FailureOr<gpu::GPUFuncOp> KernelTable::getOrBuild(Location loc,
   return it->second;
 }
 
-void quantmlir::replaceWithLaunch(RewriterBase &rewriter, Operation *op,
-                                  const KernelCall &call) {
+quant_tile::LaunchOp quantmlir::createLaunch(RewriterBase &rewriter,
+                                             Location loc,
+                                             const KernelCall &call) {
   gpu::GPUFuncOp kernel = call.kernel;
   auto parent = kernel->getParentOfType<gpu::GPUModuleOp>();
   auto symbol = SymbolRefAttr::get(
@@ -109,17 +110,24 @@ void quantmlir::replaceWithLaunch(RewriterBase &rewriter, Operation *op,
     mapped.push_back(operand);
     maps.push_back(map);
   }
-  auto launch = quant_tile::LaunchOp::create(
-      rewriter, op->getLoc(), results, symbol, call.grid[0], call.grid[1],
-      call.grid[2], call.ins, call.scalars, call.outs,
+  return quant_tile::LaunchOp::create(
+      rewriter, loc, results, symbol, call.grid[0], call.grid[1], call.grid[2],
+      call.ins, call.scalars, call.outs,
       rewriter.getDenseI64ArrayAttr(call.block),
       call.cluster ? rewriter.getDenseI64ArrayAttr(*call.cluster)
                    : DenseI64ArrayAttr(),
       rewriter.getI64IntegerAttr(call.dynamicSharedMemory),
       call.dependentLaunch ? rewriter.getUnitAttr() : UnitAttr(),
       call.accumulates ? rewriter.getUnitAttr() : UnitAttr(),
+      call.readsOuts.empty() ? DenseI64ArrayAttr()
+                             : rewriter.getDenseI64ArrayAttr(call.readsOuts),
       maps.empty() ? DenseI64ArrayAttr()
                    : rewriter.getDenseI64ArrayAttr(mapped),
       maps.empty() ? ArrayAttr() : rewriter.getArrayAttr(maps));
-  rewriter.replaceOp(op, launch.getResults());
+}
+
+void quantmlir::replaceWithLaunch(RewriterBase &rewriter, Operation *op,
+                                  const KernelCall &call) {
+  quant_tile::LaunchOp launch = createLaunch(rewriter, op->getLoc(), call);
+  rewriter.replaceOp(op, launch.getResults().take_front(op->getNumResults()));
 }

@@ -42,6 +42,10 @@ MatmulEmitter::MatmulEmitter(OpBuilder &builder, Location loc,
   for (size_t i = 0, e = op.getEpilogueArgs().size(); i < e; ++i)
     epilogueArgs.push_back(kernel.getArgument(next++));
   out = kernel.getArgument(next++);
+  if (problem.schedule.getStreamK()) {
+    givenSums = kernel.getArgument(next++);
+    givenFlags = kernel.getArgument(next++);
+  }
   llvm::append_range(tensorMaps, kernel.getArguments().drop_front(next));
 
   auto extent = [&](Value memref, int64_t dim) -> Value {

@@ -19,6 +19,9 @@
 
 namespace quantmlir {
 
+class KernelTable;
+struct KernelCall;
+
 /// A scheduled contraction, as its kernel sees it.
 struct MatmulProblem : schedule::Contraction {
   quant_tensor::ScaledMatmulOp op;
@@ -55,6 +58,8 @@ public:
   mlir::Value blockX;
   /// Pointers to the tensor maps, the last parameters.
   llvm::SmallVector<mlir::Value> tensorMaps;
+  /// With `stream_k`, sums that blocks give each other, and flags that say so.
+  mlir::Value givenSums, givenFlags;
   /// Thread in the block, lane in the warp, and the lane's place in the
   /// fragment layout: row `g`, column run `t`.
   mlir::Value thread, lane, warp, g, t;
@@ -256,6 +261,14 @@ void emitWgmmaDecodeKernel(MatmulEmitter &emitter);
 llvm::SmallVector<std::pair<int64_t, quant_tile::TensorMapAttr>>
 getWgmmaTensorMaps(const MatmulProblem &problem, mlir::Type outElement,
                    int64_t outOperand);
+
+/// With `stream_k`, gives `call`, of a kernel that `emitWgmmaDecodeKernel`
+/// makes of `problem`, places for sums that blocks give each other and for
+/// flags, as its last outs, and makes the launch that clears the flags.
+llvm::LogicalResult addGivenSums(const MatmulProblem &problem,
+                                 KernelTable &table,
+                                 mlir::RewriterBase &rewriter,
+                                 KernelCall &call);
 
 /// The same for `emitWgmmaDecodeKernel`, but none of the weights.
 llvm::SmallVector<quant_tile::TensorMapAttr>

@@ -9,6 +9,7 @@
 #include "quantmlir/Conversion/QuantTensorToQuantTile/KernelBuilder.h"
 #include "quantmlir/Dialect/QuantTile/IR/LaunchAttrs.h"
 #include "quantmlir/Schedule/MatmulSchedule.h"
+#include "quantmlir/Schedule/WgmmaLayout.h"
 
 using namespace mlir;
 using namespace quantmlir;
@@ -147,19 +148,23 @@ static void launchPersistent(RewriterBase &rewriter,
                               getRows(1),
                               index(quantmlir::schedule::getWgmmaMaxRows())),
         "there are more rows than a kernel can count");
-  int64_t size = groups.getClusterSize() * schedule.getSplitK();
+  int64_t clusterSize = groups.getClusterSize() * schedule.getSplitK();
+  int64_t size = clusterSize;
   Value rows = getRows(schedule.getTileM() * groups.getClusterM());
   int64_t tilesN =
       llvm::divideCeil(problem.n, schedule.getTileN() * groups.getClusterN());
+  // Blocks that divide tiles along K may be more than there are of these.
+  if (schedule.getStreamK())
+    size *= quantmlir::schedule::getStreamUnits(problem.k, schedule);
   Value blocks =
       rewriter.createOrFold<arith::MulIOp>(loc, rows, index(tilesN * size));
   const quantmlir::schedule::Chip *chip = quantmlir::schedule::lookupChip(
       schedule.getChip().getValue(), [&] { return op.emitOpError(); });
-  Value limit = index(chip->getResidentBlocks(size));
+  Value limit = index(chip->getResidentBlocks(clusterSize));
   call.grid = {rewriter.createOrFold<arith::MinUIOp>(loc, blocks, limit),
                index(1), index(1)};
-  if (size > 1)
-    call.cluster = {size, 1, 1};
+  if (clusterSize > 1)
+    call.cluster = {clusterSize, 1, 1};
   call.dynamicSharedMemory = quantmlir::schedule::getSharedMemory(
       quantmlir::schedule::Contraction::get(op), schedule);
 }
@@ -192,6 +197,9 @@ FailureOr<KernelCall> quantmlir::buildMatmulKernel(ScaledMatmulOp op,
   KernelCall call;
   call.ins = getInputs(op, rewriter);
   call.outs = {op.getInit()};
+  if (schedule.getStreamK() &&
+      failed(addGivenSums(*problem, table, rewriter, call)))
+    return failure();
   SmallVector<Type> parameters;
   for (ValueRange values : {ValueRange(call.ins), ValueRange(call.outs)})
     for (Value value : values) {

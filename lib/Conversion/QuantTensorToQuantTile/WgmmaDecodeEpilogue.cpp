@@ -90,17 +90,22 @@ void WgmmaDecodeKernel::stage(int64_t buffer, int64_t row16, int64_t panel,
   b.ifThen(equal(div(warp, word(warps)), word(panel)), write);
 }
 
-/// A thread's sums of a chunk: of each eight rows, four.
-SmallVector<Value> WgmmaDecodeKernel::getChunk(ArrayRef<Value> totals,
+/// A thread's sums: of each block, and of each eight rows of it, four.
+SmallVector<Value> WgmmaDecodeKernel::getSums(ArrayRef<Value> totals) {
+  if (scalesSums())
+    return SmallVector<Value>(totals);
+  SmallVector<Value> sums;
+  for (Value total : totals)
+    for (int64_t i = 0; i < tileM / 2; ++i)
+      sums.push_back(LLVM::ExtractValueOp::create(b, total, i));
+  return sums;
+}
+
+/// Those of `sums` that belong to a chunk.
+SmallVector<Value> WgmmaDecodeKernel::getChunk(ArrayRef<Value> sums,
                                                int64_t chunk) {
-  int64_t block = chunk / split.getChunksOfBlock(), count = split.rows / 2;
-  int64_t first = chunk % split.getChunksOfBlock() * count;
-  SmallVector<Value> values;
-  for (int64_t i = first; i < first + count; ++i)
-    values.push_back(scalesSums()
-                         ? totals[block * tileM / 2 + i]
-                         : LLVM::ExtractValueOp::create(b, totals[block], i));
-  return values;
+  int64_t count = split.rows / 2;
+  return SmallVector<Value>(sums.slice(chunk * count, count));
 }
 
 /// Stores chunk `chunk` of a consumer's part of a tile, whose sums are
@@ -129,15 +134,25 @@ void WgmmaDecodeKernel::finishChunk(ArrayRef<Value> values, int64_t chunk,
 }
 
 /// Stores a consumer's part of a tile, which starts at (firstRow, firstColumn)
-/// of the result. `parity` of this block's tile `tile`, with split K.
+/// of the result, or gives its sums away, as `work` says. `parity` of this
+/// block's tile, with split K.
 void WgmmaDecodeKernel::finish(ArrayRef<Value> totals, Value firstRow,
-                               Value firstColumn, Value parity, Value tile) {
+                               Value firstColumn, Value parity,
+                               const Work &work) {
+  SmallVector<Value> sums = getSums(totals);
   if (split.parts > 1)
-    return finishSums([&](int64_t chunk) { return getChunk(totals, chunk); },
-                      parity, tile,
+    return finishSums([&](int64_t chunk) { return getChunk(sums, chunk); },
+                      parity, work.tile,
                       [&](int64_t chunk, ArrayRef<Value> values) {
                         finishChunk(values, chunk, firstRow, firstColumn);
                       });
-  for (int64_t chunk = 0; chunk < split.getChunks(); ++chunk)
-    finishChunk(getChunk(totals, chunk), chunk, firstRow, firstColumn);
+  auto store = [&](ArrayRef<Value> sums) {
+    for (int64_t chunk = 0; chunk < split.getChunks(); ++chunk)
+      finishChunk(getChunk(sums, chunk), chunk, firstRow, firstColumn);
+  };
+  if (!streams())
+    return store(sums);
+  b.ifThen(
+      work.gives, [&] { giveSums(sums); },
+      [&] { store(takeSums(sums, work)); });
 }

@@ -75,6 +75,8 @@ WgmmaDecodeKernel::WgmmaDecodeKernel(MatmulEmitter &b)
                     DecodeOp::getShrinkage(
                         problem.encoding.getStorage(), problem.lhsElement,
                         problem.encoding.getCodebook()) != 1.0),
+      together(quantmlir::schedule::getStepsOfDecodeLoop(tileK)),
+      units(steps / together),
       shrinkage(DecodeOp::getShrinkage(
           problem.encoding.getStorage(), problem.lhsElement,
           problem.encoding.getCodebook(), decodesScaled)),
@@ -226,6 +228,7 @@ void WgmmaDecodeKernel::produce() {
 /// This warp's copies of all tiles, issued by one thread.
 void WgmmaDecodeKernel::loadTiles() {
   firstStep = mul(part, steps);
+  divideTiles();
   bool isWhole = lastSegments == tileK / kSegment;
   int64_t whole = isWhole ? steps : steps - 1;
   // The first phase of an empty barrier counts as over.
@@ -233,12 +236,13 @@ void WgmmaDecodeKernel::loadTiles() {
   int64_t count = 0;
   // Weights do not depend on the kernel before this one, activations do.
   if (schedule.getDependentLaunch()) {
-    count = std::min(layout.stages, whole);
-    auto [row, column] = locate(cluster);
+    count = std::min(layout.stages, streams() ? together : whole);
+    Work work = getWork(word(0));
+    auto [row, column] = locate(work.tile);
     for (Operand operand : {Operand::Weights, Operand::Activations}) {
       for (int64_t stage = 0; stage < count; ++stage)
-        loadStep(row, column, word(stage), word(stage), tileK / kSegment,
-                 operand);
+        loadStep(row, column, getStep(work, stage), word(stage),
+                 tileK / kSegment, operand);
       if (operand == Operand::Weights)
         b.waitForDependencies();
     }
@@ -255,24 +259,34 @@ void WgmmaDecodeKernel::loadTiles() {
     ring = advance(ring);
     return SmallVector<Value>{ring.stage, ring.phase};
   };
-  tileLoop(cluster, clusters, {start.stage, start.phase, word(count)},
-           [&](Value tile, ValueRange state) {
-             auto [row, column] = locate(tile);
-             SmallVector<Value> next = b.loop(
-                 state[2], word(whole), word(1), state.take_front(2),
-                 [&, row = row, column = column](Value step, ValueRange state) {
-                   return load(row, column, step, state, tileK / kSegment);
-                 });
-             if (!isWhole)
-               next = load(row, column, word(steps - 1), next, lastSegments);
-             next.push_back(word(0));
-             return next;
-           });
+  workLoop({start.stage, start.phase, word(count)}, [&](Work work,
+                                                        ValueRange state) {
+    auto [row, column] = locate(work.tile);
+    Value first = state[2], end = word(whole);
+    if (streams()) {
+      first = add(first, getStep(work, 0));
+      end = mul(work.end, together);
+    }
+    SmallVector<Value> next =
+        b.loop(first, end, word(1), state.take_front(2),
+               [&, row = row, column = column](Value step, ValueRange state) {
+                 return load(row, column, step, state, tileK / kSegment);
+               });
+    if (!isWhole)
+      next = load(row, column, word(steps - 1), next, lastSegments);
+    next.push_back(word(0));
+    return next;
+  });
 }
 
 //===----------------------------------------------------------------------===//
 // The consumers
 //===----------------------------------------------------------------------===//
+
+/// The step that comes `step` steps after the first of `work`.
+Value WgmmaDecodeKernel::getStep(const Work &work, int64_t step) {
+  return streams() ? add(mul(work.begin, together), step) : word(step);
+}
 
 /// Scales of the groups of step `step`, and zero points; those of the last step
 /// where there are fewer.
@@ -521,18 +535,18 @@ void WgmmaDecodeKernel::multiplyPart(State &state, int64_t first, int64_t last,
     state.turn = exclusiveOr(state.turn, word(1));
 }
 
-/// What `State::totals` is at the end of a tile whose stages start at `ring`
+/// What `State::totals` is at the end of `work`, whose stages start at `ring`
 /// and turns at `turn`, if any; moves both on.
-SmallVector<Value> WgmmaDecodeKernel::multiply(Ring &ring, Value &turn) {
+SmallVector<Value> WgmmaDecodeKernel::multiply(const Work &work, Ring &ring,
+                                               Value &turn) {
   State state;
   state.ring = ring;
   state.turn = turn;
   for (int64_t step = 0; step < stepsAhead; ++step)
-    state.parameters.push_back(loadParameters(word(step)));
-  // Steps that a loop takes at a time: what is decoded goes to other registers
-  // than those which the multiplications under way read. At its end it waits
-  // for all: ptxas follows no register operands around a loop.
-  int64_t together = quantmlir::schedule::getStepsOfDecodeLoop(tileK);
+    state.parameters.push_back(loadParameters(getStep(work, step)));
+  // A loop takes several steps at a time: what is decoded goes to other
+  // registers than those which the multiplications under way read. At its end
+  // it waits for all: ptxas follows no register operands around a loop.
   int64_t whole = lastSegments == tileK / kSegment ? steps : steps - 1;
   int64_t loops = whole / together, next = 0;
   Value zero = b.floatConstant(problem.accumulator, 0.0);
@@ -549,16 +563,16 @@ SmallVector<Value> WgmmaDecodeKernel::multiply(Ring &ring, Value &turn) {
     state.totals.assign(blocks, first);
   }
   if (loops > 1) {
-    state.unflatten(b.loop(word(0), word(loops), word(1), state.flatten(),
-                           [&](Value loop, ValueRange values) {
-                             state.unflatten(values);
-                             for (int64_t i = 0; i < together; ++i)
-                               multiplyStep(state, add(mul(loop, together), i),
-                                            tileK / kSegment,
-                                            /*hasNext=*/true);
-                             settle(state, /*later=*/0);
-                             return state.flatten();
-                           }));
+    state.unflatten(b.loop(
+        streams() ? work.begin : word(0), streams() ? work.end : word(loops),
+        word(1), state.flatten(), [&](Value loop, ValueRange values) {
+          state.unflatten(values);
+          for (int64_t i = 0; i < together; ++i)
+            multiplyStep(state, add(mul(loop, together), i), tileK / kSegment,
+                         /*hasNext=*/true);
+          settle(state, /*later=*/0);
+          return state.flatten();
+        }));
     next = together * loops;
   }
   for (; next < steps; ++next)
@@ -571,6 +585,7 @@ SmallVector<Value> WgmmaDecodeKernel::multiply(Ring &ring, Value &turn) {
 
 void WgmmaDecodeKernel::consume() {
   firstStep = mul(part, steps);
+  divideTiles();
   Value g = div(lane, word(4));
   // Lane l of `ldmatrix` addresses row l % 8 of matrix l / 8: the vector of
   // lane 4 (l % 8) + l / 8.
@@ -585,8 +600,8 @@ void WgmmaDecodeKernel::consume() {
   // The first consumer need not wait for its first turn.
   if (alternates())
     state.push_back(b.select(equal(consumer, word(0)), word(1), word(0)));
-  tileLoop(cluster, clusters, state, [&](Value tile, ValueRange values) {
-    auto [row, column] = locate(tile);
+  workLoop(state, [&](Work work, ValueRange values) {
+    auto [row, column] = locate(work.tile);
     column = add(column, mul(consumer, blocks * kBlockRows));
     Value firstOfWarp = add(column, mul(warp, kRows));
     warpRow = toIndex(firstOfWarp);
@@ -599,8 +614,8 @@ void WgmmaDecodeKernel::consume() {
     }
     Ring ring = {values[0], values[1]};
     Value turn = alternates() ? values.back() : Value();
-    SmallVector<Value> totals = multiply(ring, turn);
-    finish(totals, row, column, split.parts > 1 ? values[2] : Value(), tile);
+    SmallVector<Value> totals = multiply(work, ring, turn);
+    finish(totals, row, column, split.parts > 1 ? values[2] : Value(), work);
     SmallVector<Value> next = {ring.stage, ring.phase};
     if (split.parts > 1)
       next.push_back(exclusiveOr(values[2], word(1)));

@@ -47,6 +47,14 @@ private:
     /// reads it, too.
     mlir::Value stage;
   };
+  /// One turn of a block's loop over tiles.
+  struct Work {
+    mlir::Value tile;
+    /// With `stream_k`, the units of the tile along K, a round of the loop over
+    /// steps each; whether their sums are another block's to finish (i1); the
+    /// positions [first, end) of blocks that have sums for this one.
+    mlir::Value begin, end, gives, firstGiver, endGiver;
+  };
   /// What the loop over steps carries.
   struct State {
     /// Of each block: a struct of accumulators or, where sums are scaled, the
@@ -69,8 +77,25 @@ private:
   bool scalesSums() const {
     return !problem.hasOneGroup() && !schedule.getScaleDecoded();
   }
+  bool streams() const { return schedule.getStreamK() > 0; }
   /// Segments of 32 columns in step `step`, 0 where there is none.
   int64_t getSegments(int64_t step) const;
+
+  // Who computes what: WgmmaDecodeStream.cpp.
+  void divideTiles();
+  Work getWork(mlir::Value number);
+  /// Calls `body` with each of this block's turns.
+  void workLoop(
+      llvm::SmallVector<mlir::Value> carried,
+      llvm::function_ref<llvm::SmallVector<mlir::Value>(Work, mlir::ValueRange)>
+          body);
+  mlir::Value globalByte(mlir::Value memref, mlir::Value byte);
+  mlir::Value givenByte(mlir::Value giver, int64_t number);
+  mlir::Value givenFlag(mlir::Value giver);
+  void giveSums(llvm::ArrayRef<mlir::Value> sums);
+  void waitForFlag(mlir::Value flag);
+  llvm::SmallVector<mlir::Value> takeSums(llvm::ArrayRef<mlir::Value> sums,
+                                          const Work &work);
 
   // The loader.
   void produce() override;
@@ -83,6 +108,7 @@ private:
 
   // The consumers.
   void consume() override;
+  mlir::Value getStep(const Work &work, int64_t step);
   Parameters loadParameters(mlir::Value step);
   Weights decode(mlir::Value stage, int64_t first, int64_t last,
                  const Parameters &parameters);
@@ -98,12 +124,14 @@ private:
                     bool hasNext);
   void multiplyPart(State &state, int64_t first, int64_t last, bool isLast);
   void passTurn();
-  llvm::SmallVector<mlir::Value> multiply(Ring &ring, mlir::Value &turn);
+  llvm::SmallVector<mlir::Value> multiply(const Work &work, Ring &ring,
+                                          mlir::Value &turn);
 
   // The epilogue: WgmmaDecodeEpilogue.cpp.
   void finish(llvm::ArrayRef<mlir::Value> totals, mlir::Value firstRow,
-              mlir::Value firstColumn, mlir::Value parity, mlir::Value tile);
-  llvm::SmallVector<mlir::Value> getChunk(llvm::ArrayRef<mlir::Value> totals,
+              mlir::Value firstColumn, mlir::Value parity, const Work &work);
+  llvm::SmallVector<mlir::Value> getSums(llvm::ArrayRef<mlir::Value> totals);
+  llvm::SmallVector<mlir::Value> getChunk(llvm::ArrayRef<mlir::Value> sums,
                                           int64_t chunk);
   void finishChunk(llvm::ArrayRef<mlir::Value> values, int64_t chunk,
                    mlir::Value firstRow, mlir::Value firstColumn);
@@ -122,6 +150,14 @@ private:
   /// Whether decoded weights are multiplied by their scales, and whether that
   /// is a part of their decode.
   bool scalesWeights, decodesScaled;
+  /// Of a round of the loop over steps: how many it takes.
+  int64_t together;
+  // With `stream_k`: rounds of the loop that a tile takes; which block this is
+  // of those that divide tiles; how many tiles they divide, and their units;
+  // this block's of them, and parts of tiles that these are; its turns.
+  int64_t units;
+  mlir::Value position, sharedTiles, sharedUnits, firstUnit, endUnit, parts,
+      turns;
   /// What decoded weights, and so all sums, are multiplied by.
   double shrinkage;
   mlir::Type accumulatorType;

@@ -54,6 +54,15 @@ func.func @shared(%init: tensor<64xf32>, %g: index) -> tensor<64xf32> {
 
 // -----
 
+func.func @reads_no_out(%a: tensor<64xf32>, %g: index) -> tensor<64xf32> {
+  // expected-error @below {{reads_outs names out 1, which is not one of 1}}
+  %0 = quant_tile.launch @kernels::@k grid(%g, %g, %g) block [64, 1, 1] reads_outs [1]
+      outs(%a : tensor<64xf32>) -> tensor<64xf32>
+  return %0 : tensor<64xf32>
+}
+
+// -----
+
 func.func @no_outs(%a: tensor<64xf32>, %g: index) {
   // expected-error @below {{has no outs, so it computes nothing}}
   "quant_tile.launch"(%g, %g, %g, %a) {kernel = @kernels::@k, block = array<i64: 64, 1, 1>,

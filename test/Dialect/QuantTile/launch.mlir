@@ -52,6 +52,34 @@ func.func @accumulates(%a: tensor<?x64xf32>, %b: tensor<?x64xf32>)
   return %0, %b : tensor<?x64xf32>, tensor<?x64xf32>
 }
 
+gpu.module @flagged {
+  gpu.func @k(%out: memref<?x64xf32>, %flags: memref<8xi32>) kernel {
+    gpu.return
+  }
+}
+
+// Flags that two kernels read and write: each has some of its own, while nobody
+// cares what the results hold before.
+// CHECK-LABEL: func.func @reads_outs
+// CHECK: quant_tile.launch @flagged::@k {{.*}} reads_outs [1] outs(
+// BUFFER-LABEL: func.func @reads_outs
+// BUFFER-SAME: (%[[A:.*]]: memref<?x64xf32>, %[[B:.*]]: memref<?x64xf32>, %[[FLAGS:.*]]: memref<8xi32>
+// BUFFER-NOT: memref.copy %{{.*}} : memref<?x64xf32>
+// BUFFER: memref.copy %[[FLAGS]], %[[COPY:[a-z0-9_]+]]
+// BUFFER: quant_tile.launch @flagged::@k {{.*}} reads_outs [1] outs(%{{[a-z0-9_]+}}, %[[COPY]] :
+// BUFFER: quant_tile.launch @flagged::@k
+func.func @reads_outs(%a: tensor<?x64xf32>, %b: tensor<?x64xf32>, %flags: tensor<8xi32>)
+    -> (tensor<?x64xf32>, tensor<?x64xf32>) {
+  %c1 = arith.constant 1 : index
+  %0:2 = quant_tile.launch @flagged::@k grid(%c1, %c1, %c1) block [256, 1, 1]
+      reads_outs [1] outs(%a, %flags : tensor<?x64xf32>, tensor<8xi32>)
+      -> tensor<?x64xf32>, tensor<8xi32>
+  %1:2 = quant_tile.launch @flagged::@k grid(%c1, %c1, %c1) block [256, 1, 1]
+      reads_outs [1] outs(%b, %flags : tensor<?x64xf32>, tensor<8xi32>)
+      -> tensor<?x64xf32>, tensor<8xi32>
+  return %0#0, %1#0 : tensor<?x64xf32>, tensor<?x64xf32>
+}
+
 gpu.module @mapped {
   gpu.func @k(%a: memref<?x64xf32>, %out: memref<?x64xf32>, %map: !llvm.ptr) kernel {
     gpu.return

@@ -319,6 +319,21 @@ module attributes {quant_tile.s = #quant_tile.schedule<wgmma, chip = "sm_90a", t
 
 // -----
 
+// expected-error @below {{wgmma does not divide tiles with stream_k, only wgmma_decode can}}
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 96, 128], warps = [4, 1, 1], stages = 2, warpgroups = <pingpong>, stream_k = 80>} {}
+
+// -----
+
+// expected-error @below {{stream_k is in [0, 100] percent of the SMs, got 101}}
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [64, 128, 128], warps = [1, 8, 1], stages = 4, weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative>, stream_k = 101>} {}
+
+// -----
+
+// expected-error @below {{stream_k and split_k = 2 would both divide tiles along K}}
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [64, 128, 128], warps = [1, 8, 1], stages = 4, split_k = 2, weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative>, stream_k = 80>} {}
+
+// -----
+
 // expected-error @below {{split_k is in [1, 8], got 9}}
 module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [64, 128, 128], warps = [1, 8, 1], stages = 4, split_k = 9, weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative>>} {}
 

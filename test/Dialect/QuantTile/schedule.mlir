@@ -21,6 +21,8 @@ module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_
 
 // CHECK: #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [64, 128, 128], warps = [1, 8, 1], stages = 6, weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative>, scale_decoded = true>
 module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [64, 128, 128], warps = [1, 8, 1], stages = 6, weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative>, scale_decoded = true>} {}
+// CHECK: #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [256, 128, 64], warps = [1, 8, 1], stages = 5, weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative>, scale_decoded = true, stream_k = 80>
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [256, 128, 64], warps = [1, 8, 1], stages = 5, stream_k = 80, weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative>, scale_decoded = true>} {}
 // CHECK: #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 96, 64], warps = [4, 1, 1], stages = 2, warpgroups = <pingpong>>
 module attributes {quant_tile.s = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 96, 64], warps = [4, 1, 1], stages = 2, warpgroups = <pingpong, cluster = [1, 1], group_m = 1>>} {}
 // CHECK: #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 96, 128], warps = [4, 1, 1], stages = 2, warpgroups = <pingpong>, promote = 4>

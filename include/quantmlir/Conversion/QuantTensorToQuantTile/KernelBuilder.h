@@ -32,8 +32,10 @@ struct KernelCall {
   std::optional<std::array<int64_t, 3>> cluster;
   int64_t dynamicSharedMemory = 0;
   bool dependentLaunch = false;
-  /// The kernel reads its outs before it writes them.
+  /// The kernel reads its outs before it writes them; which of them it reads,
+  /// where it does not read all.
   bool accumulates = false;
+  llvm::SmallVector<int64_t> readsOuts;
 };
 
 /// Fills the body of an empty kernel. Called with the insertion point before
@@ -107,7 +109,12 @@ mlir::FailureOr<KernelCall> buildMatmulKernel(quant_tensor::ScaledMatmulOp op,
 void assertExtents(mlir::FunctionOpInterface func,
                    mlir::RewriterBase &rewriter);
 
-/// Replaces `op` by the launch that `call` describes.
+/// The launch that `call` describes.
+quant_tile::LaunchOp createLaunch(mlir::RewriterBase &rewriter,
+                                  mlir::Location loc, const KernelCall &call);
+
+/// Replaces `op` by the launch that `call` describes, whose first outs are
+/// `op`'s results.
 void replaceWithLaunch(mlir::RewriterBase &rewriter, mlir::Operation *op,
                        const KernelCall &call);
 

@@ -37,6 +37,15 @@ int64_t LaunchOp::getThreadsPerBlock() {
   return block[0] * block[1] * block[2];
 }
 
+bool LaunchOp::readsOut(OpOperand &operand) {
+  if (getAccumulates())
+    return true;
+  int64_t number =
+      operand.getOperandNumber() - getOutsMutable()[0].getOperandNumber();
+  return llvm::is_contained(getReadsOuts().value_or(ArrayRef<int64_t>()),
+                            number);
+}
+
 LogicalResult LaunchOp::verify() {
   if (failed(verifySizes(*this, getBlock(), "block", kMaxThreadsPerBlock)))
     return failure();
@@ -64,6 +73,10 @@ LogicalResult LaunchOp::verify() {
     if (operand < 0 || operand >= buffers)
       return emitOpError() << "tensor map of operand " << operand
                            << ", which is not one of " << buffers;
+  for (int64_t out : getReadsOuts().value_or(ArrayRef<int64_t>()))
+    if (out < 0 || out >= static_cast<int64_t>(getOuts().size()))
+      return emitOpError() << "reads_outs names out " << out
+                           << ", which is not one of " << getOuts().size();
   if (onTensors && getResults().size() != getOuts().size())
     return emitOpError() << "has " << getResults().size() << " results for "
                          << getOuts().size() << " outs";
@@ -119,7 +132,7 @@ void LaunchOp::getEffects(
   for (OpOperand &operand : getInsMutable())
     effects.emplace_back(MemoryEffects::Read::get(), &operand);
   for (OpOperand &operand : getOutsMutable()) {
-    if (getAccumulates())
+    if (readsOut(operand))
       effects.emplace_back(MemoryEffects::Read::get(), &operand);
     effects.emplace_back(MemoryEffects::Write::get(), &operand);
   }
@@ -131,7 +144,7 @@ void LaunchOp::getEffects(
 
 bool LaunchOp::bufferizesToMemoryRead(OpOperand &operand,
                                       const AnalysisState &state) {
-  return !isDpsInit(&operand) || getAccumulates();
+  return !isDpsInit(&operand) || readsOut(operand);
 }
 
 bool LaunchOp::bufferizesToMemoryWrite(OpOperand &operand,
@@ -194,11 +207,12 @@ LogicalResult LaunchOp::bufferize(RewriterBase &rewriter,
       return failure();
     outs.push_back(*buffer);
   }
-  LaunchOp::create(
-      rewriter, getLoc(), TypeRange(), getKernelAttr(), getGridX(), getGridY(),
-      getGridZ(), ins, getScalars(), outs, getBlockAttr(), getClusterAttr(),
-      getDynamicSharedMemoryAttr(), getDependentLaunchAttr(),
-      getAccumulatesAttr(), getTensorMapOperandsAttr(), getTensorMapsAttr());
+  LaunchOp::create(rewriter, getLoc(), TypeRange(), getKernelAttr(), getGridX(),
+                   getGridY(), getGridZ(), ins, getScalars(), outs,
+                   getBlockAttr(), getClusterAttr(),
+                   getDynamicSharedMemoryAttr(), getDependentLaunchAttr(),
+                   getAccumulatesAttr(), getReadsOutsAttr(),
+                   getTensorMapOperandsAttr(), getTensorMapsAttr());
   replaceOpWithBufferizedValues(rewriter, *this, outs);
   return success();
 }

@@ -93,13 +93,13 @@ ScheduleAttr ScheduleAttr::withMaxM(int64_t maxM) const {
   return get(getContext(), getFamily(), getChip(), getTile(), getWarps(),
              getStages(), getCopy(), getSplitK(), getWeights(), maxM,
              getContract(), getDependentLaunch(), getOccupancy(),
-             getWarpgroups(), getScaleDecoded(), getPromote());
+             getWarpgroups(), getScaleDecoded(), getPromote(), getStreamK());
 }
 
 static constexpr StringRef scheduleKeys[] = {
     "chip",      "tile",       "warps",         "stages",   "copy",
     "split_k",   "weights",    "max_m",         "contract", "dependent_launch",
-    "occupancy", "warpgroups", "scale_decoded", "promote"};
+    "occupancy", "warpgroups", "scale_decoded", "promote",  "stream_k"};
 
 Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
   SMLoc loc = parser.getCurrentLocation();
@@ -117,7 +117,7 @@ Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
   StringAttr chip;
   SmallVector<int64_t> tile, warps;
   int64_t stages = 0, copy = 16, splitK = 1, maxM = 0, occupancy = 1,
-          promote = 0;
+          promote = 0, streamK = 0;
   LayoutAttr weights;
   ContractAttr contract;
   WarpgroupsAttr warpgroups;
@@ -141,12 +141,13 @@ Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
               return parseBoolean(parser, dependentLaunch);
             if (key == "scale_decoded")
               return parseBoolean(parser, scaleDecoded);
-            return parser.parseInteger(key == "stages"    ? stages
-                                       : key == "copy"    ? copy
-                                       : key == "split_k" ? splitK
-                                       : key == "max_m"   ? maxM
-                                       : key == "promote" ? promote
-                                                          : occupancy);
+            return parser.parseInteger(key == "stages"     ? stages
+                                       : key == "copy"     ? copy
+                                       : key == "split_k"  ? splitK
+                                       : key == "max_m"    ? maxM
+                                       : key == "promote"  ? promote
+                                       : key == "stream_k" ? streamK
+                                                           : occupancy);
           }))
     return {};
   if (parser.parseGreater())
@@ -161,7 +162,7 @@ Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
   return getChecked([&] { return parser.emitError(loc); }, parser.getContext(),
                     *family, chip, tile, warps, stages, copy, splitK, weights,
                     maxM, contract, dependentLaunch, occupancy, warpgroups,
-                    scaleDecoded, promote);
+                    scaleDecoded, promote, streamK);
 }
 
 void ScheduleAttr::print(AsmPrinter &printer) const {
@@ -204,6 +205,8 @@ void ScheduleAttr::print(AsmPrinter &printer) const {
     printer << ", scale_decoded = true";
   if (getPromote())
     printer << ", promote = " << getPromote();
+  if (getStreamK())
+    printer << ", stream_k = " << getStreamK();
   printer << '>';
 }
 
@@ -342,15 +345,13 @@ verifyWgmmaDecode(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
-LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                                   KernelFamily family, StringAttr chip,
-                                   ArrayRef<int64_t> tile,
-                                   ArrayRef<int64_t> warps, int64_t stages,
-                                   int64_t copy, int64_t splitK,
-                                   LayoutAttr weights, int64_t maxM,
-                                   ContractAttr contract, bool dependentLaunch,
-                                   int64_t occupancy, WarpgroupsAttr warpgroups,
-                                   bool scaleDecoded, int64_t promote) {
+LogicalResult ScheduleAttr::verify(
+    function_ref<InFlightDiagnostic()> emitError, KernelFamily family,
+    StringAttr chip, ArrayRef<int64_t> tile, ArrayRef<int64_t> warps,
+    int64_t stages, int64_t copy, int64_t splitK, LayoutAttr weights,
+    int64_t maxM, ContractAttr contract, bool dependentLaunch,
+    int64_t occupancy, WarpgroupsAttr warpgroups, bool scaleDecoded,
+    int64_t promote, int64_t streamK) {
   if (!chip || chip.getValue().empty())
     return emitError() << "a schedule needs a chip";
   if (maxM < 0)
@@ -368,6 +369,16 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (promote && family != KernelFamily::Wgmma)
     return emitError() << stringifyKernelFamily(family)
                        << " does not promote accumulators, only wgmma can";
+  if (streamK && family != KernelFamily::WgmmaDecode)
+    return emitError() << stringifyKernelFamily(family)
+                       << " does not divide tiles with stream_k, only "
+                          "wgmma_decode can";
+  if (streamK < 0 || streamK > 100)
+    return emitError() << "stream_k is in [0, 100] percent of the SMs, got "
+                       << streamK;
+  if (streamK && splitK != 1)
+    return emitError() << "stream_k and split_k = " << splitK
+                       << " would both divide tiles along K";
   if (promote < 0 || promote > 1024)
     return emitError() << "promote is in [0, 1024] steps, got " << promote;
   if (family == KernelFamily::Plain) {

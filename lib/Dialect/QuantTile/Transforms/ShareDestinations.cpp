@@ -41,7 +41,7 @@ static OpOperand *findDestination(Value value, Region &region) {
     } else if (auto destination = dyn_cast<DestinationStyleOpInterface>(op)) {
       operand = destination.getTiedOpOperand(cast_or_null<OpResult>(value));
       auto launch = dyn_cast<LaunchOp>(op);
-      isRead = !launch || launch.getAccumulates();
+      isRead = !launch || launch.readsOut(*operand);
     } else {
       return nullptr;
     }

@@ -156,6 +156,7 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
     | `warpgroups` | `wgmma`, `wgmma_decode`: how warpgroups and clusters share tiles | required there |
     | `scale_decoded` | `wgmma_decode`: multiply decoded weights by their scales, rounded to the type of the activations, rather than the sum of each group by its scale | false |
     | `promote` | `wgmma` with 8-bit floats, whose accumulators keep 13 bits: add them to sums in f32 after each so many steps along K; 0: never | 0 |
+    | `stream_k` | `wgmma_decode`: where the last round of tiles would occupy at most so many percent of the SMs, blocks divide those of the last two rounds evenly along K, and hand sums over through memory; 0: never | 0 |
 
     A `plain` schedule has a chip only.
 
@@ -178,6 +179,9 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
     #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [128, 192, 64], warps = [1, 12, 1],
         stages = 8, weights = <fragment, tile = [16, 64]>, dependent_launch = true,
         warpgroups = <alternating>, scale_decoded = true>
+    #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [256, 128, 64], warps = [1, 8, 1],
+        stages = 5, weights = <fragment, tile = [16, 64]>, dependent_launch = true,
+        warpgroups = <cooperative, group_m = 4>, scale_decoded = true, stream_k = 80>
     ```
   }];
   let parameters = (ins
@@ -195,7 +199,8 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
     DefaultValuedParameter<"int64_t", "1">:$occupancy,
     OptionalParameter<"::quantmlir::quant_tile::WarpgroupsAttr">:$warpgroups,
     DefaultValuedParameter<"bool", "false">:$scaleDecoded,
-    DefaultValuedParameter<"int64_t", "0">:$promote);
+    DefaultValuedParameter<"int64_t", "0">:$promote,
+    DefaultValuedParameter<"int64_t", "0">:$streamK);
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
   let builders = [
@@ -211,7 +216,8 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
                      CArg<"int64_t", "1">:$occupancy), [{
       return $_get($_ctxt, family, chip, tile, warps, stages, copy, splitK,
                    weights, maxM, contract, dependentLaunch, occupancy,
-                   WarpgroupsAttr(), /*scaleDecoded=*/false, /*promote=*/0);
+                   WarpgroupsAttr(), /*scaleDecoded=*/false, /*promote=*/0,
+                   /*streamK=*/0);
     }]>
   ];
   let extraClassDeclaration = [{

@@ -35,8 +35,8 @@ def QuantTile_LaunchOp : QuantTile_Op<"launch", [
 
     In destination style: a tensor in `outs` says shape and type of a result
     and is the place to compute it in. Its contents are not read, unless
-    `accumulates` says that the kernel reads every one of `outs`. Once
-    bufferized, the op has no results.
+    `accumulates` says that the kernel reads every one of `outs`, or `reads_outs`
+    which. Once bufferized, the op has no results.
 
     Grid sizes count blocks; a launch with a zero in its grid does nothing.
     `cluster` counts blocks of a cluster along each axis (the grid is a multiple
@@ -51,6 +51,8 @@ def QuantTile_LaunchOp : QuantTile_Op<"launch", [
     %z = quant_tile.launch @kernels::@k1 grid(%g, %c1, %c1) block [384, 1, 1]
         cluster [2, 1, 1] tensor_maps [0] [#quant_tile.tensor_map<box = [64, 32], swizzle = 128, l2_promotion = 128>]
         ins(%a : tensor<?x64xf32>) outs(%init : tensor<?x64xf32>) -> tensor<?x64xf32>
+    %u:2 = quant_tile.launch @kernels::@k2 grid(%g, %c1, %c1) block [384, 1, 1] reads_outs [1]
+        outs(%init, %flags : tensor<?x64xf32>, tensor<8xi32>) -> tensor<?x64xf32>, tensor<8xi32>
     ```
   }];
   let arguments = (ins
@@ -64,6 +66,7 @@ def QuantTile_LaunchOp : QuantTile_Op<"launch", [
     DefaultValuedAttr<I64Attr, "0">:$dynamic_shared_memory,
     UnitAttr:$dependent_launch,
     UnitAttr:$accumulates,
+    OptionalAttr<DenseI64ArrayAttr>:$reads_outs,
     OptionalAttr<DenseI64ArrayAttr>:$tensor_map_operands,
     OptionalAttr<TypedArrayAttrBase<QuantTile_TensorMapAttr,
                                     "array of tensor maps">>:$tensor_maps);
@@ -71,7 +74,7 @@ def QuantTile_LaunchOp : QuantTile_Op<"launch", [
   let assemblyFormat = [{
     $kernel `grid` `(` $grid_x `,` $grid_y `,` $grid_z `)` `block` $block
     (`cluster` $cluster^)? (`dependent_launch` $dependent_launch^)?
-    (`accumulates` $accumulates^)?
+    (`accumulates` $accumulates^)? (`reads_outs` $reads_outs^)?
     (`tensor_maps` $tensor_map_operands^ $tensor_maps)?
     (`ins` `(` $ins^ `:` type($ins) `)`)? (`scalars` `(` $scalars^ `)`)?
     `outs` `(` $outs `:` type($outs) `)` attr-dict (`->` type($results)^)?
@@ -80,6 +83,8 @@ def QuantTile_LaunchOp : QuantTile_Op<"launch", [
     ::mlir::MutableOperandRange getDpsInitsMutable() { return getOutsMutable(); }
     /// Threads of a block.
     int64_t getThreadsPerBlock();
+    /// Whether the kernel reads what `operand`, one of `outs`, holds before.
+    bool readsOut(::mlir::OpOperand &operand);
   }];
   let hasVerifier = 1;
 }
