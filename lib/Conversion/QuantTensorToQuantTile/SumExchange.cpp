@@ -25,19 +25,31 @@ Value WarpgroupBlock::sumAddress(Value sender, int64_t slot) {
                 add(offset, mul(member, 16)));
 }
 
-/// Arrives at the barrier of this consumer that `getBarrier` gives in each of
-/// the other blocks that share the tile, for all its threads: an arrival that
-/// releases to the cluster waits until all writes have reached the device, so
-/// the lanes of one warp do so at once.
-void WarpgroupBlock::tellOthers(function_ref<Value(Value)> getBarrier) {
+/// Tells the other blocks that share the tile that this consumer's sums are
+/// theirs to read. Each thread arrives for what it has written: that is what
+/// race tools follow, which see through no barrier of the block.
+void WarpgroupBlock::announceSums() {
+  for (int64_t i = 1; i < sums.parts; ++i) {
+    Value other = rem(add(part, i), word(sums.parts));
+    arrive(
+        remote(ready(consumer), add(mul(other, groups.getClusterSize()), rank)),
+        Scope::CLUSTER);
+  }
+}
+
+/// Tells the other blocks that share the tile that this consumer has read
+/// their sums. An arrival that releases to the cluster waits until all writes
+/// have reached the device, so the lanes of one warp arrive for all threads, at
+/// once.
+void WarpgroupBlock::giveSumsBack() {
   synchronizeConsumer();
   Value isTeller = b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult,
                                                  member, word(sums.parts - 1));
   b.ifThen(isTeller, [&] {
     Value other = rem(add(add(part, 1), member), word(sums.parts));
-    arrive(remote(getBarrier(consumer),
-                  add(mul(other, groups.getClusterSize()), rank)),
-           Scope::CLUSTER);
+    arrive(
+        remote(taken(consumer), add(mul(other, groups.getClusterSize()), rank)),
+        Scope::CLUSTER);
   });
 }
 
@@ -69,7 +81,7 @@ void WarpgroupBlock::sendSums(GetChunk getChunk, Value parity) {
       }
     });
   }
-  tellOthers([&](Value consumer) { return ready(consumer); });
+  announceSums();
   waitFor(ready(consumer), parity, Scope::CLUSTER);
 }
 
@@ -109,7 +121,5 @@ void WarpgroupBlock::finishSums(
   // Nobody waits for this after the last tile.
   Value hasNext = b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult,
                                                 add(tile, clusters), tiles);
-  b.ifThen(hasNext, [&] {
-    tellOthers([&](Value consumer) { return taken(consumer); });
-  });
+  b.ifThen(hasNext, [&] { giveSumsBack(); });
 }

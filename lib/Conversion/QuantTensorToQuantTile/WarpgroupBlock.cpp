@@ -161,9 +161,11 @@ void WarpgroupBlock::initBarriers() {
         NVVM::MBarrierInitOp::create(b, order(word(w)), word(kWarpgroup / 32),
                                      Value());
     if (int64_t others = schedule.getSplitK() - 1)
-      for (int64_t w = 0; w < layout.consumers; ++w)
-        for (Value barrier : {ready(word(w)), taken(word(w))})
-          NVVM::MBarrierInitOp::create(b, barrier, word(others), Value());
+      for (int64_t w = 0; w < layout.consumers; ++w) {
+        NVVM::MBarrierInitOp::create(b, ready(word(w)),
+                                     word(others * kWarpgroup), Value());
+        NVVM::MBarrierInitOp::create(b, taken(word(w)), word(others), Value());
+      }
     if (layout.scales)
       for (int64_t slot = 0; slot < WgmmaLayout::scaleSlots; ++slot) {
         NVVM::MBarrierInitOp::create(b, known(word(slot)),

@@ -161,7 +161,8 @@ protected:
   /// A consumer's values of a chunk, by its number.
   using GetChunk = llvm::function_ref<llvm::SmallVector<mlir::Value>(int64_t)>;
   mlir::Value sumAddress(mlir::Value sender, int64_t slot);
-  void tellOthers(llvm::function_ref<mlir::Value(mlir::Value)> getBarrier);
+  void announceSums();
+  void giveSumsBack();
   void sendSums(GetChunk getChunk, mlir::Value parity);
   llvm::SmallVector<mlir::Value> addSums(llvm::ArrayRef<mlir::Value> values,
                                          int64_t slot);
