@@ -73,8 +73,10 @@ def measure(context, folder, case, m):
     ours = time_calls(
         lambda i: launches[i](torch.cuda.current_stream().cuda_stream), copies
     )
+    # Bytes that no 4096 divide are copied at two thirds of the speed.
+    half = -(-moved // 2 // 4096) * 4096
     sources = [
-        torch.randint(0, 100, (moved // 2,), device="cuda", dtype=torch.uint8)
+        torch.randint(0, 100, (half,), device="cuda", dtype=torch.uint8)
         for _ in range(copies)
     ]
     target = torch.empty_like(sources[0])

@@ -235,6 +235,15 @@ LINES = [
     ("gate", 16384, 11008),
     ("gelu", 16384, 11008),
     ("gelu", 65536, 5120),
+    # Rows that nothing was tuned for.
+    *(
+        (kind, m, k)
+        for kind in ("plain", "rmsnorm", "layernorm", "gate", "gelu")
+        for m, k in (
+            (32768, 768), (16384, 2048), (20000, 3072), (8192, 5120), (8192, 8192),
+            (4096, 14336), (4096, 28672),
+        )
+    ),
 ]
 
 

@@ -1,6 +1,7 @@
 //===- RowSchedule.cpp - How a group of row-local ops is computed ---------===//
 
 #include "quantmlir/Schedule/RowSchedule.h"
+#include "quantmlir/Dialect/QuantTile/IR/RowAccess.h"
 #include "quantmlir/Schedule/Passes.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -23,11 +24,13 @@ static constexpr int64_t kAccessBytes = 16;
 /// too few blocks fit an SM to load a row while another is computed.
 static constexpr int64_t kColumnsPerThread = 32;
 /// Where one tensor is read, some more are best (measured on an H200). Costs
-/// are in half percents: one for two columns more or less.
+/// are in half percents: one for each column more or less.
 static constexpr int64_t kBestColumns = 40;
 /// Threads of a block of which two surely fit an SM, and what it costs where
-/// they do not.
-static constexpr int64_t kSharedThreads = 480, kCostAlone = 30;
+/// they do not; what each warp costs that an SM has less than enough to compute
+/// while others wait.
+static constexpr int64_t kSharedThreads = 480, kCostAlone = 30,
+                         kEnoughWarps = 24, kCostOfWarp = 10;
 /// Columns from which on a thread keeps them as they were loaded.
 static constexpr int64_t kPackedColumns = 40;
 static constexpr int64_t kWarp = 32;
@@ -38,30 +41,179 @@ static constexpr int64_t kMaxWarps = 32;
 static constexpr int64_t kRowsPerBlock = 8;
 /// What a thread can hold at most before values spill.
 static constexpr int64_t kMaxColumnsPerThread = 64;
+/// Rows that an SM has at once and that are so few that memory waits for them
+/// even where nothing is computed.
+static constexpr int64_t kFewRows = 2;
 
 /// Registers of each quarter of an SM, and what a thread needs beside the
-/// columns it holds; it gets a multiple of eight.
+/// columns it holds. Where all rows read an operand, that is something beside,
+/// and more where (as for a mean) something may be divided by a number of
+/// columns that is no power of two, and where some threads have fewer vectors;
+/// elsewhere where a warp has a row for itself, of which it knows the number,
+/// and where codes are quotients of many columns. It gets a multiple of eight,
+/// and enough where there are few columns and warps in any case.
 static constexpr int64_t kQuarters = 4, kRegisters = 16384,
-                         kOtherRegisters = 24, kRegisterStep = 8,
+                         kOtherRegisters = 24, kSharedRegisters = 8,
+                         kDivisionRegisters = 8, kTailRegisters = 8,
+                         kRowRegisters = 8, kQuotientRegisters = 8,
+                         kRegisterStep = 8, kLeastRegistersOfRow = 64,
                          kMaxBlocks = 32, kMaxWarpsOfSM = 64;
+/// Columns from which on a block that reads an operand of all rows is alone in
+/// an SM.
+static constexpr int64_t kAloneColumns = 16384;
 
 int64_t schedule::getMaxRowColumns() {
   return kMaxColumnsPerThread * kWarp * kMaxWarps;
 }
 
+namespace {
+
+/// What decides about a group.
+struct RowTraits {
+  /// Bits of the widest element that is read or written for each column, and
+  /// elements of one access.
+  int64_t bits = 8, vector = 1;
+  /// Tensors that are read for each column of each row, and whether others are
+  /// read for each column, the same for all rows.
+  llvm::SmallDenseSet<Value> read;
+  bool readsShared = false;
+  /// Whether columns are computed before they are stored, and not just cast.
+  bool computes = false;
+
+  explicit RowTraits(RowGroupOp group);
+};
+
+} // namespace
+
+/// Whether each element of `op`'s result is one of its input, cast.
+static bool isCast(linalg::GenericOp op) {
+  return op.getNumDpsInputs() == 1 &&
+         llvm::all_of(op.getBody()->without_terminator(), [](Operation &inner) {
+           return isa<CastOpInterface>(inner);
+         });
+}
+
+RowTraits::RowTraits(RowGroupOp group) {
+  int64_t columns = group.getColumns();
+  // The widest element that is read or written for each column decides how
+  // many fit an access: what all rows read as well, since lanes that leave gaps
+  // between them keep L1 busy for twice as long. But what a block lacks that is
+  // alone in an SM is registers, and fewer accesses have fewer addresses.
+  auto hasColumns = [&](Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    return tensor && tensor.getRank() && tensor.getShape().back() == columns;
+  };
+  auto consider = [&](Type type) {
+    bits = std::max<int64_t>(
+        bits, getElementTypeOrSelf(type).getIntOrFloatBitWidth());
+  };
+  Block *body = &group.getBody().front();
+  for (auto op : body->getOps<linalg::GenericOp>()) {
+    for (OpOperand *input : op.getDpsInputOperands()) {
+      Type type = input->get().getType();
+      if (input->get().getParentBlock() == body || !hasColumns(type))
+        continue;
+      bool isShared = cast<RankedTensorType>(type).getRank() < 2;
+      if (!isShared || columns <= kAloneColumns)
+        consider(type);
+      if (isShared)
+        readsShared = true;
+      else
+        read.insert(input->get());
+    }
+    bool isRead = llvm::any_of(
+        op->getUsers(), [&](Operation *user) { return !isa<YieldOp>(user); });
+    computes |= isRead && hasColumns(op.getResult(0).getType()) && !isCast(op);
+  }
+  for (Type type : group.getResultTypes())
+    if (hasColumns(type))
+      consider(type);
+  vector = std::clamp<int64_t>(kAccessBytes * 8 / bits, 1, 16);
+  while (columns % vector)
+    vector /= 2;
+}
+
+/// The most registers that values of a thread's `perThread` columns take at
+/// once, of those that later ops read.
+static int64_t countLiveRegisters(RowGroupOp group, int64_t perThread) {
+  Block *body = &group.getBody().front();
+  int64_t columns = group.getColumns(), most = 0;
+  llvm::SmallMapVector<Value, Operation *, 8> lastUses;
+  for (auto op : body->getOps<linalg::GenericOp>())
+    for (OpOperand *input : op.getDpsInputOperands())
+      lastUses[skipUnitReshapes(input->get())] = op;
+  for (auto op : body->getOps<linalg::GenericOp>()) {
+    int64_t registers = 0;
+    for (auto [value, last] : lastUses) {
+      auto type = dyn_cast<RankedTensorType>(value.getType());
+      Operation *definition = value.getDefiningOp();
+      bool isInside = definition && definition->getBlock() == body;
+      // What all rows read is loaded where it is used.
+      if (!type || !type.getRank() || type.getShape().back() != columns ||
+          (!isInside && type.getRank() < 2) ||
+          (isInside && op->isBeforeInBlock(definition)) ||
+          !op->isBeforeInBlock(last))
+        continue;
+      registers +=
+          llvm::divideCeil(perThread * type.getElementTypeBitWidth(), 32);
+    }
+    most = std::max(most, registers);
+  }
+  return most;
+}
+
+/// Whether each thread keeps its columns as they were loaded.
+static bool isPacked(const RowTraits &traits, int64_t warps,
+                     int64_t perThread) {
+  return warps > 1 && traits.read.size() == 1 && !traits.readsShared &&
+         perThread >= kPackedColumns;
+}
+
+/// Warps that an SM has registers for, in blocks of `warps`. ptxas would take
+/// some more registers than a thread needs, and leave room for fewer.
+static int64_t countResident(RowGroupOp group, const RowTraits &traits,
+                             int64_t warps, int64_t perThread) {
+  int64_t registers = kOtherRegisters;
+  if (isPacked(traits, warps, perThread) && !traits.computes)
+    registers += kQuotientRegisters + perThread * traits.bits / 32;
+  else
+    registers += std::max(perThread, countLiveRegisters(group, perThread));
+  if (traits.readsShared) {
+    registers += kSharedRegisters;
+    if (!llvm::isPowerOf2_64(group.getColumns()))
+      registers += kDivisionRegisters;
+    if (group.getColumns() % (kWarp * warps * traits.vector))
+      registers += kTailRegisters;
+  } else if (warps == 1) {
+    registers += kRowRegisters;
+  }
+  registers = llvm::alignTo(registers, kRegisterStep);
+  if (warps == 1)
+    registers = std::max(registers, kLeastRegistersOfRow);
+  return std::min(kMaxWarpsOfSM,
+                  kQuarters * (kRegisters / (registers * kWarp)));
+}
+
 /// The number of warps, up to `most`, that leaves the fewest threads without
 /// columns and gives the others neither too many nor too few.
-static int64_t chooseWarps(int64_t columns, int64_t vector, int64_t most) {
-  int64_t best = most, least = 0;
+static int64_t chooseWarps(RowGroupOp group, const RowTraits &traits,
+                           int64_t most) {
+  int64_t columns = group.getColumns(), best = most, least = 0;
   for (int64_t warps = most; warps > 0; --warps) {
     int64_t lanes = kWarp * warps;
-    int64_t perThread = llvm::divideCeil(columns / vector, lanes) * vector;
+    int64_t perThread =
+        llvm::divideCeil(columns / traits.vector, lanes) * traits.vector;
     if (perThread > kMaxColumnsPerThread)
       break;
-    int64_t cost = 200 * perThread * lanes / columns +
-                   std::abs(perThread - kBestColumns) / 2;
-    if (lanes > kSharedThreads)
+    int64_t cost =
+        200 * perThread * lanes / columns + std::abs(perThread - kBestColumns);
+    if (traits.computes) {
+      int64_t resident = countResident(group, traits, warps, perThread);
+      cost += kCostOfWarp *
+              std::max<int64_t>(0, kEnoughWarps - resident / warps * warps);
+    } else if (lanes > kSharedThreads) {
       cost += kCostAlone;
+    }
     if (least && cost >= least)
       continue;
     best = warps;
@@ -70,69 +222,36 @@ static int64_t chooseWarps(int64_t columns, int64_t vector, int64_t most) {
   return best;
 }
 
-/// Blocks of `warps` that an SM has registers for, where that is known: in
-/// groups that compute one value of a row's columns and codes of it, from
-/// tensors that have as many rows. ptxas would take some more registers than a
-/// thread needs, and leave room for a block less. Else 1.
-static int64_t chooseOccupancy(RowGroupOp group, int64_t warps,
-                               int64_t perThread,
-                               const llvm::SmallDenseSet<Value> &read) {
-  int64_t columns = group.getColumns(), computed = 0, words = 0;
-  for (auto op : group.getBody().front().getOps<linalg::GenericOp>()) {
-    auto type = cast<RankedTensorType>(op.getResult(0).getType());
-    computed += type.getRank() && type.getShape().back() == columns;
-  }
-  for (Value value : read) {
-    auto type = cast<RankedTensorType>(value.getType());
-    if (type.getRank() < 2)
-      return 1;
-    words += perThread * type.getElementTypeBitWidth() / 32;
-  }
-  if (computed > 2)
-    return 1;
-  int64_t registers = llvm::alignTo(
-      std::max(perThread, words) + kOtherRegisters, kRegisterStep);
-  int64_t resident =
-      std::min(kMaxWarpsOfSM, kQuarters * (kRegisters / (registers * kWarp)));
-  return std::clamp<int64_t>(resident / warps, 1, kMaxBlocks);
-}
-
 RowScheduleAttr schedule::chooseRows(RowGroupOp group, const Chip &chip) {
   int64_t columns = group.getColumns();
-  // The widest element that is read or written for each column decides how
-  // many fit an access.
-  int64_t bits = 8;
-  llvm::SmallDenseSet<Value> read;
-  auto consider = [&](Type type) {
-    auto tensor = dyn_cast<RankedTensorType>(type);
-    bool hasColumns =
-        tensor && tensor.getRank() && tensor.getShape().back() == columns;
-    if (hasColumns)
-      bits = std::max<int64_t>(bits, tensor.getElementTypeBitWidth());
-    return hasColumns;
-  };
-  Block *body = &group.getBody().front();
-  for (auto op : body->getOps<linalg::GenericOp>())
-    for (OpOperand *input : op.getDpsInputOperands())
-      if (input->get().getParentBlock() != body &&
-          consider(input->get().getType()))
-        read.insert(input->get());
-  llvm::for_each(group.getResultTypes(), consider);
-  int64_t vector = std::clamp<int64_t>(kAccessBytes * 8 / bits, 1, 16);
-  while (columns % vector)
-    vector /= 2;
+  RowTraits traits(group);
   // Several warps share a row where one would hold too much of it.
-  int64_t perThread = std::max(vector, kColumnsPerThread);
+  int64_t perThread = std::max(traits.vector, kColumnsPerThread);
   int64_t warps = std::clamp<int64_t>(
       llvm::divideCeil(columns, kWarp * perThread), 1, kMaxWarps);
-  if (read.size() == 1)
-    warps = chooseWarps(columns, vector, warps);
-  perThread = llvm::divideCeil(columns / vector, kWarp * warps) * vector;
+  bool isOne = traits.read.size() == 1;
+  if (isOne)
+    warps = chooseWarps(group, traits, warps);
+  perThread =
+      llvm::divideCeil(columns / traits.vector, kWarp * warps) * traits.vector;
+  int64_t rows = warps == 1 ? kRowsPerBlock : 1;
+  int64_t occupancy = std::clamp<int64_t>(
+      countResident(group, traits, warps, perThread) / (warps * rows), 1,
+      kMaxBlocks);
+  // While SMs compute, the rows come that they will compute next. Where they
+  // wait for memory in any case, that costs up to a tenth.
+  int64_t prefetch = 0;
+  bool isWhole = llvm::all_of(traits.read, [&](Value value) {
+    auto type = cast<RankedTensorType>(value.getType());
+    return columns * type.getElementTypeBitWidth() % (8 * kAccessBytes) == 0;
+  });
+  if (chip.hasWgmma && isWhole && isOne &&
+      (traits.computes || rows * occupancy <= kFewRows))
+    prefetch = chip.multiprocessors * rows * occupancy;
   return RowScheduleAttr::get(
       group.getContext(), StringAttr::get(group.getContext(), chip.name), warps,
-      warps == 1 ? kRowsPerBlock : 1, vector,
-      /*packed=*/warps > 1 && read.size() == 1 && perThread >= kPackedColumns,
-      warps == 1 ? 1 : chooseOccupancy(group, warps, perThread, read));
+      rows, traits.vector, isPacked(traits, warps, perThread), occupancy,
+      prefetch);
 }
 
 namespace {
@@ -161,6 +280,10 @@ struct SelectRowSchedule
           group.emitOpError()
               << "schedule is for chip " << given->getChip()
               << ", but the target is \"" << target->name << '"';
+          ok = false;
+        } else if (given->getPrefetch() && !target->hasWgmma) {
+          group.emitOpError()
+              << "prefetches rows, which " << target->name << " cannot";
           ok = false;
         }
         return;

@@ -34,4 +34,4 @@ func.func @quantize(%x: tensor<?x256xf32>) -> (tensor<?xf32>, tensor<?x256xi8>) 
   } -> tensor<?x256xi8>
   return %s, %q : tensor<?xf32>, tensor<?x256xi8>
 }
-// CHECK: quant_tile.row_group columns 256 schedule <chip = "sm_90a", warps = 1, rows = 8, vector = 4>
+// CHECK: quant_tile.row_group columns 256 schedule <chip = "sm_90a", warps = 1, rows = 8, vector = 4, occupancy = 4>

@@ -32,7 +32,7 @@ func.func @long(%x: tensor<32x4096xbf16>, %f: tensor<32xbf16>, %e: tensor<32x409
 
 // A row that one warp holds without a vector too many needs no barrier.
 // CHECK-LABEL: func.func @exact
-// CHECK: quant_tile.row_group columns 1280 schedule <chip = "sm_90a", warps = 1, rows = 8, vector = 8>
+// CHECK: quant_tile.row_group columns 1280 schedule <chip = "sm_90a", warps = 1, rows = 8, vector = 8, occupancy = 3>
 #full = affine_map<(m, k) -> (m, k)>
 #row = affine_map<(m, k) -> (m)>
 func.func @exact(%x: tensor<32x1280xbf16>, %f: tensor<32xbf16>, %e: tensor<32x1280xbf16>) -> tensor<32x1280xbf16> {
@@ -56,10 +56,10 @@ func.func @exact(%x: tensor<32x1280xbf16>, %f: tensor<32xbf16>, %e: tensor<32x12
 // -----
 
 // Rows so long that two blocks fit an SM only with as few threads as possible,
-// which keep what they load packed.
+// which keep what they load packed; so few that the next ones are asked for.
 // REMARK: remark: {{.*}}14 warps a row, vectors of 8, kept packed
 // CHECK-LABEL: func.func @packed
-// CHECK: quant_tile.row_group columns 28672 schedule <chip = "sm_90a", warps = 14, rows = 1, vector = 8, packed = true>
+// CHECK: quant_tile.row_group columns 28672 schedule <chip = "sm_90a", warps = 14, rows = 1, vector = 8, packed = true, occupancy = 2, prefetch = 264>
 #full = affine_map<(m, k) -> (m, k)>
 #row = affine_map<(m, k) -> (m)>
 func.func @packed(%x: tensor<32x28672xbf16>, %f: tensor<32xbf16>, %e: tensor<32x28672xbf16>) -> tensor<32x28672xbf16> {
@@ -84,7 +84,7 @@ func.func @packed(%x: tensor<32x28672xbf16>, %f: tensor<32xbf16>, %e: tensor<32x
 
 // Odd rows are read element by element.
 // CHECK-LABEL: func.func @odd
-// CHECK: quant_tile.row_group columns 77 schedule <chip = "sm_90a", warps = 1, rows = 8, vector = 1>
+// CHECK: quant_tile.row_group columns 77 schedule <chip = "sm_90a", warps = 1, rows = 8, vector = 1, occupancy = 4>
 #full = affine_map<(m, k) -> (m, k)>
 #row = affine_map<(m, k) -> (m)>
 func.func @odd(%x: tensor<3x77xf32>, %f: tensor<3xf32>, %e: tensor<3x77xf32>) -> tensor<3x77xf32> {

@@ -74,8 +74,10 @@ def SelectRowSchedule : Pass<"select-row-schedule"> {
 
     - vectors of 16 bytes of the widest tensor that has all columns, less where
       they do not divide the columns;
-    - as many warps a row as keep a thread at 32 columns; rows of one warp go
-      eight to a block.
+    - as many warps a row as keep a thread at 32 columns, or near 40 where one
+      tensor is read; rows of one warp go eight to a block;
+    - as many blocks in an SM as there are registers for;
+    - rows asked for in advance where they are computed and not just moved.
 
     ```mlir
     %q, %s = quant_tile.row_group columns 4096 -> (tensor<?x4096xi8>, tensor<?xf32>) { ... }
@@ -84,7 +86,7 @@ def SelectRowSchedule : Pass<"select-row-schedule"> {
     of bf16 data, with `chip=sm_90a`, gets
 
     ```mlir
-    schedule <chip = "sm_90a", warps = 4, rows = 1, vector = 8>
+    schedule <chip = "sm_90a", warps = 4, rows = 1, vector = 8, occupancy = 9>
     ```
   }];
   let options = [

@@ -3,8 +3,10 @@
 #include "LaneReduction.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace quantmlir;
@@ -56,6 +58,38 @@ static Value shuffle(OpBuilder &builder, Location loc, Value value,
   return moved;
 }
 
+/// What combines the integers of a warp in one instruction, if there is one.
+static std::optional<NVVM::ReduxKind> getReduxKind(Operation *combiner) {
+  using Kind = std::optional<NVVM::ReduxKind>;
+  if (!combiner->getResult(0).getType().isInteger(32))
+    return std::nullopt;
+  return llvm::TypeSwitch<Operation *, Kind>(combiner)
+      .Case([](arith::AddIOp) { return NVVM::ReduxKind::ADD; })
+      .Case([](arith::AndIOp) { return NVVM::ReduxKind::AND; })
+      .Case([](arith::OrIOp) { return NVVM::ReduxKind::OR; })
+      .Case([](arith::XOrIOp) { return NVVM::ReduxKind::XOR; })
+      .Case([](arith::MaxSIOp) { return NVVM::ReduxKind::MAX; })
+      .Case([](arith::MinSIOp) { return NVVM::ReduxKind::MIN; })
+      .Case([](arith::MaxUIOp) { return NVVM::ReduxKind::UMAX; })
+      .Case([](arith::MinUIOp) { return NVVM::ReduxKind::UMIN; })
+      .Default([](Operation *) { return std::nullopt; });
+}
+
+/// `value` of all lanes of a warp, combined.
+static Value combineWarp(OpBuilder &builder, Location loc, Value value,
+                         Operation *combiner) {
+  if (std::optional<NVVM::ReduxKind> kind = getReduxKind(combiner)) {
+    Value all =
+        arith::ConstantOp::create(builder, loc, builder.getI32IntegerAttr(-1));
+    return NVVM::ReduxOp::create(builder, loc, value.getType(), value, *kind,
+                                 all);
+  }
+  for (int64_t distance = kWarp / 2; distance > 0; distance /= 2)
+    value = combinePair(builder, combiner, value,
+                        shuffle(builder, loc, value, distance));
+  return value;
+}
+
 SmallVector<Value> quantmlir::combineLanes(OpBuilder &builder, Location loc,
                                            gpu::GPUFuncOp kernel,
                                            ValueRange accumulators,
@@ -65,10 +99,8 @@ SmallVector<Value> quantmlir::combineLanes(OpBuilder &builder, Location loc,
   auto constant = [&](int64_t value) -> Value {
     return arith::ConstantIndexOp::create(builder, loc, value);
   };
-  for (int64_t distance = kWarp / 2; distance > 0; distance /= 2)
-    for (auto [value, combiner] : llvm::zip_equal(values, combiners))
-      value = combinePair(builder, combiner, value,
-                          shuffle(builder, loc, value, distance));
+  for (auto [value, combiner] : llvm::zip_equal(values, combiners))
+    value = combineWarp(builder, loc, value, combiner);
   if (lanes == kWarp)
     return values;
 

@@ -12,7 +12,9 @@
 #include "RowQuotients.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -29,6 +31,8 @@ namespace {
 
 /// Elements of a thread whose quotients fail together.
 constexpr int64_t kRunElements = 8;
+/// Parts of a thread's columns that are reduced beside each other.
+constexpr int64_t kParts = 4;
 
 /// Writes the kernel's body.
 class RowGroupBody {
@@ -51,6 +55,9 @@ private:
   }
   Value flatten(Value memref);
   int64_t getAlignment(Type element) const;
+  /// As many elements as the schedule's vectors have, from `first` on: one
+  /// vector, or several where it would be too wide for one access.
+  SmallVector<Value> loadVector(Value memref, Value first);
   /// Vectors of this thread from `memref`, at its columns of a row that starts
   /// at element `first`.
   SmallVector<Value> loadColumns(Value memref, Value first);
@@ -74,20 +81,35 @@ private:
   ArrayRef<Value> get(Value value);
   /// Which columns this thread has.
   void placeColumns();
-  /// Loads this thread's columns of the row, and forgets those of others.
+  /// Loads this thread's columns of the row.
   void loadRow();
+  /// Brings the row that the schedule names into L2, once for all threads that
+  /// share this one's.
+  void prefetchRow();
+  /// Rows of the first result.
+  Value countRows();
   void emitRow();
-  /// The rows of a block, one after the other.
-  void emitRows(Value block);
   void emitOp(linalg::GenericOp op, const RowOp &info);
   using Elements = SmallVector<SmallVector<Value>>;
+  /// What an op reads: values of this thread's columns, a single one where it
+  /// is the same for all; or where to load them.
+  struct Operand {
+    Value memref;
+    SmallVector<Value> values;
+  };
   /// Clones the region of `op` for its elements [first, end) of this thread,
   /// by input; `carried` are the values of its inits, if any. Appends what it
   /// yields to `results`, or to `carried` where it reduces.
   void emitElements(linalg::GenericOp op, const RowOp &info,
-                    const Elements &operands, SmallVectorImpl<Value> &carried,
+                    ArrayRef<Operand> operands, SmallVectorImpl<Value> &carried,
                     int64_t first, int64_t end, RowQuotients *quotients,
                     Elements &results);
+
+  /// The largest magnitude of this thread's columns of `of` that `op` finds,
+  /// NaNs passed over; leaves one that is NaN where one of them is, in
+  /// `magnitudes`.
+  Value emitMagnitude(linalg::GenericOp op, const RowOp &info,
+                      ArrayRef<Operand> operands, Value of);
 
   const RowGroupPlan &plan;
   RowScheduleAttr schedule;
@@ -102,6 +124,9 @@ private:
   SmallVector<Value> outMemrefs;
   /// Elements of values, by value and access: what is read twice is kept.
   llvm::DenseMap<std::pair<Value, unsigned>, SmallVector<Value>> known;
+  /// Of values, the largest magnitude of this thread's columns, or NaN where
+  /// one is.
+  llvm::DenseMap<Value, Value> magnitudes;
   /// The vectors that were loaded, likewise.
   llvm::MapVector<std::pair<Value, unsigned>, SmallVector<Value>> loaded;
 };
@@ -131,15 +156,25 @@ int64_t RowGroupBody::getAlignment(Type element) const {
   return std::min<int64_t>(16, schedule.getVector() * bytes);
 }
 
-SmallVector<Value> RowGroupBody::loadColumns(Value memref, Value first) {
+SmallVector<Value> RowGroupBody::loadVector(Value memref, Value first) {
   Type element = cast<MemRefType>(memref.getType()).getElementType();
+  // What all rows read may be wider than what they hold.
   int64_t width = schedule.getVector();
-  Type type = width == 1 ? element : VectorType::get({width}, element);
+  int64_t part = std::min(
+      width, std::max<int64_t>(1, 128 / element.getIntOrFloatBitWidth()));
+  Type type = part == 1 ? element : VectorType::get({part}, element);
+  SmallVector<Value> parts;
+  for (int64_t i = 0; i < width; i += part)
+    parts.push_back(LoadOp::create(b, loc, type, memref,
+                                   ValueRange{add(first, constant(i))},
+                                   getAlignment(element)));
+  return parts;
+}
+
+SmallVector<Value> RowGroupBody::loadColumns(Value memref, Value first) {
   SmallVector<Value> vectors;
   for (Value column : columns)
-    vectors.push_back(LoadOp::create(b, loc, type, memref,
-                                     ValueRange{add(first, column)},
-                                     getAlignment(element)));
+    llvm::append_range(vectors, loadVector(memref, add(first, column)));
   return vectors;
 }
 
@@ -214,8 +249,7 @@ SmallVector<Value> RowGroupBody::read(Value operand, RowAccess access) {
       elements = keep(mul(row, plan.domain.columns));
       break;
     case RowAccess::Column:
-      elements = keep(constant(0));
-      break;
+      llvm_unreachable("read where it is used");
     case RowAccess::Row:
       elements = loadOne(row);
       break;
@@ -237,13 +271,42 @@ static bool isCast(linalg::GenericOp op, const RowOp &info) {
          });
 }
 
+/// The f32 value of which `op` finds the largest magnitude among a row's
+/// columns, passing NaNs over, from zero on; null where it does something else.
+static Value findMagnitude(linalg::GenericOp op, const RowOp &info) {
+  if (!info.reduces || info.combiners.size() != 1 || op.getNumDpsInputs() != 1)
+    return {};
+  auto most = dyn_cast<arith::MaxNumFOp>(info.combiners[0]);
+  FloatAttr start;
+  Value filled = getFilledScalar(op.getDpsInits()[0]);
+  if (!most || !most.getType().isF32() || !filled ||
+      !matchPattern(filled, m_Constant(&start)) ||
+      !start.getValue().isPosZero() ||
+      !llvm::hasNItems(op.getBody()->without_terminator(), 2))
+    return {};
+  for (auto [size, carried] : {std::pair(most.getLhs(), most.getRhs()),
+                               std::pair(most.getRhs(), most.getLhs())}) {
+    auto abs = size.getDefiningOp<math::AbsFOp>();
+    if (abs && abs.getOperand() == op.getRegionInputArgs()[0] &&
+        carried == op.getRegionOutputArgs()[0])
+      return skipUnitReshapes(op.getDpsInputs()[0]);
+  }
+  return {};
+}
+
 void RowGroupBody::emitOp(linalg::GenericOp op, const RowOp &info) {
-  SmallVector<SmallVector<Value>> operands;
-  for (OpOperand *input : op.getDpsInputOperands())
-    operands.push_back(
-        op.getMatchingBlockArgument(input).use_empty()
-            ? SmallVector<Value>()
-            : read(input->get(), info.accesses[input->getOperandNumber()]));
+  SmallVector<Operand> operands;
+  for (OpOperand *input : op.getDpsInputOperands()) {
+    RowAccess access = info.accesses[input->getOperandNumber()];
+    Value outside = skipUnitReshapes(input->get());
+    bool isUsed = !op.getMatchingBlockArgument(input).use_empty();
+    // What all rows read comes from L1, a vector at a time: all of it would
+    // take the registers of another block.
+    bool isShared = access == RowAccess::Column && memrefs.contains(outside);
+    operands.push_back({isUsed && isShared ? memrefs[outside] : Value(),
+                        isUsed && !isShared ? read(input->get(), access)
+                                            : SmallVector<Value>()});
+  }
   // What the inits hold: only filled ones are read.
   SmallVector<Value> initial;
   for (OpOperand &init : op.getDpsInitsMutable()) {
@@ -263,13 +326,30 @@ void RowGroupBody::emitOp(linalg::GenericOp op, const RowOp &info) {
   Elements results(op.getNumDpsInits());
   RowQuotients quotients(op, [&](BlockArgument argument) {
     unsigned number = argument.getArgNumber();
-    if (number >= operands.size() || operands[number].size() != 1)
+    if (number >= operands.size() || operands[number].values.size() != 1)
       return RowQuotients::Divisor::Unknown;
     Value source = skipUnitReshapes(op.getDpsInputOperand(number)->get());
     return plan.isInside(source) ? RowQuotients::Divisor::OfRow
                                  : RowQuotients::Divisor::Uniform;
   });
-  if (info.reduces || count == 1 || quotients.empty()) {
+  for (OpOperand *input : op.getDpsInputOperands())
+    if (Value magnitude = magnitudes.lookup(skipUnitReshapes(input->get())))
+      quotients.setMagnitude(op.getMatchingBlockArgument(input), magnitude);
+  if (Value value = findMagnitude(op, info)) {
+    results[0] = {emitMagnitude(op, info, operands, value)};
+  } else if (info.reduces) {
+    // In parts, which do not wait for each other.
+    SmallVector<Value> neutral = carried;
+    int64_t length = llvm::divideCeil(count, kParts);
+    for (int64_t first = 0; first < count; first += length) {
+      SmallVector<Value> part = neutral;
+      emitElements(op, info, operands, part, first,
+                   std::min(count, first + length), nullptr, results);
+      for (auto [value, other, combiner] :
+           llvm::zip_equal(carried, part, info.combiners))
+        value = first ? combinePair(b, combiner, value, other) : other;
+    }
+  } else if (count == 1 || quotients.empty()) {
     emitElements(op, info, operands, carried, 0, count, nullptr, results);
   } else {
     // A few vectors at a time, so that few values wait for whether all is well;
@@ -322,7 +402,7 @@ void RowGroupBody::emitOp(linalg::GenericOp op, const RowOp &info) {
             unpack(left, length, getElementTypeOrSelf(result.getType())));
     }
   }
-  if (info.reduces) {
+  if (info.reduces && results[0].empty()) {
     SmallVector<Value> totals = combineLanes(
         b, loc, kernel, carried, info.combiners, schedule.getLanes());
     for (auto [out, total] : llvm::enumerate(totals))
@@ -364,6 +444,59 @@ void RowGroupBody::forgetColumns() {
     if (isCast(op, info))
       for (Value result : op->getResults())
         known.erase({result, 0});
+}
+
+Value RowGroupBody::emitMagnitude(linalg::GenericOp op, const RowOp &info,
+                                  ArrayRef<Operand> operands, Value of) {
+  // By an instruction that gives NaN of NaN, so that it tells whether there is
+  // one, which whoever divides this thread's columns asks. Columns that stand
+  // in for those that do not exist are of the same row. Maxima that wait for
+  // each other only now and then.
+  ArrayRef<Value> elements = operands[0].values;
+  SmallVector<Value> chains;
+  for (auto [index, element] : llvm::enumerate(elements)) {
+    Value size = math::AbsFOp::create(b, loc, element);
+    if (index < kParts)
+      chains.push_back(size);
+    else
+      chains[index % kParts] =
+          arith::MaximumFOp::create(b, loc, chains[index % kParts], size);
+  }
+  Value magnitude = chains[0];
+  for (Value chain : ArrayRef(chains).drop_front())
+    magnitude = arith::MaximumFOp::create(b, loc, magnitude, chain);
+  magnitudes[of] = magnitude;
+  Value isNaN = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO,
+                                      magnitude, magnitude);
+  auto again = scf::IfOp::create(b, loc, magnitude.getType(), isNaN,
+                                 /*withElseRegion=*/true);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(again.thenBlock());
+    SmallVector<Value> carried = {
+        arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0.0))};
+    Elements none(1);
+    // What this would need is not kept for it.
+    auto outsideKnown = known;
+    auto outsideLoaded = loaded;
+    if (schedule.getPacked())
+      forgetColumns();
+    Operand inputs = {Value(), read(of, RowAccess::Full)};
+    emitElements(op, info, inputs, carried, 0, elements.size(), nullptr, none);
+    known = outsideKnown;
+    loaded = outsideLoaded;
+    scf::YieldOp::create(b, loc, carried);
+    b.setInsertionPointToStart(again.elseBlock());
+    scf::YieldOp::create(b, loc, magnitude);
+  }
+  // Numbers that are not negative have the order of their bits, which a warp
+  // compares at once.
+  Value bits =
+      arith::BitcastOp::create(b, loc, b.getI32Type(), again.getResult(0));
+  auto most = arith::MaxUIOp::create(b, loc, bits, bits);
+  bits = combineLanes(b, loc, kernel, bits, most.getOperation(),
+                      schedule.getLanes())[0];
+  return arith::BitcastOp::create(b, loc, b.getF32Type(), bits);
 }
 
 ArrayRef<Value> RowGroupBody::get(Value value) {
@@ -451,17 +584,33 @@ SmallVector<Value> RowGroupBody::unpack(ValueRange &packed, int64_t count,
            .getResult()});
 }
 
+/// Whether a value that is combined twice changes nothing.
+static bool isIdempotent(Operation *combiner) {
+  return isa<arith::MaxNumFOp, arith::MinNumFOp, arith::MaximumFOp,
+             arith::MinimumFOp, arith::MaxSIOp, arith::MinSIOp, arith::MaxUIOp,
+             arith::MinUIOp, arith::AndIOp, arith::OrIOp>(combiner);
+}
+
 void RowGroupBody::emitElements(linalg::GenericOp op, const RowOp &info,
-                                const Elements &operands,
+                                ArrayRef<Operand> operands,
                                 SmallVectorImpl<Value> &carried, int64_t first,
                                 int64_t end, RowQuotients *quotients,
                                 Elements &results) {
+  int64_t width = schedule.getVector();
+  Elements shared(operands.size());
   for (int64_t i = first; i < end; ++i) {
     IRMapping mapping;
-    for (auto [argument, elements] :
-         llvm::zip(op.getRegionInputArgs(), operands))
-      if (!elements.empty())
-        mapping.map(argument, elements.size() == 1 ? elements[0] : elements[i]);
+    for (auto [argument, operand, vector] :
+         llvm::zip(op.getRegionInputArgs(), operands, shared)) {
+      ArrayRef<Value> values = operand.values;
+      if (operand.memref) {
+        if (i == first || i % width == 0)
+          vector = extractAll(loadVector(operand.memref, columns[i / width]));
+        mapping.map(argument, vector[i % width]);
+      } else if (!values.empty()) {
+        mapping.map(argument, values.size() == 1 ? values[0] : values[i]);
+      }
+    }
     for (auto [argument, value] :
          llvm::zip_equal(op.getRegionOutputArgs(), carried))
       if (value)
@@ -483,7 +632,9 @@ void RowGroupBody::emitElements(linalg::GenericOp op, const RowOp &info,
         results[out].push_back(next);
         continue;
       }
-      Value exists = inside[i / schedule.getVector()];
+      // Others of the same row stand in for columns that do not exist.
+      Value exists =
+          isIdempotent(info.combiners[out]) ? Value() : inside[i / width];
       carried[out] =
           exists ? arith::SelectOp::create(b, loc, exists, next, carried[out])
                        .getResult()
@@ -509,18 +660,6 @@ void RowGroupBody::placeColumns() {
 }
 
 void RowGroupBody::loadRow() {
-  auto isOfRow = [&](std::pair<Value, unsigned> key) {
-    auto access = static_cast<RowAccess>(key.second);
-    return plan.isInside(key.first) || access == RowAccess::Full ||
-           access == RowAccess::Row;
-  };
-  SmallVector<std::pair<Value, unsigned>> old;
-  for (auto &entry : known)
-    if (isOfRow(entry.first))
-      old.push_back(entry.first);
-  for (auto key : old)
-    known.erase(key);
-  loaded.remove_if([&](auto &entry) { return isOfRow(entry.first); });
   for (auto &[op, info] : plan.ops)
     for (OpOperand *input : linalg::GenericOp(op).getDpsInputOperands()) {
       RowAccess access = info.accesses[input->getOperandNumber()];
@@ -529,6 +668,47 @@ void RowGroupBody::loadRow() {
           !linalg::GenericOp(op).getMatchingBlockArgument(input).use_empty())
         read(input->get(), access);
     }
+}
+
+Value RowGroupBody::countRows() {
+  Value total = memref::DimOp::create(b, loc, outMemrefs[0], constant(0));
+  return plan.isFull(0) ? arith::DivUIOp::create(b, loc, total,
+                                                 constant(plan.domain.columns))
+                              .getResult()
+                        : total;
+}
+
+void RowGroupBody::prefetchRow() {
+  if (!schedule.getPrefetch())
+    return;
+  Value ahead = add(row, constant(schedule.getPrefetch()));
+  Value isThere = arith::AndIOp::create(
+      b, loc,
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, lane,
+                            constant(0)),
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, ahead,
+                            countRows()));
+  auto guarded = scf::IfOp::create(b, loc, isThere, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(guarded.thenBlock()->getTerminator());
+  for (Value value : plan.ins) {
+    if (!plan.readsWhole(value))
+      continue;
+    Value memref = memrefs.lookup(value);
+    auto type = cast<RankedTensorType>(value.getType());
+    int64_t bytes = plan.domain.columns * type.getElementTypeBitWidth() / 8;
+    Value address = arith::AddIOp::create(
+        b, loc, memref::ExtractAlignedPointerAsIndexOp::create(b, loc, memref),
+        mul(ahead, bytes));
+    Value global = LLVM::IntToPtrOp::create(
+        b, loc, LLVM::LLVMPointerType::get(b.getContext(), /*addressSpace=*/1),
+        arith::IndexCastUIOp::create(b, loc, b.getI64Type(), address)
+            .getResult());
+    Value size = arith::ConstantOp::create(
+        b, loc, b.getI32IntegerAttr(static_cast<int32_t>(bytes)));
+    NVVM::CpAsyncBulkPrefetchOp::create(b, loc, global, size,
+                                        /*l2CacheHint=*/Value());
+  }
 }
 
 void RowGroupBody::emitRow() {
@@ -552,55 +732,6 @@ void RowGroupBody::emitRow() {
   }
 }
 
-void RowGroupBody::emitRows(Value block) {
-  placeColumns();
-  int64_t count = schedule.getRows();
-  // The barriers of the reductions must not stand under a condition: where a
-  // block has fewer rows, it computes the last one again.
-  SmallVector<Value> rows = {mul(block, count)};
-  if (count > 1) {
-    Value total = memref::DimOp::create(b, loc, outMemrefs[0], constant(0));
-    if (plan.isFull(0))
-      total =
-          arith::DivUIOp::create(b, loc, total, constant(plan.domain.columns));
-    Value last = arith::SubIOp::create(b, loc, total, constant(1));
-    for (int64_t i = 1; i < count; ++i)
-      rows.push_back(
-          arith::MinUIOp::create(b, loc, add(rows[0], constant(i)), last));
-  }
-  row = rows[0];
-  loadRow();
-  for (int64_t i = 0; i < count; ++i) {
-    if (i + 1 == count) {
-      row = rows[i];
-      emitRow();
-      break;
-    }
-    // The next row is on its way while this one is computed.
-    auto current = known;
-    auto currentLoaded = loaded;
-    row = rows[i + 1];
-    loadRow();
-    auto next = known;
-    auto nextLoaded = loaded;
-    known = current;
-    loaded = currentLoaded;
-    row = rows[i];
-    emitRow();
-    // What all rows read stays.
-    for (auto &[key, elements] : known)
-      if (!plan.isInside(key.first) &&
-          llvm::is_contained({RowAccess::Column, RowAccess::Scalar},
-                             static_cast<RowAccess>(key.second)))
-        next.try_emplace(key, elements);
-    for (auto &[key, vectors] : loaded)
-      if (static_cast<RowAccess>(key.second) == RowAccess::Column)
-        nextLoaded.insert({key, vectors});
-    known = next;
-    loaded = nextLoaded;
-  }
-}
-
 void RowGroupBody::emit() {
   for (auto [index, value] : llvm::enumerate(plan.ins))
     memrefs[value] = flatten(kernel.getArgument(index));
@@ -608,21 +739,21 @@ void RowGroupBody::emit() {
     outMemrefs.push_back(flatten(kernel.getArgument(plan.ins.size() + i)));
   Value thread = gpu::ThreadIdOp::create(b, loc, gpu::Dimension::x);
   Value block = gpu::BlockIdOp::create(b, loc, gpu::Dimension::x);
-  int64_t rows = schedule.getRows();
   if (schedule.getWarps() > 1) {
+    row = block;
     lane = thread;
-    return emitRows(block);
+  } else {
+    lane = arith::RemUIOp::create(b, loc, thread, constant(32));
+    row = add(mul(block, schedule.getRows()),
+              arith::DivUIOp::create(b, loc, thread, constant(32)));
+    Value exists = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, row,
+                                         countRows());
+    auto guarded = scf::IfOp::create(b, loc, exists, /*withElseRegion=*/false);
+    b.setInsertionPoint(guarded.thenBlock()->getTerminator());
   }
-  lane = arith::RemUIOp::create(b, loc, thread, constant(32));
-  row = add(mul(block, rows),
-            arith::DivUIOp::create(b, loc, thread, constant(32)));
-  Value total = memref::DimOp::create(b, loc, outMemrefs[0], constant(0));
-  Value first = plan.isFull(0) ? mul(row, plan.domain.columns) : row;
-  Value exists =
-      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, first, total);
-  auto guarded = scf::IfOp::create(b, loc, exists, /*withElseRegion=*/false);
-  b.setInsertionPoint(guarded.thenBlock()->getTerminator());
   placeColumns();
+  loadRow();
+  prefetchRow();
   emitRow();
 }
 

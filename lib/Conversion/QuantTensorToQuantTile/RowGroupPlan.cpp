@@ -52,6 +52,16 @@ LogicalResult RowGroupPlan::collect() {
   }
   if (outs.empty())
     return group.emitOpError() << "yields nothing";
+  constexpr int64_t kPrefetchBytes = 16;
+  for (Value value : ins) {
+    int64_t bits =
+        domain.columns *
+        getElementTypeOrSelf(value.getType()).getIntOrFloatBitWidth();
+    if (group.getSchedule()->getPrefetch() && readsWhole(value) &&
+        bits % (8 * kPrefetchBytes))
+      return group.emitOpError() << "prefetches rows of " << bits / 8
+                                 << " bytes, which go by " << kPrefetchBytes;
+  }
   return success();
 }
 
@@ -61,6 +71,17 @@ bool RowGroupPlan::isFull(unsigned index) const {
     return entry.first == value.getDefiningOp();
   });
   return found->second.hasColumns && !found->second.reduces;
+}
+
+bool RowGroupPlan::readsWhole(Value value) const {
+  return llvm::any_of(ops, [&](const auto &entry) {
+    linalg::GenericOp op = entry.first;
+    return llvm::any_of(op.getDpsInputOperands(), [&](OpOperand *input) {
+      return skipUnitReshapes(input->get()) == value &&
+             entry.second.accesses[input->getOperandNumber()] ==
+                 RowAccess::Full;
+    });
+  });
 }
 
 Value RowGroupPlan::emitBlocks(RewriterBase &rewriter, int64_t rows) const {

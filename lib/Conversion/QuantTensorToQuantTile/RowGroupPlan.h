@@ -24,6 +24,9 @@ struct RowGroupPlan {
   mlir::LogicalResult collect();
   /// Whether yielded value `index` has a column for each of the row's.
   bool isFull(unsigned index) const;
+  /// Whether every column of every row of `value`, a tensor from outside, is
+  /// read.
+  bool readsWhole(mlir::Value value) const;
   /// Blocks of the launch, `rows` rows each.
   mlir::Value emitBlocks(mlir::RewriterBase &rewriter, int64_t rows) const;
   bool isInside(mlir::Value value) const {

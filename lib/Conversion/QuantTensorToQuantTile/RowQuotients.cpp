@@ -172,12 +172,16 @@ Value RowQuotients::emitCode(OpBuilder &builder, const Code &code,
   auto getBits = [&](Value sum) -> Value {
     return arith::BitcastOp::create(builder, loc, word, sum);
   };
-  Value size = math::AbsFOp::create(builder, loc, x);
   Value &magnitude = magnitudes[largest];
-  magnitude =
-      magnitude
-          ? arith::MaximumFOp::create(builder, loc, magnitude, size).getResult()
-          : size;
+  if (Value all = known.lookup(division.getLhs())) {
+    magnitude = all;
+  } else {
+    Value size = math::AbsFOp::create(builder, loc, x);
+    magnitude = magnitude
+                    ? arith::MaximumFOp::create(builder, loc, magnitude, size)
+                          .getResult()
+                    : size;
+  }
   Value sum;
   if (shortcuts) {
     auto round = [&](Value factor) -> Value {

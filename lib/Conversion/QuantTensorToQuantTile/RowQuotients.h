@@ -58,6 +58,12 @@ public:
   bool hasShortcuts(
       llvm::function_ref<bool(mlir::BlockArgument argument)> isComputed);
 
+  /// Says that no element of `argument` in this thread is larger than
+  /// `magnitude`, which is NaN where one of them is.
+  void setMagnitude(mlir::BlockArgument argument, mlir::Value magnitude) {
+    known[argument] = magnitude;
+  }
+
   /// Starts a run of elements, which fail together; with `shortcuts`, codes are
   /// found without quotients.
   void start(bool shortcuts);
@@ -106,6 +112,8 @@ private:
   bool shortcuts = false;
   /// Not zero once two codes of the run differed.
   mlir::Value differences;
+  /// By argument, what `setMagnitude` said.
+  llvm::SmallDenseMap<mlir::Value, mlir::Value> known;
   /// The largest magnitudes of the run, by what they must not exceed.
   llvm::MapVector<mlir::Value, mlir::Value> magnitudes;
 };

@@ -94,11 +94,13 @@ func.func @absmax(%x: tensor<?x4096xbf16>) -> tensor<?xf32> {
 #mk = affine_map<(m, k) -> (m, k)>
 #m = affine_map<(m, k) -> (m)>
 
-// A short reduction is a warp's; an init with contents is read.
+// A short reduction is a warp's, which sums integers at once; an init with contents
+// is read.
 // CHECK: gpu.func @reduce_0
 // CHECK-NOT: workgroup
 // CHECK: scf.for %{{.*}} = %{{.*}} to %c64 step %c32
-// CHECK-COUNT-5: gpu.shuffle xor
+// CHECK-NOT: gpu.shuffle
+// CHECK: nvvm.redux.sync  add
 // CHECK-NOT: gpu.barrier
 // CHECK-LABEL: func.func @row_sums
 // CHECK: quant_tile.launch @kernels::@reduce_0

@@ -21,6 +21,29 @@ gpu.module @kernels {
     memref.store %0, %out[] : memref<bf16>
     gpu.return
   }
+  // An element of a vector is a half of a word; three of them have no words.
+  // CHECK-LABEL: gpu.func @widen
+  // CHECK: %[[W:.*]] = vector.bitcast %{{.*}} : vector<4xbf16> to vector<2xi32>
+  // CHECK: %[[B:.*]] = vector.extract %[[W]][1]
+  // CHECK: arith.shli %[[B]], %c16
+  // CHECK: arith.andi %{{.*}}, %c-65536
+  // CHECK: arith.extf
+  // CHECK: gpu.return
+  gpu.func @widen(%v: vector<4xbf16>, %w: vector<3xbf16>, %out: memref<3xf32>) kernel {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c2 = arith.constant 2 : index
+    %even = vector.extract %v[2] : bf16 from vector<4xbf16>
+    %odd = vector.extract %v[3] : bf16 from vector<4xbf16>
+    %single = vector.extract %w[1] : bf16 from vector<3xbf16>
+    %0 = arith.extf %even : bf16 to f32
+    %1 = arith.extf %odd : bf16 to f32
+    %2 = arith.extf %single : bf16 to f32
+    memref.store %0, %out[%c0] : memref<3xf32>
+    memref.store %1, %out[%c1] : memref<3xf32>
+    memref.store %2, %out[%c2] : memref<3xf32>
+    gpu.return
+  }
   // CHECK-LABEL: gpu.func @erf
   // CHECK-NOT: math.erf
   // CHECK: gpu.return

@@ -206,3 +206,13 @@ func.func @f(%x: tensor<4x64xf32>, %f: tensor<4xf32>) {
 
 // expected-error @below {{an SM has 64 warps, got 5 blocks of 16}}
 module attributes {quant_tile.s = #quant_tile.row_schedule<chip = "sm_90a", warps = 16, rows = 1, vector = 8, occupancy = 5>} {}
+
+// -----
+
+// expected-error @below {{warps that share a row share one, got 2 rows}}
+module attributes {quant_tile.s = #quant_tile.row_schedule<chip = "sm_90a", warps = 2, rows = 2, vector = 8>} {}
+
+// -----
+
+// expected-error @below {{rows are prefetched 0 to 1048576 rows ahead, got -1}}
+module attributes {quant_tile.s = #quant_tile.row_schedule<chip = "sm_90a", warps = 2, rows = 1, vector = 8, prefetch = -1>} {}

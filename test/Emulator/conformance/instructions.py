@@ -23,7 +23,7 @@ MOVES = {
 }
 #: Instructions that give no value and change none: what they mean for others is
 #: what test/Emulator/Faults plants faults of.
-SILENT = {"nvvm.setmaxregister", "nvvm.prefetch"}
+SILENT = {"nvvm.setmaxregister", "nvvm.prefetch", "nvvm.cp.async.bulk.prefetch"}
 #: Attributes that make no other instruction: counts that all values of are recorded
 #: (tables of lop3) or that only say how much (n of wgmma, groups to wait for), how
 #: far an order reaches, and what is known of operands.

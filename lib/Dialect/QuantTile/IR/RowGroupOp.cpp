@@ -11,13 +11,17 @@ using namespace quantmlir::quant_tile;
 LogicalResult
 RowScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                         StringAttr chip, int64_t warps, int64_t rows,
-                        int64_t vector, bool packed, int64_t occupancy) {
+                        int64_t vector, bool packed, int64_t occupancy,
+                        int64_t prefetch) {
   if (!chip || chip.getValue().empty())
     return emitError() << "a schedule needs a chip";
   if (warps < 1 || warps > 32)
     return emitError() << "a row has 1 to 32 warps, got " << warps;
   if (rows < 1 || rows > 32)
     return emitError() << "a block has 1 to 32 rows, got " << rows;
+  if (rows != 1 && warps != 1)
+    return emitError() << "warps that share a row share one, got " << rows
+                       << " rows";
   if (packed && warps == 1)
     return emitError() << "a warp waits for no other, so that it keeps nothing "
                           "packed";
@@ -26,6 +30,9 @@ RowScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (occupancy < 1 || occupancy * perBlock > 64)
     return emitError() << "an SM has 64 warps, got " << occupancy
                        << " blocks of " << perBlock;
+  if (prefetch < 0 || prefetch > (1 << 20))
+    return emitError() << "rows are prefetched 0 to " << (1 << 20)
+                       << " rows ahead, got " << prefetch;
   if (!llvm::is_contained({1, 2, 4, 8, 16}, vector))
     return emitError() << "vector must be 1, 2, 4, 8 or 16 elements, got "
                        << vector;

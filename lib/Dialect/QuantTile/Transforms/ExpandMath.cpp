@@ -40,6 +40,7 @@ struct ExpandMath
       return failure();
     RewritePatternSet patterns(context);
     quant_tile::populateMinMaxPatterns(patterns);
+    quant_tile::populateWideningPatterns(patterns);
     auto always = [](StringRef) { return true; };
     populateMathF32ExpansionPatterns(patterns, always);
     populateMathPolynomialApproximationPatterns(patterns, [](StringRef name) {

@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 #include "quantmlir/Dialect/QuantTile/Transforms/Rounding.h"
 
@@ -86,11 +87,52 @@ struct ConvertRounded : OpRewritePattern<arith::FPToSIOp> {
   }
 };
 
+/// extf of an element of a vector of bf16: the upper half of an f32, which is
+/// one instruction from the word that it lies in. LLVM would take the element
+/// out of the word first.
+struct WidenHalfOfWord : OpRewritePattern<arith::ExtFOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(arith::ExtFOp op,
+                                PatternRewriter &rewriter) const override {
+    auto extract = op.getIn().getDefiningOp<vector::ExtractOp>();
+    if (!op.getType().isF32() || !op.getIn().getType().isBF16() || !extract ||
+        extract.getStaticPosition().size() != 1 || extract.hasDynamicPosition())
+      return rewriter.notifyMatchFailure(op, "not an element of bf16");
+    VectorType type = extract.getSourceVectorType();
+    if (type.getNumElements() % 2)
+      return rewriter.notifyMatchFailure(op, "not a vector of whole words");
+    int64_t position = extract.getStaticPosition()[0];
+    Location loc = op.getLoc();
+    Type word = rewriter.getI32Type();
+    Value words = vector::BitCastOp::create(
+        rewriter, loc, VectorType::get({type.getNumElements() / 2}, word),
+        extract.getSource());
+    Value both = vector::ExtractOp::create(rewriter, loc, words, position / 2);
+    auto constant = [&](int32_t value) -> Value {
+      return arith::ConstantOp::create(rewriter, loc,
+                                       rewriter.getI32IntegerAttr(value));
+    };
+    constexpr int32_t kUpperHalf = 0xffff0000;
+    Value bits =
+        position % 2
+            ? arith::AndIOp::create(rewriter, loc, both, constant(kUpperHalf))
+                  .getResult()
+            : arith::ShLIOp::create(rewriter, loc, both, constant(16));
+    rewriter.replaceOpWithNewOp<arith::BitcastOp>(op, op.getType(), bits);
+    return success();
+  }
+};
+
 } // namespace
 
 void quantmlir::quant_tile::populateRoundedConversionPatterns(
     RewritePatternSet &patterns) {
   patterns.add<ConvertRounded>(patterns.getContext());
+}
+
+void quantmlir::quant_tile::populateWideningPatterns(
+    RewritePatternSet &patterns) {
+  patterns.add<WidenHalfOfWord>(patterns.getContext());
 }
 
 void quantmlir::quant_tile::populateMinMaxPatterns(

@@ -11,6 +11,10 @@ namespace quantmlir::quant_tile {
 /// writes it, becomes an addition. To be applied before the others.
 void populateRoundedConversionPatterns(mlir::RewritePatternSet &patterns);
 
+/// An element of a vector of bf16, widened to f32, becomes an operation on the
+/// word that it lies in.
+void populateWideningPatterns(mlir::RewritePatternSet &patterns);
+
 /// Minima and maxima of f32, f16 and bf16 become the instructions that
 /// generic expansions to comparisons would hide.
 void populateMinMaxPatterns(mlir::RewritePatternSet &patterns);

@@ -259,23 +259,25 @@ def QuantTile_RowScheduleAttr : QuantTile_Attr<"RowSchedule", "row_schedule"> {
   let description = [{
     The schedule of a `quant_tile.row_group`, written by `select-row-schedule`,
     a tuner or a human. A row is held in the registers of `warps` warps; a
-    block computes `rows` rows: each warp its own where a row has one warp, else
-    one after the other, of which each is loaded while the one before is computed,
-    and what all rows read once. Each access is of `vector` consecutive elements,
-    which divides the columns. With `packed`, columns are kept as they were loaded while the
+    block computes `rows` rows, each warp its own, where a row has one warp, else
+    one. Each access is of `vector` consecutive elements, which divides the
+    columns. With `packed`, columns are kept as they were loaded while the
     warps of a row wait for each other, and not as the floats that they are cast
     to: half the registers, for some more instructions. An SM has registers for
-    `occupancy` blocks at least.
+    `occupancy` blocks at least. While a row is computed, the one `prefetch` rows
+    further down is brought into L2 (sm_90a; 0: none), which takes whole rows of 16
+    bytes.
 
     ```mlir
-    #quant_tile.row_schedule<chip = "sm_90a", warps = 8, rows = 1, vector = 8>
+    #quant_tile.row_schedule<chip = "sm_90a", warps = 8, rows = 1, vector = 8, prefetch = 264>
     #quant_tile.row_schedule<chip = "sm_90a", warps = 14, rows = 1, vector = 8, packed = true, occupancy = 3>
     ```
   }];
   let parameters = (ins "::mlir::StringAttr":$chip, "int64_t":$warps,
                         "int64_t":$rows, "int64_t":$vector,
                         DefaultValuedParameter<"bool", "false">:$packed,
-                        DefaultValuedParameter<"int64_t", "1">:$occupancy);
+                        DefaultValuedParameter<"int64_t", "1">:$occupancy,
+                        DefaultValuedParameter<"int64_t", "0">:$prefetch);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{

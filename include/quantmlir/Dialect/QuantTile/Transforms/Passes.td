@@ -241,6 +241,8 @@ def QuantTileExpandMath
     - other functions become upstream's f32 polynomials,
     - f16 and bf16 go through f32,
     - minima and maxima become the instructions that they are,
+    - an element of a vector of bf16 that is widened to f32 comes from the word that it
+      lies in,
     - a conversion to an integer of what was rounded to even and clamped, as
       quantization writes it, becomes an addition of 1.5 * 2^23,
     - what has an instruction stays for the lowering to LLVM.
