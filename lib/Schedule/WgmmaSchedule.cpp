@@ -130,23 +130,28 @@ static ScheduleAttr makeWgmma(const Contraction &c, const Chip &chip,
 static SmallVector<Candidate> getCandidates(bool promotes) {
   constexpr ConsumerKind cooperative = ConsumerKind::Cooperative;
   constexpr ConsumerKind pingPong = ConsumerKind::PingPong;
-  SmallVector<Candidate> candidates = {{cooperative, 256, 192, 2},
-                                       {cooperative, 128, 256, 2},
-                                       {cooperative, 128, 192, 2}};
-  for (int64_t clusterM : {2, 1}) {
-    candidates.push_back({pingPong, 192, 128, clusterM});
-    for (int64_t tileN : {192, 176, 160, 128})
-      candidates.push_back({pingPong, 128, tileN, clusterM});
-  }
-  candidates.push_back({pingPong, 128, 96, 1});
-  for (int64_t tileN : {192, 160, 128})
-    candidates.push_back({cooperative, 256, tileN, 1});
+  SmallVector<Candidate> candidates;
   // The largest that have room for sums beside their accumulators. Promotion
   // hides best where three warpgroups multiply.
   if (promotes)
     candidates = {{cooperative, 192, 128, 1},
                   {cooperative, 256, 128, 1},
                   {cooperative, 128, 128, 2}};
+  else
+    for (int64_t clusterM : {2, 1}) {
+      for (int64_t tileN : {192, 160, 128})
+        candidates.push_back({cooperative, 256, tileN, clusterM});
+      for (int64_t tileN : {128, 96})
+        candidates.push_back({cooperative, 192, tileN, clusterM});
+      for (int64_t tileN : {128, 96, 64})
+        candidates.push_back({pingPong, 192, tileN, clusterM});
+      for (int64_t tileN : {192, 176, 160, 144, 128, 112, 96, 80, 64})
+        candidates.push_back({pingPong, 128, tileN, clusterM});
+      for (int64_t tileN : {256, 192, 128})
+        candidates.push_back({pingPong, 64, tileN, clusterM});
+      for (int64_t tileN : {256, 192, 160, 128, 96, 64})
+        candidates.push_back({cooperative, 128, tileN, clusterM});
+    }
   for (int64_t tileM : {128, 64})
     for (int64_t tileN : {256, 192, 128, 96, 64, 48, 32})
       for (int64_t splitK : {1, 2, 4})
@@ -155,39 +160,47 @@ static SmallVector<Candidate> getCandidates(bool promotes) {
   return candidates;
 }
 
-// Fitted to some 1200 times of an H200, in cycles of an SM and bytes per cycle.
-/// What reaches one SM, what L2 gives all of them, and what memory does.
-static constexpr double kBytesToSM = 66, kBytesFromL2 = 7650,
+// Fitted to some 2000 times of an H200, in cycles of an SM and bytes per cycle.
+/// What reaches one SM; what L2 gives all of them, and what of it is for no
+/// other SM at about the same time, activations or weights; what memory gives.
+static constexpr double kBytesToSM = 73, kBytesFromL2 = 16500,
+                        kUniqueActivations = 1510, kUniqueWeights = 3420,
                         kBytesFromMemory = 2700;
+/// Weights that a cluster shares are asked for by one of its blocks.
+static constexpr double kSharedWeights = 0.87;
+/// What weights for the first tiles come with, while nothing else does, at most
+/// and for one SM.
+static constexpr double kFirstWeights = 6470, kFirstWeightsOfSM = 54;
 /// A wgmma of 64 x 128 x 32 bytes; a step along K takes some time however small
 /// it is.
-static constexpr double kCyclesOfProduct = 64, kCyclesOfStep = 200;
+static constexpr double kCyclesOfProduct = 64, kCyclesOfStep = 311;
 /// How much of a step's shorter parts its longest hides: all of them at
 /// infinity.
-static constexpr double kOverlap = 12;
-/// Handing over to the next tile between the blocks of a cluster; within a
-/// block it costs next to nothing.
-static constexpr double kCyclesOfCluster = 435;
-/// Where rows of tiles are few, all of them ask L2 for the same weights at
-/// about the same time, which is served faster by this factor, and sharing them
-/// in a cluster costs more.
-static constexpr double kSameWeights = 1.2, kCyclesOfFewRows = 600;
+static constexpr double kOverlap = 10;
 /// A chunk of results, and as much again by its columns, of 64. Ping-pong hides
-/// them behind the other warpgroup's multiplications.
-static constexpr double kCyclesOfChunk = 400, kCyclesOfColumns = 690;
-/// Exchanging the sums of 128 x 128 results.
-static constexpr double kCyclesOfExchange = 3120, kCyclesOfHandshake = 2620;
+/// them behind the other warpgroup's multiplications; where warpgroups share a
+/// tile, its end and the next one's start cost more.
+static constexpr double kCyclesOfChunk = 137, kCyclesOfColumns = 570,
+                        kCyclesBetweenTiles = 526;
+/// A row of a chunk, however short it is, on its way to memory. Nothing hides
+/// this: the accelerator and L2 take it between operands.
+static constexpr double kCyclesOfStoredRow = 0.8;
+/// Exchanging the sums of 64 x 128 results.
+static constexpr double kCyclesOfExchange = 2590;
 /// More than these many results of a tile are not worth exchanging sums of.
 static constexpr int64_t kMaxSharedResults = 128 * 96;
 /// Weights up to this size stay in L2 while rows of tiles go by.
 static constexpr double kBytesThatStay = 32e6;
-/// What it costs to walk twice as many rows of tiles side by side.
-static constexpr double kPriceOfGroup = 0.004;
+/// What it costs clusters to walk twice as many rows of them side by side.
+static constexpr double kPriceOfGroup = 0.026;
 /// Rows of tiles that are always walked side by side.
 static constexpr int64_t kFewRows = 4;
-/// How much of the smaller of two times, of memory and of everything else, the
-/// larger does not hide.
-static constexpr double kExposed = 0.3;
+/// Rows up to which there are tiles of 64 rows; and columns of those that there
+/// are for more, where ping-pong makes up for their height.
+static constexpr int64_t kFewRowsOfResult = 256, kWideTile = 192;
+/// How much of the smaller of two times, of the first tiles and of the weights
+/// that they wait for, the larger does not hide; and the same of the others.
+static constexpr double kExposed = 0.66, kExposedLater = 0.05;
 
 /// Cycles of one promotion of 64 x 128 accumulators: waiting for them and
 /// adding them up. Another warpgroup multiplies meanwhile, unless it has
@@ -237,41 +250,46 @@ static bool fitsRegisters(const Contraction &c, const Chip &chip,
              .empty();
 }
 
-/// Cycles of one consumer's part of the epilogue of a tile.
-static double estimateEpilogue(const Contraction &c,
-                               const Candidate &candidate) {
+/// How the chunks of a consumer's part of a tile are divided.
+static WgmmaSplit getSplit(const Contraction &c, const Candidate &candidate) {
   auto [warpsM, warpsN] = candidate.getWarps();
   int64_t bits = c.resultElement ? c.resultElement.getIntOrFloatBitWidth() : 16;
-  WgmmaSplit split(candidate.tileM, candidate.tileN, warpsM, warpsN,
-                   candidate.splitK, bits / 8);
-  return llvm::divideCeil(split.getChunks(), candidate.splitK) *
-         (kCyclesOfChunk + kCyclesOfColumns * split.chunkColumns / 64);
+  return WgmmaSplit(candidate.tileM, candidate.tileN, warpsM, warpsN,
+                    candidate.splitK, bits / 8);
 }
 
-/// About how long a kernel takes for `m` rows, in cycles, that walks `groupM`
-/// rows of (clusters of) tiles column by column.
-static double estimate(const Contraction &c, const Chip &chip, int64_t m,
-                       const Candidate &candidate, int64_t groupM) {
-  auto [kind, tileM, tileN, clusterM, splitK, clusterN] = candidate;
-  int64_t clusterSize = clusterM * splitK;
-  int64_t blocks = llvm::divideCeil(m, tileM * clusterM) *
-                   llvm::divideCeil(c.n, tileN) * clusterSize;
-  int64_t resident = chip.getResidentBlocks(clusterSize);
-  double active = std::min(blocks, resident);
-  double waves = llvm::divideCeil(blocks, resident);
+/// Rows of activations and of weights that the tiles of the first wave need,
+/// of which there are `tiles` clusters.
+static std::pair<double, double> getFirstRows(const Contraction &c, int64_t m,
+                                              const Candidate &candidate,
+                                              int64_t groupM, int64_t tiles) {
+  int64_t height = candidate.tileM * candidate.clusterM;
+  int64_t tilesM = llvm::divideCeil(m, height);
+  int64_t tilesN = std::max<int64_t>(1, llvm::divideCeil(c.n, candidate.tileN));
+  int64_t group = std::min(groupM, tilesM);
+  int64_t columns = std::min<int64_t>(tilesN, llvm::divideCeil(tiles, group));
+  int64_t rows =
+      std::min({tilesM, tiles,
+                group * int64_t(llvm::divideCeil(tiles, group * tilesN))});
+  return {std::min(rows * height, m), std::min(columns * candidate.tileN, c.n)};
+}
 
+/// About how long a step of a tile takes along K, in cycles, where `active`
+/// blocks run, and each byte of a row takes L2 `unique` cycles for what no
+/// other SM asks for.
+static double estimateStep(const Contraction &c, int64_t m,
+                           const Candidate &candidate, double active,
+                           double unique) {
+  auto [kind, tileM, tileN, clusterM, splitK, clusterN] = candidate;
   double area = static_cast<double>(tileM * tileN) / (64 * 128);
   double multiply =
       area * kCyclesOfProduct * WgmmaLayout::rowBytes / kStepBytes;
-  // Rows that do not exist are not read.
+  // Rows that do not exist are not loaded.
   double rows = std::min(m, tileM);
   double arrive = (rows + tileN) * WgmmaLayout::rowBytes / kBytesToSM;
-  int64_t rowsOfTiles = llvm::divideCeil(m, tileM * clusterM);
-  bool isOneGroup = rowsOfTiles <= kFewRows;
   double fetch = (rows + static_cast<double>(tileN) / clusterM) *
-                 WgmmaLayout::rowBytes * active / kBytesFromL2;
-  if (isOneGroup && m > tileM)
-    fetch /= kSameWeights;
+                     WgmmaLayout::rowBytes * active / kBytesFromL2 +
+                 unique * WgmmaLayout::rowBytes;
   // What does not promote was fitted without it, and few rows wait for weights.
   bool isBusy = choosePromotion(c) && m > WgmmaLayout::chunkRows;
   double access = isBusy ? estimateAccesses(c, candidate) : 0;
@@ -282,33 +300,71 @@ static double estimate(const Contraction &c, const Chip &chip, int64_t m,
   if (int64_t promote = choosePromotion(c);
       promote && kind == ConsumerKind::PingPong)
     step += kCyclesOfPromotion * area / promote;
+  return step;
+}
 
-  double tile = llvm::divideCeil(getSteps(c), splitK) * step;
-  double epilogue = estimateEpilogue(c, candidate);
+/// About how long a kernel takes for `m` rows, in cycles, that walks `groupM`
+/// rows of (clusters of) tiles column by column.
+static double estimate(const Contraction &c, const Chip &chip, int64_t m,
+                       const Candidate &candidate, int64_t groupM) {
+  auto [kind, tileM, tileN, clusterM, splitK, clusterN] = candidate;
+  int64_t clusterSize = clusterM * splitK;
+  int64_t rowsOfTiles = llvm::divideCeil(m, tileM * clusterM);
+  int64_t blocks = rowsOfTiles * llvm::divideCeil(c.n, tileN) * clusterSize;
+  int64_t resident = chip.getResidentBlocks(clusterSize);
+  int64_t active = std::min(blocks, resident);
+  double waves = std::max<int64_t>(1, llvm::divideCeil(blocks, resident));
+  auto [firstM, firstN] =
+      getFirstRows(c, m, candidate, groupM, active / clusterSize);
+
+  double tile =
+      llvm::divideCeil(getSteps(c), splitK) *
+      estimateStep(c, m, candidate, active,
+                   splitK * (firstM / kUniqueActivations +
+                             firstN / kUniqueWeights *
+                                 (clusterM > 1 ? kSharedWeights : 1)));
+  WgmmaSplit split = getSplit(c, candidate);
+  double epilogue =
+      llvm::divideCeil(split.getChunks(), splitK) *
+      (kCyclesOfChunk + kCyclesOfColumns * split.chunkColumns / 64);
   if (kind == ConsumerKind::Cooperative)
-    tile += epilogue;
+    tile += epilogue + kCyclesBetweenTiles;
   if (splitK > 1)
-    tile += area / 2 * kCyclesOfExchange + kCyclesOfHandshake;
-  if (clusterSize > 1)
-    tile += kCyclesOfCluster;
-  if (clusterM > 1 && isOneGroup)
-    tile += kCyclesOfFewRows;
+    tile += static_cast<double>(tileM * tileN) / (64 * 128) * kCyclesOfExchange;
+  tile += static_cast<double>(std::min(m, tileM)) * tileN / split.chunkColumns /
+          splitK * kCyclesOfStoredRow;
   double body = waves * tile;
   // One warpgroup's epilogue lasts no longer than the other's multiplications,
   // or both wait.
   if (kind == ConsumerKind::PingPong)
     body = std::max(body + epilogue, std::ceil(waves / 2) * (tile + epilogue));
-  if (!isOneGroup)
-    body *= 1 + kPriceOfGroup * llvm::Log2_64(groupM);
-  // Operands, and results of about two bytes at half the price: they are still
-  // in L2 when the kernel ends. Weights that do not stay there are read again
-  // for each group of rows.
+  body *= 1 + kPriceOfGroup * (clusterM - 1) *
+                  std::log2(std::min(groupM, rowsOfTiles));
+
+  // The first tiles wait for their weights to come from memory; for the others
+  // operands come while they are multiplied. Results of about two bytes have
+  // half the price: they are still in L2 when the kernel ends. Weights that do
+  // not stay there are read again for each group of rows.
   double bytes = c.getLhsBytes(), weights = c.n * c.k * bytes;
-  if (weights > kBytesThatStay && !isOneGroup)
+  if (weights > kBytesThatStay && rowsOfTiles > groupM)
     weights *= llvm::divideCeil(m, groupM * clusterM * tileM);
-  double memory = (static_cast<double>(m) * c.k * bytes + weights + m * c.n) /
-                  kBytesFromMemory;
-  return std::max(body, memory) + kExposed * std::min(body, memory);
+  double rest = static_cast<double>(m) * c.k * bytes + weights +
+                static_cast<double>(m) * c.n - (firstM + firstN) * c.k * bytes;
+  double firstBody = body / waves, later = body - firstBody;
+  double first = firstN * c.k * bytes /
+                 std::min(kFirstWeights, active * kFirstWeightsOfSM);
+  double memory = rest / kBytesFromMemory;
+  return std::max(firstBody, first) + kExposed * std::min(firstBody, first) +
+         std::max(later, memory) + kExposedLater * std::min(later, memory);
+}
+
+/// Whether `m` rows may have the tiles of 64 rows of `candidate`.
+static bool suitsSmallTiles(const Candidate &candidate, int64_t m) {
+  // One tile of 128 rows reads the weights once.
+  if (m > 64 && m <= 128)
+    return false;
+  return m <= kFewRowsOfResult || (candidate.kind == ConsumerKind::PingPong &&
+                                   candidate.tileN >= kWideTile);
 }
 
 ScheduleAttr chooseWgmma(const Contraction &c, const Chip &chip, int64_t maxM) {
@@ -321,7 +377,7 @@ ScheduleAttr chooseWgmma(const Contraction &c, const Chip &chip, int64_t maxM) {
     // Tiles, or clusters of them, that are mostly padding; sums of few steps.
     if ((candidate.tileM > 64 && candidate.tileM / 2 >= m) ||
         (candidate.clusterM > 1 && candidate.tileM >= m) ||
-        (candidate.tileM == 64 && m > 64) ||
+        (candidate.tileM == 64 && !suitsSmallTiles(candidate, m)) ||
         (candidate.splitK > 1 &&
          (getSteps(c) < 4 * candidate.splitK ||
           candidate.tileM * candidate.tileN > kMaxSharedResults)))
@@ -350,7 +406,8 @@ void enumerateWgmma(const Contraction &c, const Chip &chip, int64_t maxM,
   int64_t bound = !ShapedType::isDynamic(c.m) ? c.m : maxM;
   for (ConsumerKind kind : {ConsumerKind::Cooperative, ConsumerKind::PingPong})
     for (int64_t tileM : {64, 128, 192, 256})
-      for (int64_t tileN : {32, 64, 96, 128, 160, 176, 192, 256}) {
+      for (int64_t tileN :
+           {32, 64, 80, 96, 112, 128, 144, 160, 176, 192, 256}) {
         // Of the most accumulators that are legal, some spill.
         if (!isRegular(c) &&
             Candidate{kind, tileM, tileN, 1}.getAccumulators() >=

@@ -10,7 +10,7 @@
 // CHECK: "name": "linear"
 // CHECK-NOT: "element": "i32"
 // PTX: wgmma.mma_async.sync.aligned.m64n32k32.s32.s8.s8
-// PTX: wgmma.mma_async.sync.aligned.m64n128k32.s32.s8.s8
+// PTX: wgmma.mma_async.sync.aligned.m64n64k32.s32.s8.s8
 // PTX-NOT: .extern .func
 // PTXAS: ptxas info
 // PTXAS-NOT: {{[1-9][0-9]*}} bytes spill

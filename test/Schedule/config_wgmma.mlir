@@ -11,16 +11,17 @@
 // CHECK-SAME: <wgmma, chip = "sm_90a", tile = [64, 96, 128], warps = [4, 2, 1], stages = 8, max_m = 64
 // CHECK-SAME: dependent_launch = true, warpgroups = <cooperative>>
 // CHECK-SAME: <wgmma, chip = "sm_90a", tile = [128, 96, 128], warps = [8, 1, 1], stages = 6, max_m = 128
+// Two rows of tiles share their weights in clusters: all are asked for at the same time.
 // CHECK-SAME: <wgmma, chip = "sm_90a", tile = [128, 192, 128], warps = [8, 1, 1], stages = 4, max_m = 256
-// CHECK-SAME: warpgroups = <cooperative, group_m = 4>>
-// Clusters cost more than they save where there are few rows of tiles.
-// CHECK-SAME: <wgmma, chip = "sm_90a", tile = [128, 128, 128], warps = [4, 1, 1], stages = 6, max_m = 512
+// CHECK-SAME: warpgroups = <cooperative, cluster = [2, 1]>>
+// 99 tiles of 112 columns in each of four rows of tiles are three whole waves of SMs.
+// Column by column, weights for the first wave come from memory sooner.
+// CHECK-SAME: <wgmma, chip = "sm_90a", tile = [128, 112, 128], warps = [4, 1, 1], stages = 7, max_m = 512
 // CHECK-SAME: warpgroups = <pingpong, group_m = 4>>
-// Tiles of odd widths fill the last wave of SMs.
-// CHECK-SAME: <wgmma, chip = "sm_90a", tile = [128, 176, 128], warps = [4, 1, 1], stages = 5, max_m = 1024
-// CHECK-SAME: warpgroups = <pingpong, cluster = [2, 1], group_m = 4>>
+// CHECK-SAME: <wgmma, chip = "sm_90a", tile = [128, 112, 128], warps = [4, 1, 1], stages = 7, max_m = 1024
+// CHECK-SAME: warpgroups = <pingpong, group_m = 16>>
 // CHECK-SAME: <wgmma, chip = "sm_90a", tile = [128, 160, 128], warps = [4, 1, 1], stages = 5, contract
-// CHECK-SAME: warpgroups = <pingpong, cluster = [2, 1], group_m = 16>>]
+// CHECK-SAME: warpgroups = <pingpong, group_m = 16>>]
 func.func @dynamic(%x: tensor<?x4096xi8>, %w: tensor<11008x4096xi8>, %init: tensor<?x11008xi32>) -> tensor<?x11008xi32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<?x4096xi8>, tensor<11008x4096xi8>) maps [] outs(%init : tensor<?x11008xi32>) {
   ^bb0(%acc: i32):
@@ -30,9 +31,10 @@ func.func @dynamic(%x: tensor<?x4096xi8>, %w: tensor<11008x4096xi8>, %init: tens
 }
 
 // Weights that do not stay in L2: many rows of tiles go through them together.
+// Clusters of several rows of them would cost more than they save.
 // CHECK-LABEL: @long
 // CHECK: <wgmma, chip = "sm_90a", tile = [128, 176, 128], warps = [4, 1, 1], stages = 5
-// CHECK-SAME: warpgroups = <pingpong, cluster = [2, 1], group_m = 16>>
+// CHECK-SAME: warpgroups = <pingpong, group_m = 16>>
 func.func @long(%x: tensor<8192x8192xi8>, %w: tensor<8192x8192xi8>, %init: tensor<8192x8192xi32>) -> tensor<8192x8192xi32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<8192x8192xi8>, tensor<8192x8192xi8>) maps [] outs(%init : tensor<8192x8192xi32>) {
   ^bb0(%acc: i32):

@@ -80,9 +80,11 @@ SmallVector<Value> WgmmaKernel::results(ArrayRef<Value> accumulators,
 /// Whether there are registers for what the epilogue reads for one chunk and
 /// for the next one beside all accumulators.
 bool WgmmaKernel::loadsAhead() {
+  // Columns that end anywhere have an address each.
   constexpr int64_t most = 160;
-  return split.getAccumulators() <= most && !schedule.getPromote() &&
-         !problem.hasLargeEpilogue && b.readsVectors();
+  return split.getAccumulators() <= most && problem.n % (2 * kColumns) == 0 &&
+         !schedule.getPromote() && !problem.hasLargeEpilogue &&
+         b.readsVectors();
 }
 
 /// Writes 64 rows of 16 columns, columns `column8` * 8 on of a chunk.
