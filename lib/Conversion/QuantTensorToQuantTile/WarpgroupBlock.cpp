@@ -130,10 +130,15 @@ void WarpgroupBlock::fenceSharedMemory() {
 /// barriers, and until this block's threads are here.
 void WarpgroupBlock::synchronizeStart() {
   gpu::BarrierOp::create(b);
-  if (clusterSize == 1)
-    return;
   // fence.mbarrier_init has shown the barriers to the cluster, and there is
-  // nothing else to be seen: an arrival that releases waits for the device.
+  // nothing else to be seen.
+  if (clusterSize > 1)
+    synchronizeCluster();
+}
+
+/// Waits for all threads of the cluster, and for nothing that they wrote: an
+/// arrival that releases waits for the device.
+void WarpgroupBlock::synchronizeCluster() {
   NVVM::ClusterArriveRelaxedOp::create(b, b.getUnitAttr());
   NVVM::ClusterWaitOp::create(b, b.getUnitAttr());
 }
@@ -390,4 +395,9 @@ void WarpgroupBlock::emit() {
     lane = rem(member, word(32));
     consume();
   }
+  // Blocks that share tiles write to each other's memory: none ends before the
+  // others have. Each has waited for what was written to it, so that there is
+  // nothing to release.
+  if (sums.parts > 1)
+    synchronizeCluster();
 }

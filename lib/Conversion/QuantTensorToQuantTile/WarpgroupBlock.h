@@ -103,6 +103,7 @@ protected:
   void initBarriers();
   void fenceSharedMemory();
   void synchronizeStart();
+  void synchronizeCluster();
   using Scope = mlir::NVVM::MemScopeKind;
   void waitFor(mlir::Value barrier, mlir::Value parity,
                Scope scope = Scope::CTA);
