@@ -11,8 +11,8 @@
 // are off by 5 % (root mean square), and what they choose was 2 % slower than
 // the best measured. Weights of 8 bits are as many bytes in half as many
 // columns; of 38 schedules of theirs the model chose the fastest at two shapes.
-// Of 2 and 3 bits, it chose within 5 % of the fastest of 25 to 60 schedules at
-// two shapes and 1 and 16 rows.
+// Of 2 and 3 bits, with one constant of their own, predictions are off by 9 %:
+// 380 timings at two shapes and 1 and 16 rows.
 //
 //===----------------------------------------------------------------------===//
 
@@ -52,6 +52,8 @@ struct Fit {
   /// activations, where other warps fill their gaps; a warp alone takes so many
   /// times as long.
   static constexpr double unit = 0.00746, activations = 0.0124, alone = 12.6;
+  /// Those for a unit of 2 or 3 bits, of which each word holds more.
+  static constexpr double narrowUnit = 0.0112;
   /// How much of the activations comes from L2, and how what several blocks of
   /// an SM ask for grows with their number: they find each other's in L1.
   static constexpr double missing = 0.27, sharing = 0.41;
@@ -184,8 +186,9 @@ double estimateStreamTime(const Contraction &c, const Chip &chip, int64_t tileM,
   double rowTiles = numbers.rowTiles;
   double units = rowTiles * getUnits(c, numbers);
   constexpr double columns = 128;
+  double unit = c.encoding.getStorageBits() < 4 ? Fit::narrowUnit : Fit::unit;
   double instructions =
-      Fit::unit * units + Fit::activations * eights * numbers.columns / columns;
+      unit * units + Fit::activations * eights * numbers.columns / columns;
   double latency =
       Fit::latency / (isStraight(c, numbers) ? Fit::straightStages
                                              : double(numbers.stages)) +

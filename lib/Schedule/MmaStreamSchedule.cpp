@@ -112,6 +112,9 @@ static Numbers chooseNumbers(const Contraction &c, const Chip &chip,
     return {1, 8, 64, 1, 1};
   if (width == 8)
     return chooseForBytes(c, chip, tileM);
+  // Steps of codes that straddle words are long.
+  if (c.scalesDecoded() && 16 % width)
+    return {1, 8, 64, 1, 1};
   if (c.scalesDecoded())
     return tileM == 1 ? Numbers{1, 8, 64, 4, 2} : Numbers{1, 8, 64, 2, 1};
   // Steps of codes of odd width, which straddle words, have 256 columns.

@@ -68,11 +68,16 @@ ScheduleAttr chooseReduce(const Contraction &c, const Chip &chip,
   int64_t stages = llvm::bit_floor<uint64_t>(
       std::clamp(tiles / warps, int64_t(1), maxStages));
   int64_t warpsN = fitsAtOnce ? 1 : 2;
-  while (stages > 1 &&
-         !whyNotRegisters(countRegisters(c, c.getWeightLayout(), stages),
-                          32 * warpsN * warps)
-              .empty())
+  auto fits = [&] {
+    return whyNotRegisters(countRegisters(c, c.getWeightLayout(), stages),
+                           32 * warpsN * warps)
+        .empty();
+  };
+  while (stages > 1 && !fits())
     stages /= 2;
+  // Tiles of codes that straddle words are long.
+  while (warps > 1 && !fits())
+    warps /= 2;
   return makeReduce(c, chip, maxM, warpsN, warps, stages);
 }
 

@@ -144,17 +144,17 @@ static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
   // Sums that are scaled are those of one or two groups, beside their total.
   int64_t sets = !scalesSums ? 1 : overlapsDecodeSums(blocks * tileM) ? 3 : 2;
   double accumulators = blocks * tileM / 2 * sets;
-  // Those of a part of a step, and of the next, and words that both have codes
-  // in; scales and zero points of three steps, or of five where two share a
-  // register (`getDecodeStepsAhead`).
+  // Those of a part of a step, and of the next, and, where sums or scales take
+  // many as well, words that both have codes in; scales and zero points of
+  // three steps, or of five where two share a register (`getDecodeStepsAhead`).
   unsigned width = c.encoding.getStorageBits();
   int64_t part = getColumnsOfDecode(tileK, width);
   if (scalesSums)
     part = std::max(part, std::gcd(c.getGroup(), tileK));
   int64_t weights = 2 * blocks * part / 4;
-  if (part < tileK)
-    weights += blocks * 4 * width;
   int64_t units = c.hasOneGroup() ? 1 : tileK / std::gcd(c.getGroup(), tileK);
+  if (part < tileK && (scalesSums || units > 2 || accumulators > 32))
+    weights += blocks * 4 * width;
   int64_t parameters =
       3 * 2 * blocks * units *
       ((c.hasOneGroup() ? 0 : 1) + (c.encoding.hasZeroPoint() ? 1 : 0));
@@ -174,6 +174,8 @@ static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
       others += 16;
     if (c.k % tileK)
       others += 32;
+  } else if (part < tileK && accumulators >= 64 && c.k % tileK) {
+    others += 32;
   }
   // Results that are not packed in pairs, where there are many.
   bool isWide =
