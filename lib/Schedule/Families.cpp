@@ -21,7 +21,7 @@ static constexpr Family kFamilies[] = {
     {KernelFamily::MmaStream,
      [](const Contraction &c, const Chip &) { return whyNotMmaStream(c); },
      chooseMmaStream, enumerateMmaStream, whyNotMmaStreamSchedule,
-     getMmaStreamSharedMemory},
+     getMmaStreamSharedMemory, /*takesAnyWeights=*/false, getMmaStreamContract},
     {KernelFamily::Wgmma, whyNotWgmma, chooseWgmma, enumerateWgmma,
      whyNotWgmmaSchedule, getWgmmaSharedMemory, /*takesAnyWeights=*/false,
      getWgmmaContract},

@@ -218,6 +218,22 @@ double getWholeDecodeError(const Contraction &c) {
   return error * (1 + 2 * unit);
 }
 
+bool canScaleDecoded(const Contraction &c) {
+  return c.encoding && !c.hasOneGroup() && c.holdsScaledWeights();
+}
+
+bool decodesScaled(const Contraction &c) {
+  return canScaleDecoded(c) && !c.encoding.hasZeroPoint() &&
+         DecodeOp::getShrinkage(c.encoding.getStorage(), c.lhsElement,
+                                c.encoding.getCodebook()) != 1.0;
+}
+
+int64_t getPairTableBytes(const Contraction &c) {
+  bool looksUp = c.encoding && FragmentLayout::getPairOrder(c.encoding) ==
+                                   quant_tensor::PairOrder::Adjacent;
+  return looksUp ? LookUpOp::tableBytes : 0;
+}
+
 unsigned getParameterBits(quant_tensor::EncodingAttr encoding) {
   unsigned bits = encoding.getScale().getIntOrFloatBitWidth();
   if (encoding.hasZeroPoint())

@@ -13,6 +13,9 @@
 // columns; of 38 schedules of theirs the model chose the fastest at two shapes.
 // Of 2 and 3 bits, with one constant of their own, predictions are off by 9 %:
 // 380 timings at two shapes and 1 and 16 rows.
+// Groups of 64 and 32, zero points and NF4 take what the same schedule of int4
+// in groups of 128 takes, but need more registers: of 360 timings at five
+// shapes and one row, it chose the best or within 6 %.
 //
 //===----------------------------------------------------------------------===//
 
@@ -96,6 +99,15 @@ static double getUnits(const Contraction &c, const StreamNumbers &numbers) {
   return double(numbers.columns) / getUnitColumns(c);
 }
 
+/// Scales and zero points of each row in 128 columns.
+static double getParameters(const Contraction &c) {
+  constexpr double columns = 128;
+  if (c.hasOneGroup())
+    return 0;
+  return std::ceil(columns / c.getGroup()) *
+         (c.encoding.hasZeroPoint() ? 2 : 1);
+}
+
 /// The same of weights of 2 and 3 bits, in steps of one tile of these: no
 /// schedule of some 250 that is within it made ptxas 13.0 spill.
 static int64_t estimateRegistersOfNarrow(const Contraction &c, int64_t tileM,
@@ -128,7 +140,8 @@ static int64_t estimateRegistersOfNarrow(const Contraction &c, int64_t tileM,
 }
 
 int64_t estimateStreamRegisters(const Contraction &c, int64_t tileM,
-                                const StreamNumbers &numbers) {
+                                const StreamNumbers &numbers,
+                                bool scalesWeights) {
   if (c.encoding.getStorageBits() < 4)
     return estimateRegistersOfNarrow(c, tileM, numbers);
   // Weights of a round ahead and of this one, and their sums.
@@ -144,6 +157,17 @@ int64_t estimateStreamRegisters(const Contraction &c, int64_t tileM,
                 : tileM <= 8 ? 66 + 24 * units
                              : 92 + 35 * units;
     registers += 14 * units * (numbers.stages - 1);
+    // What comes along with smaller groups and zero points: their sums and, in
+    // every stage, they themselves.
+    if (scalesWeights) {
+      // Weights that are scaled have one sum.
+      registers -= std::clamp(34 - 12 * units, 0.0, 22.0);
+    } else if (getParameters(c) > 1) {
+      double parameters = getParameters(c) * numbers.columns / 128;
+      registers += 5 + 7 * parameters;
+      if (numbers.stages > 1)
+        registers += 12 + 3 * units * (parameters - 1);
+    }
     // A few rounds of straight-line code carry nothing from one to the next.
     if (!hasTailK && rounds <= 4) {
       int64_t rowTiles = numbers.rowTiles;
@@ -230,18 +254,25 @@ double estimateStreamTime(const Contraction &c, const Chip &chip, int64_t tileM,
 /// more on its way than this, the code that is made of it asks for some of it
 /// late; two warps alone do not hide each other's latency.
 static bool isModelled(const Contraction &c, int64_t tileM,
-                       const StreamNumbers &numbers) {
+                       const StreamNumbers &numbers, bool scalesWeights) {
   int64_t rounds = getRounds(c, numbers);
   if (numbers.stages > 1 &&
       (isStraight(c, numbers) || numbers.stages >= rounds))
     return false;
   bool isNarrow = c.encoding.getStorageBits() < 4;
-  if (getUnits(c, numbers) < 1)
-    return numbers.warps == 16 &&
-           (!isStraight(c, numbers) ? numbers.rowTiles == 2
-                                    : numbers.rowTiles == 1 && tileM == 1);
+  if (getUnits(c, numbers) < 1) {
+    if (numbers.warps == 16)
+      return !isStraight(c, numbers) ? numbers.rowTiles == 2
+                                     : numbers.rowTiles == 1 && tileM == 1;
+    return c.encoding.getStorageBits() == 4 &&
+           (scalesWeights || (getParameters(c) > 1 && tileM != 8)) &&
+           numbers.rowTiles >= (numbers.stages > 1 ? 2 : 1) &&
+           numbers.rowTiles != (numbers.stages > 1 ? 3 : 1) &&
+           numbers.warps >= (tileM == 1 ? 4 : 2) &&
+           !(numbers.stages > 1 && tileM == 16 && getPairTableBytes(c));
+  }
   if (getUnits(c, numbers) > 1 && !isNarrow)
-    return numbers.stages == 1 &&
+    return numbers.stages == 1 && getParameters(c) <= 1 &&
            (numbers.warps == 4 ? numbers.rowTiles <= 2
                                : numbers.warps == 8 && numbers.rowTiles == 1);
   return numbers.stages == 1 ||
@@ -249,7 +280,7 @@ static bool isModelled(const Contraction &c, int64_t tileM,
 }
 
 StreamNumbers chooseStreamNumbers(const Contraction &c, const Chip &chip,
-                                  int64_t tileM) {
+                                  int64_t tileM, bool scalesWeights) {
   int64_t unit = getUnitColumns(c);
   llvm::SmallVector<int64_t> columnsOfSteps = {unit / 2, unit, 2 * unit};
   // A tile of narrow weights is that much at least.
@@ -264,15 +295,17 @@ StreamNumbers chooseStreamNumbers(const Contraction &c, const Chip &chip,
     int64_t steps = llvm::divideCeil(c.k, numbers.columns);
     if ((numbers.warps > 1 && numbers.warps / 2 >= steps) ||
         (numbers.columns > unit && numbers.columns / 2 >= c.k) ||
-        !isModelled(c, tileM, numbers))
+        !isModelled(c, tileM, numbers, scalesWeights))
       return;
     int64_t threads = 32 * numbers.warps;
-    int64_t needed = estimateStreamRegisters(c, tileM, numbers);
+    int64_t needed = estimateStreamRegisters(c, tileM, numbers, scalesWeights);
     if (needed > getRegisters(threads, 1))
       return;
-    // As many blocks as registers leave room for: an SM takes them anyway.
+    // As many blocks as there is room for: an SM takes them anyway.
     while (threads * (numbers.occupancy + 1) <= kResidentThreads &&
            numbers.occupancy < kResidentBlocks &&
+           getPairTableBytes(c) * (numbers.occupancy + 1) <=
+               chip.sharedMemory &&
            needed <= getRegisters(threads, numbers.occupancy + 1))
       ++numbers.occupancy;
     double time = estimateStreamTime(c, chip, tileM, numbers);

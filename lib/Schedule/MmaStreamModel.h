@@ -14,11 +14,13 @@ struct StreamNumbers {
   int64_t stages, occupancy;
 };
 
-/// Registers that a thread needs, about, for weights of 2 to 4 bits with at
-/// most one scale in 128 columns, or of 8 bits with one in each row, and no
-/// zero point: ptxas spills where it gets fewer.
+/// Registers that a thread needs, about, for weights of 2 to 4 bits (of 2 and 3
+/// bits with at most one scale in 128 columns and no zero point), or of 8 bits
+/// with a scale in each row and no zero point: ptxas spills where it gets
+/// fewer. `scalesWeights`: scales are multiplied with weights, not sums.
 int64_t estimateStreamRegisters(const Contraction &contraction, int64_t tileM,
-                                const StreamNumbers &numbers);
+                                const StreamNumbers &numbers,
+                                bool scalesWeights = false);
 
 /// Microseconds that such a kernel takes, about, where kernels like it run
 /// before and after.
@@ -27,7 +29,8 @@ double estimateStreamTime(const Contraction &contraction, const Chip &chip,
 
 /// The numbers that take the least time for `tileM` rows of activations.
 StreamNumbers chooseStreamNumbers(const Contraction &contraction,
-                                  const Chip &chip, int64_t tileM);
+                                  const Chip &chip, int64_t tileM,
+                                  bool scalesWeights = false);
 
 } // namespace quantmlir::schedule
 

@@ -19,15 +19,18 @@ std::string whyNotMmaStream(const Contraction &c) {
 /// What decode and accumulation promise. The bias of a decode, and a zero
 /// point, multiply the sum of the activations, which is taken away from a sum
 /// in which they have been rounded along: twice their size, in all.
-static ContractAttr getContract(const Contraction &c) {
+static ContractAttr makeContract(const Contraction &c) {
   MLIRContext *context = c.lhsElement.getContext();
   Type storage = c.encoding.getStorage();
   if (c.scalesDecoded())
     return ContractAttr::get(context, std::ldexp(1.0, -23),
                              getWholeDecodeError(c), 0.0);
   quant_tensor::CodebookAttr codebook = c.encoding.getCodebook();
+  // Values of a table have none.
   double offset =
-      2 * std::abs(DecodeOp::getBias(storage, c.lhsElement, codebook));
+      getPairTableBytes(c)
+          ? 0.0
+          : 2 * std::abs(DecodeOp::getBias(storage, c.lhsElement, codebook));
   if (c.encoding.hasZeroPoint()) {
     // Float zero points lie within the range of the codes but for rounding.
     double range = std::ldexp(1.0, storage.getIntOrFloatBitWidth());
@@ -37,20 +40,31 @@ static ContractAttr getContract(const Contraction &c) {
                            DecodeOp::getError(c.lhsElement, codebook), offset);
 }
 
+ContractAttr getMmaStreamContract(const Contraction &c, ScheduleAttr schedule) {
+  // Weights that are scaled are rounded as those of wgmma_decode.
+  return schedule.getScaleDecoded() ? getWgmmaDecodeContract(c, schedule)
+                                    : makeContract(c);
+}
+
 /// A schedule whose numbers are the caller's: `tileM` rows of activations, row
 /// tiles of a warp, warps along n and k, weight tiles of a step.
 static ScheduleAttr makeMmaStream(const Contraction &c, const Chip &chip,
                                   int64_t maxM, int64_t tileM, int64_t rowTiles,
                                   int64_t warpsN, int64_t warpsK, int64_t tiles,
-                                  int64_t stages, int64_t occupancy) {
+                                  int64_t stages, int64_t occupancy,
+                                  bool scaleDecoded) {
   MLIRContext *context = c.lhsElement.getContext();
   quant_tensor::LayoutAttr layout = c.getWeightLayout();
-  return ScheduleAttr::get(
-      context, KernelFamily::MmaStream, StringAttr::get(context, chip.name),
-      {tileM, FragmentLayout::rows * rowTiles * warpsN,
-       layout.getTile()[1] * tiles * warpsK},
-      {1, warpsN, warpsK}, stages, c.getCopyBytes(), /*splitK=*/1, layout, maxM,
-      getContract(c), chip.hasDependentLaunch, occupancy);
+  auto make = [&](ContractAttr contract) {
+    return ScheduleAttr::get(
+        context, KernelFamily::MmaStream, StringAttr::get(context, chip.name),
+        {tileM, FragmentLayout::rows * rowTiles * warpsN,
+         layout.getTile()[1] * tiles * warpsK},
+        {1, warpsN, warpsK}, stages, c.getCopyBytes(), /*splitK=*/1, layout,
+        maxM, contract, chip.hasDependentLaunch, occupancy, WarpgroupsAttr(),
+        scaleDecoded, /*promote=*/0, /*streamK=*/0);
+  };
+  return make(getMmaStreamContract(c, make(ContractAttr())));
 }
 
 /// Rows of activations that a tile must hold.
@@ -62,6 +76,17 @@ static int64_t getRows(const Contraction &c, int64_t maxM) {
 }
 
 using Numbers = StreamNumbers;
+
+/// Whether `tileM` rows multiply weights that were scaled. Scaling the sums of
+/// each group takes as many instructions for 16 rows, and registers and
+/// multiplications of the activations' sums beside.
+static bool scalesStreamedWeights(const Contraction &c, int64_t tileM) {
+  return tileM == 16 && c.encoding.getStorageBits() == 4 &&
+         c.lhsElement.isBF16() && canScaleDecoded(c) && !c.scalesDecoded() &&
+         (c.getGroup() < 128 ||
+          (c.getGroup() == 128 &&
+           (c.encoding.hasZeroPoint() || c.encoding.getCodebook())));
+}
 
 /// Scales and zero points that a lane holds for each row of a step of `columns`
 /// columns.
@@ -130,9 +155,11 @@ static Numbers chooseNumbers(const Contraction &c, const Chip &chip,
                  isa<Float4E2M1FNType>(c.encoding.getStorage());
   bool isNarrow = width == 4 && !isTable;
   bool isLight = getParameterBits(c.encoding) <= 16;
-  if ((isNarrow || (width < 4 && !isTable)) && parameters <= 1 &&
-      !hasZeroPoint && !isRagged && c.k % 128 == 0)
-    return chooseStreamNumbers(c, chip, tileM);
+  bool isSingle = parameters <= 1 && !hasZeroPoint;
+  if (!isRagged && c.k % 128 == 0 &&
+      (((isNarrow || (width < 4 && !isTable)) && isSingle) ||
+       (width == 4 && isLight && (isSingle || tileM == 1 || tileM == 16))))
+    return chooseStreamNumbers(c, chip, tileM, scalesStreamedWeights(c, tileM));
   if (width == 3)
     return {1, 8, 256, 1, 1};
   auto hasBlocks = [&](int64_t rows) {
@@ -141,27 +168,9 @@ static Numbers chooseNumbers(const Contraction &c, const Chip &chip,
   if (tileM == 1) {
     if (isRagged)
       return {1, 8, parameters > 1 ? 64 : 128, 2, 2};
-    if (isNarrow && isLight && parameters > 1) {
-      // Two rows of tiles halve the activations that are read, and their blocks
-      // are as many as fit at once. What comes along with several stages leaves
-      // no room for a second block, unless there are few rows.
-      bool isSingle = parameters == 2;
-      if (isShort)
-        return !hasBlocks(32)              ? Numbers{1, 8, 128, 2, 2}
-               : isSingle && !hasZeroPoint ? Numbers{1, 16, 64, 2, 2}
-                                           : Numbers{2, 8, 128, 1, 2};
-      if (hasBlocks(64))
-        return isSingle ? Numbers{2, 8, 128, 1, 2} : Numbers{2, 8, 64, 2, 2};
-      return hasZeroPoint ? Numbers{2, 8, 128, 4, 1}
-             : isSingle   ? Numbers{1, 8, 128, 2, 2}
-                          : Numbers{2, 8, 128, 2, 1};
-    }
     if (isShort && isNarrow && parameters == 1)
       return hasBlocks(32) ? Numbers{2, 16, 128, 1, 2}
                            : Numbers{1, 16, 64, 2, 2};
-    if (c.encoding.getCodebook() && width == 4 && isLight && parameters <= 2)
-      return hasBlocks(isShort ? 32 : 64) ? Numbers{2, 8, 128, 1, 2}
-                                          : Numbers{1, 8, 128, 4, 2};
     // Codes that straddle words take registers while they are put together.
     if (parameters <= 1 || (hasZeroPoint && isShort))
       return {1, 8, 128, width == 3 ? 3 : 4, 2};
@@ -174,15 +183,6 @@ static Numbers chooseNumbers(const Contraction &c, const Chip &chip,
                ? Numbers{2, 8, 64, 2, 1}
            : isShort ? Numbers{2, 8, 128, 2, 1}
                      : Numbers{2, 16, 64, 2, 1};
-  if (!isRagged && c.k % 128 == 0 && isLight) {
-    if (isNarrow && hasBlocks(64))
-      return {4, 4, 128, 1, 2};
-    if (isNarrow && parameters > 2 && !hasZeroPoint && !isShort)
-      return {2, 8, 128, 4, 1};
-    if (c.encoding.getCodebook() && width == 4 && parameters <= 2 && isShort &&
-        hasBlocks(64))
-      return {2, 8, 128, 1, 2};
-  }
   return {2, 8, isRagged || parameters > 2 ? 64 : 128, 2, 1};
 }
 
@@ -208,7 +208,8 @@ ScheduleAttr chooseMmaStream(const Contraction &c, const Chip &chip,
   while (rowTiles > 1 && FragmentLayout::rows * rowTiles / 2 >= c.n)
     rowTiles /= 2;
   return makeMmaStream(c, chip, maxM, tileM, rowTiles, /*warpsN=*/1, warps,
-                       tiles, stages, numbers.occupancy);
+                       tiles, stages, numbers.occupancy,
+                       scalesStreamedWeights(c, tileM));
 }
 
 void enumerateMmaStream(const Contraction &c, const Chip &chip, int64_t maxM,
@@ -234,9 +235,12 @@ void enumerateMmaStream(const Contraction &c, const Chip &chip, int64_t maxM,
             if (rowTiles * tiles * stages * warps * occupancy * 32 * 16 <=
                     128 * 1024 &&
                 (stages == 1 || (stages - 1) * warps < steps))
-              schedules.push_back(makeMmaStream(c, chip, maxM, tileM, rowTiles,
-                                                /*warpsN=*/1, warps, tiles,
-                                                stages, occupancy));
+              for (bool scaleDecoded : {false, true})
+                if (!scaleDecoded ||
+                    (tileM > 8 && canScaleDecoded(c) && !c.scalesDecoded()))
+                  schedules.push_back(makeMmaStream(
+                      c, chip, maxM, tileM, rowTiles, /*warpsN=*/1, warps,
+                      tiles, stages, occupancy, scaleDecoded));
         }
       }
     }
@@ -249,13 +253,20 @@ std::string whyNotMmaStreamSchedule(const Contraction &c, const Chip &chip,
     return why;
   if (schedule.getDependentLaunch() && !chip.hasDependentLaunch)
     return llvm::formatv("{0} has no dependent launch", chip.name);
+  if (schedule.getScaleDecoded() && (!canScaleDecoded(c) || c.scalesDecoded()))
+    return c.hasOneGroup() ? "each row has one scale, which scales the result"
+           : c.scalesDecoded()
+               ? "scales of small groups are multiplied with weights anyway"
+               : "f16 does not hold all weights once they are scaled";
   return "";
 }
 
-int64_t getMmaStreamSharedMemory(const Contraction &, ScheduleAttr schedule) {
-  // A sum of each warp along k for each output; rows are padded by 16 bytes.
-  return schedule.getWarpsK() * llvm::alignTo(schedule.getTileM(), 8) *
-         (schedule.getTileN() + 4) * 4;
+int64_t getMmaStreamSharedMemory(const Contraction &c, ScheduleAttr schedule) {
+  // A sum of each warp along k for each output, where a table was; rows are
+  // padded by 16 bytes.
+  int64_t sums = schedule.getWarpsK() * llvm::alignTo(schedule.getTileM(), 8) *
+                 (schedule.getTileN() + 4) * 4;
+  return std::max(sums, getPairTableBytes(c));
 }
 
 } // namespace quantmlir::schedule

@@ -33,11 +33,6 @@ static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
                                  int64_t blocks, int64_t tileK,
                                  bool scaleDecoded, int64_t steps);
 
-/// Whether decoded weights can be scaled, rather than sums of groups.
-static bool canScaleDecoded(const Contraction &c) {
-  return !c.hasOneGroup() && c.holdsScaledWeights();
-}
-
 /// The columns of the smallest step: whole tiles of weights.
 static int64_t getLeastTileK(const Contraction &c) {
   return std::max(kPanel, c.getWeightLayout().getTile()[1]);
@@ -241,7 +236,8 @@ int64_t getWgmmaDecodeSharedMemory(const Contraction &c,
                                    ScheduleAttr schedule) {
   return WgmmaLayout::ofDecoded(
              schedule, c.encoding.getStorageBits(),
-             DecodeSplit(schedule).getExchange().getSumsBytes())
+             DecodeSplit(schedule).getExchange().getSumsBytes(),
+             getPairTableBytes(c))
       .getBytes();
 }
 

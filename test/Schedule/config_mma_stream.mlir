@@ -5,6 +5,8 @@
 
 #w4 = #quant_tensor.encoding<{storage = i4, block = [1, 128], scale = bf16}>
 #w4row = #quant_tensor.encoding<{storage = i4, block = [1, 0], scale = f32}>
+#w4g32 = #quant_tensor.encoding<{storage = i4, block = [1, 32], scale = bf16}>
+#nf4 = #quant_tensor.encoding<{storage = ui4, block = [1, 64], scale = bf16, codebook = nf4}>
 #w8 = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
 
 // 344 blocks of 64 rows are three in nearly every SM, all there at once. Of 32
@@ -71,6 +73,30 @@ func.func @short_k(%x: tensor<8x256xbf16>, %w: tensor<512x256xbf16, #w4row>, %in
 // CHECK: tile = [16, 32, 512], warps = [1, 1, 4], stages = 1, weights = <fragment, tile = [16, 32]>, {{.*}}occupancy = 3>
 func.func @bytes(%x: tensor<16x4096xbf16>, %w: tensor<11008x4096xbf16, #w8>, %init: tensor<16x11008xf32>) -> tensor<16x11008xf32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x4096xbf16>, tensor<11008x4096xbf16, #w8>) maps [] outs(%init : tensor<16x11008xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<16x11008xf32>
+  return %y : tensor<16x11008xf32>
+}
+
+// One row: scaling the sums of small groups takes fewer instructions than scaling
+// weights, but registers, which leave room for fewer blocks.
+// CHECK-LABEL: @small_groups
+// CHECK: tile = [1, 32, 1024], warps = [1, 1, 16], stages = 1, {{.*}}offset = 2.720000e+02
+// CHECK-NOT: scale_decoded
+func.func @small_groups(%x: tensor<1x11008xbf16>, %w: tensor<4096x11008xbf16, #w4g32>, %init: tensor<1x4096xf32>) -> tensor<1x4096xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x11008xbf16>, tensor<4096x11008xbf16, #w4g32>) maps [] outs(%init : tensor<1x4096xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<1x4096xf32>
+  return %y : tensor<1x4096xf32>
+}
+
+// A table of pairs in shared memory leaves room for three blocks.
+// CHECK-LABEL: @codebook
+// CHECK: tile = [16, 32, 512], warps = [1, 1, 4], stages = 1, {{.*}}offset = 0.000000e+00>, {{.*}}occupancy = 3, scale_decoded = true>
+func.func @codebook(%x: tensor<16x4096xbf16>, %w: tensor<11008x4096xbf16, #nf4>, %init: tensor<16x11008xf32>) -> tensor<16x11008xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x4096xbf16>, tensor<11008x4096xbf16, #nf4>) maps [] outs(%init : tensor<16x11008xf32>) {
   ^bb0(%acc: f32):
     quant_tensor.yield %acc : f32
   } -> tensor<16x11008xf32>

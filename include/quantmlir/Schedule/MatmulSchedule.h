@@ -83,6 +83,15 @@ std::string whyNotWeights(const Contraction &contraction,
 /// The largest relative error of a weight that `mma.sync` takes whole: decoded,
 /// less its zero point, and scaled where scales change within its sums.
 double getWholeDecodeError(const Contraction &contraction);
+/// Whether decoded weights can be scaled, rather than sums of groups.
+bool canScaleDecoded(const Contraction &contraction);
+/// Whether a decode of the weights is a multiplication anyway, so that it takes
+/// their scale along (`quant_tile.decode` with `scaled`).
+bool decodesScaled(const Contraction &contraction);
+/// Bytes of the table of pairs in shared memory (`quant_tile.look_up`) with
+/// which kernels of mma_stream and wgmma_decode decode the weights; 0 where
+/// these compute what they decode.
+int64_t getPairTableBytes(const Contraction &contraction);
 /// Bits of the wider of a scale and a zero point, where there is one.
 unsigned getParameterBits(quant_tensor::EncodingAttr encoding);
 
@@ -162,9 +171,9 @@ int64_t choosePromotion(const Contraction &contraction);
 /// Why kernels of wgmma cannot scale the sums of `contraction` block by block;
 /// empty where they can, or have nothing to scale.
 std::string whyNotBlockScales(const Contraction &contraction);
-/// How many of the `columns` weights that a warpgroup of wgmma has share a scale
-/// in all tiles of a block-scaled contraction: where blocks of scales are no
-/// multiple of `columns`, tiles start at different places in them.
+/// How many of the `columns` weights that a warpgroup of wgmma has share a
+/// scale in all tiles of a block-scaled contraction: where blocks of scales are
+/// no multiple of `columns`, tiles start at different places in them.
 int64_t getScaleColumns(const Contraction &contraction, int64_t columns);
 /// How many scales a step of a tile of `schedule` of wgmma has in shared
 /// memory, those of activations and then those of the weights of each
@@ -183,6 +192,10 @@ std::string whyNotPromotion(const Contraction &contraction,
 /// The error bound that a schedule of wgmma keeps.
 quant_tile::ContractAttr getWgmmaContract(const Contraction &contraction,
                                           quant_tile::ScheduleAttr schedule);
+/// The error bound that a schedule of mma_stream keeps.
+quant_tile::ContractAttr
+getMmaStreamContract(const Contraction &contraction,
+                     quant_tile::ScheduleAttr schedule);
 /// The error bound that a schedule of wgmma_decode keeps.
 quant_tile::ContractAttr
 getWgmmaDecodeContract(const Contraction &contraction,

@@ -9,6 +9,7 @@
 //   slots of scales, where these change along K: of a run of steps each
 //   barriers: full[stages], empty[stages], order[3], ready[3], taken[3],
 //     known[slots], used[slots]
+//   table of decoded pairs (`quant_tile.look_up`)
 //
 // Activations, and weights of `wgmma`, are rows of 128 bytes, one panel of as
 // many columns behind the other; weights of `wgmma_decode` are packed codes,
@@ -60,16 +61,20 @@ struct WgmmaLayout {
         rhsBytes(schedule.getTileN() * rowBytes),
         consumers(schedule.getConsumers()), sumsBytes(sumsBytes),
         bufferBytes(chunkRows * chunkRowBytes), scales(scales) {}
-  /// Of `wgmma_decode`: 16-bit activations and codes of `width` bits.
+  /// Of `wgmma_decode`: 16-bit activations, codes of `width` bits, and a table
+  /// of pairs of `tableBytes`, 0 where there is none.
   static WgmmaLayout ofDecoded(quant_tile::ScheduleAttr schedule,
-                               unsigned width, int64_t sumsBytes) {
+                               unsigned width, int64_t sumsBytes,
+                               int64_t tableBytes) {
     WgmmaLayout layout(schedule, sumsBytes);
     layout.lhsBytes = schedule.getTileM() * schedule.getTileK() * 2;
     layout.rhsBytes = schedule.getTileN() * schedule.getTileK() * width / 8;
+    layout.tableBytes = tableBytes;
     return layout;
   }
 
   int64_t stages, lhsBytes, rhsBytes, consumers, sumsBytes, bufferBytes, scales;
+  int64_t tableBytes = 0;
 
   int64_t getStageBytes() const { return lhsBytes + rhsBytes; }
   int64_t getChunk(int64_t buffer) const {
@@ -106,7 +111,16 @@ struct WgmmaLayout {
     return getOrder((sumsBytes ? 3 : 1) * maxConsumers + slot);
   }
   int64_t getUsed(int64_t slot) const { return getKnown(scaleSlots + slot); }
+  /// Begins with the first bank.
+  int64_t getTable() const {
+    return (getBarrierEnd() + rowBytes - 1) / rowBytes * rowBytes;
+  }
   int64_t getBytes() const {
+    return tableBytes ? getTable() + tableBytes : getBarrierEnd();
+  }
+
+private:
+  int64_t getBarrierEnd() const {
     return scales ? getUsed(scaleSlots) : getKnown(0);
   }
 };

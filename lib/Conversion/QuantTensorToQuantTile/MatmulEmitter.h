@@ -122,16 +122,24 @@ public:
                                              bool inBounds = false);
   /// The pair of codes at `register` p of step `step` of segment `segment` of
   /// a lane's words, as floats of `element`; with `DecodeOp::getBias` left on
-  /// them where `biased`, and `DecodeOp::getShrinkage` where `shrunk`.
+  /// them where `biased`, and `DecodeOp::getShrinkage` where `shrunk`; times
+  /// `scale`, a pair of equal ones, where there is one.
   mlir::Value decode(llvm::ArrayRef<mlir::Value> words, int64_t segment,
                      int64_t step, int64_t p, mlir::Type element,
-                     bool biased = false, bool shrunk = false);
+                     bool biased = false, bool shrunk = false,
+                     mlir::Value scale = {});
   /// The pair of codes that is in `pieces` of the words that `wordAt` gives,
   /// times `scale`, where there is one.
   mlir::Value decode(llvm::ArrayRef<quant_tensor::FragmentPiece> pieces,
                      llvm::function_ref<mlir::Value(int64_t)> wordAt,
                      mlir::Type element, bool biased, bool shrunk = false,
                      mlir::Value scale = {});
+  /// Fills the table of pairs at `pointer`, in shared memory, with values of
+  /// `element`, and has pairs looked up there from now on. Threads `member` of
+  /// `count` share the work; nothing may be decoded before all of them met at a
+  /// barrier.
+  void fillPairTable(mlir::Value pointer, mlir::Type element,
+                     mlir::Value member, int64_t count);
 
   /// The layout of the encoded weights.
   const quant_tensor::FragmentLayout &getCodesLayout() const { return *layout; }
@@ -219,6 +227,11 @@ public:
   void store(mlir::Value value, mlir::Value row, mlir::Value column);
 
 private:
+  /// The pair of codes at place `pair` of `word` (`quant_tile.decode`), from
+  /// the table where there is one.
+  mlir::Value decodePair(mlir::Value word, uint32_t pair, mlir::Type element,
+                         bool biased = false, bool shrunk = false,
+                         mlir::Value scale = {});
   /// Where the scale of `row` of the activations from `column` on lies.
   mlir::Value getBlockScaleIndex(mlir::Value row, mlir::Value column);
   /// Address of element `index` of `memref`, of one dimension, in global
@@ -241,6 +254,8 @@ private:
                                                 mlir::Value column);
 
   std::optional<quant_tensor::FragmentLayout> layout;
+  /// The table of pairs, if any, and the byte of this lane's column (i32).
+  mlir::Value pairTable, pairColumn;
   mlir::Value scales, zeroPoints, out;
   /// Scales of activations, of one dimension.
   mlir::Value lhsScales;

@@ -34,14 +34,14 @@ SmallVector<Value> MatmulEmitter::loadWeights(Value row, Value column,
 
 Value MatmulEmitter::decode(ArrayRef<Value> words, int64_t segment,
                             int64_t step, int64_t p, Type type, bool biased,
-                            bool shrunk) {
+                            bool shrunk, Value scale) {
   int64_t width = layout->getVectorWords();
   return decode(
       layout->getRegister(segment, step, p),
       [&](int64_t word) {
         return this->element(words[word / width], word % width);
       },
-      type, biased, shrunk);
+      type, biased, shrunk, scale);
 }
 
 Value MatmulEmitter::decode(ArrayRef<quant_tensor::FragmentPiece> pieces,
@@ -66,11 +66,59 @@ Value MatmulEmitter::decode(ArrayRef<quant_tensor::FragmentPiece> pieces,
                                         getI32IntegerAttr(kSelect));
     }
   }
-  return quant_tile::DecodeOp::create(*this, VectorType::get({2}, type), word,
-                                      static_cast<uint32_t>(pair),
-                                      problem.encoding.getStorage(), biased,
-                                      problem.encoding.getCodebook(), shrunk,
-                                      scale);
+  return decodePair(word, pair, type, biased, shrunk, scale);
+}
+
+Value MatmulEmitter::decodePair(Value word, uint32_t pair, Type element,
+                                bool biased, bool shrunk, Value scale) {
+  auto type = VectorType::get({2}, element);
+  if (pairTable)
+    return quant_tile::LookUpOp::create(*this, type, word, pair, pairTable,
+                                        pairColumn);
+  return quant_tile::DecodeOp::create(
+      *this, type, word, pair, problem.encoding.getStorage(), biased,
+      problem.encoding.getCodebook(), shrunk, scale);
+}
+
+void MatmulEmitter::fillPairTable(Value pointer, Type element, Value member,
+                                  int64_t count) {
+  using quant_tile::LookUpOp;
+  constexpr int64_t kVector = 16, kParts = LookUpOp::entryBytes / kVector;
+  // An entry is of one thread or, where there are more threads, of several.
+  int64_t owners =
+      llvm::bit_floor<uint64_t>(std::min<int64_t>(count, LookUpOp::entries));
+  int64_t sharers =
+      llvm::bit_floor<uint64_t>(std::clamp<int64_t>(count / owners, 1, kParts));
+  auto word = [&](Value value) {
+    return createOrFold<arith::IndexCastUIOp>(getI32Type(), value);
+  };
+  auto byteAt = [&](Value byte) -> Value {
+    return LLVM::GEPOp::create(*this, pointer.getType(), getI8Type(), pointer,
+                               ArrayRef<LLVM::GEPArg>{word(byte)});
+  };
+  auto fill = [&] {
+    for (int64_t i = 0; i < LookUpOp::entries; i += owners) {
+      Value entry = add(rem(member, owners), i);
+      Value pair = bitcast(getI32Type(), decodePair(word(entry), 0, element));
+      Value vector = vector::BroadcastOp::create(
+          *this, VectorType::get({kVector / 4}, getI32Type()), pair);
+      // Neighbours begin with different banks.
+      Value first = add(member, mul(div(member, owners), kParts / sharers));
+      for (int64_t j = 0; j < kParts / sharers; ++j) {
+        Value part = rem(add(first, j), kParts);
+        Value at =
+            byteAt(add(mul(entry, LookUpOp::entryStride), mul(part, kVector)));
+        LLVM::StoreOp::create(*this, vector, at, /*alignment=*/kVector);
+      }
+    }
+  };
+  int64_t threads = owners * sharers;
+  if (threads == count)
+    fill();
+  else
+    ifThen(less(member, index(threads)), fill);
+  pairTable = pointer;
+  pairColumn = word(mul(lane, 4));
 }
 
 bool MatmulEmitter::hasTiledParameters() const {
@@ -238,16 +286,24 @@ Value MatmulEmitter::subtractZeroPoint(Value values, Value zeroPoint,
                                        double bias, double factor) {
   auto pair = cast<VectorType>(values.getType());
   Value zero = zeroPointToF32(zeroPoint, bias);
+  if (isa<IntegerType>(zeroPoint.getType()) &&
+      zeroPoint.getType().getIntOrFloatBitWidth() <= 8) {
+    // Codes and zero points of up to 8 bits: the difference is exact, so that
+    // it may be one instruction with the multiplication of a shrunk decode.
+    Value negative =
+        factor == 1.0 ? arith::NegFOp::create(*this, zero).getResult()
+                      : arith::MulFOp::create(
+                            *this, zero, floatConstant(getF32Type(), -factor))
+                            .getResult();
+    Value narrow =
+        arith::TruncFOp::create(*this, pair.getElementType(), negative);
+    return arith::AddFOp::create(
+        *this, values, vector::BroadcastOp::create(*this, pair, narrow),
+        arith::FastMathFlags::contract);
+  }
   if (factor != 1.0)
     zero =
         arith::MulFOp::create(*this, zero, floatConstant(getF32Type(), factor));
-  if (isa<IntegerType>(zeroPoint.getType()) &&
-      zeroPoint.getType().getIntOrFloatBitWidth() <= 8) {
-    // Codes and zero points of up to 8 bits: the difference is exact.
-    Value narrow = arith::TruncFOp::create(*this, pair.getElementType(), zero);
-    return arith::SubFOp::create(
-        *this, values, vector::BroadcastOp::create(*this, pair, narrow));
-  }
   auto wide = VectorType::get({2}, getF32Type());
   Value difference =
       arith::SubFOp::create(*this, arith::ExtFOp::create(*this, wide, values),

@@ -11,7 +11,9 @@
 // Σx comes from the tensor core too: the same activations times a matrix of
 // equal elements. With more than one row of activations that is one product
 // more for every few, so that where codes can be decoded shrunk
-// (`DecodeOp::getShrinkage`), which takes their bias away, they are.
+// (`DecodeOp::getShrinkage`), which takes their bias away, they are. Where the
+// schedule says so, weights are scaled as they are decoded instead: there is
+// one sum of all groups then.
 //
 //===----------------------------------------------------------------------===//
 
@@ -78,7 +80,7 @@ private:
   void finish();
 
   bool needsActivationSums() const {
-    return !problem.scalesDecoded() && (bias != 0.0 || b.hasZeroPoint());
+    return !scalesWeights && (bias != 0.0 || b.hasZeroPoint());
   }
   /// Elements of an accumulator tile that are rows of activations at all.
   int64_t elementStride() const { return schedule.getTileM() == 1 ? 2 : 1; }
@@ -91,6 +93,10 @@ private:
   /// once, columns between two changes of the scale within these, steps of all
   /// K, and rounds in which all warps take one.
   int64_t stepColumns, partColumns, unit, steps, rounds;
+  /// Whether codes are looked up in a table, where sums are later.
+  bool looksUp;
+  /// Whether weights are scaled, not sums.
+  bool scalesWeights;
   /// What is left on decoded weights: a factor, or what is added to them.
   double shrinkage, bias;
   Value warpN, warpK, firstM, firstN, lastM, zero, partials;
@@ -99,6 +105,19 @@ private:
   /// With one group, the scales of this thread's outputs, asked for early.
   SmallVector<Value> lastScales;
 };
+
+/// What decoded weights are multiplied by.
+static double getShrinkage(const MatmulProblem &problem) {
+  ScheduleAttr schedule = problem.schedule;
+  bool scales = schedule.getScaleDecoded();
+  if (scales ? !quantmlir::schedule::decodesScaled(problem)
+             : schedule.getTileM() == 1 || problem.encoding.hasZeroPoint() ||
+                   problem.scalesDecoded())
+    return 1.0;
+  return DecodeOp::getShrinkage(problem.encoding.getStorage(),
+                                problem.lhsElement,
+                                problem.encoding.getCodebook(), scales);
+}
 
 MmaStreamKernel::MmaStreamKernel(MatmulEmitter &b)
     : b(b), problem(b.problem), schedule(problem.schedule),
@@ -114,16 +133,14 @@ MmaStreamKernel::MmaStreamKernel(MatmulEmitter &b)
                : std::gcd(problem.getGroup(), partColumns)),
       steps(llvm::divideCeil(problem.k, stepColumns)),
       rounds(llvm::divideCeil(steps, warpsK)),
-      shrinkage(schedule.getTileM() == 1 || b.hasZeroPoint() ||
-                        problem.scalesDecoded()
-                    ? 1.0
-                    : DecodeOp::getShrinkage(problem.encoding.getStorage(),
-                                             problem.lhsElement,
-                                             problem.encoding.getCodebook())),
-      bias(shrinkage == 1.0 ? DecodeOp::getBias(problem.encoding.getStorage(),
-                                                problem.lhsElement,
-                                                problem.encoding.getCodebook())
-                            : 0.0) {}
+      looksUp(quantmlir::schedule::getPairTableBytes(problem) != 0),
+      scalesWeights(problem.scalesDecoded() || schedule.getScaleDecoded()),
+      shrinkage(getShrinkage(problem)),
+      bias(shrinkage == 1.0 && !looksUp && !scalesWeights
+               ? DecodeOp::getBias(problem.encoding.getStorage(),
+                                   problem.lhsElement,
+                                   problem.encoding.getCodebook())
+               : 0.0) {}
 
 //===----------------------------------------------------------------------===//
 // Reads
@@ -182,10 +199,10 @@ SmallVector<Value> MmaStreamKernel::decode(const StepWeights &weights,
   SmallVector<Value> registers;
   for (int64_t p = 0; p < 4; ++p)
     registers.push_back(b.mmaOperand(
-        problem.scalesDecoded() ? weights.decodeWhole(b, row, segment, step, p)
-                                : weights.decode(b, row, segment, step, p,
-                                                 /*biased=*/bias != 0.0,
-                                                 /*shrunk=*/shrinkage != 1.0)));
+        scalesWeights ? weights.decodeWhole(b, row, segment, step, p)
+                      : weights.decode(b, row, segment, step, p,
+                                       /*biased=*/bias != 0.0,
+                                       /*shrunk=*/shrinkage != 1.0)));
   return registers;
 }
 
@@ -240,7 +257,7 @@ Value MmaStreamKernel::correct(const Sums &sums, int64_t row, int64_t column,
 void MmaStreamKernel::compute(const StepWeights &weights, const Activations &x,
                               int64_t part, Sums &state) {
   int64_t firstColumn = part * partColumns, end = firstColumn + partColumns;
-  if (problem.hasOneGroup() || problem.scalesDecoded()) {
+  if (problem.hasOneGroup() || scalesWeights) {
     for (int64_t s = firstColumn; s < end; s += kSegment)
       multiply(weights, x, s / kSegment, state);
     return;
@@ -362,6 +379,16 @@ void MmaStreamKernel::emit() {
         n = b.min(n, b.index(problem.n - 1));
       lastScales.push_back(b.scaleToF32(b.loadScale(n, b.index(0))));
     }
+  if (looksUp) {
+    Value pointer = LLVM::IntToPtrOp::create(
+        b, LLVM::LLVMPointerType::get(b.getContext(), /*addressSpace=*/3),
+        b.createOrFold<arith::IndexCastUIOp>(
+            b.getI64Type(),
+            memref::ExtractAlignedPointerAsIndexOp::create(b, shared)));
+    b.fillPairTable(pointer, problem.lhsElement, b.thread,
+                    schedule.getThreads());
+    gpu::BarrierOp::create(b);
+  }
   b.waitForDependencies();
 
   int64_t parts = stepColumns / partColumns;
@@ -459,6 +486,9 @@ void MmaStreamKernel::emit() {
                 correct(state, r, c, e, zeroPoint);
       }
   }
+  // Sums take the place of the table.
+  if (looksUp)
+    gpu::BarrierOp::create(b);
   writePartials(state.products);
   gpu::BarrierOp::create(b);
   finish();
@@ -467,9 +497,8 @@ void MmaStreamKernel::emit() {
 } // namespace
 
 int64_t quantmlir::getMmaStreamSharedMemory(const MatmulProblem &problem) {
-  ScheduleAttr schedule = problem.schedule;
-  return schedule.getWarpsK() * llvm::alignTo(schedule.getTileM(), 8) *
-         getPitch(schedule) * 4;
+  return quantmlir::schedule::getMmaStreamSharedMemory(problem,
+                                                       problem.schedule);
 }
 
 void quantmlir::emitMmaStreamKernel(MatmulEmitter &emitter) {

@@ -3,6 +3,7 @@
 #include "StepWeights.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 #include <numeric>
 
@@ -168,22 +169,32 @@ StepWeights StepWeights::load(MatmulEmitter &b, const StepShape &shape,
 }
 
 Value StepWeights::decode(MatmulEmitter &b, int64_t rowTile, int64_t segment,
-                          int64_t step, int64_t p, bool biased,
-                          bool shrunk) const {
+                          int64_t step, int64_t p, bool biased, bool shrunk,
+                          Value scale) const {
   int64_t perTile = b.problem.schedule.getWeights().getTile()[1] /
                     FragmentLayout::segmentColumns;
   return b.decode(words[rowTile][segment / perTile], segment % perTile, step, p,
-                  b.problem.lhsElement, biased, shrunk);
+                  b.problem.lhsElement, biased, shrunk, scale);
 }
 
 Value StepWeights::decodeWhole(MatmulEmitter &b, int64_t rowTile,
                                int64_t segment, int64_t step, int64_t p) const {
-  double bias = b.getBiasOfZeroPoints(b.problem.lhsElement);
-  Value value = decode(b, rowTile, segment, step, p, /*biased=*/bias != 0.0);
   int64_t group = segment * FragmentLayout::segmentColumns / unit;
+  Type element = b.problem.lhsElement;
+  bool scales = b.problem.schedule.getScaleDecoded();
+  if (scales && quantmlir::schedule::decodesScaled(b.problem)) {
+    Value scale =
+        arith::TruncFOp::create(b, element, getScale(b, rowTile, group, p % 2));
+    scale =
+        vector::BroadcastOp::create(b, VectorType::get({2}, element), scale);
+    return decode(b, rowTile, segment, step, p, /*biased=*/false,
+                  /*shrunk=*/true, scale);
+  }
+  double bias = b.getBiasOfZeroPoints(element);
+  Value value = decode(b, rowTile, segment, step, p, /*biased=*/bias != 0.0);
   if (Value zeroPoint = getZeroPoint(b, rowTile, group, p % 2))
     value = b.subtractZeroPoint(value, zeroPoint, bias);
-  if (b.problem.scalesDecoded())
+  if (scales || b.problem.scalesDecoded())
     value = b.multiplyByScale(value, getScale(b, rowTile, group, p % 2));
   return value;
 }

@@ -72,10 +72,11 @@ public:
   /// The pair of codes at register `p` of step `step` of segment `segment`, as
   /// `MatmulEmitter::decode` gives it in the type of the activations.
   mlir::Value decode(MatmulEmitter &b, int64_t rowTile, int64_t segment,
-                     int64_t step, int64_t p, bool biased,
-                     bool shrunk = false) const;
+                     int64_t step, int64_t p, bool biased, bool shrunk = false,
+                     mlir::Value scale = {}) const;
   /// The same as it is multiplied when no bias and no zero point is taken from
-  /// a sum: exact but for the zero point, and scaled where `scalesDecoded`.
+  /// a sum: exact but for the zero point, and scaled where the schedule says so
+  /// or `scalesDecoded`. A `scaled` decode leaves its shrinkage.
   mlir::Value decodeWhole(MatmulEmitter &b, int64_t rowTile, int64_t segment,
                           int64_t step, int64_t p) const;
   /// The scale in f32 (the stored zero point, null where there is none) of row

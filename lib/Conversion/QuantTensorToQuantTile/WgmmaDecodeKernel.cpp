@@ -44,7 +44,8 @@ WgmmaDecodeKernel::WgmmaDecodeKernel(MatmulEmitter &b)
           b,
           WgmmaLayout::ofDecoded(
               b.problem.schedule, b.problem.encoding.getStorageBits(),
-              DecodeSplit(b.problem.schedule).getExchange().getSumsBytes()),
+              DecodeSplit(b.problem.schedule).getExchange().getSumsBytes(),
+              quantmlir::schedule::getPairTableBytes(b.problem)),
           getChunks(b.problem, b.getOutElement()),
           /*clusterSize=*/b.problem.schedule.getSplitK(),
           DecodeSplit(b.problem.schedule).getExchange(), /*releases=*/4),
@@ -583,6 +584,17 @@ SmallVector<Value> WgmmaDecodeKernel::multiply(const Work &work, Ring &ring,
   return state.totals;
 }
 
+/// Fills the table of decoded pairs, while the loader asks for weights.
+void WgmmaDecodeKernel::fillPairTable() {
+  int64_t threads = layout.consumers * kWarps * FragmentLayout::lanes;
+  Value number = sub(thread, word(kWarps * FragmentLayout::lanes));
+  b.fillPairTable(shared(layout.getTable()), problem.lhsElement,
+                  toIndex(number), threads);
+  // Barriers up to that number are of one consumer each.
+  NVVM::BarrierOp::create(b, TypeRange(), word(layout.consumers + 1),
+                          word(threads), NVVM::BarrierReductionAttr(), Value());
+}
+
 void WgmmaDecodeKernel::consume() {
   firstStep = mul(part, steps);
   divideTiles();
@@ -592,6 +604,8 @@ void WgmmaDecodeKernel::consume() {
   matrixByte = mul(toWord(b.getVectorPosition(toIndex(rem(lane, word(8))),
                                               toIndex(div(lane, word(8))))),
                    word(16));
+  if (layout.tableBytes)
+    fillPairTable();
   b.waitForDependencies();
   SmallVector<Value> state = {word(0), word(0)};
   // Which phase of the exchange of sums the tile is.

@@ -109,6 +109,7 @@ private:
   // The consumers.
   void consume() override;
   mlir::Value getStep(const Work &work, int64_t step);
+  void fillPairTable();
   Parameters loadParameters(mlir::Value step);
   Weights decode(mlir::Value stage, int64_t first, int64_t last,
                  const Parameters &parameters);

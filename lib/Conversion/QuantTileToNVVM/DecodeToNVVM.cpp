@@ -105,8 +105,11 @@ public:
     };
     // The unit of subnormals is 2^-133.
     Value factor = scaled(std::ldexp(shrinkage, 133 - static_cast<int>(shift)));
+    // A zero point may be taken away by the same instruction.
     if (!half)
-      return LLVM::FMulOp::create(builder, loc, raw, factor);
+      return LLVM::FMulOp::create(builder, loc, raw, factor,
+                                  scale ? LLVM::FastmathFlags::none
+                                        : LLVM::FastmathFlags::contract);
     return LLVM::FMAOp::create(builder, loc, raw, factor,
                                scaled(-shrinkage * half));
   }

@@ -30,6 +30,31 @@ struct DecodeLowering : ConvertOpToLLVMPattern<DecodeOp> {
   }
 };
 
+struct LookUpLowering : ConvertOpToLLVMPattern<LookUpOp> {
+  using ConvertOpToLLVMPattern::ConvertOpToLLVMPattern;
+
+  LogicalResult
+  matchAndRewrite(LookUpOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    Type i32 = rewriter.getI32Type();
+    // The column in byte 0, the byte of codes above it, and zeros, which the
+    // column's upper bytes are.
+    Value selector = LLVM::ConstantOp::create(
+        rewriter, loc, i32,
+        rewriter.getI32IntegerAttr(0x5504 | op.getPair() << 4));
+    Value offset = NVVM::PermuteOp::create(
+        rewriter, loc, i32, adaptor.getWord(), adaptor.getColumn(), selector,
+        NVVM::PermuteMode::DEFAULT);
+    Value address = LLVM::GEPOp::create(
+        rewriter, loc, adaptor.getTable().getType(), rewriter.getI8Type(),
+        adaptor.getTable(), ArrayRef<LLVM::GEPArg>{offset});
+    rewriter.replaceOpWithNewOp<LLVM::LoadOp>(op, op.getType(), address,
+                                              /*alignment=*/4);
+    return success();
+  }
+};
+
 struct LoadLowering : ConvertOpToLLVMPattern<LoadOp> {
   using ConvertOpToLLVMPattern::ConvertOpToLLVMPattern;
 
@@ -63,7 +88,7 @@ struct QuantTileToLLVMInterface : ConvertToLLVMPatternInterface {
     populateQuantTileToNVVMPatterns(converter, patterns);
     // The meaning of an instruction is known until it is translated.
     target.addDynamicallyLegalDialect<QuantTileDialect>(
-        [](Operation *op) { return !isa<DecodeOp, LoadOp>(op); });
+        [](Operation *op) { return !isa<DecodeOp, LookUpOp, LoadOp>(op); });
   }
 };
 
@@ -71,7 +96,7 @@ struct QuantTileToLLVMInterface : ConvertToLLVMPatternInterface {
 
 void quantmlir::populateQuantTileToNVVMPatterns(LLVMTypeConverter &converter,
                                                 RewritePatternSet &patterns) {
-  patterns.add<DecodeLowering, LoadLowering>(converter);
+  patterns.add<DecodeLowering, LookUpLowering, LoadLowering>(converter);
 }
 
 void quantmlir::registerConvertQuantTileToNVVMInterface(

@@ -153,6 +153,18 @@ gpu.module @m {
     return %v : vector<2xbf16>
   }
 
+  // The column of the lane below byte 2 of the word, and zeros above.
+  // CHECK-LABEL: llvm.func @look_up
+  // CHECK-SAME: %[[WORD:.*]]: i32, %[[TABLE:.*]]: !llvm.ptr<3>, %[[COLUMN:.*]]: i32
+  // CHECK: %[[SELECTOR:.*]] = llvm.mlir.constant(21796 : i32)
+  // CHECK: %[[OFFSET:.*]] = nvvm.prmt <default> %[[SELECTOR]], %[[WORD]], %[[COLUMN]]
+  // CHECK: %[[AT:.*]] = llvm.getelementptr %[[TABLE]][%[[OFFSET]]] : {{.*}}, i8
+  // CHECK: llvm.load %[[AT]] {alignment = 4 : i64} : !llvm.ptr<3> -> vector<2xbf16>
+  func.func @look_up(%w: i32, %table: !llvm.ptr<3>, %column: i32) -> vector<2xbf16> {
+    %v = quant_tile.look_up %w[2] in %table[%column] : vector<2xbf16>
+    return %v : vector<2xbf16>
+  }
+
   // CHECK-LABEL: llvm.func @load
   // CHECK: llvm.load %{{.*}} invariant {alignment = 16 : i64} : !llvm.ptr -> vector<4xi32>
   func.func @load(%m: memref<8x128xi32>, %i: index) -> vector<4xi32> {

@@ -128,6 +128,14 @@ func.func @f(%c: !llvm.struct<(i32, i32, i32, i32, i32, i32, i32, i32)>) {
 
 // -----
 
+func.func @f(%a: i32, %t: !llvm.ptr<3>) {
+  // expected-error @below {{a word has 4 pairs, got pair 4}}
+  %r = quant_tile.look_up %a[4] in %t[%a] : vector<2xbf16>
+  return
+}
+
+// -----
+
 func.func @f(%a: i32) {
   // expected-error @below {{storage 'f8E5M2' has no bias in 'f16'}}
   %r = quant_tile.decode %a[0] biased storage(f8E5M2) : vector<2xf16>

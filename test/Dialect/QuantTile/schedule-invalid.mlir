@@ -304,7 +304,7 @@ module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_
 
 // -----
 
-// expected-error @below {{mma_sync does not scale decoded weights, only wgmma_decode can}}
+// expected-error @below {{mma_sync does not scale decoded weights, only mma_stream and wgmma_decode can}}
 module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, chip = "sm_80", tile = [8, 16, 32], warps = [1, 1, 1], stages = 2, scale_decoded = true>} {}
 
 // -----

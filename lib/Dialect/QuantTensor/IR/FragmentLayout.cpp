@@ -69,14 +69,16 @@ FragmentLayout::FragmentLayout(unsigned width, int64_t columns, PairOrder order)
          "selectors of prmt have four bits");
 }
 
-FragmentLayout FragmentLayout::get(EncodingAttr encoding, int64_t columns) {
-  // Codes of four bits that are looked up select bytes of a table.
+PairOrder FragmentLayout::getPairOrder(EncodingAttr encoding) {
   bool isTable =
       encoding.getCodebook() || isa<Float4E2M1FNType>(encoding.getStorage());
-  unsigned width = encoding.getStorageBits();
-  return FragmentLayout(width, columns,
-                        isTable && width == 4 ? PairOrder::Adjacent
-                                              : PairOrder::Halves);
+  return isTable && encoding.getStorageBits() == 4 ? PairOrder::Adjacent
+                                                   : PairOrder::Halves;
+}
+
+FragmentLayout FragmentLayout::get(EncodingAttr encoding, int64_t columns) {
+  return FragmentLayout(encoding.getStorageBits(), columns,
+                        getPairOrder(encoding));
 }
 
 int64_t FragmentLayout::getVectorWords() const {

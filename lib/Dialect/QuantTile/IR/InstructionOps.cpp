@@ -1,4 +1,5 @@
-//===- InstructionOps.cpp - lop3, decode, load ----------------------------===//
+//===- InstructionOps.cpp - lop3, decode, look_up, load
+//----------------------------===//
 
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 
@@ -113,6 +114,14 @@ LogicalResult DecodeOp::verify() {
       getBias(storage, getType().getElementType(), codebook) == 0.0)
     return emitOpError() << "storage " << storage << " has no bias in "
                          << getType().getElementType();
+  return success();
+}
+
+LogicalResult LookUpOp::verify() {
+  constexpr uint32_t pairs = 4;
+  if (getPair() >= pairs)
+    return emitOpError() << "a word has " << pairs << " pairs, got pair "
+                         << getPair();
   return success();
 }
 

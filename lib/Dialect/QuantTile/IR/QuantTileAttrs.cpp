@@ -362,10 +362,11 @@ LogicalResult ScheduleAttr::verify(
     return emitError() << stringifyKernelFamily(family)
                        << (warpgroups ? " has no warpgroups"
                                       : " needs warpgroups = <..>");
-  if (scaleDecoded && family != KernelFamily::WgmmaDecode)
+  if (scaleDecoded && family != KernelFamily::WgmmaDecode &&
+      family != KernelFamily::MmaStream)
     return emitError() << stringifyKernelFamily(family)
-                       << " does not scale decoded weights, only wgmma_decode "
-                          "can";
+                       << " does not scale decoded weights, only mma_stream "
+                          "and wgmma_decode can";
   if (promote && family != KernelFamily::Wgmma)
     return emitError() << stringifyKernelFamily(family)
                        << " does not promote accumulators, only wgmma can";

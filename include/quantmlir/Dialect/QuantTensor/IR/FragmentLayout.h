@@ -147,6 +147,10 @@ public:
   FragmentLayout(unsigned width, int64_t columns,
                  PairOrder order = PairOrder::Halves);
 
+  /// How pairs of `encoding`'s codes lie: those of four bits that are looked up
+  /// select bytes of a table.
+  static PairOrder getPairOrder(EncodingAttr encoding);
+
   /// The layout of `encoding`'s codes in tiles of `columns` columns.
   static FragmentLayout get(EncodingAttr encoding, int64_t columns);
 

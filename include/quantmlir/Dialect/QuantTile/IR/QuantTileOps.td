@@ -4,6 +4,7 @@
 #define QUANTMLIR_QUANTTILE_OPS_TD
 
 include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.td"
+include "mlir/Dialect/LLVMIR/LLVMOpBase.td"
 include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/ControlFlowInterfaces.td"
 include "mlir/Interfaces/DestinationStyleOpInterface.td"
@@ -205,6 +206,8 @@ def QuantTile_Ex2Op : QuantTile_Op<"ex2", [Pure]> {
   let assemblyFormat = "$x attr-dict";
 }
 
+def QuantTile_SharedPointer : LLVM_PointerInAddressSpace<3>;
+
 def QuantTile_Codebook : Attr<
     CPred<"::llvm::isa<::quantmlir::quant_tensor::CodebookAttr>($_self)">,
     "a #quant_tensor.codebook"> {
@@ -231,7 +234,9 @@ def QuantTile_DecodeOp : QuantTile_Op<"decode", [Pure]> {
 
     Instructions for each weight, as `mma_stream` decodes for one row of
     activations (shifts, `lop3`, `prmt` and packed arithmetic; where there is a
-    bias, biased):
+    bias, biased). Four-bit codes that are looked up are read from a table of
+    pairs (`quant_tile.look_up`) that this op has filled; computed, they take
+    1.63 and 2.63:
 
     | storage | to bf16 | to f16 |
     |---|---|---|
@@ -243,8 +248,8 @@ def QuantTile_DecodeOp : QuantTile_Op<"decode", [Pure]> {
     | `i7`, `ui7` | 1.2 | 1.2 |
     | `i8`, `ui8` | 1.75 | 0.75 |
     | `f8E4M3FN`, `f8E5M2` | 2.25 | 2.25 |
-    | `f4E2M1FN` | 1.63 | 1.63 |
-    | `ui4` with `codebook` (NF4) | 2.63 | 2.63 |
+    | `f4E2M1FN` | 1.0 | 1.0 |
+    | `ui4` with `codebook` (NF4) | 1.0 | 1.0 |
     | `ui2`, `ui3` with `codebook` | 3.6 | 3.6 |
 
     `biased` leaves a constant, `getBias`, on each value, which saves the
@@ -312,6 +317,38 @@ def QuantTile_DecodeOp : QuantTile_Op<"decode", [Pure]> {
     /// where all are exact, infinite where one is out of range.
     static double getError(::mlir::Type element,
                            ::quantmlir::quant_tensor::CodebookAttr codebook);
+  }];
+  let hasVerifier = 1;
+}
+
+def QuantTile_LookUpOp : QuantTile_Op<"look_up", [MemoryEffects<[MemRead]>]> {
+  let summary = "two codes of a packed word as 16-bit floats, from a table";
+  let description = [{
+    What `quant_tile.decode` gives for pair `pair` of four-bit codes that lie
+    beside each other in `word`: byte `pair` of the word. It is read from a
+    table in shared memory, which holds the values of byte `c` at byte `256 * c
+    + column`, for each of the 32 columns that are multiples of 4 and less than
+    128: where each lane of a warp has a column of its own, no two read from the
+    same bank. The columns leave the upper half of each 256 bytes unused, so
+    that one `prmt` makes an offset of the two: two instructions for two
+    weights.
+
+    ```mlir
+    %v = quant_tile.look_up %word[2] in %table[%column] : vector<2xbf16>
+    ```
+  }];
+  let arguments = (ins I32:$word, I32Attr:$pair, QuantTile_SharedPointer:$table,
+                       I32:$column);
+  let results = (outs VectorOfLengthAndType<[2], [BF16, F16]>:$result);
+  let assemblyFormat = [{
+    $word `[` $pair `]` `in` $table `[` $column `]` attr-dict `:` type($result)
+  }];
+  let extraClassDeclaration = [{
+    /// Bytes between the entries of a table, and of all columns of one.
+    static constexpr int64_t entryStride = 256, entryBytes = 128;
+    /// Entries of a table, and its bytes.
+    static constexpr int64_t entries = 256;
+    static constexpr int64_t tableBytes = entries * entryStride;
   }];
   let hasVerifier = 1;
 }
