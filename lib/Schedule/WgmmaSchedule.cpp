@@ -19,6 +19,9 @@ static constexpr int64_t kMostAccumulators = 192,
 /// promoted to, of 160 and of 232, where the epilogue takes few.
 static constexpr int64_t kThirdAccumulators = 80, kThirdPromoted = 136,
                          kMostPromoted = 204;
+/// Blocks that share a tile whose barriers take no registers of note, and what
+/// those of more take.
+static constexpr int64_t kFewParts = 4, kRegistersOfParts = 48;
 /// Bytes along K of one instruction.
 static constexpr double kStepBytes = 32;
 /// Rows that stand for any number of them.
@@ -480,6 +483,9 @@ std::string whyNotWgmmaSchedule(const Contraction &c, const Chip &chip,
     limit = !schedule.getPromote() ? kThirdAccumulators
             : isSimple             ? kThirdPromoted
                                    : kThirdPromoted - 40;
+  // Where many blocks share a tile, the barriers of all others.
+  if (schedule.getSplitK() > kFewParts)
+    limit -= kRegistersOfParts;
   if (schedule.getPromote()) {
     // Sums, of which one block of rows has accumulators at a time.
     if (isSimple && schedule.getConsumers() == 2)

@@ -29,12 +29,15 @@ Value WarpgroupBlock::sumAddress(Value sender, int64_t slot) {
 /// theirs to read. Each thread arrives for what it has written: that is what
 /// race tools follow, which see through no barrier of the block.
 void WarpgroupBlock::announceSums() {
-  for (int64_t i = 1; i < sums.parts; ++i) {
-    Value other = rem(add(part, i), word(sums.parts));
-    arrive(
-        remote(ready(consumer), add(mul(other, groups.getClusterSize()), rank)),
-        Scope::CLUSTER);
-  }
+  // A loop: the addresses of many blocks' barriers would take registers.
+  b.loop(word(1), word(sums.parts), word(1), {},
+         [&](Value i, ValueRange) -> SmallVector<Value> {
+           Value other = rem(add(part, i), word(sums.parts));
+           arrive(remote(ready(consumer),
+                         add(mul(other, groups.getClusterSize()), rank)),
+                  Scope::CLUSTER);
+           return {};
+         });
 }
 
 /// Tells the other blocks that share the tile that this consumer has read
