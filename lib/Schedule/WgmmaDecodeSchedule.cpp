@@ -279,6 +279,10 @@ static constexpr double kCyclesOfProduct = 8, kPower = 1.15, kPowerOverlap = 12;
 /// they are given, and when they are taken.
 static constexpr double kCyclesOfClear = 1600, kCyclesOfStream = 6200,
                         kCyclesOfGiven = 280;
+/// What else dividing takes, as a part of a tile, for each column: blocks are
+/// at different columns at a time, and the farther they are apart, the less of
+/// what others have asked for is still in L2.
+static constexpr double kApartOfColumn = 0.09 / 4096;
 
 /// Whether a decode that scales takes no instruction more than one that does
 /// not.
@@ -362,7 +366,7 @@ static double getArea(const Numbers &numbers) {
 static int64_t chooseStream(const Contraction &c, const Numbers &numbers) {
   double tile = estimateStep(c, numbers) * llvm::divideCeil(c.k, numbers.tileK);
   double cost = kCyclesOfStream + 2 * getArea(numbers) * kCyclesOfGiven;
-  return std::max(0.0, 100 * (1 - cost / tile));
+  return std::max(0.0, 100 * (1 - kApartOfColumn * c.k - cost / tile));
 }
 
 /// How many tiles a block computes, a part of one as a fraction, and cycles
@@ -379,7 +383,7 @@ static std::pair<double, double> estimateStream(const Contraction &c,
   double most = llvm::divideCeil(shared, std::min(blocks, shared));
   // A block gives sums once, and takes those of all who have parts of its tile.
   int64_t takes = rounds ? 1 : llvm::divideCeil(blocks, tiles) - 1;
-  return {whole + most / units,
+  return {whole + most / units + kApartOfColumn * c.k,
           kCyclesOfClear + kCyclesOfStream +
               (1 + takes) * getArea(numbers) * kCyclesOfGiven};
 }

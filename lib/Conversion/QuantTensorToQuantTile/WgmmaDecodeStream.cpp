@@ -51,7 +51,11 @@ void WgmmaDecodeKernel::divideTiles() {
                                     mul(clusters, schedule.getStreamK()));
   Value divides = b.createOrFold<arith::AndIOp>(isPositive(rest), isFew);
   sharedTiles = b.select(divides, add(rest, mul(more, clusters)), word(0));
-  Value whole = b.select(divides, sub(rounds, more), rounds);
+  // Those that are not divided are the first blocks' last ones.
+  Value hasLast =
+      b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult, cluster, rest);
+  Value last = b.select(hasLast, word(1), word(0));
+  Value whole = b.select(divides, sub(rounds, more), add(rounds, last));
   sharedUnits = mul(sharedTiles, units);
   position = sub(sub(clusters, word(1)), cluster);
   firstUnit = div(mul(position, sharedUnits), clusters);
