@@ -10,10 +10,13 @@ import argparse
 import json
 import os
 
+from report import find_baseline
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 WEIGHT_NAMES = {
-    "int4_g128": "int4, groups of 128",
+    "int4_g128": "int4, groups of 128, bf16",
+    "int4_g128_f16": "the same, f16",
     "int4_g32": "int4, groups of 32",
     "int8_weight": "int8",
 }
@@ -26,7 +29,8 @@ WEIGHT_LINES = [
       for k, n in [(4096, 11008), (8192, 28672)]],
     *[("int4_g128", 256, k, n) for k, n in [(4096, 11008), (11008, 4096)]],
     ("int4_g128", 1024, 8192, 28672),
-    ("int4_g128", 4096, 4096, 4096),
+    ("int4_g128", 4096, 4096, 11008),
+    *[("int4_g128_f16", m, 4096, 11008) for m in (1, 16, 64, 256)],
     *[("int4_g32", m, 8192, 28672) for m in (1, 64)],
     *[("int8_weight", m, 4096, 11008) for m in (1, 16, 64)],
 ]
@@ -84,14 +88,14 @@ def make_int8(results):
 
 
 def make_weights(results):
-    yield ["weights only, bf16 activations", "shape", "quant-mlir", "read", "cuBLAS bf16",
+    yield ["weights only", "shape", "quant-mlir", "read", "cuBLAS, 16 bits",
            "tinygemm", "Marlin, recorded"]
     lines, last = results.lines("weights", "kind", "m", "k", "n"), None
     for key in WEIGHT_LINES:
         kind, m, k, n = key
         r = lines[key]
         peers = r["peers"]
-        times = [r["ours"], r["read"], peers["bf16"], peers.get("_weight_int4pack_mm"),
+        times = [r["ours"], r["read"], find_baseline(r), peers.get("_weight_int4pack_mm"),
                  peers.get("Marlin (recorded)")]
         yield [WEIGHT_NAMES[kind] if kind != last else "", shape(m, k, n), *map(show, times)]
         last = kind

@@ -49,11 +49,22 @@ def test_tables_of_times():
 
 
 def test_tables_are_of_one_run():
-    steps = ["int8", "weights", "rows", "float8", "sam", "llama"]
+    """All but SAM's, whose commit stands beside them."""
+    steps = ["int8", "weights", "rows", "float8", "llama"]
     runs = {(r["gpu"], r["commit"], r["date"][:10]) for r in map(load, (s + ".json" for s in steps))}
     ((gpu, commit, date),) = runs
     assert gpu == "NVIDIA H200"
     assert f"one H200, {date}, {commit[:7]}" in README
+    sam = load("sam.json")
+    assert sam["gpu"] == gpu
+    assert sam["commit"] == commit or f"SAM's lines are of {sam['commit'][:7]}" in README
+
+
+def test_lines_that_failed_are_told():
+    results = load("weights.json")["results"]
+    failed = [r for r in results if not isinstance(r["ours"], float)]
+    words = ["none", "one", "two", "three"][len(failed)]
+    assert not failed or f"{words} lines of `weights.json` failed" in " ".join(README.split()).lower()
 
 
 def test_accuracy():
@@ -76,6 +87,7 @@ def test_runs_on_the_gpu():
     failed = [r for r in check["records"] if "error" in r]
     assert int(count) == len(check["records"]) - len(failed)
     assert f"and {len(failed)} that say nothing" in text
+    assert f"of {check['commit'][:7]}" in text
     # Weights of NaN, whose products no bound holds.
     assert all("exact nan, bound nan" in r["error"] for r in failed)
 
