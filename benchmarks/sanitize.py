@@ -16,8 +16,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 
 import numpy as np
 
@@ -208,9 +210,10 @@ class Hazards:
                 )
 
 
-def run_tool(sanitizer, tool, folder, only, log):
+def run_tool(sanitizer, tool, folder, only, log, limit):
     """Whether a tool's run is clean, and what to say of it. Its output goes into the
-    log, but few of the hazards, which racecheck reports by the byte."""
+    log, but few of the hazards, which racecheck reports by the byte. A tool that runs for
+    `limit` seconds is ended: a kernel may wait for ever, or a tool report for as long."""
     options = OPTIONS.get(tool, [])
     command = [sanitizer, "--tool", tool, "--error-exitcode", str(FOUND), *options]
     inner = [sys.executable, os.path.abspath(__file__), folder, "--run", "--only", only]
@@ -220,8 +223,18 @@ def run_tool(sanitizer, tool, folder, only, log):
     )
     log.flush()
     process = subprocess.Popen(
-        command + inner, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command + inner, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=True,
     )
+    late = threading.Event()
+
+    def end():
+        late.set()
+        # The kernels run in a process of the tool's, which has the output, too.
+        os.killpg(process.pid, signal.SIGKILL)
+
+    timer = threading.Timer(limit, end)
+    timer.start()
     hazards, shown = Hazards(), 0
     count, complete = None, False
     for line in process.stdout:
@@ -236,8 +249,11 @@ def run_tool(sanitizer, tool, folder, only, log):
         complete |= bool(re.fullmatch(r"[1-9]\d* cases, 0 failed\n", line))
     hazards.end()
     status = process.wait()
+    timer.cancel()
     log.writelines(line + "\n" for line in hazards.describe())
     excused = hazards.excused
+    if late.is_set():
+        return False, f"{tool}: not at its end after {limit} s"
     if status not in (0, FOUND):
         return False, f"{tool}: status {status}"
     if count is not None and count > excused or status == FOUND and not excused:
@@ -257,6 +273,9 @@ def main(arguments=None):
     parser.add_argument("--log", help="where to keep what the tools say")
     parser.add_argument("--tools", default=",".join(TOOLS))
     parser.add_argument("--only", default="", help="names that contain this")
+    parser.add_argument(
+        "--limit", type=float, default=120, help="seconds that each tool may take (120)"
+    )
     parser.add_argument("--run", action="store_true", help="run the kernels, without a tool")
     options = parser.parse_args(arguments)
     if options.run:
@@ -280,7 +299,9 @@ def main(arguments=None):
         )
         said = {True: [], False: []}
         for tool in tools:
-            clean, text = run_tool(sanitizer, tool, options.artifacts, options.only, log)
+            clean, text = run_tool(
+                sanitizer, tool, options.artifacts, options.only, log, options.limit
+            )
             print(f"clean: {text}" if clean else text, flush=True)
             said[clean].append(text)
         verdict = "; ".join(said[False]) or "clean: " + ", ".join(said[True])

@@ -62,10 +62,10 @@ def artifacts(build_dir, tmp_path_factory):
 @pytest.fixture
 def sanitize(build_dir, artifacts, tmp_path):
     """sanitize(says, status, driver, on) runs it under a tool that ends with those
-    lines and that status (if it is the tool `on`, where one is given); the status and
-    the log."""
+    lines and that status (if it is the tool `on`, where one is given), or never; the
+    status and the log."""
 
-    def run(says=CLEAN, status=0, driver="lib/libquantmlir_emulator_driver.so", on=""):
+    def run(says=CLEAN, status=0, driver="lib/libquantmlir_emulator_driver.so", on="", limit=None):
         tool = tmp_path / "compute-sanitizer"
         tool.write_text(
             f"""#!{sys.executable}
@@ -73,6 +73,8 @@ import subprocess, sys
 if "--version" in sys.argv:
     sys.exit(print("Compute Sanitizer version 2099.1.0"))
 assert sys.argv[3:5] == ["--error-exitcode", "86"]
+if {limit!r}:
+    subprocess.run([sys.executable, "-c", "while True: pass"])
 inner = subprocess.run(sys.argv[sys.argv.index(sys.executable):])
 print({says!r}[sys.argv[2]])
 sys.exit({status} * ({on!r} in ("", sys.argv[2])) or inner.returncode)
@@ -81,7 +83,8 @@ sys.exit({status} * ({on!r} in ("", sys.argv[2])) or inner.returncode)
         tool.chmod(0o755)
         log = tmp_path / "sanitizer.log"
         done = subprocess.run(
-            [sys.executable, ROOT / "benchmarks" / "sanitize.py", artifacts, "--log", log],
+            [sys.executable, ROOT / "benchmarks" / "sanitize.py", artifacts, "--log", log]
+            + ([f"--limit={limit}"] if limit else []),
             env=dict(
                 os.environ,
                 COMPUTE_SANITIZER=str(tool),
@@ -179,6 +182,12 @@ def test_excused_hazards_are_counted_in_the_log(sanitize):
 def test_other_hazards_fail(sanitize, says):
     status, log, _ = sanitize(says, status=86, on="racecheck")
     assert status == 1 and log.splitlines()[-1] == "# racecheck: findings"
+
+
+def test_what_never_ends_is_ended(sanitize):
+    """With what the tool has started, which has its output, too."""
+    code, log, _ = sanitize(limit=0.5)
+    assert code == 1 and log.count("not at its end after 0.5 s") == 4
 
 
 def test_wrong_results_fail(sanitize):
