@@ -284,14 +284,6 @@ static constexpr double kCyclesOfClear = 1600, kCyclesOfStream = 6200,
 /// what others have asked for is still in L2.
 static constexpr double kApartOfColumn = 0.09 / 4096;
 
-/// Whether a decode that scales takes no instruction more than one that does
-/// not.
-static bool isScaledByDecode(const Contraction &c) {
-  return !c.encoding.hasZeroPoint() &&
-         DecodeOp::getShrinkage(c.encoding.getStorage(), c.lhsElement,
-                                c.encoding.getCodebook()) != 1.0;
-}
-
 /// Making pairs of the scales of a unit of 64 weights.
 static constexpr double kCyclesOfScales = 25;
 /// Waiting for all multiplications at the end of a loop, beside those of the
@@ -345,7 +337,7 @@ static double estimateStep(const Contraction &c, const Numbers &numbers) {
       scale = (isLarge(numbers) ? 0
                                 : kCyclesOfScales * numbers.warpgroups *
                                       numbers.blocks * units) +
-              (isScaledByDecode(c) ? 0 : cycles.pair * columns / 4);
+              (decodesScaled(c) ? 0 : cycles.pair * columns / 4);
   }
   double step = std::max(cycles.decode + cycles.column * columns +
                              cycles.decodeMultiply * multiply + scale,

@@ -72,10 +72,8 @@ WgmmaDecodeKernel::WgmmaDecodeKernel(MatmulEmitter &b)
                                 kSegment)),
       width(problem.encoding.getStorageBits()),
       scalesWeights(schedule.getScaleDecoded() && !problem.hasOneGroup()),
-      decodesScaled(scalesWeights && !b.hasZeroPoint() &&
-                    DecodeOp::getShrinkage(
-                        problem.encoding.getStorage(), problem.lhsElement,
-                        problem.encoding.getCodebook()) != 1.0),
+      decodesScaled(scalesWeights &&
+                    quantmlir::schedule::decodesScaled(problem)),
       together(quantmlir::schedule::getStepsOfDecodeLoop(tileK)),
       units(steps / together),
       shrinkage(DecodeOp::getShrinkage(
