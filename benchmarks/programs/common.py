@@ -36,6 +36,14 @@ def apply_gelu(values, bound):
     return values * share, 1.13 * bound + 2.0**-20 * (np.abs(values) + bound)
 
 
+def write_rows(m, operand, kind):
+    """What `tensor.empty` wants for M rows, and the ops that make it: nothing unless M
+    is dynamic (None), where they are those of `operand`, which is of that type."""
+    if m is not None:
+        return "", ""
+    return "%m", f"  %c0 = arith.constant 0 : index\n  %m = tensor.dim {operand}, %c0 : {kind}\n"
+
+
 def arguments_of(scope):
     """The arguments of a constructor, from its locals() (`super` adds a class)."""
     return {n: value for n, value in scope.items() if n not in ("self", "__class__")}

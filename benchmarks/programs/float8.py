@@ -4,7 +4,7 @@ import ml_dtypes
 import numpy as np
 from weights import DTYPES, HALF_ULP, TINY, Encoding, float_values
 
-from .common import MAPS, EncodedWeight, arguments_of, plain_family
+from .common import MAPS, EncodedWeight, arguments_of, plain_family, write_rows
 
 
 class Float8(EncodedWeight):
@@ -49,10 +49,7 @@ class Float8(EncodedWeight):
         codes, scales = f"tensor<{m}x{k}x{self.x}>", f"tensor<{m}x{self.groups}x{self.scale}>"
         x, w = f"tensor<{m}x{k}xf32, #x>", f"tensor<{n}x{k}xf32, #w>"
         y = f"tensor<{m}x{n}x{self.out}>"
-        size, dim = "", ""
-        if self.m is None:
-            size = "%m"
-            dim = f"  %c0 = arith.constant 0 : index\n  %m = tensor.dim %c, %c0 : {codes}\n"
+        size, dim = write_rows(self.m, "%c", codes)
         acc, result, narrow = f"tensor<{m}x{n}xf32>", "%acc", ""
         if self.out != "f32":
             result, narrow = "%y", f"  %y = arith.truncf %acc : {acc} to {y}\n"

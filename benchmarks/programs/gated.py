@@ -5,7 +5,7 @@ import copy
 import numpy as np
 from weights import DTYPES, HALF_ULP, TINY, Encoding, Weight, contract_bound
 
-from .common import MAPS, arguments_of, decoded_family
+from .common import MAPS, arguments_of, decoded_family, write_rows
 
 
 class Gated:
@@ -54,7 +54,7 @@ class Gated:
         x, h, arguments, result = self._types()
         into = arguments[1][1]
         acc = f"tensor<{rows}x{self.n}xf32>"
-        dim = f"  %c0 = arith.constant 0 : index\n  %m = tensor.dim %x, %c0 : {x}\n"
+        _, dim = write_rows(self.m, "%x", x)
         names = ", ".join(
             f'%{name}: {kind} {{quant_tensor.name = "{name}"}}' for name, kind in arguments
         )
@@ -62,7 +62,7 @@ class Gated:
             f"{MAPS}#id = affine_map<(m, n) -> (m, n)>\n"
             f"#w = #quant_tensor.encoding<{{{self._encoding}}}>\n"
             f'func.func @mlp({names}) -> ({result} {{quant_tensor.name = "y"}}) {{\n'
-            f"{dim if self.m is None else ''}  %zero = arith.constant 0.0 : f32\n"
+            f"{dim}  %zero = arith.constant 0.0 : f32\n"
             + self._matmul("g", "%x", x, "%gate", into, self.n)
             + self._matmul("u", "%x", x, "%up", into, self.n)
             + f"""  %he = tensor.empty({size}) : {h}

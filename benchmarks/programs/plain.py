@@ -5,7 +5,7 @@ import math
 import numpy as np
 from weights import DTYPES
 
-from .common import arguments_of, plain_family
+from .common import arguments_of, plain_family, write_rows
 
 
 class Integers:
@@ -26,10 +26,7 @@ class Integers:
     def mlir(self):
         m, n, k = "?" if self.m is None else self.m, self.n, self.k
         x, w, y = f"tensor<{m}x{k}xi8>", f"tensor<{n}x{k}xi8>", f"tensor<{m}x{n}xi32>"
-        size, dim = "", ""
-        if self.m is None:
-            size = "%m"
-            dim = f"  %c0 = arith.constant 0 : index\n  %m = tensor.dim %x, %c0 : {x}\n"
+        size, dim = write_rows(self.m, "%x", x)
         arguments, operands = "", ""
         if self.points:
             p, q = f"tensor<{m}x1xi32>", f"tensor<{n}x1xi32>"
@@ -196,10 +193,7 @@ class Dense:
         m, n, k = "?" if self.m is None else self.m, self.n, self.k
         x, w = f"tensor<{m}x{k}x{self.element}>", f"tensor<{n}x{k}x{self.element}>"
         y = f"tensor<{m}x{n}xf32>"
-        size, dim = "", ""
-        if self.m is None:
-            size = "%m"
-            dim = f"  %c0 = arith.constant 0 : index\n  %m = tensor.dim %x, %c0 : {x}\n"
+        size, dim = write_rows(self.m, "%x", x)
         return (
             f'func.func @dense(%x: {x} {{quant_tensor.name = "x"}}, '
             f'%w: {w} {{quant_tensor.name = "w", quant_tensor.weight}}) -> '
