@@ -10,6 +10,7 @@
 #include "LaneReduction.h"
 #include "RowGroupPlan.h"
 #include "RowQuotients.h"
+#include "RowVectors.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -61,14 +62,6 @@ private:
   /// Vectors of this thread from `memref`, at its columns of a row that starts
   /// at element `first`.
   SmallVector<Value> loadColumns(Value memref, Value first);
-  SmallVector<Value> extractAll(ArrayRef<Value> vectors);
-  /// The elements of a vector as words, where they are narrower; and back, from
-  /// the first values of `packed`, which it drops.
-  SmallVector<Value> pack(ArrayRef<Value> elements);
-  SmallVector<Value> packBytes(ArrayRef<Value> elements);
-  SmallVector<Value> unpack(ValueRange &packed, int64_t count, Type type);
-  /// The same vector, about which the compiler knows nothing.
-  Value hide(Value vector);
   void storeColumns(Value memref, ArrayRef<Value> elements);
   /// The operand's value for each column of this thread; a single one where
   /// it is the same for all.
@@ -178,18 +171,6 @@ SmallVector<Value> RowGroupBody::loadColumns(Value memref, Value first) {
   return vectors;
 }
 
-SmallVector<Value> RowGroupBody::extractAll(ArrayRef<Value> vectors) {
-  SmallVector<Value> elements;
-  for (Value vector : vectors) {
-    auto type = dyn_cast<VectorType>(vector.getType());
-    if (!type)
-      elements.push_back(vector);
-    for (int64_t i = 0; type && i < type.getNumElements(); ++i)
-      elements.push_back(vector::ExtractOp::create(b, loc, vector, i));
-  }
-  return elements;
-}
-
 void RowGroupBody::storeColumns(Value memref, ArrayRef<Value> elements) {
   Type element = cast<MemRefType>(memref.getType()).getElementType();
   int64_t width = schedule.getVector();
@@ -242,7 +223,7 @@ SmallVector<Value> RowGroupBody::read(Value operand, RowAccess access) {
       SmallVector<Value> vectors = loadColumns(memref->second, first);
       if (isa<VectorType>(vectors.front().getType()))
         loaded[{value, unsigned(access)}] = vectors;
-      return extractAll(vectors);
+      return extractAll(b, loc, vectors);
     };
     switch (access) {
     case RowAccess::Full:
@@ -374,7 +355,7 @@ void RowGroupBody::emitOp(linalg::GenericOp op, const RowOp &info) {
                      quotients, part);
         SmallVector<Value> packed;
         for (ArrayRef<Value> elements : part)
-          llvm::append_range(packed, pack(elements));
+          llvm::append_range(packed, packElements(b, loc, elements));
         return packed;
       };
       // What is fast first, and where it failed the next way.
@@ -397,9 +378,9 @@ void RowGroupBody::emitOp(linalg::GenericOp op, const RowOp &info) {
       SmallVector<Value> packed = emitFrom(emitFrom, ways);
       ValueRange left = packed;
       for (auto [out, result] : llvm::enumerate(op->getResults()))
-        llvm::append_range(
-            results[out],
-            unpack(left, length, getElementTypeOrSelf(result.getType())));
+        llvm::append_range(results[out], unpackElements(b, loc, left, length,
+                                                        getElementTypeOrSelf(
+                                                            result.getType())));
     }
   }
   if (info.reduces && results[0].empty()) {
@@ -414,31 +395,11 @@ void RowGroupBody::emitOp(linalg::GenericOp op, const RowOp &info) {
     forgetColumns();
 }
 
-Value RowGroupBody::hide(Value vector) {
-  auto type = cast<VectorType>(vector.getType());
-  int64_t bits = type.getNumElements() * type.getElementTypeBitWidth();
-  if (bits % 32)
-    return vector;
-  // Neither LLVM nor ptxas sees a value through the instruction.
-  constexpr int32_t kFirst = 0xf0;
-  Type word = b.getI32Type();
-  auto words = VectorType::get({bits / 32}, word);
-  Value zero = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(0));
-  Value packed = vector::BitCastOp::create(b, loc, words, vector);
-  SmallVector<Value> hidden;
-  for (int64_t i = 0; i < bits / 32; ++i)
-    hidden.push_back(Lop3Op::create(
-        b, loc, word, vector::ExtractOp::create(b, loc, packed, i), zero, zero,
-        b.getI32IntegerAttr(kFirst)));
-  packed = vector::FromElementsOp::create(b, loc, words, hidden);
-  return vector::BitCastOp::create(b, loc, type, packed);
-}
-
 void RowGroupBody::forgetColumns() {
   for (auto &[key, vectors] : loaded) {
     for (Value &vector : vectors)
-      vector = hide(vector);
-    known[key] = extractAll(vectors);
+      vector = hideVector(b, loc, vector);
+    known[key] = extractAll(b, loc, vectors);
   }
   for (auto &[op, info] : plan.ops)
     if (isCast(op, info))
@@ -509,81 +470,6 @@ ArrayRef<Value> RowGroupBody::get(Value value) {
   return known[{value, 0}];
 }
 
-/// Whether `count` elements of `type` are whole words, and more than one in
-/// each.
-static bool isPacked(Type type, int64_t count) {
-  int64_t bits = type.getIntOrFloatBitWidth();
-  return bits < 32 && bits * count % 32 == 0;
-}
-
-SmallVector<Value> RowGroupBody::packBytes(ArrayRef<Value> elements) {
-  // Three permutations for four bytes, of the words that they are the low ones
-  // of; LLVM would shift and mask.
-  Type word = b.getI32Type();
-  auto getWord = [&](Value element) -> Value {
-    auto narrow = element.getDefiningOp<arith::TruncIOp>();
-    if (!narrow || narrow.getIn().getType() != word)
-      return arith::ExtUIOp::create(b, loc, word, element);
-    // Without what changes higher bits only.
-    Value wide = narrow.getIn();
-    APInt bits;
-    if (auto mask = wide.getDefiningOp<arith::AndIOp>())
-      if (matchPattern(mask.getRhs(), m_ConstantInt(&bits)) &&
-          bits.countr_one() >= 8)
-        wide = mask.getLhs();
-    if (auto moved = wide.getDefiningOp<arith::SubIOp>())
-      if (matchPattern(moved.getRhs(), m_ConstantInt(&bits)) &&
-          bits.countr_zero() >= 8)
-        wide = moved.getLhs();
-    return wide;
-  };
-  auto permute = [&](Value low, Value high, int32_t selector) -> Value {
-    return NVVM::PermuteOp::create(
-        b, loc, word, low, high,
-        arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(selector)),
-        NVVM::PermuteMode::DEFAULT);
-  };
-  SmallVector<Value> words;
-  for (; !elements.empty(); elements = elements.drop_front(4)) {
-    Value low = permute(getWord(elements[0]), getWord(elements[1]), 0x0040);
-    Value high = permute(getWord(elements[2]), getWord(elements[3]), 0x0040);
-    words.push_back(permute(low, high, 0x5410));
-  }
-  return words;
-}
-
-SmallVector<Value> RowGroupBody::pack(ArrayRef<Value> elements) {
-  Type type = elements.front().getType();
-  int64_t count = elements.size();
-  if (!isPacked(type, count))
-    return SmallVector<Value>(elements);
-  if (type.isInteger(8))
-    return packBytes(elements);
-  auto words = VectorType::get({type.getIntOrFloatBitWidth() * count / 32},
-                               b.getI32Type());
-  Value vector = vector::FromElementsOp::create(
-      b, loc, VectorType::get({count}, type), elements);
-  return extractAll(
-      {vector::BitCastOp::create(b, loc, words, vector).getResult()});
-}
-
-SmallVector<Value> RowGroupBody::unpack(ValueRange &packed, int64_t count,
-                                        Type type) {
-  if (!isPacked(type, count)) {
-    SmallVector<Value> elements(packed.take_front(count));
-    packed = packed.drop_front(count);
-    return elements;
-  }
-  int64_t words = type.getIntOrFloatBitWidth() * count / 32;
-  Value vector = vector::FromElementsOp::create(
-      b, loc, VectorType::get({words}, b.getI32Type()),
-      packed.take_front(words));
-  packed = packed.drop_front(words);
-  return extractAll(
-      {vector::BitCastOp::create(b, loc, VectorType::get({count}, type), vector)
-           .getResult()});
-}
-
 /// Whether a value that is combined twice changes nothing.
 static bool isIdempotent(Operation *combiner) {
   return isa<arith::MaxNumFOp, arith::MinNumFOp, arith::MaximumFOp,
@@ -605,7 +491,8 @@ void RowGroupBody::emitElements(linalg::GenericOp op, const RowOp &info,
       ArrayRef<Value> values = operand.values;
       if (operand.memref) {
         if (i == first || i % width == 0)
-          vector = extractAll(loadVector(operand.memref, columns[i / width]));
+          vector = extractAll(b, loc,
+                              loadVector(operand.memref, columns[i / width]));
         mapping.map(argument, vector[i % width]);
       } else if (!values.empty()) {
         mapping.map(argument, values.size() == 1 ? values[0] : values[i]);
