@@ -1,0 +1,179 @@
+//===- WgmmaDecodeModel.cpp - How long wgmma takes on decoded weights -----===//
+
+#include "WgmmaDecodeModel.h"
+
+#include "quantmlir/Schedule/WgmmaLayout.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace quantmlir::quant_tile;
+
+namespace quantmlir::schedule {
+
+/// Rows that stand for any number of them, together: no number of tiles is
+/// that of all.
+static constexpr int64_t kManyRows[] = {1280, 2048, 3072, 4096, 6144, 8192};
+
+int64_t getManyRows() { return *std::rbegin(kManyRows); }
+
+// Fitted to 813 times on one H200 (int4 in groups of 128, 16 to 2048 rows,
+// twelve shapes of weights), with an error of 5 % (root mean square), in cycles
+// of an SM and bytes per cycle. Of what was measured at a shape and a number of
+// rows it chose the best, or within 3 %.
+/// What all SMs get from memory.
+static constexpr double kBytesFromMemory = 2300;
+/// A launch, the first stage and the epilogue.
+static constexpr double kCyclesOfKernel = 3690;
+/// Exchanging sums along K, and those of a row of activations.
+static constexpr double kCyclesOfExchange = 2340, kCyclesOfExchangedRow = 9.4;
+/// Filling the ring for another tile, and its epilogue.
+static constexpr double kCyclesOfTile = 2680;
+// Fitted to 452 more times of tiles of 96 rows and more (eight shapes of
+// weights, 128 to 2048 rows), with an error of 2.4 %.
+/// Cycles of tensor cores that multiply 64 x 16 x 16. The clock goes down where
+/// they are busy, so that they take longer by a factor than their cycles; how
+/// much of that and of a block's steps hide each other: all at infinity.
+static constexpr double kCyclesOfProduct = 8, kPower = 1.15, kPowerOverlap = 12;
+/// Clearing flags; handing sums over, and what 64 x 64 sums add to that when
+/// they are given, and when they are taken.
+static constexpr double kCyclesOfClear = 1600, kCyclesOfStream = 6200,
+                        kCyclesOfGiven = 280;
+/// What else dividing takes, as a part of a tile, for each column: blocks are
+/// at different columns at a time, and the farther they are apart, the less of
+/// what others have asked for is still in L2.
+static constexpr double kApartOfColumn = 0.09 / 4096;
+
+/// Making pairs of the scales of a unit of 64 weights.
+static constexpr double kCyclesOfScales = 25;
+/// Waiting for all multiplications at the end of a loop, beside those of the
+/// last step: a constant, and for each of their cycles.
+static constexpr double kCyclesOfDrain = 400, kDrainedMultiplies = 1.26;
+
+namespace {
+/// Cycles of a step: where decoding takes longer, a constant and those of a
+/// column, of a multiplication's cycle and of an instruction that scales a sum
+/// or a pair of weights; where multiplying does, a constant and those of a
+/// multiplication's cycle.
+struct StepCycles {
+  double decode, column, decodeMultiply, sum, pair;
+  double multiply, multiplyMultiply;
+};
+} // namespace
+
+/// Whether several warpgroups share a large tile: what they wait for at a
+/// loop's end and what they do once in a step is a part of its cycles.
+static bool isLarge(const DecodeNumbers &numbers) {
+  return numbers.tileM >= kLargeDecodeRows && numbers.blocks == 1 &&
+         numbers.warpgroups > 1;
+}
+
+/// Multiplications of one warpgroup hide what another decodes in part.
+static StepCycles getStepCycles(const DecodeNumbers &numbers) {
+  int64_t warpgroups = numbers.warpgroups, blocks = numbers.blocks;
+  if (isLarge(numbers))
+    return warpgroups == 3 ? StepCycles{173, 3.19, 2.1, 2.5, 3.5, 263, 2.69}
+                           : StepCycles{40, 3.41, 1.51, 1.03, 2.5, 68, 2.3};
+  if (warpgroups == 3)
+    return {58, 3.96, 1.25, 2.5, 3.5, 160, 2.43};
+  if (warpgroups == 2)
+    return blocks == 1 ? StepCycles{49, 2.5, 1.09, 1.03, 2.5, 13, 1.97}
+                       : StepCycles{5, 3.36, 0.22, 1.92, 2.5, 204, 1.8};
+  return blocks == 1 ? StepCycles{33, 2.66, 0.08, 0.12, 1.5, 122, 1.06}
+                     : StepCycles{113, 1.22, 0.33, 1.09, 1.5, 130, 1.15};
+}
+
+/// About how many cycles a step takes.
+static double estimateStep(const Contraction &c, const DecodeNumbers &numbers) {
+  double columns = numbers.tileK * numbers.blocks;
+  double multiply = numbers.blocks * numbers.tileM / 2.0 * numbers.tileK / 16;
+  StepCycles cycles = getStepCycles(numbers);
+  double scale = 0;
+  if (!c.hasOneGroup()) {
+    int64_t units = std::max<int64_t>(1, numbers.tileK / c.getGroup());
+    if (!numbers.scaleDecoded)
+      scale = cycles.sum * numbers.blocks * numbers.tileM / 2.0 * units;
+    else
+      scale = (isLarge(numbers) ? 0
+                                : kCyclesOfScales * numbers.warpgroups *
+                                      numbers.blocks * units) +
+              (decodesScaled(c) ? 0 : cycles.pair * columns / 4);
+  }
+  double step = std::max(cycles.decode + cycles.column * columns +
+                             cycles.decodeMultiply * multiply + scale,
+                         cycles.multiply + cycles.multiplyMultiply * multiply);
+  if (isLarge(numbers))
+    return step;
+  return step + (kCyclesOfDrain + kDrainedMultiplies * multiply) /
+                    getStepsOfDecodeLoop(numbers.tileK);
+}
+
+/// 64 x 64 sums of a tile.
+static double getArea(const DecodeNumbers &numbers) {
+  return numbers.tileM * numbers.blocks * numbers.warpgroups / 64.0;
+}
+
+int64_t chooseDecodeStream(const Contraction &c, const DecodeNumbers &numbers) {
+  double tile = estimateStep(c, numbers) * llvm::divideCeil(c.k, numbers.tileK);
+  double cost = kCyclesOfStream + 2 * getArea(numbers) * kCyclesOfGiven;
+  return std::max(0.0, 100 * (1 - kApartOfColumn * c.k - cost / tile));
+}
+
+/// How many tiles a block computes, a part of one as a fraction, and cycles
+/// that handing sums over takes, where `blocks` blocks may divide `tiles`.
+static std::pair<double, double> estimateStream(const Contraction &c,
+                                                int64_t blocks, int64_t tiles,
+                                                const DecodeNumbers &numbers) {
+  int64_t rest = tiles % blocks;
+  if (!rest || 100 * rest > numbers.streamK * blocks)
+    return {llvm::divideCeil(tiles, blocks), kCyclesOfClear};
+  int64_t rounds = tiles / blocks, whole = std::max<int64_t>(rounds - 1, 0);
+  int64_t units = c.k / getRoundColumns(numbers.tileK);
+  int64_t shared = (tiles - whole * blocks) * units;
+  double most = llvm::divideCeil(shared, std::min(blocks, shared));
+  // A block gives sums once, and takes those of all who have parts of its tile.
+  int64_t takes = rounds ? 1 : llvm::divideCeil(blocks, tiles) - 1;
+  return {whole + most / units + kApartOfColumn * c.k,
+          kCyclesOfClear + kCyclesOfStream +
+              (1 + takes) * getArea(numbers) * kCyclesOfGiven};
+}
+
+/// About how long a kernel takes for `m` rows, in cycles.
+static double estimate(const Contraction &c, const Chip &chip, int64_t m,
+                       const DecodeNumbers &numbers) {
+  int64_t tileN = numbers.warpgroups * numbers.blocks * kDecodeRows;
+  int64_t tiles =
+      llvm::divideCeil(m, numbers.tileM) * llvm::divideCeil(c.n, tileN);
+  int64_t blocks = chip.getResidentBlocks(numbers.splitK);
+  double waves = llvm::divideCeil(tiles * numbers.splitK, blocks), hand = 0;
+  if (numbers.streamK)
+    std::tie(waves, hand) = estimateStream(c, blocks, tiles, numbers);
+  double steps = llvm::divideCeil(c.k, numbers.tileK * numbers.splitK);
+  double body = waves * steps * estimateStep(c, numbers);
+  double products = static_cast<double>(tiles) / chip.multiprocessors * c.k /
+                    16 * (tileN / kDecodeRows) * (numbers.tileM / 16);
+  body = std::pow(
+      std::pow(body, kPowerOverlap) +
+          std::pow(kPower * kCyclesOfProduct * products, kPowerOverlap),
+      1 / kPowerOverlap);
+  double cycles =
+      kCyclesOfKernel + body + (std::ceil(waves) - 1) * kCyclesOfTile + hand;
+  if (numbers.splitK > 1)
+    cycles +=
+        waves * (kCyclesOfExchange + kCyclesOfExchangedRow * numbers.tileM);
+  double bytes = c.n * c.k * c.encoding.getStorageBits() / 8.0 +
+                 static_cast<double>(m) * c.k * c.getLhsBytes();
+  return std::max(cycles, kCyclesOfKernel + bytes / kBytesFromMemory);
+}
+
+double estimateDecodeCycles(const Contraction &c, const Chip &chip,
+                            int64_t bound, const DecodeNumbers &numbers) {
+  if (bound)
+    return estimate(c, chip, bound, numbers);
+  double sum = 0;
+  for (int64_t m : kManyRows)
+    sum += estimate(c, chip, m, numbers) / m;
+  return sum;
+}
+
+} // namespace quantmlir::schedule

@@ -1,0 +1,45 @@
+//===- WgmmaDecodeModel.h - How long wgmma takes on decoded weights -------===//
+
+#ifndef QUANTMLIR_LIB_SCHEDULE_WGMMADECODEMODEL_H
+#define QUANTMLIR_LIB_SCHEDULE_WGMMADECODEMODEL_H
+
+#include "quantmlir/Schedule/MatmulSchedule.h"
+
+namespace quantmlir::schedule {
+
+/// Rows of an instruction's weights.
+constexpr int64_t kDecodeRows = 64;
+/// Tiles of so many rows and more are large: multiplying takes longer than
+/// decoding, and they are worth dividing along K.
+constexpr int64_t kLargeDecodeRows = 96;
+
+/// What a schedule of wgmma_decode chooses.
+struct DecodeNumbers {
+  int64_t tileM, warpgroups, blocks, tileK;
+  bool scaleDecoded;
+  /// Rows of tiles that are walked column by column.
+  int64_t groupM = 4;
+  int64_t splitK = 1;
+  /// Whether warpgroups multiply in turn.
+  bool alternates = false;
+  /// Up to how many percent of the blocks have a tile in the last round where
+  /// all divide those of the last two along K.
+  int64_t streamK = 0;
+};
+
+/// As many rows as a kernel for any number of them is chosen for, at most.
+int64_t getManyRows();
+
+/// About how many cycles a kernel takes for up to `bound` rows or, where that
+/// is 0, for any number of them: cycles of a row then.
+double estimateDecodeCycles(const Contraction &contraction, const Chip &chip,
+                            int64_t bound, const DecodeNumbers &numbers);
+
+/// `ScheduleAttr::getStreamK` from which on handing sums over takes longer than
+/// what it saves of a tile; 0 where it always does.
+int64_t chooseDecodeStream(const Contraction &contraction,
+                           const DecodeNumbers &numbers);
+
+} // namespace quantmlir::schedule
+
+#endif // QUANTMLIR_LIB_SCHEDULE_WGMMADECODEMODEL_H
