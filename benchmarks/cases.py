@@ -165,12 +165,14 @@ FAMILIES = [
     ScheduledLayer(200, 1024, 70, [64, 128, 64], [1, 8, 1], 5, 2, kind="alternating"),
     # Tiles that blocks divide along K: among several, beside whole ones, and in the last
     # of many rounds.
-    ScheduledLayer(200, 1024, 70, [64, 128, 64], [1, 8, 1], 5, rest=", stream_k = 100"),
+    ScheduledLayer(200, 1024, 70, [64, 128, 64], [1, 8, 1], 3, rest=", stream_k = 100"),
     # More tiles in the last round than are divided.
     ScheduledLayer(200, 1024, 70, [64, 128, 64], [1, 8, 1], 5, rest=", stream_k = 1"),
     ScheduledLayer(264, 1024, 70, [64, 192, 64], [1, 12, 1], 4, out="bf16",
                    rest=", dependent_launch = true, scale_decoded = true, stream_k = 100"),
-    ScheduledLayer(1272, 512, 220, [16, 64, 64], [1, 4, 1], 4, out="f16",
+    # (With a stage for each step: racecheck writes a page about each warp's part of a stage
+    # that is used again.)
+    ScheduledLayer(3368, 512, 75, [16, 64, 64], [1, 4, 1], 16, out="f16",
                    rest=", stream_k = 100"),
     # One row on CUDA cores: full rounds and what is left of them.
     ReducedLayer(35, 4099, [1, 16], 2),

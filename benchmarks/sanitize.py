@@ -11,7 +11,9 @@ same kernels (it is what the tools run).
 
 import argparse
 import collections
+import concurrent.futures
 import datetime
+import io
 import json
 import os
 import re
@@ -159,17 +161,19 @@ class Hazards:
 
     def add(self, line):
         """Whether a line belongs to a hazard."""
-        if found := re.search(r"(Error|Warning|Info): Potential (\w+) hazard detected", line):
-            self.end()
-            self._kind = found[2]
-            return True
-        if not line.startswith("===") or self._kind is None:
+        if not line.startswith("==="):
             return False  # of the program, which may come in between
+        if "hazard detected" in line:
+            self.end()
+            self._kind = re.search(r"Potential (\w+) hazard detected", line)[1]
+            return True
+        if self._kind is None:
+            return False
         if "SUMMARY" in line:
             self.end()
             return False
         pattern = r"(Read|Write) Thread \((\d+),0,0\).* at (\w+)\+(0x[0-9a-f]+)"
-        if found := re.search(pattern, line):
+        if " Thread " in line and (found := re.search(pattern, line)):
             self._ends[found[1]] = int(found[2]), found[3], found[4]
         return True
 
@@ -274,7 +278,7 @@ def main(arguments=None):
     parser.add_argument("--tools", default=",".join(TOOLS))
     parser.add_argument("--only", default="", help="names that contain this")
     parser.add_argument(
-        "--limit", type=float, default=120, help="seconds that each tool may take (120)"
+        "--limit", type=float, default=240, help="seconds that each tool may take (240)"
     )
     parser.add_argument("--run", action="store_true", help="run the kernels, without a tool")
     options = parser.parse_args(arguments)
@@ -298,12 +302,21 @@ def main(arguments=None):
             "# every family of kernels on shapes with tails, results compared with float64\n"
         )
         said = {True: [], False: []}
-        for tool in tools:
-            clean, text = run_tool(
-                sanitizer, tool, options.artifacts, options.only, log, options.limit
+        # All at once: racecheck alone takes longer than the others together.
+        logs = [io.StringIO() for _ in tools]
+        with concurrent.futures.ThreadPoolExecutor(len(tools)) as pool:
+            runs = pool.map(
+                lambda tool, log: run_tool(
+                    sanitizer, tool, options.artifacts, options.only, log, options.limit
+                ),
+                tools,
+                logs,
             )
-            print(f"clean: {text}" if clean else text, flush=True)
-            said[clean].append(text)
+            for part, (clean, text) in zip(logs, runs):
+                log.write(part.getvalue())
+                log.flush()
+                print(f"clean: {text}" if clean else text, flush=True)
+                said[clean].append(text)
         verdict = "; ".join(said[False]) or "clean: " + ", ".join(said[True])
         log.write(f"\n# {verdict}\n")
     return 1 if said[False] else 0
