@@ -11,9 +11,9 @@
 // Σx comes from the tensor core too: the same activations times a matrix of
 // equal elements. With more than one row of activations that is one product
 // more for every few, so that where codes can be decoded shrunk
-// (`DecodeOp::getShrinkage`), which takes their bias away, they are. Where the
-// schedule says so, weights are scaled as they are decoded instead: there is
-// one sum of all groups then.
+// (`DecodeOp::getShrinkage`), which takes their bias away, they are; in f16 it
+// is subtracted. Where the schedule says so, weights are scaled as they are
+// decoded instead: there is one sum of all groups then.
 //
 //===----------------------------------------------------------------------===//
 
@@ -119,6 +119,22 @@ static double getShrinkage(const MatmulProblem &problem) {
                                 problem.encoding.getCodebook(), scales);
 }
 
+/// What is added to decoded weights. The sums of a row of activations that take
+/// it away again are a product for each of its eights, which takes tensor cores
+/// longer than the subtractions in which f16's mantissa needs fewer shifts.
+static double getBias(const MatmulProblem &problem, double shrinkage,
+                      bool isExact) {
+  Type storage = problem.encoding.getStorage();
+  bool isCheap = problem.schedule.getTileM() > 1 &&
+                 problem.lhsElement.isF16() && isa<IntegerType>(storage) &&
+                 storage.getIntOrFloatBitWidth() <= 4 &&
+                 !problem.encoding.hasZeroPoint();
+  if (shrinkage != 1.0 || isExact || isCheap)
+    return 0.0;
+  return DecodeOp::getBias(storage, problem.lhsElement,
+                           problem.encoding.getCodebook());
+}
+
 MmaStreamKernel::MmaStreamKernel(MatmulEmitter &b)
     : b(b), problem(b.problem), schedule(problem.schedule),
       warpsN(schedule.getWarpsN()), warpsK(schedule.getWarpsK()),
@@ -136,11 +152,7 @@ MmaStreamKernel::MmaStreamKernel(MatmulEmitter &b)
       looksUp(quantmlir::schedule::getPairTableBytes(problem) != 0),
       scalesWeights(problem.scalesDecoded() || schedule.getScaleDecoded()),
       shrinkage(getShrinkage(problem)),
-      bias(shrinkage == 1.0 && !looksUp && !scalesWeights
-               ? DecodeOp::getBias(problem.encoding.getStorage(),
-                                   problem.lhsElement,
-                                   problem.encoding.getCodebook())
-               : 0.0) {}
+      bias(getBias(problem, shrinkage, looksUp || scalesWeights)) {}
 
 //===----------------------------------------------------------------------===//
 // Reads

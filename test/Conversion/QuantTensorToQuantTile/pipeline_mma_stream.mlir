@@ -51,3 +51,24 @@ func.func @rows(%x: tensor<16x128xbf16>, %w: tensor<4096x128xbf16, #w4>) -> tens
   } -> tensor<16x4096xbf16>
   return %y : tensor<16x4096xbf16>
 }
+
+// In f16 the bias is taken away as well: from two of four pairs by what makes
+// them smaller.
+// PTX: .entry matmul_mma_stream_{{[1-9]}}
+// PTX: griddepcontrol.wait;
+// PTX-NOT: mma.sync
+// PTX: fma.rn.f16x2
+// PTX-COUNT-32: mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32
+// PTX-NOT: mma.sync
+// PTX: bar.sync
+#h4 = #quant_tensor.encoding<{storage = i4, block = [1, 128], scale = f16}>
+func.func @halves(%x: tensor<16x128xf16>, %w: tensor<4096x128xf16, #h4>) -> tensor<16x4096xf16> {
+  %init = tensor.empty() : tensor<16x4096xf16>
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x128xf16>, tensor<4096x128xf16, #h4>) maps []
+      outs(%init : tensor<16x4096xf16>) attributes {quant_tile.schedule = #quant_tile.schedule<mma_stream, chip = "sm_90a", tile = [16, 32, 128], warps = [1, 1, 1], stages = 1, weights = <fragment, tile = [16, 64]>, dependent_launch = true>} {
+  ^bb0(%acc: f32):
+    %3 = arith.truncf %acc : f32 to f16
+    quant_tensor.yield %3 : f16
+  } -> tensor<16x4096xf16>
+  return %y : tensor<16x4096xf16>
+}
