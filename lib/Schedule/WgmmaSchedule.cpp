@@ -198,6 +198,9 @@ static constexpr double kBytesThatStay = 32e6;
 static constexpr double kPriceOfGroup = 0.026;
 /// Rows of tiles that are always walked side by side.
 static constexpr int64_t kFewRows = 4;
+/// How much faster more of them have to be than one: results of a row of tiles
+/// that is finished at a time go to memory faster.
+static constexpr double kWorthOfGroup = 0.003;
 /// Rows up to which there are tiles of 64 rows; and columns of those that there
 /// are for more, where ping-pong makes up for their height.
 static constexpr int64_t kFewRowsOfResult = 256, kWideTile = 192;
@@ -394,6 +397,8 @@ ScheduleAttr chooseWgmma(const Contraction &c, const Chip &chip, int64_t maxM) {
       if (!fitsRegisters(c, chip, candidate, groupM))
         continue;
       double cycles = estimate(c, chip, m, candidate, groupM);
+      if (groupM > groups.front())
+        cycles *= 1 + kWorthOfGroup;
       if (best && cycles >= least)
         continue;
       best = candidate;
@@ -490,12 +495,9 @@ std::string whyNotWgmmaSchedule(const Contraction &c, const Chip &chip,
     // Sums, of which one block of rows has accumulators at a time.
     if (isSimple && schedule.getConsumers() == 2)
       limit = kMostPromoted;
-    int64_t blocks = WgmmaSplit(schedule, /*resultBytes=*/4).blocks, sets = 1;
+    int64_t blocks = WgmmaSplit(schedule, /*resultBytes=*/4).blocks;
     limit -= countBlockScales(c, schedule);
-    // With scales, ptxas adds up a block's while it multiplies the next one.
-    if (c.isBlockScaled() && blocks > 1)
-      sets = 2;
-    limit = limit * blocks / (blocks + sets);
+    limit = limit * blocks / (blocks + 1);
   }
   if (accumulators > limit)
     return llvm::formatv("a tile of {0} x {1} needs {2} accumulators in a "

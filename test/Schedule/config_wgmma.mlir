@@ -116,6 +116,30 @@ func.func @block_scaled_large(%x: tensor<8192x8192xbf16, #x128>, %w: tensor<8192
   return %y : tensor<8192x8192xbf16>
 }
 
+// Four rounds of tiles, nearly full, where there were six.
+// CHECK-LABEL: @block_scaled_square
+// CHECK: <wgmma, {{.*}}tile = [256, 128, 128], warps = [8, 1, 1]{{.*}}promote = 1>
+func.func @block_scaled_square(%x: tensor<4096x4096xbf16, #x128>, %w: tensor<4096x4096xbf16, #w128>, %init: tensor<4096x4096xbf16>) -> tensor<4096x4096xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4096x4096xbf16, #x128>, tensor<4096x4096xbf16, #w128>) maps [] outs(%init : tensor<4096x4096xbf16>) {
+  ^bb0(%acc: f32):
+    %0 = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %0 : bf16
+  } -> tensor<4096x4096xbf16>
+  return %y : tensor<4096x4096xbf16>
+}
+
+// Few weights: one row of tiles after the other.
+// CHECK-LABEL: @block_scaled_tall
+// CHECK: <wgmma, {{.*}}tile = [192, 128, 128], warps = [12, 1, 1]{{.*}}warpgroups = <cooperative>, promote = 1>
+func.func @block_scaled_tall(%x: tensor<65536x1280xbf16, #x128>, %w: tensor<5120x1280xbf16, #w128>, %init: tensor<65536x5120xbf16>) -> tensor<65536x5120xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<65536x1280xbf16, #x128>, tensor<5120x1280xbf16, #w128>) maps [] outs(%init : tensor<65536x5120xbf16>) {
+  ^bb0(%acc: f32):
+    %0 = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %0 : bf16
+  } -> tensor<65536x5120xbf16>
+  return %y : tensor<65536x5120xbf16>
+}
+
 // Blocks that no step of the kernel is a part of: loops, and a remark.
 // CHECK-LABEL: @small_blocks
 // CHECK: <plain

@@ -262,14 +262,16 @@ void WgmmaKernel::issue(SmallVectorImpl<Value> &accumulators, Value stage,
 
 /// Issues the multiplications of `rows` in steps [first, end) along K, whose
 /// stages start at `ring`, and moves it on. The last group is left pending; its
-/// stage is returned. `isOne`: there is one step.
+/// stage is returned. `accumulators` may hold what is done with, whose
+/// registers are then used again. `isOne`: there is one step.
 Value WgmmaKernel::issueSteps(SmallVectorImpl<Value> &accumulators, Ring &ring,
                               Value first, Value end, Rows rows, bool isOne) {
   bool arrives = rows.first == 0, releases = rows.first + rows.count == blocks;
   if (arrives)
     waitFor(full(ring.stage), ring.phase);
   // The first instruction takes no accumulators in.
-  accumulators.assign(rows.count, LLVM::UndefOp::create(b, accumulatorType));
+  if (accumulators.empty())
+    accumulators.assign(rows.count, LLVM::UndefOp::create(b, accumulatorType));
   issue(accumulators, ring.stage, /*isFirst=*/true, rows);
   Value last = ring.stage;
   ring = advance(ring);

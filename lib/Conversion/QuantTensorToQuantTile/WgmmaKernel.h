@@ -60,6 +60,8 @@ private:
   llvm::SmallVector<mlir::Value> addPromoted(mlir::Value accumulators,
                                              mlir::ValueRange products,
                                              mlir::ValueRange sums);
+  mlir::Value toAccumulators(mlir::ValueRange sums);
+  llvm::SmallVector<mlir::Value> settle(mlir::ValueRange sums);
 
   // Scales that change along K: WgmmaScales.cpp.
   void keepRolled();

@@ -14,6 +14,7 @@
 
 using namespace mlir;
 using namespace quantmlir;
+using namespace quantmlir::quant_tile;
 
 /// Columns that share four accumulators of a thread, two of each of two rows.
 static constexpr int64_t kColumns = 8;
@@ -39,6 +40,26 @@ SmallVector<Value> WgmmaKernel::addPromoted(Value accumulators,
   return next;
 }
 
+/// `sums` of 64 rows in the form of accumulators.
+Value WgmmaKernel::toAccumulators(ValueRange sums) {
+  Value all = LLVM::UndefOp::create(b, accumulatorType);
+  for (auto [i, sum] : llvm::enumerate(sums))
+    all = LLVM::InsertValueOp::create(b, all, sum, i);
+  return all;
+}
+
+/// Has `sums` of 64 rows added up before the next 64 rows are multiplied, whose
+/// accumulators have the same registers. LLVM would add all of them up at a
+/// step's end, beside the accumulators of all rows. Nothing is waited for.
+SmallVector<Value> WgmmaKernel::settle(ValueRange sums) {
+  Value settled =
+      WgmmaWaitOp::create(b, 0, ValueRange(toAccumulators(sums))).getResult(0);
+  SmallVector<Value> values;
+  for (size_t i = 0; i < sums.size(); ++i)
+    values.push_back(LLVM::ExtractValueOp::create(b, settled, i));
+  return values;
+}
+
 /// The sums of one tile, whose stages start at `ring`, in the form of
 /// accumulators; moves it on, and the ring of `scales`, if any. Blocks of 64
 /// rows take turns, so that accumulators of one stand beside the sums of all.
@@ -56,11 +77,11 @@ SmallVector<Value> WgmmaKernel::multiplyPromoting(Ring &ring, Ring &scales) {
     if (layout.scales)
       scales = {values[count + 2], values[count + 3]};
     Value end = b.createOrFold<arith::MinUIOp>(add(step, interval), endStep);
-    SmallVector<Value> next;
+    SmallVector<Value> next, accumulators;
     Value turn;
     for (int64_t block = 0; block < blocks; ++block) {
       Rows own = {block, 1};
-      SmallVector<Value> accumulators, products;
+      SmallVector<Value> products;
       ring = start;
       Value last = issueSteps(accumulators, ring, step, end, own,
                               /*isOne=*/interval == 1);
@@ -73,9 +94,12 @@ SmallVector<Value> WgmmaKernel::multiplyPromoting(Ring &ring, Ring &scales) {
           releaseScales(scales, turn, step);
       }
       drain(accumulators, last, own);
-      llvm::append_range(next,
-                         addPromoted(accumulators.front(), products,
-                                     values.slice(block * perBlock, perBlock)));
+      SmallVector<Value> added =
+          addPromoted(accumulators.front(), products,
+                      values.slice(block * perBlock, perBlock));
+      if (interval == 1 && block < blocks - 1)
+        added = settle(added);
+      llvm::append_range(next, added);
     }
     llvm::append_range(next, ValueRange{ring.stage, ring.phase});
     if (layout.scales)
@@ -88,11 +112,8 @@ SmallVector<Value> WgmmaKernel::multiplyPromoting(Ring &ring, Ring &scales) {
   if (layout.scales)
     scales = {state[count + 2], state[count + 3]};
   SmallVector<Value> sums;
-  for (int64_t block = 0; block < blocks; ++block) {
-    Value sum = LLVM::UndefOp::create(b, accumulatorType);
-    for (int64_t i = 0; i < perBlock; ++i)
-      sum = LLVM::InsertValueOp::create(b, sum, state[block * perBlock + i], i);
-    sums.push_back(sum);
-  }
+  for (int64_t block = 0; block < blocks; ++block)
+    sums.push_back(
+        toAccumulators(ArrayRef(state).slice(block * perBlock, perBlock)));
   return sums;
 }

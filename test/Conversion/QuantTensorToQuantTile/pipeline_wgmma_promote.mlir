@@ -40,10 +40,29 @@
 // CHECK: quant_tile.wgmma_wait 0,
 // CHECK: llvm.intr.fma
 
+// Two blocks of 64 rows with scales: the first is added up before the second is
+// multiplied, in the same registers, and LLVM leaves it at that.
+// CHECK-LABEL: gpu.func @matmul_wgmma_2(
+// CHECK: quant_tile.wgmma a({{.*}} n = 128 types(f8E4M3FN, f8E4M3FN)
+// CHECK: nvvm.wgmma.commit.group.sync.aligned
+// CHECK: %[[DONE:.*]] = quant_tile.wgmma_wait 0,
+// CHECK: llvm.intr.fma
+// CHECK: quant_tile.wgmma_wait 0,
+// CHECK: nvvm.wgmma.fence.aligned
+// CHECK: quant_tile.wgmma a({{.*}} into %[[DONE]] accumulate(%false)
+// CHECK: nvvm.wgmma.commit.group.sync.aligned
+// CHECK: quant_tile.wgmma_wait 0,
+// CHECK: llvm.intr.fma
+
 // PTX-LABEL: .entry matmul_wgmma_0
 // PTX: add.rn.f32
 // PTX-LABEL: .entry matmul_wgmma_1
 // PTX: fma.rn.f32
+// PTX-LABEL: .entry matmul_wgmma_2
+// PTX: wgmma.mma_async.sync.aligned.m64n128k32.f32.e4m3.e4m3 {[[FIRST:%r[0-9]+]], {{.*}} p, 1, 1;
+// PTX: wgmma.wait_group.sync.aligned 0;
+// PTX-COUNT-64: fma.rn.f32
+// PTX: wgmma.mma_async.sync.aligned.m64n128k32.f32.e4m3.e4m3 {[[FIRST]], {{.*}} p, 1, 1;
 
 // PTXAS-NOT: {{[1-9][0-9]*}} bytes spill
 // PTXAS-NOT: C75
@@ -69,4 +88,14 @@ func.func @blocks(%x: tensor<?x1040xbf16, #x128>, %w: tensor<264x1040xbf16, #w12
     quant_tensor.yield %0 : bf16
   } -> tensor<?x264xbf16>
   return %y : tensor<?x264xbf16>
+}
+
+func.func @tall(%x: tensor<?x1040xbf16, #x128>, %w: tensor<272x1040xbf16, #w128>, %init: tensor<?x272xbf16>) -> tensor<?x272xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<?x1040xbf16, #x128>, tensor<272x1040xbf16, #w128>) maps []
+      outs(%init : tensor<?x272xbf16>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [256, 128, 128], warps = [8, 1, 1], stages = 3, warpgroups = <cooperative>, promote = 1>} {
+  ^bb0(%acc: f32):
+    %0 = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %0 : bf16
+  } -> tensor<?x272xbf16>
+  return %y : tensor<?x272xbf16>
 }
