@@ -198,9 +198,13 @@ static constexpr double kBytesThatStay = 32e6;
 static constexpr double kPriceOfGroup = 0.026;
 /// Rows of tiles that are always walked side by side.
 static constexpr int64_t kFewRows = 4;
-/// How much faster more of them have to be than one: results of a row of tiles
-/// that is finished at a time go to memory faster.
+/// How much faster more of them have to be than one where results do not stay
+/// in L2: those of a row of tiles that is finished at a time go to memory
+/// faster.
 static constexpr double kWorthOfGroup = 0.003;
+/// What it costs blocks to wait for each other where the weights that they
+/// share are the smaller part of their operands.
+static constexpr double kPriceOfSharing = 0.012;
 /// Rows up to which there are tiles of 64 rows; and columns of those that there
 /// are for more, where ping-pong makes up for their height.
 static constexpr int64_t kFewRowsOfResult = 256, kWideTile = 192;
@@ -346,6 +350,8 @@ static double estimate(const Contraction &c, const Chip &chip, int64_t m,
     body = std::max(body + epilogue, std::ceil(waves / 2) * (tile + epilogue));
   body *= 1 + kPriceOfGroup * (clusterM - 1) *
                   std::log2(std::min(groupM, rowsOfTiles));
+  if (clusterM > 1 && tileM > tileN)
+    body *= 1 + kPriceOfSharing;
 
   // The first tiles wait for their weights to come from memory; for the others
   // operands come while they are multiplied. Results of about two bytes have
@@ -376,6 +382,8 @@ static bool suitsSmallTiles(const Candidate &candidate, int64_t m) {
 ScheduleAttr chooseWgmma(const Contraction &c, const Chip &chip, int64_t maxM) {
   int64_t bound = !ShapedType::isDynamic(c.m) ? c.m : maxM;
   int64_t m = bound ? bound : kManyRows;
+  // Of about two bytes.
+  bool isStreamed = 2.0 * m * c.n > kBytesThatStay;
   std::optional<Candidate> best;
   int64_t bestGroup = 1;
   double least = 0;
@@ -397,7 +405,7 @@ ScheduleAttr chooseWgmma(const Contraction &c, const Chip &chip, int64_t maxM) {
       if (!fitsRegisters(c, chip, candidate, groupM))
         continue;
       double cycles = estimate(c, chip, m, candidate, groupM);
-      if (groupM > groups.front())
+      if (groupM > groups.front() && isStreamed)
         cycles *= 1 + kWorthOfGroup;
       if (best && cycles >= least)
         continue;

@@ -140,6 +140,18 @@ func.func @block_scaled_tall(%x: tensor<65536x1280xbf16, #x128>, %w: tensor<5120
   return %y : tensor<65536x5120xbf16>
 }
 
+// Blocks do not wait for each other to share the smaller part of their operands.
+// CHECK-LABEL: @int8_tall
+// CHECK: <wgmma, {{.*}}tile = [192, 128, 128], warps = [4, 1, 1]{{.*}}warpgroups = <pingpong>>
+func.func @int8_tall(%x: tensor<65536x5120xi8>, %w: tensor<1280x5120xi8>, %init: tensor<65536x1280xbf16>) -> tensor<65536x1280xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<65536x5120xi8>, tensor<1280x5120xi8>) maps [] outs(%init : tensor<65536x1280xbf16>) {
+  ^bb0(%acc: i32):
+    %0 = arith.sitofp %acc : i32 to bf16
+    quant_tensor.yield %0 : bf16
+  } -> tensor<65536x1280xbf16>
+  return %y : tensor<65536x1280xbf16>
+}
+
 // Blocks that no step of the kernel is a part of: loops, and a remark.
 // CHECK-LABEL: @small_blocks
 // CHECK: <plain
