@@ -196,6 +196,9 @@ FAMILIES = [
     # Two products and what joins them, for one row.
     Gated(37, 131, 1),
     Gated(53, 264, 1, storage="i8", group=0, scale="f32"),
+    # As one.
+    Gated(37, 131, 1, merged=True),
+    Gated(53, 264, storage="i8", group=0, scale="f32", merged=True),
     # What follows bias and scales.
     Layer(61, 144, m=70, storage="i8", x="quantized", element="bf16", bias=True, out="bf16",
           activation="gelu"),

@@ -8,12 +8,12 @@ contract with the constants that the kernels' manifest declares.
 
 from .common import apply_gelu, write_gelu
 from .float8 import Float8, ScheduledFloat8
-from .gated import Gated, Mlp
+from .gated import Gated, Mlp, Paired
 from .layer import HandScheduled, Layer, ReducedLayer, ScheduledLayer
 from .plain import Dense, Integers, Product, Scheduled
 
 __all__ = [
-    "Dense", "Float8", "Gated", "HandScheduled", "Integers", "Layer", "Mlp", "Product",
+    "Dense", "Float8", "Gated", "HandScheduled", "Integers", "Layer", "Mlp", "Paired", "Product",
     "ReducedLayer", "Scheduled", "ScheduledFloat8", "ScheduledLayer",
     "apply_gelu", "describe", "from_description", "write_gelu",
 ]
@@ -23,7 +23,7 @@ PROGRAMS = {
     cls.__name__: cls
     for cls in (
         Layer, ScheduledLayer, ReducedLayer, Integers, Product, Scheduled, Dense, Float8,
-        ScheduledFloat8, Gated, Mlp,
+        ScheduledFloat8, Gated, Mlp, Paired,
     )
 }
 

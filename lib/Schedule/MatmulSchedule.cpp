@@ -53,6 +53,7 @@ Contraction Contraction::get(ScaledMatmulOp op, bool fastAccumulation) {
   result.batch = product(lhs.getShape().take_front(numBatchDims));
   result.m = product(lhs.getShape().drop_front(numBatchDims).drop_back());
   result.n = rhs.getDimSize(numBatchDims);
+  result.numSums = op.getNumSums();
   result.k = rhs.getShape().back();
   if (ShapedType::isDynamic(result.k))
     result.k = lhs.getShape().back();

@@ -24,6 +24,8 @@ std::string quantmlir::schedule::getSignature(ScaledMatmulOp op,
   extent("m", contraction.m);
   extent("n", contraction.n);
   extent("k", contraction.k);
+  if (op.getPaired())
+    os << "paired ";
   os << "lhs=" << contraction.lhsElement
      << (op.getLhsUnsigned() ? " unsigned" : "");
   os << " rhs=" << contraction.rhsElement

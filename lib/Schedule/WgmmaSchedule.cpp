@@ -52,6 +52,10 @@ std::string whyNotWgmma(const Contraction &c, const Chip &chip) {
     return llvm::formatv("{0} has no wgmma", chip.name);
   if (c.encoding)
     return "the weights are encoded";
+  if (c.numSums != 1)
+    return "its stores are of as many columns as there are rows of weights, "
+           "not "
+           "of half as many";
   Type lhs = c.lhsElement, rhs = c.rhsElement;
   auto isFloat8 = [](Type type) {
     return isa<Float8E4M3FNType, Float8E5M2Type>(type);

@@ -78,10 +78,15 @@ static OwningOpRef<ModuleOp> isolate(ScaledMatmulOp op) {
       sizes.push_back(
           tensor::DimOp::create(builder, loc, func.getArgument(0), dim)
               .getResult());
-    else
-      sizes.push_back(tensor::DimOp::create(builder, loc, func.getArgument(1),
-                                            op.getNumBatchDims())
-                          .getResult());
+    else {
+      Value size = tensor::DimOp::create(builder, loc, func.getArgument(1),
+                                         op.getNumBatchDims());
+      if (op.getPaired())
+        size = arith::DivUIOp::create(
+            builder, loc, size,
+            arith::ConstantIndexOp::create(builder, loc, op.getNumSums()));
+      sizes.push_back(size);
+    }
   }
   Value init =
       tensor::EmptyOp::create(builder, loc, sizes, out.getElementType());

@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 import artifact as rt  # noqa: E402
 import gpu_check  # noqa: E402
 import measure_bundle  # noqa: E402
-from programs import Dense, Float8, Integers, Layer  # noqa: E402
+from programs import Dense, Float8, Integers, Layer, Paired  # noqa: E402
 from weights import DTYPES  # noqa: E402
 
 #: Rows of activations where the program leaves them open: a tile and a tail.
@@ -81,6 +81,13 @@ _SCHEMES = [
     # One row, and rows that the compiler knows.
     Layer(37, 520, m=1, storage="i4", group=128, scale="bf16"),
     Layer(21, 300, m=5, storage="i4", group=96),
+    # Rows of two weights in turn, an odd number of each.
+    Paired(37, 131, group=32, scale="bf16", bias=True),
+    Paired(37, 136, storage="ui4", group=32, zero="ui4", scale="bf16", out="bf16"),
+    Paired(37, 256, m=17, group=128, scale="bf16"),
+    Paired(72, 264, storage="i8", x="f16", out="f16", bias=True),
+    Paired(21, 67, storage="i8", x="f32"),
+    Paired(37, 131, m=5, storage="ui4", zero="ui4", chip="sm_80", out="bf16"),
     # Nothing quantized, or nothing but.
     Dense(37, 131, "bf16"),
     Dense(40, 200, "bf16"),

@@ -36,3 +36,25 @@ func.func @heads(%x: tensor<1x64xbf16>, %wq: tensor<64x64xbf16, #w4>, %wk: tenso
 // CHECK: tensor.extract_slice %[[Y]][0, 0] [1, 64] [1, 1]
 // CHECK: tensor.extract_slice %[[Y]][0, 64] [1, 32] [1, 1]
 // CHECK-NOT: scaled_matmul
+
+func.func @mlp(%x: tensor<1x64xbf16>, %wg: tensor<32x64xbf16, #w4>, %wu: tensor<32x64xbf16, #w4>,
+               %i: tensor<1x32xf32>) -> tensor<1x32xf32> {
+  %g = quant_tensor.scaled_matmul ins(%x, %wg : tensor<1x64xbf16>, tensor<32x64xbf16, #w4>) maps []
+      outs(%i : tensor<1x32xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<1x32xf32>
+  %u = quant_tensor.scaled_matmul ins(%x, %wu : tensor<1x64xbf16>, tensor<32x64xbf16, #w4>)
+      epilogue(%g : tensor<1x32xf32>) maps [#id] outs(%i : tensor<1x32xf32>) {
+  ^bb0(%acc: f32, %e: f32):
+    %0 = math.tanh %e : f32
+    %1 = arith.mulf %0, %acc : f32
+    quant_tensor.yield %1 : f32
+  } -> tensor<1x32xf32>
+  return %u : tensor<1x32xf32>
+}
+// CHECK-LABEL: func @mlp
+// CHECK: quant_tensor.scaled_matmul paired ins(%arg0, %{{.*}} : tensor<1x64xbf16>, tensor<64x64xbf16, #
+// CHECK-NEXT: ^bb0(%[[G:.*]]: f32, %[[U:.*]]: f32):
+// CHECK: %[[T:.*]] = math.tanh %[[G]]
+// CHECK: arith.mulf %[[T]], %[[U]]

@@ -22,6 +22,9 @@ struct Contraction {
   /// Number of such products, each with weights of its own; kDynamic where
   /// unknown.
   int64_t batch = 1;
+  /// Rows of weights that follow each other and make one column of the result:
+  /// two where they are pairs.
+  int64_t numSums = 1;
   mlir::Type lhsElement, rhsElement, resultElement;
   /// Whether the epilogue takes more registers than scaling by a value for each
   /// row and column and converting do.
@@ -35,6 +38,10 @@ struct Contraction {
   /// along K, null elsewhere; the element types above are those of the codes.
   quant_tensor::EncodingAttr lhsBlocks, rhsBlocks;
 
+  /// Columns of the result; kDynamic where unknown.
+  int64_t getOutColumns() const {
+    return mlir::ShapedType::isDynamic(n) ? n : n / numSums;
+  }
   bool isBlockScaled() const { return static_cast<bool>(lhsBlocks); }
   /// Whether both operands are 8-bit floats.
   bool isFloat8() const;

@@ -168,7 +168,14 @@ struct ConvertScaledMatmul : LinalgOpPattern<ScaledMatmulOp> {
 
     bool isInteger = op.getAccumulatorType().isInteger();
     Type sumType = isInteger ? Type(b.getI32Type()) : Type(b.getF64Type());
-    auto sumTensor = RankedTensorType::get(type.getShape(), sumType);
+    // A column for each row of rhs.
+    unsigned numSums = op.getNumSums();
+    SmallVector<int64_t> sumShape(type.getShape());
+    if (op.getPaired()) {
+      sumShape.back() = cast<RankedTensorType>(rhs.getType()).getDimSize(0);
+      sizes.back() = tensor::getMixedSize(b, loc, rhs, 0);
+    }
+    auto sumTensor = RankedTensorType::get(sumShape, sumType);
     Value zero = buildFilled(b, sumTensor, sizes,
                              cast<TypedAttr>(b.getZeroAttr(sumType)));
     MatmulMaps maps(b.getContext(), rank, op.getNumBatchDims());
@@ -191,13 +198,19 @@ struct ConvertScaledMatmul : LinalgOpPattern<ScaledMatmulOp> {
           linalg::YieldOp::create(body, sum);
         });
 
-    SmallVector<Value> inputs = {contraction.getResult(0)};
-    SmallVector<AffineMap> epilogueMaps = {b.getMultiDimIdentityMap(rank)};
+    AffineMap identity = b.getMultiDimIdentityMap(rank);
+    SmallVector<Value> inputs(numSums, contraction.getResult(0));
+    SmallVector<AffineMap> epilogueMaps;
+    for (unsigned i = 0; i < numSums; ++i) {
+      SmallVector<AffineExpr> place(identity.getResults());
+      place.back() = place.back() * numSums + i;
+      epilogueMaps.push_back(AffineMap::get(rank, 0, place, b.getContext()));
+    }
     for (auto [index, argument] : llvm::enumerate(op.getEpilogueArgs())) {
       inputs.push_back(argument);
       epilogueMaps.push_back(op.getEpilogueMap(index));
     }
-    epilogueMaps.push_back(epilogueMaps.front());
+    epilogueMaps.push_back(identity);
     SmallVector<utils::IteratorType> parallel(rank,
                                               utils::IteratorType::parallel);
     auto epilogue = linalg::GenericOp::create(
@@ -206,12 +219,12 @@ struct ConvertScaledMatmul : LinalgOpPattern<ScaledMatmulOp> {
           ImplicitLocOpBuilder body(loc, builder);
           Block &block = op.getEpilogue().front();
           IRMapping mapping;
-          Value sum = args[0];
-          if (!isInteger)
-            sum = arith::TruncFOp::create(body, body.getF32Type(), sum);
-          mapping.map(block.getArgument(0), sum);
-          for (unsigned i = 1; i < block.getNumArguments(); ++i)
-            mapping.map(block.getArgument(i), args[i]);
+          for (unsigned i = 0; i < block.getNumArguments(); ++i) {
+            Value value = args[i];
+            if (i < numSums && !isInteger)
+              value = arith::TruncFOp::create(body, body.getF32Type(), value);
+            mapping.map(block.getArgument(i), value);
+          }
           for (Operation &inner : block.without_terminator())
             body.clone(inner, mapping);
           linalg::YieldOp::create(body,

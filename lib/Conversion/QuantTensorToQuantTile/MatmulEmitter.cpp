@@ -64,6 +64,7 @@ MatmulEmitter::MatmulEmitter(OpBuilder &builder, Location loc,
     rows = mul(rows, extent(lhsMemref, dim));
   n = ShapedType::isDynamic(problem.n) ? extent(codes, numBatchDims)
                                        : index(problem.n);
+  outColumns = div(n, problem.numSums);
   k = ShapedType::isDynamic(problem.k) ? extent(lhsMemref, lhsRank - 1)
                                        : index(problem.k);
   lhs = flattenMemref(*this, getLoc(), lhsMemref, mul(mul(batches, rows), k));

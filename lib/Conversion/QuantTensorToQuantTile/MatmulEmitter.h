@@ -49,8 +49,8 @@ public:
   /// of encoded weights as they are.
   mlir::Value lhs, codes;
   /// Rows of activations, all leading dimensions but batch ones together; rows
-  /// and columns of the weights.
-  mlir::Value rows, n, k;
+  /// and columns of the weights; columns of the result.
+  mlir::Value rows, n, k, outColumns;
   /// Which of the batch of products this block works on; none where there is
   /// only one. Rows of a batch lie behind one another, in `lhs` and in `codes`.
   mlir::Value batch;
@@ -198,10 +198,18 @@ public:
                                      llvm::ArrayRef<mlir::Value> b,
                                      llvm::ArrayRef<mlir::Value> c);
 
-  /// The epilogue's result for `accumulator` at output (row, column), both
-  /// within bounds.
-  mlir::Value epilogue(mlir::Value accumulator, mlir::Value row,
-                       mlir::Value column);
+  /// Where rows of weights are pairs, and a lane has the sums of rows g and
+  /// g + 8 of sixteen: the two sums of one pair, `getPairOfLane`. Lanes of rows
+  /// that follow each other exchange a sum, so all of a warp take part.
+  llvm::SmallVector<mlir::Value> exchangePair(mlir::Value sum,
+                                              mlir::Value sumEightOn);
+  /// Which of the eight pairs of sixteen rows.
+  mlir::Value getPairOfLane();
+
+  /// The epilogue's result for the accumulator, or both of a pair, at output
+  /// (row, column), both within bounds.
+  mlir::Value epilogue(llvm::ArrayRef<mlir::Value> accumulators,
+                       mlir::Value row, mlir::Value column);
   /// What the epilogue reads for the results of two columns of a row.
   using PairOperands = std::array<llvm::SmallVector<mlir::Value>, 2>;
   /// Reads it for `row` at `columns`, all within bounds. Where N is even, the
@@ -246,8 +254,8 @@ private:
   /// cache where they run at the same time.
   mlir::Value loadShared(mlir::Type type, mlir::Value memref,
                          mlir::ValueRange indices, int64_t alignment = 0);
-  /// The epilogue's region on `accumulator` and one element of each operand.
-  mlir::Value runEpilogue(mlir::Value accumulator,
+  /// The epilogue's region on `accumulators` and one element of each operand.
+  mlir::Value runEpilogue(llvm::ArrayRef<mlir::Value> accumulators,
                           llvm::ArrayRef<mlir::Value> operands);
   /// Output position [.., m, n] of flattened `row` and `column`.
   llvm::SmallVector<mlir::Value> outputPosition(mlir::Value row,

@@ -28,20 +28,38 @@ SmallVector<Value> MatmulEmitter::outputPosition(Value row, Value column) {
   return position;
 }
 
-Value MatmulEmitter::runEpilogue(Value accumulator, ArrayRef<Value> operands) {
+Value MatmulEmitter::runEpilogue(ArrayRef<Value> accumulators,
+                                 ArrayRef<Value> operands) {
   ScaledMatmulOp op = problem.op;
   Block &body = op.getEpilogue().front();
   IRMapping mapping;
-  mapping.map(body.getArgument(0), accumulator);
-  for (auto [argument, operand] :
-       llvm::zip_equal(body.getArguments().drop_front(), operands))
-    mapping.map(argument, operand);
+  for (auto [argument, value] :
+       llvm::zip_equal(body.getArguments(),
+                       llvm::concat<const Value>(accumulators, operands)))
+    mapping.map(argument, value);
   for (Operation &inner : body.without_terminator())
     clone(inner, mapping);
   return mapping.lookupOrDefault(body.getTerminator()->getOperand(0));
 }
 
-Value MatmulEmitter::epilogue(Value accumulator, Value row, Value column) {
+Value MatmulEmitter::getPairOfLane() {
+  return add(div(g, 2), mul(rem(g, 2), 4));
+}
+
+SmallVector<Value> MatmulEmitter::exchangePair(Value sum, Value sumEightOn) {
+  // Lanes of an even row g get that of g + 1 for theirs of g + 8, which is what
+  // the lane of g + 1 wants beside its own of g + 9.
+  Value isOdd = createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ne, rem(g, 2),
+                                            index(0));
+  Value other = gpu::ShuffleOp::create(*this, select(isOdd, sum, sumEightOn),
+                                       wordConstant(4), wordConstant(32),
+                                       gpu::ShuffleMode::XOR)
+                    .getShuffleResult();
+  return {select(isOdd, other, sum), select(isOdd, sumEightOn, other)};
+}
+
+Value MatmulEmitter::epilogue(ArrayRef<Value> accumulators, Value row,
+                              Value column) {
   ScaledMatmulOp op = problem.op;
   SmallVector<Value> operands;
   if (!epilogueArgs.empty()) {
@@ -53,7 +71,7 @@ Value MatmulEmitter::epilogue(Value accumulator, Value row, Value column) {
       operands.push_back(loadShared(type, memref, indices));
     }
   }
-  return runEpilogue(accumulator, operands);
+  return runEpilogue(accumulators, operands);
 }
 
 /// Trailing results of `map` that only have a first place in `type`, where all
@@ -103,7 +121,7 @@ static Value dropTrailingUnits(ImplicitLocOpBuilder &b, Value memref,
 MatmulEmitter::PairOperands
 MatmulEmitter::loadEpiloguePair(Value row, ArrayRef<Value> columns) {
   ScaledMatmulOp op = problem.op;
-  bool isOdd = problem.n % 2;
+  bool isOdd = problem.getOutColumns() % 2;
   PairOperands operands;
   SmallVector<SmallVector<Value>> positions;
   if (!epilogueArgs.empty())
@@ -178,7 +196,7 @@ void MatmulEmitter::prefetchEpilogue(Value row, Value column, int64_t height,
         return min(moves ? add(first, offset) : first, sub(count, 1));
       };
       Value atRow = clamp(row, rows, readsRow);
-      Value atColumn = clamp(column, n, readsColumn);
+      Value atColumn = clamp(column, outColumns, readsColumn);
       SmallVector<Value, 8> indices = *affine::expandAffineMap(
           *this, getLoc(), map, outputPosition(atRow, atColumn));
       prefetch(memref, indices);

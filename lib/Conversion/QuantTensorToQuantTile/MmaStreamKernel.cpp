@@ -77,6 +77,7 @@ private:
   void compute(const StepWeights &weights, const Activations &x, int64_t part,
                Sums &state);
   void writePartials(ArrayRef<SmallVector<Value>> tiles);
+  void loadLastScales();
   void finish();
 
   bool needsActivationSums() const {
@@ -89,6 +90,8 @@ private:
   const MatmulProblem &problem;
   ScheduleAttr schedule;
   int64_t warpsN, warpsK, rowTiles, columnTiles;
+  /// Sums of a result, and columns of the result in a block's tile.
+  int64_t numSums, outN;
   /// Columns that a warp takes in one step, those that it has activations of at
   /// once, columns between two changes of the scale within these, steps of all
   /// K, and rounds in which all warps take one.
@@ -102,8 +105,9 @@ private:
   Value warpN, warpK, firstM, firstN, lastM, zero, partials;
   /// Each column tile's row of activations.
   SmallVector<Value> activationRows;
-  /// With one group, the scales of this thread's outputs, asked for early.
-  SmallVector<Value> lastScales;
+  /// With one group, the scales of the sums of this thread's outputs, asked for
+  /// early.
+  SmallVector<SmallVector<Value>> lastScales;
 };
 
 /// What decoded weights are multiplied by.
@@ -140,6 +144,7 @@ MmaStreamKernel::MmaStreamKernel(MatmulEmitter &b)
       warpsN(schedule.getWarpsN()), warpsK(schedule.getWarpsK()),
       rowTiles(schedule.getTileN() / warpsN / kRows),
       columnTiles(llvm::divideCeil(schedule.getTileM(), 8)),
+      numSums(problem.numSums), outN(schedule.getTileN() / numSums),
       stepColumns(schedule.getTileK() / warpsK),
       partColumns(quantmlir::schedule::getColumnsOfDecode(
           stepColumns, problem.encoding.getStorageBits())),
@@ -315,38 +320,58 @@ void MmaStreamKernel::writePartials(ArrayRef<SmallVector<Value>> tiles) {
     }
 }
 
+/// Asks for the scales of the sums that `finish` adds up.
+void MmaStreamKernel::loadLastScales() {
+  int64_t total = schedule.getTileM() * outN;
+  for (int64_t first = 0; first < total; first += schedule.getThreads()) {
+    Value row =
+        b.add(firstN, b.mul(b.rem(b.add(b.thread, first), outN), numSums));
+    auto &scales = lastScales.emplace_back();
+    for (int64_t s = 0; s < numSums; ++s) {
+      Value n = b.add(row, s);
+      if (problem.n % schedule.getTileN())
+        n = b.min(n, b.index(problem.n - 1));
+      scales.push_back(b.scaleToF32(b.loadScale(n, b.index(0))));
+    }
+  }
+}
+
 void MmaStreamKernel::finish() {
-  int64_t tileM = schedule.getTileM(), tileN = schedule.getTileN();
-  int64_t threads = schedule.getThreads(), total = tileM * tileN;
+  int64_t tileM = schedule.getTileM();
+  int64_t threads = schedule.getThreads(), total = tileM * outN;
+  bool isGuarded = problem.n % schedule.getTileN();
   int64_t pitch = getPitch(schedule), line = columnTiles * 8 * pitch;
   for (int64_t first = 0, i = 0; first < total; first += threads, ++i) {
     Value id = b.add(b.thread, first);
     // Threads without an output compute one all the same, for the reason above.
     Value place = first + threads > total ? b.min(id, b.index(total - 1)) : id;
-    Value inM = b.div(place, tileN), inN = b.rem(place, tileN);
-    Value at = b.add(b.mul(inM, pitch), inN);
-    Value sum;
-    for (int64_t w = 0; w < warpsK; ++w) {
-      Value part =
-          memref::LoadOp::create(b, partials, ValueRange{b.add(at, w * line)});
-      sum = sum ? arith::AddFOp::create(b, sum, part).getResult() : part;
+    Value inM = b.div(place, outN), inN = b.rem(place, outN);
+    // The sums of a pair lie next to each other.
+    Value at = b.add(b.mul(inM, pitch), b.mul(inN, numSums));
+    SmallVector<Value> sums;
+    for (int64_t s = 0; s < numSums; ++s) {
+      Value sum;
+      for (int64_t w = 0; w < warpsK; ++w) {
+        Value part = memref::LoadOp::create(
+            b, partials, ValueRange{b.add(at, w * line + s)});
+        sum = sum ? arith::AddFOp::create(b, sum, part).getResult() : part;
+      }
+      if (shrinkage != 1.0)
+        sum = arith::MulFOp::create(
+            b, sum, b.floatConstant(b.getF32Type(), 1.0 / shrinkage));
+      if (problem.hasOneGroup())
+        sum = arith::MulFOp::create(b, sum, lastScales[i][s]);
+      sums.push_back(sum);
     }
-    if (shrinkage != 1.0)
-      sum = arith::MulFOp::create(
-          b, sum, b.floatConstant(b.getF32Type(), 1.0 / shrinkage));
-    if (problem.hasOneGroup())
-      sum = arith::MulFOp::create(b, sum, lastScales[i]);
-    Value m = b.add(firstM, inM), n = b.add(firstN, inN);
-    Value result =
-        b.epilogue(sum, b.min(m, lastM),
-                   problem.n % tileN ? b.min(n, b.index(problem.n - 1)) : n);
+    Value m = b.add(firstM, inM), n = b.add(b.mul(b.blockX, outN), inN);
+    Value result = b.epilogue(sums, b.min(m, lastM),
+                              isGuarded ? b.min(n, b.sub(b.outColumns, 1)) : n);
     Value writes = b.less(m, b.rows);
     if (first + threads > total)
       writes =
           b.createOrFold<arith::AndIOp>(writes, b.less(id, b.index(total)));
-    if (problem.n % tileN)
-      writes =
-          b.createOrFold<arith::AndIOp>(writes, b.less(n, b.index(problem.n)));
+    if (isGuarded)
+      writes = b.createOrFold<arith::AndIOp>(writes, b.less(n, b.outColumns));
     b.ifThen(writes, [&] { b.store(result, m, n); });
   }
 }
@@ -384,13 +409,7 @@ void MmaStreamKernel::emit() {
   for (int64_t s = 0; s < std::min(stages, rounds); ++s)
     inFlight.push_back(loadWeights(b.index(s), isFull(s)));
   if (problem.hasOneGroup())
-    for (int64_t first = 0; first < tileM * tileN;
-         first += schedule.getThreads()) {
-      Value n = b.add(firstN, b.rem(b.add(b.thread, first), tileN));
-      if (problem.n % tileN)
-        n = b.min(n, b.index(problem.n - 1));
-      lastScales.push_back(b.scaleToF32(b.loadScale(n, b.index(0))));
-    }
+    loadLastScales();
   if (looksUp) {
     Value pointer = LLVM::IntToPtrOp::create(
         b, LLVM::LLVMPointerType::get(b.getContext(), /*addressSpace=*/3),

@@ -225,7 +225,7 @@ void MmaSyncKernel::finish(ArrayRef<Value> accumulators) {
   bool scaleLast = problem.encoding && problem.hasOneGroup();
   b.ifThen(writes, [&] {
     Value lastM = b.sub(limitM, 1);
-    Value lastN = b.sub(b.n, 1);
+    Value lastN = b.sub(b.n, 1), lastColumn = b.sub(b.outColumns, 1);
     bool guardN =
         ShapedType::isDynamic(problem.n) || problem.n % schedule.getTileN();
     for (int64_t c = 0; c < columnTiles; ++c)
@@ -235,24 +235,40 @@ void MmaSyncKernel::finish(ArrayRef<Value> accumulators) {
         // Reads are clamped so that they need no guard and equal ones merge.
         Value mRead = b.min(m, lastM);
         SmallVector<std::pair<Value, Value>> results; // column, value
-        for (int64_t r = 0; r < rowTiles; ++r)
+        for (int64_t r = 0; r < rowTiles; ++r) {
+          Value first =
+              b.add(b.add(firstN, b.mul(warpN, rowTiles * 16)), r * 16);
+          SmallVector<Value> sums, weights; // of rows g and g + 8
           for (int64_t half = 0; half < 2; ++half) {
-            Value n = b.add(b.add(firstN, b.mul(warpN, rowTiles * 16)),
-                            b.add(b.g, r * 16 + half * 8));
-            Value nRead = guardN ? b.min(n, lastN) : n;
-            Value value =
+            Value n = b.add(first, b.add(b.g, half * 8));
+            Value sum =
                 accumulators[(r * columnTiles + c) * 4 + half * 2 + odd];
             if (scaleLast)
-              value = arith::MulFOp::create(
-                  b, value, b.scaleToF32(b.loadScale(nRead, b.index(0))));
-            results.push_back({n, b.epilogue(value, mRead, nRead)});
+              sum = arith::MulFOp::create(
+                  b, sum,
+                  b.scaleToF32(
+                      b.loadScale(guardN ? b.min(n, lastN) : n, b.index(0))));
+            sums.push_back(sum);
+            weights.push_back(n);
           }
+          auto finish = [&](ArrayRef<Value> sums, Value column) {
+            Value read = guardN ? b.min(column, lastColumn) : column;
+            results.push_back({column, b.epilogue(sums, mRead, read)});
+          };
+          if (problem.numSums == 2) {
+            finish(b.exchangePair(sums[0], sums[1]),
+                   b.add(b.div(first, 2), b.getPairOfLane()));
+            continue;
+          }
+          for (int64_t half = 0; half < 2; ++half)
+            finish(sums[half], weights[half]);
+        }
         b.ifThen(b.less(m, limitM), [&] {
           for (auto [n, value] : results) {
             if (!guardN)
               b.store(value, m, n);
             else
-              b.ifThen(b.less(n, b.n),
+              b.ifThen(b.less(n, b.outColumns),
                        [&, n = n, value = value] { b.store(value, m, n); });
           }
         });

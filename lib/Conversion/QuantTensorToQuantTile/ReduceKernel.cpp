@@ -206,21 +206,30 @@ void ReduceKernel::finish(std::array<Value, 2> sums) {
                               ValueRange{warpK, b.add(row, 8 * half)});
   });
   gpu::BarrierOp::create(b);
+  // A thread for each column of the result, of which `numSums` rows of weights
+  // make one.
+  int64_t numSums = problem.numSums, outN = tileN / numSums;
   Value column = b.add(
-      b.mul(gpu::BlockIdOp::create(b, gpu::Dimension::y), tileN), b.thread);
-  Value writes = arith::AndIOp::create(b, b.less(b.thread, b.index(tileN)),
-                                       b.less(column, b.index(problem.n)));
+      b.mul(gpu::BlockIdOp::create(b, gpu::Dimension::y), outN), b.thread);
+  Value writes = arith::AndIOp::create(b, b.less(b.thread, b.index(outN)),
+                                       b.less(column, b.outColumns));
   b.ifThen(writes, [&] {
-    Value sum;
-    for (int64_t i = 0; i < warpsK; ++i) {
-      Value part =
-          memref::LoadOp::create(b, partials, ValueRange{b.index(i), b.thread});
-      sum = sum ? arith::AddFOp::create(b, sum, part).getResult() : part;
+    SmallVector<Value> finished;
+    for (int64_t s = 0; s < numSums; ++s) {
+      Value sum, place = b.add(b.mul(b.thread, numSums), s);
+      for (int64_t i = 0; i < warpsK; ++i) {
+        Value part =
+            memref::LoadOp::create(b, partials, ValueRange{b.index(i), place});
+        sum = sum ? arith::AddFOp::create(b, sum, part).getResult() : part;
+      }
+      if (problem.hasOneGroup()) {
+        Value row = b.add(b.mul(column, numSums), s);
+        sum = arith::MulFOp::create(b, sum,
+                                    b.scaleToF32(b.loadScale(row, b.index(0))));
+      }
+      finished.push_back(sum);
     }
-    if (problem.hasOneGroup())
-      sum = arith::MulFOp::create(
-          b, sum, b.scaleToF32(b.loadScale(column, b.index(0))));
-    b.store(b.epilogue(sum, rowM, column), rowM, column);
+    b.store(b.epilogue(finished, rowM, column), rowM, column);
   });
 }
 

@@ -88,7 +88,8 @@ static SmallVector<std::pair<Value, AffineMap>> getAccesses(Operation *op) {
   lhs.back() = k;
   SmallVector<AffineExpr> rhs(out.begin(),
                               out.begin() + matmul.getNumBatchDims());
-  rhs.append({n, k});
+  // Of a pair, the second row is the further one.
+  rhs.append({matmul.getPaired() ? n * 2 + 1 : n, k});
   accesses = {
       {matmul.getInit(), AffineMap::get(rank + 1, 0, out, context)},
       {matmul.getLhs(), AffineMap::get(rank + 1, 0, lhs, context)},

@@ -20,7 +20,7 @@ ResultChunks::ResultChunks(const MatmulProblem &problem, Type element,
   int64_t elementBytes = element.getIntOrFloatBitWidth() / 8;
   bytes = std::gcd(columns * elementBytes, WgmmaLayout::rowBytes);
   this->columns = bytes / elementBytes;
-  isBulk = problem.n * elementBytes % 16 == 0;
+  isBulk = problem.getOutColumns() * elementBytes % 16 == 0;
 }
 
 TensorMapAttr ResultChunks::getTensorMap(MLIRContext *context) const {
@@ -82,7 +82,7 @@ void WarpgroupBlock::copyChunk(int64_t buffer, Value firstRow,
            Value m = toIndex(add(firstRow, row));
            Value n = toIndex(add(firstColumn, column));
            Value inside = b.createOrFold<arith::AndIOp>(
-               b.less(m, b.rows), b.less(n, b.index(problem.n)));
+               b.less(m, b.rows), b.less(n, b.outColumns));
            b.ifThen(inside, [&] {
              Value bits = LLVM::LoadOp::create(
                  b, b.getIntegerType(8 * bytes),

@@ -4,7 +4,9 @@
 // activations, a thread owns two neighbouring rows of activations for weight
 // lane / 4 of its warp's 16, and for the one eight further. The epilogue's
 // region runs on each, and the results are transposed on their way into shared
-// memory.
+// memory. Where rows of weights are pairs, two of which make one result, lanes
+// of rows that follow each other exchange sums first; a thread then owns two
+// rows of activations for one of the eight pairs of its warp.
 //
 //===----------------------------------------------------------------------===//
 
@@ -16,6 +18,7 @@
 using namespace mlir;
 using namespace quantmlir;
 using namespace quantmlir::quant_tile;
+using quant_tensor::FragmentLayout;
 using quantmlir::schedule::WgmmaLayout;
 
 /// Rows of activations that share four accumulators of a thread.
@@ -23,14 +26,15 @@ static constexpr int64_t kRows8 = 8;
 
 /// The results of a thread's four `sums` of block `block` and eight rows of
 /// activations from `firstRow` on: two rows of the first weight, two of the
-/// second.
+/// second; of pairs two rows.
 SmallVector<Value> WgmmaDecodeKernel::results(ArrayRef<Value> sums,
                                               int64_t block, Value firstRow) {
-  SmallVector<Value> values;
+  SmallVector<Value> scaled;
   for (int64_t half = 0; half < 2; ++half) {
-    Value column = weightRows[2 * block + half], scale;
+    Value scale;
     if (problem.hasOneGroup())
-      scale = b.scaleToF32(b.loadScale(column, b.index(0)));
+      scale =
+          b.scaleToF32(b.loadScale(weightRows[2 * block + half], b.index(0)));
     for (int64_t i = 0; i < 2; ++i) {
       Value sum = sums[2 * half + i];
       if (shrinkage != 1.0)
@@ -38,23 +42,43 @@ SmallVector<Value> WgmmaDecodeKernel::results(ArrayRef<Value> sums,
             b, sum, b.floatConstant(sum.getType(), 1.0 / shrinkage));
       if (scale)
         sum = arith::MulFOp::create(b, sum, scale);
-      // Rows beyond the last read what belongs to the last one: what they give
-      // is not stored.
-      Value row = add(firstRow, add(mul(rem(lane, word(4)), 2), i));
-      row = b.createOrFold<arith::MinUIOp>(row, sub(rows, word(1)));
-      values.push_back(b.epilogue(sum, toIndex(row), column));
+      scaled.push_back(sum);
     }
   }
+  // Rows beyond the last read what belongs to the last one: what they give is
+  // not stored.
+  SmallVector<Value> outRows;
+  for (int64_t i = 0; i < 2; ++i) {
+    Value row = add(firstRow, add(mul(rem(lane, word(4)), 2), i));
+    outRows.push_back(
+        toIndex(b.createOrFold<arith::MinUIOp>(row, sub(rows, word(1)))));
+  }
+  SmallVector<Value> values;
+  if (problem.numSums == 2) {
+    Value column = b.add(
+        b.div(b.add(warpRow, block * WgmmaLayout::chunkRows), problem.numSums),
+        b.getPairOfLane());
+    if (problem.n % schedule.getTileN())
+      column = b.min(column, b.sub(b.outColumns, 1));
+    for (int64_t i = 0; i < 2; ++i)
+      values.push_back(b.epilogue(b.exchangePair(scaled[i], scaled[2 + i]),
+                                  outRows[i], column));
+    return values;
+  }
+  for (int64_t half = 0; half < 2; ++half)
+    for (int64_t i = 0; i < 2; ++i)
+      values.push_back(b.epilogue(scaled[2 * half + i], outRows[i],
+                                  weightRows[2 * block + half]));
   return values;
 }
 
 /// Writes 16 rows of activations, rows `row16` * 16 on of a chunk, which is
-/// panel `panel` of a block: eight values of a thread, as `results` gives them
-/// for the first eight rows and for the others.
+/// panel `panel` of a block: what `results` gives for the first eight rows and
+/// for the others.
 void WgmmaDecodeKernel::stage(int64_t buffer, int64_t row16, int64_t panel,
                               ArrayRef<Value> values) {
   int64_t bytes = values[0].getType().getIntOrFloatBitWidth() / 8;
-  if (bytes == 2) {
+  if (bytes == 2 && problem.numSums == 1) {
     // stmatrix, transposed: lane l gives the address of row l % 8 of the 8x8
     // matrix l / 8; matrices 1 and 3 are eight weights on, 2 and 3 eight rows
     // of activations down.
@@ -72,10 +96,14 @@ void WgmmaDecodeKernel::stage(int64_t buffer, int64_t row16, int64_t panel,
     return;
   }
   auto write = [&] {
+    // Columns of a warp's 16 weights, and how many of them a thread has.
+    int64_t columns = FragmentLayout::rows / problem.numSums;
+    int64_t halves = values.size() / 4;
+    Value first = halves == 2 ? div(lane, word(4)) : toWord(b.getPairOfLane());
     for (auto [i, value] : llvm::enumerate(values)) {
-      int64_t row8 = 2 * row16 + i / 4, half = i / 2 % 2;
+      int64_t row8 = 2 * row16 + i / (2 * halves), half = i / 2 % halves;
       Value row = add(mul(rem(lane, word(4)), 2), row8 * kRows8 + i % 2);
-      Value column = sub(add(mul(warp, 16), add(div(lane, word(4)), 8 * half)),
+      Value column = sub(add(mul(warp, columns), add(first, 8 * half)),
                          word(panel * output.columns));
       Value bits =
           arith::BitcastOp::create(b, b.getIntegerType(8 * bytes), value);
@@ -84,7 +112,7 @@ void WgmmaDecodeKernel::stage(int64_t buffer, int64_t row16, int64_t panel,
     }
   };
   // Chunks that are narrower than a block belong to some of its warps.
-  int64_t warps = output.columns / 16;
+  int64_t warps = output.columns * problem.numSums / FragmentLayout::rows;
   if (warps == 4)
     return write();
   b.ifThen(equal(div(warp, word(warps)), word(panel)), write);
@@ -114,8 +142,9 @@ void WgmmaDecodeKernel::finishChunk(ArrayRef<Value> values, int64_t chunk,
                                     Value firstRow, Value firstColumn) {
   int64_t block = chunk / split.getChunksOfBlock();
   firstRow = add(firstRow, chunk % split.getChunksOfBlock() * split.rows);
-  firstColumn = add(firstColumn, block * WgmmaLayout::chunkRows);
-  int64_t panels = WgmmaLayout::chunkRows / output.columns;
+  int64_t columns = WgmmaLayout::chunkRows / problem.numSums;
+  firstColumn = add(div(firstColumn, word(problem.numSums)), block * columns);
+  int64_t panels = columns / output.columns;
   // Blocks that share K do not all have the same number of chunks: the first
   // waits for all of the tile before.
   int64_t count = split.parts > 1 ? 1 : split.getChunks() * panels;

@@ -31,10 +31,10 @@ static constexpr int64_t kBlockTiles = kBlockRows / kRows;
 /// Warps of a warpgroup.
 static constexpr int64_t kWarps = 4;
 
-/// Chunks of 64 weights, or as many as a swizzled row has room for.
+/// Chunks of 64 weights, or as many results as a swizzled row has room for.
 static ResultChunks getChunks(const MatmulProblem &problem, Type element) {
   return ResultChunks(problem, element, DecodeSplit(problem.schedule).rows,
-                      kBlockRows);
+                      kBlockRows / problem.numSums);
 }
 
 WgmmaDecodeKernel::WgmmaDecodeKernel(MatmulEmitter &b)

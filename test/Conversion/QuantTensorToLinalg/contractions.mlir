@@ -7,6 +7,10 @@
 #nk = affine_map<(m, n, k) -> (n, k)>
 #mn = affine_map<(m, n, k) -> (m, n)>
 
+// Of a pair of rows, the first and the second.
+// CHECK-DAG: #[[EVEN:.*]] = affine_map<(d0, d1) -> (d0, d1 * 2)>
+// CHECK-DAG: #[[ODD:.*]] = affine_map<(d0, d1) -> (d0, d1 * 2 + 1)>
+
 // CHECK-LABEL: func @int_matmul
 // CHECK: linalg.generic {{.*}}iterator_types = ["parallel", "parallel", "reduction"]}
 // CHECK: arith.extui %{{.*}} : i8 to i32
@@ -50,6 +54,26 @@ func.func @scaled(%x: tensor<?x64xi8>, %w: tensor<48x64xi8>, %sx: tensor<?x1xf32
     quant_tensor.yield %acc : i32
   } -> tensor<?x48xi32>
   return %y, %z : tensor<?x48xbf16>, tensor<?x48xi32>
+}
+
+// A sum for each row of the weights; a column of the result reads two of them.
+// CHECK-LABEL: func @paired
+// CHECK: %[[ACC:.*]] = linalg.generic {{.*}}"reduction"]} {{.*}} outs(%{{.*}} : tensor<?x34xf64>)
+// CHECK: linalg.generic {indexing_maps = [#[[EVEN]], #[[ODD]], #{{.*}}, #{{.*}}], {{.*}}"parallel", "parallel"]} ins(%[[ACC]], %[[ACC]], %{{.*}} : tensor<?x34xf64>, tensor<?x34xf64>, tensor<17xf32>) outs(%{{.*}} : tensor<?x17xf32>)
+// CHECK: ^bb0(%[[GATE:.*]]: f64, %[[UP:.*]]: f64, %[[BIAS:.*]]: f32, %{{.*}}: f32):
+// CHECK: %[[A:.*]] = arith.truncf %[[GATE]] : f64 to f32
+// CHECK: %[[B:.*]] = arith.truncf %[[UP]] : f64 to f32
+// CHECK: %[[C:.*]] = arith.addf %[[A]], %[[BIAS]]
+// CHECK: arith.mulf %[[C]], %[[B]]
+func.func @paired(%x: tensor<?x64xbf16>, %w: tensor<34x64xbf16, #w4>, %b: tensor<17xf32>, %init: tensor<?x17xf32>) -> tensor<?x17xf32> {
+  %y = quant_tensor.scaled_matmul paired ins(%x, %w : tensor<?x64xbf16>, tensor<34x64xbf16, #w4>)
+      epilogue(%b : tensor<17xf32>) maps [affine_map<(m, n) -> (n)>] outs(%init : tensor<?x17xf32>) {
+  ^bb0(%gate: f32, %up: f32, %bias: f32):
+    %0 = arith.addf %gate, %bias : f32
+    %1 = arith.mulf %0, %up : f32
+    quant_tensor.yield %1 : f32
+  } -> tensor<?x17xf32>
+  return %y : tensor<?x17xf32>
 }
 
 // An encoded operand of linalg: decoded exactly to f32, summed in f64.

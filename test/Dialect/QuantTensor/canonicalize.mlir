@@ -311,6 +311,27 @@ func.func @epilogue_operands(%x: tensor<8x16xf32>, %w: tensor<8x16xf32>, %s: ten
   return %0 : tensor<8x8xf32>
 }
 
+// Behind both accumulators of a pair.
+// CHECK-LABEL: @epilogue_operands_of_pairs
+// CHECK-SAME: %[[S:[a-z0-9]*]]: tensor<4xf32>, %[[U:[a-z0-9]*]]: tensor<4xf32>
+// CHECK: quant_tensor.scaled_matmul paired ins(%{{.*}}) epilogue(%[[U]] : tensor<4xf32>)
+// CHECK: ^bb0(%[[A:.*]]: f32, %[[B:.*]]: f32, %[[P:.*]]: f32):
+// CHECK: %[[V:.*]] = arith.mulf %[[A]], %[[P]]
+// CHECK: %[[W:.*]] = arith.mulf %[[V]], %[[B]]
+// CHECK: quant_tensor.yield %[[W]]
+func.func @epilogue_operands_of_pairs(%x: tensor<8x16xf32>, %w: tensor<8x16xf32>, %s: tensor<4xf32>, %u: tensor<4xf32>, %i: tensor<8x4xf32>) -> tensor<8x4xf32> {
+  %0 = quant_tensor.scaled_matmul paired ins(%x, %w : tensor<8x16xf32>, tensor<8x16xf32>)
+      epilogue(%s, %u : tensor<4xf32>, tensor<4xf32>)
+      maps [affine_map<(m, n) -> (n)>, affine_map<(m, n) -> (n)>]
+      outs(%i : tensor<8x4xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32, %d: f32):
+    %1 = arith.mulf %a, %d : f32
+    %2 = arith.mulf %1, %b : f32
+    quant_tensor.yield %2 : f32
+  } -> tensor<8x4xf32>
+  return %0 : tensor<8x4xf32>
+}
+
 // The contents of the init are not read.
 // CHECK-LABEL: @filled_init
 // CHECK-NOT: linalg.fill

@@ -905,6 +905,62 @@ func.func @f(%l: tensor<2x4x64xf32>, %r: tensor<2x8x64xf32, #w8>, %i: tensor<2x4
 
 // -----
 
+// scaled_matmul C1: pairs of each batch
+func.func @f(%l: tensor<2x4x64xf32>, %r: tensor<2x8x64xf32>, %i: tensor<2x4x4xf32>) {
+  // expected-error @below {{'quant_tensor.scaled_matmul' op expects a paired rhs 2N×K of rank 2, got 'tensor<2x8x64xf32>'}}
+  %0 = quant_tensor.scaled_matmul paired ins(%l, %r : tensor<2x4x64xf32>, tensor<2x8x64xf32>)
+      maps []
+      outs(%i : tensor<2x4x4xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    quant_tensor.yield %a : f32
+  } -> tensor<2x4x4xf32>
+  return
+}
+
+// -----
+
+// scaled_matmul C3: half a pair
+func.func @f(%l: tensor<4x64xf32>, %r: tensor<7x64xf32>, %i: tensor<4x3xf32>) {
+  // expected-error @below {{'quant_tensor.scaled_matmul' op expects an even number of rows of a paired rhs, got 'tensor<7x64xf32>'}}
+  %0 = quant_tensor.scaled_matmul paired ins(%l, %r : tensor<4x64xf32>, tensor<7x64xf32>)
+      maps []
+      outs(%i : tensor<4x3xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    quant_tensor.yield %a : f32
+  } -> tensor<4x3xf32>
+  return
+}
+
+// -----
+
+// scaled_matmul C3: as many columns as rows of pairs
+func.func @f(%l: tensor<4x64xf32>, %r: tensor<8x64xf32>, %i: tensor<4x8xf32>) {
+  // expected-error @below {{'quant_tensor.scaled_matmul' op init must be [.., M, N] = 'tensor<4x4xf32>', got 'tensor<4x8xf32>'}}
+  %0 = quant_tensor.scaled_matmul paired ins(%l, %r : tensor<4x64xf32>, tensor<8x64xf32>)
+      maps []
+      outs(%i : tensor<4x8xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    quant_tensor.yield %a : f32
+  } -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// scaled_matmul C7: one accumulator of two
+func.func @f(%l: tensor<4x64xi8>, %r: tensor<8x64xi8>, %s: tensor<4xf32>, %i: tensor<4x4xi32>) {
+  // expected-error @below {{'quant_tensor.scaled_matmul' op the region's arguments must be ('i32', 'i32', 'f32'): the accumulators of a pair and one element of each epilogue operand; got ('i32', 'f32')}}
+  %0 = quant_tensor.scaled_matmul paired ins(%l, %r : tensor<4x64xi8>, tensor<8x64xi8>)
+      epilogue(%s : tensor<4xf32>) maps [affine_map<(m, n) -> (n)>]
+      outs(%i : tensor<4x4xi32>) {
+  ^bb0(%a: i32, %p: f32):
+    quant_tensor.yield %a : i32
+  } -> tensor<4x4xi32>
+  return
+}
+
+// -----
+
 // scaled_matmul C11: an encoded lhs alone
 #token = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
 func.func @f(%l: tensor<4x64xf32, #token>, %r: tensor<8x64xf32>, %i: tensor<4x8xf32>) {

@@ -140,3 +140,156 @@ func.func @misses(%x: tensor<8x64xbf16>, %w: tensor<64x64xbf16, #w4>, %v: tensor
   } -> tensor<8x64xf32>
   return %y, %k : tensor<8x64xf32>, tensor<8x64xf32>
 }
+
+// -----
+
+// A product whose epilogue reads another one of the same operand: rows of
+// weights, scales and zero points alternate, and each epilogue keeps its own
+// operands.
+
+#u4 = #quant_tensor.encoding<{storage = ui4, block = [1, 32], scale = bf16, zero_point = ui8}>
+#n = affine_map<(m, n) -> (n)>
+#id = affine_map<(m, n) -> (m, n)>
+
+// CHECK-DAG: #[[N:.*]] = affine_map<(d0, d1) -> (d1)>
+// CHECK-DAG: #[[ID:.*]] = affine_map<(d0, d1) -> (d0, d1)>
+// CHECK-LABEL: func @gated
+// CHECK: %[[GC:.*]], %[[GS:.*]], %[[GZ:.*]] = quant_tensor.disassemble %arg1
+// CHECK: %[[UC:.*]], %[[US:.*]], %[[UZ:.*]] = quant_tensor.disassemble %arg2
+// CHECK: %[[C0:.*]] = tensor.insert_slice %[[GC]] into %{{.*}}[0, 0] [17, 32] [2, 1] : tensor<17x32xi8> into tensor<34x32xi8>
+// CHECK: %[[C1:.*]] = tensor.insert_slice %[[UC]] into %[[C0]][1, 0] [17, 32] [2, 1] : tensor<17x32xi8> into tensor<34x32xi8>
+// CHECK: tensor.insert_slice %[[US]] into %{{.*}}[1, 0] [17, 2] [2, 1] : tensor<17x2xbf16> into tensor<34x2xbf16>
+// CHECK: tensor.insert_slice %[[UZ]] into %{{.*}}[1, 0] [17, 2] [2, 1]
+// CHECK: %[[W:.*]] = quant_tensor.assemble %[[C1]], {{.*}} -> tensor<34x64xbf16, #{{.*}}>
+// CHECK: %[[Y:.*]] = quant_tensor.scaled_matmul paired ins(%arg0, %[[W]] : tensor<8x64xbf16>, tensor<34x64xbf16, #{{[a-z_0-9]+}}>)
+// CHECK-SAME: epilogue(%arg3, %arg5, %arg4 : tensor<17xf32>, tensor<8x17xf32>, tensor<17xf32>) maps [#[[N]], #[[ID]], #[[N]]]
+// CHECK: ^bb0(%[[A:.*]]: f32, %[[B:.*]]: f32, %[[BG:.*]]: f32, %[[R:.*]]: f32, %[[BU:.*]]: f32):
+// CHECK: %[[E:.*]] = arith.addf %[[A]], %[[BG]]
+// CHECK: %[[F:.*]] = math.tanh %[[E]]
+// CHECK: %[[T:.*]] = arith.truncf %[[F]] : f32 to bf16
+// CHECK: %[[H:.*]] = arith.addf %[[B]], %[[BU]]
+// CHECK: %[[X:.*]] = arith.extf %[[T]] : bf16 to f32
+// CHECK: %[[P:.*]] = arith.mulf %[[H]], %[[X]]
+// CHECK: %[[Q:.*]] = arith.addf %[[P]], %[[R]]
+// CHECK: quant_tensor.yield %[[Q]]
+// CHECK: return %[[Y]]
+func.func @gated(%x: tensor<8x64xbf16>, %g: tensor<17x64xbf16, #u4>, %u: tensor<17x64xbf16, #u4>,
+                 %bg: tensor<17xf32>, %bu: tensor<17xf32>, %r: tensor<8x17xf32>,
+                 %i: tensor<8x17xf32>, %j: tensor<8x17xbf16>) -> tensor<8x17xf32> {
+  %a = quant_tensor.scaled_matmul ins(%x, %g : tensor<8x64xbf16>, tensor<17x64xbf16, #u4>)
+      epilogue(%bg : tensor<17xf32>) maps [#n] outs(%j : tensor<8x17xbf16>) {
+  ^bb0(%acc: f32, %p: f32):
+    %0 = arith.addf %acc, %p : f32
+    %1 = math.tanh %0 : f32
+    %2 = arith.truncf %1 : f32 to bf16
+    quant_tensor.yield %2 : bf16
+  } -> tensor<8x17xbf16>
+  // expected-remark @below {{computes a contraction and one that its epilogue reads as one}}
+  %b = quant_tensor.scaled_matmul ins(%x, %u : tensor<8x64xbf16>, tensor<17x64xbf16, #u4>)
+      epilogue(%r, %a, %bu : tensor<8x17xf32>, tensor<8x17xbf16>, tensor<17xf32>) maps [#id, #id, #n]
+      outs(%i : tensor<8x17xf32>) {
+  ^bb0(%acc: f32, %p: f32, %q: bf16, %s: f32):
+    %0 = arith.addf %acc, %s : f32
+    %1 = arith.extf %q : bf16 to f32
+    %2 = arith.mulf %0, %1 : f32
+    %3 = arith.addf %2, %p : f32
+    quant_tensor.yield %3 : f32
+  } -> tensor<8x17xf32>
+  return %b : tensor<8x17xf32>
+}
+
+// -----
+
+// What is no pair, and why.
+
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 32], scale = bf16}>
+#w8 = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = bf16}>
+#two = #quant_tensor.encoding<{storage = i8, block = [2, 32], scale = bf16}>
+#id = affine_map<(m, n) -> (m, n)>
+#nm = affine_map<(m, n) -> (n, m)>
+
+// CHECK-LABEL: func @no_pairs
+// CHECK-NOT: paired
+// CHECK: return
+func.func @no_pairs(%x: tensor<8x64xbf16>, %z: tensor<8x64xbf16>, %w: tensor<8x64xbf16, #w4>, %v: tensor<8x64xbf16, #w8>,
+                    %t: tensor<8x64xbf16, #two>, %p: tensor<8x64xbf16> {quant_tensor.weight}, %i: tensor<8x8xf32>)
+    -> (tensor<8x8xf32>, tensor<8x8xf32>, tensor<8x8xf32>, tensor<8x8xf32>, tensor<8x8xf32>, tensor<8x8xf32>, tensor<8x8xf32>) {
+  // Of another operand: nothing to say.
+  %a0 = quant_tensor.scaled_matmul ins(%z, %w : tensor<8x64xbf16>, tensor<8x64xbf16, #w4>) maps [] outs(%i : tensor<8x8xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<8x8xf32>
+  // expected-remark @below {{operand #0 of its epilogue has rows and columns}}
+  %b0 = quant_tensor.scaled_matmul ins(%x, %w : tensor<8x64xbf16>, tensor<8x64xbf16, #w4>)
+      epilogue(%a0 : tensor<8x8xf32>) maps [#id] outs(%i : tensor<8x8xf32>) {
+  ^bb0(%acc: f32, %q: f32):
+    %0 = arith.mulf %acc, %q : f32
+    quant_tensor.yield %0 : f32
+  } -> tensor<8x8xf32>
+  // expected-remark @below {{would read a copy of its columns}}
+  %a1 = quant_tensor.scaled_matmul ins(%x, %w : tensor<8x64xbf16>, tensor<8x64xbf16, #w4>) maps [] outs(%i : tensor<8x8xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<8x8xf32>
+  // expected-remark @below {{not merged with what its epilogue reads}}
+  // expected-remark @below {{operand #0 of its epilogue has rows and columns}}
+  %b1 = quant_tensor.scaled_matmul ins(%x, %v : tensor<8x64xbf16>, tensor<8x64xbf16, #w8>)
+      epilogue(%a1 : tensor<8x8xf32>) maps [#id] outs(%i : tensor<8x8xf32>) {
+  ^bb0(%acc: f32, %q: f32):
+    %0 = arith.mulf %acc, %q : f32
+    quant_tensor.yield %0 : f32
+  } -> tensor<8x8xf32>
+  // expected-remark @below {{would read a copy of its columns}}
+  %a2 = quant_tensor.scaled_matmul ins(%x, %w : tensor<8x64xbf16>, tensor<8x64xbf16, #w4>) maps [] outs(%i : tensor<8x8xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<8x8xf32>
+  // expected-remark @below {{its epilogue reads that of the other contraction at another place}}
+  // expected-remark @below {{operand #0 of its epilogue has rows and columns}}
+  %b2 = quant_tensor.scaled_matmul ins(%x, %w : tensor<8x64xbf16>, tensor<8x64xbf16, #w4>)
+      epilogue(%a2 : tensor<8x8xf32>) maps [#nm] outs(%i : tensor<8x8xf32>) {
+  ^bb0(%acc: f32, %q: f32):
+    %0 = arith.mulf %acc, %q : f32
+    quant_tensor.yield %0 : f32
+  } -> tensor<8x8xf32>
+  // expected-remark @below {{its result goes to func.return}}
+  %a3 = quant_tensor.scaled_matmul ins(%x, %w : tensor<8x64xbf16>, tensor<8x64xbf16, #w4>) maps [] outs(%i : tensor<8x8xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<8x8xf32>
+  // expected-remark @below {{the result of the other contraction has more users}}
+  // expected-remark @below {{operand #0 of its epilogue has rows and columns}}
+  %b3 = quant_tensor.scaled_matmul ins(%x, %w : tensor<8x64xbf16>, tensor<8x64xbf16, #w4>)
+      epilogue(%a3 : tensor<8x8xf32>) maps [#id] outs(%i : tensor<8x8xf32>) {
+  ^bb0(%acc: f32, %q: f32):
+    %0 = arith.mulf %acc, %q : f32
+    quant_tensor.yield %0 : f32
+  } -> tensor<8x8xf32>
+  // expected-remark @below {{would read a copy of its columns}}
+  %a4 = quant_tensor.scaled_matmul ins(%x, %t : tensor<8x64xbf16>, tensor<8x64xbf16, #two>) maps [] outs(%i : tensor<8x8xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<8x8xf32>
+  // expected-remark @below {{2 rows of its weights share scales}}
+  // expected-remark @below {{operand #0 of its epilogue has rows and columns}}
+  %b4 = quant_tensor.scaled_matmul ins(%x, %t : tensor<8x64xbf16>, tensor<8x64xbf16, #two>)
+      epilogue(%a4 : tensor<8x8xf32>) maps [#id] outs(%i : tensor<8x8xf32>) {
+  ^bb0(%acc: f32, %q: f32):
+    %0 = arith.mulf %acc, %q : f32
+    quant_tensor.yield %0 : f32
+  } -> tensor<8x8xf32>
+  // expected-remark @below {{would read a copy of its columns}}
+  %a5 = quant_tensor.scaled_matmul ins(%x, %p : tensor<8x64xbf16>, tensor<8x64xbf16>) maps [] outs(%i : tensor<8x8xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<8x8xf32>
+  // expected-remark @below {{its weights are plain, and no kernel of warpgroups that reads such takes rows of two weights in turn}}
+  // expected-remark @below {{operand #0 of its epilogue has rows and columns}}
+  %b5 = quant_tensor.scaled_matmul ins(%x, %p : tensor<8x64xbf16>, tensor<8x64xbf16>)
+      epilogue(%a5 : tensor<8x8xf32>) maps [#id] outs(%i : tensor<8x8xf32>) {
+  ^bb0(%acc: f32, %q: f32):
+    %0 = arith.mulf %acc, %q : f32
+    quant_tensor.yield %0 : f32
+  } -> tensor<8x8xf32>
+  return %b0, %b1, %b2, %b3, %a3, %b4, %b5 : tensor<8x8xf32>, tensor<8x8xf32>, tensor<8x8xf32>, tensor<8x8xf32>, tensor<8x8xf32>, tensor<8x8xf32>, tensor<8x8xf32>
+}

@@ -318,6 +318,25 @@ func.func @scaled_matmul(%x: tensor<?x256xi8>, %v: tensor<512x256xi8>, %sx: tens
   return
 }
 
+// silu(x * gateᵀ) * (x * upᵀ), the rows of gate and up in turn.
+// CHECK-LABEL: func @paired
+// CHECK: quant_tensor.scaled_matmul paired ins(%{{.*}}, %{{.*}} : tensor<1x256xbf16>, tensor<34x256xbf16, #{{.*}}>) maps [] outs(%{{.*}} : tensor<1x17xf32>) {
+// CHECK-NEXT: ^bb0(%[[GATE:.*]]: f32, %[[UP:.*]]: f32):
+func.func @paired(%h: tensor<1x256xbf16>, %gu: tensor<34x256xbf16, #w4>, %i: tensor<1x17xf32>) {
+  %z = quant_tensor.scaled_matmul paired ins(%h, %gu : tensor<1x256xbf16>, tensor<34x256xbf16, #w4>)
+      maps [] outs(%i : tensor<1x17xf32>) {
+  ^bb0(%gate: f32, %up: f32):
+    %one = arith.constant 1.0 : f32
+    %0 = arith.negf %gate : f32
+    %1 = math.exp %0 : f32
+    %2 = arith.addf %1, %one : f32
+    %3 = arith.divf %gate, %2 : f32
+    %4 = arith.mulf %3, %up : f32
+    quant_tensor.yield %4 : f32
+  } -> tensor<1x17xf32>
+  return
+}
+
 // CHECK-LABEL: func private @signature
 // CHECK-SAME: quant_tensor.name = "w", quant_tensor.pinned_encoding = #{{.*}}, quant_tensor.weight
 func.func private @signature(tensor<512x256xbf16, #w4> {quant_tensor.name = "w", quant_tensor.weight, quant_tensor.pinned_encoding = #w4}) -> (tensor<8xf32> {quant_tensor.name = "y"})

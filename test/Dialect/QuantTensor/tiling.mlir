@@ -37,6 +37,32 @@ module attributes {transform.with_named_sequence} {
   }
 }
 
+//--- paired.mlir
+// Twice as many rows of weights as columns of the result.
+// CHECK-LABEL: @paired
+// CHECK: scf.for %[[N:.*]] = %c0 to %c20 step %c8
+// CHECK: %[[SIZE:.*]] = affine.min
+// CHECK-DAG: %[[FROM:.*]] = arith.muli %[[N]], %c2
+// CHECK-DAG: %[[ROWS:.*]] = arith.muli %[[SIZE]], %c2
+// CHECK: %[[W:.*]] = tensor.extract_slice %{{.*}}[%[[FROM]], 0] [%[[ROWS]], 64] [1, 1] : tensor<40x64xf32, #[[E:.*]]> to tensor<?x64xf32, #[[E]]>
+// CHECK: quant_tensor.scaled_matmul paired ins(%{{.*}}, %[[W]] : {{.*}} outs(%{{.*}} : tensor<8x?xf32>)
+#w = #quant_tensor.encoding<{storage = i8, block = [1, 32], scale = f32}>
+func.func @paired(%x: tensor<8x64xf32>, %w: tensor<40x64xf32, #w>, %i: tensor<8x20xf32>) -> tensor<8x20xf32> {
+  %0 = quant_tensor.scaled_matmul paired ins(%x, %w : tensor<8x64xf32>, tensor<40x64xf32, #w>) maps [] outs(%i : tensor<8x20xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %1 = arith.mulf %a, %b : f32
+    quant_tensor.yield %1 : f32
+  } -> tensor<8x20xf32>
+  return %0 : tensor<8x20xf32>
+}
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%root: !transform.any_op) {
+    %0 = transform.structured.match ops{["quant_tensor.scaled_matmul"]} in %root : (!transform.any_op) -> !transform.any_op
+    %1, %2 = transform.structured.tile_using_for %0 tile_sizes [0, 8] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
+
 //--- batched.mlir
 // A tile of batches takes its own right-hand sides and their zero points.
 // CHECK-LABEL: @matmul

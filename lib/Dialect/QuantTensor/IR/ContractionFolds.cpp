@@ -82,10 +82,10 @@ struct SimplifyEpilogueOperands : OpRewritePattern<ScaledMatmulOp> {
   LogicalResult matchAndRewrite(ScaledMatmulOp op,
                                 PatternRewriter &rewriter) const override {
     Block &body = op.getEpilogue().front();
-    unsigned count = op.getEpilogueArgs().size();
+    unsigned count = op.getEpilogueArgs().size(), sums = op.getNumSums();
     llvm::BitVector dead(count);
     for (unsigned index = 0; index < count; ++index) {
-      BlockArgument argument = body.getArgument(index + 1);
+      BlockArgument argument = body.getArgument(index + sums);
       Value operand = op.getEpilogueArgs()[index];
       if (argument.use_empty()) {
         dead.set(index);
@@ -103,7 +103,7 @@ struct SimplifyEpilogueOperands : OpRewritePattern<ScaledMatmulOp> {
       for (unsigned other = 0; other < index; ++other)
         if (!dead.test(other) && op.getEpilogueArgs()[other] == operand &&
             op.getMaps()[other] == op.getMaps()[index]) {
-          rewriter.replaceAllUsesWith(argument, body.getArgument(other + 1));
+          rewriter.replaceAllUsesWith(argument, body.getArgument(other + sums));
           dead.set(index);
           break;
         }
@@ -119,7 +119,7 @@ struct SimplifyEpilogueOperands : OpRewritePattern<ScaledMatmulOp> {
       op.setMapsAttr(rewriter.getArrayAttr(maps));
       for (int index = dead.find_last(); index != -1;
            index = dead.find_prev(index)) {
-        body.eraseArgument(index + 1);
+        body.eraseArgument(index + sums);
         op.getEpilogueArgsMutable().erase(index);
       }
     });

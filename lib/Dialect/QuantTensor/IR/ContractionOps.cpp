@@ -17,11 +17,12 @@ using namespace mlir;
 using namespace quantmlir::quant_tensor;
 
 /// [B.., .., M, K] x [B.., N, K] -> [B.., .., M, N]: what both contractions ask
-/// of shapes.
+/// of shapes. `numSums` rows of `rhs` belong to each N.
 static LogicalResult verifyContractionShapes(Operation *op,
                                              RankedTensorType lhs,
                                              RankedTensorType rhs,
-                                             RankedTensorType init) {
+                                             RankedTensorType init,
+                                             int64_t numSums = 1) {
   if (lhs.getRank() < 2 || rhs.getRank() < 2 || rhs.getRank() > lhs.getRank())
     return op->emitOpError()
            << "expects an lhs [.., M, K] of rank 2 or more and an rhs [.., N, "
@@ -43,6 +44,13 @@ static LogicalResult verifyContractionShapes(Operation *op,
              << lhs.getDimSize(dim) << " and " << rhs.getDimSize(dim);
   SmallVector<int64_t> expected(lhs.getShape());
   expected.back() = rhs.getDimSize(numBatchDims);
+  if (!ShapedType::isDynamic(expected.back())) {
+    if (expected.back() % numSums)
+      return op->emitOpError() << "expects an even number of rows of a paired "
+                                  "rhs, got "
+                               << rhs;
+    expected.back() /= numSums;
+  }
   if (init.getEncoding() ||
       failed(verifyCompatibleShape(init.getShape(), expected)))
     return op->emitOpError()
@@ -297,8 +305,11 @@ LogicalResult ScaledMatmulOp::verify() {
     return emitOpError() << "operands must have element type i8, f8E4M3FN, "
                             "f8E5M2, f16, bf16 or f32, got "
                          << lhs << " and " << rhs;
+  // (C1)
+  if (getPaired() && rhs.getRank() != 2)
+    return emitOpError() << "expects a paired rhs 2N×K of rank 2, got " << rhs;
   // (C1), (C2), (C3)
-  if (failed(verifyContractionShapes(*this, lhs, rhs, init)))
+  if (failed(verifyContractionShapes(*this, lhs, rhs, init, getNumSums())))
     return failure();
   // (C3)
   if (!isa<IntegerType, FloatType>(init.getElementType()))
@@ -323,15 +334,15 @@ LogicalResult ScaledMatmulOp::verify() {
 LogicalResult ScaledMatmulOp::verifyRegions() {
   // (C7)
   Block &block = getEpilogue().front();
-  SmallVector<Type> expected{getAccumulatorType()};
+  SmallVector<Type> expected(getNumSums(), getAccumulatorType());
   for (Value operand : getEpilogueArgs())
     expected.push_back(getElementTypeOrSelf(operand.getType()));
   if (block.getArgumentTypes() != TypeRange(expected)) {
     InFlightDiagnostic diag = emitOpError()
                               << "the region's arguments must be (";
     llvm::interleaveComma(expected, diag);
-    diag << "): the accumulator and one element of each epilogue operand; got "
-            "(";
+    diag << "): the accumulator" << (getPaired() ? "s of a pair" : "")
+         << " and one element of each epilogue operand; got (";
     llvm::interleaveComma(block.getArgumentTypes(), diag);
     return diag << ")";
   }

@@ -9,7 +9,9 @@
 #include "quantmlir/Dialect/QuantTensor/IR/EncodedSlices.h"
 #include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Dialect/Utils/StructuredOpsUtils.h"
 #include "mlir/Interfaces/TilingInterface.h"
 
@@ -61,6 +63,25 @@ public:
     SmallVector<int64_t> map = getRhsRows(numBatchDims);
     map.push_back(-1);
     return slice(rhs, map);
+  }
+
+  /// rhs [2N, K], whose pairs of rows are the output's columns.
+  Value slicePairs(Value rhs) {
+    auto rows = [&](OpFoldResult columns) -> OpFoldResult {
+      if (std::optional<int64_t> constant = getConstantIntValue(columns))
+        return builder.getIndexAttr(2 * *constant);
+      Value two = arith::ConstantIndexOp::create(builder, loc, 2);
+      return arith::MulIOp::create(builder, loc, cast<Value>(columns), two)
+          .getResult();
+    };
+    auto op = tensor::ExtractSliceOp::create(
+        builder, loc, rhs,
+        ArrayRef<OpFoldResult>{rows(offsets.back()), builder.getIndexAttr(0)},
+        ArrayRef<OpFoldResult>{rows(sizes.back()),
+                               tensor::getMixedSize(builder, loc, rhs, 1)},
+        SmallVector<OpFoldResult>(2, builder.getIndexAttr(1)));
+    slices.push_back(op);
+    return op;
   }
 
   /// Output dimensions that the rows of rhs, [B.., N], follow.
@@ -158,10 +179,15 @@ FailureOr<TilingResult>
 ScaledMatmulOp::getTiledImplementation(OpBuilder &builder,
                                        ArrayRef<OpFoldResult> offsets,
                                        ArrayRef<OpFoldResult> sizes) {
-  // A slice of an encoded rhs along N must keep to blocks and words.
+  // A slice of an encoded rhs along N must keep to blocks and words. Of what is
+  // not known, twice as much is known no better.
+  auto rows = [&](OpFoldResult columns) -> OpFoldResult {
+    std::optional<int64_t> constant = getConstantIntValue(columns);
+    return constant ? builder.getIndexAttr(getNumSums() * *constant) : columns;
+  };
   if (getRhsEncoding() &&
-      failed(verifySliceDim(getRhs(), /*dim=*/0, offsets.back(), sizes.back(),
-                            builder.getIndexAttr(1), [&] {
+      failed(verifySliceDim(getRhs(), /*dim=*/0, rows(offsets.back()),
+                            rows(sizes.back()), builder.getIndexAttr(1), [&] {
                               return emitRemark() << "cannot be tiled: rhs: ";
                             })))
     return failure();
@@ -169,7 +195,9 @@ ScaledMatmulOp::getTiledImplementation(OpBuilder &builder,
   // keeps to its blocks.
   Tile tile(builder, getLoc(), offsets, sizes);
   SmallVector<Value> operands{tile.sliceLhs(getLhs()),
-                              tile.sliceRhs(getRhs(), getNumBatchDims())};
+                              getPaired()
+                                  ? tile.slicePairs(getRhs())
+                                  : tile.sliceRhs(getRhs(), getNumBatchDims())};
   for (auto [index, operand] : llvm::enumerate(getEpilogueArgs())) {
     SmallVector<int64_t> map;
     for (AffineExpr expr : getEpilogueMap(index).getResults()) {

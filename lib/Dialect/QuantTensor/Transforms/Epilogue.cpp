@@ -254,13 +254,14 @@ void quantmlir::quant_tensor::fuseConsumer(RewriterBase &rewriter,
           if (operand.get() == produced)
             mapping.map(body->getArgument(operand.getOperandNumber()), result);
         for (auto [value, index] : indexOf)
-          mapping.map(value, arguments[index + 1]);
+          mapping.map(value, arguments[index + op.getNumSums()]);
         for (auto [value, attr] : constants)
           mapping.map(value, arith::ConstantOp::create(builder, loc, attr));
         for (Operation &inner : body->without_terminator())
           builder.clone(inner, mapping);
         return mapping.lookupOrDefault(body->getTerminator()->getOperand(0));
-      });
+      },
+      op.getPaired());
   rewriter.replaceOp(consumer, fused.getResult());
   rewriter.eraseOp(op);
 }
@@ -332,7 +333,8 @@ void quantmlir::quant_tensor::fuseQuantize(RewriterBase &rewriter,
           return arith::ConstantOp::create(builder, loc,
                                            builder.getFloatAttr(f32, value));
         };
-        Value s = toF32(builder, loc, arguments[scale + 1], false);
+        Value s =
+            toF32(builder, loc, arguments[scale + op.getNumSums()], false);
         Value q = arith::DivFOp::create(builder, loc, x, s);
         if (auto storage = dyn_cast<FloatType>(encoding.getStorage())) {
           // Saturates; NaN stays what it is.
@@ -349,7 +351,7 @@ void quantmlir::quant_tensor::fuseQuantize(RewriterBase &rewriter,
         if (zeroPoint)
           q = arith::AddFOp::create(
               builder, loc, q,
-              toF32(builder, loc, arguments[*zeroPoint + 1],
+              toF32(builder, loc, arguments[*zeroPoint + op.getNumSums()],
                     encoding.getZeroPoint().isUnsignedInteger()));
         auto [low, high] = encoding.getCodeRange();
         q = arith::MaxNumFOp::create(builder, loc, q, constant(low));
@@ -358,7 +360,8 @@ void quantmlir::quant_tensor::fuseQuantize(RewriterBase &rewriter,
         if (encoding.isSignedStorage())
           return arith::FPToSIOp::create(builder, loc, i8, q);
         return arith::FPToUIOp::create(builder, loc, i8, q);
-      });
+      },
+      op.getPaired());
   rewriter.replaceOpWithNewOp<AssembleOp>(consumer, type, fused.getResult(),
                                           consumer.getScales(),
                                           consumer.getZeroPoints());

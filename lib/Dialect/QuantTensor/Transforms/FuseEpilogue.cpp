@@ -306,7 +306,8 @@ struct ExpandRows : OpRewritePattern<tensor::ExpandShapeOp> {
         op.getRhsUnsigned(),
         [&](OpBuilder &builder, Location, ValueRange arguments) {
           return cloneEpilogue(builder, op, arguments);
-        });
+        },
+        op.getPaired());
     rewriter.replaceOp(expand, expanded.getResult());
     rewriter.eraseOp(op);
     return success();

@@ -2,6 +2,7 @@
 
 #include "quantmlir/Dialect/QuantTensor/Transforms/Contraction.h"
 #include "quantmlir/Dialect/QuantTensor/Transforms/EncodedParts.h"
+#include "quantmlir/Dialect/QuantTensor/Transforms/Epilogue.h"
 #include "quantmlir/Dialect/QuantTensor/Transforms/Passes.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -39,6 +40,12 @@ private:
   LogicalResult checkPair(ScaledMatmulOp first, ScaledMatmulOp op,
                           WhyNot &whyNot);
   void merge(const Group &group);
+  LogicalResult checkGated(ScaledMatmulOp gate, ScaledMatmulOp up,
+                           unsigned index, WhyNot &whyNot);
+  void mergeGated(ScaledMatmulOp gate, ScaledMatmulOp up, unsigned index);
+  /// Makes `up` one op with a product of the same operand that its epilogue
+  /// reads, if there is one; whether it did.
+  bool tryGated(ScaledMatmulOp up);
 
   Block &block;
   llvm::DenseMap<Value, bool> prepared;
@@ -121,6 +128,8 @@ static bool isByColumns(AffineMap map) {
 
 /// What an op needs whatever it is merged with.
 LogicalResult ContractionMerger::checkAlone(ScaledMatmulOp op, WhyNot &whyNot) {
+  if (op.getPaired())
+    return whyNot("rows of its weights are pairs");
   if (failed(checkRhs(op, whyNot)))
     return failure();
   for (auto [index, value] : llvm::enumerate(op.getEpilogueArgs())) {
@@ -143,9 +152,9 @@ LogicalResult ContractionMerger::checkAlone(ScaledMatmulOp op, WhyNot &whyNot) {
   return success();
 }
 
-/// Whether one kernel computes both.
-LogicalResult ContractionMerger::checkPair(ScaledMatmulOp first,
-                                           ScaledMatmulOp op, WhyNot &whyNot) {
+/// Whether the weights of both can be one matrix.
+static LogicalResult checkWeights(ScaledMatmulOp first, ScaledMatmulOp op,
+                                  WhyNot &whyNot) {
   auto left = cast<RankedTensorType>(first.getRhs().getType());
   auto right = cast<RankedTensorType>(op.getRhs().getType());
   auto plain = [](RankedTensorType type) {
@@ -159,6 +168,14 @@ LogicalResult ContractionMerger::checkPair(ScaledMatmulOp first,
     return whyNot("its weights are of another type than those of the "
                   "contraction before it, {0} and {1}",
                   right, left);
+  return success();
+}
+
+/// Whether one kernel computes both.
+LogicalResult ContractionMerger::checkPair(ScaledMatmulOp first,
+                                           ScaledMatmulOp op, WhyNot &whyNot) {
+  if (failed(checkWeights(first, op, whyNot)))
+    return failure();
   if (first.getResult().getType().getElementType() !=
       op.getResult().getType().getElementType())
     return whyNot("its result is of another type than that of the contraction "
@@ -193,9 +210,10 @@ static void moveBefore(Value value, Operation *point) {
   op->moveBefore(point);
 }
 
-/// Tensors of static extents one behind the other along `dim`.
-static Value join(ImplicitLocOpBuilder &b, ArrayRef<Value> values,
-                  unsigned dim) {
+/// Tensors of static extents one behind the other along `dim`, or, where
+/// `inTurn`, those of equal extents element by element.
+static Value join(ImplicitLocOpBuilder &b, ArrayRef<Value> values, unsigned dim,
+                  bool inTurn = false) {
   auto type = cast<RankedTensorType>(values.front().getType());
   SmallVector<int64_t> shape(type.getShape());
   shape[dim] = 0;
@@ -204,6 +222,8 @@ static Value join(ImplicitLocOpBuilder &b, ArrayRef<Value> values,
   Value joined = tensor::EmptyOp::create(b, shape, type.getElementType());
   SmallVector<OpFoldResult> offsets(type.getRank(), b.getIndexAttr(0));
   SmallVector<OpFoldResult> strides(type.getRank(), b.getIndexAttr(1));
+  if (inTurn)
+    strides[dim] = b.getIndexAttr(values.size());
   int64_t offset = 0;
   for (Value value : values) {
     auto part = cast<RankedTensorType>(value.getType());
@@ -211,17 +231,18 @@ static Value join(ImplicitLocOpBuilder &b, ArrayRef<Value> values,
     joined = tensor::InsertSliceOp::create(
         b, value, joined, offsets,
         getAsIndexOpFoldResult(b.getContext(), part.getShape()), strides);
-    offset += part.getDimSize(dim);
+    offset += inTurn ? 1 : part.getDimSize(dim);
   }
   return joined;
 }
 
-/// The rows of encoded weights, or of plain ones, below each other.
-static Value joinWeights(ImplicitLocOpBuilder &b, ArrayRef<Value> weights) {
+/// The rows of encoded weights, or of plain ones, below each other, or in turn.
+static Value joinWeights(ImplicitLocOpBuilder &b, ArrayRef<Value> weights,
+                         bool inTurn = false) {
   auto type = cast<RankedTensorType>(weights.front().getType());
   EncodingAttr encoding = getEncoding(type);
   if (!encoding)
-    return join(b, weights, 0);
+    return join(b, weights, 0, inTurn);
   encoding = encoding.withLayout({});
   int64_t rows = 0;
   // Codes, scales and zero points of each.
@@ -241,8 +262,11 @@ static Value joinWeights(ImplicitLocOpBuilder &b, ArrayRef<Value> weights) {
   }
   auto joined = RankedTensorType::get({rows, type.getDimSize(1)},
                                       type.getElementType(), encoding);
-  return EncodedParts{joined, join(b, parts[0], 0), join(b, parts[1], 0),
-                      parts[2].empty() ? Value() : join(b, parts[2], 0)}
+  auto joinPart = [&](ArrayRef<Value> part) {
+    return part.empty() ? Value() : join(b, part, 0, inTurn);
+  };
+  return EncodedParts{joined, joinPart(parts[0]), joinPart(parts[1]),
+                      joinPart(parts[2])}
       .assemble(b, b.getLoc());
 }
 
@@ -306,7 +330,89 @@ void ContractionMerger::merge(const Group &group) {
     op.erase();
 }
 
+//===----------------------------------------------------------------------===//
+// A product that the epilogue of another one reads
+//===----------------------------------------------------------------------===//
+
+/// Whether one kernel computes `gate`, which operand `index` of the epilogue of
+/// `up` is, on the way to `up`.
+LogicalResult ContractionMerger::checkGated(ScaledMatmulOp gate,
+                                            ScaledMatmulOp up, unsigned index,
+                                            WhyNot &whyNot) {
+  if (gate.getPaired() || up.getPaired())
+    return whyNot("rows of its weights are pairs");
+  for (ScaledMatmulOp op : {gate, up})
+    if (failed(checkRhs(op, whyNot)))
+      return failure();
+  if (failed(checkWeights(gate, up, whyNot)))
+    return failure();
+  EncodingAttr encoding = getEncoding(up.getRhs().getType());
+  if (!encoding)
+    return whyNot(
+        "its weights are plain, and no kernel of warpgroups that reads "
+        "such takes rows of two weights in turn");
+  if (encoding.getBlock().front() != 1)
+    return whyNot("{0} rows of its weights share scales",
+                  encoding.getBlock().front());
+  if (!up.getEpilogueMap(index).isIdentity())
+    return whyNot("its epilogue reads that of the other contraction at another "
+                  "place");
+  if (!gate->hasOneUse())
+    return whyNot("the result of the other contraction has more users");
+  return success();
+}
+
+void ContractionMerger::mergeGated(ScaledMatmulOp gate, ScaledMatmulOp up,
+                                   unsigned index) {
+  ImplicitLocOpBuilder b(up.getLoc(), up);
+  Value rhs = joinWeights(b, {gate.getRhs(), up.getRhs()}, /*inTurn=*/true);
+  SmallVector<EpilogueOperand> operands;
+  for (auto [i, value] : llvm::enumerate(gate.getEpilogueArgs()))
+    operands.push_back({value, gate.getEpilogueMap(i)});
+  for (auto [i, value] : llvm::enumerate(up.getEpilogueArgs()))
+    if (i != index)
+      operands.push_back({value, up.getEpilogueMap(i)});
+  size_t numOfGate = gate.getEpilogueArgs().size();
+  ScaledMatmulOp paired = createScaledMatmul(
+      b, b.getFusedLoc({up.getLoc(), gate.getLoc()}), up.getLhs(), rhs,
+      operands, up.getInit(), up.getLhsUnsigned(), up.getRhsUnsigned(),
+      [&](OpBuilder &builder, Location, ValueRange arguments) {
+        // The sums of both, then what both read.
+        SmallVector<Value> ofGate = {arguments[0]}, ofUp = {arguments[1]};
+        ValueRange rest = arguments.drop_front(2);
+        llvm::append_range(ofGate, rest.take_front(numOfGate));
+        llvm::append_range(ofUp, rest.drop_front(numOfGate));
+        ofUp.insert(ofUp.begin() + 1 + index,
+                    cloneEpilogue(builder, gate, ofGate));
+        return cloneEpilogue(builder, up, ofUp);
+      },
+      /*paired=*/true);
+  remarkPassed(paired, passName,
+               "computes a contraction and one that its epilogue reads as one");
+  up.getResult().replaceAllUsesWith(paired.getResult());
+  up.erase();
+  gate.erase();
+}
+
+bool ContractionMerger::tryGated(ScaledMatmulOp up) {
+  for (auto [index, value] : llvm::enumerate(up.getEpilogueArgs())) {
+    auto gate = value.getDefiningOp<ScaledMatmulOp>();
+    if (!gate || gate.getLhs() != up.getLhs() || gate->getBlock() != &block)
+      continue;
+    WhyNot whyNot;
+    if (succeeded(checkGated(gate, up, index, whyNot))) {
+      mergeGated(gate, up, index);
+      return true;
+    }
+    remarkMissed(up, passName, "not merged with what its epilogue reads",
+                 whyNot);
+  }
+  return false;
+}
+
 void ContractionMerger::run() {
+  for (auto op : llvm::make_early_inc_range(block.getOps<ScaledMatmulOp>()))
+    tryGated(op);
   llvm::MapVector<Value, Group> byOperand;
   for (auto op : block.getOps<ScaledMatmulOp>())
     byOperand[op.getLhs()].push_back(op);

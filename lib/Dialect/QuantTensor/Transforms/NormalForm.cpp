@@ -47,7 +47,7 @@ AffineMap Contraction::getResultMap() const {
 ScaledMatmulOp quantmlir::quant_tensor::createScaledMatmul(
     OpBuilder &builder, Location loc, Value lhs, Value rhs,
     ArrayRef<EpilogueOperand> operands, Value init, bool lhsUnsigned,
-    bool rhsUnsigned, EpilogueBuilder body) {
+    bool rhsUnsigned, EpilogueBuilder body, bool paired) {
   SmallVector<Value> values;
   SmallVector<AffineMap> maps;
   for (const EpilogueOperand &operand : operands) {
@@ -56,8 +56,8 @@ ScaledMatmulOp quantmlir::quant_tensor::createScaledMatmul(
   }
   auto op = ScaledMatmulOp::create(
       builder, loc, init.getType(), lhs, rhs, values, init,
-      builder.getAffineMapArrayAttr(maps), lhsUnsigned, rhsUnsigned);
-  SmallVector<Type> types{op.getAccumulatorType()};
+      builder.getAffineMapArrayAttr(maps), lhsUnsigned, rhsUnsigned, paired);
+  SmallVector<Type> types(op.getNumSums(), op.getAccumulatorType());
   for (Value value : values)
     types.push_back(getElementTypeOrSelf(value.getType()));
   OpBuilder::InsertionGuard guard(builder);

@@ -145,22 +145,30 @@ def QuantTensor_ScaledMatmulOp : QuantTensor_ContractionOp<"scaled_matmul",
 
     `lhs_unsigned`, `rhs_unsigned`: read plain 8-bit integer codes as unsigned.
 
+    `paired`: two products of one `lhs` that an epilogue makes one result of, such
+    as gate and up of a gated MLP. `rhs` is 2N×K, with the rows of both in turn, and
+    the region gets both sums:
+
+        out[.., m, n] = epilogue(sum_k lhs[.., m, k] * rhs[2n, k],
+                                 sum_k lhs[.., m, k] * rhs[2n + 1, k], args...)
+
     Constraints:
     - (C1) `lhs` has rank 2 or more, `rhs` has rank 2 up to that of `lhs`, and
-      exactly 2 where it is encoded; elements of `lhs` and of a plain `rhs` are
+      exactly 2 where it is encoded or `paired`; elements of `lhs` and of a plain `rhs` are
       `i8`, f8E4M3FN, f8E5M2, f16, bf16 or f32.
     - (C2) `lhs` and `rhs` agree on K, and on each leading dimension of an `rhs` of
       rank 3 or more.
     - (C3) `init` is [.., M, N] with the batch and M extents of `lhs` and the N
-      of `rhs`; its elements are integers or floats; the result has its type.
+      of `rhs`, half of its rows where `paired`; its elements are integers or
+      floats; the result has its type.
     - (C4) `lhs_unsigned` and `rhs_unsigned` are only on plain `i8` operands.
     - (C5) `maps` has one map per epilogue operand, without symbols, from as many
       dimensions as the output has to the operand's rank.
     - (C6) Each result of a map is an output dimension, no dimension twice, or
       the constant 0. The operand's extent there agrees with the output's, or is
       at least 1.
-    - (C7) The region's arguments are the accumulator and one element of each
-      epilogue operand.
+    - (C7) The region's arguments are the accumulator, two of them where `paired`,
+      and one element of each epilogue operand.
     - (C8) The region holds only `arith` and `math` ops on scalars, without
       side effects or regions.
     - (C9) The region yields one value of the result's element type.
@@ -182,16 +190,30 @@ def QuantTensor_ScaledMatmulOp : QuantTensor_ContractionOp<"scaled_matmul",
       %3 = arith.truncf %2 : f32 to bf16
       quant_tensor.yield %3 : bf16
     } -> tensor<?x512xbf16>
+    // silu(x * gateᵀ) * (x * upᵀ); rows of %gu are gate[0], up[0], gate[1], ...
+    %z = quant_tensor.scaled_matmul paired ins(%h, %gu : tensor<1x256xbf16>, tensor<34x256xbf16, #w4>)
+        maps [] outs(%i : tensor<1x17xf32>) {
+    ^bb0(%gate: f32, %up: f32):
+      %one = arith.constant 1.0 : f32
+      %0 = arith.negf %gate : f32
+      %1 = math.exp %0 : f32
+      %2 = arith.addf %1, %one : f32
+      %3 = arith.divf %gate, %2 : f32
+      %4 = arith.mulf %3, %up : f32
+      quant_tensor.yield %4 : f32
+    } -> tensor<1x17xf32>
     ```
   }];
   let arguments = (ins QuantTensor_AnyTensor:$lhs, AnyRankedTensor:$rhs,
                        Variadic<QuantTensor_DenseTensor>:$epilogue_args,
                        QuantTensor_DenseTensor:$init,
                        AffineMapArrayAttr:$maps,
-                       UnitAttr:$lhs_unsigned, UnitAttr:$rhs_unsigned);
+                       UnitAttr:$lhs_unsigned, UnitAttr:$rhs_unsigned,
+                       UnitAttr:$paired);
   let results = (outs QuantTensor_DenseTensor:$result);
   let regions = (region SizedRegion<1>:$epilogue);
   let assemblyFormat = [{
+    (`paired` $paired^)?
     (`lhs_unsigned` $lhs_unsigned^)? (`rhs_unsigned` $rhs_unsigned^)?
     `ins` `(` $lhs `,` $rhs `:` type($lhs) `,` type($rhs) `)`
     (`epilogue` `(` $epilogue_args^ `:` type($epilogue_args) `)`)?
@@ -216,6 +238,9 @@ def QuantTensor_ScaledMatmulOp : QuantTensor_ContractionOp<"scaled_matmul",
     }
     /// The map of epilogue operand `index`.
     ::mlir::AffineMap getEpilogueMap(unsigned index);
+    /// How many sums, of as many rows of `rhs` that follow each other, the
+    /// region makes one element of the result of: its first arguments.
+    unsigned getNumSums() { return getPaired() ? 2 : 1; }
   }];
   let hasVerifier = 1;
   let hasRegionVerifier = 1;

@@ -126,19 +126,20 @@ struct EpilogueOperand {
   ::mlir::AffineMap map;
 };
 
-/// Builds the region of an epilogue: given the accumulator and one element of
-/// each operand, returns the element of the result.
+/// Builds the region of an epilogue: given the accumulator, or both of a pair,
+/// and one element of each operand, returns the element of the result.
 using EpilogueBuilder = ::llvm::function_ref<::mlir::Value(
     ::mlir::OpBuilder &, ::mlir::Location, ::mlir::ValueRange)>;
 
 /// Creates a scaled_matmul whose epilogue `body` builds. The accumulator's
-/// type follows from the operands.
+/// type follows from the operands. `paired`: rows of `rhs` are pairs.
 ScaledMatmulOp createScaledMatmul(::mlir::OpBuilder &builder,
                                   ::mlir::Location loc, ::mlir::Value lhs,
                                   ::mlir::Value rhs,
                                   ::mlir::ArrayRef<EpilogueOperand> operands,
                                   ::mlir::Value init, bool lhsUnsigned,
-                                  bool rhsUnsigned, EpilogueBuilder body);
+                                  bool rhsUnsigned, EpilogueBuilder body,
+                                  bool paired = false);
 
 /// `[.., M, K]` and `[B.., N, K]`: what the operands of a contraction look like
 /// in a scaled_matmul.

@@ -251,12 +251,17 @@ def QuantTensorMergeContractions
     alike. That depends on weights alone and is done once, in the prepare function.
     Each result is a slice of the columns, which plain kernels read where it is.
 
+    Where the epilogue of one reads the other's result, at the same place, and nothing
+    else does (up and gate of a gated MLP), they become a `paired` one: rows of their
+    weights alternate, one epilogue follows the other, and what was read is in no
+    memory. That is done of encoded weights.
+
     A contraction stays alone, and says why in a missed remark, where joining would
     cost each run something: a right-hand side or a bias that is no weight, a result
     that a function returns or that a contraction reads (both need rows that follow
     each other); and where kernels would have to differ: other encodings, other
     epilogues (a bias of one of them alone), results of another type, rows that
-    share scales.
+    share scales. Of two that would be a pair: plain weights, rows that share scales.
 
     Off by default (`quant-compile --merge-contractions`): an elementwise op that
     reads a slice may become part of a kernel of whole rows later, which gets a
@@ -270,6 +275,21 @@ def QuantTensorMergeContractions
     %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x64xbf16>, tensor<96x64xbf16, #w4>) ... -> tensor<1x96xf32>
     %q = tensor.extract_slice %y[0, 0] [1, 64] [1, 1] : tensor<1x96xf32> to tensor<1x64xf32>
     %k = tensor.extract_slice %y[0, 64] [1, 32] [1, 1] : tensor<1x96xf32> to tensor<1x32xf32>
+
+    %g = quant_tensor.scaled_matmul ins(%x, %wg : tensor<1x64xbf16>, tensor<32x64xbf16, #w4>) ... -> tensor<1x32xf32>
+    %u = quant_tensor.scaled_matmul ins(%x, %wu : ...) epilogue(%g : tensor<1x32xf32>) maps [#id] ... {
+    ^bb0(%acc: f32, %e: f32):
+      %0 = math.tanh %e : f32
+      %1 = arith.mulf %0, %acc : f32
+      quant_tensor.yield %1 : f32
+    }
+    // becomes
+    %u = quant_tensor.scaled_matmul paired ins(%x, %w : tensor<1x64xbf16>, tensor<64x64xbf16, #w4>) ... {
+    ^bb0(%a: f32, %acc: f32):
+      %0 = math.tanh %a : f32
+      %1 = arith.mulf %0, %acc : f32
+      quant_tensor.yield %1 : f32
+    }
     ```
   }];
   let dependentDialects = ["::mlir::tensor::TensorDialect",
