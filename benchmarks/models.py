@@ -95,7 +95,7 @@ class Sam:
 @dataclasses.dataclass(frozen=True)
 class Llama:
     """The linear layers of LLaMA-2-7B for one token. `fused`: q, k and v are one
-    product, and silu(gate) * up is computed where the products are; else every
+    product, and so are gate and up, with silu(gate) * up in its epilogue; else every
     product stands alone and what follows reads the first of those before it.
 
     Norms and residuals are not there. silu(gate) * up is about quadratic, so that a
@@ -128,7 +128,7 @@ class Llama:
         for name, (m, k, n, activation) in self.shapes().items():
             if activation:
                 encoding = {"group": 0, "scale": "f32"} | cases.KINDS[self.kind]
-                programs[name] = Gated(n // 2, k, m, kind=self.kind, **encoding)
+                programs[name] = Gated(n // 2, k, m, kind=self.kind, merged=True, **encoding)
             else:
                 programs[name] = cases.linear(self.kind, n, k, m)
         return programs
