@@ -2,10 +2,22 @@
 // RUN: FileCheck %s < %t.json
 // RUN: quant-compile %s --emit=ptx -o %t.ptx
 // RUN: %ptxas -arch=sm_90a -v %t.ptx -o %t.cubin 2>&1 | FileCheck %s --check-prefix=PTXAS
+// RUN: quant-compile %s --merge-contractions --emit=ptx -o %t.merged.ptx
+// RUN: %ptxas -arch=sm_90a -v %t.merged.ptx -o %t.cubin 2>&1 | FileCheck %s --check-prefix=PTXAS
+// RUN: quant-opt %s --pass-pipeline='builtin.module(quant-algebra,quant-schedule{merge-contractions})' \
+// RUN:     | FileCheck %s --check-prefix=MERGED
 
 // A whole MLP block: int4 gate and up, silu(gate) * up, int4 down.
 // CHECK-DAG: "name": "mlp.prepare"
 // CHECK-DAG: "name": "mlp"
+// Gate and up are one product, whose rows the prepare function puts in turn.
+// MERGED-LABEL: func.func @mlp(
+// MERGED-NOT: scaled_matmul ins
+// MERGED: quant_tensor.scaled_matmul paired ins(%{{.*}} : tensor<?x256xbf16>, tensor<1024x256xbf16
+// MERGED: quant_tensor.scaled_matmul ins(%{{.*}} : tensor<?x512xbf16>, tensor<256x512xbf16
+// MERGED-LABEL: func.func @mlp.prepare
+// MERGED: tensor.insert_slice {{.*}}[0, 0] [512, 128] [2, 1]
+// MERGED: tensor.insert_slice {{.*}}[1, 0] [512, 128] [2, 1]
 // PTXAS: ptxas info
 // PTXAS-NOT: {{[1-9][0-9]*}} bytes spill
 // PTXAS-NOT: {{[1-9][0-9]*}} bytes stack

@@ -9,10 +9,10 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
-from programs import Dense, Float8, Integers, Layer  # noqa: E402
+from programs import Dense, Float8, Integers, Layer, Paired  # noqa: E402
 
 STORAGES = ["i4", "i4", "ui4", "i8", "ui8", "i2", "i3", "i5", "i6", "f8E4M3FN", "f8E5M2", "f4E2M1FN", "nf4"]
-COUNT = 48
+COUNT, PAIRS = 48, 12
 
 
 def draw(number):
@@ -37,6 +37,27 @@ def draw(number):
     return Layer(n, k, m=m, storage=storage, group=rng.choice([0, 32, 64, 128]), zero=zero,
                  x=rng.choice(["bf16", "f16"]), scale=rng.choice(["bf16", "f16", "f32"]),
                  bias=rng.random() < 0.3, out=out)
+
+
+def draw_pair(number):
+    """One of two weights whose rows alternate."""
+    rng = random.Random(f"pair {number}")
+    k = rng.choice([128, 1024, 4096, 11008, 16 * rng.randrange(8, 300)])
+    n, m = rng.choice([37, 250, 1001, 4096, 11008]), rng.choice([1, 4, 16, 33, 64, 128, 256, 1000])
+    storage = rng.choice(STORAGES)
+    zero = storage if storage.startswith("u") else None
+    return Paired(n, k, m=m, storage=storage, group=rng.choice([0, 32, 64, 128]), zero=zero,
+                  x=rng.choice(["bf16", "f16"]), scale=rng.choice(["bf16", "f16", "f32"]),
+                  bias=rng.random() < 0.3, out=rng.choice(["f32", "bf16", "f16"]))
+
+
+@pytest.mark.parametrize("number", range(PAIRS))
+def test_no_spills_of_pairs(tool, check_registers, tmp_path, number):
+    case = draw_pair(number)
+    source, ptx = tmp_path / "op.mlir", tmp_path / "op.ptx"
+    source.write_text(case.mlir())
+    tool("quant-compile", source, "--emit=ptx", "-o", ptx)
+    check_registers(ptx, case.name)
 
 
 @pytest.mark.parametrize("number", range(COUNT))
