@@ -22,6 +22,8 @@ static constexpr int64_t kThirdAccumulators = 80, kThirdPromoted = 136,
 /// Blocks that share a tile whose barriers take no registers of note, and what
 /// those of more take.
 static constexpr int64_t kFewParts = 4, kRegistersOfParts = 48;
+/// Rows of a tile whose scales the loader of a cluster's block copies at most.
+static constexpr int64_t kMostScaledRows = 192;
 /// Bytes along K of one instruction.
 static constexpr double kStepBytes = 32;
 /// Rows that stand for any number of them.
@@ -520,6 +522,15 @@ std::string whyNotWgmmaSchedule(const Contraction &c, const Chip &chip,
     return llvm::formatv("split_k = {0}, but K has {1} steps of {2} bytes",
                          schedule.getSplitK(), getSteps(c),
                          WgmmaLayout::rowBytes);
+  // Beside the addresses of a tile's parts, the loader has registers for the
+  // copies of fewer rows' scales only.
+  int64_t clusterSize = groups.getClusterSize() * schedule.getSplitK();
+  if (c.isBlockScaled() && clusterSize > 1 &&
+      schedule.getTileM() > kMostScaledRows)
+    return llvm::formatv(
+        "the loader of {0} blocks in a cluster has no registers to copy the "
+        "scales of {1} rows, more than {2}",
+        clusterSize, schedule.getTileM(), kMostScaledRows);
   // The swizzle repeats after eight rows.
   if (schedule.getTileN() % (8 * groups.getClusterM()) ||
       schedule.getTileM() % (8 * groups.getClusterN()))

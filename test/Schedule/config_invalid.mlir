@@ -413,6 +413,21 @@ func.func @promotion(%x: tensor<64x256xf32, #x>, %w: tensor<128x256xf32, #w>, %i
 
 // -----
 
+// Addresses of a cluster's parts and of so many rows' scales.
+#x = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 128], scale = f32}>
+#w = #quant_tensor.encoding<{storage = f8E4M3FN, block = [128, 128], scale = f32}>
+func.func @scaled_rows(%x: tensor<512x1024xf32, #x>, %w: tensor<128x1024xf32, #w>, %init: tensor<512x128xbf16>) -> tensor<512x128xbf16> {
+  // expected-error @below {{the loader of 2 blocks in a cluster has no registers to copy the scales of 256 rows, more than 192}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<512x1024xf32, #x>, tensor<128x1024xf32, #w>) maps [] outs(%init : tensor<512x128xbf16>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [256, 64, 128], warps = [8, 1, 1], stages = 4, warpgroups = <cooperative, cluster = [2, 1]>, promote = 1>} {
+  ^bb0(%acc: f32):
+    %0 = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %0 : bf16
+  } -> tensor<512x128xbf16>
+  return %y : tensor<512x128xbf16>
+}
+
+// -----
+
 // Rows beyond the sixteenth would not be loaded.
 func.func @any_rows(%x: tensor<?x256xi8>, %w: tensor<128x256xi8>, %init: tensor<?x128xi32>) -> tensor<?x128xi32> {
   // expected-error @below {{has any number of rows, but its only schedule max_m = 16}}
