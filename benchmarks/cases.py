@@ -340,6 +340,24 @@ LLAMA_SHAPES = [(4096, 4096), (4096, 11008), (11008, 4096), (8192, 28672), (4096
 INT4_ROWS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096]
 
 
+#: Weights that nothing was fitted to, as (K, N), and rows that are no powers of two.
+UNSEEN_WEIGHTS = [
+    (2048, 5632),
+    (2560, 10240),
+    (3072, 8192),
+    (3584, 3584),
+    (3584, 18944),
+    (5120, 5120),
+    (5120, 13824),
+    (6144, 16384),
+    (8192, 8192),
+    (13824, 5120),
+    (14336, 4096),
+    (28672, 8192),
+]
+UNSEEN_ROWS = [1, 5, 12, 24, 48, 96, 200, 700, 2200]
+
+
 def int8_lines():
     """int8 products of the shapes that are compared with all peers."""
     for m, k, n in INT8_SHAPES:
@@ -363,12 +381,12 @@ def float8_lines():
 def weight_lines():
     """8-bit and 4-bit weights at every number of rows; one row of 8-bit ones also by
     CUDA cores alone."""
-    for k, n in LLAMA_SHAPES[:3]:
+    for k, n in LLAMA_SHAPES:
         yield "int8_reduce", n, k, 1, 1
         for m in (1, 2, 4, 8, 16, 32, 64):
             yield "int8_weight", n, k, 1 if m == 1 else None, m
     fewer = (1, 16, 32, 64, 128)
-    halves = (*fewer, 8, 256, 1024, 4096)
+    halves = (*fewer, 2, 4, 8, 256, 1024, 4096)
     for kind, rows in (("int4_g128", INT4_ROWS), ("int4_g128_f16", halves), ("int4_g32", fewer)):
         for k, n in LLAMA_SHAPES:
             for m in rows:
@@ -379,10 +397,17 @@ def format_lines():
     """Other storages, groups and zero points, beside int4 in groups of 128."""
     kinds = ["int4_g128", "int4_g64", "int4_g32", "uint4_zp_g128", "nf4_g64"]
     kinds += ["int3_g128", "int2_g128", "e4m3_weight", "int8_weight"]
-    for k, n in LLAMA_SHAPES[1:3]:
+    for k, n in LLAMA_SHAPES:
         for kind in kinds:
             for m in (1, 16, 64):
                 yield kind, n, k, 1 if m == 1 else None, m
+
+
+def weight_other_lines():
+    """4-bit weights of shapes that nothing was fitted to."""
+    for k, n in UNSEEN_WEIGHTS:
+        for m in UNSEEN_ROWS:
+            yield "int4_g128", n, k, 1 if m == 1 else None, m
 
 
 #: By the step of run.sh: (kind, N, K, M of the program, M to run it at) of every
@@ -392,5 +417,6 @@ LINES = {
     "int8-other": int8_other_lines,
     "float8": float8_lines,
     "weights": weight_lines,
+    "weights-other": weight_other_lines,
     "formats": format_lines,
 }
