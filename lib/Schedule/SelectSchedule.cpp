@@ -4,6 +4,7 @@
 #include "quantmlir/Schedule/Families.h"
 #include "quantmlir/Schedule/MatmulSchedule.h"
 #include "quantmlir/Schedule/Passes.h"
+#include "quantmlir/Schedule/RowRanges.h"
 #include "quantmlir/Schedule/Tuned.h"
 
 #include "mlir/IR/Remarks.h"
@@ -30,10 +31,15 @@ constexpr int64_t kRowBounds[] = {32, 64, 128};
 /// And up to these many where weights stream: a block's work grows with its
 /// rows of activations, the weights that it reads do not.
 constexpr int64_t kStreamBounds[] = {1, 8, 16};
-/// The same for wgmma, whose blocks are fast enough that it takes more of them,
-/// and for wgmma_decode, which starts where weights no longer stream.
-constexpr int64_t kWgmmaRowBounds[] = {16, 64, 128, 256, 512, 1024};
-constexpr int64_t kDecodeRowBounds[] = {32, 64, 128, 256, 512, 1024};
+/// Where ranges of rows may end that a model divides: of wgmma, and of
+/// wgmma_decode, which starts where weights no longer stream. A tile's last
+/// rows are padding at the first rows of a range, so there are more of them
+/// where tiles are fitted to few rows.
+constexpr int64_t kWgmmaRows[] = {16,  64,  128,  192,  256,  384, 512,
+                                  640, 768, 1024, 1536, 2048, 3072};
+constexpr int64_t kDecodeRows[] = {32,  48,   64,   96,   128,  160,
+                                   208, 256,  320,  384,  512,  640,
+                                   768, 1024, 1280, 1536, 2048, 3072};
 
 remark::RemarkOpts remarkOptions(Operation *op) {
   auto options = remark::RemarkOpts::name("Schedule").category("schedule");
@@ -225,6 +231,22 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
     schedules.push_back(next);
   }
 
+  /// Appends schedules for ranges of rows that end at some of `rows`.
+  static void appendRanges(SmallVectorImpl<ScheduleAttr> &schedules,
+                           const Contraction &c, const Chip &chip,
+                           ArrayRef<int64_t> rows,
+                           ScheduleAttr (*choose)(const Contraction &,
+                                                  const Chip &, int64_t),
+                           double (*estimate)(const Contraction &, const Chip &,
+                                              ScheduleAttr, int64_t)) {
+    auto chooseFor = [&](int64_t m) { return choose(c, chip, m); };
+    auto estimateFor = [&](ScheduleAttr schedule, int64_t m) {
+      return estimate(c, chip, schedule, m);
+    };
+    for (ScheduleAttr schedule : divideRows(rows, {chooseFor, estimateFor}))
+      append(schedules, schedule);
+  }
+
   /// What mma.sync can compute, and wgmma with decoded weights where it is
   /// there and can.
   void chooseTensorCores(const Contraction &contraction, const Chip &target,
@@ -246,7 +268,9 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
       choose(kStreamBounds, chooseMmaStream);
     }
     if (canUse(KernelFamily::WgmmaDecode)) {
-      choose(kDecodeRowBounds, chooseWgmmaDecode);
+      if (isDynamic)
+        appendRanges(schedules, contraction, target, kDecodeRows,
+                     chooseWgmmaDecode, estimateWgmmaDecode);
       append(schedules, chooseWgmmaDecode(contraction, target, 0));
       return;
     }
@@ -264,12 +288,10 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
     SmallVector<ScheduleAttr> schedules;
     bool isDynamic = ShapedType::isDynamic(contraction.m);
     if (noWgmma.empty()) {
-      auto choose = [&](int64_t bound) {
-        append(schedules, chooseWgmma(contraction, target, bound));
-      };
       if (isDynamic)
-        llvm::for_each(kWgmmaRowBounds, choose);
-      choose(0);
+        appendRanges(schedules, contraction, target, kWgmmaRows, chooseWgmma,
+                     estimateWgmma);
+      append(schedules, chooseWgmma(contraction, target, 0));
     } else if (noMma.empty()) {
       if (target.hasWgmma && !contraction.encoding)
         remark::missed(op.getLoc(), remarkOptions(op))

@@ -314,6 +314,17 @@ ScheduleAttr chooseWgmmaDecode(const Contraction &c, const Chip &chip,
       c, chip, maxM, {kRowStep, 1, 1, getLeastTileK(c), canScaleDecoded(c)});
 }
 
+double estimateWgmmaDecode(const Contraction &c, const Chip &chip,
+                           ScheduleAttr schedule, int64_t m) {
+  int64_t warpgroups = schedule.getWarps()[1] / 4;
+  DecodeNumbers numbers = {schedule.getTileM(), warpgroups,
+                           schedule.getTileN() / (warpgroups * kDecodeRows),
+                           schedule.getTileK(), schedule.getScaleDecoded()};
+  numbers.splitK = schedule.getSplitK();
+  numbers.streamK = schedule.getStreamK();
+  return estimateDecodeCycles(c, chip, m, numbers);
+}
+
 void enumerateWgmmaDecode(const Contraction &c, const Chip &chip, int64_t maxM,
                           SmallVectorImpl<ScheduleAttr> &schedules) {
   int64_t bound = !ShapedType::isDynamic(c.m) ? c.m : maxM;

@@ -423,6 +423,15 @@ ScheduleAttr chooseWgmma(const Contraction &c, const Chip &chip, int64_t maxM) {
   return makeWgmma(c, chip, maxM, *best, bestGroup);
 }
 
+double estimateWgmma(const Contraction &c, const Chip &chip,
+                     ScheduleAttr schedule, int64_t m) {
+  WarpgroupsAttr warpgroups = schedule.getWarpgroups();
+  Candidate candidate = {warpgroups.getKind(), schedule.getTileM(),
+                         schedule.getTileN(),  warpgroups.getClusterM(),
+                         schedule.getSplitK(), warpgroups.getClusterN()};
+  return estimate(c, chip, m, candidate, warpgroups.getGroupM());
+}
+
 void enumerateWgmma(const Contraction &c, const Chip &chip, int64_t maxM,
                     SmallVectorImpl<ScheduleAttr> &schedules) {
   int64_t bound = !ShapedType::isDynamic(c.m) ? c.m : maxM;

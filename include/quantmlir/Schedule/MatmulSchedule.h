@@ -135,6 +135,12 @@ quant_tile::ScheduleAttr chooseWgmma(const Contraction &contraction,
 quant_tile::ScheduleAttr chooseWgmmaDecode(const Contraction &contraction,
                                            const Chip &chip, int64_t maxM);
 
+/// About how many cycles a kernel with such a schedule takes for `m` rows.
+double estimateWgmma(const Contraction &contraction, const Chip &chip,
+                     quant_tile::ScheduleAttr schedule, int64_t m);
+double estimateWgmmaDecode(const Contraction &contraction, const Chip &chip,
+                           quant_tile::ScheduleAttr schedule, int64_t m);
+
 /// Appends the schedules of a family that a tuner should try.
 void enumerateReduce(
     const Contraction &contraction, const Chip &chip, int64_t maxM,

@@ -1,0 +1,85 @@
+//===- RowRanges.cpp - Which schedule for how many rows -------------------===//
+//
+// Tiles that fill the SMs at 1024 rows leave a third of them idle at 700, and
+// no list of bounds suits all shapes: where another schedule is better follows
+// from how many tiles there are, which is a matter of N. So the bounds come
+// from the model, at rows that are close enough together.
+//
+// Each schedule is a kernel, however many ranges it has; so a few are taken
+// that together are good at all rows, the one that is good at most of those
+// left first, as sets are covered.
+//
+//===----------------------------------------------------------------------===//
+
+#include "quantmlir/Schedule/RowRanges.h"
+
+#include "llvm/ADT/BitVector.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/SetVector.h"
+
+using namespace mlir;
+using namespace quantmlir;
+using namespace quantmlir::quant_tile;
+
+/// By how much a schedule may take longer than the best: less than models err
+/// by.
+static constexpr double kTolerance = 1.03;
+/// Up to so many rows there is no tolerance: reading the weights takes longest,
+/// and what a model says of tiles that are mostly padding it was not asked.
+static constexpr int64_t kFewRows = 256;
+
+SmallVector<ScheduleAttr>
+quantmlir::schedule::divideRows(ArrayRef<int64_t> rows, const RowModel &model) {
+  SmallVector<ScheduleAttr> chosen;
+  SmallVector<double> least;
+  for (int64_t m : rows) {
+    chosen.push_back(model.choose(m).withMaxM(0));
+    least.push_back(model.estimate(chosen.back(), m));
+  }
+  llvm::SetVector<ScheduleAttr> candidates(chosen.begin(), chosen.end());
+  // At which of `rows` each is good.
+  SmallVector<llvm::BitVector> good;
+  for (ScheduleAttr candidate : candidates) {
+    llvm::BitVector &at = good.emplace_back(rows.size());
+    for (auto [i, m] : llvm::enumerate(rows))
+      at[i] = m <= kFewRows
+                  ? candidate == chosen[i]
+                  : model.estimate(candidate, m) <= kTolerance * least[i];
+  }
+  llvm::BitVector left(rows.size(), true), taken(candidates.size());
+  while (left.any()) {
+    size_t best = 0, most = 0;
+    for (size_t candidate = 0; candidate < candidates.size(); ++candidate) {
+      llvm::BitVector gains = good[candidate];
+      gains &= left;
+      if (gains.count() > most) {
+        best = candidate;
+        most = gains.count();
+      }
+    }
+    taken.set(best);
+    left.reset(good[best]);
+  }
+  // A range goes on for as long as its schedule is good, but one of fewer rows
+  // than a tile of wgmma has: no more than these are loaded.
+  auto isOpen = [](ScheduleAttr schedule) {
+    return schedule.getFamily() != KernelFamily::Wgmma ||
+           schedule.getMaxM() >= schedule.getTileM();
+  };
+  SmallVector<ScheduleAttr> schedules;
+  std::optional<size_t> last;
+  for (auto [i, m] : llvm::enumerate(rows)) {
+    if (last && good[*last][i] && isOpen(schedules.back())) {
+      schedules.back() = candidates[*last].withMaxM(m);
+      continue;
+    }
+    last.reset();
+    for (unsigned candidate : taken.set_bits())
+      if (good[candidate][i] &&
+          (!last || model.estimate(candidates[candidate], m) <
+                        model.estimate(candidates[*last], m)))
+        last = candidate;
+    schedules.push_back(candidates[*last].withMaxM(m));
+  }
+  return schedules;
+}
