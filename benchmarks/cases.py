@@ -166,8 +166,9 @@ FAMILIES = [
     # Tiles that blocks divide along K: among several, beside whole ones, and in the last
     # of many rounds.
     ScheduledLayer(200, 1024, 70, [64, 128, 64], [1, 8, 1], 3, rest=", stream_k = 100"),
-    # More tiles in the last round than are divided.
-    ScheduledLayer(200, 1024, 70, [64, 128, 64], [1, 8, 1], 5, rest=", stream_k = 1"),
+    # More tiles in the last round than are divided, so that blocks have none.
+    ScheduledLayer(200, 1024, 70, [64, 128, 64], [1, 8, 1], 5,
+                   rest=", dependent_launch = true, stream_k = 1"),
     ScheduledLayer(264, 1024, 70, [64, 192, 64], [1, 12, 1], 4, out="bf16",
                    rest=", dependent_launch = true, scale_decoded = true, stream_k = 100"),
     # (With a stage for each step: racecheck writes a page about each warp's part of a stage

@@ -113,15 +113,25 @@ void WgmmaDecodeKernel::loadTiles() {
   // Weights do not depend on the kernel before this one, activations do.
   if (schedule.getDependentLaunch()) {
     count = std::min(layout.stages, streams() ? together : whole);
-    Work work = getWork(word(0));
-    auto [row, column] = locate(work.tile);
-    for (Operand operand : {Operand::Weights, Operand::Activations}) {
-      for (int64_t stage = 0; stage < count; ++stage)
-        loadStep(row, column, getStep(work, stage), word(stage),
-                 tileK / kSegment, operand);
-      if (operand == Operand::Weights)
-        b.waitForDependencies();
-    }
+    auto loadAhead = [&] {
+      Work work = getWork(word(0));
+      auto [row, column] = locate(work.tile);
+      for (Operand operand : {Operand::Weights, Operand::Activations}) {
+        for (int64_t stage = 0; stage < count; ++stage)
+          loadStep(row, column, getStep(work, stage), word(stage),
+                   tileK / kSegment, operand);
+        if (operand == Operand::Weights)
+          b.waitForDependencies();
+      }
+    };
+    // Where there are fewer tiles than blocks, and they are not divided, some
+    // have none.
+    if (streams())
+      b.ifThen(b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ne, turns,
+                                             word(0)),
+               loadAhead);
+    else
+      loadAhead();
     if (count == layout.stages)
       start.phase = word(0);
     else
