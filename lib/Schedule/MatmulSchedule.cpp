@@ -229,6 +229,12 @@ bool decodesScaled(const Contraction &c) {
                                 c.encoding.getCodebook()) != 1.0;
 }
 
+bool decodesStreamedExactly(const Contraction &c) {
+  return isa<IntegerType>(c.encoding.getStorage()) &&
+         c.encoding.getStorageBits() == 4 && !c.encoding.getCodebook() &&
+         !c.encoding.hasZeroPoint() && !c.scalesDecoded();
+}
+
 int64_t getPairTableBytes(const Contraction &c) {
   bool looksUp = c.encoding && FragmentLayout::getPairOrder(c.encoding) ==
                                    quant_tensor::PairOrder::Adjacent;

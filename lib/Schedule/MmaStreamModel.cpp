@@ -16,6 +16,9 @@
 // Groups of 64 and 32, zero points and NF4 take what the same schedule of int4
 // in groups of 128 takes, but need more registers: of 360 timings at five
 // shapes and one row, it chose the best or within 11 %.
+// At one row of 4-bit integers without zero points, whose decode leaves no bias
+// since, and where straight-line code may have two stages, it chose the fastest
+// or within 2 % at five shapes in groups of 128, of 32 within 3 %: 330 timings.
 //
 //===----------------------------------------------------------------------===//
 
@@ -64,6 +67,8 @@ struct Fit {
   /// and a row tile, and those of each warp.
   static constexpr double kernel = 1.422, block = 0.115, sums = 0.137,
                           warpSums = 0.0036;
+  /// What another stage saves where there is no loop.
+  static constexpr double early = 0.1;
   /// Slower by this where an SM has room for more blocks than there are: those
   /// of the next kernel start early, and are dealt out unevenly then.
   static constexpr double uneven = 0.12;
@@ -156,12 +161,21 @@ int64_t estimateStreamRegisters(const Contraction &c, int64_t tileM,
     registers = tileM == 1   ? 56 + 24 * units
                 : tileM <= 8 ? 66 + 24 * units
                              : 92 + 35 * units;
-    registers += 14 * units * (numbers.stages - 1);
+    // One row of activations without sums of these leaves room for the second
+    // stage of straight-line code.
+    bool isExactRow = tileM == 1 && decodesStreamedExactly(c);
+    bool isShortStep = getUnits(c, numbers) < 1;
+    if (!isExactRow || !isStraight(c, numbers) || getParameters(c) > 1)
+      registers += 14 * units * (numbers.stages - 1);
     // What comes along with smaller groups and zero points: their sums and, in
     // every stage, they themselves.
     if (scalesWeights) {
       // Weights that are scaled have one sum.
       registers -= std::clamp(34 - 12 * units, 0.0, 22.0);
+    } else if (getParameters(c) > 1 && isExactRow && isShortStep) {
+      registers += 8 * numbers.rowTiles - 16;
+      if (numbers.stages > 1 && !isStraight(c, numbers))
+        registers += 22 * units;
     } else if (getParameters(c) > 1) {
       double parameters = getParameters(c) * numbers.columns / 128;
       registers += 5 + 7 * parameters;
@@ -169,7 +183,8 @@ int64_t estimateStreamRegisters(const Contraction &c, int64_t tileM,
         registers += 12 + 3 * units * (parameters - 1);
     }
     // A few rounds of straight-line code carry nothing from one to the next.
-    if (!hasTailK && rounds <= 4) {
+    if (!hasTailK && rounds <= 4 &&
+        !(isExactRow && isShortStep && numbers.rowTiles > 1)) {
       int64_t rowTiles = numbers.rowTiles;
       // Scales of a tile's rows come together, two in a register.
       bool isSmall = tileM == 1 && rowTiles == 1 && !c.hasOneGroup();
@@ -213,10 +228,10 @@ double estimateStreamTime(const Contraction &c, const Chip &chip, int64_t tileM,
   double unit = c.encoding.getStorageBits() < 4 ? Fit::narrowUnit : Fit::unit;
   double instructions =
       unit * units + Fit::activations * eights * numbers.columns / columns;
-  double latency =
-      Fit::latency / (isStraight(c, numbers) ? Fit::straightStages
-                                             : double(numbers.stages)) +
-      Fit::alone * instructions;
+  bool isOneStretch = isStraight(c, numbers);
+  double latency = Fit::latency / (isOneStretch ? Fit::straightStages
+                                                : double(numbers.stages)) +
+                   Fit::alone * instructions;
   double weightBytes = numbers.warps * units * getUnitBytes(c);
   double activationBytes =
       c.getLhsBytes() * tileM * numbers.columns * numbers.warps;
@@ -247,7 +262,11 @@ double estimateStreamTime(const Contraction &c, const Chip &chip, int64_t tileM,
     if (blocks < slots && most < numbers.occupancy)
       time *= 1 + Fit::uneven;
   }
-  return Fit::kernel + time;
+  // What straight-line code asks for before it waits for the kernel in front.
+  return Fit::kernel + time -
+         (isOneStretch && chip.hasDependentLaunch
+              ? Fit::early * (numbers.stages - 1)
+              : 0.0);
 }
 
 /// Whether kernels of these numbers do what the model says. Where a warp has
@@ -256,14 +275,21 @@ double estimateStreamTime(const Contraction &c, const Chip &chip, int64_t tileM,
 static bool isModelled(const Contraction &c, int64_t tileM,
                        const StreamNumbers &numbers, bool scalesWeights) {
   int64_t rounds = getRounds(c, numbers);
+  bool isExactRow = tileM == 1 && decodesStreamedExactly(c);
   if (numbers.stages > 1 &&
-      (isStraight(c, numbers) || numbers.stages >= rounds))
+      (isStraight(c, numbers) ? !isExactRow || rounds < 2 * numbers.stages
+                              : numbers.stages >= rounds))
     return false;
   bool isNarrow = c.encoding.getStorageBits() < 4;
   if (getUnits(c, numbers) < 1) {
     if (numbers.warps == 16)
       return !isStraight(c, numbers) ? numbers.rowTiles == 2
                                      : numbers.rowTiles == 1 && tileM == 1;
+    // Sums of larger groups are scaled once more in such a step, of which many
+    // rows are worth it. In bf16, weights may be scaled instead: both compete.
+    if (tileM == 16 && getParameters(c) == 1 && !scalesWeights)
+      return decodesStreamedExactly(c) && c.lhsElement.isBF16() &&
+             numbers.rowTiles == 4 && numbers.warps == 4 && numbers.stages == 1;
     return c.encoding.getStorageBits() == 4 &&
            (scalesWeights || (getParameters(c) > 1 && tileM != 8)) &&
            numbers.rowTiles >= (numbers.stages > 1 ? 2 : 1) &&

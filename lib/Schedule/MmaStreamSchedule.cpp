@@ -26,9 +26,9 @@ static ContractAttr makeContract(const Contraction &c) {
     return ContractAttr::get(context, std::ldexp(1.0, -23),
                              getWholeDecodeError(c), 0.0);
   quant_tensor::CodebookAttr codebook = c.encoding.getCodebook();
-  // Values of a table have none.
+  // Values of a table have none, nor have those that are decoded without.
   double offset =
-      getPairTableBytes(c)
+      getPairTableBytes(c) || decodesStreamedExactly(c)
           ? 0.0
           : 2 * std::abs(DecodeOp::getBias(storage, c.lhsElement, codebook));
   if (c.encoding.hasZeroPoint()) {
@@ -77,17 +77,6 @@ static int64_t getRows(const Contraction &c, int64_t maxM) {
 
 using Numbers = StreamNumbers;
 
-/// Whether `tileM` rows multiply weights that were scaled. Scaling the sums of
-/// each group takes as many instructions for 16 rows, and registers and
-/// multiplications of the activations' sums beside.
-static bool scalesStreamedWeights(const Contraction &c, int64_t tileM) {
-  return tileM == 16 && c.encoding.getStorageBits() == 4 &&
-         c.lhsElement.isBF16() && canScaleDecoded(c) && !c.scalesDecoded() &&
-         (c.getGroup() < 128 ||
-          (c.getGroup() == 128 &&
-           (c.encoding.hasZeroPoint() || c.encoding.getCodebook())));
-}
-
 /// Scales and zero points that a lane holds for each row of a step of `columns`
 /// columns.
 static int64_t countParameters(const Contraction &c, int64_t columns) {
@@ -101,6 +90,31 @@ static int64_t countParameters(const Contraction &c, int64_t columns) {
 /// for by itself: that takes registers in every step.
 static bool hasRaggedScales(const Contraction &c) {
   return !c.hasOneGroup() && c.n % FragmentLayout::rows != 0;
+}
+
+/// Whether `tileM` rows multiply weights that were scaled. Scaling the sums of
+/// each group takes as many instructions for 16 rows, and registers and
+/// multiplications of the activations' sums beside. Sums of larger groups are
+/// scaled where the registers make no difference: weights stay exact then.
+static bool scalesStreamedWeights(const Contraction &c, const Chip &chip,
+                                  int64_t tileM) {
+  if (tileM != 16 || c.encoding.getStorageBits() != 4 ||
+      !c.lhsElement.isBF16() || !canScaleDecoded(c) || c.scalesDecoded() ||
+      c.getGroup() > 128)
+    return false;
+  if (c.getGroup() < 128 || c.encoding.hasZeroPoint() ||
+      c.encoding.getCodebook())
+    return true;
+  if (!isa<IntegerType>(c.encoding.getStorage()) || hasRaggedScales(c) ||
+      c.k % 128 != 0)
+    return false;
+  // What is less than the model is good for is no reason to round weights.
+  constexpr double margin = 1.03;
+  auto estimate = [&](bool scalesWeights) {
+    return estimateStreamTime(
+        c, chip, tileM, chooseStreamNumbers(c, chip, tileM, scalesWeights));
+  };
+  return margin * estimate(true) < estimate(false);
 }
 
 /// The numbers for weights of 8 bits, of which a step of 64 columns is as many
@@ -159,7 +173,8 @@ static Numbers chooseNumbers(const Contraction &c, const Chip &chip,
   if (!isRagged && c.k % 128 == 0 &&
       (((isNarrow || (width < 4 && !isTable)) && isSingle) ||
        (width == 4 && isLight && (isSingle || tileM == 1 || tileM == 16))))
-    return chooseStreamNumbers(c, chip, tileM, scalesStreamedWeights(c, tileM));
+    return chooseStreamNumbers(c, chip, tileM,
+                               scalesStreamedWeights(c, chip, tileM));
   if (width == 3)
     return {1, 8, 256, 1, 1};
   auto hasBlocks = [&](int64_t rows) {
@@ -209,7 +224,7 @@ ScheduleAttr chooseMmaStream(const Contraction &c, const Chip &chip,
     rowTiles /= 2;
   return makeMmaStream(c, chip, maxM, tileM, rowTiles, /*warpsN=*/1, warps,
                        tiles, stages, numbers.occupancy,
-                       scalesStreamedWeights(c, tileM));
+                       scalesStreamedWeights(c, chip, tileM));
 }
 
 void enumerateMmaStream(const Contraction &c, const Chip &chip, int64_t maxM,

@@ -8,7 +8,11 @@
 // One row: every warp takes a slice of K. Only the newer chip
 // starts a kernel early.
 // CHECK-LABEL: @batch1
-// CHECK: quant_tile.schedule = #quant_tile.schedule<mma_stream, chip = "sm_{{90a|89}}", tile = [1, 16, {{1024|2048}}], warps = [1, 1, {{16|8}}], stages = 1, weights = <fragment, tile = [16, 64]>, contract = <u_acc = {{1.19.*}}, u_decode = 0.000000e+00, offset = 2.720000e+02>
+// CHECK: quant_tile.schedule = #quant_tile.schedule<mma_stream, chip = "sm_{{90a|89}}", tile = [1, 16, {{1024|2048}}], warps = [1, 1, {{16|8}}],
+// Weights of two steps are asked for before the kernel in front has ended.
+// H100-SAME: stages = 2,
+// L40-SAME: stages = 1,
+// CHECK-SAME: weights = <fragment, tile = [16, 64]>, contract = <u_acc = {{1.19.*}}, u_decode = 0.000000e+00, offset = 0.000000e+00>
 // H100-SAME: dependent_launch = true
 // L40-NOT: dependent_launch
 func.func @batch1(%x: tensor<1x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>, %init: tensor<1x4096xf32>) -> tensor<1x4096xf32> {

@@ -82,7 +82,7 @@ func.func @bytes(%x: tensor<16x4096xbf16>, %w: tensor<11008x4096xbf16, #w8>, %in
 // One row: scaling the sums of small groups takes fewer instructions than scaling
 // weights, but registers, which leave room for fewer blocks.
 // CHECK-LABEL: @small_groups
-// CHECK: tile = [1, 32, 1024], warps = [1, 1, 16], stages = 1, {{.*}}offset = 2.720000e+02
+// CHECK: tile = [1, 32, 1024], warps = [1, 1, 16], stages = 2, {{.*}}offset = 0.000000e+00
 // CHECK-NOT: scale_decoded
 func.func @small_groups(%x: tensor<1x11008xbf16>, %w: tensor<4096x11008xbf16, #w4g32>, %init: tensor<1x4096xf32>) -> tensor<1x4096xf32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x11008xbf16>, tensor<4096x11008xbf16, #w4g32>) maps [] outs(%init : tensor<1x4096xf32>) {
@@ -97,6 +97,30 @@ func.func @small_groups(%x: tensor<1x11008xbf16>, %w: tensor<4096x11008xbf16, #w
 // CHECK: tile = [16, 32, 512], warps = [1, 1, 4], stages = 1, {{.*}}offset = 0.000000e+00>, {{.*}}occupancy = 3, scale_decoded = true>
 func.func @codebook(%x: tensor<16x4096xbf16>, %w: tensor<11008x4096xbf16, #nf4>, %init: tensor<16x11008xf32>) -> tensor<16x11008xf32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x4096xbf16>, tensor<11008x4096xbf16, #nf4>) maps [] outs(%init : tensor<16x11008xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<16x11008xf32>
+  return %y : tensor<16x11008xf32>
+}
+
+// Without sums of each group there is room for twice the warps, whose weights
+// hide more of the latency: worth rounding weights for.
+// CHECK-LABEL: @scaled_for_registers
+// CHECK: tile = [16, 32, 1024], warps = [1, 1, 16], stages = 2, {{.*}}scale_decoded = true>
+func.func @scaled_for_registers(%x: tensor<16x11008xbf16>, %w: tensor<4096x11008xbf16, #w4>, %init: tensor<16x4096xf32>) -> tensor<16x4096xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x11008xbf16>, tensor<4096x11008xbf16, #w4>) maps [] outs(%init : tensor<16x4096xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<16x4096xf32>
+  return %y : tensor<16x4096xf32>
+}
+
+// Here it is not: the same numbers are chosen either way.
+// CHECK-LABEL: @exact
+// CHECK: tile = [16, 32, 512], warps = [1, 1, 4], stages = 1, {{.*}}u_decode = 0.000000e+00, offset = 0.000000e+00>
+// CHECK-NOT: scale_decoded
+func.func @exact(%x: tensor<16x4096xbf16>, %w: tensor<11008x4096xbf16, #w4>, %init: tensor<16x11008xf32>) -> tensor<16x11008xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x4096xbf16>, tensor<11008x4096xbf16, #w4>) maps [] outs(%init : tensor<16x11008xf32>) {
   ^bb0(%acc: f32):
     quant_tensor.yield %acc : f32
   } -> tensor<16x11008xf32>

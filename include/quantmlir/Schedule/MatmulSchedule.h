@@ -95,6 +95,10 @@ bool canScaleDecoded(const Contraction &contraction);
 /// Whether a decode of the weights is a multiplication anyway, so that it takes
 /// their scale along (`quant_tile.decode` with `scaled`).
 bool decodesScaled(const Contraction &contraction);
+/// Whether mma_stream decodes weights without a bias even where one row of
+/// activations is all there is, so that nothing sums activations to take it
+/// away: integers of 4 bits without a zero point, of which that was faster.
+bool decodesStreamedExactly(const Contraction &contraction);
 /// Bytes of the table of pairs in shared memory (`quant_tile.look_up`) with
 /// which kernels of mma_stream and wgmma_decode decode the weights; 0 where
 /// these compute what they decode.

@@ -9,11 +9,12 @@
 // Codes are decoded with a bias (`DecodeOp::getBias`), which costs no
 // subtraction per weight. A group's sum is `d - (bias + zero point) Σx`, where
 // Σx comes from the tensor core too: the same activations times a matrix of
-// equal elements. With more than one row of activations that is one product
-// more for every few, so that where codes can be decoded shrunk
-// (`DecodeOp::getShrinkage`), which takes their bias away, they are; in f16 it
-// is subtracted. Where the schedule says so, weights are scaled as they are
-// decoded instead: there is one sum of all groups then.
+// equal elements. That is one product more for every few, so that where codes
+// can be decoded shrunk (`DecodeOp::getShrinkage`), which takes their bias
+// away, they are; in f16 it is subtracted. (One row of activations of weights
+// other than 4-bit integers keeps the bias.) Where the schedule says so,
+// weights are scaled as they are decoded instead: there is one sum of all
+// groups then.
 //
 //===----------------------------------------------------------------------===//
 
@@ -110,29 +111,35 @@ private:
   SmallVector<SmallVector<Value>> lastScales;
 };
 
+/// Whether the sums of activations that take a bias away cost more than
+/// decoding weights without one. They are a product for each eight rows of
+/// activations.
+static bool avoidsActivationSums(const MatmulProblem &problem) {
+  return problem.schedule.getTileM() > 1 ||
+         quantmlir::schedule::decodesStreamedExactly(problem);
+}
+
 /// What decoded weights are multiplied by.
 static double getShrinkage(const MatmulProblem &problem) {
-  ScheduleAttr schedule = problem.schedule;
-  bool scales = schedule.getScaleDecoded();
+  bool scales = problem.schedule.getScaleDecoded();
   if (scales ? !quantmlir::schedule::decodesScaled(problem)
-             : schedule.getTileM() == 1 || problem.encoding.hasZeroPoint() ||
-                   problem.scalesDecoded())
+             : !avoidsActivationSums(problem) ||
+                   problem.encoding.hasZeroPoint() || problem.scalesDecoded())
     return 1.0;
   return DecodeOp::getShrinkage(problem.encoding.getStorage(),
                                 problem.lhsElement,
                                 problem.encoding.getCodebook(), scales);
 }
 
-/// What is added to decoded weights. The sums of a row of activations that take
-/// it away again are a product for each of its eights, which takes tensor cores
-/// longer than the subtractions in which f16's mantissa needs fewer shifts.
+/// What is added to decoded weights. f16's mantissa has room for codes at
+/// several bits: what subtracts the bias saves moving them.
 static double getBias(const MatmulProblem &problem, double shrinkage,
                       bool isExact) {
   Type storage = problem.encoding.getStorage();
-  bool isCheap = problem.schedule.getTileM() > 1 &&
-                 problem.lhsElement.isF16() && isa<IntegerType>(storage) &&
+  bool isCheap = problem.lhsElement.isF16() && isa<IntegerType>(storage) &&
                  storage.getIntOrFloatBitWidth() <= 4 &&
-                 !problem.encoding.hasZeroPoint();
+                 !problem.encoding.hasZeroPoint() &&
+                 avoidsActivationSums(problem);
   if (shrinkage != 1.0 || isExact || isCheap)
     return 0.0;
   return DecodeOp::getBias(storage, problem.lhsElement,
