@@ -140,6 +140,13 @@ int64_t getColumnsOfDecode(int64_t columns, unsigned width) {
                                             : columns;
 }
 
+int64_t getColumnsOfDecode(int64_t columns, unsigned width,
+                           int64_t warpgroups) {
+  constexpr int64_t kMany = 4, kFew = 64;
+  return warpgroups < kMany ? getColumnsOfDecode(columns, width)
+                            : std::min(columns, kFew);
+}
+
 std::string whyNotWeights(const Contraction &c, ScheduleAttr schedule) {
   if (static_cast<bool>(schedule.getWeights()) != static_cast<bool>(c.encoding))
     return llvm::formatv("{0} reads {1}",

@@ -74,6 +74,8 @@ static StepCycles getStepCycles(const DecodeNumbers &numbers) {
   if (isLarge(numbers))
     return warpgroups == 3 ? StepCycles{173, 3.19, 2.1, 2.5, 3.5, 263, 2.69}
                            : StepCycles{40, 3.41, 1.51, 1.03, 2.5, 68, 2.3};
+  if (warpgroups == 4)
+    return {0, 4.6, 2.34, 3.3, 4.5, 160, 3.2};
   if (warpgroups == 3)
     return {58, 3.96, 1.25, 2.5, 3.5, 160, 2.43};
   if (warpgroups == 2)

@@ -27,8 +27,9 @@ static constexpr int64_t kMaxStreamUnits = 1 << 16;
 static constexpr int64_t kMaxRegisters = 232, kMaxRegistersOfOne = 250;
 
 static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
-                                 int64_t blocks, int64_t tileK,
-                                 bool scaleDecoded, int64_t steps);
+                                 int64_t warpgroups, int64_t blocks,
+                                 int64_t tileK, bool scaleDecoded,
+                                 int64_t steps);
 
 /// The columns of the smallest step: whole tiles of weights.
 static int64_t getLeastTileK(const Contraction &c) {
@@ -50,8 +51,8 @@ std::string whyNotWgmmaDecode(const Contraction &c, const Chip &chip) {
   // Small groups of narrow codes have many scales in a step.
   int64_t tileK = getLeastTileK(c);
   int64_t registers =
-      estimateRegisters(c, kRowStep, /*blocks=*/1, tileK, canScaleDecoded(c),
-                        llvm::divideCeil(c.k, tileK));
+      estimateRegisters(c, kRowStep, /*warpgroups=*/1, /*blocks=*/1, tileK,
+                        canScaleDecoded(c), llvm::divideCeil(c.k, tileK));
   if (registers > kMaxRegisters)
     return llvm::formatv("scales and zero points of groups of {0} columns need "
                          "about {1} registers, of {2}",
@@ -117,8 +118,9 @@ static ScheduleAttr makeWgmmaDecode(const Contraction &c, const Chip &chip,
 /// Registers that a thread takes, about: no schedule that is within them made
 /// ptxas 13.0 spill, which wants more where a few steps need no loop.
 static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
-                                 int64_t blocks, int64_t tileK,
-                                 bool scaleDecoded, int64_t steps) {
+                                 int64_t warpgroups, int64_t blocks,
+                                 int64_t tileK, bool scaleDecoded,
+                                 int64_t steps) {
   bool scalesSums = !c.hasOneGroup() && !scaleDecoded;
   // Sums that are scaled are those of one or two groups, beside their total.
   int64_t sets = !scalesSums ? 1 : overlapsDecodeSums(blocks * tileM) ? 3 : 2;
@@ -127,12 +129,15 @@ static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
   // many as well, words that both have codes in; scales and zero points of
   // three steps, or of five where two share a register (`getDecodeStepsAhead`).
   unsigned width = c.encoding.getStorageBits();
-  int64_t part = getColumnsOfDecode(tileK, width);
+  int64_t part = getColumnsOfDecode(tileK, width, warpgroups);
   if (scalesSums)
     part = std::max(part, std::gcd(c.getGroup(), tileK));
   int64_t weights = 2 * blocks * part / 4;
   int64_t units = c.hasOneGroup() ? 1 : tileK / std::gcd(c.getGroup(), tileK);
-  if (part < tileK && (scalesSums || units > 2 || accumulators > 32))
+  // Where many warpgroups have few registers each, ptxas keeps what it must.
+  bool isNarrow = warpgroups > 3 && !scalesSums;
+  if (part < tileK && (isNarrow ? 16 % width != 0
+                                : scalesSums || units > 2 || accumulators > 32))
     weights += blocks * 4 * width;
   int64_t parameters =
       3 * 2 * blocks * units *
@@ -140,6 +145,14 @@ static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
   // A few steps are no loop, and ptxas moves what they read to the front.
   bool hasLoop = steps / getStepsOfDecodeLoop(tileK) > 1;
   int64_t others = hasLoop ? (scalesSums ? 64 : 48) : (scalesSums ? 104 : 64);
+  if (isNarrow) {
+    // What is ragged takes addresses, and wide scales a register each.
+    bool isRagged = c.n % FragmentLayout::rows || c.k % tileK;
+    bool hasWideScales = !c.hasOneGroup() && getParameterBits(c.encoding) > 16;
+    others = 20 + (isRagged ? 40 : 0) + (hasLoop ? 0 : 40) +
+             (hasWideScales || 16 % width ? 24 : 0) +
+             (tileM >= kLargeDecodeRows ? 16 : 0);
+  }
   // Sums of one group are waited for beside decoded weights that wait for them.
   if (sets == 2)
     others += 16;
@@ -206,7 +219,7 @@ std::string whyNotWgmmaDecodeSchedule(const Contraction &c, const Chip &chip,
                                 : WarpgroupRegisters(consumers).consumer;
   int64_t blocks = schedule.getTileN() / consumers / kDecodeRows;
   int64_t registers = estimateRegisters(
-      c, schedule.getTileM(), blocks, schedule.getTileK(),
+      c, schedule.getTileM(), consumers, blocks, schedule.getTileK(),
       schedule.getScaleDecoded(),
       llvm::divideCeil(c.k, schedule.getTileK() * schedule.getSplitK()));
   if (registers > most)
@@ -284,8 +297,12 @@ ScheduleAttr chooseWgmmaDecode(const Contraction &c, const Chip &chip,
   // high tiles, which read the weights less often.
   for (bool scaleDecoded : {false, true})
     for (int64_t most : {256, 192, 128, 96, 64, 32, 16})
-      for (auto [warpgroups, blocks] :
-           {std::pair<int64_t, int64_t>{2, 1}, {3, 1}, {1, 1}, {2, 2}, {1, 2}})
+      for (auto [warpgroups, blocks] : {std::pair<int64_t, int64_t>{2, 1},
+                                        {3, 1},
+                                        {1, 1},
+                                        {2, 2},
+                                        {1, 2},
+                                        {4, 1}})
         for (int64_t tileK : {128, 256, 64})
           for (int64_t splitK = 1; splitK <= kMaxSplit; ++splitK) {
             if (scaleDecoded && !canScaleDecoded(c))
@@ -296,6 +313,9 @@ ScheduleAttr chooseWgmmaDecode(const Contraction &c, const Chip &chip,
               continue;
             DecodeNumbers numbers = {fitRows(m, most), warpgroups, blocks,
                                      tileK, scaleDecoded};
+            // Four warpgroups have registers for a few rows.
+            if (warpgroups > 3 && m >= kLargeDecodeRows)
+              continue;
             if (m <= numbers.tileM)
               numbers.groupM = 1;
             numbers.splitK = splitK;
@@ -337,8 +357,12 @@ void enumerateWgmmaDecode(const Contraction &c, const Chip &chip, int64_t maxM,
   if (bound && bound <= kMaxTileM)
     tiles.push_back(llvm::alignTo(bound, kRowStep));
   for (int64_t tileM : tiles)
-    for (auto [warpgroups, blocks] :
-         {std::pair<int64_t, int64_t>{1, 1}, {2, 1}, {3, 1}, {1, 2}, {2, 2}})
+    for (auto [warpgroups, blocks] : {std::pair<int64_t, int64_t>{1, 1},
+                                      {2, 1},
+                                      {3, 1},
+                                      {4, 1},
+                                      {1, 2},
+                                      {2, 2}})
       for (int64_t tileK : {64, 128, 256})
         for (bool scaleDecoded : {false, true})
           for (int64_t groupM : {1, 4, 32}) {

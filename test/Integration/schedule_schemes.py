@@ -62,6 +62,8 @@ _SCHEMES = [
     Layer(37, 136, storage="ui4", group=32, zero="ui4", x="f16", scale="f16", out="f16"),
     Layer(72, 136, storage="i4", m=133, bias=True),
     Layer(72, 512, m=37, storage="i4", group=128, scale="bf16", out="bf16"),
+    # Rows enough of weights, and steps, for four warpgroups.
+    Layer(144, 512, m=17, storage="i4", group=128, scale="bf16", out="bf16"),
     Layer(37, 264, storage="i2", group=64),
     # Codes that straddle words, in one block of them and a part of another.
     Layer(72, 520, storage="i3", group=128, scale="bf16", out="bf16"),

@@ -45,10 +45,10 @@ func.func @many(%x: tensor<4096x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>, %in
   return %y : tensor<4096x4096xbf16>
 }
 
-// Few rows of a large layer: a warpgroup decodes two blocks of 64 weights, and asks
-// for activations half as often.
+// Few rows of a large layer: four warpgroups hide what each waits for, and tiles
+// of 256 weights ask for activations half as often as those of 128.
 // CHECK-LABEL: @few_of_large
-// CHECK: <wgmma_decode, chip = "sm_90a", tile = [32, 256, 128], warps = [1, 8, 1]
+// CHECK: <wgmma_decode, chip = "sm_90a", tile = [32, 256, 128], warps = [1, 16, 1]
 func.func @few_of_large(%x: tensor<32x8192xbf16>, %w: tensor<28672x8192xbf16, #w4>, %init: tensor<32x28672xbf16>) -> tensor<32x28672xbf16> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<32x8192xbf16>, tensor<28672x8192xbf16, #w4>) maps [] outs(%init : tensor<32x28672xbf16>) {
   ^bb0(%acc: f32):

@@ -110,6 +110,9 @@ unsigned getParameterBits(quant_tensor::EncodingAttr encoding);
 /// activations or multiplications of in registers: codes of `width` bits that
 /// straddle words come in wide tiles, of which all would take too many.
 int64_t getColumnsOfDecode(int64_t columns, unsigned width);
+/// The same of `wgmma_decode` with `warpgroups` that multiply: the more there
+/// are, the fewer registers each has for decoded weights.
+int64_t getColumnsOfDecode(int64_t columns, unsigned width, int64_t warpgroups);
 
 /// Why a family cannot compute a contraction; empty where it can.
 std::string whyNotReduce(const Contraction &contraction);

@@ -8,7 +8,7 @@
 //   consumers x sums from the blocks that share K
 //   slots of scales, where these change along K: of a run of steps each
 //   barriers: full[stages], empty[stages], order[3], ready[3], taken[3],
-//     known[slots], used[slots]
+//     known[slots], used[slots]; of four warpgroups that multiply, four each
 //   table of decoded pairs (`quant_tile.look_up`)
 //
 // Activations, and weights of `wgmma`, are rows of 128 bytes, one panel of as
@@ -38,8 +38,9 @@ struct WgmmaLayout {
   /// Chunks that a consumer may have on their way to memory.
   static constexpr int64_t chunkBuffers = 2;
   static constexpr int64_t barrierBytes = 8;
-  /// The most warpgroups of a block that multiply.
-  static constexpr int64_t maxConsumers = 3;
+  /// Warpgroups of a block that multiply, as many as all but `wgmma_decode`
+  /// have at most: barriers of each have room for them.
+  static constexpr int64_t usualConsumers = 3;
   /// What a miss in L2 fetches: a line is 128 bytes and a sector pair 64; the
   /// largest promotion reads two lines along K, of which the next stage needs
   /// the other.
@@ -102,13 +103,13 @@ struct WgmmaLayout {
     return getFull(2 * stages + consumer);
   }
   int64_t getReady(int64_t consumer) const {
-    return getOrder(maxConsumers + consumer);
+    return getOrder(getMostConsumers() + consumer);
   }
   int64_t getTaken(int64_t consumer) const {
-    return getOrder(2 * maxConsumers + consumer);
+    return getOrder(2 * getMostConsumers() + consumer);
   }
   int64_t getKnown(int64_t slot) const {
-    return getOrder((sumsBytes ? 3 : 1) * maxConsumers + slot);
+    return getOrder((sumsBytes ? 3 : 1) * getMostConsumers() + slot);
   }
   int64_t getUsed(int64_t slot) const { return getKnown(scaleSlots + slot); }
   /// Begins with the first bank.
@@ -120,6 +121,9 @@ struct WgmmaLayout {
   }
 
 private:
+  int64_t getMostConsumers() const {
+    return std::max(consumers, usualConsumers);
+  }
   int64_t getBarrierEnd() const {
     return scales ? getUsed(scaleSlots) : getKnown(0);
   }
@@ -138,13 +142,14 @@ struct SumExchange {
   int64_t getSumsBytes() const { return (parts - 1) * getSenderBytes(); }
 };
 
-/// Registers of a thread once the loader and two or three consumers have
-/// settled what each needs. Three warpgroups start with 168 each, four with
-/// 128.
+/// Registers of a thread once the loader and two to four consumers have settled
+/// what each needs. Three warpgroups start with 168 each, four with 128, five
+/// with 96.
 struct WarpgroupRegisters {
   explicit WarpgroupRegisters(int64_t consumers)
-      : loader(consumers == 3 ? 32 : 40), consumer(consumers == 3 ? 160 : 232) {
-  }
+      : loader(consumers >= 3 ? 32 : 40), consumer(consumers == 4   ? 112
+                                                   : consumers == 3 ? 160
+                                                                    : 232) {}
   int64_t loader, consumer;
 };
 

@@ -67,7 +67,8 @@ WgmmaDecodeKernel::WgmmaDecodeKernel(MatmulEmitter &b)
       // Sums of a unit that are scaled are those of one part.
       partSegments(std::max(scalesSums() ? unitSegments : 0,
                             quantmlir::schedule::getColumnsOfDecode(
-                                tileK, b.problem.encoding.getStorageBits()) /
+                                tileK, b.problem.encoding.getStorageBits(),
+                                layout.consumers) /
                                 kSegment)),
       width(problem.encoding.getStorageBits()),
       scalesWeights(schedule.getScaleDecoded() && !problem.hasOneGroup()),

@@ -274,7 +274,7 @@ module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_
 
 // -----
 
-// expected-error @below {{wgmma_decode has one to three warpgroups along n, warps = [1, 4, 1], [1, 8, 1] or [1, 12, 1], got [4, 1, 1]}}
+// expected-error @below {{wgmma_decode has one to four warpgroups along n, warps = [1, 4 x warpgroups, 1], got [4, 1, 1]}}
 module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [64, 128, 128], warps = [4, 1, 1], stages = 4, weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative>>} {}
 
 // -----

@@ -314,9 +314,9 @@ verifyWgmmaDecode(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "wgmma_decode reads weights in fragment layout, and "
                           "activations 16 bytes or more at a time";
   if (warps[0] != 1 || warps[2] != 1 ||
-      !llvm::is_contained({4, 8, 12}, warps[1]))
-    return emitError() << "wgmma_decode has one to three warpgroups along n, "
-                          "warps = [1, 4, 1], [1, 8, 1] or [1, 12, 1], got ["
+      !llvm::is_contained({4, 8, 12, 16}, warps[1]))
+    return emitError() << "wgmma_decode has one to four warpgroups along n, "
+                          "warps = [1, 4 x warpgroups, 1], got ["
                        << warps[0] << ", " << warps[1] << ", " << warps[2]
                        << "]";
   if (warpgroups.isPingPong() || warpgroups.getClusterSize() != 1)

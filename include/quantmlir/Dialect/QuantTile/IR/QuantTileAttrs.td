@@ -42,7 +42,8 @@ def QuantTile_ConsumerKind : I32EnumAttr<"ConsumerKind",
 def QuantTile_WarpgroupsAttr : QuantTile_Attr<"Warpgroups", "warpgroups"> {
   let summary = "how warpgroups and clusters share the tiles of a wgmma kernel";
   let description = [{
-    A block has one warpgroup that loads and one to three that multiply:
+    A block has one warpgroup that loads and one to three that multiply, or four
+    in `wgmma_decode`:
     `cooperative` ones divide each tile, `pingpong` ones take tiles in turn, so
     that one multiplies while the other computes its epilogue, and `alternating`
     ones divide each tile but multiply the steps of their parts in turn, so that
