@@ -75,7 +75,7 @@ static StepCycles getStepCycles(const DecodeNumbers &numbers) {
     return warpgroups == 3 ? StepCycles{173, 3.19, 2.1, 2.5, 3.5, 263, 2.69}
                            : StepCycles{40, 3.41, 1.51, 1.03, 2.5, 68, 2.3};
   if (warpgroups == 4)
-    return {0, 4.6, 2.34, 3.3, 4.5, 160, 3.2};
+    return {75, 4.6, 2.34, 3.3, 4.5, 160, 3.2};
   if (warpgroups == 3)
     return {58, 3.96, 1.25, 2.5, 3.5, 160, 2.43};
   if (warpgroups == 2)
@@ -93,12 +93,14 @@ static double estimateStep(const Contraction &c, const DecodeNumbers &numbers) {
   double scale = 0;
   if (!c.hasOneGroup()) {
     int64_t units = std::max<int64_t>(1, numbers.tileK / c.getGroup());
+    // Four warpgroups hide each other's.
+    int64_t inTurn = numbers.warpgroups > 3 ? 1 : numbers.warpgroups;
     if (!numbers.scaleDecoded)
       scale = cycles.sum * numbers.blocks * numbers.tileM / 2.0 * units;
     else
-      scale = (isLarge(numbers) ? 0
-                                : kCyclesOfScales * numbers.warpgroups *
-                                      numbers.blocks * units) +
+      scale = (isLarge(numbers)
+                   ? 0
+                   : kCyclesOfScales * inTurn * numbers.blocks * units) +
               (decodesScaled(c) ? 0 : cycles.pair * columns / 4);
   }
   double step = std::max(cycles.decode + cycles.column * columns +

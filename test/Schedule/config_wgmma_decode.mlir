@@ -2,6 +2,7 @@
 
 #w4 = #quant_tensor.encoding<{storage = i4, block = [1, 128], scale = bf16}>
 #w4f16 = #quant_tensor.encoding<{storage = i4, block = [1, 128], scale = f16}>
+#w4g32 = #quant_tensor.encoding<{storage = i4, block = [1, 32], scale = bf16}>
 #w8 = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
 
 // Few weights: blocks share them along K, so that each SM has some. A warpgroup
@@ -195,4 +196,16 @@ func.func @any(%x: tensor<?x4096xbf16>, %w: tensor<11008x4096xbf16, #w4>, %init:
     quant_tensor.yield %r : bf16
   } -> tensor<?x11008xbf16>
   return %y : tensor<?x11008xbf16>
+}
+
+// So do those of small groups, whose scales each warpgroup makes pairs of.
+// CHECK-LABEL: @small_groups_of_large
+// CHECK: <wgmma_decode, chip = "sm_90a", tile = [64, 256, 128], warps = [1, 16, 1]
+func.func @small_groups_of_large(%x: tensor<64x8192xbf16>, %w: tensor<28672x8192xbf16, #w4g32>, %init: tensor<64x28672xbf16>) -> tensor<64x28672xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<64x8192xbf16>, tensor<28672x8192xbf16, #w4g32>) maps [] outs(%init : tensor<64x28672xbf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<64x28672xbf16>
+  return %y : tensor<64x28672xbf16>
 }
