@@ -150,7 +150,8 @@ static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
     bool isRagged = c.n % FragmentLayout::rows || c.k % tileK;
     bool hasWideScales = !c.hasOneGroup() && getParameterBits(c.encoding) > 16;
     others = 20 + (isRagged ? 40 : 0) + (hasLoop ? 0 : 40) +
-             (hasWideScales || 16 % width ? 24 : 0) +
+             (hasWideScales || 16 % width || width < 4 ? 24 : 0) +
+             (c.n % (warpgroups * blocks * kDecodeRows) ? 16 : 0) +
              (tileM >= kLargeDecodeRows ? 16 : 0);
   }
   // Sums of one group are waited for beside decoded weights that wait for them.
