@@ -166,7 +166,7 @@ FAMILIES = [
     # Four warpgroups, which decode a step in parts, alone and with another block.
     ScheduledLayer(272, 1152, 70, [32, 256, 128], [1, 16, 1], 4, out="bf16",
                    rest=", dependent_launch = true, scale_decoded = true"),
-    ScheduledLayer(208, 1024, 70, [48, 256, 64], [1, 16, 1], 4, 2, rest=", scale_decoded = true"),
+    ScheduledLayer(256, 1024, 70, [48, 256, 64], [1, 16, 1], 4, 2, rest=", scale_decoded = true"),
     # Tiles that blocks divide along K: among several, beside whole ones, and in the last
     # of many rounds.
     ScheduledLayer(200, 1024, 70, [64, 128, 64], [1, 8, 1], 3, rest=", stream_k = 100"),

@@ -173,7 +173,7 @@ static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
   // Results that are not packed in pairs, where there are many.
   bool isWide =
       c.resultElement && c.resultElement.getIntOrFloatBitWidth() == 32;
-  if (isWide && (accumulators >= 64 || (scalesSums && units > 1)))
+  if (isWide && (accumulators >= 64 || isNarrow || (scalesSums && units > 1)))
     others += 16;
   return 1.125 * accumulators + weights + parameters + others;
 }
