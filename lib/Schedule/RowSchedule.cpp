@@ -58,12 +58,32 @@ static constexpr int64_t kQuarters = 4, kRegisters = 16384,
                          kRowRegisters = 8, kQuotientRegisters = 8,
                          kRegisterStep = 8, kLeastRegistersOfRow = 64,
                          kMaxBlocks = 32, kMaxWarpsOfSM = 64;
-/// Columns from which on a block that reads an operand of all rows is alone in
-/// an SM.
-static constexpr int64_t kAloneColumns = 16384;
+/// Rows that wait in the shared memory of a block that is alone in an SM, and
+/// what it has beside them and what all rows read: barriers and what warps
+/// exchange.
+static constexpr int64_t kStages = 2, kExchangedBytes = 2048;
 
 int64_t schedule::getMaxRowColumns() {
   return kMaxColumnsPerThread * kWarp * kMaxWarps;
+}
+
+schedule::RowLayout::RowLayout(ArrayRef<int64_t> stagedBytes,
+                               ArrayRef<int64_t> residentBytes,
+                               RowScheduleAttr schedule) {
+  int64_t rings = schedule.getWarps() > 1 ? 1 : schedule.getRows();
+  int64_t stages = rings * schedule.getStages();
+  for (int64_t row : stagedBytes) {
+    staged.push_back(bytes);
+    bytes += stages * row;
+    rowBytes += row;
+  }
+  for (int64_t all : residentBytes) {
+    resident.push_back(bytes);
+    bytes += all;
+    this->residentBytes += all;
+  }
+  barriers = bytes;
+  bytes += (stages + (residentBytes.empty() ? 0 : 1)) * barrierBytes;
 }
 
 namespace {
@@ -75,8 +95,7 @@ struct RowTraits {
   int64_t bits = 8, vector = 1;
   /// Tensors that are read for each column of each row, and whether others are
   /// read for each column, the same for all rows.
-  llvm::SmallDenseSet<Value> read;
-  bool readsShared = false;
+  llvm::SmallDenseSet<Value> read, shared;
   /// Whether columns are computed before they are stored, and not just cast.
   bool computes = false;
 
@@ -97,8 +116,7 @@ RowTraits::RowTraits(RowGroupOp group) {
   int64_t columns = group.getColumns();
   // The widest element that is read or written for each column decides how
   // many fit an access: what all rows read as well, since lanes that leave gaps
-  // between them keep L1 busy for twice as long. But what a block lacks that is
-  // alone in an SM is registers, and fewer accesses have fewer addresses.
+  // between them keep L1 busy for twice as long.
   auto hasColumns = [&](Type type) {
     auto tensor = dyn_cast<RankedTensorType>(type);
     return tensor && tensor.getRank() && tensor.getShape().back() == columns;
@@ -113,13 +131,9 @@ RowTraits::RowTraits(RowGroupOp group) {
       Type type = input->get().getType();
       if (input->get().getParentBlock() == body || !hasColumns(type))
         continue;
+      consider(type);
       bool isShared = cast<RankedTensorType>(type).getRank() < 2;
-      if (!isShared || columns <= kAloneColumns)
-        consider(type);
-      if (isShared)
-        readsShared = true;
-      else
-        read.insert(input->get());
+      (isShared ? shared : read).insert(input->get());
     }
     bool isRead = llvm::any_of(
         op->getUsers(), [&](Operation *user) { return !isa<YieldOp>(user); });
@@ -165,7 +179,7 @@ static int64_t countLiveRegisters(RowGroupOp group, int64_t perThread) {
 /// Whether each thread keeps its columns as they were loaded.
 static bool isPacked(const RowTraits &traits, int64_t warps,
                      int64_t perThread) {
-  return warps > 1 && traits.read.size() == 1 && !traits.readsShared &&
+  return warps > 1 && traits.read.size() == 1 && traits.shared.empty() &&
          perThread >= kPackedColumns;
 }
 
@@ -178,7 +192,7 @@ static int64_t countResident(RowGroupOp group, const RowTraits &traits,
     registers += kQuotientRegisters + perThread * traits.bits / 32;
   else
     registers += std::max(perThread, countLiveRegisters(group, perThread));
-  if (traits.readsShared) {
+  if (!traits.shared.empty()) {
     registers += kSharedRegisters;
     if (!llvm::isPowerOf2_64(group.getColumns()))
       registers += kDivisionRegisters;
@@ -222,6 +236,33 @@ static int64_t chooseWarps(RowGroupOp group, const RowTraits &traits,
   return best;
 }
 
+/// Bytes of a row of all `values`; nothing where one is not of whole accesses.
+static std::optional<int64_t>
+countRowBytes(const llvm::SmallDenseSet<Value> &values, int64_t columns) {
+  int64_t bytes = 0;
+  for (Value value : values) {
+    int64_t bits =
+        columns *
+        cast<RankedTensorType>(value.getType()).getElementTypeBitWidth();
+    if (bits % (8 * kAccessBytes))
+      return std::nullopt;
+    bytes += bits / 8;
+  }
+  return bytes;
+}
+
+/// The most warps that leave as few threads as possible without columns.
+static int64_t chooseAloneWarps(int64_t columns, int64_t vector) {
+  auto countPlaces = [&](int64_t warps) {
+    return llvm::divideCeil(columns / vector, kWarp * warps) * warps;
+  };
+  int64_t best = kMaxWarps;
+  for (int64_t warps = kMaxWarps; warps > kMaxWarps / 2; --warps)
+    if (countPlaces(warps) < countPlaces(best))
+      best = warps;
+  return best;
+}
+
 RowScheduleAttr schedule::chooseRows(RowGroupOp group, const Chip &chip) {
   int64_t columns = group.getColumns();
   RowTraits traits(group);
@@ -240,18 +281,32 @@ RowScheduleAttr schedule::chooseRows(RowGroupOp group, const Chip &chip) {
       kMaxBlocks);
   // While SMs compute, the rows come that they will compute next. Where they
   // wait for memory in any case, that costs up to a tenth.
-  int64_t prefetch = 0;
-  bool isWhole = llvm::all_of(traits.read, [&](Value value) {
-    auto type = cast<RankedTensorType>(value.getType());
-    return columns * type.getElementTypeBitWidth() % (8 * kAccessBytes) == 0;
-  });
-  if (chip.hasWgmma && isWhole && isOne &&
+  int64_t prefetch = 0, stages = 0, resident = 0;
+  std::optional<int64_t> rowBytes = countRowBytes(traits.read, columns);
+  if (chip.hasWgmma && rowBytes && isOne &&
       (traits.computes || rows * occupancy <= kFewRows))
     prefetch = chip.multiprocessors * rows * occupancy;
+  // A block that is alone in an SM has nobody to compute while it waits: its
+  // next rows come into its shared memory, where what all rows read does not
+  // come from L2 for each of them. Where not all of that fits, L2 gives the
+  // rows sooner.
+  std::optional<int64_t> sharedBytes = countRowBytes(traits.shared, columns);
+  if (prefetch && traits.computes && warps > kMaxWarps / 2 &&
+      columns <= kColumnsPerThread * kWarp * kMaxWarps && sharedBytes &&
+      kStages * *rowBytes + *sharedBytes + kExchangedBytes <=
+          chip.sharedMemory) {
+    warps = chooseAloneWarps(columns, traits.vector);
+    perThread = llvm::divideCeil(columns / traits.vector, kWarp * warps) *
+                traits.vector;
+    occupancy = 1;
+    prefetch = 0;
+    stages = kStages;
+    resident = traits.shared.size();
+  }
   return RowScheduleAttr::get(
       group.getContext(), StringAttr::get(group.getContext(), chip.name), warps,
       rows, traits.vector, isPacked(traits, warps, perThread), occupancy,
-      prefetch);
+      prefetch, stages, resident);
 }
 
 namespace {
@@ -284,6 +339,10 @@ struct SelectRowSchedule
         } else if (given->getPrefetch() && !target->hasWgmma) {
           group.emitOpError()
               << "prefetches rows, which " << target->name << " cannot";
+          ok = false;
+        } else if (given->getStages() && !target->hasWgmma) {
+          group.emitOpError()
+              << "has stages, which " << target->name << " cannot fill";
           ok = false;
         }
         return;

@@ -52,6 +52,7 @@ CASES = [
     ("gelu", 1100, "f16"), ("layernorm", 5120, "bf16"),
     # Rows so long that an SM has one block.
     ("rmsnorm", 28672, "bf16"), ("layernorm", 28672, "bf16"),
+    ("gelu", 22016, "bf16"),
 ]
 
 
@@ -93,7 +94,8 @@ def test_chosen_rows_fit_registers(tool, tmp_path, ptxas, kind):
     need."""
     for columns, element in (
         (768, "bf16"), (1100, "bf16"), (1280, "bf16"), (1536, "f32"), (2048, "bf16"), (3072, "bf16"),
-        (4096, "bf16"), (5120, "bf16"), (8192, "bf16"), (11008, "f16"), (14336, "bf16"), (28672, "bf16"),
+        (4096, "bf16"), (5120, "bf16"), (8192, "bf16"), (11008, "f16"), (14336, "bf16"), (22016, "bf16"),
+        (28672, "bf16"), (32768, "bf16"),
     ):
         source, ptx = tmp_path / "rows.mlir", tmp_path / "rows.ptx"
         source.write_text(program(kind, columns, element))
@@ -137,6 +139,45 @@ def test_prefetched_rows(tool, tmp_path, kind, columns, warps):
     for without, ahead in zip(results[:3], results[3:]):
         for name in ("codes", "scales"):
             np.testing.assert_array_equal(without[name], ahead[name])
+
+
+@pytest.mark.parametrize("kind, columns, warps, rows, stages, resident", [
+    # Rings that go round, of one row and of several, of one input and of two; warps that
+    # each combine a few partial results, and lanes that take one each.
+    ("layernorm", 256, 2, 1, 1, 2), ("layernorm", 328, 1, 2, 2, 1), ("gate", 256, 2, 1, 2, 0),
+    ("gelu", 256, 1, 1, 1, 0), ("gelu", 1096, 9, 1, 4, 0), ("rmsnorm", 328, 3, 1, 2, 1),
+])
+def test_staged_rows(tool, tmp_path, kind, columns, warps, rows, stages, resident):
+    """Rows that come through shared memory give the bits of rows that do not, however
+    many each block computes; the emulator would report one that is read before it is
+    there, or written while it is read."""
+    text = program(kind, columns, "bf16")
+    listed = tool("quant-opt", "-", "--quant-to-ptx", "--mlir-print-ir-after=select-row-schedule",
+                  "-o", "/dev/null", stdin=text, check=False).stderr
+    (chosen,) = re.findall(r"schedule <(chip[^>]*)>", listed)
+    lines = [line for line in listed.splitlines() if not line.startswith("// ---")]
+    results = []
+    for staged in (False, True):
+        schedule = f'chip = "sm_90a", warps = {warps}, rows = {rows}, vector = 8'
+        schedule += f", stages = {stages}, resident = {resident}" if staged else ""
+        source, folder = tmp_path / f"{staged}.mlir", tmp_path / f"{staged}.qmlir"
+        source.write_text("\n".join(lines).replace(chosen, schedule))
+        tool("quant-compile", source, "-o", folder)
+        copies = (folder / "module.ptx").read_text().count("cp.async.bulk.shared::cluster.global")
+        assert copies == (0 if not staged else (2 if kind == "gate" else 1) * (stages + 1) + resident)
+        rng = np.random.default_rng(columns)
+        # Blocks of all multiprocessors, each several times.
+        for count in (0, 3, 132 * rows * (2 * stages + 1) + 5):
+            arrays = {n: rng.standard_normal((count, columns)).astype(ml_dtypes.bfloat16) for n in ("x", "up")}
+            arrays |= {n: rng.uniform(0.5, 2, columns).astype(np.float32) for n in ("gamma", "beta")}
+            used = {n: reference.to_bits(a) for n, a in arrays.items() if f'"{n}"' in text}
+            np.savez(tmp_path / "in.npz", **used)
+            tool("quant-run", folder, "--device=emulator", f"--inputs={tmp_path}/in.npz", "--bits",
+                 f"--output={tmp_path}/out.npz")
+            results.append(dict(np.load(tmp_path / "out.npz")))
+    for without, staged in zip(results[:3], results[3:]):
+        for name in ("codes", "scales"):
+            np.testing.assert_array_equal(without[name], staged[name])
 
 
 def test_prefetch_only_where_rows_are_computed(tool):

@@ -82,6 +82,54 @@ func.func @packed(%x: tensor<32x28672xbf16>, %f: tensor<32xbf16>, %e: tensor<32x
 
 // -----
 
+// Rows of which an SM computes one, on the way through shared memory; and too
+// long for that.
+// CHECK-LABEL: func.func @staged
+// CHECK: quant_tile.row_group columns 28672 schedule <chip = "sm_90a", warps = 32, rows = 1, vector = 4, stages = 2, resident = 1>
+// CHECK-LABEL: func.func @too_long
+// CHECK: quant_tile.row_group columns 32768 schedule <chip = "sm_90a", warps = {{[0-9]+}}, rows = 1, vector = 4, prefetch = 132>
+#full = affine_map<(m, k) -> (m, k)>
+#row = affine_map<(m, k) -> (m)>
+#column = affine_map<(m, k) -> (k)>
+func.func @staged(%x: tensor<32x28672xbf16>, %g: tensor<28672xf32>, %f: tensor<32xf32>, %e: tensor<32x28672xf32>) -> tensor<32xf32> {
+  %zero = arith.constant 0.0 : f32
+  %f0 = linalg.fill ins(%zero : f32) outs(%f : tensor<32xf32>) -> tensor<32xf32>
+  %y = linalg.generic {indexing_maps = [#full, #column, #full], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %g : tensor<32x28672xbf16>, tensor<28672xf32>) outs(%e : tensor<32x28672xf32>) {
+  ^bb0(%v: bf16, %w: f32, %o: f32):
+    %v32 = arith.extf %v : bf16 to f32
+    %p = arith.mulf %v32, %w : f32
+    linalg.yield %p : f32
+  } -> tensor<32x28672xf32>
+  %max = linalg.generic {indexing_maps = [#full, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%y : tensor<32x28672xf32>) outs(%f0 : tensor<32xf32>) {
+  ^bb0(%v: f32, %acc: f32):
+    %r = arith.maximumf %v, %acc : f32
+    linalg.yield %r : f32
+  } -> tensor<32xf32>
+  return %max : tensor<32xf32>
+}
+func.func @too_long(%x: tensor<32x32768xbf16>, %g: tensor<32768xf32>, %f: tensor<32xf32>, %e: tensor<32x32768xf32>) -> tensor<32xf32> {
+  %zero = arith.constant 0.0 : f32
+  %f0 = linalg.fill ins(%zero : f32) outs(%f : tensor<32xf32>) -> tensor<32xf32>
+  %y = linalg.generic {indexing_maps = [#full, #column, #full], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %g : tensor<32x32768xbf16>, tensor<32768xf32>) outs(%e : tensor<32x32768xf32>) {
+  ^bb0(%v: bf16, %w: f32, %o: f32):
+    %v32 = arith.extf %v : bf16 to f32
+    %p = arith.mulf %v32, %w : f32
+    linalg.yield %p : f32
+  } -> tensor<32x32768xf32>
+  %max = linalg.generic {indexing_maps = [#full, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%y : tensor<32x32768xf32>) outs(%f0 : tensor<32xf32>) {
+  ^bb0(%v: f32, %acc: f32):
+    %r = arith.maximumf %v, %acc : f32
+    linalg.yield %r : f32
+  } -> tensor<32xf32>
+  return %max : tensor<32xf32>
+}
+
+// -----
+
 // Odd rows are read element by element.
 // CHECK-LABEL: func.func @odd
 // CHECK: quant_tile.row_group columns 77 schedule <chip = "sm_90a", warps = 1, rows = 8, vector = 1, occupancy = 4>

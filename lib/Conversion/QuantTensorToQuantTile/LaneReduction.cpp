@@ -12,6 +12,9 @@ using namespace mlir;
 using namespace quantmlir;
 
 static constexpr int64_t kWarp = 32;
+/// Warps whose partial results each thread combines by itself: of more of them
+/// a warp takes one in each lane.
+static constexpr int64_t kFewWarps = 8;
 
 Value quantmlir::combinePair(OpBuilder &builder, Operation *combiner, Value lhs,
                              Value rhs) {
@@ -90,19 +93,32 @@ static Value combineWarp(OpBuilder &builder, Location loc, Value value,
   return value;
 }
 
+int64_t LaneExchange::getBytes(Type type, int64_t warps) {
+  return llvm::alignTo(warps * type.getIntOrFloatBitWidth() / 8, 16);
+}
+
 SmallVector<Value> quantmlir::combineLanes(OpBuilder &builder, Location loc,
                                            gpu::GPUFuncOp kernel,
                                            ValueRange accumulators,
                                            ArrayRef<Operation *> combiners,
-                                           int64_t lanes) {
+                                           int64_t lanes,
+                                           const LaneExchange &exchange) {
   SmallVector<Value> values(accumulators);
   auto constant = [&](int64_t value) -> Value {
     return arith::ConstantIndexOp::create(builder, loc, value);
   };
   for (auto [value, combiner] : llvm::zip_equal(values, combiners))
     value = combineWarp(builder, loc, value, combiner);
-  if (lanes == kWarp)
+  if (lanes == kWarp) {
+    if (exchange.whenAllCame) {
+      NVVM::SyncWarpOp::create(
+          builder, loc,
+          arith::ConstantOp::create(builder, loc,
+                                    builder.getI32IntegerAttr(-1)));
+      exchange.whenAllCame();
+    }
     return values;
+  }
 
   // Each warp's first lane leaves its partial result in shared memory; after
   // the barrier every thread adds up the few partial results in one order.
@@ -110,11 +126,19 @@ SmallVector<Value> quantmlir::combineLanes(OpBuilder &builder, Location loc,
   auto space = gpu::AddressSpaceAttr::get(builder.getContext(),
                                           gpu::AddressSpace::Workgroup);
   SmallVector<Value> partials;
-  for (Value value : values)
-    partials.push_back(kernel.addWorkgroupAttribution(
-        MemRefType::get({warps}, value.getType(), MemRefLayoutAttrInterface(),
-                        space),
-        loc));
+  Value place = exchange.place;
+  for (Value value : values) {
+    auto type = MemRefType::get({warps}, value.getType(),
+                                MemRefLayoutAttrInterface(), space);
+    if (!exchange.memory) {
+      partials.push_back(kernel.addWorkgroupAttribution(type, loc));
+      continue;
+    }
+    partials.push_back(memref::ViewOp::create(
+        builder, loc, type, exchange.memory, place, ValueRange()));
+    place = builder.createOrFold<arith::AddIOp>(
+        loc, place, constant(LaneExchange::getBytes(value.getType(), warps)));
+  }
   Value thread = gpu::ThreadIdOp::create(builder, loc, gpu::Dimension::x);
   Value warp = arith::DivUIOp::create(builder, loc, thread, constant(kWarp));
   Value lane = arith::RemUIOp::create(builder, loc, thread, constant(kWarp));
@@ -128,12 +152,30 @@ SmallVector<Value> quantmlir::combineLanes(OpBuilder &builder, Location loc,
       memref::StoreOp::create(builder, loc, value, partial, warp);
   }
   gpu::BarrierOp::create(builder, loc);
+  if (exchange.whenAllCame)
+    exchange.whenAllCame();
   for (auto [out, partial] : llvm::enumerate(partials)) {
-    values[out] = memref::LoadOp::create(builder, loc, partial, constant(0));
-    for (int64_t other = 1; other < warps; ++other)
-      values[out] = combinePair(
-          builder, combiners[out], values[out],
-          memref::LoadOp::create(builder, loc, partial, constant(other)));
+    Operation *combiner = combiners[out];
+    auto load = [&, memory = partial](Value other) -> Value {
+      return memref::LoadOp::create(builder, loc, memory, other);
+    };
+    if (warps <= kFewWarps) {
+      values[out] = load(constant(0));
+      for (int64_t other = 1; other < warps; ++other)
+        values[out] =
+            combinePair(builder, combiner, values[out], load(constant(other)));
+      continue;
+    }
+    Value last = constant(warps - 1);
+    Value mine = load(arith::MinUIOp::create(builder, loc, lane, last));
+    if (warps < kWarp) {
+      Value exists = arith::CmpIOp::create(
+          builder, loc, arith::CmpIPredicate::ule, lane, last);
+      Value neutral = arith::ConstantOp::create(
+          builder, loc, *arith::getNeutralElement(combiner));
+      mine = arith::SelectOp::create(builder, loc, exists, mine, neutral);
+    }
+    values[out] = combineWarp(builder, loc, mine, combiner);
   }
   return values;
 }

@@ -11,6 +11,19 @@ namespace quantmlir {
 mlir::Value combinePair(mlir::OpBuilder &builder, mlir::Operation *combiner,
                         mlir::Value lhs, mlir::Value rhs);
 
+/// How threads exchange what they combine.
+struct LaneExchange {
+  /// Shared memory for the partial results of warps, a buffer of bytes, and
+  /// where in it they start (`index`, a multiple of 16). Without it each call
+  /// gets its own, which threads of a loop would write before others have read.
+  mlir::Value memory, place;
+  /// Emits what happens when all threads have come here.
+  std::function<void()> whenAllCame;
+
+  /// Bytes that the partial results of `warps` warps take, for each type.
+  static int64_t getBytes(mlir::Type type, int64_t warps);
+};
+
 /// Combines each of `values`, by the combiner of the same position, over
 /// `lanes` threads: a warp, or a block of several. Every thread of these gets
 /// the results, always combined in the same order. Threads of a block must all
@@ -18,7 +31,8 @@ mlir::Value combinePair(mlir::OpBuilder &builder, mlir::Operation *combiner,
 llvm::SmallVector<mlir::Value>
 combineLanes(mlir::OpBuilder &builder, mlir::Location loc,
              mlir::gpu::GPUFuncOp kernel, mlir::ValueRange values,
-             llvm::ArrayRef<mlir::Operation *> combiners, int64_t lanes);
+             llvm::ArrayRef<mlir::Operation *> combiners, int64_t lanes,
+             const LaneExchange &exchange = {});
 
 } // namespace quantmlir
 

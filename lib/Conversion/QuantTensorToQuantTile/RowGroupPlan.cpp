@@ -52,17 +52,62 @@ LogicalResult RowGroupPlan::collect() {
   }
   if (outs.empty())
     return group.emitOpError() << "yields nothing";
-  constexpr int64_t kPrefetchBytes = 16;
+  return collectShared();
+}
+
+LogicalResult RowGroupPlan::collectShared() {
+  RowScheduleAttr schedule = *group.getSchedule();
+  constexpr int64_t kCopyBytes = 16;
+  auto isWhole = [&](Value value) {
+    return domain.columns *
+               getElementTypeOrSelf(value.getType()).getIntOrFloatBitWidth() %
+               (8 * kCopyBytes) ==
+           0;
+  };
   for (Value value : ins) {
-    int64_t bits =
-        domain.columns *
-        getElementTypeOrSelf(value.getType()).getIntOrFloatBitWidth();
-    if (group.getSchedule()->getPrefetch() && readsWhole(value) &&
-        bits % (8 * kPrefetchBytes))
-      return group.emitOpError() << "prefetches rows of " << bits / 8
-                                 << " bytes, which go by " << kPrefetchBytes;
+    bool isRow = reads(value, RowAccess::Full);
+    if (isRow && schedule.getStages())
+      staged.push_back(value);
+    else if (reads(value, RowAccess::Column) &&
+             static_cast<int64_t>(resident.size()) < schedule.getResident())
+      resident.push_back(value);
+    if ((isRow && (schedule.getPrefetch() || schedule.getStages()) &&
+         !isWhole(value)) ||
+        (llvm::is_contained(resident, value) && !isWhole(value)))
+      return group.emitOpError()
+             << "asks for rows of " << getRowBytes(value)
+             << " bytes before it computes them, which go by " << kCopyBytes;
   }
+  if (!schedule.getStages())
+    return success();
+  if (static_cast<int64_t>(resident.size()) < schedule.getResident())
+    return group.emitOpError()
+           << "has " << resident.size() << " operands of all rows, and "
+           << schedule.getResident() << " should be resident";
+  const schedule::Chip *chip = schedule::lookupChip(
+      schedule.getChip().getValue(), [&] { return group.emitOpError(); });
+  if (!chip)
+    return failure();
+  int64_t bytes = getLayout().bytes;
+  if (bytes > chip->sharedMemory)
+    return group.emitOpError()
+           << "needs " << bytes << " bytes of shared memory, and a block of "
+           << chip->name << " has " << chip->sharedMemory;
   return success();
+}
+
+int64_t RowGroupPlan::getRowBytes(Value value) const {
+  return domain.columns *
+         getElementTypeOrSelf(value.getType()).getIntOrFloatBitWidth() / 8;
+}
+
+schedule::RowLayout RowGroupPlan::getLayout() const {
+  auto getBytes = [&](ArrayRef<Value> values) {
+    return llvm::map_to_vector(values,
+                               [&](Value value) { return getRowBytes(value); });
+  };
+  return schedule::RowLayout(getBytes(staged), getBytes(resident),
+                             *RowGroupOp(group).getSchedule());
 }
 
 bool RowGroupPlan::isFull(unsigned index) const {
@@ -73,13 +118,12 @@ bool RowGroupPlan::isFull(unsigned index) const {
   return found->second.hasColumns && !found->second.reduces;
 }
 
-bool RowGroupPlan::readsWhole(Value value) const {
+bool RowGroupPlan::reads(Value value, RowAccess access) const {
   return llvm::any_of(ops, [&](const auto &entry) {
     linalg::GenericOp op = entry.first;
     return llvm::any_of(op.getDpsInputOperands(), [&](OpOperand *input) {
       return skipUnitReshapes(input->get()) == value &&
-             entry.second.accesses[input->getOperandNumber()] ==
-                 RowAccess::Full;
+             entry.second.accesses[input->getOperandNumber()] == access;
     });
   });
 }

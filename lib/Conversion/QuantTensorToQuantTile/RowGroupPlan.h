@@ -6,6 +6,7 @@
 #include "mlir/IR/PatternMatch.h"
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 #include "quantmlir/Dialect/QuantTile/IR/RowAccess.h"
+#include "quantmlir/Schedule/RowSchedule.h"
 #include "llvm/ADT/SetVector.h"
 
 namespace quantmlir {
@@ -19,19 +20,29 @@ struct RowGroupPlan {
   llvm::SetVector<mlir::Value> ins;
   llvm::SmallVector<mlir::Value> outs;
 
+  /// Those whose rows come through shared memory, and those that stay there.
+  llvm::SmallVector<mlir::Value> staged, resident;
+
   /// Fills in what follows from `group`; what no kernel can do is an error at
   /// the op.
   mlir::LogicalResult collect();
   /// Whether yielded value `index` has a column for each of the row's.
   bool isFull(unsigned index) const;
-  /// Whether every column of every row of `value`, a tensor from outside, is
-  /// read.
-  bool readsWhole(mlir::Value value) const;
+  /// Whether an op reads `value`, a tensor from outside, like that.
+  bool reads(mlir::Value value, quant_tile::RowAccess access) const;
+  /// Bytes of a row of `value`, or of all of it where all rows read it.
+  int64_t getRowBytes(mlir::Value value) const;
+  /// What a block's dynamic shared memory has.
+  schedule::RowLayout getLayout() const;
   /// Blocks of the launch, `rows` rows each.
   mlir::Value emitBlocks(mlir::RewriterBase &rewriter, int64_t rows) const;
   bool isInside(mlir::Value value) const {
     return value.getParentBlock() == &group->getRegion(0).front();
   }
+
+private:
+  /// Fills in what the schedule wants in shared memory.
+  mlir::LogicalResult collectShared();
 };
 
 } // namespace quantmlir

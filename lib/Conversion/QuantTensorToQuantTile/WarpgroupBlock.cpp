@@ -1,6 +1,7 @@
 //===- WarpgroupBlock.cpp - Blocks of specialised warpgroups (sm_90a) -----===//
 
 #include "WarpgroupBlock.h"
+#include "DynamicSharedMemory.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -11,29 +12,12 @@ using namespace quantmlir;
 using namespace quantmlir::quant_tile;
 using quantmlir::schedule::WgmmaLayout;
 
-/// Address spaces of a block's shared memory, and of its cluster's.
-static constexpr unsigned kShared = 3, kSharedCluster = 7;
 /// What swizzled tiles are aligned to.
 static constexpr int64_t kAlignment = 1024;
 /// Threads of a warpgroup.
 static constexpr int64_t kWarpgroup = 128;
 /// Rows of tiles that are one group where the order of tiles is not a question.
 static constexpr int64_t kAnyGroup = 2;
-
-/// The block's dynamic shared memory as `kAlignment` wants it.
-static Value getSharedMemory(MatmulEmitter &b) {
-  constexpr StringLiteral name = "dynamic_shared_memory";
-  auto module = b.kernel->getParentOfType<gpu::GPUModuleOp>();
-  auto global = module.lookupSymbol<LLVM::GlobalOp>(name);
-  if (!global) {
-    OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
-    global = LLVM::GlobalOp::create(
-        builder, b.getLoc(), LLVM::LLVMArrayType::get(b.getI8Type(), 0),
-        /*isConstant=*/false, LLVM::Linkage::External, name, Attribute(),
-        kAlignment, kShared);
-  }
-  return LLVM::AddressOfOp::create(b, global);
-}
 
 WarpgroupBlock::WarpgroupBlock(MatmulEmitter &b, WgmmaLayout layout,
                                ResultChunks output, int64_t clusterSize,
@@ -186,24 +170,14 @@ void WarpgroupBlock::initBarriers() {
 }
 
 void WarpgroupBlock::waitFor(Value barrier, Value parity, Scope scope) {
-  auto loop = scf::WhileOp::create(b, TypeRange(), ValueRange());
-  OpBuilder::InsertionGuard guard(b);
-  b.createBlock(&loop.getBefore());
-  Value done =
-      NVVM::MBarrierTryWaitOp::create(b, b.getI1Type(), barrier, parity,
-                                      /*ticks=*/Value(), scope);
-  Value again = arith::XOrIOp::create(
-      b, done, arith::ConstantOp::create(b, b.getBoolAttr(true)));
-  scf::ConditionOp::create(b, again, ValueRange());
-  b.createBlock(&loop.getAfter());
-  scf::YieldOp::create(b);
+  waitForBarrier(b, b.getLoc(), barrier, parity, scope);
 }
 
 void WarpgroupBlock::arrive(Value barrier, Scope scope) {
   NVVM::MBarrierArriveOp::create(
       b,
       cast<LLVM::LLVMPointerType>(barrier.getType()).getAddressSpace() ==
-              kShared
+              kSharedSpace
           ? TypeRange(b.getI64Type())
           : TypeRange(),
       barrier, /*count=*/Value(), scope);
@@ -211,8 +185,8 @@ void WarpgroupBlock::arrive(Value barrier, Scope scope) {
 
 Value WarpgroupBlock::remote(Value address, Value block) {
   return NVVM::MapaOp::create(
-      b, LLVM::LLVMPointerType::get(b.getContext(), kSharedCluster), address,
-      block);
+      b, LLVM::LLVMPointerType::get(b.getContext(), kSharedClusterSpace),
+      address, block);
 }
 
 void WarpgroupBlock::expect(Value barrier, int64_t bytes) {
@@ -315,7 +289,8 @@ SmallVector<Value> WarpgroupBlock::tileLoop(
 
 Value WarpgroupBlock::toCluster(Value address) {
   return LLVM::AddrSpaceCastOp::create(
-      b, LLVM::LLVMPointerType::get(b.getContext(), kSharedCluster), address);
+      b, LLVM::LLVMPointerType::get(b.getContext(), kSharedClusterSpace),
+      address);
 }
 
 void WarpgroupBlock::loadBox(Value map, Value to, Value barrier, Value column,
@@ -349,7 +324,7 @@ Value WarpgroupBlock::descriptor(Value address) {
 //===----------------------------------------------------------------------===//
 
 void WarpgroupBlock::emit() {
-  base = getSharedMemory(b);
+  base = getDynamicSharedMemory(b, b.getLoc(), b.kernel);
   if (output.isBulk)
     outMap = b.tensorMaps.back();
   rows = toWord(b.rows);

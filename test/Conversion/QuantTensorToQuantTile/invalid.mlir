@@ -169,10 +169,70 @@ func.func @out_per_step(%x: tensor<8x4xf32>, %init: tensor<8x4xf32>) -> tensor<8
 func.func @group_prefetch(%x: tensor<4x65xf32>, %f: tensor<4xf32>) -> tensor<4xf32> {
   %zero = arith.constant 0.0 : f32
   %f0 = linalg.fill ins(%zero : f32) outs(%f : tensor<4xf32>) -> tensor<4xf32>
-  // expected-error @below {{prefetches rows of 260 bytes, which go by 16}}
+  // expected-error @below {{asks for rows of 260 bytes before it computes them, which go by 16}}
   %r = quant_tile.row_group columns 65 schedule <chip = "sm_90a", warps = 1, rows = 1, vector = 1, prefetch = 2> -> (tensor<4xf32>) {
     %sum = linalg.generic {indexing_maps = [#full, #row], iterator_types = ["parallel", "reduction"]}
         ins(%x : tensor<4x65xf32>) outs(%f0 : tensor<4xf32>) {
+    ^bb0(%v: f32, %acc: f32):
+      %s = arith.addf %v, %acc : f32
+      linalg.yield %s : f32
+    } -> tensor<4xf32>
+    quant_tile.yield %sum : tensor<4xf32>
+  }
+  return %r : tensor<4xf32>
+}
+
+// -----
+
+#full = affine_map<(m, k) -> (m, k)>
+#row = affine_map<(m, k) -> (m)>
+func.func @group_stages(%x: tensor<4x65xf32>, %f: tensor<4xf32>) -> tensor<4xf32> {
+  %zero = arith.constant 0.0 : f32
+  %f0 = linalg.fill ins(%zero : f32) outs(%f : tensor<4xf32>) -> tensor<4xf32>
+  // expected-error @below {{asks for rows of 260 bytes before it computes them, which go by 16}}
+  %r = quant_tile.row_group columns 65 schedule <chip = "sm_90a", warps = 1, rows = 1, vector = 1, stages = 2> -> (tensor<4xf32>) {
+    %sum = linalg.generic {indexing_maps = [#full, #row], iterator_types = ["parallel", "reduction"]}
+        ins(%x : tensor<4x65xf32>) outs(%f0 : tensor<4xf32>) {
+    ^bb0(%v: f32, %acc: f32):
+      %s = arith.addf %v, %acc : f32
+      linalg.yield %s : f32
+    } -> tensor<4xf32>
+    quant_tile.yield %sum : tensor<4xf32>
+  }
+  return %r : tensor<4xf32>
+}
+
+// -----
+
+#full = affine_map<(m, k) -> (m, k)>
+#row = affine_map<(m, k) -> (m)>
+func.func @group_resident(%x: tensor<4x64xf32>, %f: tensor<4xf32>) -> tensor<4xf32> {
+  %zero = arith.constant 0.0 : f32
+  %f0 = linalg.fill ins(%zero : f32) outs(%f : tensor<4xf32>) -> tensor<4xf32>
+  // expected-error @below {{has 0 operands of all rows, and 1 should be resident}}
+  %r = quant_tile.row_group columns 64 schedule <chip = "sm_90a", warps = 1, rows = 1, vector = 4, stages = 2, resident = 1> -> (tensor<4xf32>) {
+    %sum = linalg.generic {indexing_maps = [#full, #row], iterator_types = ["parallel", "reduction"]}
+        ins(%x : tensor<4x64xf32>) outs(%f0 : tensor<4xf32>) {
+    ^bb0(%v: f32, %acc: f32):
+      %s = arith.addf %v, %acc : f32
+      linalg.yield %s : f32
+    } -> tensor<4xf32>
+    quant_tile.yield %sum : tensor<4xf32>
+  }
+  return %r : tensor<4xf32>
+}
+
+// -----
+
+#full = affine_map<(m, k) -> (m, k)>
+#row = affine_map<(m, k) -> (m)>
+func.func @group_too_large(%x: tensor<4x1024xf32>, %f: tensor<4xf32>) -> tensor<4xf32> {
+  %zero = arith.constant 0.0 : f32
+  %f0 = linalg.fill ins(%zero : f32) outs(%f : tensor<4xf32>) -> tensor<4xf32>
+  // expected-error @below {{needs 262656 bytes of shared memory, and a block of sm_90a has 232448}}
+  %r = quant_tile.row_group columns 1024 schedule <chip = "sm_90a", warps = 1, rows = 8, vector = 4, stages = 8> -> (tensor<4xf32>) {
+    %sum = linalg.generic {indexing_maps = [#full, #row], iterator_types = ["parallel", "reduction"]}
+        ins(%x : tensor<4x1024xf32>) outs(%f0 : tensor<4xf32>) {
     ^bb0(%v: f32, %acc: f32):
       %s = arith.addf %v, %acc : f32
       linalg.yield %s : f32

@@ -216,3 +216,18 @@ module attributes {quant_tile.s = #quant_tile.row_schedule<chip = "sm_90a", warp
 
 // expected-error @below {{rows are prefetched 0 to 1048576 rows ahead, got -1}}
 module attributes {quant_tile.s = #quant_tile.row_schedule<chip = "sm_90a", warps = 2, rows = 1, vector = 8, prefetch = -1>} {}
+
+// -----
+
+// expected-error @below {{a row has 0, 1, 2, 4 or 8 stages, got 3}}
+module attributes {quant_tile.s = #quant_tile.row_schedule<chip = "sm_90a", warps = 2, rows = 1, vector = 8, stages = 3>} {}
+
+// -----
+
+// expected-error @below {{rows that come into shared memory are not prefetched as well}}
+module attributes {quant_tile.s = #quant_tile.row_schedule<chip = "sm_90a", warps = 2, rows = 1, vector = 8, prefetch = 2, stages = 2>} {}
+
+// -----
+
+// expected-error @below {{operands of all rows stay where there are stages, got 1}}
+module attributes {quant_tile.s = #quant_tile.row_schedule<chip = "sm_90a", warps = 2, rows = 1, vector = 8, resident = 1>} {}

@@ -12,7 +12,7 @@ LogicalResult
 RowScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                         StringAttr chip, int64_t warps, int64_t rows,
                         int64_t vector, bool packed, int64_t occupancy,
-                        int64_t prefetch) {
+                        int64_t prefetch, int64_t stages, int64_t resident) {
   if (!chip || chip.getValue().empty())
     return emitError() << "a schedule needs a chip";
   if (warps < 1 || warps > 32)
@@ -33,6 +33,15 @@ RowScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (prefetch < 0 || prefetch > (1 << 20))
     return emitError() << "rows are prefetched 0 to " << (1 << 20)
                        << " rows ahead, got " << prefetch;
+  if (prefetch && stages)
+    return emitError() << "rows that come into shared memory are not "
+                          "prefetched as well";
+  if (!llvm::is_contained({0, 1, 2, 4, 8}, stages))
+    return emitError() << "a row has 0, 1, 2, 4 or 8 stages, got " << stages;
+  if (resident < 0 || (resident && !stages))
+    return emitError() << "operands of all rows stay where there are stages, "
+                          "got "
+                       << resident;
   if (!llvm::is_contained({1, 2, 4, 8, 16}, vector))
     return emitError() << "vector must be 1, 2, 4, 8 or 16 elements, got "
                        << vector;

@@ -265,12 +265,18 @@ def QuantTile_RowScheduleAttr : QuantTile_Attr<"RowSchedule", "row_schedule"> {
     columns. With `packed`, columns are kept as they were loaded while the
     warps of a row wait for each other, and not as the floats that they are cast
     to: half the registers, for some more instructions. An SM has registers for
-    `occupancy` blocks at least. While a row is computed, the one `prefetch` rows
-    further down is brought into L2 (sm_90a; 0: none), which takes whole rows of 16
-    bytes.
+    `occupancy` blocks at least.
+
+    Rows can be asked for before they are computed (sm_90a), where they are whole
+    16 bytes. With `prefetch`, the one that many rows further down is brought
+    into L2 while a row is computed. With `stages`, a block computes rows until
+    there are none left, and the next `stages` ones (1, 2, 4 or 8) come into its
+    shared memory meanwhile. Of the operands that all rows read, `resident` then
+    stay in shared memory as well, the first in the kernel's order.
 
     ```mlir
     #quant_tile.row_schedule<chip = "sm_90a", warps = 8, rows = 1, vector = 8, prefetch = 264>
+    #quant_tile.row_schedule<chip = "sm_90a", warps = 28, rows = 1, vector = 4, stages = 2, resident = 1>
     #quant_tile.row_schedule<chip = "sm_90a", warps = 14, rows = 1, vector = 8, packed = true, occupancy = 3>
     ```
   }];
@@ -278,7 +284,9 @@ def QuantTile_RowScheduleAttr : QuantTile_Attr<"RowSchedule", "row_schedule"> {
                         "int64_t":$rows, "int64_t":$vector,
                         DefaultValuedParameter<"bool", "false">:$packed,
                         DefaultValuedParameter<"int64_t", "1">:$occupancy,
-                        DefaultValuedParameter<"int64_t", "0">:$prefetch);
+                        DefaultValuedParameter<"int64_t", "0">:$prefetch,
+                        DefaultValuedParameter<"int64_t", "0">:$stages,
+                        DefaultValuedParameter<"int64_t", "0">:$resident);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{

@@ -1,0 +1,28 @@
+//===- DynamicSharedMemory.h - A block's dynamic shared memory --*- C++ -*-===//
+
+#ifndef QUANTMLIR_LIB_CONVERSION_QUANTTENSORTOQUANTTILE_DYNAMICSHAREDMEMORY_H
+#define QUANTMLIR_LIB_CONVERSION_QUANTTENSORTOQUANTTILE_DYNAMICSHAREDMEMORY_H
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
+namespace quantmlir {
+
+/// Address spaces of a block's shared memory, and of its cluster's.
+constexpr unsigned kSharedSpace = 3, kSharedClusterSpace = 7;
+
+/// The start of the dynamic shared memory of `kernel`'s blocks, aligned to 1024
+/// bytes, as swizzled tiles want it.
+mlir::Value getDynamicSharedMemory(mlir::OpBuilder &b, mlir::Location loc,
+                                   mlir::gpu::GPUFuncOp kernel);
+
+/// Waits until the phase of the mbarrier at `barrier` that has this parity
+/// (i32) is over.
+void waitForBarrier(
+    mlir::OpBuilder &b, mlir::Location loc, mlir::Value barrier,
+    mlir::Value parity,
+    mlir::NVVM::MemScopeKind scope = mlir::NVVM::MemScopeKind::CTA);
+
+} // namespace quantmlir
+
+#endif // QUANTMLIR_LIB_CONVERSION_QUANTTENSORTOQUANTTILE_DYNAMICSHAREDMEMORY_H
