@@ -192,6 +192,16 @@ int64_t estimateStreamRegisters(const Contraction &c, int64_t tileM,
                    : isSmall       ? 12
                    : rowTiles <= 2 ? 8 + 8 * rowTiles
                                    : 8;
+      // Pairs of scales are taken apart beside the sums: of short steps
+      // ptxas 13.0 takes one more there where results have 32 bits, or are more
+      // than scaled.
+      bool isWide =
+          c.resultElement && c.resultElement.getIntOrFloatBitWidth() == 32;
+      bool isLarge = c.hasLargeEpilogue && c.numSums == 1;
+      if (tileM == 1 && getUnits(c, numbers) <= 1 && !c.hasOneGroup() &&
+          (isWide || isLarge) &&
+          c.encoding.getScale().getIntOrFloatBitWidth() <= 16)
+        registers += 1;
     }
     // The last one of straight-line code asks for what is there one by one.
     if (hasTailK && isStraight(c, numbers))

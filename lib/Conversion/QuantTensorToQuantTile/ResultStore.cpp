@@ -36,11 +36,14 @@ void WarpgroupBlock::synchronizeConsumer() {
                           NVVM::BarrierReductionAttr(), Value());
 }
 
-/// The address of byte `offset` of buffer `buffer` of this consumer; what is
-/// constant comes last, so that it becomes part of the instruction.
-Value WarpgroupBlock::chunkByte(int64_t buffer, Value offset) {
+/// The address of byte `offset` of buffer `buffer` of this consumer, or of what
+/// `exchange` gives for `further` more rows, a multiple of 8: in each eight
+/// rows pieces are exchanged alike. What is constant comes last, so that it
+/// becomes part of the instruction.
+Value WarpgroupBlock::chunkByte(int64_t buffer, Value offset, int64_t further) {
   int64_t bytes = WgmmaLayout::chunkBuffers * layout.bufferBytes;
-  return shared(layout.getChunk(buffer), add(mul(consumer, bytes), offset));
+  return shared(layout.getChunk(buffer) + further * output.bytes,
+                add(mul(consumer, bytes), offset));
 }
 
 /// Byte `byte` of a chunk's row `row` as the accelerator finds it: 16-byte

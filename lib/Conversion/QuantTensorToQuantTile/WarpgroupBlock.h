@@ -146,7 +146,8 @@ protected:
   mlir::Value descriptorBase();
 
   // Results: ResultStore.cpp.
-  mlir::Value chunkByte(int64_t buffer, mlir::Value offset);
+  mlir::Value chunkByte(int64_t buffer, mlir::Value offset,
+                        int64_t further = 0);
   mlir::Value exchange(mlir::Value row, mlir::Value byte);
   void copyChunk(int64_t buffer, mlir::Value firstRow, mlir::Value firstColumn);
   /// Stores chunk `number` of the `count` of a consumer's tile, whose place in

@@ -23,6 +23,8 @@ using quantmlir::schedule::WgmmaLayout;
 
 /// Rows of activations that share four accumulators of a thread.
 static constexpr int64_t kRows8 = 8;
+/// Warps of a warpgroup.
+static constexpr int64_t kWarps = 4;
 
 /// The results of a thread's four `sums` of block `block` and eight rows of
 /// activations from `firstRow` on: two rows of the first weight, two of the
@@ -72,10 +74,24 @@ SmallVector<Value> WgmmaDecodeKernel::results(ArrayRef<Value> sums,
   return values;
 }
 
-/// Writes 16 rows of activations, rows `row16` * 16 on of a chunk, which is
-/// panel `panel` of a block: what `results` gives for the first eight rows and
+/// How many of a consumer's warps the columns of a panel of a block belong to:
+/// chunks may be narrower than a block.
+int64_t WgmmaDecodeKernel::getWarpsOfPanel() {
+  return output.columns * problem.numSums / FragmentLayout::rows;
+}
+
+/// Emits `body` for the warps whose columns are those of panel `panel`.
+void WgmmaDecodeKernel::ofPanel(int64_t panel, function_ref<void()> body) {
+  int64_t warps = getWarpsOfPanel();
+  if (warps == kWarps)
+    return body();
+  b.ifThen(equal(div(warp, word(warps)), word(panel)), body);
+}
+
+/// Writes 16 rows of activations, rows `row16` * 16 on of a chunk, from the
+/// warps that it belongs to: what `results` gives for the first eight rows and
 /// for the others.
-void WgmmaDecodeKernel::stage(int64_t buffer, int64_t row16, int64_t panel,
+void WgmmaDecodeKernel::stage(int64_t buffer, int64_t row16,
                               ArrayRef<Value> values) {
   int64_t bytes = values[0].getType().getIntOrFloatBitWidth() / 8;
   if (bytes == 2 && problem.numSums == 1) {
@@ -95,27 +111,25 @@ void WgmmaDecodeKernel::stage(int64_t buffer, int64_t row16, int64_t panel,
         NVVM::LdStMatrixEltType::B16);
     return;
   }
-  auto write = [&] {
-    // Columns of a warp's 16 weights, and how many of them a thread has.
-    int64_t columns = FragmentLayout::rows / problem.numSums;
-    int64_t halves = values.size() / 4;
-    Value first = halves == 2 ? div(lane, word(4)) : toWord(b.getPairOfLane());
-    for (auto [i, value] : llvm::enumerate(values)) {
-      int64_t row8 = 2 * row16 + i / (2 * halves), half = i / 2 % halves;
-      Value row = add(mul(rem(lane, word(4)), 2), row8 * kRows8 + i % 2);
-      Value column = sub(add(mul(warp, columns), add(first, 8 * half)),
-                         word(panel * output.columns));
-      Value bits =
-          arith::BitcastOp::create(b, b.getIntegerType(8 * bytes), value);
-      LLVM::StoreOp::create(
-          b, bits, chunkByte(buffer, exchange(row, mul(column, bytes))), bytes);
-    }
-  };
-  // Chunks that are narrower than a block belong to some of its warps.
-  int64_t warps = output.columns * problem.numSums / FragmentLayout::rows;
-  if (warps == 4)
-    return write();
-  b.ifThen(equal(div(warp, word(warps)), word(panel)), write);
+  // Columns of a warp's 16 weights, and how many of them a thread has.
+  int64_t columns = FragmentLayout::rows / problem.numSums;
+  int64_t halves = values.size() / 4;
+  Value first = halves == 2 ? div(lane, word(4)) : toWord(b.getPairOfLane());
+  Value warpOfPanel = rem(warp, word(getWarpsOfPanel()));
+  for (auto [i, value] : llvm::enumerate(values)) {
+    int64_t row8 = 2 * row16 + i / (2 * halves), half = i / 2 % halves;
+    // Places do not depend on the tile, so that each is kept in a register
+    // while tiles are multiplied: there are those of the first eight rows only,
+    // of any panel, and constants from these.
+    Value row = add(mul(rem(lane, word(4)), 2), i % 2);
+    Value column = add(mul(warpOfPanel, columns), add(first, 8 * half));
+    Value bits =
+        arith::BitcastOp::create(b, b.getIntegerType(8 * bytes), value);
+    LLVM::StoreOp::create(
+        b, bits,
+        chunkByte(buffer, exchange(row, mul(column, bytes)), row8 * kRows8),
+        bytes);
+  }
 }
 
 /// A thread's sums: of each block, and of each eight rows of it, four.
@@ -151,14 +165,18 @@ void WgmmaDecodeKernel::finishChunk(ArrayRef<Value> values, int64_t chunk,
   for (int64_t panel = 0; panel < panels; ++panel)
     storeChunk(chunk / split.parts * panels + panel, count, firstRow,
                add(firstColumn, panel * output.columns), [&](int64_t buffer) {
-                 for (int64_t i = 0; i < split.rows / 16; ++i) {
-                   SmallVector<Value> staged;
-                   for (int64_t row8 : {2 * i, 2 * i + 1})
-                     llvm::append_range(
-                         staged, results(values.slice(4 * row8, 4), block,
-                                         add(firstRow, row8 * kRows8)));
-                   stage(buffer, i, panel, staged);
-                 }
+                 // What a panel's results take is not kept for the next one:
+                 // that is of other warps.
+                 ofPanel(panel, [&] {
+                   for (int64_t i = 0; i < split.rows / 16; ++i) {
+                     SmallVector<Value> staged;
+                     for (int64_t row8 : {2 * i, 2 * i + 1})
+                       llvm::append_range(
+                           staged, results(values.slice(4 * row8, 4), block,
+                                           add(firstRow, row8 * kRows8)));
+                     stage(buffer, i, staged);
+                   }
+                 });
                });
 }
 

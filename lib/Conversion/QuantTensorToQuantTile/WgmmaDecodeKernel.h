@@ -138,8 +138,9 @@ private:
                    mlir::Value firstRow, mlir::Value firstColumn);
   llvm::SmallVector<mlir::Value> results(llvm::ArrayRef<mlir::Value> totals,
                                          int64_t block, mlir::Value firstRow);
-  void stage(int64_t buffer, int64_t row16, int64_t panel,
-             llvm::ArrayRef<mlir::Value> values);
+  int64_t getWarpsOfPanel();
+  void ofPanel(int64_t panel, llvm::function_ref<void()> body);
+  void stage(int64_t buffer, int64_t row16, llvm::ArrayRef<mlir::Value> values);
 
   quantmlir::schedule::DecodeSplit split;
   int64_t tileM, tileK;
