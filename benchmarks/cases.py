@@ -179,6 +179,14 @@ FAMILIES = [
     # that is used again.)
     ScheduledLayer(3368, 512, 75, [16, 64, 64], [1, 4, 1], 16, out="f16",
                    rest=", stream_k = 100"),
+    # Clusters that share activations: a ring with fewer steps than it has stages, the last
+    # cluster's last tile past N, tiles that clusters divide along K.
+    ScheduledLayer(200, 136, 70, [32, 128, 64], [1, 8, 1], 5, kind="cooperative, cluster = [1, 2]"),
+    ScheduledLayer(264, 1032, 70, [32, 64, 64], [1, 4, 1], 3, out="bf16",
+                   kind="cooperative, cluster = [1, 4]", rest=", dependent_launch = true"),
+    ScheduledLayer(264, 1024, 70, [64, 128, 64], [1, 8, 1], 3, out="f16",
+                   kind="alternating, cluster = [1, 2]",
+                   rest=", dependent_launch = true, scale_decoded = true, stream_k = 100"),
     # One row on CUDA cores: full rounds and what is left of them.
     ReducedLayer(35, 4099, [1, 16], 2),
     ReducedLayer(72, 640, [2, 4], 4, out="f32"),

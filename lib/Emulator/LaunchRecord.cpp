@@ -91,5 +91,6 @@ quantmlir::emulator::replay(const LaunchRecord &record, Emulator &emulator) {
   // What a launch that was given up has not written says nothing.
   if (result.report.isClean())
     result.difference = compare(record.after, after);
+  result.after = std::move(after);
   return result;
 }

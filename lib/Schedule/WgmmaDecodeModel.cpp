@@ -41,8 +41,15 @@ static constexpr double kCyclesOfClear = 1600, kCyclesOfStream = 6200,
                         kCyclesOfGiven = 280;
 /// What else dividing takes, as a part of a tile, for each column: blocks are
 /// at different columns at a time, and the farther they are apart, the less of
-/// what others have asked for is still in L2.
-static constexpr double kApartOfColumn = 0.09 / 4096;
+/// what others have asked for is still in L2. Where two share activations, L2
+/// is asked half as often.
+static constexpr double kApartOfColumn = 0.09 / 4096,
+                        kSharedApartOfColumn = 0.03 / 4096;
+/// `kPower` and `StepCycles::multiplyMultiply` where two blocks share
+/// activations: fewer bytes on their way through the chip leave more power to
+/// the tensor cores, and keep them waiting less. Set by five times of 256 to
+/// 4096 rows, which they give within 2 %.
+static constexpr double kSharedPower = 1.12, kSharedMultiply = 2.27;
 
 /// Making pairs of the scales of a unit of 64 weights.
 static constexpr double kCyclesOfScales = 25;
@@ -72,8 +79,15 @@ static bool isLarge(const DecodeNumbers &numbers) {
 static StepCycles getStepCycles(const DecodeNumbers &numbers) {
   int64_t warpgroups = numbers.warpgroups, blocks = numbers.blocks;
   if (isLarge(numbers))
-    return warpgroups == 3 ? StepCycles{173, 3.19, 2.1, 2.5, 3.5, 263, 2.69}
-                           : StepCycles{40, 3.41, 1.51, 1.03, 2.5, 68, 2.3};
+    return warpgroups == 3
+               ? StepCycles{173, 3.19, 2.1, 2.5, 3.5, 263, 2.69}
+               : StepCycles{40,
+                            3.41,
+                            1.51,
+                            1.03,
+                            2.5,
+                            68,
+                            numbers.cluster > 1 ? kSharedMultiply : 2.3};
   if (warpgroups == 4)
     return {75, 4.6, 2.34, 3.3, 4.5, 160, 3.2};
   if (warpgroups == 3)
@@ -117,10 +131,15 @@ static double getArea(const DecodeNumbers &numbers) {
   return numbers.tileM * numbers.blocks * numbers.warpgroups / 64.0;
 }
 
+/// What dividing K takes beside handing sums over, as a part of a tile.
+static double getApart(const Contraction &c, const DecodeNumbers &numbers) {
+  return c.k * (numbers.cluster > 1 ? kSharedApartOfColumn : kApartOfColumn);
+}
+
 int64_t chooseDecodeStream(const Contraction &c, const DecodeNumbers &numbers) {
   double tile = estimateStep(c, numbers) * llvm::divideCeil(c.k, numbers.tileK);
   double cost = kCyclesOfStream + 2 * getArea(numbers) * kCyclesOfGiven;
-  return std::max(0.0, 100 * (1 - kApartOfColumn * c.k - cost / tile));
+  return std::max(0.0, 100 * (1 - getApart(c, numbers) - cost / tile));
 }
 
 /// How many tiles a block computes, a part of one as a fraction, and cycles
@@ -137,7 +156,7 @@ static std::pair<double, double> estimateStream(const Contraction &c,
   double most = llvm::divideCeil(shared, std::min(blocks, shared));
   // A block gives sums once, and takes those of all who have parts of its tile.
   int64_t takes = rounds ? 1 : llvm::divideCeil(blocks, tiles) - 1;
-  return {whole + most / units + kApartOfColumn * c.k,
+  return {whole + most / units + getApart(c, numbers),
           kCyclesOfClear + kCyclesOfStream +
               (1 + takes) * getArea(numbers) * kCyclesOfGiven};
 }
@@ -146,20 +165,24 @@ static std::pair<double, double> estimateStream(const Contraction &c,
 static double estimate(const Contraction &c, const Chip &chip, int64_t m,
                        const DecodeNumbers &numbers) {
   int64_t tileN = numbers.warpgroups * numbers.blocks * kDecodeRows;
-  int64_t tiles =
-      llvm::divideCeil(m, numbers.tileM) * llvm::divideCeil(c.n, tileN);
-  int64_t blocks = chip.getResidentBlocks(numbers.splitK);
+  int64_t cluster = numbers.cluster;
+  // Tiles, and blocks, of a cluster are one here.
+  int64_t tiles = llvm::divideCeil(m, numbers.tileM) *
+                  llvm::divideCeil(c.n, tileN * cluster);
+  int64_t blocks = chip.getResidentBlocks(numbers.splitK * cluster) / cluster;
   double waves = llvm::divideCeil(tiles * numbers.splitK, blocks), hand = 0;
   if (numbers.streamK)
     std::tie(waves, hand) = estimateStream(c, blocks, tiles, numbers);
   double steps = llvm::divideCeil(c.k, numbers.tileK * numbers.splitK);
   double body = waves * steps * estimateStep(c, numbers);
-  double products = static_cast<double>(tiles) / chip.multiprocessors * c.k /
-                    16 * (tileN / kDecodeRows) * (numbers.tileM / 16);
-  body = std::pow(
-      std::pow(body, kPowerOverlap) +
-          std::pow(kPower * kCyclesOfProduct * products, kPowerOverlap),
-      1 / kPowerOverlap);
+  double products = static_cast<double>(tiles * cluster) /
+                    chip.multiprocessors * c.k / 16 * (tileN / kDecodeRows) *
+                    (numbers.tileM / 16);
+  body = std::pow(std::pow(body, kPowerOverlap) +
+                      std::pow((cluster > 1 ? kSharedPower : kPower) *
+                                   kCyclesOfProduct * products,
+                               kPowerOverlap),
+                  1 / kPowerOverlap);
   double cycles =
       kCyclesOfKernel + body + (std::ceil(waves) - 1) * kCyclesOfTile + hand;
   if (numbers.splitK > 1)

@@ -25,6 +25,8 @@ struct DecodeNumbers {
   /// Up to how many percent of the blocks have a tile in the last round where
   /// all divide those of the last two along K.
   int64_t streamK = 0;
+  /// Blocks of a cluster, with neighbouring weights, that share activations.
+  int64_t cluster = 1;
 };
 
 /// As many rows as a kernel for any number of them is chosen for, at most.

@@ -105,7 +105,7 @@ static ScheduleAttr makeWgmmaDecode(const Contraction &c, const Chip &chip,
         WarpgroupsAttr::get(context,
                             numbers.alternates ? ConsumerKind::Alternating
                                                : ConsumerKind::Cooperative,
-                            1, 1, numbers.groupM),
+                            1, numbers.cluster, numbers.groupM),
         numbers.scaleDecoded, /*promote=*/0, numbers.streamK);
   };
   int64_t stages = kMaxStages;
@@ -254,17 +254,22 @@ static constexpr int64_t kMaxSplit = 2;
 /// in smaller steps one decodes, or waits, longer than it multiplies, and three
 /// have enough queued without.
 static constexpr int64_t kTurnRows = 128, kTurnColumns = 128;
+/// Two blocks may share activations where these are more rows than that, in
+/// tiles of as many or more: a block of two warpgroups reads most of them then.
+static constexpr int64_t kSharedRows = 128;
+/// Four were slower: not all SMs are in clusters of four.
+static constexpr int64_t kSharingBlocks = 2;
 
 /// Whether blocks may divide tiles of `bound` rows, 0 for any number of them,
 /// along K, and would have something to divide.
 static bool canStream(const Contraction &c, const Chip &chip, int64_t bound,
                       const DecodeNumbers &numbers) {
-  int64_t tiles =
-      llvm::divideCeil(bound, numbers.tileM) *
-      llvm::divideCeil(c.n, numbers.warpgroups * numbers.blocks * kDecodeRows);
+  int64_t tiles = numbers.cluster * llvm::divideCeil(bound, numbers.tileM) *
+                  llvm::divideCeil(c.n, numbers.warpgroups * numbers.blocks *
+                                            kDecodeRows * numbers.cluster);
   return numbers.splitK == 1 && numbers.tileM >= kLargeDecodeRows &&
          c.k % getRoundColumns(numbers.tileK) == 0 &&
-         (!bound || tiles % chip.getResidentBlocks(1) != 0);
+         (!bound || tiles % chip.getResidentBlocks(numbers.cluster) != 0);
 }
 
 ScheduleAttr chooseWgmmaDecode(const Contraction &c, const Chip &chip,
@@ -323,10 +328,17 @@ ScheduleAttr chooseWgmmaDecode(const Contraction &c, const Chip &chip,
             numbers.alternates = warpgroups == 2 && blocks == 1 &&
                                  numbers.tileM >= kTurnRows &&
                                  tileK >= kTurnColumns;
-            consider(numbers);
-            numbers.streamK = chooseDecodeStream(c, numbers);
-            if (numbers.streamK && canStream(c, chip, bound, numbers))
+            bool canShare = m > kSharedRows && numbers.tileM >= kSharedRows &&
+                            warpgroups == 2 && blocks == 1 && splitK == 1;
+            for (int64_t cluster = 1;
+                 cluster <= (canShare ? kSharingBlocks : 1); ++cluster) {
+              numbers.cluster = cluster;
+              numbers.streamK = 0;
               consider(numbers);
+              numbers.streamK = chooseDecodeStream(c, numbers);
+              if (numbers.streamK && canStream(c, chip, bound, numbers))
+                consider(numbers);
+            }
           }
   if (best)
     return best;
@@ -390,11 +402,20 @@ void enumerateWgmmaDecode(const Contraction &c, const Chip &chip, int64_t maxM,
                                          tileK,  scaleDecoded, groupM,
                                          splitK, alternates};
                 schedules.push_back(makeWgmmaDecode(c, chip, maxM, numbers));
-                // Large tiles are worth dividing.
+                // Large tiles are worth dividing, and sharing.
                 if (splitK > 1 || blocks > 1 || tileM < kLargeDecodeRows)
                   continue;
-                numbers.streamK = 100;
-                schedules.push_back(makeWgmmaDecode(c, chip, maxM, numbers));
+                for (int64_t cluster : {1, 2}) {
+                  if (cluster > 1 && tileN >= c.n)
+                    continue;
+                  numbers.cluster = cluster;
+                  numbers.streamK = 0;
+                  if (cluster > 1)
+                    schedules.push_back(
+                        makeWgmmaDecode(c, chip, maxM, numbers));
+                  numbers.streamK = 100;
+                  schedules.push_back(makeWgmmaDecode(c, chip, maxM, numbers));
+                }
               }
             }
           }

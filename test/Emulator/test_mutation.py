@@ -132,6 +132,12 @@ PROGRAMS = {
     # Three that multiply in turn, from tile to tile.
     "decode-alternating": ScheduledLayer(200, 328, 40, [32, 192, 64], [1, 12, 1], 3,
                                          kind="alternating", rest=", scale_decoded = true"),
+    # Two blocks that share activations, the second one's last weights past N.
+    "decode-cluster": ScheduledLayer(130, 456, 40, [16, 64, 64], [1, 4, 1], 2, out="bf16",
+                                     kind="cooperative, cluster = [1, 2]"),
+    # Blocks that divide tiles along K, beside whole ones.
+    "decode-stream": ScheduledLayer(136, 512, 40, [16, 64, 64], [1, 4, 1], 3, out="bf16",
+                                    rest=", dependent_launch = true, stream_k = 100"),
     # Row-local ops: a warp for a row, several, and vectors.
     "rows-warp": Rows("rmsnorm", 131, "f32"),
     "rows-warps": Rows("gate", 1100, "bf16"),
@@ -159,6 +165,8 @@ ARGUMENTS = {
     "decode-alternating": ["--blocks=1", "--only=*/matmul_*"],
     "decode-split": ["--blocks=2", "--only=*/matmul_*"],
     "decode-split-odd": ["--blocks=2", "--only=*/matmul_*"],
+    "decode-cluster": ["--blocks=2", "--only=*/matmul_*"],
+    "decode-stream": ["--blocks=4", "--only=*/[cm]*"],
 }
 
 

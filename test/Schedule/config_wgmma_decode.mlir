@@ -32,11 +32,11 @@ func.func @wide(%x: tensor<64x4096xbf16>, %w: tensor<11008x4096xbf16, #w4>, %ini
 }
 
 // Many rows: the sums of 256 of them leave room for none of a group, so each
-// weight is scaled, and rounded.
+// weight is scaled, and rounded. Two blocks share activations.
 // CHECK-LABEL: @many
 // CHECK: <wgmma_decode, chip = "sm_90a", tile = [256, 128, 64], warps = [1, 8, 1]
 // CHECK-SAME: u_decode = 0.00393676757812
-// CHECK-SAME: dependent_launch = true, warpgroups = <cooperative, group_m = 4>, scale_decoded = true>
+// CHECK-SAME: dependent_launch = true, warpgroups = <cooperative, cluster = [1, 2], group_m = 4>, scale_decoded = true>
 func.func @many(%x: tensor<4096x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>, %init: tensor<4096x4096xbf16>) -> tensor<4096x4096xbf16> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4096x4096xbf16>, tensor<4096x4096xbf16, #w4>) maps [] outs(%init : tensor<4096x4096xbf16>) {
   ^bb0(%acc: f32):
@@ -149,7 +149,7 @@ func.func @small_groups(%x: tensor<64x384xf16>, %w: tensor<384x384xf16, #w2g32>,
 // 344 tiles of 132 SMs: 80 in the last round, which all blocks divide.
 // CHECK-LABEL: @uneven
 // CHECK: <wgmma_decode, chip = "sm_90a", tile = [256, 128, 64], warps = [1, 8, 1]
-// CHECK-SAME: warpgroups = <cooperative, group_m = 4>, scale_decoded = true, stream_k = 7{{[0-9]}}>
+// CHECK-SAME: warpgroups = <cooperative, cluster = [1, 2], group_m = 4>, scale_decoded = true, stream_k = 8{{[0-9]}}>
 func.func @uneven(%x: tensor<1024x4096xbf16>, %w: tensor<11008x4096xbf16, #w4>, %init: tensor<1024x11008xbf16>) -> tensor<1024x11008xbf16> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1024x4096xbf16>, tensor<11008x4096xbf16, #w4>) maps [] outs(%init : tensor<1024x11008xbf16>) {
   ^bb0(%acc: f32):
@@ -188,7 +188,7 @@ func.func @ragged(%x: tensor<1024x4160xbf16>, %w: tensor<11008x4160xbf16, #w4>, 
 // How many rows there are is known later, and blocks see then what there is to
 // divide.
 // CHECK-LABEL: @any
-// CHECK: <wgmma_decode, chip = "sm_90a", tile = [256, 128, 64], {{.*}}stream_k = 7{{[0-9]}}>]
+// CHECK: <wgmma_decode, chip = "sm_90a", tile = [256, 128, 64], {{.*}}stream_k = 8{{[0-9]}}>]
 func.func @any(%x: tensor<?x4096xbf16>, %w: tensor<11008x4096xbf16, #w4>, %init: tensor<?x11008xbf16>) -> tensor<?x11008xbf16> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<?x4096xbf16>, tensor<11008x4096xbf16, #w4>) maps [] outs(%init : tensor<?x11008xbf16>) {
   ^bb0(%acc: f32):

@@ -45,6 +45,8 @@ struct ReplayResult {
   /// Empty if memory then held what the record says; otherwise where it does
   /// not: "byte 12 of 'y'".
   std::string difference;
+  /// What memory held.
+  MemoryState after;
 
   bool isSame() const { return report.isClean() && difference.empty(); }
 };

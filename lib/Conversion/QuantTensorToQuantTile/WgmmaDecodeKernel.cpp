@@ -46,7 +46,9 @@ WgmmaDecodeKernel::WgmmaDecodeKernel(MatmulEmitter &b)
               DecodeSplit(b.problem.schedule).getExchange().getSumsBytes(),
               quantmlir::schedule::getPairTableBytes(b.problem)),
           getChunks(b.problem, b.getOutElement()),
-          /*clusterSize=*/b.problem.schedule.getSplitK(),
+          /*clusterSize=*/
+          b.problem.schedule.getWarpgroups().getClusterSize() *
+              b.problem.schedule.getSplitK(),
           DecodeSplit(b.problem.schedule).getExchange(), /*releases=*/4),
       split(schedule), tileM(schedule.getTileM()), tileK(schedule.getTileK()),
       blocks(split.blocks),
@@ -71,6 +73,7 @@ WgmmaDecodeKernel::WgmmaDecodeKernel(MatmulEmitter &b)
                                 layout.consumers) /
                                 kSegment)),
       width(problem.encoding.getStorageBits()),
+      isRagged(problem.n % (schedule.getTileN() * groups.getClusterN()) != 0),
       scalesWeights(schedule.getScaleDecoded() && !problem.hasOneGroup()),
       decodesScaled(scalesWeights &&
                     quantmlir::schedule::decodesScaled(problem)),
@@ -159,7 +162,7 @@ WgmmaDecodeKernel::Parameters WgmmaDecodeKernel::loadParameters(Value step) {
                      /*unit=*/unitSegments * kSegment,
                      /*hasScales=*/!hasOneGroup,
                      /*hasZeroPoints=*/b.hasZeroPoint(),
-                     /*rowsInside=*/problem.n % schedule.getTileN() == 0,
+                     /*rowsInside=*/!isRagged,
                      /*wordsInside=*/true,
                      /*groupsInside=*/steps * split.parts * tileK <=
                          problem.getGroups() * problem.getGroup()};
@@ -297,10 +300,18 @@ void WgmmaDecodeKernel::scaleSums(SmallVectorImpl<Value> &totals,
   }
 }
 
-/// Tells the loader that this warp is done with `stage`.
+/// Tells every loader that writes into `stage` that this warp is done with it:
+/// a lane for each block of the cluster.
 void WgmmaDecodeKernel::releaseStage(Value stage) {
   NVVM::SyncWarpOp::create(b, word(-1));
-  b.ifThen(equal(lane, word(0)), [&] { arrive(empty(stage)); });
+  int64_t size = groups.getClusterSize();
+  if (size == 1) {
+    b.ifThen(equal(lane, word(0)), [&] { arrive(empty(stage)); });
+    return;
+  }
+  Value isTeller = b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult,
+                                                 lane, word(size));
+  b.ifThen(isTeller, [&] { arrive(remote(empty(stage), lane)); });
 }
 
 /// Lets the next warpgroup multiply, once each warp has had its turn. A warp
@@ -480,7 +491,7 @@ void WgmmaDecodeKernel::consume() {
     weightRows.clear();
     for (int64_t i = 0; i < 2 * blocks; ++i) {
       Value weight = add(add(firstOfWarp, g), i / 2 * kBlockRows + i % 2 * 8);
-      if (problem.n % schedule.getTileN())
+      if (isRagged)
         weight = b.createOrFold<arith::MinUIOp>(weight, word(problem.n - 1));
       weightRows.push_back(toIndex(weight));
     }
@@ -510,9 +521,11 @@ SmallVector<TensorMapAttr>
 quantmlir::getWgmmaDecodeTensorMaps(const MatmulProblem &problem,
                                     Type outElement) {
   MLIRContext *context = problem.schedule.getContext();
-  SmallVector<TensorMapAttr> maps = {
-      TensorMapAttr::get(context, problem.schedule.getTileM(), kPanel,
-                         WgmmaLayout::rowBytes, WgmmaLayout::promotion)};
+  // Each block of a cluster loads a part of the activations for all of it.
+  ScheduleAttr schedule = problem.schedule;
+  int64_t rows = schedule.getTileM() / schedule.getWarpgroups().getClusterN();
+  SmallVector<TensorMapAttr> maps = {TensorMapAttr::get(
+      context, rows, kPanel, WgmmaLayout::rowBytes, WgmmaLayout::promotion)};
   ResultChunks output = getChunks(problem, outElement);
   if (output.isBulk)
     maps.push_back(output.getTensorMap(context));

@@ -84,12 +84,13 @@ private:
   // Who computes what: WgmmaDecodeStream.cpp.
   void divideTiles();
   Work getWork(mlir::Value number);
-  /// Calls `body` with each of this block's turns.
-  void workLoop(
+  /// Calls `body` with each of this block's turns; what it carried at last.
+  llvm::SmallVector<mlir::Value> workLoop(
       llvm::SmallVector<mlir::Value> carried,
       llvm::function_ref<llvm::SmallVector<mlir::Value>(Work, mlir::ValueRange)>
           body);
   mlir::Value globalByte(mlir::Value memref, mlir::Value byte);
+  mlir::Value givingBlock(mlir::Value giver);
   mlir::Value givenByte(mlir::Value giver, int64_t number);
   mlir::Value givenFlag(mlir::Value giver);
   void giveSums(llvm::ArrayRef<mlir::Value> sums);
@@ -149,6 +150,8 @@ private:
   /// bits of a code.
   int64_t blocks, steps, stepsAhead, lastSegments, unitSegments, partSegments;
   unsigned width;
+  /// Whether some tiles, or those of a cluster, end past the last weight.
+  bool isRagged;
   /// Whether decoded weights are multiplied by their scales, and whether that
   /// is a part of their decode.
   bool scalesWeights, decodesScaled;

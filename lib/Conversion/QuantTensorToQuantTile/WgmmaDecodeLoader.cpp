@@ -39,12 +39,23 @@ void WgmmaDecodeKernel::loadStep(Value row, Value column, Value step,
     b.ifThen(equal(warp, word(0)), [&] {
       expect(barrier, panels * panelBytes + rowTiles * copyBytes);
     });
+  // Blocks of a cluster multiply the same activations: each loads some rows
+  // into all of them, so that L2 is asked once.
+  int64_t size = groups.getClusterN(), share = tileM / size;
+  Value mask;
+  if (size > 1)
+    mask = arith::ConstantOp::create(b, b.getI16IntegerAttr((1 << size) - 1));
   if (operand != Operand::Weights)
     for (int64_t first = 0; first < panels; first += kWarps) {
       Value panel = add(warp, first);
       auto load = [&] {
-        loadBox(lhsMap, shared(0, add(stageByte, mul(panel, panelBytes))),
-                barrier, add(mul(step, tileK), mul(panel, kPanel)), row);
+        Value byte = add(stageByte, mul(panel, panelBytes)), firstRow = row;
+        if (size > 1) {
+          byte = add(byte, mul(rank, share * WgmmaLayout::rowBytes));
+          firstRow = add(row, mul(rank, share));
+        }
+        loadBox(lhsMap, shared(0, byte), barrier,
+                add(mul(step, tileK), mul(panel, kPanel)), firstRow, mask);
       };
       if (first + kWarps <= panels)
         load();
@@ -66,7 +77,7 @@ void WgmmaDecodeKernel::loadStep(Value row, Value column, Value step,
     // Past the last row of weights, others stand in: what they give is not
     // stored.
     Value rowTile = add(div(column, word(kRows)), number);
-    if (problem.n % schedule.getTileN())
+    if (isRagged)
       rowTile =
           b.createOrFold<arith::MinUIOp>(rowTile, word(type.getDimSize(0) - 1));
     // Where there are no activations, some weights that exist.
@@ -145,22 +156,24 @@ void WgmmaDecodeKernel::loadTiles() {
     ring = advance(ring);
     return SmallVector<Value>{ring.stage, ring.phase};
   };
-  workLoop({start.stage, start.phase, word(count)}, [&](Work work,
-                                                        ValueRange state) {
-    auto [row, column] = locate(work.tile);
-    Value first = state[2], end = word(whole);
-    if (streams()) {
-      first = add(first, getStep(work, 0));
-      end = mul(work.end, together);
-    }
-    SmallVector<Value> next =
-        b.loop(first, end, word(1), state.take_front(2),
-               [&, row = row, column = column](Value step, ValueRange state) {
-                 return load(row, column, step, state, tileK / kSegment);
-               });
-    if (!isWhole)
-      next = load(row, column, word(steps - 1), next, lastSegments);
-    next.push_back(word(0));
-    return next;
-  });
+  SmallVector<Value> end =
+      workLoop({start.stage, start.phase, word(count)}, [&](Work work,
+                                                            ValueRange state) {
+        auto [row, column] = locate(work.tile);
+        Value first = state[2], end = word(whole);
+        if (streams()) {
+          first = add(first, getStep(work, 0));
+          end = mul(work.end, together);
+        }
+        SmallVector<Value> next = b.loop(
+            first, end, word(1), state.take_front(2),
+            [&, row = row, column = column](Value step, ValueRange state) {
+              return load(row, column, step, state, tileK / kSegment);
+            });
+        if (!isWhole)
+          next = load(row, column, word(steps - 1), next, lastSegments);
+        next.push_back(word(0));
+        return next;
+      });
+  waitForReleases({end[0], end[1]});
 }

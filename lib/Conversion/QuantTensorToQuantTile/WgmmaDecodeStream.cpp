@@ -10,6 +10,9 @@
 // theirs, have long put their sums into memory and said so. They are added in
 // the order of the blocks: results are the same in every run.
 //
+// The blocks of a cluster, which share activations, do the same along K: what
+// is said of blocks here is said of clusters then.
+//
 // Nobody waits but for blocks with smaller numbers, which start no later.
 //
 //===----------------------------------------------------------------------===//
@@ -95,21 +98,21 @@ WgmmaDecodeKernel::Work WgmmaDecodeKernel::getWork(Value number) {
   return work;
 }
 
-void WgmmaDecodeKernel::workLoop(
+SmallVector<Value> WgmmaDecodeKernel::workLoop(
     SmallVector<Value> carried,
     function_ref<SmallVector<Value>(Work, ValueRange)> body) {
   if (!streams()) {
-    tileLoop(cluster, clusters, carried, [&](Value tile, ValueRange values) {
-      Work work;
-      work.tile = tile;
-      return body(work, values);
-    });
-    return;
+    return tileLoop(cluster, clusters, carried,
+                    [&](Value tile, ValueRange values) {
+                      Work work;
+                      work.tile = tile;
+                      return body(work, values);
+                    });
   }
-  b.loop(word(0), turns, word(1), carried,
-         [&](Value number, ValueRange values) {
-           return body(getWork(number), values);
-         });
+  return b.loop(word(0), turns, word(1), carried,
+                [&](Value number, ValueRange values) {
+                  return body(getWork(number), values);
+                });
 }
 
 //===----------------------------------------------------------------------===//
@@ -130,18 +133,25 @@ Value WgmmaDecodeKernel::globalByte(Value memref, Value byte) {
           b.createOrFold<arith::ExtUIOp>(b.getI64Type(), byte)});
 }
 
+/// Of the cluster `giver`, the block that has the same place in it as this one.
+Value WgmmaDecodeKernel::givingBlock(Value giver) {
+  int64_t size = groups.getClusterSize();
+  return size == 1 ? giver : add(mul(giver, size), rank);
+}
+
 /// Where this thread's sum `number` lies, of those that block `giver` gives
 /// away: four of each thread lie behind one another.
 Value WgmmaDecodeKernel::givenByte(Value giver, int64_t number) {
   int64_t bytes = schedule.getTileM() * schedule.getTileN() * 4;
-  Value part = add(mul(giver, bytes), mul(consumer, bytes / layout.consumers));
+  Value part = add(mul(givingBlock(giver), bytes),
+                   mul(consumer, bytes / layout.consumers));
   return globalByte(b.givenSums, add(add(part, mul(member, kVectorBytes)),
                                      number * 4 * kThreads));
 }
 
 /// The flag that says that block `giver` has given this warp's sums away.
 Value WgmmaDecodeKernel::givenFlag(Value giver) {
-  Value part = add(mul(giver, layout.consumers), consumer);
+  Value part = add(mul(givingBlock(giver), layout.consumers), consumer);
   return globalByte(b.givenFlags,
                     mul(add(mul(part, kWarps), warp), kFlagBytes));
 }

@@ -279,8 +279,23 @@ module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_
 
 // -----
 
-// expected-error @below {{wgmma_decode has cooperative or alternating warpgroups and no clusters that share operands}}
+// expected-error @below {{wgmma_decode has cooperative or alternating warpgroups and no clusters that share weights}}
 module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [64, 128, 128], warps = [1, 8, 1], stages = 4, weights = <fragment, tile = [16, 64]>, warpgroups = <pingpong>>} {}
+
+// -----
+
+// expected-error @below {{wgmma_decode has cooperative or alternating warpgroups and no clusters that share weights}}
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [64, 128, 128], warps = [1, 8, 1], stages = 4, weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative, cluster = [2, 1]>>} {}
+
+// -----
+
+// expected-error @below {{a cluster of wgmma_decode has 1 to 8 blocks that share activations, or K, got 2 and split_k = 2}}
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [64, 128, 128], warps = [1, 8, 1], stages = 4, split_k = 2, weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative, cluster = [1, 2]>>} {}
+
+// -----
+
+// expected-error @below {{tile m = 16 does not give each of a cluster's 4 blocks a multiple of 8 rows to load}}
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [16, 128, 128], warps = [1, 8, 1], stages = 4, weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative, cluster = [1, 4]>>} {}
 
 // -----
 

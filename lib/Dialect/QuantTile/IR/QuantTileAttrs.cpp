@@ -319,9 +319,9 @@ verifyWgmmaDecode(function_ref<InFlightDiagnostic()> emitError,
                           "warps = [1, 4 x warpgroups, 1], got ["
                        << warps[0] << ", " << warps[1] << ", " << warps[2]
                        << "]";
-  if (warpgroups.isPingPong() || warpgroups.getClusterSize() != 1)
+  if (warpgroups.isPingPong() || warpgroups.getClusterM() != 1)
     return emitError() << "wgmma_decode has cooperative or alternating "
-                          "warpgroups and no clusters that share operands";
+                          "warpgroups and no clusters that share weights";
   if (warpgroups.isAlternating() && warps[1] == 4)
     return emitError() << "one warpgroup has none to alternate with";
   // One instruction multiplies 64 weights by a multiple of 8 activations;
@@ -342,6 +342,16 @@ verifyWgmmaDecode(function_ref<InFlightDiagnostic()> emitError,
   // Eight blocks are what every cluster may have.
   if (splitK < 1 || splitK > 8)
     return emitError() << "split_k is in [1, 8], got " << splitK;
+  int64_t sharing = warpgroups.getClusterN();
+  if (sharing > 1 && (splitK > 1 || sharing > 8))
+    return emitError() << "a cluster of wgmma_decode has 1 to 8 blocks that "
+                          "share activations, or K, got "
+                       << sharing << " and split_k = " << splitK;
+  // The swizzle repeats after eight rows.
+  if (tile[0] % (8 * sharing))
+    return emitError() << "tile m = " << tile[0]
+                       << " does not give each of a cluster's " << sharing
+                       << " blocks a multiple of 8 rows to load";
   return success();
 }
 

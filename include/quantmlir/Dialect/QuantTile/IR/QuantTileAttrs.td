@@ -51,7 +51,8 @@ def QuantTile_WarpgroupsAttr : QuantTile_Attr<"Warpgroups", "warpgroups"> {
 
     `cluster` counts the blocks along m and n that work on neighbouring tiles at
     the same time and share the operand that they have in common; one of the two
-    is 1. Blocks are persistent. They walk through the tiles `group_m` rows of
+    is 1. Those of `wgmma_decode` share activations, [1, n], and have no
+    `split_k`. Blocks are persistent. They walk through the tiles `group_m` rows of
     (clusters of) tiles at a time, column by column: 1 goes along n first.
 
     ```mlir
