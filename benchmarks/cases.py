@@ -187,6 +187,10 @@ FAMILIES = [
     ScheduledLayer(264, 1024, 70, [64, 128, 64], [1, 8, 1], 3, out="f16",
                    kind="alternating, cluster = [1, 2]",
                    rest=", dependent_launch = true, scale_decoded = true, stream_k = 100"),
+    # Clusters that have no tile, since none is divided.
+    ScheduledLayer(136, 512, 70, [32, 64, 64], [1, 4, 1], 3, out="bf16",
+                   kind="cooperative, cluster = [1, 2]",
+                   rest=", dependent_launch = true, stream_k = 1"),
     # One row on CUDA cores: full rounds and what is left of them.
     ReducedLayer(35, 4099, [1, 16], 2),
     ReducedLayer(72, 640, [2, 4], 4, out="f32"),

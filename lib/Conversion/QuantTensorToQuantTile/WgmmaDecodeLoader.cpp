@@ -118,6 +118,15 @@ void WgmmaDecodeKernel::loadTiles() {
   divideTiles();
   bool isWhole = lastSegments == tileK / kSegment;
   int64_t whole = isWhole ? steps : steps - 1;
+  // Where there are fewer tiles than blocks, and they are not divided, some
+  // have none.
+  auto whereTiles = [&](function_ref<void()> body) {
+    if (!streams())
+      return body();
+    b.ifThen(
+        b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ne, turns, word(0)),
+        body);
+  };
   // The first phase of an empty barrier counts as over.
   Ring start = {word(0), word(1)};
   int64_t count = 0;
@@ -135,14 +144,7 @@ void WgmmaDecodeKernel::loadTiles() {
           b.waitForDependencies();
       }
     };
-    // Where there are fewer tiles than blocks, and they are not divided, some
-    // have none.
-    if (streams())
-      b.ifThen(b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ne, turns,
-                                             word(0)),
-               loadAhead);
-    else
-      loadAhead();
+    whereTiles(loadAhead);
     if (count == layout.stages)
       start.phase = word(0);
     else
@@ -175,5 +177,6 @@ void WgmmaDecodeKernel::loadTiles() {
         next.push_back(word(0));
         return next;
       });
-  waitForReleases({end[0], end[1]});
+  if (groups.getClusterSize() > 1)
+    whereTiles([&] { waitForReleases({end[0], end[1]}); });
 }
