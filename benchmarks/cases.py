@@ -87,6 +87,11 @@ FAMILIES = [
     Layer(67, 1031, m=33, storage="i8", x="codes"),
     Layer(67, 1024, m=33, storage="ui4", group=64, zero="ui4", scale="bf16"),
     Layer(35, 4099, m=1, storage="i4", group=128, scale="bf16"),
+    # One row, whose activations are summed spread over the lanes of a warp.
+    Layer(35, 1040, m=1, storage="i2", group=128, scale="bf16"),
+    Layer(35, 1048, m=1, storage="i3", group=256, scale="bf16", out="bf16"),
+    Layer(35, 1040, m=1, storage="ui3", group=128, zero="ui3", x="f16", scale="f16"),
+    Layer(35, 1027, m=1, storage="ui2", x="f16"),
     Layer(35, 4099, m=1, storage="i8", x="quantized"),
     # Nothing quantized.
     Dense(37, 131, "bf16"),

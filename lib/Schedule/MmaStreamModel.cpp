@@ -11,8 +11,8 @@
 // are off by 5 % (root mean square), and what they choose was 2 % slower than
 // the best measured. Weights of 8 bits are as many bytes in half as many
 // columns; of 38 schedules of theirs the model chose the fastest at two shapes.
-// Of 2 and 3 bits, with one constant of their own, predictions are off by 9 %:
-// 380 timings at two shapes and 1 and 16 rows.
+// Of 2 and 3 bits, with two constants of their own, predictions are off by 9 %:
+// 460 timings at two shapes and 1 and 16 rows.
 // Groups of 64 and 32, zero points and NF4 take what the same schedule of int4
 // in groups of 128 takes, but need more registers: of 360 timings at five
 // shapes and one row, it chose the best or within 11 %.
@@ -58,8 +58,12 @@ struct Fit {
   /// activations, where other warps fill their gaps; a warp alone takes so many
   /// times as long.
   static constexpr double unit = 0.00746, activations = 0.0124, alone = 12.6;
-  /// Those for a unit of 2 or 3 bits, of which each word holds more.
-  static constexpr double narrowUnit = 0.0112;
+  /// Those for a unit of 2 or 3 bits, of which each word holds more: of one row
+  /// of activations, for which they are decoded where they lie, and of several.
+  static constexpr double narrowUnit = 0.0068, narrowUnitOfRows = 0.0112;
+  /// To fill a block's table of pairs of values, which blocks of an SM do in
+  /// turn.
+  static constexpr double table = 0.27;
   /// How much of the activations comes from L2, and how what several blocks of
   /// an SM ask for grows with their number: they find each other's in L1.
   static constexpr double missing = 0.27, sharing = 0.41;
@@ -133,11 +137,14 @@ static int64_t estimateRegistersOfNarrow(const Contraction &c, int64_t tileM,
   registers += rowTiles * (ofRowTile + ofStage * (numbers.stages - 1));
   // A few rounds of straight-line code carry nothing from one to the next.
   if (straddles && tileM == 1 && rounds <= 3)
-    registers -= rounds <= 2 && !hasTailK ? 64 : 32;
-  else if (rounds <= 4 && !hasTailK)
+    registers -= hasTailK ? 0 : rounds <= 2 ? 64 : 32;
+  else if (rounds <= 4 && !hasTailK && (straddles || tileM > 1))
     registers -= straddles || tileM > 8 ? 24 : 12;
   else if (isStraight(c, numbers) && hasTailK)
-    registers += straddles ? 40 : 12;
+    registers += straddles ? 40 : tileM > 1 ? 12 : 20;
+  // A loop carries the activations that are summed.
+  else if (tileM == 1 && (straddles || hasTailK))
+    registers += straddles ? 12 : 20;
   // Rows that are not there have addresses of their own.
   if (!straddles && c.n % getTileN(numbers))
     registers += 16;
@@ -205,7 +212,7 @@ int64_t estimateStreamRegisters(const Contraction &c, int64_t tileM,
     }
     // The last one of straight-line code asks for what is there one by one.
     if (hasTailK && isStraight(c, numbers))
-      registers += 12;
+      registers += tileM == 1 && !isExactRow ? 24 : 12;
     // The activations of an odd one are in registers of their own.
     if (rounds % 2)
       registers += 4;
@@ -218,6 +225,11 @@ int64_t estimateStreamRegisters(const Contraction &c, int64_t tileM,
     registers += 24;
   if (hasTailK)
     registers += 4;
+  // Values of a table take no registers to be made in: straight-line code of
+  // up to four row tiles fits into what is left to two blocks of eight warps.
+  if (scalesWeights && getPairTableBytes(c) && isStraight(c, numbers) &&
+      !hasTailK)
+    registers = std::min(registers, 124.0);
   return std::ceil(registers);
 }
 
@@ -235,7 +247,10 @@ double estimateStreamTime(const Contraction &c, const Chip &chip, int64_t tileM,
   double rowTiles = numbers.rowTiles;
   double units = rowTiles * getUnits(c, numbers);
   constexpr double columns = 128;
-  double unit = c.encoding.getStorageBits() < 4 ? Fit::narrowUnit : Fit::unit;
+  double unit = c.encoding.getStorageBits() >= 4 ? Fit::unit
+                : tileM == 1                     ? Fit::narrowUnit
+                                                 : Fit::narrowUnitOfRows;
+  double table = getPairTableBytes(c) ? Fit::table : 0.0;
   double instructions =
       unit * units + Fit::activations * eights * numbers.columns / columns;
   bool isOneStretch = isStraight(c, numbers);
@@ -257,7 +272,7 @@ double estimateStreamTime(const Contraction &c, const Chip &chip, int64_t tileM,
                                 power(resident * numbers.warps * instructions) +
                                 power(latency),
                             1 / Fit::sharpness);
-    return Fit::block + Fit::sums * eights * rowTiles +
+    return Fit::block + table * resident + Fit::sums * eights * rowTiles +
            Fit::warpSums * numbers.warps * eights * rowTiles + rounds * round;
   };
   int64_t blocks = llvm::divideCeil(c.n, getTileN(numbers));

@@ -7,6 +7,7 @@
 #w4row = #quant_tensor.encoding<{storage = i4, block = [1, 0], scale = f32}>
 #w4g32 = #quant_tensor.encoding<{storage = i4, block = [1, 32], scale = bf16}>
 #nf4 = #quant_tensor.encoding<{storage = ui4, block = [1, 64], scale = bf16, codebook = nf4}>
+#w2 = #quant_tensor.encoding<{storage = i2, block = [1, 128], scale = bf16}>
 #w8 = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
 
 // 344 blocks of 64 rows are three in nearly every SM, all there at once. Of 32
@@ -92,9 +93,10 @@ func.func @small_groups(%x: tensor<1x11008xbf16>, %w: tensor<4096x11008xbf16, #w
   return %y : tensor<1x4096xf32>
 }
 
-// A table of pairs in shared memory leaves room for three blocks.
+// A table of pairs in shared memory leaves room for three blocks, and each takes
+// its time to fill: two large ones in an SM are better.
 // CHECK-LABEL: @codebook
-// CHECK: tile = [16, 32, 512], warps = [1, 1, 4], stages = 1, {{.*}}offset = 0.000000e+00>, {{.*}}occupancy = 3, scale_decoded = true>
+// CHECK: tile = [16, 48, 1024], warps = [1, 1, 8], stages = 1, {{.*}}offset = 0.000000e+00>, {{.*}}occupancy = 2, scale_decoded = true>
 func.func @codebook(%x: tensor<16x4096xbf16>, %w: tensor<11008x4096xbf16, #nf4>, %init: tensor<16x11008xf32>) -> tensor<16x11008xf32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x4096xbf16>, tensor<11008x4096xbf16, #nf4>) maps [] outs(%init : tensor<16x11008xf32>) {
   ^bb0(%acc: f32):
@@ -125,4 +127,16 @@ func.func @exact(%x: tensor<16x4096xbf16>, %w: tensor<11008x4096xbf16, #w4>, %in
     quant_tensor.yield %acc : f32
   } -> tensor<16x11008xf32>
   return %y : tensor<16x11008xf32>
+}
+
+// Two bits: blocks of 48 rows have as many bytes on their way as those of four
+// bits of 32 rows, and registers for two of them.
+// CHECK-LABEL: @narrow
+// CHECK: tile = [1, 48, 1024], warps = [1, 1, 8], stages = 1, {{.*}}occupancy = 2>
+func.func @narrow(%x: tensor<1x4096xbf16>, %w: tensor<11008x4096xbf16, #w2>, %init: tensor<1x11008xf32>) -> tensor<1x11008xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x4096xbf16>, tensor<11008x4096xbf16, #w2>) maps [] outs(%init : tensor<1x11008xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<1x11008xf32>
+  return %y : tensor<1x11008xf32>
 }

@@ -221,13 +221,14 @@ Value MatmulEmitter::firstRowOfBatch(Value rowsOfBatch) {
   return batch ? mul(batch, rowsOfBatch) : index(0);
 }
 
-Value MatmulEmitter::loadActivations(Value row, Value column, bool guarded) {
-  constexpr int64_t run = FragmentLayout::runColumns;
+Value MatmulEmitter::loadActivations(Value row, Value column, bool guarded,
+                                     int64_t run) {
   Type element = problem.lhsElement;
+  int64_t bytes = element.getIntOrFloatBitWidth() / 8;
   auto vector = VectorType::get({run}, element);
   Value first = mul(row, problem.k);
-  int64_t alignment = std::max<int64_t>(problem.schedule.getCopy(),
-                                        element.getIntOrFloatBitWidth() / 8);
+  int64_t alignment = std::max<int64_t>(
+      std::min<int64_t>(problem.schedule.getCopy(), run * bytes), bytes);
   if (!guarded)
     return loadShared(vector, lhs, add(first, column), alignment);
   if (problem.k % run == 0) {

@@ -107,10 +107,12 @@ public:
   /// product.
   mlir::Value firstRowOfBatch(mlir::Value rowsOfBatch);
 
-  /// Eight activations of `row` from `column` on, as they are stored. Where
-  /// `guarded`, those past K are zero; else none may be. `row` is in bounds.
-  mlir::Value loadActivations(mlir::Value row, mlir::Value column,
-                              bool guarded);
+  /// Eight activations, or `run`, of `row` from `column` on, as they are
+  /// stored. Where `guarded`, those past K are zero; else none may be. `row` is
+  /// in bounds.
+  mlir::Value
+  loadActivations(mlir::Value row, mlir::Value column, bool guarded,
+                  int64_t run = quant_tensor::FragmentLayout::runColumns);
 
   /// `FragmentLayout::getVectorPosition` of lane 4 g + t.
   mlir::Value getVectorPosition(mlir::Value g, mlir::Value t);
@@ -122,18 +124,19 @@ public:
                                              bool inBounds = false);
   /// The pair of codes at `register` p of step `step` of segment `segment` of
   /// a lane's words, as floats of `element`; with `DecodeOp::getBias` left on
-  /// them where `biased`, and `DecodeOp::getShrinkage` where `shrunk`; times
-  /// `scale`, a pair of equal ones, where there is one.
+  /// them where `biased`, `getBiasInPlace` where `inPlace` as well, and
+  /// `DecodeOp::getShrinkage` where `shrunk`; times `scale`, a pair of equal
+  /// ones, where there is one.
   mlir::Value decode(llvm::ArrayRef<mlir::Value> words, int64_t segment,
                      int64_t step, int64_t p, mlir::Type element,
                      bool biased = false, bool shrunk = false,
-                     mlir::Value scale = {});
+                     mlir::Value scale = {}, bool inPlace = false);
   /// The pair of codes that is in `pieces` of the words that `wordAt` gives,
   /// times `scale`, where there is one.
   mlir::Value decode(llvm::ArrayRef<quant_tensor::FragmentPiece> pieces,
                      llvm::function_ref<mlir::Value(int64_t)> wordAt,
                      mlir::Type element, bool biased, bool shrunk = false,
-                     mlir::Value scale = {});
+                     mlir::Value scale = {}, bool inPlace = false);
   /// Fills the table of pairs at `pointer`, in shared memory, with values of
   /// `element`, and has pairs looked up there from now on. Threads `member` of
   /// `count` share the work; nothing may be decoded before all of them met at a
@@ -239,7 +242,7 @@ private:
   /// the table where there is one.
   mlir::Value decodePair(mlir::Value word, uint32_t pair, mlir::Type element,
                          bool biased = false, bool shrunk = false,
-                         mlir::Value scale = {});
+                         mlir::Value scale = {}, bool inPlace = false);
   /// Where the scale of `row` of the activations from `column` on lies.
   mlir::Value getBlockScaleIndex(mlir::Value row, mlir::Value column);
   /// Address of element `index` of `memref`, of one dimension, in global

@@ -34,19 +34,20 @@ SmallVector<Value> MatmulEmitter::loadWeights(Value row, Value column,
 
 Value MatmulEmitter::decode(ArrayRef<Value> words, int64_t segment,
                             int64_t step, int64_t p, Type type, bool biased,
-                            bool shrunk, Value scale) {
+                            bool shrunk, Value scale, bool inPlace) {
   int64_t width = layout->getVectorWords();
   return decode(
       layout->getRegister(segment, step, p),
       [&](int64_t word) {
         return this->element(words[word / width], word % width);
       },
-      type, biased, shrunk, scale);
+      type, biased, shrunk, scale, inPlace);
 }
 
 Value MatmulEmitter::decode(ArrayRef<quant_tensor::FragmentPiece> pieces,
                             function_ref<Value(int64_t)> wordAt, Type type,
-                            bool biased, bool shrunk, Value scale) {
+                            bool biased, bool shrunk, Value scale,
+                            bool inPlace) {
   Value word = wordAt(pieces[0].word);
   int64_t pair = pieces[0].first / layout->getPairStride();
   if (pieces.size() > 1) {
@@ -66,18 +67,19 @@ Value MatmulEmitter::decode(ArrayRef<quant_tensor::FragmentPiece> pieces,
                                         getI32IntegerAttr(kSelect));
     }
   }
-  return decodePair(word, pair, type, biased, shrunk, scale);
+  return decodePair(word, pair, type, biased, shrunk, scale, inPlace);
 }
 
 Value MatmulEmitter::decodePair(Value word, uint32_t pair, Type element,
-                                bool biased, bool shrunk, Value scale) {
+                                bool biased, bool shrunk, Value scale,
+                                bool inPlace) {
   auto type = VectorType::get({2}, element);
   if (pairTable)
     return quant_tile::LookUpOp::create(*this, type, word, pair, pairTable,
                                         pairColumn);
   return quant_tile::DecodeOp::create(
       *this, type, word, pair, problem.encoding.getStorage(), biased,
-      problem.encoding.getCodebook(), shrunk, scale);
+      problem.encoding.getCodebook(), shrunk, scale, inPlace);
 }
 
 void MatmulEmitter::fillPairTable(Value pointer, Type element, Value member,

@@ -9,12 +9,15 @@
 // Codes are decoded with a bias (`DecodeOp::getBias`), which costs no
 // subtraction per weight. A group's sum is `d - (bias + zero point) Σx`, where
 // Σx comes from the tensor core too: the same activations times a matrix of
-// equal elements. That is one product more for every few, so that where codes
-// can be decoded shrunk (`DecodeOp::getShrinkage`), which takes their bias
-// away, they are; in f16 it is subtracted. (One row of activations of weights
-// other than 4-bit integers keeps the bias.) Where the schedule says so,
-// weights are scaled as they are decoded instead: there is one sum of all
-// groups then.
+// biases. Those of one row are spread over the lanes of a warp, which are as
+// many columns of that product, so that one is enough for 128 columns of
+// weights. Without zero points, narrow codes are decoded where they lie in
+// their words (`DecodeOp::getBiasInPlace`), with a bias by place. Of several
+// rows it is one product more for every few, so that where codes can be decoded
+// shrunk (`DecodeOp::getShrinkage`), which takes their bias away, they are; in
+// f16 it is subtracted. So are 4-bit integers for one row. Where the schedule
+// says so, weights are scaled as they are decoded instead: there is one sum of
+// all groups then.
 //
 //===----------------------------------------------------------------------===//
 
@@ -40,6 +43,9 @@ constexpr int64_t kRows = FragmentLayout::rows;
 /// Instructions (m16n8k16) in the columns of a segment.
 constexpr int64_t kSegmentSteps = kSegment / 16;
 
+/// Columns that the lanes of a warp have four activations each of.
+constexpr int64_t kSpreadRun = 4, kSpread = kSpreadRun * FragmentLayout::lanes;
+
 /// Rounds, or parts of them, up to which there is no loop.
 constexpr int64_t kStraightRounds = 6;
 
@@ -53,8 +59,13 @@ public:
   void emit();
 
 private:
-  /// Activations of a part of a step: four registers of each segment.
-  using Activations = SmallVector<SmallVector<SmallVector<Value>>>; // [col][s]
+  /// Activations of a part of a step: four registers of each segment of each
+  /// column tile and, where sums are of spread ones, two of each `kSpread`
+  /// columns.
+  struct Activations {
+    SmallVector<SmallVector<SmallVector<Value>>> tiles; // [column][segment]
+    SmallVector<SmallVector<Value>> spread;
+  };
   /// Sums of a group (or of all columns), of each [row][column] tile, and those
   /// of the activations, of each [column].
   struct Sums {
@@ -70,6 +81,10 @@ private:
   SmallVector<Value> decode(const StepWeights &weights, int64_t row,
                             int64_t segment, int64_t step);
   Sums zeroSums();
+  double getBiasAt(int64_t segment, int64_t step, int64_t p) const;
+  Value getFactor(int64_t segment, int64_t step, int64_t p);
+  SmallVector<Value> getBiases(int64_t segment, int64_t step);
+  SmallVector<Value> getSpreadBiases(int64_t segment);
   void multiply(const StepWeights &weights, const Activations &x,
                 int64_t segment, Sums &sums);
   /// `sums` without the bias and zero points.
@@ -77,12 +92,28 @@ private:
                 Value zeroPoint);
   void compute(const StepWeights &weights, const Activations &x, int64_t part,
                Sums &state);
+  Value addOfRow(Value value);
   void writePartials(ArrayRef<SmallVector<Value>> tiles);
   void loadLastScales();
   void finish();
 
   bool needsActivationSums() const {
     return !scalesWeights && (bias != 0.0 || b.hasZeroPoint());
+  }
+  /// Whether codes stay where they lie, so that biases differ: a zero point
+  /// would take a sum without them as well. Of four bits f16 has room for two,
+  /// but the constants of both take registers that are worth more.
+  bool isInPlace() const {
+    return bias != 0.0 && !b.hasZeroPoint() &&
+           problem.encoding.getStorageBits() < 4;
+  }
+  /// Whether sums of activations are of spread ones. A sum of the weights'
+  /// products is in all four lanes of its row then, each of which takes a
+  /// quarter of it and what it has of the other.
+  bool spreads() const {
+    return schedule.getTileM() == 1 && needsActivationSums() &&
+           partColumns % kSpread == 0 &&
+           (problem.hasOneGroup() || unit % kSpread == 0);
   }
   /// Elements of an accumulator tile that are rows of activations at all.
   int64_t elementStride() const { return schedule.getTileM() == 1 ? 2 : 1; }
@@ -197,19 +228,30 @@ StepWeights MmaStreamKernel::loadWeights(Value round, bool inBounds) {
 MmaStreamKernel::Activations
 MmaStreamKernel::loadActivations(Value round, int64_t part, bool guarded) {
   Activations x;
-  auto type = VectorType::get({4}, b.getI32Type());
-  Value first = b.add(b.mul(stepOf(round), stepColumns), b.mul(b.t, 8));
+  Value first = b.add(b.mul(stepOf(round), stepColumns), part * partColumns);
+  auto load = [&](Value row, Value column, int64_t run) {
+    auto type = VectorType::get({run / 2}, b.getI32Type());
+    Value values =
+        b.bitcast(type, b.loadActivations(row, column, guarded, run));
+    SmallVector<Value> registers;
+    for (int64_t i = 0; i < run / 2; ++i)
+      registers.push_back(b.element(values, i));
+    return registers;
+  };
   for (int64_t c = 0; c < columnTiles; ++c) {
-    auto &segments = x.emplace_back();
-    for (int64_t s = 0; s < partColumns; s += kSegment) {
-      Value column = b.add(first, part * partColumns + s);
-      Value run = b.bitcast(
-          type, b.loadActivations(activationRows[c], column, guarded));
-      auto &registers = segments.emplace_back();
-      for (int64_t i = 0; i < 4; ++i)
-        registers.push_back(b.element(run, i));
-    }
+    auto &segments = x.tiles.emplace_back();
+    for (int64_t s = 0; s < partColumns; s += kSegment)
+      segments.push_back(load(activationRows[c],
+                              b.add(first, b.add(b.mul(b.t, 8), s)),
+                              FragmentLayout::runColumns));
   }
+  if (spreads())
+    for (int64_t s = 0; s < partColumns; s += kSpread) {
+      // Segment t of these, as `getSpreadBiases` has it.
+      Value inSpread = b.add(b.mul(b.t, kSegment), b.mul(b.g, kSpreadRun));
+      x.spread.push_back(load(activationRows[0],
+                              b.add(first, b.add(inSpread, s)), kSpreadRun));
+    }
   return x;
 }
 
@@ -226,7 +268,8 @@ SmallVector<Value> MmaStreamKernel::decode(const StepWeights &weights,
         scalesWeights ? weights.decodeWhole(b, row, segment, step, p)
                       : weights.decode(b, row, segment, step, p,
                                        /*biased=*/bias != 0.0,
-                                       /*shrunk=*/shrinkage != 1.0)));
+                                       /*shrunk=*/shrinkage != 1.0,
+                                       /*scale=*/{}, isInPlace())));
   return registers;
 }
 
@@ -238,21 +281,63 @@ MmaStreamKernel::Sums MmaStreamKernel::zeroSums() {
   return sums;
 }
 
+/// The bias of register `p` of a step of a segment.
+double MmaStreamKernel::getBiasAt(int64_t segment, int64_t step,
+                                  int64_t p) const {
+  if (!isInPlace())
+    return bias;
+  const FragmentLayout &layout = b.getCodesLayout();
+  auto pieces = layout.getRegister(segment, step, p);
+  // Codes that straddle words are put together where those of pair 0 are.
+  int64_t pair =
+      pieces.size() > 1 ? 0 : pieces[0].first / layout.getPairStride();
+  return DecodeOp::getBiasInPlace(problem.encoding.getStorage(),
+                                  problem.lhsElement, pair);
+}
+
+/// What the activations that meet register `p` are multiplied by, to be added
+/// to the products: less the bias or, with zero points, which differ by row,
+/// once.
+Value MmaStreamKernel::getFactor(int64_t segment, int64_t step, int64_t p) {
+  double factor = b.hasZeroPoint() ? 1.0 : -getBiasAt(segment, step, p);
+  return b.mmaOperand(
+      b.floatConstant(VectorType::get({2}, problem.lhsElement), factor));
+}
+
+/// The same for all registers of a step.
+SmallVector<Value> MmaStreamKernel::getBiases(int64_t segment, int64_t step) {
+  SmallVector<Value> registers;
+  for (int64_t p = 0; p < 4; ++p)
+    registers.push_back(getFactor(segment, step, p));
+  return registers;
+}
+
+/// The same for the spread activations of four segments, of which lane t has
+/// those of the t-th. All pairs of a row in a segment lie alike.
+SmallVector<Value> MmaStreamKernel::getSpreadBiases(int64_t segment) {
+  constexpr int64_t step = 0;
+  SmallVector<Value> registers = getBiases(segment, step);
+  for (int64_t s = 1; s < kSpread / kSegment; ++s)
+    for (int64_t p = 0; p < 4; ++p)
+      if (getBiasAt(segment + s, step, p) !=
+          getBiasAt(segment + s - 1, step, p))
+        registers[p] = b.select(b.less(b.t, b.index(s)), registers[p],
+                                getFactor(segment + s, step, p));
+  return registers;
+}
+
 void MmaStreamKernel::multiply(const StepWeights &weights, const Activations &x,
                                int64_t segment, Sums &sums) {
-  // Without zero points, what is to be taken away is the same for every row.
-  double factor = b.hasZeroPoint() ? 1.0 : -bias;
+  int64_t inPart = segment % (partColumns / kSegment);
   for (int64_t i = 0; i < kSegmentSteps; ++i) {
     SmallVector<std::array<Value, 2>> columns;
     for (int64_t c = 0; c < columnTiles; ++c) {
-      ArrayRef<Value> registers = x[c][segment % (partColumns / kSegment)];
+      ArrayRef<Value> registers = x.tiles[c][inPart];
       columns.push_back(
           {b.mmaOperand(registers[2 * i]), b.mmaOperand(registers[2 * i + 1])});
     }
-    if (needsActivationSums()) {
-      Value equal = b.mmaOperand(
-          b.floatConstant(VectorType::get({2}, problem.lhsElement), factor));
-      SmallVector<Value> a(4, equal);
+    if (needsActivationSums() && !spreads()) {
+      SmallVector<Value> a = getBiases(segment, i);
       for (int64_t c = 0; c < columnTiles; ++c)
         sums.activations[c] = b.mma(a, columns[c], sums.activations[c]);
     }
@@ -264,6 +349,15 @@ void MmaStreamKernel::multiply(const StepWeights &weights, const Activations &x,
       }
     }
   }
+  // Last, when the registers of weights are free.
+  constexpr int64_t perSpread = kSpread / kSegment;
+  if (spreads() && (inPart + 1) % perSpread == 0) {
+    SmallVector<Value> column;
+    for (Value value : x.spread[inPart / perSpread])
+      column.push_back(b.mmaOperand(value));
+    sums.activations[0] = b.mma(getSpreadBiases(segment + 1 - perSpread),
+                                column, sums.activations[0]);
+  }
 }
 
 Value MmaStreamKernel::correct(const Sums &sums, int64_t row, int64_t column,
@@ -272,8 +366,16 @@ Value MmaStreamKernel::correct(const Sums &sums, int64_t row, int64_t column,
   if (!needsActivationSums())
     return product;
   Value activation = sums.activations[column][element];
+  if (spreads()) {
+    activation = arith::AddFOp::create(b, activation,
+                                       sums.activations[column][element + 1]);
+    product =
+        arith::MulFOp::create(b, product, b.floatConstant(b.getF32Type(), 0.25),
+                              arith::FastMathFlags::contract);
+  }
   if (!zeroPoint)
-    return arith::AddFOp::create(b, product, activation);
+    return arith::AddFOp::create(b, product, activation,
+                                 arith::FastMathFlags::contract);
   Value shift = b.zeroPointToF32(zeroPoint, bias);
   return b.fma(arith::NegFOp::create(b, shift), activation, product);
 }
@@ -308,6 +410,18 @@ void MmaStreamKernel::compute(const StepWeights &weights, const Activations &x,
 //===----------------------------------------------------------------------===//
 // After the last step
 //===----------------------------------------------------------------------===//
+
+/// The sum of `value` of the four lanes that share a row of weights.
+Value MmaStreamKernel::addOfRow(Value value) {
+  for (int64_t distance : {1, 2}) {
+    Value other = gpu::ShuffleOp::create(b, value, b.wordConstant(distance),
+                                         b.wordConstant(FragmentLayout::lanes),
+                                         gpu::ShuffleMode::XOR)
+                      .getShuffleResult();
+    value = arith::AddFOp::create(b, value, other);
+  }
+  return value;
+}
 
 void MmaStreamKernel::writePartials(ArrayRef<SmallVector<Value>> tiles) {
   int64_t pitch = getPitch(schedule);
@@ -466,9 +580,11 @@ void MmaStreamKernel::emit() {
       carried.clear();
       for (const StepWeights &weights : inFlight)
         llvm::append_range(carried, weights.flatten());
-      for (const auto &column : x)
+      for (const auto &column : x.tiles)
         for (const auto &segment : column)
           llvm::append_range(carried, segment);
+      for (const auto &spread : x.spread)
+        llvm::append_range(carried, spread);
       for (const auto *list : {&state.products, &state.activations})
         for (const auto &tile : *list)
           llvm::append_range(carried, tile);
@@ -483,9 +599,11 @@ void MmaStreamKernel::emit() {
         value = values.front();
         values = values.drop_front();
       };
-      for (auto &column : x)
+      for (auto &column : x.tiles)
         for (auto &segment : column)
           llvm::for_each(segment, take);
+      for (auto &spread : x.spread)
+        llvm::for_each(spread, take);
       for (auto *list : {&state.products, &state.activations})
         for (auto &tile : *list)
           llvm::for_each(tile, take);
@@ -519,11 +637,15 @@ void MmaStreamKernel::emit() {
               b.min(b.add(firstRow, b.add(b.g, r * kRows + 8 * half)), lastRow),
               b.index(0));
         for (int64_t c = 0; c < columnTiles; ++c)
-          for (int64_t e = 2 * half; e < 2 * half + 2; ++e)
+          for (int64_t e = 2 * half; e < 2 * half + 2; e += elementStride())
             state.products[r * columnTiles + c][e] =
                 correct(state, r, c, e, zeroPoint);
       }
   }
+  if (spreads())
+    for (auto &tile : state.products)
+      for (int64_t half = 0; half < 2; ++half)
+        tile[2 * half] = addOfRow(tile[2 * half]);
   // Sums take the place of the table.
   if (looksUp)
     gpu::BarrierOp::create(b);

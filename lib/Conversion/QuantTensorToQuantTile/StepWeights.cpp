@@ -170,11 +170,11 @@ StepWeights StepWeights::load(MatmulEmitter &b, const StepShape &shape,
 
 Value StepWeights::decode(MatmulEmitter &b, int64_t rowTile, int64_t segment,
                           int64_t step, int64_t p, bool biased, bool shrunk,
-                          Value scale) const {
+                          Value scale, bool inPlace) const {
   int64_t perTile = b.problem.schedule.getWeights().getTile()[1] /
                     FragmentLayout::segmentColumns;
   return b.decode(words[rowTile][segment / perTile], segment % perTile, step, p,
-                  b.problem.lhsElement, biased, shrunk, scale);
+                  b.problem.lhsElement, biased, shrunk, scale, inPlace);
 }
 
 Value StepWeights::decodeWhole(MatmulEmitter &b, int64_t rowTile,

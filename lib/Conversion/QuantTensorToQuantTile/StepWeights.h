@@ -73,7 +73,7 @@ public:
   /// `MatmulEmitter::decode` gives it in the type of the activations.
   mlir::Value decode(MatmulEmitter &b, int64_t rowTile, int64_t segment,
                      int64_t step, int64_t p, bool biased, bool shrunk = false,
-                     mlir::Value scale = {}) const;
+                     mlir::Value scale = {}, bool inPlace = false) const;
   /// The same as it is multiplied when no bias and no zero point is taken from
   /// a sum: exact but for the zero point, and scaled where the schedule says so
   /// or `scalesDecoded`. A `scaled` decode leaves its shrinkage.

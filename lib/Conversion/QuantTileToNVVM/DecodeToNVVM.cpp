@@ -45,6 +45,21 @@ public:
     return subtract(floats(raw), magicValue() + half);
   }
 
+  /// Two such codes of pair `pair`, biased, with their bits where they lie in
+  /// `word` or as few of them moved as can be: the exponent is what makes units
+  /// of them.
+  Value decodeInPlace(Value word, unsigned pair, IntegerType storage) {
+    unsigned width = storage.getWidth();
+    unsigned move = quant_tile::DecodeOp::getMoveInPlace(
+        storage, type.getElementType(), pair);
+    unsigned place = pair * width - move;
+    uint32_t mask = ((1u << width) - 1) << place;
+    uint32_t half = storage.isUnsigned() ? 0 : 1u << (width - 1);
+    uint32_t exponent = magic() - (place << (bf16 ? 7 : 10));
+    return floats(lop3(moveUp(word, -static_cast<int>(move)), both(mask),
+                       both(exponent | half << place), kAndXor));
+  }
+
   /// Two such codes, at bits `first` and `first + 16` of `word`, to f16: its
   /// mantissa has room for them at several bits, so that few are moved. The
   /// subtraction makes them small, too.
@@ -273,7 +288,7 @@ private:
 
 Value quantmlir::emitDecode(OpBuilder &builder, Location loc, Value word,
                             unsigned pair, Type storage, VectorType type,
-                            bool biased, bool shrunk, Value scale,
+                            bool biased, bool inPlace, bool shrunk, Value scale,
                             quant_tensor::CodebookAttr codebook) {
   PairDecoder decoder(builder, loc, type, biased);
   int width = storage.getIntOrFloatBitWidth(), first = pair * width;
@@ -290,6 +305,8 @@ Value quantmlir::emitDecode(OpBuilder &builder, Location loc, Value word,
           quant_tile::DecodeOp::getShrinkage(storage, type.getElementType(),
                                              codebook, scale != nullptr),
           scale);
+    if (width < 8 && inPlace)
+      return decoder.decodeInPlace(word, pair, integer);
     if (width < 8 && type.getElementType().isF16() && !biased)
       return decoder.decodeInMantissa(word, first, integer);
     Value codes = decoder.moveUp(word, -first);

@@ -10,12 +10,14 @@ namespace quantmlir {
 
 /// Emits the instructions of `quant_tile.decode`: pair `pair` of `word`, whose
 /// codes are `storage` (with `codebook`, where there is one), as a vector of
-/// type `type`, with `DecodeOp::getBias` left on it where `biased`, and
-/// `DecodeOp::getShrinkage` where `shrunk`; times `scale`, where there is one.
+/// type `type`, with `DecodeOp::getBias` left on it where `biased`, or
+/// `getBiasInPlace` where `inPlace` too, and `DecodeOp::getShrinkage` where
+/// `shrunk`; times `scale`, where there is one.
 mlir::Value emitDecode(mlir::OpBuilder &builder, mlir::Location loc,
                        mlir::Value word, unsigned pair, mlir::Type storage,
-                       mlir::VectorType type, bool biased, bool shrunk,
-                       mlir::Value scale, quant_tensor::CodebookAttr codebook);
+                       mlir::VectorType type, bool biased, bool inPlace,
+                       bool shrunk, mlir::Value scale,
+                       quant_tensor::CodebookAttr codebook);
 
 } // namespace quantmlir
 

@@ -21,11 +21,11 @@ struct DecodeLowering : ConvertOpToLLVMPattern<DecodeOp> {
   LogicalResult
   matchAndRewrite(DecodeOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
-    rewriter.replaceOp(op,
-                       emitDecode(rewriter, op.getLoc(), adaptor.getWord(),
-                                  op.getPair(), op.getStorage(), op.getType(),
-                                  op.getBiased(), op.getShrunk(),
-                                  adaptor.getScale(), op.getCodebookAttr()));
+    rewriter.replaceOp(
+        op, emitDecode(rewriter, op.getLoc(), adaptor.getWord(), op.getPair(),
+                       op.getStorage(), op.getType(), op.getBiased(),
+                       op.getInPlace(), op.getShrunk(), adaptor.getScale(),
+                       op.getCodebookAttr()));
     return success();
   }
 };

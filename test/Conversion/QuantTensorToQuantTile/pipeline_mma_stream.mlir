@@ -72,3 +72,24 @@ func.func @halves(%x: tensor<16x128xf16>, %w: tensor<4096x128xf16, #h4>) -> tens
   } -> tensor<16x4096xf16>
   return %y : tensor<16x4096xf16>
 }
+
+// One row: its activations are summed by one product for 128 columns, beside
+// one for each 16, and codes lie where a mantissa has them, three of eight in a
+// word without a move.
+// PTX: .entry matmul_mma_stream_{{[1-9]}}
+// PTX: griddepcontrol.wait;
+// PTX-NOT: mma.sync
+// PTX-COUNT-9: mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32
+// PTX-NOT: mma.sync
+// PTX: bar.sync
+#w2 = #quant_tensor.encoding<{storage = i2, block = [1, 128], scale = bf16}>
+func.func @one_row(%x: tensor<1x128xbf16>, %w: tensor<4096x128xbf16, #w2>) -> tensor<1x4096xbf16> {
+  %init = tensor.empty() : tensor<1x4096xbf16>
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x128xbf16>, tensor<4096x128xbf16, #w2>) maps []
+      outs(%init : tensor<1x4096xbf16>) attributes {quant_tile.schedule = #quant_tile.schedule<mma_stream, chip = "sm_90a", tile = [1, 16, 128], warps = [1, 1, 1], stages = 1, weights = <fragment, tile = [16, 128]>, dependent_launch = true>} {
+  ^bb0(%acc: f32):
+    %3 = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %3 : bf16
+  } -> tensor<1x4096xbf16>
+  return %y : tensor<1x4096xbf16>
+}

@@ -114,6 +114,32 @@ gpu.module @m {
     return %v : vector<2xbf16>
   }
 
+  // Bits 4 and 5 of seven of a mantissa: of 2^3, they count units, and the top
+  // one is flipped.
+  // CHECK-LABEL: llvm.func @in_place
+  // CHECK-NOT: llvm.lshr
+  // CHECK: %[[MASK:.*]] = llvm.mlir.constant(3145776 : i32)
+  // CHECK: %[[MAGIC:.*]] = llvm.mlir.constant(1092632864 : i32)
+  // CHECK: quant_tile.lop3 %{{.*}}, %[[MASK]], %[[MAGIC]] table 106
+  // CHECK-NOT: llvm.fsub
+  // CHECK: llvm.return
+  func.func @in_place(%w: i32) -> vector<2xbf16> {
+    %v = quant_tile.decode %w[2] biased in_place storage(i2) : vector<2xbf16>
+    return %v : vector<2xbf16>
+  }
+
+  // The next three are moved together: this one lies at bit 2 then.
+  // CHECK-LABEL: llvm.func @moved_in_place
+  // CHECK: %[[MOVE:.*]] = llvm.mlir.constant(6 : i32)
+  // CHECK: llvm.lshr %{{.*}}, %[[MOVE]]
+  // CHECK: llvm.mlir.constant(786444 : i32)
+  // CHECK: quant_tile.lop3 {{.*}} table 106
+  // CHECK: llvm.return
+  func.func @moved_in_place(%w: i32) -> vector<2xbf16> {
+    %v = quant_tile.decode %w[4] biased in_place storage(ui2) : vector<2xbf16>
+    return %v : vector<2xbf16>
+  }
+
   // code - 128 needs one subtraction, code itself two.
   // CHECK-LABEL: llvm.func @biased_uint8
   // CHECK: quant_tile.lop3 {{.*}} table 234

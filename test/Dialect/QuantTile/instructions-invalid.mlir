@@ -168,6 +168,22 @@ func.func @f(%a: i32) {
 
 // -----
 
+func.func @f(%a: i32) {
+  // expected-error @below {{only a biased integer stays in place}}
+  %r = quant_tile.decode %a[0] in_place storage(i4) : vector<2xbf16>
+  return
+}
+
+// -----
+
+func.func @f(%a: i32) {
+  // expected-error @below {{only a biased integer stays in place}}
+  %r = quant_tile.decode %a[0] biased in_place storage(f4E2M1FN) : vector<2xbf16>
+  return
+}
+
+// -----
+
 func.func @f(%a: i32, %s: vector<2xbf16>) {
   // expected-error @below {{only a shrunk value is scaled}}
   %r = quant_tile.decode %a[0] scaled(%s : vector<2xbf16>) storage(i4) : vector<2xbf16>

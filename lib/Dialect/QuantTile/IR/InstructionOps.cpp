@@ -49,6 +49,26 @@ double DecodeOp::getBias(Type storage, Type element, CodebookAttr codebook) {
   return 128.0 + half;
 }
 
+unsigned DecodeOp::getMoveInPlace(Type storage, Type element, uint32_t pair) {
+  unsigned width = storage.getIntOrFloatBitWidth();
+  unsigned mantissa = element.isF16() ? 10 : 7;
+  // As many neighbours as a mantissa holds are moved together, or not at all.
+  unsigned together = std::max(mantissa / width, 1u);
+  return pair / together * together * width;
+}
+
+double DecodeOp::getBiasInPlace(Type storage, Type element, uint32_t pair) {
+  double bias = getBias(storage, element);
+  auto integer = dyn_cast<IntegerType>(storage);
+  if (!integer || integer.getWidth() == 8)
+    return bias;
+  unsigned place =
+      pair * integer.getWidth() - getMoveInPlace(storage, element, pair);
+  // A code `place` bits up counts units of so much larger a power of two.
+  double magic = element.isF16() ? 1024.0 : 128.0;
+  return bias - magic + std::ldexp(magic, -static_cast<int>(place));
+}
+
 double DecodeOp::getShrinkage(Type storage, Type element, CodebookAttr codebook,
                               bool scaled) {
   auto integer = dyn_cast<IntegerType>(storage);
@@ -99,6 +119,8 @@ LogicalResult DecodeOp::verify() {
   if (getPair() >= pairs)
     return emitOpError() << "a word of " << storage << " has " << pairs
                          << " pairs, got pair " << getPair();
+  if (getInPlace() && (!getBiased() || !isa<IntegerType>(storage)))
+    return emitOpError() << "only a biased integer stays in place";
   if (getBiased() && getShrunk())
     return emitOpError() << "a value is biased or shrunk, not both";
   if (getShrunk() &&

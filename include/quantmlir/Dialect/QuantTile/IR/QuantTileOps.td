@@ -234,14 +234,14 @@ def QuantTile_DecodeOp : QuantTile_Op<"decode", [Pure]> {
 
     Instructions for each weight, as `mma_stream` decodes for one row of
     activations (shifts, `lop3`, `prmt` and packed arithmetic; where there is a
-    bias, biased). Four-bit codes that are looked up are read from a table of
+    bias, biased, and in place where codes are narrower than four bits). Four-bit codes that are looked up are read from a table of
     pairs (`quant_tile.look_up`) that this op has filled; computed, they take
     1.63 and 2.63:
 
     | storage | to bf16 | to f16 |
     |---|---|---|
-    | `i2`, `ui2` | 0.94 | 0.94 |
-    | `i3`, `ui3` | 1.06 | 1.06 |
+    | `i2`, `ui2` | 0.63 | 0.57 |
+    | `i3`, `ui3` | 0.85 | 0.76 |
     | `i4`, `ui4` | 0.88 | 0.88 |
     | `i5`, `ui5` | 1.13 | 1.13 |
     | `i6`, `ui6` | 1.1 | 1.1 |
@@ -253,7 +253,10 @@ def QuantTile_DecodeOp : QuantTile_Op<"decode", [Pure]> {
     | `ui2`, `ui3` with `codebook` | 3.6 | 3.6 |
 
     `biased` leaves a constant, `getBias`, on each value, which saves the
-    subtraction: a kernel takes it from a whole sum at once. `shrunk` leaves a
+    subtraction: a kernel takes it from a whole sum at once. With `in_place`,
+    codes of integers stay at the bits of a mantissa where they lie, which saves
+    most of the shifts, and the constant, `getBiasInPlace`, depends on `pair`.
+    `shrunk` leaves a
     factor, `getShrinkage`, on each, which saves most of the shifts and half of
     what bytes take (1.06 instructions for `i2`, 1.23 for `i3`, 1.13 for `i4`, 1.25 for `i8`,
     with the subtraction): a kernel takes it from the results. `scaled`
@@ -265,19 +268,21 @@ def QuantTile_DecodeOp : QuantTile_Op<"decode", [Pure]> {
     ```mlir
     %v = quant_tile.decode %word[2] storage(i4) : vector<2xbf16>
     %b = quant_tile.decode %word[2] biased storage(i4) : vector<2xbf16>
+    %i = quant_tile.decode %word[2] biased in_place storage(i2) : vector<2xbf16>
     %s = quant_tile.decode %word[2] shrunk storage(i4) : vector<2xbf16>
     %p = quant_tile.decode %word[2] shrunk scaled(%scales : vector<2xbf16>) storage(i4) : vector<2xbf16>
     %n = quant_tile.decode %word[2] storage(ui4) codebook(#quant_tensor.codebook<nf4>) : vector<2xbf16>
     ```
   }];
   let arguments = (ins I32:$word, I32Attr:$pair, TypeAttr:$storage,
-                       UnitAttr:$biased, UnitAttr:$shrunk,
+                       UnitAttr:$biased, UnitAttr:$in_place,
+                       UnitAttr:$shrunk,
                        Optional<VectorOfLengthAndType<[2], [BF16, F16]>>:$scale,
                        OptionalAttr<QuantTile_Codebook>:$codebook);
   let results = (outs VectorOfLengthAndType<[2], [BF16, F16]>:$result);
   let assemblyFormat = [{
-    $word `[` $pair `]` (`biased` $biased^)? (`shrunk` $shrunk^)?
-    (`scaled` `(` $scale^ `:` type($scale) `)`)?
+    $word `[` $pair `]` (`biased` $biased^)? (`in_place` $in_place^)?
+    (`shrunk` $shrunk^)? (`scaled` `(` $scale^ `:` type($scale) `)`)?
     `storage` `(` $storage `)`
     (`codebook` `(` $codebook^ `)`)? attr-dict `:` type($result)
   }];
@@ -287,13 +292,14 @@ def QuantTile_DecodeOp : QuantTile_Op<"decode", [Pure]> {
                    CArg<"bool", "false">:$biased,
                    CArg<"::quantmlir::quant_tensor::CodebookAttr", "{}">:$codebook,
                    CArg<"bool", "false">:$shrunk,
-                   CArg<"::mlir::Value", "{}">:$scale), [{
+                   CArg<"::mlir::Value", "{}">:$scale,
+                   CArg<"bool", "false">:$inPlace), [{
       auto flag = [&](bool set) {
         return set ? $_builder.getUnitAttr() : ::mlir::UnitAttr();
       };
       build($_builder, $_state, result, word, $_builder.getI32IntegerAttr(pair),
-            ::mlir::TypeAttr::get(storage), flag(biased), flag(shrunk), scale,
-            codebook);
+            ::mlir::TypeAttr::get(storage), flag(biased), flag(inPlace),
+            flag(shrunk), scale, codebook);
     }]>
   ];
   let extraClassDeclaration = [{
@@ -304,6 +310,14 @@ def QuantTile_DecodeOp : QuantTile_Op<"decode", [Pure]> {
     /// plus half the range of signed codes, exact in `element`.
     static double getBias(::mlir::Type storage, ::mlir::Type element,
                           ::quantmlir::quant_tensor::CodebookAttr codebook = {});
+    /// The same where codes stay where they lie: that of pair `pair`. It is no
+    /// larger than `getBias`, and that of pair 0 is `getBias`.
+    static double getBiasInPlace(::mlir::Type storage, ::mlir::Type element,
+                                 uint32_t pair);
+    /// Bits that codes of pair `pair` of a narrow integer `storage` are moved
+    /// down by so that they are bits of a mantissa: as few moves as can be.
+    static unsigned getMoveInPlace(::mlir::Type storage, ::mlir::Type element,
+                                   uint32_t pair);
     /// What a shrunk decode of `storage` to `element` multiplies each value by,
     /// a power of two; 1 where there is no cheaper way than to decode plainly.
     /// Values that are `scaled` have another one.
