@@ -355,6 +355,7 @@ double estimateWgmmaDecode(const Contraction &c, const Chip &chip,
                            schedule.getTileK(), schedule.getScaleDecoded()};
   numbers.splitK = schedule.getSplitK();
   numbers.streamK = schedule.getStreamK();
+  numbers.cluster = schedule.getWarpgroups().getClusterN();
   return estimateDecodeCycles(c, chip, m, numbers);
 }
 

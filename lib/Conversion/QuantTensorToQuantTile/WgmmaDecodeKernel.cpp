@@ -67,11 +67,11 @@ WgmmaDecodeKernel::WgmmaDecodeKernel(MatmulEmitter &b)
                         : std::gcd(problem.getGroup(), tileK)) /
                    kSegment),
       // Sums of a unit that are scaled are those of one part.
-      partSegments(std::max(scalesSums() ? unitSegments : 0,
-                            quantmlir::schedule::getColumnsOfDecode(
-                                tileK, b.problem.encoding.getStorageBits(),
-                                layout.consumers) /
-                                kSegment)),
+      partSegments(std::max(
+          scalesSums() ? unitSegments : 0,
+          quantmlir::schedule::getColumnsOfDecode(
+              tileK, b.problem.encoding.getStorageBits(), layout.consumers) /
+              kSegment)),
       width(problem.encoding.getStorageBits()),
       isRagged(problem.n % (schedule.getTileN() * groups.getClusterN()) != 0),
       scalesWeights(schedule.getScaleDecoded() && !problem.hasOneGroup()),
