@@ -132,7 +132,7 @@ def make_models(results):
             if "microseconds" not in r or any(x in r["label"] for x in LEFT_OUT):
                 continue
             label = r["label"] if r["label"] != last else ""
-            yield [label, r["what"], f"{r['microseconds'] / 1e3:.3g}", f"{r[unit]:.3g}",
+            yield [label, r["what"], f"{r['microseconds'] / 1e3:.3g}", show(r[unit]),
                    f"{r['bytes'] / 1e9:.3g}"]
             last = r["label"]
 
