@@ -21,7 +21,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "StepWeights.h"
+#include "MmaStreamKernel.h"
 
 #include "quantmlir/Schedule/MatmulSchedule.h"
 
@@ -36,111 +36,14 @@ using namespace quantmlir;
 using namespace quantmlir::quant_tile;
 using quant_tensor::FragmentLayout;
 
-namespace {
-
-constexpr int64_t kSegment = FragmentLayout::segmentColumns;
-constexpr int64_t kRows = FragmentLayout::rows;
-/// Instructions (m16n8k16) in the columns of a segment.
-constexpr int64_t kSegmentSteps = kSegment / 16;
-
-/// Columns that the lanes of a warp have four activations each of.
-constexpr int64_t kSpreadRun = 4, kSpread = kSpreadRun * FragmentLayout::lanes;
-
 /// Rounds, or parts of them, up to which there is no loop.
-constexpr int64_t kStraightRounds = 6;
+static constexpr int64_t kStraightRounds = 6;
 
 /// Floats between two rows of partial sums: 4 modulo 16, so that the lanes of a
 /// warp, whose rows of activations differ by two, write to different banks.
-int64_t getPitch(ScheduleAttr schedule) { return schedule.getTileN() + 4; }
-
-class MmaStreamKernel {
-public:
-  explicit MmaStreamKernel(MatmulEmitter &b);
-  void emit();
-
-private:
-  /// Activations of a part of a step: four registers of each segment of each
-  /// column tile and, where sums are of spread ones, two of each `kSpread`
-  /// columns.
-  struct Activations {
-    SmallVector<SmallVector<SmallVector<Value>>> tiles; // [column][segment]
-    SmallVector<SmallVector<Value>> spread;
-  };
-  /// Sums of a group (or of all columns), of each [row][column] tile, and those
-  /// of the activations, of each [column].
-  struct Sums {
-    SmallVector<SmallVector<Value>> products, activations;
-  };
-
-  Value stepOf(Value round) { return b.add(b.mul(round, warpsK), warpK); }
-  bool isFull(int64_t round) const {
-    return (round + 1) * warpsK * stepColumns <= problem.k;
-  }
-  StepWeights loadWeights(Value round, bool inBounds);
-  Activations loadActivations(Value round, int64_t part, bool guarded);
-  SmallVector<Value> decode(const StepWeights &weights, int64_t row,
-                            int64_t segment, int64_t step);
-  Sums zeroSums();
-  double getBiasAt(int64_t segment, int64_t step, int64_t p) const;
-  Value getFactor(int64_t segment, int64_t step, int64_t p);
-  SmallVector<Value> getBiases(int64_t segment, int64_t step);
-  SmallVector<Value> getSpreadBiases(int64_t segment);
-  void multiply(const StepWeights &weights, const Activations &x,
-                int64_t segment, Sums &sums);
-  /// `sums` without the bias and zero points.
-  Value correct(const Sums &sums, int64_t row, int64_t column, int64_t element,
-                Value zeroPoint);
-  void compute(const StepWeights &weights, const Activations &x, int64_t part,
-               Sums &state);
-  Value addOfRow(Value value);
-  void writePartials(ArrayRef<SmallVector<Value>> tiles);
-  void loadLastScales();
-  void finish();
-
-  bool needsActivationSums() const {
-    return !scalesWeights && (bias != 0.0 || b.hasZeroPoint());
-  }
-  /// Whether codes stay where they lie, so that biases differ: a zero point
-  /// would take a sum without them as well. Of four bits f16 has room for two,
-  /// but the constants of both take registers that are worth more.
-  bool isInPlace() const {
-    return bias != 0.0 && !b.hasZeroPoint() &&
-           problem.encoding.getStorageBits() < 4;
-  }
-  /// Whether sums of activations are of spread ones. A sum of the weights'
-  /// products is in all four lanes of its row then, each of which takes a
-  /// quarter of it and what it has of the other.
-  bool spreads() const {
-    return schedule.getTileM() == 1 && needsActivationSums() &&
-           partColumns % kSpread == 0 &&
-           (problem.hasOneGroup() || unit % kSpread == 0);
-  }
-  /// Elements of an accumulator tile that are rows of activations at all.
-  int64_t elementStride() const { return schedule.getTileM() == 1 ? 2 : 1; }
-
-  MatmulEmitter &b;
-  const MatmulProblem &problem;
-  ScheduleAttr schedule;
-  int64_t warpsN, warpsK, rowTiles, columnTiles;
-  /// Sums of a result, and columns of the result in a block's tile.
-  int64_t numSums, outN;
-  /// Columns that a warp takes in one step, those that it has activations of at
-  /// once, columns between two changes of the scale within these, steps of all
-  /// K, and rounds in which all warps take one.
-  int64_t stepColumns, partColumns, unit, steps, rounds;
-  /// Whether codes are looked up in a table, where sums are later.
-  bool looksUp;
-  /// Whether weights are scaled, not sums.
-  bool scalesWeights;
-  /// What is left on decoded weights: a factor, or what is added to them.
-  double shrinkage, bias;
-  Value warpN, warpK, firstM, firstN, lastM, zero, partials;
-  /// Each column tile's row of activations.
-  SmallVector<Value> activationRows;
-  /// With one group, the scales of the sums of this thread's outputs, asked for
-  /// early.
-  SmallVector<SmallVector<Value>> lastScales;
-};
+static int64_t getPitch(ScheduleAttr schedule) {
+  return schedule.getTileN() + 4;
+}
 
 /// Whether the sums of activations that take a bias away cost more than
 /// decoding weights without one. They are a product for each eight rows of
@@ -253,158 +156,6 @@ MmaStreamKernel::loadActivations(Value round, int64_t part, bool guarded) {
                               b.add(first, b.add(inSpread, s)), kSpreadRun));
     }
   return x;
-}
-
-//===----------------------------------------------------------------------===//
-// One step
-//===----------------------------------------------------------------------===//
-
-SmallVector<Value> MmaStreamKernel::decode(const StepWeights &weights,
-                                           int64_t row, int64_t segment,
-                                           int64_t step) {
-  SmallVector<Value> registers;
-  for (int64_t p = 0; p < 4; ++p)
-    registers.push_back(b.mmaOperand(
-        scalesWeights ? weights.decodeWhole(b, row, segment, step, p)
-                      : weights.decode(b, row, segment, step, p,
-                                       /*biased=*/bias != 0.0,
-                                       /*shrunk=*/shrinkage != 1.0,
-                                       /*scale=*/{}, isInPlace())));
-  return registers;
-}
-
-MmaStreamKernel::Sums MmaStreamKernel::zeroSums() {
-  Sums sums;
-  sums.products.assign(rowTiles * columnTiles, SmallVector<Value>(4, zero));
-  if (needsActivationSums())
-    sums.activations.assign(columnTiles, SmallVector<Value>(4, zero));
-  return sums;
-}
-
-/// The bias of register `p` of a step of a segment.
-double MmaStreamKernel::getBiasAt(int64_t segment, int64_t step,
-                                  int64_t p) const {
-  if (!isInPlace())
-    return bias;
-  const FragmentLayout &layout = b.getCodesLayout();
-  auto pieces = layout.getRegister(segment, step, p);
-  // Codes that straddle words are put together where those of pair 0 are.
-  int64_t pair =
-      pieces.size() > 1 ? 0 : pieces[0].first / layout.getPairStride();
-  return DecodeOp::getBiasInPlace(problem.encoding.getStorage(),
-                                  problem.lhsElement, pair);
-}
-
-/// What the activations that meet register `p` are multiplied by, to be added
-/// to the products: less the bias or, with zero points, which differ by row,
-/// once.
-Value MmaStreamKernel::getFactor(int64_t segment, int64_t step, int64_t p) {
-  double factor = b.hasZeroPoint() ? 1.0 : -getBiasAt(segment, step, p);
-  return b.mmaOperand(
-      b.floatConstant(VectorType::get({2}, problem.lhsElement), factor));
-}
-
-/// The same for all registers of a step.
-SmallVector<Value> MmaStreamKernel::getBiases(int64_t segment, int64_t step) {
-  SmallVector<Value> registers;
-  for (int64_t p = 0; p < 4; ++p)
-    registers.push_back(getFactor(segment, step, p));
-  return registers;
-}
-
-/// The same for the spread activations of four segments, of which lane t has
-/// those of the t-th. All pairs of a row in a segment lie alike.
-SmallVector<Value> MmaStreamKernel::getSpreadBiases(int64_t segment) {
-  constexpr int64_t step = 0;
-  SmallVector<Value> registers = getBiases(segment, step);
-  for (int64_t s = 1; s < kSpread / kSegment; ++s)
-    for (int64_t p = 0; p < 4; ++p)
-      if (getBiasAt(segment + s, step, p) !=
-          getBiasAt(segment + s - 1, step, p))
-        registers[p] = b.select(b.less(b.t, b.index(s)), registers[p],
-                                getFactor(segment + s, step, p));
-  return registers;
-}
-
-void MmaStreamKernel::multiply(const StepWeights &weights, const Activations &x,
-                               int64_t segment, Sums &sums) {
-  int64_t inPart = segment % (partColumns / kSegment);
-  for (int64_t i = 0; i < kSegmentSteps; ++i) {
-    SmallVector<std::array<Value, 2>> columns;
-    for (int64_t c = 0; c < columnTiles; ++c) {
-      ArrayRef<Value> registers = x.tiles[c][inPart];
-      columns.push_back(
-          {b.mmaOperand(registers[2 * i]), b.mmaOperand(registers[2 * i + 1])});
-    }
-    if (needsActivationSums() && !spreads()) {
-      SmallVector<Value> a = getBiases(segment, i);
-      for (int64_t c = 0; c < columnTiles; ++c)
-        sums.activations[c] = b.mma(a, columns[c], sums.activations[c]);
-    }
-    for (int64_t r = 0; r < rowTiles; ++r) {
-      SmallVector<Value> a = decode(weights, r, segment, i);
-      for (int64_t c = 0; c < columnTiles; ++c) {
-        auto &tile = sums.products[r * columnTiles + c];
-        tile = b.mma(a, columns[c], tile);
-      }
-    }
-  }
-  // Last, when the registers of weights are free.
-  constexpr int64_t perSpread = kSpread / kSegment;
-  if (spreads() && (inPart + 1) % perSpread == 0) {
-    SmallVector<Value> column;
-    for (Value value : x.spread[inPart / perSpread])
-      column.push_back(b.mmaOperand(value));
-    sums.activations[0] = b.mma(getSpreadBiases(segment + 1 - perSpread),
-                                column, sums.activations[0]);
-  }
-}
-
-Value MmaStreamKernel::correct(const Sums &sums, int64_t row, int64_t column,
-                               int64_t element, Value zeroPoint) {
-  Value product = sums.products[row * columnTiles + column][element];
-  if (!needsActivationSums())
-    return product;
-  Value activation = sums.activations[column][element];
-  if (spreads()) {
-    activation = arith::AddFOp::create(b, activation,
-                                       sums.activations[column][element + 1]);
-    product =
-        arith::MulFOp::create(b, product, b.floatConstant(b.getF32Type(), 0.25),
-                              arith::FastMathFlags::contract);
-  }
-  if (!zeroPoint)
-    return arith::AddFOp::create(b, product, activation,
-                                 arith::FastMathFlags::contract);
-  Value shift = b.zeroPointToF32(zeroPoint, bias);
-  return b.fma(arith::NegFOp::create(b, shift), activation, product);
-}
-
-void MmaStreamKernel::compute(const StepWeights &weights, const Activations &x,
-                              int64_t part, Sums &state) {
-  int64_t firstColumn = part * partColumns, end = firstColumn + partColumns;
-  if (problem.hasOneGroup() || scalesWeights) {
-    for (int64_t s = firstColumn; s < end; s += kSegment)
-      multiply(weights, x, s / kSegment, state);
-    return;
-  }
-  for (int64_t u = firstColumn / unit; u < end / unit; ++u) {
-    Sums sums = zeroSums();
-    for (int64_t s = 0; s < unit / kSegment; ++s)
-      multiply(weights, x, u * (unit / kSegment) + s, sums);
-    for (int64_t r = 0; r < rowTiles; ++r)
-      for (int64_t half = 0; half < 2; ++half) {
-        Value scale = weights.getScale(b, r, u, half);
-        Value zeroPoint = weights.getZeroPoint(b, r, u, half);
-        for (int64_t c = 0; c < columnTiles; ++c)
-          for (int64_t e = 0; e < 2; e += elementStride()) {
-            int64_t element = 2 * half + e;
-            Value &total = state.products[r * columnTiles + c][element];
-            total =
-                b.fma(correct(sums, r, c, element, zeroPoint), scale, total);
-          }
-      }
-  }
 }
 
 //===----------------------------------------------------------------------===//
@@ -653,8 +404,6 @@ void MmaStreamKernel::emit() {
   gpu::BarrierOp::create(b);
   finish();
 }
-
-} // namespace
 
 int64_t quantmlir::getMmaStreamSharedMemory(const MatmulProblem &problem) {
   return quantmlir::schedule::getMmaStreamSharedMemory(problem,
