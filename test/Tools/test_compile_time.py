@@ -3,6 +3,8 @@ matter, and how much memory."""
 
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -50,16 +52,26 @@ func.func @{name}(%x: {x}, %w: {w}, %sx: tensor<{m}xf32>, %sw: tensor<{n}xf32>) 
 """
 
 
+#: Runs a command, and prints its CPU seconds and MiB. In a process of its own: what a
+#: child has at most counts the memory of the process that spawns it, here pytest's.
+MEASURE = """
+import os, sys
+child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
+_, status, usage = os.wait4(child, 0)
+assert status == 0
+print(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+"""
+
+
 def run(build_dir, *arguments):
     """(CPU seconds, MiB) of quant-compile: the best of some runs, as others that
     share the caches slow it down."""
-    command = [str(build_dir / "bin" / "quant-compile"), *map(str, arguments)]
+    command = [sys.executable, "-c", MEASURE, str(build_dir / "bin" / "quant-compile")]
     measured = []
     for _ in range(3):
-        child = os.posix_spawn(command[0], command, os.environ)
-        _, status, usage = os.wait4(child, 0)
-        assert status == 0
-        measured.append((usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024))
+        done = subprocess.run([*command, *map(str, arguments)], check=True,
+                              capture_output=True, text=True)
+        measured.append(tuple(map(float, done.stdout.split()[-2:])))
     return min(measured)
 
 
@@ -79,16 +91,16 @@ def test_one_kernel(build_dir, tmp_path, layer, m):
     assert seconds < 0.3 * len(kernels)
 
 
-@pytest.mark.parametrize("rows, most", [(1, 5), (64, 5), ("?", 10)])
-def test_model(build_dir, tmp_path, rows, most):
+@pytest.mark.parametrize("rows, most, memory", [(1, 5, 1024), (64, 5, 1024), ("?", 40, 2048)])
+def test_model(build_dir, tmp_path, rows, most, memory):
     """The linear layers of LLaMA-7B's 32 blocks. For any number of rows each has
-    ten kernels instead of one."""
+    some twenty ranges, with a kernel each, instead of one."""
     shapes = 4 * [(4096, 4096)] + 2 * [(11008, 4096)] + [(4096, 11008)]
     text = "".join(int4(f"block{block}_{index}", rows, *shape)
                    for block in range(32) for index, shape in enumerate(shapes))
     seconds, mebibytes = compile_time(build_dir, tmp_path, text)
     print(f"{seconds:.2f} s, {mebibytes:.0f} MiB")
-    assert seconds < most and mebibytes < 1024
+    assert seconds < most and mebibytes < memory
 
 
 @pytest.mark.parametrize("layer", [int4, int8])
