@@ -28,6 +28,11 @@ static constexpr double kTolerance = 1.03;
 /// and what a model says of tiles that are mostly padding it was not asked.
 static constexpr int64_t kFewRows = 256;
 
+bool quantmlir::schedule::canGoOn(ScheduleAttr schedule) {
+  return schedule.getFamily() != KernelFamily::Wgmma ||
+         schedule.getMaxM() >= schedule.getTileM();
+}
+
 SmallVector<ScheduleAttr>
 quantmlir::schedule::divideRows(ArrayRef<int64_t> rows, const RowModel &model) {
   SmallVector<ScheduleAttr> chosen;
@@ -60,16 +65,11 @@ quantmlir::schedule::divideRows(ArrayRef<int64_t> rows, const RowModel &model) {
     taken.set(best);
     left.reset(good[best]);
   }
-  // A range goes on for as long as its schedule is good, but one of fewer rows
-  // than a tile of wgmma has: no more than these are loaded.
-  auto isOpen = [](ScheduleAttr schedule) {
-    return schedule.getFamily() != KernelFamily::Wgmma ||
-           schedule.getMaxM() >= schedule.getTileM();
-  };
+  // A range goes on for as long as its schedule is good.
   SmallVector<ScheduleAttr> schedules;
   std::optional<size_t> last;
   for (auto [i, m] : llvm::enumerate(rows)) {
-    if (last && good[*last][i] && isOpen(schedules.back())) {
+    if (last && good[*last][i] && canGoOn(schedules.back())) {
       schedules.back() = candidates[*last].withMaxM(m);
       continue;
     }

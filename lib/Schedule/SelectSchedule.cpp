@@ -35,11 +35,11 @@ constexpr int64_t kStreamBounds[] = {1, 8, 16};
 /// wgmma_decode, which starts where weights no longer stream. A tile's last
 /// rows are padding at the first rows of a range, so there are more of them
 /// where tiles are fitted to few rows.
-constexpr int64_t kWgmmaRows[] = {16,  64,  128,  192,  256,  384, 512,
-                                  640, 768, 1024, 1536, 2048, 3072};
-constexpr int64_t kDecodeRows[] = {32,  48,   64,   96,   128,  160,
-                                   208, 256,  320,  384,  512,  640,
-                                   768, 1024, 1280, 1536, 2048, 3072};
+constexpr int64_t kWgmmaRowEnds[] = {16,  64,  128,  192,  256,  384, 512,
+                                     640, 768, 1024, 1536, 2048, 3072};
+constexpr int64_t kDecodeRowEnds[] = {32,  48,   64,   96,   128,  160,
+                                      208, 256,  320,  384,  512,  640,
+                                      768, 1024, 1280, 1536, 2048, 3072};
 
 remark::RemarkOpts remarkOptions(Operation *op) {
   auto options = remark::RemarkOpts::name("Schedule").category("schedule");
@@ -220,13 +220,12 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
   }
 
   /// Appends the schedule of the next range of rows; equal neighbours share
-  /// one, unless the first loads fewer rows than its tiles have.
+  /// one where they can.
   static void append(SmallVectorImpl<ScheduleAttr> &schedules,
                      ScheduleAttr next) {
     if (!schedules.empty() &&
         schedules.back().withMaxM(next.getMaxM()) == next &&
-        !(next.getFamily() == KernelFamily::Wgmma &&
-          schedules.back().getMaxM() < next.getTileM()))
+        canGoOn(schedules.back()))
       schedules.pop_back();
     schedules.push_back(next);
   }
@@ -269,7 +268,7 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
     }
     if (canUse(KernelFamily::WgmmaDecode)) {
       if (isDynamic)
-        appendRanges(schedules, contraction, target, kDecodeRows,
+        appendRanges(schedules, contraction, target, kDecodeRowEnds,
                      chooseWgmmaDecode, estimateWgmmaDecode);
       append(schedules, chooseWgmmaDecode(contraction, target, 0));
       return;
@@ -289,7 +288,7 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
     bool isDynamic = ShapedType::isDynamic(contraction.m);
     if (noWgmma.empty()) {
       if (isDynamic)
-        appendRanges(schedules, contraction, target, kWgmmaRows, chooseWgmma,
+        appendRanges(schedules, contraction, target, kWgmmaRowEnds, chooseWgmma,
                      estimateWgmma);
       append(schedules, chooseWgmma(contraction, target, 0));
     } else if (noMma.empty()) {

@@ -56,8 +56,7 @@ std::string whyNotWgmma(const Contraction &c, const Chip &chip) {
     return "the weights are encoded";
   if (c.numSums != 1)
     return "its stores are of as many columns as there are rows of weights, "
-           "not "
-           "of half as many";
+           "not of half as many";
   Type lhs = c.lhsElement, rhs = c.rhsElement;
   auto isFloat8 = [](Type type) {
     return isa<Float8E4M3FNType, Float8E5M2Type>(type);

@@ -106,37 +106,49 @@ def test_chosen_rows_fit_registers(tool, tmp_path, ptxas, kind):
         assert re.findall(r"(\d+) bytes (?:stack|spill)", done.stderr) == ["0"] * 3, (columns, done.stderr)
 
 
+def list_schedule(tool, text):
+    """The program once its rows have a schedule, and the text of that."""
+    listed = tool("quant-opt", "-", "--quant-to-ptx", "--mlir-print-ir-after=select-row-schedule",
+                  "-o", "/dev/null", stdin=text, check=False).stderr
+    (chosen,) = re.findall(r"schedule <(chip[^>]*)>", listed)
+    return "\n".join(line for line in listed.splitlines() if not line.startswith("// ---")), chosen
+
+
+def run_counts(tool, tmp_path, folder, text, columns, counts):
+    """What the emulator computes of as many random rows as each of `counts` says."""
+    rng = np.random.default_rng(columns)
+    results = []
+    for count in counts:
+        arrays = {n: rng.standard_normal((count, columns)).astype(ml_dtypes.bfloat16) for n in ("x", "up")}
+        arrays |= {n: rng.uniform(0.5, 2, columns).astype(np.float32) for n in ("gamma", "beta")}
+        used = {n: reference.to_bits(a) for n, a in arrays.items() if f'"{n}"' in text}
+        np.savez(tmp_path / "in.npz", **used)
+        tool("quant-run", folder, "--device=emulator", f"--inputs={tmp_path}/in.npz", "--bits",
+             f"--output={tmp_path}/out.npz")
+        results.append(dict(np.load(tmp_path / "out.npz")))
+    return results
+
+
 @pytest.mark.parametrize("kind, columns, warps", [("layernorm", 1280, 2), ("gate", 1104, 3), ("gelu", 136, 1)])
 def test_prefetched_rows(tool, tmp_path, kind, columns, warps):
     """A schedule that brings other rows into L2 gives the bits of one that does not, and
     asks for no byte beyond the last row: the emulator would report it."""
     text = program(kind, columns, "bf16")
-    listed = tool("quant-opt", "-", "--quant-to-ptx", "--mlir-print-ir-after=select-row-schedule",
-                  "-o", "/dev/null", stdin=text, check=False).stderr
-    (chosen,) = re.findall(r"schedule <(chip[^>]*)>", listed)
-    lines = [line for line in listed.splitlines() if not line.startswith("// ---")]
+    scheduled, chosen = list_schedule(tool, text)
     results = []
     for ahead in (0, 3):
         rows = 4 if warps == 1 else 1
         schedule = (f'chip = "sm_90a", warps = {warps}, rows = {rows}, vector = 8, occupancy = 2, '
                     f"prefetch = {ahead}")
         source, folder = tmp_path / f"{ahead}.mlir", tmp_path / f"{ahead}.qmlir"
-        source.write_text("\n".join(lines).replace(chosen, schedule))
+        source.write_text(scheduled.replace(chosen, schedule))
         tool("quant-compile", source, "-o", folder)
         ptx = (folder / "module.ptx").read_text()
         assert re.search(r"\.minnctapersm\s+2\b", ptx)
         inputs = ptx.count("cp.async.bulk.prefetch.L2")
         assert inputs == (0 if not ahead else 2 if kind == "gate" else 1)
-        rng = np.random.default_rng(columns)
-        for count in (0, 1, 9):
-            arrays = {n: rng.standard_normal((count, columns)).astype(ml_dtypes.bfloat16) for n in ("x", "up")}
-            arrays |= {n: rng.uniform(0.5, 2, columns).astype(np.float32) for n in ("gamma", "beta")}
-            used = {n: reference.to_bits(a) for n, a in arrays.items() if f'"{n}"' in text}
-            np.savez(tmp_path / "in.npz", **used)
-            tool("quant-run", folder, "--device=emulator", f"--inputs={tmp_path}/in.npz", "--bits",
-                 f"--output={tmp_path}/out.npz")
-            results.append(dict(np.load(tmp_path / "out.npz")))
-    for without, ahead in zip(results[:3], results[3:]):
+        results.append(run_counts(tool, tmp_path, folder, text, columns, (0, 1, 9)))
+    for without, ahead in zip(*results, strict=True):
         for name in ("codes", "scales"):
             np.testing.assert_array_equal(without[name], ahead[name])
 
@@ -152,30 +164,20 @@ def test_staged_rows(tool, tmp_path, kind, columns, warps, rows, stages, residen
     many each block computes; the emulator would report one that is read before it is
     there, or written while it is read."""
     text = program(kind, columns, "bf16")
-    listed = tool("quant-opt", "-", "--quant-to-ptx", "--mlir-print-ir-after=select-row-schedule",
-                  "-o", "/dev/null", stdin=text, check=False).stderr
-    (chosen,) = re.findall(r"schedule <(chip[^>]*)>", listed)
-    lines = [line for line in listed.splitlines() if not line.startswith("// ---")]
+    scheduled, chosen = list_schedule(tool, text)
     results = []
     for staged in (False, True):
         schedule = f'chip = "sm_90a", warps = {warps}, rows = {rows}, vector = 8'
         schedule += f", stages = {stages}, resident = {resident}" if staged else ""
         source, folder = tmp_path / f"{staged}.mlir", tmp_path / f"{staged}.qmlir"
-        source.write_text("\n".join(lines).replace(chosen, schedule))
+        source.write_text(scheduled.replace(chosen, schedule))
         tool("quant-compile", source, "-o", folder)
         copies = (folder / "module.ptx").read_text().count("cp.async.bulk.shared::cluster.global")
         assert copies == (0 if not staged else (2 if kind == "gate" else 1) * (stages + 1) + resident)
-        rng = np.random.default_rng(columns)
         # Blocks of all multiprocessors, each several times.
-        for count in (0, 3, 132 * rows * (2 * stages + 1) + 5):
-            arrays = {n: rng.standard_normal((count, columns)).astype(ml_dtypes.bfloat16) for n in ("x", "up")}
-            arrays |= {n: rng.uniform(0.5, 2, columns).astype(np.float32) for n in ("gamma", "beta")}
-            used = {n: reference.to_bits(a) for n, a in arrays.items() if f'"{n}"' in text}
-            np.savez(tmp_path / "in.npz", **used)
-            tool("quant-run", folder, "--device=emulator", f"--inputs={tmp_path}/in.npz", "--bits",
-                 f"--output={tmp_path}/out.npz")
-            results.append(dict(np.load(tmp_path / "out.npz")))
-    for without, staged in zip(results[:3], results[3:]):
+        counts = (0, 3, 132 * rows * (2 * stages + 1) + 5)
+        results.append(run_counts(tool, tmp_path, folder, text, columns, counts))
+    for without, staged in zip(*results, strict=True):
         for name in ("codes", "scales"):
             np.testing.assert_array_equal(without[name], staged[name])
 

@@ -179,42 +179,39 @@ class Epilogue:
         )
 
 
-@pytest.mark.parametrize("m", [1, 64, 128])
-@pytest.mark.parametrize("storage, group", [("i4", 128), ("i8", 0)])
-def test_no_spills_of_wide_results(tool, check_registers, tmp_path, storage, group, m):
-    """Results of 32 bits, of which a thread stores each by itself: of a gate, which is
-    plain, and of up, which reads it, and of a layer with GELU."""
-    types = dict(m=m, storage=storage, group=group, scale="bf16")
-    for case in (Gated(11008, 4096, **types),
-                 Layer(11008, 4096, bias=True, activation="gelu", out="f32", **types)):
+@pytest.fixture
+def check(tool, check_registers, tmp_path):
+    """check(case) compiles it by the schedules that are chosen, which must not spill."""
+    def compile_and_check(case):
         source, ptx = tmp_path / "op.mlir", tmp_path / "op.ptx"
         source.write_text(case.mlir())
         tool("quant-compile", source, "--emit=ptx", "-o", ptx)
         check_registers(ptx, case.name)
 
+    return compile_and_check
+
+
+@pytest.mark.parametrize("m", [1, 64, 128])
+@pytest.mark.parametrize("storage, group", [("i4", 128), ("i8", 0)])
+def test_no_spills_of_wide_results(check, storage, group, m):
+    """Results of 32 bits, of which a thread stores each by itself: of a gate, which is
+    plain, and of up, which reads it, and of a layer with GELU."""
+    types = dict(m=m, storage=storage, group=group, scale="bf16")
+    for case in (Gated(11008, 4096, **types),
+                 Layer(11008, 4096, bias=True, activation="gelu", out="f32", **types)):
+        check(case)
+
 
 @pytest.mark.parametrize("number", range(EPILOGUES))
-def test_no_spills_of_epilogues(tool, check_registers, tmp_path, number):
-    case = Epilogue(number)
-    source, ptx = tmp_path / "op.mlir", tmp_path / "op.ptx"
-    source.write_text(case.mlir())
-    tool("quant-compile", source, "--emit=ptx", "-o", ptx)
-    check_registers(ptx, case.name)
+def test_no_spills_of_epilogues(check, number):
+    check(Epilogue(number))
 
 
 @pytest.mark.parametrize("number", range(PAIRS))
-def test_no_spills_of_pairs(tool, check_registers, tmp_path, number):
-    case = draw_pair(number)
-    source, ptx = tmp_path / "op.mlir", tmp_path / "op.ptx"
-    source.write_text(case.mlir())
-    tool("quant-compile", source, "--emit=ptx", "-o", ptx)
-    check_registers(ptx, case.name)
+def test_no_spills_of_pairs(check, number):
+    check(draw_pair(number))
 
 
 @pytest.mark.parametrize("number", range(COUNT))
-def test_no_spills(tool, check_registers, tmp_path, number):
-    case = draw(number)
-    source, ptx = tmp_path / "op.mlir", tmp_path / "op.ptx"
-    source.write_text(case.mlir())
-    tool("quant-compile", source, "--emit=ptx", "-o", ptx)
-    check_registers(ptx, case.name)
+def test_no_spills(check, number):
+    check(draw(number))

@@ -17,6 +17,10 @@ struct RowModel {
   llvm::function_ref<double(quant_tile::ScheduleAttr, int64_t)> estimate;
 };
 
+/// Whether the range of `schedule` may go on to more rows: not that of fewer
+/// rows than a tile of wgmma has, of which no more than these are loaded.
+bool canGoOn(quant_tile::ScheduleAttr schedule);
+
 /// Schedules for ranges of rows that end at some of `rows`, which ascend, the
 /// last at the last of them: of few distinct ones, and none that takes longer
 /// by more than a few percent, at any of `rows`, than the one chosen for just
