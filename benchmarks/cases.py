@@ -164,24 +164,24 @@ FAMILIES = [
     Scheduled(131, 1040, [64, 32, 128], [4, 1, 1], 3, "cooperative", m=150, split_k=4),
     Scheduled(272, 1040, [128, 64, 128], [8, 1, 1], 2, "cooperative, cluster = [2, 1]", m=150,
               split_k=2),
-    # Weights that three warpgroups decode and multiply in turn, or two and two blocks.
-    ScheduledLayer(392, 648, 300, [128, 192, 64], [1, 12, 1], 8, kind="alternating",
+    # Weights that three warpgroups decode and multiply in turn, or two and two blocks. (Here
+    # and below a block has hardly more steps than stages: racecheck writes a page about each
+    # warp's part of a stage that is used again.)
+    ScheduledLayer(392, 520, 300, [128, 192, 64], [1, 12, 1], 8, kind="alternating",
                    rest=", scale_decoded = true", out="bf16"),
-    ScheduledLayer(200, 1024, 70, [64, 128, 64], [1, 8, 1], 5, 2, kind="alternating"),
+    ScheduledLayer(200, 1024, 70, [64, 128, 64], [1, 8, 1], 7, 2, kind="alternating"),
     # Four warpgroups, which decode a step in parts, alone and with another block.
-    ScheduledLayer(272, 1152, 70, [32, 256, 128], [1, 16, 1], 4, out="bf16",
+    ScheduledLayer(272, 1152, 70, [32, 256, 128], [1, 16, 1], 6, out="bf16",
                    rest=", dependent_launch = true, scale_decoded = true"),
-    ScheduledLayer(256, 1024, 70, [48, 256, 64], [1, 16, 1], 4, 2, rest=", scale_decoded = true"),
+    ScheduledLayer(256, 1024, 70, [48, 256, 64], [1, 16, 1], 7, 2, rest=", scale_decoded = true"),
     # Tiles that blocks divide along K: among several, beside whole ones, and in the last
     # of many rounds.
     ScheduledLayer(200, 1024, 70, [64, 128, 64], [1, 8, 1], 3, rest=", stream_k = 100"),
     # More tiles in the last round than are divided, so that blocks have none.
-    ScheduledLayer(200, 1024, 70, [64, 128, 64], [1, 8, 1], 5,
+    ScheduledLayer(200, 1024, 70, [64, 128, 64], [1, 8, 1], 15,
                    rest=", dependent_launch = true, stream_k = 1"),
     ScheduledLayer(264, 1024, 70, [64, 192, 64], [1, 12, 1], 4, out="bf16",
                    rest=", dependent_launch = true, scale_decoded = true, stream_k = 100"),
-    # (With a stage for each step: racecheck writes a page about each warp's part of a stage
-    # that is used again.)
     ScheduledLayer(3368, 512, 75, [16, 64, 64], [1, 4, 1], 16, out="f16",
                    rest=", stream_k = 100"),
     # Clusters that share activations: a ring with fewer steps than it has stages, the last
