@@ -7,6 +7,7 @@ from programs import (
     Dense,
     Float8,
     Gated,
+    GatedCodes,
     Integers,
     Layer,
     Mlp,
@@ -224,6 +225,10 @@ FAMILIES = [
     # As one.
     Gated(37, 131, 1, merged=True),
     Gated(53, 264, storage="i8", group=0, scale="f32", merged=True),
+    GatedCodes(37, 131, 1, merged=True),
+    GatedCodes(61, 272, merged=True),
+    GatedCodes(72, 1040, 150, merged=True),
+    GatedCodes(40, 272, 70, storage="f8E4M3FN", merged=True),
     # What follows bias and scales.
     Layer(61, 144, m=70, storage="i8", x="quantized", element="bf16", bias=True, out="bf16",
           activation="gelu"),

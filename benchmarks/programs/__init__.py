@@ -9,13 +9,14 @@ contract with the constants that the kernels' manifest declares.
 from .common import apply_gelu, write_gelu
 from .float8 import Float8, ScheduledFloat8
 from .gated import Gated, Mlp, Paired
+from .gated_codes import GatedCodes, PairedCodes
 from .layer import HandScheduled, Layer, ReducedLayer, ScheduledLayer
 from .plain import Dense, Integers, Product, Scheduled
 
 __all__ = [
-    "Dense", "Float8", "Gated", "HandScheduled", "Integers", "Layer", "Mlp", "Paired", "Product",
-    "ReducedLayer", "Scheduled", "ScheduledFloat8", "ScheduledLayer",
-    "apply_gelu", "describe", "from_description", "write_gelu",
+    "Dense", "Float8", "Gated", "GatedCodes", "HandScheduled", "Integers", "Layer", "Mlp",
+    "Paired", "PairedCodes", "Product", "ReducedLayer", "Scheduled", "ScheduledFloat8",
+    "ScheduledLayer", "apply_gelu", "describe", "from_description", "write_gelu",
 ]
 
 #: By the names that descriptions use.
@@ -23,7 +24,7 @@ PROGRAMS = {
     cls.__name__: cls
     for cls in (
         Layer, ScheduledLayer, ReducedLayer, Integers, Product, Scheduled, Dense, Float8,
-        ScheduledFloat8, Gated, Mlp, Paired,
+        ScheduledFloat8, Gated, Mlp, Paired, GatedCodes, PairedCodes,
     )
 }
 

@@ -7,6 +7,39 @@ from weights import DTYPES, HALF_ULP, TINY, Encoding, float_values
 from .common import MAPS, EncodedWeight, arguments_of, plain_family, write_rows
 
 
+def multiply_codes(x, w, contract):
+    """x wᵀ of codes with scales, each as (codes, scales, storage), and the bound of a
+    kernel that multiplies codes and then scales."""
+
+    # The tensor core aligns terms by their exponents, for which a number below the least
+    # normal one counts as that.
+    def expand(codes, scales, kind):
+        values, scales = codes.astype(np.float64), scales.astype(np.float64)
+        magnitude = np.abs(values)
+        if kind in DTYPES:
+            least = float(ml_dtypes.finfo(DTYPES[kind]).smallest_normal)
+            magnitude = np.where(values == 0, 0, np.maximum(magnitude, least))
+        return values * scales, magnitude * scales
+
+    (x_values, x_size), (w_values, w_size) = expand(*x), expand(*w)
+    exact = x_values @ w_values.T
+    growth = x_values.shape[1] * contract[0]
+    assert growth < 1
+    bound = growth / (1 - growth) * (x_size @ w_size.T)
+    # What follows the accumulator rounds once for each operation, and the definition adds
+    # up in f64.
+    bound = bound + 4 * 2.0**-24 * (np.abs(exact) + bound)
+    return exact, bound + x_values.shape[1] * 2.0**-53 * (x_size @ w_size.T)
+
+
+def draw_codes(rng, shape, storage):
+    """Random codes of a tensor: every integer of eight bits, or every finite float."""
+    if storage == "i8":
+        return rng.integers(-128, 128, shape, dtype=np.int8)
+    finite = np.flatnonzero(np.isfinite(float_values(storage))).astype(np.uint8)
+    return finite[rng.integers(0, len(finite), shape)].view(DTYPES[storage])
+
+
 class Float8(EncodedWeight):
     """y = x wᵀ of 8-bit floats `x` and `w` with scales of type `scale`. Those of x are of
     `group` columns of a row (0: of all), those of w of blocks of `rows` x `group`."""
@@ -75,31 +108,15 @@ class Float8(EncodedWeight):
         return self.weight.inputs("w")
 
     def activations(self, rows):
-        finite = np.flatnonzero(np.isfinite(float_values(self.x))).astype(np.uint8)
-        codes = finite[self.rng.integers(0, len(finite), (rows, self.k))]
+        codes = draw_codes(self.rng, (rows, self.k), self.x)
         scales = self.rng.uniform(0.002, 0.02, (rows, self.groups))
         scales = scales.astype(np.float32).astype(DTYPES[self.scale])
-        return {"x.codes": codes.view(DTYPES[self.x]), "x.scales": scales}
+        return {"x.codes": codes, "x.scales": scales}
 
     def reference(self, inputs, contract):
-        # The tensor core aligns terms by their exponents, for which a number below
-        # the least normal one counts as that.
-        def expand(codes, scales, kind):
-            values = codes.astype(np.float64)
-            least = float(ml_dtypes.finfo(DTYPES[kind]).smallest_normal)
-            magnitude = np.where(values == 0, 0, np.maximum(np.abs(values), least))
-            return values * scales, magnitude * scales
-
-        scales = inputs["x.scales"].astype(np.float64)
-        scales = np.repeat(scales, self.group or self.k, axis=1)[:, : self.k]
-        x, x_size = expand(inputs["x.codes"], scales, self.x)
-        w, w_size = expand(self.weight.codes, self.weight.scales, self.w)
-        exact = x @ w.T
-        growth = self.k * contract[0]
-        assert growth < 1
-        bound = growth / (1 - growth) * (x_size @ w_size.T)
-        # What follows the accumulator rounds once for each operation.
-        bound = bound + 4 * 2.0**-24 * (np.abs(exact) + bound)
+        scales = np.repeat(inputs["x.scales"], self.group or self.k, axis=1)[:, : self.k]
+        x = inputs["x.codes"], scales, self.x
+        exact, bound = multiply_codes(x, (self.weight.codes, self.weight.scales, self.w), contract)
         return exact, bound + HALF_ULP[self.out] * 2 * (np.abs(exact) + bound) + TINY[self.out]
 
 

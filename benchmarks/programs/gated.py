@@ -37,6 +37,8 @@ class Gated:
     table."""
 
     chip, out, name_of_result = "sm_90a", "bf16", "h"
+    #: What the program says of the encoding of activations.
+    _token = ""
 
     def __init__(self, n, k, m=None, storage="i4", group=32, scale="bf16", kind=None, zero=None,
                  merged=False):
@@ -72,6 +74,10 @@ class Gated:
         into = f"tensor<{self.n}x{self.k}xbf16, #w>"
         return x, h, [("x", x), ("gate", into), ("up", into)], h
 
+    def _head(self):
+        """What makes %x, where that is no argument."""
+        return ""
+
     def _tail(self):
         """What follows h."""
         return ""
@@ -79,17 +85,17 @@ class Gated:
     def mlir(self):
         rows, size = self._size()
         x, h, arguments, result = self._types()
-        into = arguments[1][1]
+        into = dict(arguments)["gate"]
         acc = f"tensor<{rows}x{self.n}xf32>"
-        _, dim = write_rows(self.m, "%x", x)
+        _, dim = write_rows(self.m, f"%{arguments[0][0]}", arguments[0][1])
         names = ", ".join(
             f'%{name}: {kind} {{quant_tensor.name = "{name}"}}' for name, kind in arguments
         )
         return (
-            f"{MAPS}#id = affine_map<(m, n) -> (m, n)>\n"
+            f"{MAPS}{self._token}#id = affine_map<(m, n) -> (m, n)>\n"
             f"#w = #quant_tensor.encoding<{{{self._encoding}}}>\n"
             f'func.func @mlp({names}) -> ({result} {{quant_tensor.name = "y"}}) {{\n'
-            f"{dim}  %zero = arith.constant 0.0 : f32\n"
+            f"{dim}{self._head()}  %zero = arith.constant 0.0 : f32\n"
             + self._matmul("g", "%x", x, "%gate", into, self.n)
             + self._matmul("u", "%x", x, "%up", into, self.n)
             + f"""  %he = tensor.empty({size}) : {h}

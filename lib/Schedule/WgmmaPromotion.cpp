@@ -90,7 +90,7 @@ int64_t countTileScales(const Contraction &c, ScheduleAttr schedule) {
 int64_t countBlockScales(const Contraction &c, ScheduleAttr schedule) {
   if (!c.isBlockScaled())
     return 0;
-  WgmmaSplit split(schedule, /*resultBytes=*/4);
+  WgmmaSplit split(schedule, /*resultBytes=*/4, c.numSums);
   int64_t ofWeights = split.columns / getScaleColumns(c, split.columns);
   // Those of the weights and of two rows, and their products.
   constexpr int64_t ofRows = 2;
@@ -103,7 +103,7 @@ std::string whyNotPromotion(const Contraction &c, ScheduleAttr schedule) {
     return llvm::formatv("accumulators of {0} need no promotion", c.lhsElement);
   // Blocks of rows take turns with all steps of a run.
   if (schedule.getPromote() > schedule.getStages() &&
-      WgmmaSplit(schedule, /*resultBytes=*/4).blocks > 1)
+      WgmmaSplit(schedule, /*resultBytes=*/4, c.numSums).blocks > 1)
     return llvm::formatv("a tile of {0} rows promotes after {1} steps, more "
                          "than the {2} stages that hold them",
                          schedule.getTileM(), schedule.getPromote(),

@@ -54,9 +54,6 @@ std::string whyNotWgmma(const Contraction &c, const Chip &chip) {
     return llvm::formatv("{0} has no wgmma", chip.name);
   if (c.encoding)
     return "the weights are encoded";
-  if (c.numSums != 1)
-    return "its stores are of as many columns as there are rows of weights, "
-           "not of half as many";
   Type lhs = c.lhsElement, rhs = c.rhsElement;
   auto isFloat8 = [](Type type) {
     return isa<Float8E4M3FNType, Float8E5M2Type>(type);
@@ -234,7 +231,7 @@ static double estimateAccesses(const Contraction &c,
                                const Candidate &candidate) {
   auto [warpsM, warpsN] = candidate.getWarps();
   WgmmaSplit split(candidate.tileM, candidate.tileN, warpsM, warpsN,
-                   candidate.splitK, /*resultBytes=*/2);
+                   candidate.splitK, /*resultBytes=*/2, c.numSums);
   double blocks = static_cast<double>(split.blocks) * warpsM * warpsN / 4;
   double bytes = WgmmaLayout::rowBytes *
                  (candidate.tileM + candidate.tileN +
@@ -254,11 +251,12 @@ static bool isRegular(const Contraction &c) {
   return c.n > 0 && c.n % 16 == 0 && getSteps(c) >= kManySteps;
 }
 
-/// Whether a thread has registers for it.
+/// Whether a thread has registers for it, and pairs of columns make rows of
+/// results that can be stored.
 static bool fitsRegisters(const Contraction &c, const Chip &chip,
                           const Candidate &candidate, int64_t groupM) {
   // Only large tiles and sums beside accumulators may not.
-  return (!choosePromotion(c) &&
+  return (!choosePromotion(c) && c.numSums == 1 &&
           candidate.tileM * candidate.tileN <= 128 * 128) ||
          whyNotWgmmaSchedule(c, chip,
                              makeWgmma(c, chip, /*maxM=*/0, candidate, groupM))
@@ -270,7 +268,7 @@ static WgmmaSplit getSplit(const Contraction &c, const Candidate &candidate) {
   auto [warpsM, warpsN] = candidate.getWarps();
   int64_t bits = c.resultElement ? c.resultElement.getIntOrFloatBitWidth() : 16;
   return WgmmaSplit(candidate.tileM, candidate.tileN, warpsM, warpsN,
-                    candidate.splitK, bits / 8);
+                    candidate.splitK, bits / 8, c.numSums);
 }
 
 /// Rows of activations and of weights that the tiles of the first wave need,
@@ -517,7 +515,8 @@ std::string whyNotWgmmaSchedule(const Contraction &c, const Chip &chip,
     // Sums, of which one block of rows has accumulators at a time.
     if (isSimple && schedule.getConsumers() == 2)
       limit = kMostPromoted;
-    int64_t blocks = WgmmaSplit(schedule, /*resultBytes=*/4).blocks;
+    int64_t blocks =
+        WgmmaSplit(schedule, /*resultBytes=*/4, c.numSums).blocks;
     limit -= countBlockScales(c, schedule);
     limit = limit * blocks / (blocks + 1);
   }
@@ -526,6 +525,13 @@ std::string whyNotWgmmaSchedule(const Contraction &c, const Chip &chip,
                          "thread, more than {3}",
                          schedule.getTileM(), schedule.getTileN(), accumulators,
                          limit);
+  // Pairs of columns make half as many.
+  int64_t bits = c.resultElement ? c.resultElement.getIntOrFloatBitWidth() : 16;
+  if (WgmmaSplit split(schedule, bits / 8, c.numSums);
+      split.getChunkRowBytes() % WgmmaLayout::storeBytes)
+    return llvm::formatv("{0} columns of results of a warpgroup are rows of no "
+                         "multiple of {1} bytes",
+                         split.columns / c.numSums, WgmmaLayout::storeBytes);
   if (schedule.getSplitK() > getSteps(c))
     return llvm::formatv("split_k = {0}, but K has {1} steps of {2} bytes",
                          schedule.getSplitK(), getSteps(c),
@@ -550,7 +556,7 @@ std::string whyNotWgmmaSchedule(const Contraction &c, const Chip &chip,
 int64_t getWgmmaSharedMemory(const Contraction &c, ScheduleAttr schedule) {
   // Enumeration may know no result.
   int64_t bits = c.resultElement ? c.resultElement.getIntOrFloatBitWidth() : 16;
-  return WgmmaSplit(schedule, bits / 8)
+  return WgmmaSplit(schedule, bits / 8, c.numSums)
       .getLayout(schedule, countTileScales(c, schedule))
       .getBytes();
 }

@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 import artifact as rt  # noqa: E402
 import gpu_check  # noqa: E402
 import measure_bundle  # noqa: E402
-from programs import Dense, Float8, Integers, Layer, Paired  # noqa: E402
+from programs import Dense, Float8, Integers, Layer, Paired, PairedCodes  # noqa: E402
 from weights import DTYPES  # noqa: E402
 
 #: Rows of activations where the program leaves them open: a tile and a tail.
@@ -90,6 +90,9 @@ _SCHEMES = [
     Paired(72, 264, storage="i8", x="f16", out="f16", bias=True),
     Paired(21, 67, storage="i8", x="f32"),
     Paired(37, 131, m=5, storage="ui4", zero="ui4", chip="sm_80", out="bf16"),
+    PairedCodes(37, 144),
+    PairedCodes(136, 272, m=33, out="f32"),
+    PairedCodes(72, 528, storage="f8E4M3FN"),
     # Nothing quantized, or nothing but.
     Dense(37, 131, "bf16"),
     Dense(40, 200, "bf16"),

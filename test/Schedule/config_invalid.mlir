@@ -363,6 +363,20 @@ func.func @plain_stream(%x: tensor<1x64xbf16>, %w: tensor<16x64xbf16>, %init: te
 
 // -----
 
+// Results of pairs are half as many, and stored in rows of a multiple of 16 bytes.
+func.func @pairs(%x: tensor<64x256xi8>, %w: tensor<96x256xi8>, %init: tensor<64x48xi8>) -> tensor<64x48xi8> {
+  // expected-error @below {{24 columns of results of a warpgroup are rows of no multiple of 16 bytes}}
+  %y = quant_tensor.scaled_matmul paired ins(%x, %w : tensor<64x256xi8>, tensor<96x256xi8>) maps [] outs(%init : tensor<64x48xi8>)
+      attributes {quant_tile.schedule = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 48, 128], warps = [4, 1, 1], stages = 4, warpgroups = <cooperative>>} {
+  ^bb0(%a: i32, %b: i32):
+    %0 = arith.trunci %a : i32 to i8
+    quant_tensor.yield %0 : i8
+  } -> tensor<64x48xi8>
+  return %y : tensor<64x48xi8>
+}
+
+// -----
+
 // Integers lose nothing.
 func.func @promotion(%x: tensor<64x256xi8>, %w: tensor<128x256xi8>, %init: tensor<64x128xi32>) -> tensor<64x128xi32> {
   // expected-error @below {{accumulators of i8 need no promotion}}

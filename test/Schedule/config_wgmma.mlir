@@ -184,17 +184,18 @@ func.func @unaligned(%x: tensor<64x100xi8>, %w: tensor<128x100xi8>, %init: tenso
   return %y : tensor<64x128xi32>
 }
 
-// So do pairs of rows of weights, of which one column of the result is made.
+// Pairs of rows of weights, of which one column of the result is made: results of
+// bytes in tiles of which half as many are a multiple of 16.
 // CHECK-LABEL: @paired
-// CHECK: <mma_sync
-// REMARK: Reason="its stores are of as many columns as there are rows of weights, not of half as many", Remark="not scheduled wgmma"
-func.func @paired(%x: tensor<64x128xi8>, %w: tensor<256x128xi8>, %init: tensor<64x128xi32>) -> tensor<64x128xi32> {
-  %y = quant_tensor.scaled_matmul paired ins(%x, %w : tensor<64x128xi8>, tensor<256x128xi8>) maps [] outs(%init : tensor<64x128xi32>) {
+// CHECK: <wgmma, chip = "sm_90a", tile = [64, {{32|64|96|128}}, 128]
+func.func @paired(%x: tensor<64x1024xi8>, %w: tensor<6336x1024xi8>, %init: tensor<64x3168xi8>) -> tensor<64x3168xi8> {
+  %y = quant_tensor.scaled_matmul paired ins(%x, %w : tensor<64x1024xi8>, tensor<6336x1024xi8>) maps [] outs(%init : tensor<64x3168xi8>) {
   ^bb0(%a: i32, %b: i32):
     %0 = arith.muli %a, %b : i32
-    quant_tensor.yield %0 : i32
-  } -> tensor<64x128xi32>
-  return %y : tensor<64x128xi32>
+    %1 = arith.trunci %0 : i32 to i8
+    quant_tensor.yield %1 : i8
+  } -> tensor<64x3168xi8>
+  return %y : tensor<64x3168xi8>
 }
 
 // A long K and few weights: blocks share the few tiles that there are.

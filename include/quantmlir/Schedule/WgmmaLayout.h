@@ -35,6 +35,9 @@ struct WgmmaLayout {
   /// Rows of one instruction, and so of a chunk of the result.
   static constexpr int64_t chunkRows = 64;
   static constexpr int64_t chunkBytes = chunkRows * rowBytes;
+  /// What rows of a chunk are a multiple of where the tensor memory accelerator
+  /// stores them.
+  static constexpr int64_t storeBytes = 16;
   /// Chunks that a consumer may have on their way to memory.
   static constexpr int64_t chunkBuffers = 2;
   static constexpr int64_t barrierBytes = 8;
@@ -159,27 +162,31 @@ struct WgmmaSplit {
   /// warpgroups multiply.
   static constexpr int64_t manyAccumulators = 176;
 
-  /// Of a kernel whose results have `resultBytes` bytes each.
-  WgmmaSplit(quant_tile::ScheduleAttr schedule, int64_t resultBytes)
+  /// Of a kernel whose results have `resultBytes` bytes each, and are made of
+  /// `numSums` neighbouring columns.
+  WgmmaSplit(quant_tile::ScheduleAttr schedule, int64_t resultBytes,
+             int64_t numSums)
       : WgmmaSplit(schedule.getTileM(), schedule.getTileN(),
                    schedule.getWarpsM(), schedule.getWarpsN(),
-                   schedule.getSplitK(), resultBytes) {}
+                   schedule.getSplitK(), resultBytes, numSums) {}
   WgmmaSplit(int64_t tileM, int64_t tileN, int64_t warpsM, int64_t warpsN,
-             int64_t splitK, int64_t resultBytes)
-      : resultBytes(resultBytes), parts(splitK),
+             int64_t splitK, int64_t resultBytes, int64_t numSums)
+      : resultBytes(resultBytes), numSums(numSums), parts(splitK),
         blocks(tileM / (warpsM / 4) / WgmmaLayout::chunkRows),
         columns(tileN / warpsN) {
-    chunkColumns =
-        std::gcd(columns * resultBytes, WgmmaLayout::rowBytes) / resultBytes;
-    // There are registers for the results of 64 columns. Narrower ones where
-    // there are not enough of them; an instruction stages 16 columns.
-    if (chunkColumns > 64)
-      chunkColumns = 64;
-    while (getChunks() < parts && chunkColumns % 32 == 0)
+    int64_t results =
+        std::gcd(columns / numSums * resultBytes, WgmmaLayout::rowBytes) /
+        resultBytes;
+    // There are registers for 64 columns of results. Narrower ones where
+    // there are not enough of them; 16 columns are staged together, and a row
+    // is a multiple of what the accelerator stores.
+    chunkColumns = std::min<int64_t>(results, 64) * numSums;
+    while (getChunks() < parts && chunkColumns % 32 == 0 &&
+           getChunkRowBytes() % (2 * WgmmaLayout::storeBytes) == 0)
       chunkColumns /= 2;
   }
 
-  int64_t resultBytes, parts;
+  int64_t resultBytes, numSums, parts;
   /// Blocks of 64 rows and columns of a consumer's part of a tile.
   int64_t blocks, columns;
   int64_t chunkColumns;
@@ -188,8 +195,11 @@ struct WgmmaSplit {
   WgmmaLayout getLayout(quant_tile::ScheduleAttr schedule,
                         int64_t scales) const {
     return WgmmaLayout(schedule, getExchange().getSumsBytes(),
-                       chunkColumns * resultBytes, scales);
+                       getChunkRowBytes(), scales);
   }
+  /// Columns of results that those of a chunk make, and bytes of a row of them.
+  int64_t getResultColumns() const { return chunkColumns / numSums; }
+  int64_t getChunkRowBytes() const { return getResultColumns() * resultBytes; }
   int64_t getChunksOfBlock() const { return columns / chunkColumns; }
   int64_t getChunks() const { return blocks * getChunksOfBlock(); }
   /// Accumulators of a thread.

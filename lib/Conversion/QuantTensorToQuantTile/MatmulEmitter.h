@@ -213,6 +213,12 @@ public:
   /// (row, column), both within bounds.
   mlir::Value epilogue(llvm::ArrayRef<mlir::Value> accumulators,
                        mlir::Value row, mlir::Value column);
+  /// What the epilogue reads for that result.
+  llvm::SmallVector<mlir::Value> loadEpilogue(mlir::Value row,
+                                              mlir::Value column);
+  /// The epilogue's region on `accumulators` and one element of each operand.
+  mlir::Value runEpilogue(llvm::ArrayRef<mlir::Value> accumulators,
+                          llvm::ArrayRef<mlir::Value> operands);
   /// What the epilogue reads for the results of two columns of a row.
   using PairOperands = std::array<llvm::SmallVector<mlir::Value>, 2>;
   /// Reads it for `row` at `columns`, all within bounds. Where N is even, the
@@ -257,9 +263,6 @@ private:
   /// cache where they run at the same time.
   mlir::Value loadShared(mlir::Type type, mlir::Value memref,
                          mlir::ValueRange indices, int64_t alignment = 0);
-  /// The epilogue's region on `accumulators` and one element of each operand.
-  mlir::Value runEpilogue(llvm::ArrayRef<mlir::Value> accumulators,
-                          llvm::ArrayRef<mlir::Value> operands);
   /// Output position [.., m, n] of flattened `row` and `column`.
   llvm::SmallVector<mlir::Value> outputPosition(mlir::Value row,
                                                 mlir::Value column);

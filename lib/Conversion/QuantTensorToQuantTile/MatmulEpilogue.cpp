@@ -58,8 +58,7 @@ SmallVector<Value> MatmulEmitter::exchangePair(Value sum, Value sumEightOn) {
   return {select(isOdd, other, sum), select(isOdd, sumEightOn, other)};
 }
 
-Value MatmulEmitter::epilogue(ArrayRef<Value> accumulators, Value row,
-                              Value column) {
+SmallVector<Value> MatmulEmitter::loadEpilogue(Value row, Value column) {
   ScaledMatmulOp op = problem.op;
   SmallVector<Value> operands;
   if (!epilogueArgs.empty()) {
@@ -71,7 +70,12 @@ Value MatmulEmitter::epilogue(ArrayRef<Value> accumulators, Value row,
       operands.push_back(loadShared(type, memref, indices));
     }
   }
-  return runEpilogue(accumulators, operands);
+  return operands;
+}
+
+Value MatmulEmitter::epilogue(ArrayRef<Value> accumulators, Value row,
+                              Value column) {
+  return runEpilogue(accumulators, loadEpilogue(row, column));
 }
 
 /// Trailing results of `map` that only have a first place in `type`, where all

@@ -2,7 +2,8 @@
 //
 // A thread of a warpgroup owns, of each 64 rows and 8 columns, two neighbours
 // in row lane / 4 of its warp's 16 rows and the two eight rows below. The
-// epilogue's region runs on each.
+// epilogue's region runs on each, or on both neighbours together where rows of
+// weights are pairs.
 //
 //===----------------------------------------------------------------------===//
 
@@ -30,30 +31,39 @@ WgmmaKernel::loadOperands(Value firstRow, Value firstColumn, int64_t column8) {
   auto clamp = [&](Value value, Value last) {
     return toIndex(b.createOrFold<arith::MinUIOp>(value, last));
   };
-  bool isOdd = problem.n % 2, isGuarded = problem.n % schedule.getTileN();
+  int64_t n = problem.getOutColumns(), width = kColumns / problem.numSums;
+  bool isOdd = n % 2, isGuarded = problem.n % schedule.getTileN();
   Value row = add(firstRow, add(mul(warp, 16), div(lane, word(4))));
-  Value place = mul(rem(lane, word(4)), 2), column;
-  if (isGuarded && problem.n % (2 * kColumns) == 0) {
+  Value lastRow = sub(rows, word(1));
+  Value place = mul(rem(lane, word(4)), 2 / problem.numSums), column;
+  if (isGuarded && n % (2 * width) == 0) {
     // Columns exist by pairs of eight or not at all: the warp chooses for all
     // its lanes, and takes no registers of theirs.
-    Value pair = add(firstColumn, column8 / 2 * 2 * kColumns);
-    pair = b.createOrFold<arith::MinUIOp>(pair, word(problem.n - 2 * kColumns));
-    column = add(add(pair, place), column8 % 2 * kColumns);
+    Value pair = add(firstColumn, column8 / 2 * 2 * width);
+    pair = b.createOrFold<arith::MinUIOp>(pair, word(n - 2 * width));
+    column = add(add(pair, place), column8 % 2 * width);
     isGuarded = false;
   } else {
-    column = add(add(firstColumn, place), column8 * kColumns);
+    column = add(add(firstColumn, place), column8 * width);
+  }
+  if (problem.numSums == 2) {
+    Value at = isGuarded ? clamp(column, word(n - 1)) : toIndex(column);
+    Operands operands;
+    for (int64_t half = 0; half < 2; ++half)
+      operands[half][0] =
+          b.loadEpilogue(clamp(add(row, 8 * half), lastRow), at);
+    return operands;
   }
   SmallVector<Value> pairColumns;
   if (!isGuarded)
     pairColumns = {toIndex(column), toIndex(add(column, 1))};
   else if (isOdd)
-    pairColumns = {clamp(column, word(problem.n - 1)),
-                   clamp(add(column, 1), word(problem.n - 1))};
+    pairColumns = {clamp(column, word(n - 1)),
+                   clamp(add(column, 1), word(n - 1))};
   else
-    pairColumns = {clamp(column, word(problem.n - 2))};
+    pairColumns = {clamp(column, word(n - 2))};
   if (pairColumns.size() == 1)
     pairColumns.push_back(b.add(pairColumns[0], 1));
-  Value lastRow = sub(rows, word(1));
   return {b.loadEpiloguePair(clamp(row, lastRow), pairColumns),
           b.loadEpiloguePair(clamp(add(row, 8), lastRow), pairColumns)};
 }
@@ -66,14 +76,18 @@ SmallVector<WgmmaKernel::Operands> WgmmaKernel::loadChunkOperands(Place place) {
   return operands;
 }
 
-/// The results of a thread's four `accumulators` of 8 columns.
+/// The results of a thread's four `accumulators` of 8 columns: four, or of
+/// pairs two, the second eight rows down.
 SmallVector<Value> WgmmaKernel::results(ArrayRef<Value> accumulators,
                                         const Operands &operands) {
   SmallVector<Value> values;
-  for (int64_t half = 0; half < 2; ++half)
-    llvm::append_range(
-        values,
-        b.runEpiloguePair(accumulators.slice(half * 2, 2), operands[half]));
+  for (int64_t half = 0; half < 2; ++half) {
+    ArrayRef<Value> both = accumulators.slice(half * 2, 2);
+    if (problem.numSums == 2)
+      values.push_back(b.runEpilogue(both, operands[half][0]));
+    else
+      llvm::append_range(values, b.runEpiloguePair(both, operands[half]));
+  }
   return values;
 }
 
@@ -87,11 +101,12 @@ bool WgmmaKernel::loadsAhead() {
          b.readsVectors();
 }
 
-/// Writes 64 rows of 16 columns, columns `column8` * 8 on of a chunk.
+/// Writes the results of 64 rows of 16 columns of a tile, columns `column8` * 8
+/// on of a chunk.
 void WgmmaKernel::stage(int64_t buffer, int64_t column8, ArrayRef<Value> left,
                         ArrayRef<Value> right) {
   int64_t bytes = left[0].getType().getIntOrFloatBitWidth() / 8;
-  if (bytes == 2) {
+  if (bytes == 2 && problem.numSums == 1) {
     // stmatrix: lane l gives the address of row l % 8 of 8x8 matrix l / 8;
     // matrices 1 and 3 are eight rows down, 2 and 3 eight columns on.
     SmallVector<Value> words;
@@ -106,15 +121,25 @@ void WgmmaKernel::stage(int64_t buffer, int64_t column8, ArrayRef<Value> left,
         NVVM::LdStMatrixEltType::B16);
     return;
   }
+  // A thread's neighbours of a row, or the one result of a pair: stmatrix would
+  // want those of two lanes together, and four lanes write neighbours, rows to
+  // other banks, in any case.
   ArrayRef<Value> sides[] = {left, right};
+  int64_t count = 2 / problem.numSums;
   for (auto [i, values] : llvm::enumerate(sides))
     for (int64_t half = 0; half < 2; ++half) {
-      Value row = add(add(mul(warp, 16), div(lane, word(4))), 8 * half);
-      int64_t first = (column8 + i) * kColumns;
-      Value byte = mul(add(mul(rem(lane, word(4)), 2), first), bytes);
-      LLVM::StoreOp::create(b, packPair(b, values.slice(half * 2, 2)),
-                            chunkByte(buffer, exchange(row, byte)),
-                            /*alignment=*/2 * bytes);
+      Value row = add(mul(warp, 16), div(lane, word(4)));
+      int64_t first = (column8 + i) * kColumns / problem.numSums;
+      Value byte = mul(add(mul(rem(lane, word(4)), count), first), bytes);
+      ArrayRef<Value> own = values.slice(half * count, count);
+      Value bits =
+          count == 2
+              ? packPair(b, own)
+              : arith::BitcastOp::create(b, b.getIntegerType(8 * bytes), own[0])
+                    .getResult();
+      LLVM::StoreOp::create(b, bits,
+                            chunkByte(buffer, exchange(row, byte), 8 * half),
+                            /*alignment=*/count * bytes);
     }
 }
 
@@ -135,8 +160,9 @@ SmallVector<Value> WgmmaKernel::getChunk(ArrayRef<Value> accumulators,
 /// `tile`.
 WgmmaKernel::Place WgmmaKernel::locateChunk(Place tile, Value chunk) {
   Value perBlock = word(split.getChunksOfBlock());
-  return {add(tile.row, mul(div(chunk, perBlock), WgmmaLayout::chunkRows)),
-          add(tile.column, mul(rem(chunk, perBlock), split.chunkColumns))};
+  return {
+      add(tile.row, mul(div(chunk, perBlock), WgmmaLayout::chunkRows)),
+      add(tile.column, mul(rem(chunk, perBlock), split.getResultColumns()))};
 }
 
 /// Computes chunk `chunk`, which starts at `place`, and stores it. `operands`:

@@ -15,13 +15,14 @@ using quantmlir::schedule::WgmmaSplit;
 static constexpr int64_t kStepBytes = 32;
 
 static WgmmaSplit getSplit(const MatmulProblem &problem, Type element) {
-  return WgmmaSplit(problem.schedule, element.getIntOrFloatBitWidth() / 8);
+  return WgmmaSplit(problem.schedule, element.getIntOrFloatBitWidth() / 8,
+                    problem.numSums);
 }
 
 /// Chunks of 64 rows, as many columns as a swizzled row has room for.
 static ResultChunks getChunks(const MatmulProblem &problem, Type element) {
   return ResultChunks(problem, element, WgmmaLayout::chunkRows,
-                      getSplit(problem, element).chunkColumns);
+                      getSplit(problem, element).getResultColumns());
 }
 
 /// Rows of activations that are read into a tile: all of its own, or as few as
@@ -379,10 +380,10 @@ void WgmmaKernel::consume() {
       values = values.drop_back(2);
     }
     row = add(row, partRow);
-    column = add(column, partColumn);
+    column = div(add(column, partColumn), word(problem.numSums));
     b.prefetchEpilogue(toIndex(row), toIndex(column),
-                       blocks * WgmmaLayout::chunkRows, columns,
-                       toIndex(member));
+                       blocks * WgmmaLayout::chunkRows,
+                       columns / problem.numSums, toIndex(member));
     if (isPingPong)
       waitFor(order(consumer), values[2]);
     Place start = {row, column};

@@ -76,12 +76,13 @@ private:
   void releaseScales(Ring &ring, mlir::Value turn, mlir::Value step);
 
   // The epilogue: WgmmaEpilogue.cpp.
-  /// A row and a column of the result.
+  /// A row and a column of the result, of which two columns of a tile make one
+  /// where rows of weights are pairs.
   struct Place {
     mlir::Value row, column;
   };
   /// What the epilogue reads for four accumulators: two of a row, and two eight
-  /// rows down.
+  /// rows down; of pairs for the first of each two.
   using Operands = std::array<MatmulEmitter::PairOperands, 2>;
   bool loadsAhead();
   Operands loadOperands(mlir::Value firstRow, mlir::Value firstColumn,

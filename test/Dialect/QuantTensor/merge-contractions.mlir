@@ -200,6 +200,47 @@ func.func @gated(%x: tensor<8x64xbf16>, %g: tensor<17x64xbf16, #u4>, %u: tensor<
 
 // -----
 
+// Codes are joined alike; their scales are read by columns of the result.
+
+#m = affine_map<(m, n) -> (m)>
+#n = affine_map<(m, n) -> (n)>
+#id = affine_map<(m, n) -> (m, n)>
+
+// CHECK-LABEL: func @gated_codes
+// CHECK: %[[C0:.*]] = tensor.insert_slice %arg2 into %{{.*}}[0, 0] [17, 64] [2, 1] : tensor<17x64xi8> into tensor<34x64xi8>
+// CHECK: %[[C1:.*]] = tensor.insert_slice %arg3 into %[[C0]][1, 0] [17, 64] [2, 1]
+// CHECK: %[[Y:.*]] = quant_tensor.scaled_matmul paired ins(%arg0, %[[C1]] : tensor<8x64xi8>, tensor<34x64xi8>)
+// CHECK-SAME: epilogue(%arg1, %arg4, %arg5 :
+// CHECK: ^bb0(%{{.*}}: i32, %{{.*}}: i32, %{{.*}}: f32, %{{.*}}: f32, %{{.*}}: f32):
+// CHECK: return %[[Y]]
+func.func @gated_codes(%x: tensor<8x64xi8>, %s: tensor<8xf32>, %g: tensor<17x64xi8> {quant_tensor.weight},
+                       %u: tensor<17x64xi8> {quant_tensor.weight}, %sg: tensor<17xf32>, %su: tensor<17xf32>,
+                       %i: tensor<8x17xf32>, %j: tensor<8x17xbf16>) -> tensor<8x17xbf16> {
+  %a = quant_tensor.scaled_matmul ins(%x, %g : tensor<8x64xi8>, tensor<17x64xi8>)
+      epilogue(%s, %sg : tensor<8xf32>, tensor<17xf32>) maps [#m, #n] outs(%i : tensor<8x17xf32>) {
+  ^bb0(%acc: i32, %p: f32, %q: f32):
+    %0 = arith.sitofp %acc : i32 to f32
+    %1 = arith.mulf %0, %p : f32
+    %2 = arith.mulf %1, %q : f32
+    quant_tensor.yield %2 : f32
+  } -> tensor<8x17xf32>
+  // expected-remark @below {{computes a contraction and one that its epilogue reads as one}}
+  %b = quant_tensor.scaled_matmul ins(%x, %u : tensor<8x64xi8>, tensor<17x64xi8>)
+      epilogue(%s, %su, %a : tensor<8xf32>, tensor<17xf32>, tensor<8x17xf32>) maps [#m, #n, #id]
+      outs(%j : tensor<8x17xbf16>) {
+  ^bb0(%acc: i32, %p: f32, %q: f32, %r: f32):
+    %0 = arith.sitofp %acc : i32 to f32
+    %1 = arith.mulf %0, %p : f32
+    %2 = arith.mulf %1, %q : f32
+    %3 = arith.mulf %2, %r : f32
+    %4 = arith.truncf %3 : f32 to bf16
+    quant_tensor.yield %4 : bf16
+  } -> tensor<8x17xbf16>
+  return %b : tensor<8x17xbf16>
+}
+
+// -----
+
 // What is no pair, and why.
 
 #w4 = #quant_tensor.encoding<{storage = i4, block = [1, 32], scale = bf16}>
@@ -283,7 +324,7 @@ func.func @no_pairs(%x: tensor<8x64xbf16>, %z: tensor<8x64xbf16>, %w: tensor<8x6
   ^bb0(%acc: f32):
     quant_tensor.yield %acc : f32
   } -> tensor<8x8xf32>
-  // expected-remark @below {{its weights are plain, and no kernel of warpgroups that reads such takes rows of two weights in turn}}
+  // expected-remark @below {{its weights are neither encoded nor codes, but bf16}}
   // expected-remark @below {{operand #0 of its epilogue has rows and columns}}
   %b5 = quant_tensor.scaled_matmul ins(%x, %p : tensor<8x64xbf16>, tensor<8x64xbf16>)
       epilogue(%a5 : tensor<8x8xf32>) maps [#id] outs(%i : tensor<8x8xf32>) {

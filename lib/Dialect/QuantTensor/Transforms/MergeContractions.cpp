@@ -346,12 +346,14 @@ LogicalResult ContractionMerger::checkGated(ScaledMatmulOp gate,
       return failure();
   if (failed(checkWeights(gate, up, whyNot)))
     return failure();
-  EncodingAttr encoding = getEncoding(up.getRhs().getType());
-  if (!encoding)
-    return whyNot(
-        "its weights are plain, and no kernel of warpgroups that reads "
-        "such takes rows of two weights in turn");
-  if (encoding.getBlock().front() != 1)
+  // Plain ones wider than a byte are not quantized: with one row, their product
+  // becomes a sum of its own, and loops take what tensor cores do not.
+  auto weights = cast<RankedTensorType>(up.getRhs().getType());
+  EncodingAttr encoding = getEncoding(weights);
+  if (!encoding && weights.getElementTypeBitWidth() > 8)
+    return whyNot("its weights are neither encoded nor codes, but {0}",
+                  weights.getElementType());
+  if (encoding && encoding.getBlock().front() != 1)
     return whyNot("{0} rows of its weights share scales",
                   encoding.getBlock().front());
   if (!up.getEpilogueMap(index).isIdentity())

@@ -254,14 +254,15 @@ def QuantTensorMergeContractions
     Where the epilogue of one reads the other's result, at the same place, and nothing
     else does (up and gate of a gated MLP), they become a `paired` one: rows of their
     weights alternate, one epilogue follows the other, and what was read is in no
-    memory. That is done of encoded weights.
+    memory. That is done of encoded weights and of codes.
 
     A contraction stays alone, and says why in a missed remark, where joining would
     cost each run something: a right-hand side or a bias that is no weight, a result
     that a function returns or that a contraction reads (both need rows that follow
     each other); and where kernels would have to differ: other encodings, other
     epilogues (a bias of one of them alone), results of another type, rows that
-    share scales. Of two that would be a pair: plain weights, rows that share scales.
+    share scales. Of two that would be a pair: weights in floats of 16 bits or more,
+    rows that share scales.
 
     Off by default (`quant-compile --merge-contractions`): an elementwise op that
     reads a slice may become part of a kernel of whole rows later, which gets a
