@@ -114,6 +114,20 @@ uint64_t CopySource::computeHash() const {
   return result;
 }
 
+std::shared_ptr<const std::vector<uint32_t>> Thread::getPassed() {
+  auto row = cluster->clocks.row(indexInCluster);
+  // Copies right behind each other differ in this thread's own clock only.
+  auto isSeen = [&](size_t begin, size_t end) {
+    return std::equal(row.begin() + begin, row.begin() + end,
+                      passed->begin() + begin);
+  };
+  if (!passed || passed->size() != row.size() || !isSeen(0, indexInCluster) ||
+      !isSeen(indexInCluster + 1, row.size()))
+    passed =
+        std::make_shared<const std::vector<uint32_t>>(row.begin(), row.end());
+  return passed;
+}
+
 void Thread::startLoad(uint64_t destination, Space space, uint64_t mbarrier,
                        std::optional<uint16_t> multicast,
                        std::shared_ptr<const std::vector<char>> data,
@@ -133,9 +147,8 @@ void Thread::startLoad(uint64_t destination, Space space, uint64_t mbarrier,
     return;
   }
   uint32_t size = data->size();
-  auto row = cluster->clocks.row(indexInCluster);
-  auto passed =
-      std::make_shared<const std::vector<uint32_t>>(row.begin(), row.end());
+  auto passed = getPassed();
+  uint32_t clock = cluster->clocks.now(indexInCluster);
   for (Block &owner : cluster->blocks) {
     if (!(targets >> owner.rank & 1))
       continue;
@@ -164,8 +177,8 @@ void Thread::startLoad(uint64_t destination, Space space, uint64_t mbarrier,
       reportFault(*fault, AccessKind::Write, size,
                   "shared byte " + Twine(offset + fault->byte));
     ++barrier->copies;
-    cluster->bulkLoads.push_back(
-        {barrier, &owner, uint32_t(offset), data, from, site, this, passed});
+    cluster->bulkLoads.push_back({barrier, &owner, uint32_t(offset), data, from,
+                                  site, this, passed, clock});
   }
   // What this thread does from here on is not among what has passed.
   cluster->clocks.tick(indexInCluster);
@@ -189,6 +202,21 @@ void Thread::loadBulk(uint64_t destination, Space space, uint64_t source,
   startLoad(destination, space, mbarrier, multicast,
             std::make_shared<std::vector<char>>(data, data + size),
             std::move(from), 16);
+}
+
+void Thread::storeAsync(uint64_t destination, uint64_t mbarrier,
+                        llvm::ArrayRef<char> data) {
+  if (destination >> address::clusterShift !=
+      mbarrier >> address::clusterShift) {
+    report(FindingKind::InvalidPointer,
+           "a store to one block, counted by an mbarrier of another");
+    return;
+  }
+  startLoad(destination, Space::Cluster,
+            mbarrier & ((uint64_t(1) << address::clusterShift) - 1),
+            /*multicast=*/std::nullopt,
+            std::make_shared<std::vector<char>>(data.begin(), data.end()),
+            CopySource(), data.size());
 }
 
 /// Whether the hardware (sm_90) takes these coordinates: others are an illegal
@@ -268,6 +296,8 @@ void Cluster::completeBulkLoad(size_t index) {
                         clocks.now(*barrier.agent), load.site});
   clocks.releaseAgent(*barrier.agent, barrier.seen);
   Clocks::join(*load.passed, barrier.passed);
+  uint32_t &own = barrier.passed[load.asker->indexInCluster];
+  own = std::max(own, load.clock);
   if (load.source->computeHash() != load.source->hash)
     load.asker->reportOf(load.site, FindingKind::Race, sourceIsWritten);
   barrier.transactions -= load.data->size();

@@ -100,8 +100,10 @@ struct BulkLoad {
   std::shared_ptr<const CopySource> source;
   uint32_t site;
   Thread *asker;
-  /// How far `asker` had come.
+  /// How far `asker` had come: what it had seen of others, which several copies
+  /// share, and its own clock.
   std::shared_ptr<const std::vector<uint32_t>> passed;
+  uint32_t clock;
 };
 
 /// A bulk copy from shared to global memory that is under way. It reads when a
@@ -159,6 +161,8 @@ public:
   std::vector<BulkStore> openStores;
   std::deque<StoreGroup> storeGroups;
   std::optional<unsigned> storeAgent;
+  /// What `getPassed` gave last.
+  std::shared_ptr<const std::vector<uint32_t>> passed;
 
   /// When it made the mbarriers that it had initialised visible to the cluster
   /// and to asynchronous copies (fence.mbarrier_init), in order.
@@ -253,6 +257,10 @@ public:
   void loadTensor(uint64_t destination, Space space, uint64_t tensorMap,
                   llvm::ArrayRef<int32_t> coordinates, uint64_t mbarrier,
                   std::optional<uint16_t> multicast);
+  /// st.async: `data` to an address of the cluster's shared memory, counted by
+  /// an mbarrier at another.
+  void storeAsync(uint64_t destination, uint64_t mbarrier,
+                  llvm::ArrayRef<char> data);
   void storeBulk(uint64_t destination, uint64_t source, uint32_t size);
   void storeTensor(uint64_t tensorMap, uint64_t source,
                    llvm::ArrayRef<int32_t> coordinates);
@@ -323,6 +331,8 @@ private:
   /// Counts an access for the profile.
   void profile(bool isShared, uint64_t address, uint64_t size, AccessKind kind,
                Proxy proxy);
+  /// What this thread has seen of others, for `BulkLoad::passed`.
+  std::shared_ptr<const std::vector<uint32_t>> getPassed();
   void startLoad(uint64_t destination, Space space, uint64_t mbarrier,
                  std::optional<uint16_t> multicast,
                  std::shared_ptr<const std::vector<char>> data,

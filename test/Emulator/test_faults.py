@@ -66,6 +66,8 @@ PROMISES = {
     "no proxy fence for global memory": ("tensor-copy", "missing-proxy-fence", "of buffer"),
     "block ends while others use its memory": ("cluster", "race", "from ending"),
     "relaxed cluster barrier": ("cluster", "race", "read of 4 bytes"),
+    "store to another block not waited for": ("cluster", "pending-copy", "shared byte"),
+    "store counted by another block": ("cluster", "invalid-pointer", "counted by an mbarrier"),
     "cluster barrier not reached by all": ("cluster", "divergence", "is not reached"),
     "no fence between flag and data": ("semaphores", "race", "another block"),
     "flag that never comes": ("semaphores", "deadlock", "never comes"),

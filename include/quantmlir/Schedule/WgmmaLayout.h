@@ -138,6 +138,8 @@ private:
 struct SumExchange {
   int64_t parts, chunks, chunkBytes;
 
+  /// Blocks that finish chunks: the first ones, where there are more blocks.
+  int64_t getOwners() const { return std::min(chunks, parts); }
   /// Bytes of the sums from one sender, and of all for a consumer.
   int64_t getSenderBytes() const {
     return (chunks + parts - 1) / parts * chunkBytes;

@@ -25,25 +25,33 @@ Value WarpgroupBlock::sumAddress(Value sender, int64_t slot) {
                 add(offset, mul(member, 16)));
 }
 
-/// Tells the other blocks that share the tile that this consumer's sums are
-/// theirs to read. Each thread arrives for what it has written: that is what
-/// race tools follow, which see through no barrier of the block.
-void WarpgroupBlock::announceSums() {
-  // A loop: the addresses of many blocks' barriers would take registers.
-  b.loop(word(1), word(sums.parts), word(1), {},
-         [&](Value i, ValueRange) -> SmallVector<Value> {
-           Value other = rem(add(part, i), word(sums.parts));
-           arrive(remote(ready(consumer),
-                         add(mul(other, groups.getClusterSize()), rank)),
-                  Scope::CLUSTER);
-           return {};
-         });
+/// `body` where this block finishes chunks: others get no sums.
+void WarpgroupBlock::ifOwner(function_ref<void()> body) {
+  if (sums.getOwners() == sums.parts)
+    return body();
+  b.ifThen(b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult, part,
+                                         word(sums.getOwners())),
+           body);
+}
+
+/// Expects what the other blocks that share the tile send this consumer. They
+/// are stores that the barrier counts: an arrival that releases what others
+/// wrote would wait until that has reached the device.
+void WarpgroupBlock::expectSums() {
+  b.ifThen(equal(member, word(0)), [&] {
+    // The last round of chunks may have none of this block.
+    Value chunks =
+        div(sub(word(sums.chunks + sums.parts - 1), part), word(sums.parts));
+    if (sums.chunks % sums.parts == 0)
+      chunks = word(sums.chunks / sums.parts);
+    expect(ready(consumer), mul(chunks, (sums.parts - 1) * sums.chunkBytes));
+  });
 }
 
 /// Tells the other blocks that share the tile that this consumer has read
-/// their sums. An arrival that releases to the cluster waits until all writes
-/// have reached the device, so the lanes of one warp arrive for all threads, at
-/// once.
+/// their sums, where it got any. An arrival that releases to the cluster waits
+/// until all writes have reached the device, so the lanes of one warp arrive
+/// for all threads, at once.
 void WarpgroupBlock::giveSumsBack() {
   synchronizeConsumer();
   Value isTeller = b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult,
@@ -60,8 +68,17 @@ void WarpgroupBlock::giveSumsBack() {
 /// waits for theirs.
 void WarpgroupBlock::sendSums(GetChunk getChunk, Value parity) {
   // What was sent for the tile before must have been read; the first phase
-  // counts as over.
-  waitFor(taken(consumer), exclusiveOr(parity, word(1)), Scope::CLUSTER);
+  // counts as over. A block that alone finishes chunks sends nothing.
+  auto waitForReaders = [&] {
+    waitFor(taken(consumer), exclusiveOr(parity, word(1)), Scope::CLUSTER);
+  };
+  if (sums.getOwners() > 1)
+    waitForReaders();
+  else
+    b.ifThen(
+        b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ne, part, word(0)),
+        waitForReaders);
+  ifOwner([&] { expectSums(); });
   auto vector = VectorType::get({4}, problem.accumulator);
   for (int64_t chunk = 0; chunk < sums.chunks; ++chunk) {
     Value owner = word(chunk % sums.parts);
@@ -71,8 +88,9 @@ void WarpgroupBlock::sendSums(GetChunk getChunk, Value parity) {
       Value isAfter =
           b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ugt, part, owner);
       Value sender = sub(part, b.select(isAfter, word(1), word(0)));
-      Value to = remote(sumAddress(sender, chunk / sums.parts),
-                        add(mul(owner, groups.getClusterSize()), rank));
+      Value block = add(mul(owner, groups.getClusterSize()), rank);
+      Value to = remote(sumAddress(sender, chunk / sums.parts), block);
+      Value counter = remote(ready(consumer), block);
       SmallVector<Value> values = getChunk(chunk);
       for (size_t i = 0; i < values.size(); i += 4) {
         Value four = vector::FromElementsOp::create(
@@ -80,12 +98,11 @@ void WarpgroupBlock::sendSums(GetChunk getChunk, Value parity) {
         Value place = LLVM::GEPOp::create(
             b, to.getType(), b.getI8Type(), to,
             ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(i * 4 * kThreads)});
-        LLVM::StoreOp::create(b, four, place, /*alignment=*/16);
+        quant_tile::StoreAsyncOp::create(b, four, place, counter);
       }
     });
   }
-  announceSums();
-  waitFor(ready(consumer), parity, Scope::CLUSTER);
+  ifOwner([&] { waitFor(ready(consumer), parity, Scope::CLUSTER); });
 }
 
 /// `values` of chunk `slot` of this block's and what the other blocks
@@ -124,5 +141,5 @@ void WarpgroupBlock::finishSums(
   // Nobody waits for this after the last tile.
   Value hasNext = b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult,
                                                 add(tile, clusters), tiles);
-  b.ifThen(hasNext, [&] { giveSumsBack(); });
+  b.ifThen(hasNext, [&] { ifOwner([&] { giveSumsBack(); }); });
 }

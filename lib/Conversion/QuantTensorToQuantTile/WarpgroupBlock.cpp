@@ -149,12 +149,20 @@ void WarpgroupBlock::initBarriers() {
       for (int64_t w = 0; w < layout.consumers; ++w)
         NVVM::MBarrierInitOp::create(b, order(word(w)), word(kWarpgroup / 32),
                                      Value());
-    if (int64_t others = schedule.getSplitK() - 1)
+    if (sums.parts > 1) {
+      // Those that get sums say that they have read them. One that alone gets
+      // any has nobody to wait for.
+      Value readers = word(std::max<int64_t>(1, sums.getOwners() - 1));
+      if (sums.getOwners() < sums.parts)
+        readers = b.select(
+            b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult, part,
+                                          word(sums.getOwners())),
+            readers, word(sums.getOwners()));
       for (int64_t w = 0; w < layout.consumers; ++w) {
-        NVVM::MBarrierInitOp::create(b, ready(word(w)),
-                                     word(others * kWarpgroup), Value());
-        NVVM::MBarrierInitOp::create(b, taken(word(w)), word(others), Value());
+        NVVM::MBarrierInitOp::create(b, ready(word(w)), word(1), Value());
+        NVVM::MBarrierInitOp::create(b, taken(word(w)), readers, Value());
       }
+    }
     if (layout.scales)
       for (int64_t slot = 0; slot < WgmmaLayout::scaleSlots; ++slot) {
         NVVM::MBarrierInitOp::create(b, known(word(slot)),
@@ -189,9 +197,9 @@ Value WarpgroupBlock::remote(Value address, Value block) {
       address, block);
 }
 
-void WarpgroupBlock::expect(Value barrier, int64_t bytes) {
+void WarpgroupBlock::expect(Value barrier, Value bytes) {
   NVVM::MBarrierArriveExpectTxOp::create(
-      b, /*res=*/Type(), barrier, word(bytes), NVVM::MemScopeKind::CTA,
+      b, /*res=*/Type(), barrier, bytes, NVVM::MemScopeKind::CTA,
       /*relaxed=*/false, /*predicate=*/Value());
 }
 

@@ -111,7 +111,10 @@ protected:
   /// The same place in the shared memory of block `block` of the cluster.
   mlir::Value remote(mlir::Value address, mlir::Value block);
   /// This thread's arrival at `barrier`, which waits for `bytes` of copies.
-  void expect(mlir::Value barrier, int64_t bytes);
+  void expect(mlir::Value barrier, mlir::Value bytes);
+  void expect(mlir::Value barrier, int64_t bytes) {
+    expect(barrier, word(bytes));
+  }
   void release(mlir::Value stage);
   void waitForReleases(Ring ring);
   /// The position one further, or `steps`, in a ring of `stages`.
@@ -163,7 +166,8 @@ protected:
   /// A consumer's values of a chunk, by its number.
   using GetChunk = llvm::function_ref<llvm::SmallVector<mlir::Value>(int64_t)>;
   mlir::Value sumAddress(mlir::Value sender, int64_t slot);
-  void announceSums();
+  void ifOwner(llvm::function_ref<void()> body);
+  void expectSums();
   void giveSumsBack();
   void sendSums(GetChunk getChunk, mlir::Value parity);
   llvm::SmallVector<mlir::Value> addSums(llvm::ArrayRef<mlir::Value> values,

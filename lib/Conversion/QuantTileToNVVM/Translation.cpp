@@ -57,6 +57,29 @@ static void translate(Lop3Op op, IRBuilderBase &builder,
           /*hasSideEffects=*/false));
 }
 
+static void translate(StoreAsyncOp op, IRBuilderBase &builder,
+                      ModuleTranslation &translation) {
+  // Addresses of shared memory have 32 bits, whatever a pointer has.
+  auto getAddress = [&](Value pointer) {
+    return builder.CreatePtrToInt(translation.lookupValue(pointer),
+                                  builder.getInt32Ty());
+  };
+  SmallVector<llvm::Value *> operands = {getAddress(op.getAddress()),
+                                         getAddress(op.getBarrier())};
+  std::string constraints = "r,r";
+  bool isFloat = op.getValue().getType().getElementType().isF32();
+  llvm::Value *vector = translation.lookupValue(op.getValue());
+  for (uint64_t i = 0; i < 4; ++i) {
+    operands.push_back(builder.CreateExtractElement(vector, i));
+    constraints += isFloat ? ",f" : ",r";
+  }
+  emitAssembly(builder, builder.getVoidTy(),
+               llvm::formatv("st.async.shared::cluster.mbarrier::complete_tx::"
+                             "bytes.v4.{0} [$0], {{$2, $3, $4, $5}, [$1];",
+                             isFloat ? "f32" : "b32"),
+               constraints + ",~{memory}", operands, /*hasSideEffects=*/true);
+}
+
 //===----------------------------------------------------------------------===//
 // wgmma
 //===----------------------------------------------------------------------===//
@@ -184,10 +207,11 @@ struct QuantTileTranslation : LLVMTranslationDialectInterface {
   LogicalResult convertOperation(Operation *op, IRBuilderBase &builder,
                                  ModuleTranslation &translation) const final {
     return TypeSwitch<Operation *, LogicalResult>(op)
-        .Case<Ex2Op, Lop3Op, WgmmaOp, WgmmaWaitOp>([&](auto instruction) {
-          translate(instruction, builder, translation);
-          return success();
-        })
+        .Case<Ex2Op, Lop3Op, StoreAsyncOp, WgmmaOp, WgmmaWaitOp>(
+            [&](auto instruction) {
+              translate(instruction, builder, translation);
+              return success();
+            })
         .Default([](Operation *op) {
           return op->emitOpError("cannot be translated to LLVM IR");
         });

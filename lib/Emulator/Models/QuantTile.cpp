@@ -40,7 +40,20 @@ static llvm::FailureOr<Semantics> describeEx2(quant_tile::Ex2Op) {
   });
 }
 
+/// Its operands are the words, where they go, and the mbarrier.
+static llvm::FailureOr<Semantics> describeStoreAsync(quant_tile::StoreAsyncOp) {
+  return perThread([](Thread &thread, ValueBytes in, ValueBytes) {
+    std::array<uint32_t, 4> words;
+    for (unsigned i = 0; i < words.size(); ++i)
+      words[i] = in.get<uint32_t>(0, i);
+    thread.storeAsync(
+        in.get<uint64_t>(1), in.get<uint64_t>(2),
+        llvm::ArrayRef(reinterpret_cast<const char *>(&words), sizeof(words)));
+  });
+}
+
 void quantmlir::emulator::attachQuantTileModels(MLIRContext *context) {
   attach<quant_tile::Ex2Op, describeEx2>(context);
   attach<quant_tile::Lop3Op, describeLop3>(context);
+  attach<quant_tile::StoreAsyncOp, describeStoreAsync>(context);
 }

@@ -16,8 +16,11 @@
 // CHECK: arith.shli %c3_i16
 // CHECK: quant_tile.wgmma_wait 0
 // CHECK: nvvm.mbarrier.try_wait {{.*}}scope = #nvvm.mem_scope<cluster>
-// CHECK: llvm.store {{.*}} : vector<4xi32>, !llvm.ptr<7>
-// CHECK: nvvm.mbarrier.arrive {{.*}}scope = #nvvm.mem_scope<cluster>{{.*}} : !llvm.ptr<7>
+// The barrier of who gets sums counts their bytes, so that nobody waits for what
+// was written.
+// CHECK: nvvm.mbarrier.arrive.expect_tx
+// CHECK: quant_tile.store_async {{.*}} : vector<4xi32>
+// CHECK-NOT: nvvm.mbarrier.arrive
 // CHECK: nvvm.mbarrier.try_wait {{.*}}scope = #nvvm.mem_scope<cluster>
 // CHECK-COUNT-6: llvm.load {{.*}} : !llvm.ptr<3> -> vector<4xi32>
 // CHECK: nvvm.cp.async.bulk.tensor.global.shared.cta
@@ -26,7 +29,7 @@
 // CHECK: cluster [8, 1, 1]
 
 // PTX: mbarrier.try_wait.parity.acquire.cluster.shared.b64
-// PTX: st.shared::cluster.v4.b32
+// PTX: st.async.shared::cluster.mbarrier::complete_tx::bytes.v4.b32
 // PTX: mbarrier.arrive.release.cluster.shared::cluster.b64
 
 // PTXAS: ptxas info

@@ -21,9 +21,9 @@ MOVES = {
     "mlir.poison", "mlir.undef", "mlir.zero", "mlir.addressof", "mlir.global", "intr.memcpy", "intr.memset",
     "intr.lifetime.start", "intr.lifetime.end", "intr.assume",
 }
-#: Instructions that give no value and change none: what they mean for others is
-#: what test/Emulator/Faults plants faults of.
-SILENT = {"nvvm.setmaxregister", "nvvm.prefetch", "nvvm.cp.async.bulk.prefetch"}
+#: Instructions that give no value and change none, or only move them: what they mean
+#: for others is what test/Emulator/Faults plants faults of.
+SILENT = {"nvvm.setmaxregister", "nvvm.prefetch", "nvvm.cp.async.bulk.prefetch", "quant_tile.store_async"}
 #: Attributes that make no other instruction: counts that all values of are recorded
 #: (tables of lop3) or that only say how much (n of wgmma, groups to wait for), how
 #: far an order reaches, and what is known of operands.

@@ -10,7 +10,7 @@ using namespace quantmlir::quant_tile;
 using quantmlir::quant_tensor::CodebookAttr;
 
 bool quantmlir::quant_tile::isInstruction(Operation *op) {
-  return isa<Ex2Op, Lop3Op, WgmmaOp, WgmmaWaitOp>(op);
+  return isa<Ex2Op, Lop3Op, StoreAsyncOp, WgmmaOp, WgmmaWaitOp>(op);
 }
 
 LogicalResult Lop3Op::verify() {

@@ -367,6 +367,32 @@ def QuantTile_LookUpOp : QuantTile_Op<"look_up", [MemoryEffects<[MemRead]>]> {
   let hasVerifier = 1;
 }
 
+def QuantTile_ClusterPointer : LLVM_PointerInAddressSpace<7>;
+
+def QuantTile_StoreAsyncOp
+    : QuantTile_Op<"store_async", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "four words into another block's shared memory (sm_90)";
+  let description = [{
+    Starts a store of 16 bytes, aligned to as many, to `address` in the shared
+    memory of a block of the cluster, and counts them at `barrier`, an mbarrier
+    of the same block, when they are there: who expects and waits for them sees
+    them. So the thread that stores neither waits for its writes nor arrives,
+    which takes a fence of the device where the arrival releases.
+
+    `st.async.shared::cluster.mbarrier::complete_tx::bytes.v4.b32`.
+
+    ```mlir
+    quant_tile.store_async %sums to %address counted by %barrier : vector<4xf32>
+    ```
+  }];
+  let arguments = (ins VectorOfLengthAndType<[4], [I32, F32]>:$value,
+                       QuantTile_ClusterPointer:$address,
+                       QuantTile_ClusterPointer:$barrier);
+  let assemblyFormat = [{
+    $value `to` $address `counted` `by` $barrier attr-dict `:` type($value)
+  }];
+}
+
 def QuantTile_LoadOp : QuantTile_Op<"load", [
     DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
   let summary = "read global memory that nothing writes during the kernel";
