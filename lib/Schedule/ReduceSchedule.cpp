@@ -61,8 +61,8 @@ ScheduleAttr chooseReduce(const Contraction &c, const Chip &chip,
   // and two of the next. Where there are more such blocks than fit at once,
   // those of half the warps, that have more rounds, wait less for each other.
   int64_t tiles = countTiles(c);
-  bool fitsAtOnce =
-      llvm::divideCeil(c.n, FragmentLayout::rows) <= 2 * chip.multiprocessors;
+  int64_t blocks = llvm::divideCeil(c.n, FragmentLayout::rows);
+  bool fitsAtOnce = blocks <= 2 * chip.multiprocessors;
   int64_t maxWarps = fitsAtOnce ? 16 : 4, maxStages = fitsAtOnce ? 2 : 4;
   int64_t warps = llvm::bit_floor<uint64_t>(std::min(maxWarps, tiles));
   int64_t stages = llvm::bit_floor<uint64_t>(
