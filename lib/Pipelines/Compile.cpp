@@ -122,10 +122,24 @@ static FailureOr<std::string> assemble(ModuleOp module, StringRef ptx,
 /// Appends the kernels of `module`, without the host's functions, as bytecode.
 static LogicalResult writeKernels(ModuleOp module, std::string &contents) {
   OwningOpRef<ModuleOp> kernels = ModuleOp::create(module.getLoc());
-  for (auto gpuModule : module.getOps<gpu::GPUModuleOp>())
-    kernels->push_back(gpuModule->clone());
+  SmallVector<std::pair<Operation *, Operation *>> places;
+  // They are the larger part of all that there is, so they are moved, and back.
+  for (auto gpuModule :
+       llvm::make_early_inc_range(module.getOps<gpu::GPUModuleOp>())) {
+    places.push_back({gpuModule, gpuModule->getNextNode()});
+    gpuModule->remove();
+    kernels->push_back(gpuModule);
+  }
   llvm::raw_string_ostream stream(contents);
-  if (failed(writeBytecodeToFile(*kernels, stream)))
+  LogicalResult written = writeBytecodeToFile(*kernels, stream);
+  // Backwards: what comes next may be one that was moved as well.
+  for (auto [gpuModule, next] : llvm::reverse(places)) {
+    gpuModule->remove();
+    Block *block = module.getBody();
+    block->getOperations().insert(next ? next->getIterator() : block->end(),
+                                  gpuModule);
+  }
+  if (failed(written))
     return module.emitError() << "kernels cannot be written as bytecode";
   return success();
 }
@@ -321,12 +335,10 @@ FailureOr<Artifact> quantmlir::compileModule(ModuleOp module,
     manifestOptions.constants = &*constants;
   {
     TimingScope scope = timing.nest("Manifest");
-    FailureOr<llvm::json::Value> manifest =
-        buildManifest(module, manifestOptions);
+    FailureOr<std::string> manifest = buildManifest(module, manifestOptions);
     if (failed(manifest))
       return failure();
-    artifact.files.push_back(
-        {"", "manifest.json", llvm::formatv("{0:2}\n", *manifest).str()});
+    artifact.files.push_back({"", "manifest.json", std::move(*manifest)});
   }
   llvm::append_range(artifact.files, images);
   artifact.files.push_back(std::move(kernelsIR));

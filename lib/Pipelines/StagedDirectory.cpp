@@ -3,7 +3,6 @@
 #include "quantmlir/Pipelines/StagedDirectory.h"
 
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/JSON.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
@@ -15,6 +14,38 @@ static Error makeError(const Twine &what, std::error_code code) {
   return createStringError(code, what + ": " + code.message());
 }
 
+/// Whether `text`, an object in JSON, says that its own "format" is `format`.
+/// It is not parsed: of a whole model it has megabytes, and each of its objects
+/// would be a hash table.
+static bool hasFormat(StringRef text, StringRef format) {
+  if (!text.ltrim().starts_with("{"))
+    return false;
+  int64_t depth = 0;
+  while (!text.empty()) {
+    char c = text.front();
+    if (c != '"') {
+      depth += c == '{' || c == '[';
+      depth -= c == '}' || c == ']';
+      text = text.drop_front();
+      continue;
+    }
+    size_t end = 1;
+    while (end < text.size() && text[end] != '"')
+      end += text[end] == '\\' ? 2 : 1;
+    if (end >= text.size())
+      return false;
+    bool isFormat = depth == 1 && text.slice(1, end) == "format";
+    text = text.drop_front(end + 1);
+    StringRef value = text.ltrim();
+    if (isFormat && value.consume_front(":")) {
+      value = value.ltrim();
+      return value.consume_front("\"") && value.consume_front(format) &&
+             value.starts_with("\"");
+    }
+  }
+  return false;
+}
+
 /// Whether `directory` holds the file that makes it one of `kind`.
 static bool isOfKind(StringRef directory, const StagedDirectory::Kind &kind) {
   SmallString<128> path(directory);
@@ -22,15 +53,7 @@ static bool isOfKind(StringRef directory, const StagedDirectory::Kind &kind) {
   if (!sys::fs::is_regular_file(path))
     return false;
   ErrorOr<std::unique_ptr<MemoryBuffer>> file = MemoryBuffer::getFile(path);
-  if (!file)
-    return false;
-  Expected<json::Value> value = json::parse((*file)->getBuffer());
-  if (!value) {
-    consumeError(value.takeError());
-    return false;
-  }
-  const json::Object *object = value->getAsObject();
-  return object && object->getString("format") == kind.format;
+  return file && hasFormat((*file)->getBuffer(), kind.format);
 }
 
 Expected<StagedDirectory> StagedDirectory::create(StringRef path,

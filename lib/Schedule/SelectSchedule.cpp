@@ -69,6 +69,7 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
     getOperation()->walk(
         [&](Operation *op) { ok &= succeeded(checkParameters(op)); });
     int64_t open = 0, found = 0;
+    chosen.clear();
     getOperation()->walk([&](ScaledMatmulOp op) {
       if (isScheduled(op)) {
         ok &= succeeded(check(op, *target));
@@ -277,6 +278,15 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
     append(schedules, chooseMmaSync(contraction, target, 0));
   }
 
+  /// What wgmma computes of operands in shared memory.
+  void chooseWgmmaRanges(const Contraction &contraction, const Chip &target,
+                         SmallVectorImpl<ScheduleAttr> &schedules) {
+    if (ShapedType::isDynamic(contraction.m))
+      appendRanges(schedules, contraction, target, kWgmmaRowEnds, chooseWgmma,
+                   estimateWgmma);
+    append(schedules, chooseWgmma(contraction, target, 0));
+  }
+
   LogicalResult select(ScaledMatmulOp op, const Chip &target) {
     Contraction contraction = Contraction::get(op, fastAccumulation);
     auto whyNot = [&](KernelFamily family) {
@@ -284,21 +294,22 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
     };
     std::string noMma = whyNot(KernelFamily::MmaSync);
     std::string noWgmma = whyNot(KernelFamily::Wgmma);
-    SmallVector<ScheduleAttr> schedules;
-    bool isDynamic = ShapedType::isDynamic(contraction.m);
+    // A model has few shapes and many layers of each.
+    SmallVector<ScheduleAttr> &schedules = chosen[contraction.getKey()];
+    bool isKnown = !schedules.empty();
     if (noWgmma.empty()) {
-      if (isDynamic)
-        appendRanges(schedules, contraction, target, kWgmmaRowEnds, chooseWgmma,
-                     estimateWgmma);
-      append(schedules, chooseWgmma(contraction, target, 0));
+      if (!isKnown)
+        chooseWgmmaRanges(contraction, target, schedules);
     } else if (noMma.empty()) {
       if (target.hasWgmma && !contraction.encoding)
         remark::missed(op.getLoc(), remarkOptions(op))
             << remark::add("not scheduled wgmma")
             << remark::reason("{0}", noWgmma);
-      chooseTensorCores(contraction, target, schedules);
+      if (!isKnown)
+        chooseTensorCores(contraction, target, schedules);
     } else if (whyNot(KernelFamily::Reduce).empty()) {
-      schedules.push_back(chooseReduce(contraction, target, 0));
+      if (!isKnown)
+        schedules.push_back(chooseReduce(contraction, target, 0));
     } else {
       // Shapes that only loops take are no reason to refuse what they decode.
       bool isShape =
@@ -310,10 +321,11 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
           << remark::add("scheduled plain")
           << remark::reason("{0}",
                             contraction.isBlockScaled() ? noWgmma : noMma);
-      schedules.push_back(
-          ScheduleAttr::get(&getContext(), KernelFamily::Plain,
-                            StringAttr::get(&getContext(), target.name), {}, {},
-                            0, 16, 1, {}, 0, {}, false, 1));
+      if (!isKnown)
+        schedules.push_back(
+            ScheduleAttr::get(&getContext(), KernelFamily::Plain,
+                              StringAttr::get(&getContext(), target.name), {},
+                              {}, 0, 16, 1, {}, 0, {}, false, 1));
     }
     for (ScheduleAttr schedule : schedules) {
       if (schedule.getFamily() == KernelFamily::Plain)
@@ -326,6 +338,11 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
     setSchedules(op, schedules);
     return success();
   }
+
+  /// The schedules of each contraction so far.
+  llvm::DenseMap<decltype(std::declval<Contraction>().getKey()),
+                 SmallVector<ScheduleAttr>>
+      chosen;
 };
 
 } // namespace

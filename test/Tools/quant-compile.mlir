@@ -10,6 +10,13 @@
 // RUN: mkdir %t/site && echo '{"name": "site"}' > %t/site/manifest.json
 // RUN: not quant-compile %s -o %t/site 2>&1 | FileCheck %s --check-prefix=OCCUPIED
 // RUN: grep site %t/site/manifest.json
+// Nor is one that has the word, or the field, somewhere else.
+// RUN: echo '{"name": "format", "\"": ["quantmlir-artifact"], "inner": {"format": "quantmlir-artifact"}}' > %t/site/manifest.json
+// RUN: not quant-compile %s -o %t/site 2>&1 | FileCheck %s --check-prefix=OCCUPIED
+// RUN: echo '["format": "quantmlir-artifact"' > %t/site/manifest.json
+// RUN: not quant-compile %s -o %t/site 2>&1 | FileCheck %s --check-prefix=OCCUPIED
+// RUN: echo '{"format": "quantmlir-artifact.not"}' > %t/site/manifest.json
+// RUN: not quant-compile %s -o %t/site 2>&1 | FileCheck %s --check-prefix=OCCUPIED
 // A link stays, and what it leads to is replaced.
 // RUN: ln -s a.qmlir %t/link && quant-compile %s -o %t/link && ls -l %t | FileCheck %s --check-prefix=LINK
 // RUN: ls %t/a.qmlir | FileCheck %s --check-prefix=PLAIN

@@ -38,6 +38,14 @@ struct Contraction {
   /// along K, null elsewhere; the element types above are those of the codes.
   quant_tensor::EncodingAttr lhsBlocks, rhsBlocks;
 
+  /// All of the above: what has an equal key has equal schedules.
+  auto getKey() const {
+    return std::make_tuple(
+        m, n, k, batch, numSums, lhsElement, rhsElement, resultElement,
+        int(hasLargeEpilogue), int(fastAccumulation), mlir::Attribute(encoding),
+        mlir::Attribute(lhsBlocks), mlir::Attribute(rhsBlocks));
+  }
+
   /// Columns of the result; kDynamic where unknown.
   int64_t getOutColumns() const {
     return mlir::ShapedType::isDynamic(n) ? n : n / numSums;

@@ -9,6 +9,7 @@
 #include "quantmlir/Conversion/QuantTensorToQuantTile/KernelBuilder.h"
 #include "quantmlir/Dialect/QuantTile/IR/LaunchAttrs.h"
 #include "quantmlir/Schedule/MatmulSchedule.h"
+#include "quantmlir/Schedule/RowRanges.h"
 #include "quantmlir/Schedule/WgmmaLayout.h"
 
 using namespace mlir;
@@ -43,6 +44,9 @@ static FailureOr<MatmulProblem> analyze(ScaledMatmulOp op) {
            << "reads weights in another layout than its schedule says: run "
               "quant-tensor-apply-layout first";
   problem.contract = quantmlir::schedule::getContract(problem, *chip, schedule);
+  // Where its range of rows ends is nothing to most kernels.
+  if (quantmlir::schedule::canGoOn(schedule))
+    problem.schedule = schedule.withMaxM(0);
   return problem;
 }
 
@@ -214,7 +218,9 @@ FailureOr<KernelCall> quantmlir::buildMatmulKernel(ScaledMatmulOp op,
   }
 
   // With operands outside of its scope, the op's text is all that its kernel
-  // depends on: types, encoding, schedule, maps and epilogue.
+  // depends on: types, encoding, schedule, maps and epilogue. Ranges of rows
+  // share it where they differ in nothing else.
+  op->setAttr(ScheduleAttr::getAttrName(), schedule);
   std::string signature;
   llvm::raw_string_ostream os(signature);
   op->print(os, OpPrintingFlags().useLocalScope());

@@ -55,8 +55,12 @@ Expression quantmlir::makeExpression(StringRef name, Expression lhs,
       return *result;
   if (name == "eq" && lhs == rhs)
     return 1;
-  if (name == "or" && (left == 0 || right == 0))
-    return left == 0 ? rhs : lhs;
+  if (name == "or") {
+    if (left == 0 || implies(lhs, rhs))
+      return rhs;
+    if (right == 0 || implies(rhs, lhs))
+      return lhs;
+  }
   if (name == "mul" && (left == 1 || right == 1))
     return left == 1 ? rhs : lhs;
   if (name == "add" && (left == 0 || right == 0))
@@ -70,6 +74,54 @@ Expression quantmlir::makeNegation(Expression operand) {
       list && list->size() == 2 && (*list)[0] == "not")
     return (*list)[1];
   return llvm::json::Array{"not", std::move(operand)};
+}
+
+/// A condition on a size: up to `limit`, or more than it.
+struct Bound {
+  const Expression *size;
+  int64_t limit;
+  bool isUpper;
+};
+
+/// The bound that `condition` is: `["le", size, limit]`, or not that.
+static std::optional<Bound> getBound(const Expression &condition) {
+  const llvm::json::Array *list = condition.getAsArray();
+  bool isUpper = true;
+  if (list && list->size() == 2 && (*list)[0] == "not") {
+    list = (*list)[1].getAsArray();
+    isUpper = false;
+  }
+  if (!list || list->size() != 3 || (*list)[0] != "le")
+    return std::nullopt;
+  std::optional<int64_t> limit = (*list)[2].getAsInteger();
+  if (!limit)
+    return std::nullopt;
+  return Bound{&(*list)[1], *limit, isUpper};
+}
+
+bool quantmlir::implies(const Expression &condition,
+                        const Expression &conclusion) {
+  if (condition == conclusion)
+    return true;
+  std::optional<Bound> known = getBound(condition),
+                       asked = getBound(conclusion);
+  return known && asked && known->isUpper == asked->isUpper &&
+         *known->size == *asked->size &&
+         (known->isUpper ? known->limit <= asked->limit
+                         : known->limit >= asked->limit);
+}
+
+void quantmlir::addCondition(SmallVectorImpl<Expression> &conditions,
+                             Expression next) {
+  for (Expression &known : conditions) {
+    if (implies(known, next))
+      return;
+    if (implies(next, known)) {
+      known = std::move(next);
+      return;
+    }
+  }
+  conditions.push_back(std::move(next));
 }
 
 SmallVector<Expression>

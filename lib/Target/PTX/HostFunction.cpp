@@ -284,18 +284,20 @@ FailureOr<Expression> HostFunction::describe(quant_tile::TensorMapOp op) {
 }
 
 LogicalResult HostFunction::addLaunch(gpu::LaunchFuncOp op,
-                                      const std::optional<Expression> &when) {
-  llvm::json::Array grid, parameters, arguments;
+                                      ArrayRef<Expression> conditions) {
+  Step step;
+  step.kernel = op.getKernelName().getValue();
   gpu::KernelDim3 blocks = op.getGridSizeOperandValues();
   for (Value value : {blocks.x, blocks.y, blocks.z}) {
     FailureOr<Expression> size = evaluate(value);
     if (failed(size))
       return failure();
-    grid.push_back(*size);
+    step.grid.push_back(*size);
   }
+  llvm::json::Array parameters;
   auto pass = [&](StringRef kind, StringRef field, Expression value) {
     parameters.push_back(kind);
-    arguments.push_back(llvm::json::Object{{field, std::move(value)}});
+    step.arguments.push_back({field, std::move(value)});
   };
   for (Value operand : op.getKernelOperands()) {
     Type type = operand.getType();
@@ -331,11 +333,12 @@ LogicalResult HostFunction::addLaunch(gpu::LaunchFuncOp op,
   }
   if (failed(addKernel(op, std::move(parameters))))
     return failure();
-  llvm::json::Object step{{"launch", op.getKernelName().getValue()},
-                          {"grid", std::move(grid)},
-                          {"arguments", std::move(arguments)}};
-  if (when)
-    step["when"] = *when;
+  if (!conditions.empty()) {
+    Expression when = conditions.front();
+    for (const Expression &condition : conditions.drop_front())
+      when = makeExpression("and", std::move(when), condition);
+    step.when = std::move(when);
+  }
   steps.push_back(std::move(step));
   return success();
 }
@@ -365,16 +368,16 @@ void HostFunction::joinRequirements(const Expression &condition,
                                     ArrayRef<Expression> inThen,
                                     ArrayRef<Expression> inElse) {
   // What both branches require holds always.
+  Expression negation = makeNegation(condition);
   for (const Expression &requirement : inThen) {
     if (llvm::is_contained(inElse, requirement))
       addRequirement(requirement);
-    else if (requirement != condition)
-      addRequirement(
-          makeExpression("or", makeNegation(condition), requirement));
+    else if (!implies(condition, requirement))
+      addRequirement(makeExpression("or", negation, requirement));
   }
   for (const Expression &requirement : inElse)
     if (!llvm::is_contained(inThen, requirement) &&
-        requirement != makeNegation(condition))
+        !implies(negation, requirement))
       addRequirement(makeExpression("or", condition, requirement));
 }
 
@@ -383,13 +386,13 @@ void HostFunction::joinRequirements(const Expression &condition,
 //===----------------------------------------------------------------------===//
 
 LogicalResult HostFunction::addBody(Block &block,
-                                    std::optional<Expression> when) {
+                                    ArrayRef<Expression> conditions) {
   for (Operation &op : block) {
     if (isa<memref::AllocOp, memref::AllocaOp>(op)) {
       if (failed(addAllocation(&op, op.getResult(0))))
         return failure();
     } else if (auto launch = dyn_cast<gpu::LaunchFuncOp>(op)) {
-      if (failed(addLaunch(launch, when)))
+      if (failed(addLaunch(launch, conditions)))
         return failure();
     } else if (auto assertion = dyn_cast<cf::AssertOp>(op)) {
       if (failed(addAssertion(assertion)))
@@ -401,15 +404,17 @@ LogicalResult HostFunction::addBody(Block &block,
       FailureOr<Expression> condition = evaluate(ifOp.getCondition());
       if (failed(condition))
         return failure();
-      auto both = [&](Expression inner) {
-        return when ? makeExpression("and", *when, inner) : inner;
+      auto with = [&](Expression inner) {
+        SmallVector<Expression> all(conditions);
+        addCondition(all, std::move(inner));
+        return all;
       };
       SmallVector<Expression> outside = std::exchange(requirements, {});
-      if (failed(addBody(*ifOp.thenBlock(), both(*condition))))
+      if (failed(addBody(*ifOp.thenBlock(), with(*condition))))
         return failure();
       SmallVector<Expression> inThen = std::exchange(requirements, {});
       if (ifOp.elseBlock() &&
-          failed(addBody(*ifOp.elseBlock(), both(makeNegation(*condition)))))
+          failed(addBody(*ifOp.elseBlock(), with(makeNegation(*condition)))))
         return failure();
       SmallVector<Expression> inElse =
           std::exchange(requirements, std::move(outside));
@@ -432,7 +437,22 @@ LogicalResult HostFunction::addBody(Block &block,
   return success();
 }
 
-FailureOr<llvm::json::Value> HostFunction::emit() {
+void HostFunction::write(llvm::json::OStream &json, const Step &step) {
+  json.object([&] {
+    json.attributeArray("arguments", [&] {
+      for (const auto &[field, value] : step.arguments)
+        json.object([&, &field = field, &value = value] {
+          json.attribute(field, value);
+        });
+    });
+    json.attribute("grid", llvm::json::Array(step.grid));
+    json.attribute("launch", step.kernel);
+    if (step.when)
+      json.attribute("when", *step.when);
+  });
+}
+
+LogicalResult HostFunction::emit(llvm::json::OStream &json) {
   if (!func.getBody().hasOneBlock())
     return func.emitError() << "has control flow between blocks";
   if (failed(verifyName(func.getLoc(), "the function", func.getName())))
@@ -443,18 +463,22 @@ FailureOr<llvm::json::Value> HostFunction::emit() {
   // Outputs stand in the order of the results, whatever the order in which they
   // are computed: a prepared buffer refers to the n-th of them.
   auto end = cast<func::ReturnOp>(func.getBody().front().getTerminator());
-  if (failed(addOutputs(end)) ||
-      failed(addBody(func.getBody().front(), std::nullopt)) ||
+  if (failed(addOutputs(end)) || failed(addBody(func.getBody().front(), {})) ||
       failed(addOutputShapes(end)))
     return failure();
-  llvm::json::Object result{{"name", func.getName()},
-                            {"dims", std::move(dims)},
-                            {"buffers", std::move(buffers)},
-                            {"steps", std::move(steps)}};
-  if (!requirements.empty())
-    result["requires"] = llvm::json::Array(requirements);
-  if (auto prepare = func->getAttrOfType<FlatSymbolRefAttr>(
-          QuantTensorDialect::getPrepareAttrName()))
-    result["prepare"] = prepare.getValue();
-  return llvm::json::Value(std::move(result));
+  json.object([&] {
+    json.attribute("buffers", std::move(buffers));
+    json.attribute("dims", std::move(dims));
+    json.attribute("name", func.getName());
+    if (auto prepare = func->getAttrOfType<FlatSymbolRefAttr>(
+            QuantTensorDialect::getPrepareAttrName()))
+      json.attribute("prepare", prepare.getValue());
+    if (!requirements.empty())
+      json.attribute("requires", llvm::json::Array(requirements));
+    json.attributeArray("steps", [&] {
+      for (const Step &step : steps)
+        write(json, step);
+    });
+  });
+  return success();
 }

@@ -38,22 +38,35 @@ public:
   HostFunction(mlir::func::FuncOp func, KernelEntries &kernels)
       : func(func), kernels(kernels) {}
 
-  /// The function's manifest entry, or an error at the op that it cannot hold.
-  mlir::FailureOr<llvm::json::Value> emit();
+  /// Writes the function's manifest entry, or says what it cannot hold, at the
+  /// op.
+  mlir::LogicalResult emit(llvm::json::OStream &json);
 
 private:
   // Buffers, steps: HostFunction.cpp.
   mlir::LogicalResult addArgument(mlir::BlockArgument argument);
   mlir::LogicalResult addAllocation(mlir::Operation *op, mlir::Value value);
   mlir::LogicalResult addBody(mlir::Block &block,
-                              std::optional<Expression> when);
+                              llvm::ArrayRef<Expression> conditions);
   void addRequirement(Expression condition);
   mlir::LogicalResult addAssertion(mlir::cf::AssertOp op);
   void joinRequirements(const Expression &condition,
                         llvm::ArrayRef<Expression> inThen,
                         llvm::ArrayRef<Expression> inElse);
+  /// One kernel launch, without the objects that it is written as: each of
+  /// theirs is a hash table, of kilobytes, and a model has 100 000.
+  struct Step {
+    llvm::StringRef kernel;
+    llvm::SmallVector<Expression, 3> grid;
+    /// What each parameter gets, and what kind of thing that is.
+    std::vector<std::pair<llvm::StringRef, Expression>> arguments;
+    std::optional<Expression> when;
+  };
+  static void write(llvm::json::OStream &json, const Step &step);
+
+  /// Adds a step that is executed where all of `conditions` hold.
   mlir::LogicalResult addLaunch(mlir::gpu::LaunchFuncOp op,
-                                const std::optional<Expression> &when);
+                                llvm::ArrayRef<Expression> conditions);
   mlir::LogicalResult addKernel(mlir::gpu::LaunchFuncOp op,
                                 llvm::json::Array parameters);
   mlir::LogicalResult addOutputs(mlir::func::ReturnOp op);
@@ -85,7 +98,8 @@ private:
   llvm::DenseMap<mlir::Value, int64_t> outputs;
   /// What must hold wherever the block that is being read is executed.
   llvm::SmallVector<Expression> requirements;
-  llvm::json::Array dims, buffers, steps;
+  llvm::json::Array dims, buffers;
+  std::vector<Step> steps;
 };
 
 /// `name` applied to `lhs` and `rhs`, computed where both are integers.
@@ -93,6 +107,15 @@ Expression makeExpression(llvm::StringRef name, Expression lhs, Expression rhs);
 
 /// Not `operand`.
 Expression makeNegation(Expression operand);
+
+/// Adds `next` to conditions that all have to hold, in the place of one that
+/// follows from it: of the bounds of a size, only the tightest say anything.
+void addCondition(llvm::SmallVectorImpl<Expression> &conditions,
+                  Expression next);
+
+/// Whether `conclusion` holds wherever `condition` does, as far as bounds of
+/// one size tell.
+bool implies(const Expression &condition, const Expression &conclusion);
 
 /// Row-major strides of `sizes`.
 llvm::SmallVector<Expression>

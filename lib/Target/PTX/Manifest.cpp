@@ -21,37 +21,40 @@ static llvm::json::Object describeFile(const ArtifactFile &file) {
   return result;
 }
 
-FailureOr<llvm::json::Value>
+FailureOr<std::string>
 quantmlir::buildManifest(ModuleOp module, const ManifestOptions &options) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  llvm::json::OStream json(stream, /*IndentSize=*/2);
   KernelEntries kernels;
-  llvm::json::Array functions;
-  for (auto func : module.getOps<func::FuncOp>()) {
-    if (func.isExternal())
-      continue;
-    FailureOr<llvm::json::Value> function = HostFunction(func, kernels).emit();
-    if (failed(function))
-      return failure();
-    functions.push_back(std::move(*function));
-  }
-  llvm::json::Array images, kernelList;
-  for (const ArtifactFile &image : options.images)
-    images.push_back(describeFile(image));
-  for (auto &[name, entry] : kernels)
-    kernelList.push_back(llvm::json::Object(entry));
-  llvm::json::Object manifest{
-      {"format", "quantmlir-artifact"},
-      {"version", 1},
-      {"producer", "quant-mlir " QUANTMLIR_VERSION},
-      {"chip", options.chip},
-      {"images", std::move(images)},
-      {"kernels", std::move(kernelList)},
-      {"functions", std::move(functions)},
-  };
-  if (options.reference)
-    manifest["reference"] = describeFile(*options.reference);
-  if (options.kernelsIR)
-    manifest["kernels_ir"] = describeFile(*options.kernelsIR);
-  if (options.constants)
-    manifest["constants"] = describeFile(*options.constants);
-  return llvm::json::Value(std::move(manifest));
+  LogicalResult result = success();
+  json.object([&] {
+    json.attribute("chip", options.chip);
+    if (options.constants)
+      json.attribute("constants", describeFile(*options.constants));
+    json.attribute("format", "quantmlir-artifact");
+    json.attributeArray("functions", [&] {
+      for (auto func : module.getOps<func::FuncOp>())
+        if (succeeded(result) && !func.isExternal())
+          result = HostFunction(func, kernels).emit(json);
+    });
+    json.attributeArray("images", [&] {
+      for (const ArtifactFile &image : options.images)
+        json.value(describeFile(image));
+    });
+    json.attributeArray("kernels", [&] {
+      for (auto &[name, entry] : kernels)
+        json.value(llvm::json::Object(entry));
+    });
+    if (options.kernelsIR)
+      json.attribute("kernels_ir", describeFile(*options.kernelsIR));
+    json.attribute("producer", "quant-mlir " QUANTMLIR_VERSION);
+    if (options.reference)
+      json.attribute("reference", describeFile(*options.reference));
+    json.attribute("version", 1);
+  });
+  stream << '\n';
+  if (failed(result))
+    return failure();
+  return text;
 }

@@ -3,6 +3,7 @@
 #w4 = #quant_tensor.encoding<{storage = i4, block = [1, 32], scale = bf16}>
 #reduce = #quant_tile.schedule<reduce, chip = "sm_80", tile = [1, 16, 64], warps = [1, 1, 1], stages = 1, weights = <fragment, tile = [16, 64]>, max_m = 1>
 #few = #quant_tile.schedule<mma_sync, chip = "sm_80", tile = [8, 16, 64], warps = [1, 1, 1], stages = 2, weights = <fragment, tile = [16, 64]>, max_m = 8>
+#some = #quant_tile.schedule<mma_sync, chip = "sm_80", tile = [16, 16, 64], warps = [1, 1, 1], stages = 2, weights = <fragment, tile = [16, 64]>, max_m = 16>
 #many = #quant_tile.schedule<mma_sync, chip = "sm_80", tile = [32, 16, 64], warps = [1, 1, 1], stages = 2, weights = <fragment, tile = [16, 64]>>
 #fp8 = #quant_tensor.encoding<{storage = f8E4M3FN, block = [8, 32], scale = bf16}>
 #fp8fragments = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 32], scale = bf16, layout = <fragment, tile = [16, 64]>}>
@@ -43,6 +44,30 @@ func.func @dynamic(%x: tensor<2x?x64xbf16>, %w: tensor<32x64xbf16, #w4>, %init: 
     quant_tensor.yield %acc : f32
   } -> tensor<2x?x32xf32>
   return %y : tensor<2x?x32xf32>
+}
+
+// Each test halves the ranges, so that no branch is nested deeper than needed.
+// CHECK-LABEL: func @halves
+// CHECK: %[[M:.*]] = tensor.dim
+// CHECK: %[[UP_TO_8:.*]] = arith.cmpi ule, %[[M]], %c8
+// CHECK: scf.if %[[UP_TO_8]]
+// CHECK: %[[UP_TO_1:.*]] = arith.cmpi ule, %[[M]], %c1
+// CHECK: scf.if %[[UP_TO_1]]
+// CHECK: quant_tile.schedule<reduce
+// CHECK: } else {
+// CHECK: tile = [8, 16, 64]
+// CHECK: } else {
+// CHECK: %[[UP_TO_16:.*]] = arith.cmpi ule, %[[M]], %c16
+// CHECK: scf.if %[[UP_TO_16]]
+// CHECK: tile = [16, 16, 64]
+// CHECK: } else {
+// CHECK: tile = [32, 16, 64]
+func.func @halves(%x: tensor<?x64xbf16>, %w: tensor<32x64xbf16, #w4>, %init: tensor<?x32xf32>) -> tensor<?x32xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<?x64xbf16>, tensor<32x64xbf16, #w4>) maps [] outs(%init : tensor<?x32xf32>) attributes {quant_tile.schedules = [#reduce, #few, #some, #many]} {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<?x32xf32>
+  return %y : tensor<?x32xf32>
 }
 
 // Plain codes are read as they are; a plain schedule is no schedule.

@@ -38,3 +38,44 @@ func.func @reshaped(%x: tensor<64xf32>) -> tensor<2x32xf32> {
   %r = tensor.expand_shape %y [[0, 1]] output_shape [2, 32] : tensor<64xf32> into tensor<2x32xf32>
   return %r : tensor<2x32xf32>
 }
+
+// Of nested tests of one size, a step asks for the two that are next to its
+// range; tests of another size, or for something else, stay.
+// CHECK-SAME: "name": "nested"
+// CHECK-SAME: "when": ["and", ["le", "d0", 8], ["le", "d1", 4]]}
+// CHECK-SAME: "when": ["and", ["le", "d0", 8], ["not", ["le", "d1", 4]]]}
+// CHECK-SAME: "when": ["and", ["not", ["le", "d0", 8]], ["le", "d0", 16]]}
+// CHECK-SAME: "when": ["not", ["le", "d0", 16]]}
+func.func @nested(%x: tensor<?x?xf32>) -> tensor<?x?xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c4 = arith.constant 4 : index
+  %c8 = arith.constant 8 : index
+  %c16 = arith.constant 16 : index
+  %m = tensor.dim %x, %c0 : tensor<?x?xf32>
+  %n = tensor.dim %x, %c1 : tensor<?x?xf32>
+  %few = arith.cmpi ule, %m, %c8 : index
+  %e = tensor.empty(%m, %n) : tensor<?x?xf32>
+  %r = scf.if %few -> tensor<?x?xf32> {
+    %narrow = arith.cmpi ule, %n, %c4 : index
+    %0 = scf.if %narrow -> tensor<?x?xf32> {
+      %y = linalg.add ins(%x, %x : tensor<?x?xf32>, tensor<?x?xf32>) outs(%e : tensor<?x?xf32>) -> tensor<?x?xf32>
+      scf.yield %y : tensor<?x?xf32>
+    } else {
+      %y = linalg.mul ins(%x, %x : tensor<?x?xf32>, tensor<?x?xf32>) outs(%e : tensor<?x?xf32>) -> tensor<?x?xf32>
+      scf.yield %y : tensor<?x?xf32>
+    }
+    scf.yield %0 : tensor<?x?xf32>
+  } else {
+    %some = arith.cmpi ule, %m, %c16 : index
+    %0 = scf.if %some -> tensor<?x?xf32> {
+      %y = linalg.sub ins(%x, %x : tensor<?x?xf32>, tensor<?x?xf32>) outs(%e : tensor<?x?xf32>) -> tensor<?x?xf32>
+      scf.yield %y : tensor<?x?xf32>
+    } else {
+      %y = linalg.max ins(%x, %x : tensor<?x?xf32>, tensor<?x?xf32>) outs(%e : tensor<?x?xf32>) -> tensor<?x?xf32>
+      scf.yield %y : tensor<?x?xf32>
+    }
+    scf.yield %0 : tensor<?x?xf32>
+  }
+  return %r : tensor<?x?xf32>
+}

@@ -47,6 +47,29 @@ func.func @branch(%x: tensor<?xf32>, %y: tensor<?xf32>) -> tensor<?xf32> {
   return %r : tensor<?xf32>
 }
 
+// What follows from a branch's own condition is no requirement, and of two
+// bounds of which one must hold the wider one says it all.
+// CHECK-NEXT: bounds {{\[\[}}"le", "d0", 100{{\]\]}}
+func.func @bounds(%x: tensor<?xf32>) -> tensor<?xf32> {
+  %c0 = arith.constant 0 : index
+  %c8 = arith.constant 8 : index
+  %c100 = arith.constant 100 : index
+  %n = tensor.dim %x, %c0 : tensor<?xf32>
+  %few = arith.cmpi ule, %n, %c8 : index
+  %bounded = arith.cmpi ule, %n, %c100 : index
+  %e = tensor.empty(%n) : tensor<?xf32>
+  %r = scf.if %few -> tensor<?xf32> {
+    cf.assert %few, "as the condition says"
+    %0 = linalg.add ins(%x, %x : tensor<?xf32>, tensor<?xf32>) outs(%e : tensor<?xf32>) -> tensor<?xf32>
+    scf.yield %0 : tensor<?xf32>
+  } else {
+    cf.assert %bounded, "not too many"
+    %0 = linalg.mul ins(%x, %x : tensor<?xf32>, tensor<?xf32>) outs(%e : tensor<?xf32>) -> tensor<?xf32>
+    scf.yield %0 : tensor<?xf32>
+  }
+  return %r : tensor<?xf32>
+}
+
 // An assertion of the program's own, on sizes.
 // CHECK-NEXT: own {{\[\[}}"eq", ["mod", "d0", 4], 0{{\]\]}}
 func.func @own(%x: tensor<?xf32>) -> tensor<?xf32> {

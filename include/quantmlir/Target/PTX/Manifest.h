@@ -4,7 +4,6 @@
 #define QUANTMLIR_TARGET_PTX_MANIFEST_H
 
 #include "mlir/IR/BuiltinOps.h"
-#include "llvm/Support/JSON.h"
 #include <string>
 
 namespace quantmlir {
@@ -33,13 +32,13 @@ struct ManifestOptions {
 /// names, as a safetensors file; without contents where no argument has one.
 mlir::FailureOr<ArtifactFile> buildConstants(mlir::ModuleOp module);
 
-/// The manifest of `module`: the kernels that its functions launch, and for
-/// each function its buffers and launches as functions of its dynamic
+/// The manifest of `module`, as text: the kernels that its functions launch,
+/// and for each function its buffers and launches as functions of its dynamic
 /// dimensions. The functions are on memrefs and hold `gpu.launch_func`,
 /// allocations, views, index arithmetic, and `scf.if` on it; anything else is
 /// an error at that op.
-mlir::FailureOr<llvm::json::Value>
-buildManifest(mlir::ModuleOp module, const ManifestOptions &options);
+mlir::FailureOr<std::string> buildManifest(mlir::ModuleOp module,
+                                           const ManifestOptions &options);
 
 } // namespace quantmlir
 

@@ -41,7 +41,7 @@ bool LaunchOp::readsOut(OpOperand &operand) {
   if (getAccumulates())
     return true;
   int64_t number =
-      operand.getOperandNumber() - getOutsMutable()[0].getOperandNumber();
+      operand.getOperandNumber() - getOuts().getBeginOperandIndex();
   return llvm::is_contained(getReadsOuts().value_or(ArrayRef<int64_t>()),
                             number);
 }
@@ -142,20 +142,30 @@ void LaunchOp::getEffects(
 // BufferizableOpInterface
 //===----------------------------------------------------------------------===//
 
+/// Whether `operand` is one of the outs. Analyses ask it of each pair of ops,
+/// and isDpsInit looks an attribute up.
+static bool isOut(LaunchOp op, OpOperand &operand) {
+  OperandRange outs = op.getOuts();
+  return operand.getOperandNumber() - outs.getBeginOperandIndex() < outs.size();
+}
+
 bool LaunchOp::bufferizesToMemoryRead(OpOperand &operand,
                                       const AnalysisState &state) {
-  return !isDpsInit(&operand) || readsOut(operand);
+  return !isOut(*this, operand) || readsOut(operand);
 }
 
 bool LaunchOp::bufferizesToMemoryWrite(OpOperand &operand,
                                        const AnalysisState &state) {
-  return isDpsInit(&operand);
+  return isOut(*this, operand);
 }
 
 AliasingValueList LaunchOp::getAliasingValues(OpOperand &operand,
                                               const AnalysisState &state) {
-  if (isDpsInit(&operand))
-    return {{getTiedOpResult(&operand), BufferRelation::Equivalent}};
+  if (isOut(*this, operand)) {
+    unsigned number =
+        operand.getOperandNumber() - getOuts().getBeginOperandIndex();
+    return {{getResult(number), BufferRelation::Equivalent}};
+  }
   return {};
 }
 

@@ -2,6 +2,7 @@
 
 #include "quantmlir/Dialect/QuantTile/Transforms/Passes.h"
 
+#include "DispatchBuffers.h"
 #include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
@@ -78,6 +79,29 @@ static bool hasLaunch(func::FuncOp func) {
 
 namespace {
 
+/// Takes the kernels' bodies away for as long as it lives. These are on memrefs
+/// already, and far longer than the functions that launch them: bufferization
+/// would ask for each of their ops, several times, whether it is to touch it.
+class WithoutKernelBodies {
+public:
+  explicit WithoutKernelBodies(ModuleOp module) {
+    for (auto kernels : module.getOps<gpu::GPUModuleOp>())
+      for (auto kernel : kernels.getOps<gpu::GPUFuncOp>()) {
+        bodies.push_back({kernel, std::make_unique<Region>()});
+        bodies.back().second->takeBody(kernel.getBody());
+      }
+  }
+  ~WithoutKernelBodies() {
+    for (auto &[kernel, body] : bodies)
+      kernel.getBody().takeBody(*body);
+  }
+  WithoutKernelBodies(const WithoutKernelBodies &) = delete;
+  WithoutKernelBodies &operator=(const WithoutKernelBodies &) = delete;
+
+private:
+  SmallVector<std::pair<gpu::GPUFuncOp, std::unique_ptr<Region>>> bodies;
+};
+
 struct Bufferize
     : quantmlir::quant_tile::impl::QuantTileBufferizeBase<Bufferize> {
 
@@ -122,6 +146,8 @@ struct Bufferize
       }
     }
 
+    for (auto func : getOperation().getOps<func::FuncOp>())
+      quantmlir::quant_tile::allocateDispatches(func, kAlignment);
     OneShotBufferizationOptions options;
     options.bufferizeFunctionBoundaries = true;
     options.setFunctionBoundaryTypeConversion(
@@ -132,7 +158,11 @@ struct Bufferize
              op->getParentOfType<gpu::GPUModuleOp>();
     });
     BufferizationState state;
-    if (failed(runOneShotModuleBufferize(getOperation(), options, state)))
+    LogicalResult bufferized = [&] {
+      WithoutKernelBodies without(getOperation());
+      return runOneShotModuleBufferize(getOperation(), options, state);
+    }();
+    if (failed(bufferized))
       return signalPassFailure();
     removeBufferizationAttributesInModule(getOperation());
     for (auto func : getOperation().getOps<func::FuncOp>())
