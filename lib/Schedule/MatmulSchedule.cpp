@@ -31,6 +31,15 @@ static bool hasLargeEpilogue(ScaledMatmulOp op) {
       });
 }
 
+/// Whether the epilogue of `op` reads a number of 32 bits for each result.
+static bool readsWideMatrix(ScaledMatmulOp op) {
+  return llvm::any_of(llvm::enumerate(op.getEpilogueArgs()), [&](auto indexed) {
+    auto type = cast<RankedTensorType>(indexed.value().getType());
+    return type.getElementTypeBitWidth() == 32 &&
+           op.getEpilogueMap(indexed.index()).isPermutation();
+  });
+}
+
 bool Contraction::isFloat8() const {
   return llvm::all_of(ArrayRef{lhsElement, rhsElement},
                       llvm::IsaPred<Float8E4M3FNType, Float8E5M2Type>);
@@ -68,6 +77,7 @@ Contraction Contraction::get(ScaledMatmulOp op, bool fastAccumulation) {
     result.rhsElement = result.rhsBlocks.getStorage();
   }
   result.hasLargeEpilogue = schedule::hasLargeEpilogue(op);
+  result.readsWideMatrix = schedule::readsWideMatrix(op);
   result.fastAccumulation = fastAccumulation;
   return result;
 }

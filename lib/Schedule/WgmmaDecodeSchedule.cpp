@@ -144,22 +144,28 @@ static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
       ((c.hasOneGroup() ? 0 : 1) + (c.encoding.hasZeroPoint() ? 1 : 0));
   // A few steps are no loop, and ptxas moves what they read to the front.
   bool hasLoop = steps / getStepsOfDecodeLoop(tileK) > 1;
+  bool hasWideScales = !c.hasOneGroup() && getParameterBits(c.encoding) > 16;
   int64_t others = hasLoop ? (scalesSums ? 64 : 48) : (scalesSums ? 104 : 64);
   if (isNarrow) {
     // What is ragged takes addresses, and wide scales a register each.
     bool isRagged = c.n % FragmentLayout::rows || c.k % tileK;
-    bool hasWideScales = !c.hasOneGroup() && getParameterBits(c.encoding) > 16;
     others = 20 + (isRagged ? 40 : 0) + (hasLoop ? 0 : 40) +
              (hasWideScales || 16 % width || width < 4 ? 24 : 0) +
              (c.n % (warpgroups * blocks * kDecodeRows) ? 16 : 0) +
              (tileM >= kLargeDecodeRows ? 16 : 0);
   }
   // Sums of one group are waited for beside decoded weights that wait for them.
+  // Scales that are not packed, pairs of rows, rows that are not there and
+  // codes of 8 bits take more.
   if (sets == 2)
-    others += 16;
-  // Several groups of a step are several sums that are waited for.
+    others += hasWideScales || c.numSums > 1 || width > 4 ||
+                      c.n % FragmentLayout::rows
+                  ? 32
+                  : 16;
+  // Several groups of a step are several sums that are waited for, and wide
+  // scales are a register each.
   if (scalesSums && units > 1)
-    others += 40;
+    others += 40 + (hasWideScales ? parameters : 0);
   // Ragged scales are asked for one by one, and the last columns are a step of
   // their own.
   if (scalesSums && accumulators >= 64) {
@@ -174,6 +180,13 @@ static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
   bool isWide =
       c.resultElement && c.resultElement.getIntOrFloatBitWidth() == 32;
   if (isWide && (accumulators >= 64 || isNarrow || (scalesSums && units > 1)))
+    others += 16;
+  // The addresses of what a large epilogue reads are kept. ptxas asks ahead for
+  // a wide matrix and computes ahead what is no single instruction, of as many
+  // sums as there are.
+  if (c.hasLargeEpilogue && c.readsWideMatrix)
+    others += accumulators >= 96 ? 64 : 24;
+  else if (c.hasLargeEpilogue && c.encoding.hasZeroPoint() && isNarrow)
     others += 16;
   return 1.125 * accumulators + weights + parameters + others;
 }

@@ -29,6 +29,8 @@ struct Contraction {
   /// Whether the epilogue takes more registers than scaling by a value for each
   /// row and column and converting do.
   bool hasLargeEpilogue = false;
+  /// Whether it reads a number of 32 bits for each result.
+  bool readsWideMatrix = false;
   /// Whether sums of 8-bit floats may stay in the 13 bits of a tensor core's
   /// accumulators, however long they are.
   bool fastAccumulation = false;
