@@ -58,9 +58,21 @@ func.func @long_k(%x: tensor<8x11008xbf16>, %w: tensor<4096x11008xbf16, #w4>, %i
   return %y : tensor<8x4096xf32>
 }
 
+// Straight-line code for several rows takes few registers, so that an SM has two
+// blocks where there are as many.
+// CHECK-LABEL: @straight
+// CHECK: tile = [8, 16, 2048], warps = [1, 1, 16], stages = 1, {{.*}}occupancy = 2>
+func.func @straight(%x: tensor<8x3584xbf16>, %w: tensor<3584x3584xbf16, #w4>, %init: tensor<8x3584xf32>) -> tensor<8x3584xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<8x3584xbf16>, tensor<3584x3584xbf16, #w4>) maps [] outs(%init : tensor<8x3584xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<8x3584xf32>
+  return %y : tensor<8x3584xf32>
+}
+
 // No more warps than there are steps of a short K.
 // CHECK-LABEL: @short_k
-// CHECK: tile = [8, 16, 256], warps = [1, 1, 2], stages = 1,
+// CHECK: tile = [8, 16, 256], warps = [1, 1, 4], stages = 1,
 func.func @short_k(%x: tensor<8x256xbf16>, %w: tensor<512x256xbf16, #w4row>, %init: tensor<8x512xf32>) -> tensor<8x512xf32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<8x256xbf16>, tensor<512x256xbf16, #w4row>) maps [] outs(%init : tensor<8x512xf32>) {
   ^bb0(%acc: f32):
