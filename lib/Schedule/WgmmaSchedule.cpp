@@ -15,6 +15,9 @@ namespace quantmlir::schedule {
 static constexpr int64_t kMostAccumulators = 192,
                          kManyAccumulators = WgmmaSplit::manyAccumulators,
                          kFewAccumulators = 128, kManySteps = 8;
+/// The same where two warpgroups multiply, columns are odd in number, so that
+/// what belongs to each is read by itself, and the epilogue takes many.
+static constexpr int64_t kOddAccumulators = 112;
 /// The same of 160 where three do. And with the sums that accumulators are
 /// promoted to, of 160 and of 232, where the epilogue takes few.
 static constexpr int64_t kThirdAccumulators = 80, kThirdPromoted = 136,
@@ -152,6 +155,9 @@ static SmallVector<Candidate> getCandidates(bool promotes) {
         candidates.push_back({pingPong, 192, tileN, clusterM});
       for (int64_t tileN : {192, 176, 160, 144, 128, 112, 96, 80, 64})
         candidates.push_back({pingPong, 128, tileN, clusterM});
+      // The only tiles that were faster where blocks share activations.
+      if (clusterM == 1)
+        candidates.push_back({pingPong, 128, 128, 1, 1, /*clusterN=*/2});
       for (int64_t tileN : {256, 192, 128})
         candidates.push_back({pingPong, 64, tileN, clusterM});
       for (int64_t tileN : {256, 192, 160, 128, 96, 64})
@@ -207,6 +213,10 @@ static constexpr double kWorthOfGroup = 0.003;
 /// What it costs blocks to wait for each other where the weights that they
 /// share are the smaller part of their operands.
 static constexpr double kPriceOfSharing = 0.012;
+/// The same where they share activations, and where fewer rows of tiles than
+/// columns are under way, so that it is weights that travel.
+static constexpr double kPriceOfSharedActivations = 0.005,
+                        kPriceOfFewActivations = 0.05;
 /// Rows up to which there are tiles of 64 rows; and columns of those that there
 /// are for more, where ping-pong makes up for their height.
 static constexpr int64_t kFewRowsOfResult = 256, kWideTile = 192;
@@ -251,12 +261,18 @@ static bool isRegular(const Contraction &c) {
   return c.n > 0 && c.n % 16 == 0 && getSteps(c) >= kManySteps;
 }
 
+/// Whether each column's operands of an epilogue that takes many registers are
+/// read by themselves.
+static bool hasOddEpilogue(const Contraction &c) {
+  return c.numSums == 1 && c.n % 2 && c.hasLargeEpilogue;
+}
+
 /// Whether a thread has registers for it, and pairs of columns make rows of
 /// results that can be stored.
 static bool fitsRegisters(const Contraction &c, const Chip &chip,
                           const Candidate &candidate, int64_t groupM) {
-  // Only large tiles and sums beside accumulators may not.
-  return (!choosePromotion(c) && c.numSums == 1 &&
+  // Only large tiles, odd columns and sums beside accumulators may not.
+  return (!choosePromotion(c) && c.numSums == 1 && !hasOddEpilogue(c) &&
           candidate.tileM * candidate.tileN <= 128 * 128) ||
          whyNotWgmmaSchedule(c, chip,
                              makeWgmma(c, chip, /*maxM=*/0, candidate, groupM))
@@ -277,14 +293,15 @@ static std::pair<double, double> getFirstRows(const Contraction &c, int64_t m,
                                               const Candidate &candidate,
                                               int64_t groupM, int64_t tiles) {
   int64_t height = candidate.tileM * candidate.clusterM;
+  int64_t width = candidate.tileN * candidate.clusterN;
   int64_t tilesM = llvm::divideCeil(m, height);
-  int64_t tilesN = std::max<int64_t>(1, llvm::divideCeil(c.n, candidate.tileN));
+  int64_t tilesN = std::max<int64_t>(1, llvm::divideCeil(c.n, width));
   int64_t group = std::min(groupM, tilesM);
   int64_t columns = std::min<int64_t>(tilesN, llvm::divideCeil(tiles, group));
   int64_t rows =
       std::min({tilesM, tiles,
                 group * int64_t(llvm::divideCeil(tiles, group * tilesN))});
-  return {std::min(rows * height, m), std::min(columns * candidate.tileN, c.n)};
+  return {std::min(rows * height, m), std::min(columns * width, c.n)};
 }
 
 /// About how long a step of a tile takes along K, in cycles, where `active`
@@ -300,7 +317,7 @@ static double estimateStep(const Contraction &c, int64_t m,
   // Rows that do not exist are not loaded.
   double rows = std::min(m, tileM);
   double arrive = (rows + tileN) * WgmmaLayout::rowBytes / kBytesToSM;
-  double fetch = (rows + static_cast<double>(tileN) / clusterM) *
+  double fetch = (rows / clusterN + static_cast<double>(tileN) / clusterM) *
                      WgmmaLayout::rowBytes * active / kBytesFromL2 +
                  unique * WgmmaLayout::rowBytes;
   // What does not promote was fitted without it, and few rows wait for weights.
@@ -321,9 +338,10 @@ static double estimateStep(const Contraction &c, int64_t m,
 static double estimate(const Contraction &c, const Chip &chip, int64_t m,
                        const Candidate &candidate, int64_t groupM) {
   auto [kind, tileM, tileN, clusterM, splitK, clusterN] = candidate;
-  int64_t clusterSize = clusterM * splitK;
+  int64_t clusterSize = clusterM * clusterN * splitK;
   int64_t rowsOfTiles = llvm::divideCeil(m, tileM * clusterM);
-  int64_t blocks = rowsOfTiles * llvm::divideCeil(c.n, tileN) * clusterSize;
+  int64_t blocks =
+      rowsOfTiles * llvm::divideCeil(c.n, tileN * clusterN) * clusterSize;
   int64_t resident = chip.getResidentBlocks(clusterSize);
   int64_t active = std::min(blocks, resident);
   double waves = std::max<int64_t>(1, llvm::divideCeil(blocks, resident));
@@ -355,6 +373,12 @@ static double estimate(const Contraction &c, const Chip &chip, int64_t m,
                   std::log2(std::min(groupM, rowsOfTiles));
   if (clusterM > 1 && tileM > tileN)
     body *= 1 + kPriceOfSharing;
+  if (clusterN > 1) {
+    int64_t sideBySide = std::min(groupM, rowsOfTiles);
+    body *= 1 + (sideBySide * sideBySide < chip.multiprocessors
+                     ? kPriceOfFewActivations
+                     : kPriceOfSharedActivations);
+  }
 
   // The first tiles wait for their weights to come from memory; for the others
   // operands come while they are multiplied. Results of about two bytes have
@@ -503,7 +527,11 @@ std::string whyNotWgmmaSchedule(const Contraction &c, const Chip &chip,
   int64_t limit = hasMost                                 ? kMostAccumulators
                   : isRegular(c) || schedule.getPromote() ? many
                                                           : kFewAccumulators;
-  bool isSimple = areHalves && isRegular(c) && !c.hasLargeEpilogue;
+  if (hasOddEpilogue(c) && schedule.getConsumers() == 2)
+    limit = std::min(limit, kOddAccumulators);
+  // Of pairs, what an epilogue takes is less than half of their sums have had.
+  bool isSimple =
+      areHalves && isRegular(c) && (!c.hasLargeEpilogue || c.numSums == 2);
   if (schedule.getConsumers() > 2)
     limit = !schedule.getPromote() ? kThirdAccumulators
             : isSimple             ? kThirdPromoted
@@ -515,8 +543,7 @@ std::string whyNotWgmmaSchedule(const Contraction &c, const Chip &chip,
     // Sums, of which one block of rows has accumulators at a time.
     if (isSimple && schedule.getConsumers() == 2)
       limit = kMostPromoted;
-    int64_t blocks =
-        WgmmaSplit(schedule, /*resultBytes=*/4, c.numSums).blocks;
+    int64_t blocks = WgmmaSplit(schedule, /*resultBytes=*/4, c.numSums).blocks;
     limit -= countBlockScales(c, schedule);
     limit = limit * blocks / (blocks + 1);
   }

@@ -198,6 +198,30 @@ func.func @paired(%x: tensor<64x1024xi8>, %w: tensor<6336x1024xi8>, %init: tenso
   return %y : tensor<64x3168xi8>
 }
 
+// As many rows of tiles as columns are under way: blocks share activations.
+// CHECK-LABEL: @shares_activations
+// CHECK: <wgmma, chip = "sm_90a", tile = [128, 128, 128], {{.*}}warpgroups = <pingpong, cluster = [1, 2], group_m = 16>
+func.func @shares_activations(%x: tensor<2048x4096xi8>, %w: tensor<11008x4096xi8>, %init: tensor<2048x11008xbf16>) -> tensor<2048x11008xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<2048x4096xi8>, tensor<11008x4096xi8>) maps [] outs(%init : tensor<2048x11008xbf16>) {
+  ^bb0(%acc: i32):
+    %0 = arith.sitofp %acc : i32 to bf16
+    quant_tensor.yield %0 : bf16
+  } -> tensor<2048x11008xbf16>
+  return %y : tensor<2048x11008xbf16>
+}
+
+// Fewer: weights are what travels.
+// CHECK-LABEL: @shares_nothing
+// CHECK: <wgmma, chip = "sm_90a", tile = [128, 128, 128], {{.*}}warpgroups = <pingpong, group_m = 16>
+func.func @shares_nothing(%x: tensor<829x5632xi8>, %w: tensor<12032x5632xi8>, %init: tensor<829x12032xbf16>) -> tensor<829x12032xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<829x5632xi8>, tensor<12032x5632xi8>) maps [] outs(%init : tensor<829x12032xbf16>) {
+  ^bb0(%acc: i32):
+    %0 = arith.sitofp %acc : i32 to bf16
+    quant_tensor.yield %0 : bf16
+  } -> tensor<829x12032xbf16>
+  return %y : tensor<829x12032xbf16>
+}
+
 // A long K and few weights: blocks share the few tiles that there are.
 // CHECK-LABEL: @few
 // CHECK: <wgmma, chip = "sm_90a", tile = [64, 48, 128], warps = [4, 1, 1], stages = 8, split_k = 4

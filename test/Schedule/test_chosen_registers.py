@@ -208,6 +208,13 @@ def test_no_spills_of_wide_results(check, storage, group, m):
         check(case)
 
 
+@pytest.mark.parametrize("k", [144, 4096])
+@pytest.mark.parametrize("out", ["bf16", "f32"])
+def test_no_spills_of_odd_columns(check, out, k):
+    """Bias and scales that no two columns are read together of, and GELU."""
+    check(Layer(11001, k, m=2047, storage="i8", x="codes", bias=True, activation="gelu", out=out))
+
+
 @pytest.mark.parametrize("number", EPILOGUES)
 def test_no_spills_of_epilogues(check, number):
     check(Epilogue(number))
