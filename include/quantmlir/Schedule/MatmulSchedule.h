@@ -44,8 +44,9 @@ struct Contraction {
   auto getKey() const {
     return std::make_tuple(
         m, n, k, batch, numSums, lhsElement, rhsElement, resultElement,
-        int(hasLargeEpilogue), int(fastAccumulation), mlir::Attribute(encoding),
-        mlir::Attribute(lhsBlocks), mlir::Attribute(rhsBlocks));
+        int(hasLargeEpilogue), int(readsWideMatrix), int(fastAccumulation),
+        mlir::Attribute(encoding), mlir::Attribute(lhsBlocks),
+        mlir::Attribute(rhsBlocks));
   }
 
   /// Columns of the result; kDynamic where unknown.
