@@ -213,8 +213,8 @@ func.func @small_groups_of_large(%x: tensor<64x8192xbf16>, %w: tensor<28672x8192
 // A gate of 16 bits leaves room for the largest tiles.
 // CHECK-LABEL: @gated(
 // CHECK: <wgmma_decode, chip = "sm_90a", tile = [256, 128, 64]
-func.func @gated(%x: tensor<4096x4096xbf16>, %w: tensor<14336x4096xbf16, #w>, %gate: tensor<4096x14336xbf16>, %init: tensor<4096x14336xbf16>) -> tensor<4096x14336xbf16> {
-  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4096x4096xbf16>, tensor<14336x4096xbf16, #w>) epilogue(%gate : tensor<4096x14336xbf16>) maps [affine_map<(m, n) -> (m, n)>] outs(%init : tensor<4096x14336xbf16>) {
+func.func @gated(%x: tensor<4096x4096xbf16>, %w: tensor<14336x4096xbf16, #w4>, %gate: tensor<4096x14336xbf16>, %init: tensor<4096x14336xbf16>) -> tensor<4096x14336xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4096x4096xbf16>, tensor<14336x4096xbf16, #w4>) epilogue(%gate : tensor<4096x14336xbf16>) maps [affine_map<(m, n) -> (m, n)>] outs(%init : tensor<4096x14336xbf16>) {
   ^bb0(%acc: f32, %g: bf16):
     %t = math.tanh %acc : f32
     %e = arith.extf %g : bf16 to f32
@@ -228,8 +228,8 @@ func.func @gated(%x: tensor<4096x4096xbf16>, %w: tensor<14336x4096xbf16, #w>, %g
 // One of 32 bits does not: ptxas asks ahead for it.
 // CHECK-LABEL: @gated_by_wide(
 // CHECK: <wgmma_decode, chip = "sm_90a", tile = [128, 128, 128]
-func.func @gated_by_wide(%x: tensor<4096x4096xbf16>, %w: tensor<14336x4096xbf16, #w>, %gate: tensor<4096x14336xf32>, %init: tensor<4096x14336xbf16>) -> tensor<4096x14336xbf16> {
-  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4096x4096xbf16>, tensor<14336x4096xbf16, #w>) epilogue(%gate : tensor<4096x14336xf32>) maps [affine_map<(m, n) -> (m, n)>] outs(%init : tensor<4096x14336xbf16>) {
+func.func @gated_by_wide(%x: tensor<4096x4096xbf16>, %w: tensor<14336x4096xbf16, #w4>, %gate: tensor<4096x14336xf32>, %init: tensor<4096x14336xbf16>) -> tensor<4096x14336xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4096x4096xbf16>, tensor<14336x4096xbf16, #w4>) epilogue(%gate : tensor<4096x14336xf32>) maps [affine_map<(m, n) -> (m, n)>] outs(%init : tensor<4096x14336xbf16>) {
   ^bb0(%acc: f32, %g: f32):
     %t = math.tanh %acc : f32
     %p = arith.mulf %t, %g : f32
