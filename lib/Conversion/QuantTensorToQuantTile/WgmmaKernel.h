@@ -64,7 +64,6 @@ private:
   llvm::SmallVector<mlir::Value> settle(mlir::ValueRange sums);
 
   // Scales that change along K: WgmmaScales.cpp.
-  void keepRolled();
   void clearScales();
   void produceScales();
   void fillRowScales(mlir::Value start, mlir::Value row, mlir::Value k);

@@ -30,24 +30,6 @@ static constexpr int64_t kAhead = 4;
 /// Bytes of a scale, and the most scales of one access.
 static constexpr int64_t kScaleBytes = 4, kMostScales = 4;
 
-/// Asks LLVM not to unroll the loop that is being made: it would keep addresses
-/// from run to run, in registers that are not there.
-void WgmmaKernel::keepRolled() {
-  MLIRContext *context = b.getContext();
-  auto unroll = LLVM::LoopUnrollAttr::get(
-      context, /*disable=*/BoolAttr::get(context, true), /*count=*/{},
-      /*runtimeDisable=*/{}, /*full=*/{}, /*followupUnrolled=*/{},
-      /*followupRemainder=*/{}, /*followupAll=*/{});
-  b.getInsertionBlock()->getParentOp()->setAttr(
-      "llvm.loop_annotation",
-      LLVM::LoopAnnotationAttr::get(
-          context, /*disableNonforced=*/{}, /*vectorize=*/{}, /*interleave=*/{},
-          unroll, /*unrollAndJam=*/{}, /*licm=*/{}, /*distribute=*/{},
-          /*pipeline=*/{}, /*peeled=*/{}, /*unswitch=*/{}, /*mustProgress=*/{},
-          /*isVectorized=*/{}, /*startLoc=*/{}, /*endLoc=*/{},
-          /*parallelAccesses=*/{}));
-}
-
 /// Copies the scales of activations of this thread's step of a run, column `k`,
 /// to `start` and the elements behind it, for a tile that starts at `row`.
 /// Of 16 rows, those come in turn that a thread of wgmma has together: eight
@@ -62,7 +44,6 @@ void WgmmaKernel::fillRowScales(Value start, Value row, Value k) {
   // Of rows that do not exist the last one's are read, or none.
   Value end = b.createOrFold<arith::MinUIOp>(sub(rows, row), word(ofRows));
   b.loop(word(0), end, word(perIteration), {}, [&](Value first, ValueRange) {
-    keepRolled();
     SmallVector<Value> scales, addresses;
     for (int64_t i = 0; i < kAhead; ++i) {
       int64_t inPart = i / 2 * 2 * kRowsAtOnce + i % 2 * kRowsAtOnce / 2;
@@ -94,7 +75,6 @@ void WgmmaKernel::fillWeightScales(Value start, Value column, Value k) {
   int64_t perGroup = ofWeights / schedule.getWarpsN();
   Value own = div(rem(thread, word(kWarp)), word(WgmmaLayout::scaleSteps));
   b.loop(own, word(ofWeights), word(atOnce), {}, [&](Value place, ValueRange) {
-    keepRolled();
     Value inGroup = b.createOrFold<arith::MinUIOp>(rem(place, word(perGroup)),
                                                    word(count - 1));
     Value inTile =
