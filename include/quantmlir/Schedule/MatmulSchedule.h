@@ -40,13 +40,16 @@ struct Contraction {
   /// along K, null elsewhere; the element types above are those of the codes.
   quant_tensor::EncodingAttr lhsBlocks, rhsBlocks;
 
-  /// All of the above: what has an equal key has equal schedules.
+  /// All of the above: what has an equal key has equal schedules. A field more
+  /// does not compile before it is in the key.
   auto getKey() const {
-    return std::make_tuple(
-        m, n, k, batch, numSums, lhsElement, rhsElement, resultElement,
-        int(hasLargeEpilogue), int(readsWideMatrix), int(fastAccumulation),
-        mlir::Attribute(encoding), mlir::Attribute(lhsBlocks),
-        mlir::Attribute(rhsBlocks));
+    const auto &[rows, columns, depth, products, sums, lhs, rhs, result,
+                 isLarge, isWide, isFast, weights, lhsScales, rhsScales] =
+        *this;
+    return std::make_tuple(rows, columns, depth, products, sums, lhs, rhs,
+                           result, int(isLarge), int(isWide), int(isFast),
+                           mlir::Attribute(weights), mlir::Attribute(lhsScales),
+                           mlir::Attribute(rhsScales));
   }
 
   /// Columns of the result; kDynamic where unknown.
