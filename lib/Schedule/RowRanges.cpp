@@ -65,7 +65,8 @@ quantmlir::schedule::divideRows(ArrayRef<int64_t> rows, const RowModel &model) {
     taken.set(best);
     left.reset(good[best]);
   }
-  // A range goes on for as long as its schedule is good.
+  // A range goes on for as long as its schedule is good, and begins with the
+  // one that is good the longest: each range is a test of M.
   SmallVector<ScheduleAttr> schedules;
   std::optional<size_t> last;
   for (auto [i, m] : llvm::enumerate(rows)) {
@@ -74,11 +75,16 @@ quantmlir::schedule::divideRows(ArrayRef<int64_t> rows, const RowModel &model) {
       continue;
     }
     last.reset();
-    for (unsigned candidate : taken.set_bits())
-      if (good[candidate][i] &&
-          (!last || model.estimate(candidates[candidate], m) <
-                        model.estimate(candidates[*last], m)))
+    int longest = 0;
+    for (unsigned candidate : taken.set_bits()) {
+      const llvm::BitVector &at = good[candidate];
+      int end = at.find_next_unset(i);
+      int length = (end < 0 ? rows.size() : end) - i;
+      if (at[i] && length > longest) {
         last = candidate;
+        longest = length;
+      }
+    }
     schedules.push_back(candidates[*last].withMaxM(m));
   }
   return schedules;

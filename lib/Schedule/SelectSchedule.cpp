@@ -37,9 +37,19 @@ constexpr int64_t kStreamBounds[] = {1, 8, 16};
 /// where tiles are fitted to few rows.
 constexpr int64_t kWgmmaRowEnds[] = {16,  64,  128,  192,  256,  384, 512,
                                      640, 768, 1024, 1536, 2048, 3072};
-constexpr int64_t kDecodeRowEnds[] = {32,  48,   64,   96,   128,  160,
-                                      208, 256,  320,  384,  512,  640,
-                                      768, 1024, 1280, 1536, 2048, 3072};
+constexpr int64_t kDecodeRowEnds[] = {32, 48, 64, 96, 128, 160, 208, 256};
+/// And then a step further up to each of these: tiles of decoded weights differ
+/// in height by 16 rows. Each question and each range takes time to compile.
+constexpr std::pair<int64_t, int64_t> kDecodeRowSteps[] = {
+    {32, 768}, {64, 1536}, {128, 3072}};
+
+SmallVector<int64_t> getDecodeRowEnds() {
+  SmallVector<int64_t> ends(ArrayRef<int64_t>{kDecodeRowEnds});
+  for (auto [step, last] : kDecodeRowSteps)
+    while (ends.back() < last)
+      ends.push_back(ends.back() + step);
+  return ends;
+}
 
 remark::RemarkOpts remarkOptions(Operation *op) {
   auto options = remark::RemarkOpts::name("Schedule").category("schedule");
@@ -269,7 +279,7 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
     }
     if (canUse(KernelFamily::WgmmaDecode)) {
       if (isDynamic)
-        appendRanges(schedules, contraction, target, kDecodeRowEnds,
+        appendRanges(schedules, contraction, target, getDecodeRowEnds(),
                      chooseWgmmaDecode, estimateWgmmaDecode);
       append(schedules, chooseWgmmaDecode(contraction, target, 0));
       return;

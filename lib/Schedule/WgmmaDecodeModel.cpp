@@ -29,27 +29,31 @@ static constexpr double kCyclesOfKernel = 3690;
 static constexpr double kCyclesOfExchange = 2340, kCyclesOfExchangedRow = 9.4;
 /// Filling the ring for another tile, and its epilogue.
 static constexpr double kCyclesOfTile = 2680;
-// Fitted to 452 more times of tiles of 96 rows and more (eight shapes of
-// weights, 128 to 2048 rows), with an error of 2.4 %.
+// Fitted to 1650 more times of tiles of 96 rows and more (13 shapes of weights,
+// 256 to 4096 rows), with an error of 3 % beside how fast the card's power
+// let it be at the time; what it chose was slower than the best by 0.9 %.
 /// Cycles of tensor cores that multiply 64 x 16 x 16. The clock goes down where
 /// they are busy, so that they take longer by a factor than their cycles; how
 /// much of that and of a block's steps hide each other: all at infinity.
 static constexpr double kCyclesOfProduct = 8, kPower = 1.15, kPowerOverlap = 12;
+/// That factor of large tiles, without and with activations that two blocks
+/// share: fewer bytes on their way through the chip leave more of the power to
+/// the tensor cores. And what decoding takes of it, in rows of activations: as
+/// much for a low tile as for a high one.
+static constexpr double kLargePower = 1.11, kSharedPower = 1.065,
+                        kPowerOfDecode = 27;
 /// Clearing flags; handing sums over, and what 64 x 64 sums add to that when
 /// they are given, and when they are taken.
-static constexpr double kCyclesOfClear = 1600, kCyclesOfStream = 6200,
-                        kCyclesOfGiven = 280;
-/// What else dividing takes, as a part of a tile, for each column: blocks are
-/// at different columns at a time, and the farther they are apart, the less of
-/// what others have asked for is still in L2. Where two share activations, L2
-/// is asked half as often.
-static constexpr double kApartOfColumn = 0.09 / 4096,
-                        kSharedApartOfColumn = 0.03 / 4096;
-/// `kPower` and `StepCycles::multiplyMultiply` where two blocks share
-/// activations: fewer bytes on their way through the chip leave more power to
-/// the tensor cores, and keep them waiting less. Set by five times of 256 to
-/// 4096 rows, which they give within 2 %.
-static constexpr double kSharedPower = 1.12, kSharedMultiply = 2.27;
+static constexpr double kCyclesOfClear = 1600, kCyclesOfStream = 2800,
+                        kCyclesOfGiven = 380;
+/// What else dividing takes, as a part of a tile: blocks are at different
+/// columns at a time, and find less of what others have asked for in L2. Where
+/// two share activations, L2 is asked half as often: for a column, up to what
+/// is lost where none is shared.
+static constexpr double kApart = 0.043, kSharedApartOfColumn = 0.014 / 4096;
+/// `StepCycles::multiplyMultiply` where two blocks share activations: they wait
+/// less for them.
+static constexpr double kSharedMultiply = 2.28;
 
 /// Making pairs of the scales of a unit of 64 weights.
 static constexpr double kCyclesOfScales = 25;
@@ -80,14 +84,14 @@ static StepCycles getStepCycles(const DecodeNumbers &numbers) {
   int64_t warpgroups = numbers.warpgroups, blocks = numbers.blocks;
   if (isLarge(numbers))
     return warpgroups == 3
-               ? StepCycles{173, 3.19, 2.1, 2.5, 3.5, 263, 2.69}
+               ? StepCycles{173, 3.19, 2.1, 2.5, 3.5, 243, 2.76}
                : StepCycles{40,
                             3.41,
                             1.51,
                             1.03,
                             2.5,
-                            68,
-                            numbers.cluster > 1 ? kSharedMultiply : 2.3};
+                            105,
+                            numbers.cluster > 1 ? kSharedMultiply : 2.36};
   if (warpgroups == 4)
     return {75, 4.6, 2.34, 3.3, 4.5, 160, 3.2};
   if (warpgroups == 3)
@@ -133,7 +137,8 @@ static double getArea(const DecodeNumbers &numbers) {
 
 /// What dividing K takes beside handing sums over, as a part of a tile.
 static double getApart(const Contraction &c, const DecodeNumbers &numbers) {
-  return c.k * (numbers.cluster > 1 ? kSharedApartOfColumn : kApartOfColumn);
+  return numbers.cluster > 1 ? std::min(c.k * kSharedApartOfColumn, kApart)
+                             : kApart;
 }
 
 int64_t chooseDecodeStream(const Contraction &c, const DecodeNumbers &numbers) {
@@ -178,11 +183,14 @@ static double estimate(const Contraction &c, const Chip &chip, int64_t m,
   double products = static_cast<double>(tiles * cluster) /
                     chip.multiprocessors * c.k / 16 * (tileN / kDecodeRows) *
                     (numbers.tileM / 16);
-  body = std::pow(std::pow(body, kPowerOverlap) +
-                      std::pow((cluster > 1 ? kSharedPower : kPower) *
-                                   kCyclesOfProduct * products,
-                               kPowerOverlap),
-                  1 / kPowerOverlap);
+  double power = kPower;
+  if (isLarge(numbers))
+    power = (cluster > 1 ? kSharedPower : kLargePower) *
+            (1 + kPowerOfDecode / numbers.tileM);
+  body =
+      std::pow(std::pow(body, kPowerOverlap) +
+                   std::pow(power * kCyclesOfProduct * products, kPowerOverlap),
+               1 / kPowerOverlap);
   double cycles =
       kCyclesOfKernel + body + (std::ceil(waves) - 1) * kCyclesOfTile + hand;
   if (numbers.splitK > 1)

@@ -335,7 +335,9 @@ ScheduleAttr chooseWgmmaDecode(const Contraction &c, const Chip &chip,
             // Four warpgroups have registers for a few rows.
             if (warpgroups > 3 && m >= kLargeDecodeRows)
               continue;
-            if (m <= numbers.tileM)
+            // One row of tiles has one order. A large tile may get more of them
+            // in another range of rows.
+            if (m <= numbers.tileM && m < kLargeDecodeRows)
               numbers.groupM = 1;
             numbers.splitK = splitK;
             numbers.alternates = warpgroups == 2 && blocks == 1 &&
