@@ -98,13 +98,15 @@ static bool hasRaggedScales(const Contraction &c) {
 /// scaled where the registers make no difference: weights stay exact then.
 static bool scalesStreamedWeights(const Contraction &c, const Chip &chip,
                                   int64_t tileM) {
-  if (tileM != 16 || c.encoding.getStorageBits() != 4 ||
-      !c.lhsElement.isBF16() || !canScaleDecoded(c) || c.scalesDecoded() ||
-      c.getGroup() > 128)
+  unsigned width = c.encoding.getStorageBits();
+  if (tileM != 16 || width > 4 || !c.lhsElement.isBF16() ||
+      !canScaleDecoded(c) || c.scalesDecoded() || c.getGroup() > 128)
     return false;
-  if (c.getGroup() < 128 || c.encoding.hasZeroPoint() ||
-      c.encoding.getCodebook())
-    return true;
+  bool isPlain = c.getGroup() == 128 && !c.encoding.hasZeroPoint() &&
+                 !c.encoding.getCodebook();
+  // Narrower codes have no steps of a few columns, which that was better in.
+  if (!isPlain)
+    return width == 4;
   if (!isa<IntegerType>(c.encoding.getStorage()) || hasRaggedScales(c) ||
       c.k % 128 != 0)
     return false;
@@ -235,6 +237,15 @@ ScheduleAttr chooseMmaStream(const Contraction &c, const Chip &chip,
   return makeMmaStream(c, chip, maxM, tileM, rowTiles, /*warpsN=*/1, warps,
                        tiles, stages, numbers.occupancy,
                        scalesStreamedWeights(c, chip, tileM));
+}
+
+double estimateMmaStream(const Contraction &c, const Chip &chip,
+                         ScheduleAttr schedule) {
+  int64_t warps = schedule.getWarpsK();
+  return estimateStreamTime(c, chip, schedule.getTileM(),
+                            {schedule.getTileN() / FragmentLayout::rows, warps,
+                             schedule.getTileK() / warps, schedule.getStages(),
+                             schedule.getOccupancy()});
 }
 
 void enumerateMmaStream(const Contraction &c, const Chip &chip, int64_t maxM,

@@ -58,6 +58,17 @@ remark::RemarkOpts remarkOptions(Operation *op) {
   return options;
 }
 
+/// Cycles that the model of wgmma_decode counts in a microsecond, and how much
+/// longer than mma_stream it may take by the models: where rows are dynamic,
+/// mma_stream was up to a quarter slower than its model says, which was fitted
+/// without, and wgmma_decode was not.
+constexpr double kDecodeCyclesPerMicrosecond = 1755, kDecodeMargin = 0.95;
+/// Rows of activations from which on a kernel of wgmma_decode, whose smallest
+/// tile has 16, may be the better one.
+constexpr int64_t kDecodeFewRows = 9;
+/// What K is a multiple of where the model of mma_stream holds.
+constexpr int64_t kModelledColumns = 128;
+
 struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
   using SelectScheduleBase::SelectScheduleBase;
 
@@ -265,6 +276,30 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
       return whyNotFamily(*lookupFamily(family), contraction, target).empty();
     };
     bool isDynamic = ShapedType::isDynamic(contraction.m);
+    // Codes that straddle words or are looked up take longer to decode than to
+    // read, and stream no faster with 16 rows than a block of wgmma goes
+    // through them, which reads activations once for more weights.
+    auto chooseFew = [&](const Contraction &c, const Chip &chip,
+                         int64_t bound) {
+      ScheduleAttr stream = chooseMmaStream(c, chip, bound);
+      int64_t rows = bound ? bound : c.m;
+      // Of larger groups: small ones and zero points take their time anyway,
+      // and no model compares them.
+      unsigned width = c.encoding.getStorageBits();
+      bool isSlow = !c.encoding.hasZeroPoint() && c.k % kModelledColumns == 0 &&
+                    (getPairTableBytes(c)
+                         ? c.getGroup() >= 64
+                         : width < 4 && 16 % width && c.getGroup() >= 128);
+      if (!isSlow || rows < kDecodeFewRows ||
+          !canUse(KernelFamily::WgmmaDecode))
+        return stream;
+      ScheduleAttr decode = chooseWgmmaDecode(c, chip, bound);
+      double cycles = estimateWgmmaDecode(c, chip, decode, rows);
+      return kDecodeMargin * cycles / kDecodeCyclesPerMicrosecond <
+                     estimateMmaStream(c, chip, stream)
+                 ? decode
+                 : stream;
+    };
     auto choose = [&](ArrayRef<int64_t> bounds, auto family) {
       if (isDynamic)
         for (int64_t bound : bounds)
@@ -272,10 +307,10 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
     };
     if (canUse(KernelFamily::MmaStream)) {
       if (!isDynamic && contraction.m <= ArrayRef(kStreamBounds).back()) {
-        schedules.push_back(chooseMmaStream(contraction, target, 0));
+        schedules.push_back(chooseFew(contraction, target, 0));
         return;
       }
-      choose(kStreamBounds, chooseMmaStream);
+      choose(kStreamBounds, chooseFew);
     }
     if (canUse(KernelFamily::WgmmaDecode)) {
       if (isDynamic)

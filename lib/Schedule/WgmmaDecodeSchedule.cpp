@@ -306,7 +306,9 @@ ScheduleAttr chooseWgmmaDecode(const Contraction &c, const Chip &chip,
     int64_t parts =
         numbers.tileK /
         getColumnsOfDecode(numbers.tileK, c.encoding.getStorageBits());
-    if (schedule.getStages() * parts < 4 ||
+    // Four warpgroups have as much on its way in three.
+    int64_t fewest = numbers.warpgroups > 3 && numbers.tileK >= 128 ? 3 : 4;
+    if (schedule.getStages() * parts < fewest ||
         !whyNotSchedule(c, chip, schedule).empty())
       return;
     best = schedule;

@@ -8,6 +8,7 @@
 #w4g32 = #quant_tensor.encoding<{storage = i4, block = [1, 32], scale = bf16}>
 #nf4 = #quant_tensor.encoding<{storage = ui4, block = [1, 64], scale = bf16, codebook = nf4}>
 #w2 = #quant_tensor.encoding<{storage = i2, block = [1, 128], scale = bf16}>
+#w3 = #quant_tensor.encoding<{storage = i3, block = [1, 128], scale = bf16}>
 #w8 = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
 
 // 344 blocks of 64 rows are three in nearly every SM, all there at once. Of 32
@@ -151,4 +152,50 @@ func.func @narrow(%x: tensor<1x4096xbf16>, %w: tensor<11008x4096xbf16, #w2>, %in
     quant_tensor.yield %acc : f32
   } -> tensor<1x11008xf32>
   return %y : tensor<1x11008xf32>
+}
+
+// Three bits and one row: a warp of two row tiles has few enough registers for
+// sixteen of them in an SM.
+// CHECK-LABEL: @straddling
+// CHECK: tile = [1, 32, 1024], warps = [1, 1, 4], stages = 1, {{.*}}occupancy = 4>
+func.func @straddling(%x: tensor<1x8192xbf16>, %w: tensor<28672x8192xbf16, #w3>, %init: tensor<1x28672xf32>) -> tensor<1x28672xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x8192xbf16>, tensor<28672x8192xbf16, #w3>) maps [] outs(%init : tensor<1x28672xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<1x28672xf32>
+  return %y : tensor<1x28672xf32>
+}
+
+// Codes that take longer to decode than to read, and 16 rows: a block of wgmma
+// reads activations once for 256 rows of weights.
+// CHECK-LABEL: @slow_codes
+// CHECK: wgmma_decode, {{.*}}tile = [16, 256, 128], warps = [1, 16, 1]
+func.func @slow_codes(%x: tensor<16x8192xbf16>, %w: tensor<28672x8192xbf16, #nf4>, %init: tensor<16x28672xf32>) -> tensor<16x28672xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x8192xbf16>, tensor<28672x8192xbf16, #nf4>) maps [] outs(%init : tensor<16x28672xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<16x28672xf32>
+  return %y : tensor<16x28672xf32>
+}
+
+// So do not those of eight rows.
+// CHECK-LABEL: @slow_codes_of_few_rows
+// CHECK: mma_stream
+func.func @slow_codes_of_few_rows(%x: tensor<8x8192xbf16>, %w: tensor<28672x8192xbf16, #nf4>, %init: tensor<8x28672xf32>) -> tensor<8x28672xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<8x8192xbf16>, tensor<28672x8192xbf16, #nf4>) maps [] outs(%init : tensor<8x28672xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<8x28672xf32>
+  return %y : tensor<8x28672xf32>
+}
+
+// Nor codes of four bits that are a line.
+// CHECK-LABEL: @fast_codes
+// CHECK: mma_stream
+func.func @fast_codes(%x: tensor<16x8192xbf16>, %w: tensor<28672x8192xbf16, #w4>, %init: tensor<16x28672xf32>) -> tensor<16x28672xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x8192xbf16>, tensor<28672x8192xbf16, #w4>) maps [] outs(%init : tensor<16x28672xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<16x28672xf32>
+  return %y : tensor<16x28672xf32>
 }

@@ -90,6 +90,23 @@ def test_no_spills(tool, ptxas, tmp_path, encoding):
         assert "0 bytes stack frame, 0 bytes spill stores" in entry, entry
 
 
+@pytest.mark.parametrize("storage", ["i2", "i3", "nf4"])
+def test_no_spills_of_large_weights(tool, ptxas, tmp_path, storage):
+    """Where the model counts on what ptxas finds room for, whatever the family."""
+    shapes = [(8192, 28672), (4096, 22016), (13824, 5120)]
+    encoding = (storage, 64 if storage == "nf4" else 128, "bf16", None)
+    folder = compile_to(tool, tmp_path, write(encoding, shapes, [1, 16]))
+    done = subprocess.run(
+        [ptxas, "-v", "-arch=sm_90a", folder / "module.ptx", "-o", tmp_path / "w.cubin"],
+        capture_output=True, text=True, check=True,
+    )
+    entries = done.stderr.split("Compiling entry function '")[1:]
+    matmuls = [e for e in entries if e.startswith("matmul_")]
+    assert len(matmuls) == 2 * len(shapes)
+    for entry in matmuls:
+        assert "0 bytes stack frame, 0 bytes spill stores" in entry, entry
+
+
 #: Bit operations, packed float arithmetic and reads of a table for each weight, at
 #: most; the table stands in the documentation of quant_tile.decode. Integers of
 #: 4 bits are decoded without a bias.

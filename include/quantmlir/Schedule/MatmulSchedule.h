@@ -161,6 +161,10 @@ double estimateWgmma(const Contraction &contraction, const Chip &chip,
                      quant_tile::ScheduleAttr schedule, int64_t m);
 double estimateWgmmaDecode(const Contraction &contraction, const Chip &chip,
                            quant_tile::ScheduleAttr schedule, int64_t m);
+/// About how many microseconds a kernel of mma_stream, with one warp along n,
+/// takes for all rows of its tile.
+double estimateMmaStream(const Contraction &contraction, const Chip &chip,
+                         quant_tile::ScheduleAttr schedule);
 
 /// Appends the schedules of a family that a tuner should try.
 void enumerateReduce(
