@@ -63,6 +63,23 @@ static constexpr int64_t kQuarters = 4, kRegisters = 16384,
 /// exchange.
 static constexpr int64_t kStages = 2, kExchangedBytes = 2048;
 
+/// Rows side by side that share in shared memory what all rows read. What an
+/// element takes of an SM's time, in instructions (fitted on an H200): of its
+/// own, with some threads having fewer columns; of what each thread does for
+/// its row, more for each of several warps that wait for each other; and more
+/// where there are fewer warps than enough to issue in each cycle, or fewer
+/// rows than enough to compute while others wait.
+static constexpr double kOfElement = 12, kOfTail = 0.5, kOfRow = 130,
+                        kOfWarpOfRow = 18, kManyWarps = 28, kOfFewWarps = 1.3,
+                        kOfFewRows = 0.28;
+/// Columns of a thread there, fewer where some have fewer; warps whose
+/// registers are given out together, rows of several warps, each with a
+/// barrier, and registers beside columns, with more of them where columns are
+/// loaded as wide as they are computed.
+static constexpr int64_t kMaxColumnsBeside = 64, kMaxColumnsOfTail = 48,
+                         kWarpStep = 4, kMaxRowsBeside = 15,
+                         kRegistersBeside = 48, kWideRegisters = 8;
+
 int64_t schedule::getMaxRowColumns() {
   return kMaxColumnsPerThread * kWarp * kMaxWarps;
 }
@@ -70,8 +87,7 @@ int64_t schedule::getMaxRowColumns() {
 schedule::RowLayout::RowLayout(ArrayRef<int64_t> stagedBytes,
                                ArrayRef<int64_t> residentBytes,
                                RowScheduleAttr schedule) {
-  int64_t rings = schedule.getWarps() > 1 ? 1 : schedule.getRows();
-  int64_t stages = rings * schedule.getStages();
+  int64_t stages = schedule.getRows() * schedule.getStages();
   for (int64_t row : stagedBytes) {
     staged.push_back(bytes);
     bytes += stages * row;
@@ -176,11 +192,22 @@ static int64_t countLiveRegisters(RowGroupOp group, int64_t perThread) {
   return most;
 }
 
-/// Whether each thread keeps its columns as they were loaded.
+/// Whether each thread keeps its columns as they were loaded: many that are
+/// narrow and only stored as codes, or where what is computed of them would not
+/// fit.
 static bool isPacked(const RowTraits &traits, int64_t warps,
                      int64_t perThread) {
-  return warps > 1 && traits.read.size() == 1 && traits.shared.empty() &&
-         perThread >= kPackedColumns;
+  if (warps == 1)
+    return false;
+  if (!traits.computes && traits.read.size() == 1 && traits.shared.empty() &&
+      traits.bits < 32)
+    return perThread >= kPackedColumns;
+  int64_t given = kQuarters * kRegisters /
+                  (kWarp * llvm::alignTo(warps, kWarpStep)) / kRegisterStep *
+                  kRegisterStep;
+  return perThread > kColumnsPerThread &&
+         perThread + kOtherRegisters + kSharedRegisters + kDivisionRegisters >
+             given;
 }
 
 /// Warps that an SM has registers for, in blocks of `warps`. ptxas would take
@@ -263,9 +290,76 @@ static int64_t chooseAloneWarps(int64_t columns, int64_t vector) {
   return best;
 }
 
+namespace {
+
+/// Rows that a block computes side by side.
+struct RowsBeside {
+  int64_t warps, rows;
+};
+
+} // namespace
+
+/// How a block that is alone in an SM computes rows side by side, with one more
+/// of each on its way, and what all of them read in its shared memory; nothing
+/// where all rows read nothing, or no two have registers though they would fit.
+static std::optional<RowsBeside> chooseBeside(const RowTraits &traits,
+                                              int64_t columns,
+                                              const schedule::Chip &chip) {
+  std::optional<int64_t> rowBytes = countRowBytes(traits.read, columns),
+                         sharedBytes = countRowBytes(traits.shared, columns);
+  if (!chip.hasWgmma || !traits.computes || traits.read.size() != 1 ||
+      traits.shared.empty() || !rowBytes || !sharedBytes)
+    return std::nullopt;
+  int64_t fitting =
+      (chip.sharedMemory - kExchangedBytes - *sharedBytes) / *rowBytes;
+  bool isWide = cast<RankedTensorType>((*traits.read.begin()).getType())
+                    .getElementTypeBitWidth() >= 32;
+  std::optional<RowsBeside> best;
+  double least = 0;
+  for (int64_t warps = 1; warps <= kMaxWarps / 2; ++warps) {
+    int64_t lanes = kWarp * warps;
+    int64_t perThread =
+        llvm::divideCeil(columns / traits.vector, lanes) * traits.vector;
+    bool hasTail = columns % (lanes * traits.vector);
+    if (perThread > (hasTail ? kMaxColumnsOfTail : kMaxColumnsBeside))
+      continue;
+    int64_t registers = perThread + kRegistersBeside;
+    if (isWide)
+      registers += kWideRegisters;
+    if (hasTail)
+      registers += kTailRegisters;
+    registers = llvm::alignTo(registers, kRegisterStep);
+    int64_t most =
+        std::min(kMaxWarps, kQuarters * kRegisters / (registers * kWarp) /
+                                kWarpStep * kWarpStep);
+    int64_t rows = std::min(most / warps, fitting);
+    if (warps > 1)
+      rows = std::min(rows, kMaxRowsBeside);
+    if (rows < std::clamp<int64_t>(fitting, 1, 2))
+      continue;
+    double missing = std::max(0.0, 1 - warps * rows / kManyWarps);
+    double waste = static_cast<double>(perThread * lanes) / columns;
+    double ofRow = kOfRow + (warps > 1 ? kOfWarpOfRow * warps : 0);
+    double cost =
+        waste * (kOfElement + (hasTail ? kOfTail : 0) + ofRow / perThread) /
+        (1 - kOfFewWarps * missing * missing) / (1 - kOfFewRows / rows);
+    if (best && cost >= least)
+      continue;
+    best = RowsBeside{warps, rows};
+    least = cost;
+  }
+  return best;
+}
+
 RowScheduleAttr schedule::chooseRows(RowGroupOp group, const Chip &chip) {
   int64_t columns = group.getColumns();
   RowTraits traits(group);
+  if (std::optional<RowsBeside> beside = chooseBeside(traits, columns, chip))
+    return RowScheduleAttr::get(
+        group.getContext(), StringAttr::get(group.getContext(), chip.name),
+        beside->warps, beside->rows, traits.vector, /*packed=*/false,
+        /*occupancy=*/1, /*prefetch=*/0, /*stages=*/1,
+        /*resident=*/traits.shared.size());
   // Several warps share a row where one would hold too much of it.
   int64_t perThread = std::max(traits.vector, kColumnsPerThread);
   int64_t warps = std::clamp<int64_t>(
@@ -305,8 +399,8 @@ RowScheduleAttr schedule::chooseRows(RowGroupOp group, const Chip &chip) {
   }
   return RowScheduleAttr::get(
       group.getContext(), StringAttr::get(group.getContext(), chip.name), warps,
-      rows, traits.vector, isPacked(traits, warps, perThread), occupancy,
-      prefetch, stages, resident);
+      rows, traits.vector, !stages && isPacked(traits, warps, perThread),
+      occupancy, prefetch, stages, resident);
 }
 
 namespace {

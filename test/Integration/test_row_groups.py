@@ -53,6 +53,8 @@ CASES = [
     # Rows so long that an SM has one block.
     ("rmsnorm", 28672, "bf16"), ("layernorm", 28672, "bf16"),
     ("gelu", 22016, "bf16"),
+    # And longer than a block has registers for.
+    ("rmsnorm", 53248, "bf16"), ("gate", 45056, "bf16"), ("gelu", 36866, "f32"),
 ]
 
 
@@ -95,7 +97,8 @@ def test_chosen_rows_fit_registers(tool, tmp_path, ptxas, kind):
     for columns, element in (
         (768, "bf16"), (1100, "bf16"), (1280, "bf16"), (1536, "f32"), (2048, "bf16"), (3072, "bf16"),
         (4096, "bf16"), (5120, "bf16"), (8192, "bf16"), (11008, "f16"), (14336, "bf16"), (22016, "bf16"),
-        (28672, "bf16"), (32768, "bf16"),
+        (28672, "bf16"), (32768, "bf16"), (2560, "bf16"), (3584, "bf16"), (6144, "f32"), (7168, "bf16"),
+        (12288, "bf16"), (18432, "bf16"), (20480, "bf16"), (24576, "f16"), (53248, "bf16"), (65536, "bf16"),
     ):
         source, ptx = tmp_path / "rows.mlir", tmp_path / "rows.ptx"
         source.write_text(program(kind, columns, element))
@@ -158,6 +161,8 @@ def test_prefetched_rows(tool, tmp_path, kind, columns, warps):
     # each combine a few partial results, and lanes that take one each.
     ("layernorm", 256, 2, 1, 1, 2), ("layernorm", 328, 1, 2, 2, 1), ("gate", 256, 2, 1, 2, 0),
     ("gelu", 256, 1, 1, 1, 0), ("gelu", 1096, 9, 1, 4, 0), ("rmsnorm", 328, 3, 1, 2, 1),
+    # Rows side by side, each of several warps with a barrier of their own.
+    ("layernorm", 256, 2, 3, 1, 2), ("rmsnorm", 328, 3, 2, 2, 1), ("gelu", 1096, 9, 2, 1, 0),
 ])
 def test_staged_rows(tool, tmp_path, kind, columns, warps, rows, stages, resident):
     """Rows that come through shared memory give the bits of rows that do not, however

@@ -82,12 +82,12 @@ func.func @packed(%x: tensor<32x28672xbf16>, %f: tensor<32xbf16>, %e: tensor<32x
 
 // -----
 
-// Rows of which an SM computes one, on the way through shared memory; and too
-// long for that.
+// Rows of which an SM computes one, on the way through shared memory: two at a
+// time, or one where no more fit.
 // CHECK-LABEL: func.func @staged
 // CHECK: quant_tile.row_group columns 28672 schedule <chip = "sm_90a", warps = 32, rows = 1, vector = 4, stages = 2, resident = 1>
-// CHECK-LABEL: func.func @too_long
-// CHECK: quant_tile.row_group columns 32768 schedule <chip = "sm_90a", warps = {{[0-9]+}}, rows = 1, vector = 4, prefetch = 132>
+// CHECK-LABEL: func.func @one_stage
+// CHECK: quant_tile.row_group columns 32768 schedule <chip = "sm_90a", warps = 16, rows = 1, vector = 4, stages = 1, resident = 1>
 #full = affine_map<(m, k) -> (m, k)>
 #row = affine_map<(m, k) -> (m)>
 #column = affine_map<(m, k) -> (k)>
@@ -109,7 +109,7 @@ func.func @staged(%x: tensor<32x28672xbf16>, %g: tensor<28672xf32>, %f: tensor<3
   } -> tensor<32xf32>
   return %max : tensor<32xf32>
 }
-func.func @too_long(%x: tensor<32x32768xbf16>, %g: tensor<32768xf32>, %f: tensor<32xf32>, %e: tensor<32x32768xf32>) -> tensor<32xf32> {
+func.func @one_stage(%x: tensor<32x32768xbf16>, %g: tensor<32768xf32>, %f: tensor<32xf32>, %e: tensor<32x32768xf32>) -> tensor<32xf32> {
   %zero = arith.constant 0.0 : f32
   %f0 = linalg.fill ins(%zero : f32) outs(%f : tensor<32xf32>) -> tensor<32xf32>
   %y = linalg.generic {indexing_maps = [#full, #column, #full], iterator_types = ["parallel", "parallel"]}
@@ -121,6 +121,95 @@ func.func @too_long(%x: tensor<32x32768xbf16>, %g: tensor<32768xf32>, %f: tensor
   } -> tensor<32x32768xf32>
   %max = linalg.generic {indexing_maps = [#full, #row], iterator_types = ["parallel", "reduction"]}
       ins(%y : tensor<32x32768xf32>) outs(%f0 : tensor<32xf32>) {
+  ^bb0(%v: f32, %acc: f32):
+    %r = arith.maximumf %v, %acc : f32
+    linalg.yield %r : f32
+  } -> tensor<32xf32>
+  return %max : tensor<32xf32>
+}
+
+// -----
+
+// Rows side by side, which share what all rows read: each of one warp, or of
+// several, as many as there are registers for; and rows of which no two fit
+// beside that, nor one, and more columns than a thread holds once computed.
+// CHECK-LABEL: func.func @warps
+// CHECK: quant_tile.row_group columns 768 schedule <chip = "sm_90a", warps = 1, rows = 28, vector = 4, stages = 1, resident = 1>
+// CHECK-LABEL: func.func @beside
+// CHECK: quant_tile.row_group columns 5120 schedule <chip = "sm_90a", warps = 4, rows = 5, vector = 4, stages = 1, resident = 1>
+// CHECK-LABEL: func.func @two
+// CHECK: quant_tile.row_group columns 14336 schedule <chip = "sm_90a", warps = 8, rows = 2, vector = 4, stages = 1, resident = 1>
+// CHECK-LABEL: func.func @too_long
+// CHECK: quant_tile.row_group columns 53248 schedule <chip = "sm_90a", warps = 32, rows = 1, vector = 4, packed = true, prefetch = 132>
+#full = affine_map<(m, k) -> (m, k)>
+#row = affine_map<(m, k) -> (m)>
+#column = affine_map<(m, k) -> (k)>
+func.func @warps(%x: tensor<32x768xbf16>, %g: tensor<768xf32>, %f: tensor<32xf32>, %e: tensor<32x768xf32>) -> tensor<32xf32> {
+  %zero = arith.constant 0.0 : f32
+  %f0 = linalg.fill ins(%zero : f32) outs(%f : tensor<32xf32>) -> tensor<32xf32>
+  %y = linalg.generic {indexing_maps = [#full, #column, #full], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %g : tensor<32x768xbf16>, tensor<768xf32>) outs(%e : tensor<32x768xf32>) {
+  ^bb0(%v: bf16, %w: f32, %o: f32):
+    %v32 = arith.extf %v : bf16 to f32
+    %p = arith.mulf %v32, %w : f32
+    linalg.yield %p : f32
+  } -> tensor<32x768xf32>
+  %max = linalg.generic {indexing_maps = [#full, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%y : tensor<32x768xf32>) outs(%f0 : tensor<32xf32>) {
+  ^bb0(%v: f32, %acc: f32):
+    %r = arith.maximumf %v, %acc : f32
+    linalg.yield %r : f32
+  } -> tensor<32xf32>
+  return %max : tensor<32xf32>
+}
+func.func @beside(%x: tensor<32x5120xbf16>, %g: tensor<5120xf32>, %f: tensor<32xf32>, %e: tensor<32x5120xf32>) -> tensor<32xf32> {
+  %zero = arith.constant 0.0 : f32
+  %f0 = linalg.fill ins(%zero : f32) outs(%f : tensor<32xf32>) -> tensor<32xf32>
+  %y = linalg.generic {indexing_maps = [#full, #column, #full], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %g : tensor<32x5120xbf16>, tensor<5120xf32>) outs(%e : tensor<32x5120xf32>) {
+  ^bb0(%v: bf16, %w: f32, %o: f32):
+    %v32 = arith.extf %v : bf16 to f32
+    %p = arith.mulf %v32, %w : f32
+    linalg.yield %p : f32
+  } -> tensor<32x5120xf32>
+  %max = linalg.generic {indexing_maps = [#full, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%y : tensor<32x5120xf32>) outs(%f0 : tensor<32xf32>) {
+  ^bb0(%v: f32, %acc: f32):
+    %r = arith.maximumf %v, %acc : f32
+    linalg.yield %r : f32
+  } -> tensor<32xf32>
+  return %max : tensor<32xf32>
+}
+func.func @two(%x: tensor<32x14336xbf16>, %g: tensor<14336xf32>, %f: tensor<32xf32>, %e: tensor<32x14336xf32>) -> tensor<32xf32> {
+  %zero = arith.constant 0.0 : f32
+  %f0 = linalg.fill ins(%zero : f32) outs(%f : tensor<32xf32>) -> tensor<32xf32>
+  %y = linalg.generic {indexing_maps = [#full, #column, #full], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %g : tensor<32x14336xbf16>, tensor<14336xf32>) outs(%e : tensor<32x14336xf32>) {
+  ^bb0(%v: bf16, %w: f32, %o: f32):
+    %v32 = arith.extf %v : bf16 to f32
+    %p = arith.mulf %v32, %w : f32
+    linalg.yield %p : f32
+  } -> tensor<32x14336xf32>
+  %max = linalg.generic {indexing_maps = [#full, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%y : tensor<32x14336xf32>) outs(%f0 : tensor<32xf32>) {
+  ^bb0(%v: f32, %acc: f32):
+    %r = arith.maximumf %v, %acc : f32
+    linalg.yield %r : f32
+  } -> tensor<32xf32>
+  return %max : tensor<32xf32>
+}
+func.func @too_long(%x: tensor<32x53248xbf16>, %g: tensor<53248xf32>, %f: tensor<32xf32>, %e: tensor<32x53248xf32>) -> tensor<32xf32> {
+  %zero = arith.constant 0.0 : f32
+  %f0 = linalg.fill ins(%zero : f32) outs(%f : tensor<32xf32>) -> tensor<32xf32>
+  %y = linalg.generic {indexing_maps = [#full, #column, #full], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %g : tensor<32x53248xbf16>, tensor<53248xf32>) outs(%e : tensor<32x53248xf32>) {
+  ^bb0(%v: bf16, %w: f32, %o: f32):
+    %v32 = arith.extf %v : bf16 to f32
+    %p = arith.mulf %v32, %w : f32
+    linalg.yield %p : f32
+  } -> tensor<32x53248xf32>
+  %max = linalg.generic {indexing_maps = [#full, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%y : tensor<32x53248xf32>) outs(%f0 : tensor<32xf32>) {
   ^bb0(%v: f32, %acc: f32):
     %r = arith.maximumf %v, %acc : f32
     linalg.yield %r : f32

@@ -140,6 +140,8 @@ SmallVector<Value> quantmlir::combineLanes(OpBuilder &builder, Location loc,
         loc, place, constant(LaneExchange::getBytes(value.getType(), warps)));
   }
   Value thread = gpu::ThreadIdOp::create(builder, loc, gpu::Dimension::x);
+  if (exchange.groups > 1)
+    thread = arith::RemUIOp::create(builder, loc, thread, constant(lanes));
   Value warp = arith::DivUIOp::create(builder, loc, thread, constant(kWarp));
   Value lane = arith::RemUIOp::create(builder, loc, thread, constant(kWarp));
   Value first = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
@@ -151,7 +153,19 @@ SmallVector<Value> quantmlir::combineLanes(OpBuilder &builder, Location loc,
     for (auto [value, partial] : llvm::zip_equal(values, partials))
       memref::StoreOp::create(builder, loc, value, partial, warp);
   }
-  gpu::BarrierOp::create(builder, loc);
+  if (exchange.groups > 1) {
+    // The first barrier is the block's.
+    auto word = [&](int64_t value) -> Value {
+      return arith::ConstantOp::create(builder, loc,
+                                       builder.getI32IntegerAttr(value));
+    };
+    NVVM::BarrierOp::create(
+        builder, loc, TypeRange(),
+        arith::AddIOp::create(builder, loc, exchange.group, word(1)),
+        word(lanes), NVVM::BarrierReductionAttr(), Value());
+  } else {
+    gpu::BarrierOp::create(builder, loc);
+  }
   if (exchange.whenAllCame)
     exchange.whenAllCame();
   for (auto [out, partial] : llvm::enumerate(partials)) {

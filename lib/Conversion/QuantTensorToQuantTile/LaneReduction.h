@@ -17,6 +17,10 @@ struct LaneExchange {
   /// where in it they start (`index`, a multiple of 16). Without it each call
   /// gets its own, which threads of a loop would write before others have read.
   mlir::Value memory, place;
+  /// Where a block has several such sets of threads: the number of this
+  /// thread's (i32), and how many there are. They need `memory`.
+  mlir::Value group;
+  int64_t groups = 1;
   /// Emits what happens when all threads have come here.
   std::function<void()> whenAllCame;
 
@@ -25,9 +29,10 @@ struct LaneExchange {
 };
 
 /// Combines each of `values`, by the combiner of the same position, over
-/// `lanes` threads: a warp, or a block of several. Every thread of these gets
-/// the results, always combined in the same order. Threads of a block must all
-/// come here; `kernel` gets shared memory for the warps' partial results.
+/// `lanes` threads: a warp, or a block of several, or each of several sets of
+/// a block's threads. Every thread of these gets the results, always combined
+/// in the same order. Threads that share values must all come here; `kernel`
+/// gets shared memory for the warps' partial results.
 llvm::SmallVector<mlir::Value>
 combineLanes(mlir::OpBuilder &builder, mlir::Location loc,
              mlir::gpu::GPUFuncOp kernel, mlir::ValueRange values,

@@ -62,6 +62,8 @@ private:
   /// it is the same for all.
   llvm::SmallVector<mlir::Value> read(mlir::Value operand,
                                       quant_tile::RowAccess access);
+  /// Fills in `isKept` and `isLazy`.
+  void chooseMode();
   /// From here on takes columns from the vectors that were loaded once more,
   /// and casts them again.
   void forgetColumns();
@@ -90,10 +92,19 @@ private:
   using Elements = llvm::SmallVector<llvm::SmallVector<mlir::Value>>;
   /// What an op reads: values of this thread's columns, a single one where it
   /// is the same for all; or where to load them.
+  /// Where to load them may start at element `first`; and what is computed
+  /// where it is used is a value of the group.
   struct Operand {
     Source source;
     llvm::SmallVector<mlir::Value> values;
+    mlir::Value first, computed;
   };
+  llvm::SmallVector<Operand> getOperands(mlir::linalg::GenericOp op,
+                                         const quant_tile::RowOp &info);
+  /// Values of the inits that the region of `op` reads.
+  llvm::SmallVector<mlir::Value> getInitial(mlir::linalg::GenericOp op);
+  /// Element `index` of this thread of what is not loaded.
+  mlir::Value getElement(const Operand &operand, int64_t index);
   /// Clones the region of `op` for its elements [first, end) of this thread,
   /// by input; `carried` are the values of its inits, if any. Appends what it
   /// yields to `results`, or to `carried` where it reduces.
@@ -121,7 +132,15 @@ private:
   mlir::OpBuilder &b;
   mlir::gpu::GPUFuncOp kernel;
   mlir::Location loc;
+  /// Of a packed row: whether columns are computed where they are used, each
+  /// time again, since a thread could not hold what is made of them; and
+  /// whether it can hold them as they were loaded: narrow elements of one
+  /// tensor, and nothing beside that all rows read. Others it loads each time
+  /// again.
+  bool isLazy = false, isKept = false;
   mlir::Value row, lane;
+  /// Which of the block's rows this thread computes; null where it has one.
+  mlir::Value group;
   /// Where rows come through shared memory: these, the turn of the row that is
   /// computed, and whether another one has taken its place there.
   std::optional<RowStages> stages;

@@ -12,7 +12,8 @@ using namespace quantmlir::quant_tile;
 
 void RowGroupBody::emitRow() {
   for (auto &[op, info] : plan.ops)
-    emitOp(op, info);
+    if (!isLazy || !info.hasColumns || info.reduces)
+      emitOp(op, info);
 
   Operation *yield = plan.group->getRegion(0).front().getTerminator();
   for (auto [index, value] : llvm::enumerate(yield->getOperands())) {
@@ -32,6 +33,7 @@ void RowGroupBody::emitRow() {
 }
 
 void RowGroupBody::emit() {
+  chooseMode();
   for (auto [index, value] : llvm::enumerate(plan.ins))
     memrefs[value] = flatten(kernel.getArgument(index));
   for (size_t i = 0; i < plan.outs.size(); ++i)
@@ -40,15 +42,33 @@ void RowGroupBody::emit() {
   Value block = gpu::BlockIdOp::create(b, loc, gpu::Dimension::x);
   row = block;
   lane = thread;
-  if (schedule.getWarps() == 1) {
-    lane = arith::RemUIOp::create(b, loc, thread, constant(32));
-    row = add(mul(block, schedule.getRows()),
-              arith::DivUIOp::create(b, loc, thread, constant(32)));
+  int64_t rows = schedule.getRows();
+  // A warp knows its number among others of a block where it is alone.
+  if (rows > 1 || schedule.getWarps() == 1) {
+    lane =
+        arith::RemUIOp::create(b, loc, thread, constant(schedule.getLanes()));
+    group =
+        arith::DivUIOp::create(b, loc, thread, constant(schedule.getLanes()));
   }
-  if (schedule.getStages())
-    return emitRows(mul(gpu::GridDimOp::create(b, loc, gpu::Dimension::x),
-                        schedule.getRows()));
-  if (schedule.getWarps() == 1) {
+  if (rows > 1) {
+    exchange.groups = rows;
+    exchange.group =
+        arith::IndexCastUIOp::create(b, loc, b.getI32Type(), group);
+  }
+  if (schedule.getStages()) {
+    // The last rows are spread over all blocks.
+    Value blocks = gpu::GridDimOp::create(b, loc, gpu::Dimension::x);
+    if (rows > 1)
+      row = add(block, arith::MulIOp::create(b, loc, group, blocks));
+    return emitRows(mul(blocks, rows));
+  }
+  if (group)
+    row = add(mul(block, rows), group);
+  if (rows > 1 && schedule.getWarps() > 1) {
+    turn = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(0));
+    placeExchange();
+  }
+  if (group) {
     Value exists = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, row,
                                          countRows());
     auto guarded = scf::IfOp::create(b, loc, exists, /*withElseRegion=*/false);
@@ -71,13 +91,15 @@ void RowGroupBody::placeExchange() {
   auto space =
       gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup);
   exchange.memory = kernel.addWorkgroupAttribution(
-      MemRefType::get({2 * bytes}, b.getI8Type(), MemRefLayoutAttrInterface(),
-                      space),
+      MemRefType::get({2 * bytes * schedule.getRows()}, b.getI8Type(),
+                      MemRefLayoutAttrInterface(), space),
       loc);
   Value odd = arith::AndIOp::create(
       b, loc, turn, arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(1)));
   exchange.place =
       mul(arith::IndexCastUIOp::create(b, loc, b.getIndexType(), odd), bytes);
+  if (exchange.groups > 1)
+    exchange.place = add(exchange.place, mul(group, 2 * bytes));
 }
 
 void RowGroupBody::emitRows(Value step) {
@@ -140,7 +162,9 @@ FailureOr<KernelCall> quantmlir::buildRowGroupKernel(RowGroupOp group,
     return arith::ConstantIndexOp::create(rewriter, loc, value);
   };
   call.kernel = *kernel;
-  Value blocks = plan.emitBlocks(rewriter, schedule.getRows());
+  // Few rows are spread over all SMs.
+  Value blocks =
+      plan.emitBlocks(rewriter, schedule.getStages() ? 1 : schedule.getRows());
   if (schedule.getStages()) {
     const quantmlir::schedule::Chip *chip = quantmlir::schedule::lookupChip(
         schedule.getChip().getValue(), [&] { return group.emitOpError(); });

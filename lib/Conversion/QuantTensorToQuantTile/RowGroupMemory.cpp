@@ -162,6 +162,8 @@ void RowGroupBody::placeColumns() {
 }
 
 void RowGroupBody::loadRow() {
+  if (isLazy && !isKept)
+    return;
   for (auto &[op, info] : plan.ops)
     for (OpOperand *input : linalg::GenericOp(op).getDpsInputOperands()) {
       RowAccess access = info.accesses[input->getOperandNumber()];

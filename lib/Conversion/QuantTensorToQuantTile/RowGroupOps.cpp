@@ -58,6 +58,33 @@ static Value findMagnitude(linalg::GenericOp op, const RowOp &info) {
   return {};
 }
 
+/// Whether `value` of the group comes of a sum of floats, which has no order,
+/// or of a function that is approximated: whether its last bit means nothing.
+static bool isInexact(const RowGroupPlan &plan, Value value) {
+  value = skipUnitReshapes(value);
+  auto found = llvm::find_if(plan.ops, [&](const auto &entry) {
+    return entry.first == value.getDefiningOp();
+  });
+  if (found == plan.ops.end())
+    return false;
+  linalg::GenericOp op = found->first;
+  const RowOp &info = found->second;
+  if (info.reduces && llvm::any_of(info.combiners, isFloatSum))
+    return true;
+  bool approximates =
+      llvm::any_of(op.getBody()->without_terminator(), [](Operation &inner) {
+        return isa<math::ErfOp, math::ErfcOp, math::ExpOp, math::Exp2Op,
+                   math::ExpM1Op, math::LogOp, math::Log2Op, math::Log10Op,
+                   math::Log1pOp, math::PowFOp, math::SinOp, math::CosOp,
+                   math::TanhOp>(inner);
+      });
+  return approximates ||
+         llvm::any_of(op.getDpsInputOperands(), [&](OpOperand *input) {
+           return !op.getMatchingBlockArgument(input).use_empty() &&
+                  isInexact(plan, input->get());
+         });
+}
+
 SmallVector<Value> RowGroupBody::combine(ValueRange values,
                                          ArrayRef<Operation *> combiners) {
   exchange.whenAllCame = nullptr;
@@ -74,19 +101,33 @@ SmallVector<Value> RowGroupBody::combine(ValueRange values,
   return totals;
 }
 
-void RowGroupBody::emitOp(linalg::GenericOp op, const RowOp &info) {
+SmallVector<RowGroupBody::Operand>
+RowGroupBody::getOperands(linalg::GenericOp op, const RowOp &info) {
   SmallVector<Operand> operands;
   for (OpOperand *input : op.getDpsInputOperands()) {
     RowAccess access = info.accesses[input->getOperandNumber()];
-    Value outside = skipUnitReshapes(input->get());
-    bool isUsed = !op.getMatchingBlockArgument(input).use_empty();
-    // What all rows read comes from L1, a vector at a time: all of it would
-    // take the registers of another block.
-    bool isShared = access == RowAccess::Column && memrefs.contains(outside);
-    operands.push_back({isUsed && isShared ? findSource(outside) : Source(),
-                        isUsed && !isShared ? read(input->get(), access)
-                                            : SmallVector<Value>()});
+    Value value = skipUnitReshapes(input->get());
+    Operand operand;
+    if (!op.getMatchingBlockArgument(input).use_empty()) {
+      // What all rows read comes from L1, a vector at a time: all of it would
+      // take the registers of another block.
+      if (access == RowAccess::Column && memrefs.contains(value))
+        operand.source = findSource(value);
+      else if (access == RowAccess::Full && isLazy && plan.isInside(value))
+        operand.computed = value;
+      else if (access == RowAccess::Full && isLazy && !isKept &&
+               memrefs.contains(value)) {
+        operand.source = findSource(value);
+        operand.first = mul(row, plan.domain.columns);
+      } else
+        operand.values = read(input->get(), access);
+    }
+    operands.push_back(operand);
   }
+  return operands;
+}
+
+SmallVector<Value> RowGroupBody::getInitial(linalg::GenericOp op) {
   // What the inits hold: only filled ones are read.
   SmallVector<Value> initial;
   for (OpOperand &init : op.getDpsInitsMutable()) {
@@ -96,6 +137,28 @@ void RowGroupBody::emitOp(linalg::GenericOp op, const RowOp &info) {
     initial.push_back(filled ? b.clone(*filled.getDefiningOp())->getResult(0)
                              : Value());
   }
+  return initial;
+}
+
+Value RowGroupBody::getElement(const Operand &operand, int64_t index) {
+  if (!operand.computed)
+    return operand.values.size() == 1 ? operand.values[0]
+                                      : operand.values[index];
+  auto result = cast<OpResult>(operand.computed);
+  auto op = cast<linalg::GenericOp>(result.getOwner());
+  const RowOp &info = llvm::find_if(plan.ops, [&](const auto &entry) {
+                        return entry.first == op;
+                      })->second;
+  SmallVector<Value> carried = getInitial(op);
+  Elements results(op.getNumDpsInits());
+  emitElements(op, info, getOperands(op, info), carried, index, index + 1,
+               nullptr, results);
+  return results[result.getResultNumber()][0];
+}
+
+void RowGroupBody::emitOp(linalg::GenericOp op, const RowOp &info) {
+  SmallVector<Operand> operands = getOperands(op, info);
+  SmallVector<Value> initial = getInitial(op);
   SmallVector<Value> carried = initial;
   for (auto [value, combiner] : llvm::zip(carried, info.combiners))
     value =
@@ -142,17 +205,23 @@ void RowGroupBody::emitOp(linalg::GenericOp op, const RowOp &info) {
     });
     int64_t most = readsShared ? kLongRunElements : kRunElements;
     int64_t run = std::max(width, most / width * width);
-    enum class Way { Shortcut, Quotient, Division };
-    SmallVector<Way> ways = {Way::Quotient, Way::Division};
+    using Way = RowQuotients::Way;
+    SmallVector<Way> ways = {Way::Quotient};
+    bool isNear = true;
     if (quotients.hasShortcuts([&](BlockArgument argument) {
           Value source = skipUnitReshapes(
               op.getDpsInputOperand(argument.getArgNumber())->get());
+          isNear &= isInexact(plan, source);
           return llvm::any_of(plan.ops, [&](auto &entry) {
             return entry.first == source.getDefiningOp() &&
                    !isCast(entry.first, entry.second);
           });
         }))
       ways.insert(ways.begin(), Way::Shortcut);
+    // What is not known to the last bit is divided only where it is out of
+    // range.
+    if (ways.front() == Way::Shortcut && isNear)
+      ways = {Way::Near};
     for (int64_t first = 0; first < count; first += run) {
       int64_t length = std::min(run, count - first);
       auto emitPart = [&](RowQuotients *quotients) {
@@ -167,9 +236,9 @@ void RowGroupBody::emitOp(linalg::GenericOp op, const RowOp &info) {
       // What is fast first, and where it failed the next way.
       auto emitFrom = [&](auto &&emitFrom,
                           ArrayRef<Way> ways) -> SmallVector<Value> {
-        if (ways.front() == Way::Division)
+        if (ways.empty())
           return emitPart(nullptr);
-        quotients.start(ways.front() == Way::Shortcut);
+        quotients.start(ways.front(), /*hidden=*/length % 4 != 0);
         SmallVector<Value> fast = emitPart(&quotients);
         auto failed = scf::IfOp::create(b, loc, ValueRange(fast).getTypes(),
                                         quotients.emitFailed(b, loc),
@@ -204,7 +273,42 @@ void RowGroupBody::emitOp(linalg::GenericOp op, const RowOp &info) {
     forgetColumns();
 }
 
+void RowGroupBody::chooseMode() {
+  int64_t inputs = 0;
+  for (Value value : plan.ins) {
+    if (!plan.reads(value, RowAccess::Full))
+      continue;
+    int64_t bits =
+        getElementTypeOrSelf(value.getType()).getIntOrFloatBitWidth();
+    isKept =
+        ++inputs == 1 && bits < 32 && schedule.getVector() * bits % 32 == 0;
+  }
+  isLazy =
+      schedule.getPacked() &&
+      (!isKept || llvm::any_of(plan.ops, [](const auto &entry) {
+        return entry.second.hasColumns && !entry.second.reduces &&
+               !isCast(entry.first, entry.second) &&
+               !llvm::all_of(entry.first->getUsers(), llvm::IsaPred<YieldOp>);
+      }));
+  // What all rows read takes registers beside.
+  isKept &= !isLazy || llvm::none_of(plan.ins, [&](Value value) {
+    return plan.reads(value, RowAccess::Column);
+  });
+}
+
 void RowGroupBody::forgetColumns() {
+  if (isLazy) {
+    // From addresses that nobody sees to be the same.
+    Value word = arith::IndexCastUIOp::create(b, loc, b.getI32Type(), lane);
+    Value zero = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(0));
+    constexpr int32_t kFirst = 0xf0;
+    word = Lop3Op::create(b, loc, b.getI32Type(), word, zero, zero,
+                          b.getI32IntegerAttr(kFirst));
+    lane = arith::IndexCastUIOp::create(b, loc, b.getIndexType(), word);
+    columns.clear();
+    inside.clear();
+    placeColumns();
+  }
   for (auto &[key, vectors] : loaded) {
     for (Value &vector : vectors)
       vector = hideVector(b, loc, vector);
@@ -222,10 +326,10 @@ Value RowGroupBody::emitMagnitude(linalg::GenericOp op, const RowOp &info,
   // one, which whoever divides this thread's columns asks. Columns that stand
   // in for those that do not exist are of the same row. Maxima that wait for
   // each other only now and then.
-  ArrayRef<Value> elements = operands[0].values;
+  int64_t count = columns.size() * schedule.getVector();
   SmallVector<Value> chains;
-  for (auto [index, element] : llvm::enumerate(elements)) {
-    Value size = math::AbsFOp::create(b, loc, element);
+  for (int64_t index = 0; index < count; ++index) {
+    Value size = math::AbsFOp::create(b, loc, getElement(operands[0], index));
     if (index < kParts)
       chains.push_back(size);
     else
@@ -249,12 +353,14 @@ Value RowGroupBody::emitMagnitude(linalg::GenericOp op, const RowOp &info,
     // What this would need is not kept for it.
     auto outsideKnown = known;
     auto outsideLoaded = loaded;
+    auto outsideColumns = std::make_tuple(lane, columns, inside);
     if (schedule.getPacked())
       forgetColumns();
-    Operand inputs = {Source(), read(of, RowAccess::Full)};
-    emitElements(op, info, inputs, carried, 0, elements.size(), nullptr, none);
+    emitElements(op, info, getOperands(op, info), carried, 0, count, nullptr,
+                 none);
     known = outsideKnown;
     loaded = outsideLoaded;
+    std::tie(lane, columns, inside) = outsideColumns;
     scf::YieldOp::create(b, loc, carried);
     b.setInsertionPointToStart(again.elseBlock());
     scf::YieldOp::create(b, loc, magnitude);
@@ -326,14 +432,16 @@ void RowGroupBody::emitElements(linalg::GenericOp op, const RowOp &info,
     IRMapping mapping;
     for (auto [argument, operand, vector] :
          llvm::zip(op.getRegionInputArgs(), operands, shared)) {
-      ArrayRef<Value> values = operand.values;
       if (operand.source) {
-        if (i == first || i % width == 0)
-          vector = extractAll(b, loc,
-                              loadVector(operand.source, columns[i / width]));
+        if (i == first || i % width == 0) {
+          Value place = columns[i / width];
+          if (operand.first)
+            place = add(operand.first, place);
+          vector = extractAll(b, loc, loadVector(operand.source, place));
+        }
         mapping.map(argument, vector[i % width]);
-      } else if (!values.empty()) {
-        mapping.map(argument, values.size() == 1 ? values[0] : values[i]);
+      } else if (operand.computed || !operand.values.empty()) {
+        mapping.map(argument, getElement(operand, i));
       }
     }
     for (auto [argument, value] :

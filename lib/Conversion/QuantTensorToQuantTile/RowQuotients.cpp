@@ -115,8 +115,9 @@ bool RowQuotients::hasShortcuts(function_ref<bool(BlockArgument)> isComputed) {
   });
 }
 
-void RowQuotients::start(bool shortcuts) {
-  this->shortcuts = shortcuts;
+void RowQuotients::start(Way way, bool hidden) {
+  this->way = way;
+  this->hidden = hidden;
   poison = differences = Value();
   magnitudes.clear();
 }
@@ -183,10 +184,12 @@ Value RowQuotients::emitCode(OpBuilder &builder, const Code &code,
                     : size;
   }
   Value sum;
-  if (shortcuts) {
-    auto round = [&](Value factor) -> Value {
-      return getBits(math::FmaOp::create(builder, loc, x, factor, magic));
-    };
+  auto round = [&](Value factor) -> Value {
+    return getBits(math::FmaOp::create(builder, loc, x, factor, magic));
+  };
+  if (way == Way::Near) {
+    sum = round(reciprocal.value);
+  } else if (way == Way::Shortcut) {
     Value above = round(reciprocal.above);
     sum = round(reciprocal.below);
     // a | (b ^ c)
@@ -197,6 +200,12 @@ Value RowQuotients::emitCode(OpBuilder &builder, const Code &code,
   } else {
     Value quotient = emitQuotient(builder, loc, x, divisor);
     sum = getBits(arith::AddFOp::create(builder, loc, quotient, magic));
+  }
+  if (hidden) {
+    constexpr int32_t kFirst = 0xf0;
+    sum = quant_tile::Lop3Op::create(builder, loc, word, sum, constant(0),
+                                     constant(0),
+                                     builder.getI32IntegerAttr(kFirst));
   }
   return arith::SubIOp::create(builder, loc, sum,
                                constant(llvm::bit_cast<int32_t>(kMagic)));

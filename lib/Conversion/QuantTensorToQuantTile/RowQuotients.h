@@ -25,6 +25,10 @@
 // numbers that are read, many are half of their row's largest, and their
 // quotient next to 63.5.
 //
+// What comes of a sum without an order, or of a function that is approximated,
+// is itself not known to the last bit. Its code is that of a number which
+// differs from it by two roundings of 2^-24: x r, rounded with the sum.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef QUANTMLIR_LIB_CONVERSION_QUANTTENSORTOQUANTTILE_ROWQUOTIENTS_H
@@ -64,9 +68,13 @@ public:
     known[argument] = magnitude;
   }
 
-  /// Starts a run of elements, which fail together; with `shortcuts`, codes are
-  /// found without quotients.
-  void start(bool shortcuts);
+  /// How codes are found: of a number next to it, without a quotient, by one.
+  enum class Way { Near, Shortcut, Quotient };
+
+  /// Starts a run of elements, which fail together. Their codes are `hidden`
+  /// where each is stored by itself: LLVM would store the low byte of a float's
+  /// register, of which ptxas (13.0) makes a conversion.
+  void start(Way way, bool hidden);
   /// Emits `inner` of the region where it is one of the divisions, asks whether
   /// a quotient is NaN or makes a code of it, and maps its result if it is
   /// needed; false where it is none of these.
@@ -109,7 +117,8 @@ private:
   llvm::MapVector<mlir::Value, Reciprocal> reciprocals;
   /// NaN once a quotient of the run was not finite.
   mlir::Value poison;
-  bool shortcuts = false;
+  Way way = Way::Quotient;
+  bool hidden = false;
   /// Not zero once two codes of the run differed.
   mlir::Value differences;
   /// By argument, what `setMagnitude` said.

@@ -23,9 +23,13 @@ RowStages::RowStages(const RowGroupPlan &plan, OpBuilder &b,
   thread = arith::IndexCastUIOp::create(
       b, loc, b.getI32Type(),
       gpu::ThreadIdOp::create(b, loc, gpu::Dimension::x));
-  ring = schedule.getWarps() > 1
-             ? word(0)
-             : arith::DivUIOp::create(b, loc, thread, word(kWarp)).getResult();
+  ring = word(0);
+  member = thread;
+  if (schedule.getRows() > 1) {
+    Value lanes = word(schedule.getLanes());
+    ring = arith::DivUIOp::create(b, loc, thread, lanes);
+    member = arith::RemUIOp::create(b, loc, thread, lanes);
+  }
 }
 
 Value RowStages::word(int64_t value) {
@@ -98,7 +102,7 @@ void RowStages::ifPicked(function_ref<void()> body) {
   };
   if (schedule.getWarps() == 1)
     return pick();
-  ifThen(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, thread,
+  ifThen(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, member,
                                word(kWarp)),
          pick);
 }
@@ -123,7 +127,7 @@ void RowStages::start(const llvm::DenseMap<Value, Value> &memrefs) {
   this->memrefs = memrefs;
   Value isFirst =
       arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, thread, word(0));
-  int64_t rings = schedule.getWarps() > 1 ? 1 : schedule.getRows();
+  int64_t rings = schedule.getRows();
   Value kept = getFull(word(rings * schedule.getStages()));
   ifThen(isFirst, [&] {
     for (int64_t i = 0; i < rings * schedule.getStages(); ++i)

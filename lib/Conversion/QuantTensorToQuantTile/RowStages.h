@@ -55,8 +55,8 @@ private:
   mlir::Location loc;
   mlir::Value row, step, rows;
   mlir::Value base, thread;
-  /// Number of this thread's ring.
-  mlir::Value ring;
+  /// Number of this thread's ring, and its own among those that share it.
+  mlir::Value ring, member;
   /// The stage that was awaited last.
   mlir::Value stage;
   llvm::DenseMap<mlir::Value, mlir::Value> memrefs;

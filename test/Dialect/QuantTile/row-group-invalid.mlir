@@ -209,8 +209,18 @@ module attributes {quant_tile.s = #quant_tile.row_schedule<chip = "sm_90a", warp
 
 // -----
 
-// expected-error @below {{warps that share a row share one, got 2 rows}}
-module attributes {quant_tile.s = #quant_tile.row_schedule<chip = "sm_90a", warps = 2, rows = 2, vector = 8>} {}
+// expected-error @below {{a block has barriers for 15 rows of several warps, got 16}}
+module attributes {quant_tile.s = #quant_tile.row_schedule<chip = "sm_90a", warps = 2, rows = 16, vector = 8>} {}
+
+// -----
+
+// expected-error @below {{a block has 32 warps, got 3 rows of 11}}
+module attributes {quant_tile.s = #quant_tile.row_schedule<chip = "sm_90a", warps = 11, rows = 3, vector = 8>} {}
+
+// -----
+
+// expected-error @below {{rows that come into shared memory are not kept packed as well}}
+module attributes {quant_tile.s = #quant_tile.row_schedule<chip = "sm_90a", warps = 2, rows = 1, vector = 8, packed = true, stages = 1>} {}
 
 // -----
 

@@ -19,14 +19,18 @@ RowScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "a row has 1 to 32 warps, got " << warps;
   if (rows < 1 || rows > 32)
     return emitError() << "a block has 1 to 32 rows, got " << rows;
-  if (rows != 1 && warps != 1)
-    return emitError() << "warps that share a row share one, got " << rows
-                       << " rows";
+  if (rows != 1 && warps != 1 && rows > 15)
+    return emitError() << "a block has barriers for 15 rows of several warps, "
+                          "got "
+                       << rows;
+  if (rows * warps > 32)
+    return emitError() << "a block has 32 warps, got " << rows << " rows of "
+                       << warps;
   if (packed && warps == 1)
     return emitError() << "a warp waits for no other, so that it keeps nothing "
                           "packed";
   // As many threads as an SM of any chip has.
-  int64_t perBlock = warps == 1 ? rows : warps;
+  int64_t perBlock = warps * rows;
   if (occupancy < 1 || occupancy * perBlock > 64)
     return emitError() << "an SM has 64 warps, got " << occupancy
                        << " blocks of " << perBlock;
@@ -36,6 +40,9 @@ RowScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (prefetch && stages)
     return emitError() << "rows that come into shared memory are not "
                           "prefetched as well";
+  if (packed && stages)
+    return emitError() << "rows that come into shared memory are not kept "
+                          "packed as well";
   if (!llvm::is_contained({0, 1, 2, 4, 8}, stages))
     return emitError() << "a row has 0, 1, 2, 4 or 8 stages, got " << stages;
   if (resident < 0 || (resident && !stages))

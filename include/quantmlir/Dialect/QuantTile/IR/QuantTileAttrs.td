@@ -261,23 +261,26 @@ def QuantTile_RowScheduleAttr : QuantTile_Attr<"RowSchedule", "row_schedule"> {
   let description = [{
     The schedule of a `quant_tile.row_group`, written by `select-row-schedule`,
     a tuner or a human. A row is held in the registers of `warps` warps; a
-    block computes `rows` rows, each warp its own, where a row has one warp, else
-    one. Each access is of `vector` consecutive elements, which divides the
+    block computes `rows` rows side by side, each by warps of its own. Each access is of `vector` consecutive elements, which divides the
     columns. With `packed`, columns are kept as they were loaded while the
     warps of a row wait for each other, and not as the floats that they are cast
-    to: half the registers, for some more instructions. An SM has registers for
+    to, or that are computed of them, which is done again: half the registers,
+    for more instructions. Where there is more than one tensor of narrow
+    elements, they are read again instead. An SM has registers for
     `occupancy` blocks at least.
 
     Rows can be asked for before they are computed (sm_90a), where they are whole
     16 bytes. With `prefetch`, the one that many rows further down is brought
     into L2 while a row is computed. With `stages`, a block computes rows until
     there are none left, and the next `stages` ones (1, 2, 4 or 8) come into its
-    shared memory meanwhile. Of the operands that all rows read, `resident` then
-    stay in shared memory as well, the first in the kernel's order.
+    shared memory meanwhile, of each of its `rows`. Of the operands that all rows
+    read, `resident` then stay in shared memory as well, once for the block, the
+    first in the kernel's order.
 
     ```mlir
     #quant_tile.row_schedule<chip = "sm_90a", warps = 8, rows = 1, vector = 8, prefetch = 264>
     #quant_tile.row_schedule<chip = "sm_90a", warps = 28, rows = 1, vector = 4, stages = 2, resident = 1>
+    #quant_tile.row_schedule<chip = "sm_90a", warps = 4, rows = 7, vector = 4, stages = 1, resident = 2>
     #quant_tile.row_schedule<chip = "sm_90a", warps = 14, rows = 1, vector = 8, packed = true, occupancy = 3>
     ```
   }];
@@ -293,9 +296,7 @@ def QuantTile_RowScheduleAttr : QuantTile_Attr<"RowSchedule", "row_schedule"> {
   let extraClassDeclaration = [{
     /// Threads that share a row, and threads of a block.
     int64_t getLanes() const { return 32 * getWarps(); }
-    int64_t getThreads() const {
-      return getWarps() == 1 ? getLanes() * getRows() : getLanes();
-    }
+    int64_t getThreads() const { return getLanes() * getRows(); }
   }];
 }
 
