@@ -196,7 +196,7 @@ def test_prefetch_only_where_rows_are_computed(tool):
                       check=False).stderr
         return int((re.findall(r"prefetch = (\d+)", listed) or [0])[0])
 
-    assert chosen("gelu", 4096) and chosen("layernorm", 4096)
+    assert chosen("gelu", 4096) and chosen("layernorm", 28672)
     assert not chosen("plain", 4096) and not chosen("gate", 4096)
     assert not chosen("gelu", 1100) and not chosen("gelu", 4096, "sm_80")
 
