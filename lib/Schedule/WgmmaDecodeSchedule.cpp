@@ -188,6 +188,9 @@ static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
     others += accumulators >= 96 ? 64 : 24;
   else if (c.hasLargeEpilogue && c.encoding.hasZeroPoint() && isNarrow)
     others += 16;
+  // Zero points are taken away in registers beside the weights'.
+  if (c.encoding.hasZeroPoint() && accumulators >= 112)
+    others += 24;
   return 1.125 * accumulators + weights + parameters + others;
 }
 
