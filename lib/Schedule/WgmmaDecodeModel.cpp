@@ -29,9 +29,10 @@ static constexpr double kCyclesOfKernel = 3690;
 static constexpr double kCyclesOfExchange = 2340, kCyclesOfExchangedRow = 9.4;
 /// Filling the ring for another tile, and its epilogue.
 static constexpr double kCyclesOfTile = 2680;
-// Fitted to 1650 more times of tiles of 96 rows and more (13 shapes of weights,
-// 256 to 4096 rows), with an error of 3 % beside how fast the card's power
-// let it be at the time; what it chose was slower than the best by 0.9 %.
+// Fitted to 3034 more times of tiles of 96 rows and more (13 shapes of weights,
+// 256 to 4096 rows), most heavily to those near the best: what it chose was
+// slower than the best by 0.9 % on average, and by 2.1 % where rows are dynamic
+// and ranges share kernels.
 /// Cycles of tensor cores that multiply 64 x 16 x 16. The clock goes down where
 /// they are busy, so that they take longer by a factor than their cycles; how
 /// much of that and of a block's steps hide each other: all at infinity.
