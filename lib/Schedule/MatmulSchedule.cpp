@@ -157,6 +157,17 @@ int64_t getColumnsOfDecode(int64_t columns, unsigned width,
                             : std::min(columns, kFew);
 }
 
+int64_t getColumnsOfActivations(const Contraction &c, int64_t tileM,
+                                int64_t columns) {
+  constexpr int64_t kFew = 64;
+  int64_t decoded = getColumnsOfDecode(columns, c.encoding.getStorageBits());
+  bool hasManyParameters =
+      !c.hasOneGroup() && (c.encoding.hasZeroPoint() || c.getGroup() < 128);
+  return tileM == 1 && hasManyParameters && decodesStreamedExactly(c)
+             ? std::min(decoded, kFew)
+             : decoded;
+}
+
 std::string whyNotWeights(const Contraction &c, ScheduleAttr schedule) {
   if (static_cast<bool>(schedule.getWeights()) != static_cast<bool>(c.encoding))
     return llvm::formatv("{0} reads {1}",
@@ -246,10 +257,23 @@ bool decodesScaled(const Contraction &c) {
                                 c.encoding.getCodebook()) != 1.0;
 }
 
+bool decodesZeroPoints(const Contraction &c) {
+  if (!c.encoding || !isa<IntegerType>(c.encoding.getStorage()) ||
+      c.encoding.getCodebook())
+    return false;
+  auto zeroPoint = dyn_cast_or_null<IntegerType>(c.encoding.getZeroPoint());
+  return zeroPoint && zeroPoint.getWidth() <= 8 &&
+         (c.lhsElement.isF16() ||
+          DecodeOp::getShrinkage(c.encoding.getStorage(), c.lhsElement) != 1.0);
+}
+
 bool decodesStreamedExactly(const Contraction &c) {
-  return isa<IntegerType>(c.encoding.getStorage()) &&
-         c.encoding.getStorageBits() == 4 && !c.encoding.getCodebook() &&
-         !c.encoding.hasZeroPoint() && !c.scalesDecoded();
+  if (!isa<IntegerType>(c.encoding.getStorage()) ||
+      c.encoding.getStorageBits() != 4 || c.encoding.getCodebook() ||
+      c.scalesDecoded())
+    return false;
+  return !c.encoding.hasZeroPoint() ||
+         (decodesZeroPoints(c) && !c.hasOneGroup());
 }
 
 int64_t getPairTableBytes(const Contraction &c) {

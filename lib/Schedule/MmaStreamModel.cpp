@@ -134,6 +134,14 @@ static double getParameters(const Contraction &c) {
          (c.encoding.hasZeroPoint() ? 2 : 1);
 }
 
+/// The same of several rows of activations: zero points that are decoded along
+/// are no sums.
+static double getParameters(const Contraction &c, int64_t tileM) {
+  bool isDecoded =
+      tileM > 1 && c.encoding.hasZeroPoint() && decodesStreamedExactly(c);
+  return isDecoded ? getParameters(c) / 2 : getParameters(c);
+}
+
 /// Whether straight-line code of short steps multiplies several rows of
 /// activations, in one column tile, by weights of 4 bits that leave no sums of
 /// them.
@@ -245,7 +253,8 @@ int64_t estimateStreamRegisters(const Contraction &c, int64_t tileM,
     // stage of straight-line code.
     bool isExactRow = tileM == 1 && decodesStreamedExactly(c);
     bool isShortStep = getUnits(c, numbers) < 1;
-    if (!isExactRow || !isStraight(c, numbers) || getParameters(c) > 1)
+    if (!isExactRow || !isStraight(c, numbers) ||
+        (getParameters(c) > 1 && isShortStep))
       registers += 14 * units * (numbers.stages - 1);
     // What comes along with smaller groups and zero points: their sums and, in
     // every stage, they themselves.
@@ -256,11 +265,26 @@ int64_t estimateStreamRegisters(const Contraction &c, int64_t tileM,
       registers += 8 * numbers.rowTiles - 16;
       if (numbers.stages > 1 && !isStraight(c, numbers))
         registers += 22 * units;
-    } else if (getParameters(c) > 1) {
-      double parameters = getParameters(c) * numbers.columns / 128;
+    } else if (isExactRow) {
+      // Activations of half a step at once leave room for zero points, which
+      // are two numbers each in f16, or nearly for twice the scales.
+      if (getParameters(c) > 1 && (!c.encoding.hasZeroPoint() ||
+                                   c.getGroup() < 128 || c.lhsElement.isF16()))
+        registers += 4;
+      if (getParameters(c) > 2)
+        registers += 8 * numbers.rowTiles;
+    } else if (getParameters(c, tileM) > 1) {
+      double parameters = getParameters(c, tileM) * numbers.columns / 128;
       registers += 5 + 7 * parameters;
       if (numbers.stages > 1)
         registers += 12 + 3 * units * (parameters - 1);
+    }
+    // Zero points that are decoded along, of each stage.
+    if (tileM > 1 && !scalesWeights && c.encoding.hasZeroPoint() &&
+        decodesStreamedExactly(c)) {
+      registers += isStraight(c, numbers) ? 2 : 5;
+      if (numbers.stages > 1)
+        registers += 2 * numbers.rowTiles;
     }
     // A few rounds of straight-line code carry nothing from one to the next.
     if (!hasTailK && rounds <= 4 &&
@@ -371,11 +395,14 @@ double estimateStreamTime(const Contraction &c, const Chip &chip, int64_t tileM,
     if (blocks < slots && most < numbers.occupancy)
       time *= 1 + fit.uneven;
   }
-  // What straight-line code asks for before it waits for the kernel in front.
+  // What straight-line code asks for before it waits for the kernel in front:
+  // with few activations in registers, of one stage as much as of two.
+  bool hasFewActivations =
+      getColumnsOfActivations(c, tileM, numbers.columns) < numbers.columns &&
+      c.encoding.getStorageBits() == 4;
+  int64_t early = hasFewActivations ? 1 : numbers.stages - 1;
   return Fit::kernel + time -
-         (isOneStretch && chip.hasDependentLaunch
-              ? fit.early * (numbers.stages - 1)
-              : 0.0);
+         (isOneStretch && chip.hasDependentLaunch ? fit.early * early : 0.0);
 }
 
 /// Whether kernels of these numbers do what the model says. Where a warp has
@@ -384,6 +411,7 @@ double estimateStreamTime(const Contraction &c, const Chip &chip, int64_t tileM,
 static bool isModelled(const Contraction &c, int64_t tileM,
                        const StreamNumbers &numbers, bool scalesWeights) {
   int64_t rounds = getRounds(c, numbers);
+  double parameters = getParameters(c, tileM);
   bool isExactRow = tileM == 1 && decodesStreamedExactly(c);
   if (isFewExactRows(c, tileM, numbers)) {
     bool isShort = getUnits(c, numbers) < 1;
@@ -397,6 +425,10 @@ static bool isModelled(const Contraction &c, int64_t tileM,
       (isStraight(c, numbers) ? !isExactRow || rounds < 2 * numbers.stages
                               : numbers.stages >= rounds))
     return false;
+  // What is asked for early takes registers that activations lack.
+  if (numbers.stages > 1 && isExactRow && isStraight(c, numbers) &&
+      getUnits(c, numbers) >= 1 && parameters > 1)
+    return false;
   bool isNarrow = c.encoding.getStorageBits() < 4;
   // Two warps were half as fast as the model says, but of the largest tiles.
   if (isNarrow && tileM > 8 && numbers.warps <= 2 && numbers.rowTiles < 4)
@@ -407,18 +439,18 @@ static bool isModelled(const Contraction &c, int64_t tileM,
                                      : numbers.rowTiles == 1 && tileM == 1;
     // Sums of larger groups are scaled once more in such a step, of which many
     // rows are worth it. In bf16, weights may be scaled instead: both compete.
-    if (tileM == 16 && getParameters(c) == 1 && !scalesWeights)
+    if (tileM == 16 && parameters == 1 && !scalesWeights)
       return decodesStreamedExactly(c) && c.lhsElement.isBF16() &&
              numbers.rowTiles == 4 && numbers.warps == 4 && numbers.stages == 1;
     return c.encoding.getStorageBits() == 4 &&
-           (scalesWeights || (getParameters(c) > 1 && tileM != 8)) &&
+           (scalesWeights || (parameters > 1 && tileM != 8)) &&
            numbers.rowTiles >= (numbers.stages > 1 ? 2 : 1) &&
            numbers.rowTiles != (numbers.stages > 1 ? 3 : 1) &&
            numbers.warps >= (tileM == 1 ? 4 : 2) &&
            !(numbers.stages > 1 && tileM == 16 && getPairTableBytes(c));
   }
   if (getUnits(c, numbers) > 1 && !isNarrow)
-    return numbers.stages == 1 && getParameters(c) <= 1 &&
+    return numbers.stages == 1 && parameters <= 1 &&
            (numbers.warps == 4 ? numbers.rowTiles <= 2
                                : numbers.warps == 8 && numbers.rowTiles == 1);
   return numbers.stages == 1 ||

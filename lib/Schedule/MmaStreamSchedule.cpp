@@ -31,7 +31,7 @@ static ContractAttr makeContract(const Contraction &c) {
       getPairTableBytes(c) || decodesStreamedExactly(c)
           ? 0.0
           : 2 * std::abs(DecodeOp::getBias(storage, c.lhsElement, codebook));
-  if (c.encoding.hasZeroPoint()) {
+  if (c.encoding.hasZeroPoint() && !decodesStreamedExactly(c)) {
     // Float zero points lie within the range of the codes but for rounding.
     double range = std::ldexp(1.0, storage.getIntOrFloatBitWidth());
     offset += 2 * range;
@@ -102,8 +102,8 @@ static bool scalesStreamedWeights(const Contraction &c, const Chip &chip,
   if (tileM != 16 || width > 4 || !c.lhsElement.isBF16() ||
       !canScaleDecoded(c) || c.scalesDecoded() || c.getGroup() > 128)
     return false;
-  bool isPlain = c.getGroup() == 128 && !c.encoding.hasZeroPoint() &&
-                 !c.encoding.getCodebook();
+  bool isPlain = c.getGroup() == 128 && !c.encoding.getCodebook() &&
+                 (!c.encoding.hasZeroPoint() || decodesStreamedExactly(c));
   // Narrower codes have no steps of a few columns, which that was better in.
   if (!isPlain)
     return width == 4;
@@ -181,7 +181,9 @@ static Numbers chooseNumbers(const Contraction &c, const Chip &chip,
                  isa<Float4E2M1FNType>(c.encoding.getStorage());
   bool isNarrow = width == 4 && !isTable;
   bool isLight = getParameterBits(c.encoding) <= 16;
-  bool isSingle = parameters <= 1 && !hasZeroPoint;
+  // Zero points that are decoded along are little.
+  bool isSingle = hasZeroPoint ? parameters <= 2 && decodesStreamedExactly(c)
+                               : parameters <= 1;
   if (!isRagged && c.k % 128 == 0 &&
       (((isNarrow || (width < 4 && !isTable)) && isSingle) ||
        (width == 4 && isLight && (isSingle || tileM == 1 || tileM == 16))))

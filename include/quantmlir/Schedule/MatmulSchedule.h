@@ -109,9 +109,13 @@ bool canScaleDecoded(const Contraction &contraction);
 /// Whether a decode of the weights is a multiplication anyway, so that it takes
 /// their scale along (`quant_tile.decode` with `scaled`).
 bool decodesScaled(const Contraction &contraction);
+/// Whether a decode of the weights takes zero points along, exactly: integers of
+/// up to 8 bits (`quant_tile.decode` with `minus`).
+bool decodesZeroPoints(const Contraction &contraction);
 /// Whether mma_stream decodes weights without a bias even where one row of
 /// activations is all there is, so that nothing sums activations to take it
-/// away: integers of 4 bits without a zero point, of which that was faster.
+/// away: integers of 4 bits, of which that was faster, without a zero point or
+/// with those of groups that a decode takes along.
 bool decodesStreamedExactly(const Contraction &contraction);
 /// Bytes of the table of pairs in shared memory (`quant_tile.look_up`) with
 /// which kernels of mma_stream and wgmma_decode decode the weights; 0 where
@@ -127,6 +131,11 @@ int64_t getColumnsOfDecode(int64_t columns, unsigned width);
 /// The same of `wgmma_decode` with `warpgroups` that multiply: the more there
 /// are, the fewer registers each has for decoded weights.
 int64_t getColumnsOfDecode(int64_t columns, unsigned width, int64_t warpgroups);
+/// Columns of a step of `mma_stream` that a warp has the activations of at
+/// once, of `tileM` rows: those that it decodes at once or, where scales of
+/// small groups or zero points take registers beside those of one row, fewer.
+int64_t getColumnsOfActivations(const Contraction &contraction, int64_t tileM,
+                                int64_t columns);
 
 /// Why a family cannot compute a contraction; empty where it can.
 std::string whyNotReduce(const Contraction &contraction);

@@ -36,6 +36,15 @@ struct MatmulProblem : schedule::Contraction {
   int64_t getGroups() const { return llvm::divideCeil(k, getGroup()); }
 };
 
+/// How a pair of codes comes out of `MatmulEmitter::decode`: with
+/// `DecodeOp::getBias` left on them where `biased`, `getBiasInPlace` where
+/// `inPlace` as well, and `DecodeOp::getShrinkage` where `shrunk`; times
+/// `scale`, or less `minus`, a pair of equal ones, where there is one.
+struct DecodeForm {
+  bool biased = false, shrunk = false, inPlace = false;
+  mlir::Value scale, minus;
+};
+
 /// Emits into the body of one kernel. Index values are `index`, offsets count
 /// elements.
 class MatmulEmitter : public mlir::ImplicitLocOpBuilder {
@@ -123,20 +132,14 @@ public:
                                              mlir::Value tileColumn,
                                              bool inBounds = false);
   /// The pair of codes at `register` p of step `step` of segment `segment` of
-  /// a lane's words, as floats of `element`; with `DecodeOp::getBias` left on
-  /// them where `biased`, `getBiasInPlace` where `inPlace` as well, and
-  /// `DecodeOp::getShrinkage` where `shrunk`; times `scale`, a pair of equal
-  /// ones, where there is one.
+  /// a lane's words, as floats of `element`.
   mlir::Value decode(llvm::ArrayRef<mlir::Value> words, int64_t segment,
                      int64_t step, int64_t p, mlir::Type element,
-                     bool biased = false, bool shrunk = false,
-                     mlir::Value scale = {}, bool inPlace = false);
-  /// The pair of codes that is in `pieces` of the words that `wordAt` gives,
-  /// times `scale`, where there is one.
+                     const DecodeForm &form = {});
+  /// The pair of codes that is in `pieces` of the words that `wordAt` gives.
   mlir::Value decode(llvm::ArrayRef<quant_tensor::FragmentPiece> pieces,
                      llvm::function_ref<mlir::Value(int64_t)> wordAt,
-                     mlir::Type element, bool biased, bool shrunk = false,
-                     mlir::Value scale = {}, bool inPlace = false);
+                     mlir::Type element, const DecodeForm &form = {});
   /// Fills the table of pairs at `pointer`, in shared memory, with values of
   /// `element`, and has pairs looked up there from now on. Threads `member` of
   /// `count` share the work; nothing may be decoded before all of them met at a
@@ -173,6 +176,10 @@ public:
   /// rounded where the zero point is a float.
   mlir::Value scaleToF32(mlir::Value scale);
   mlir::Value zeroPointToF32(mlir::Value zeroPoint, double bias = 0.0);
+  /// A stored zero point as a pair of `element`, shrunk as the codes that it is
+  /// taken from in their decode (`schedule::decodesZeroPoints`).
+  mlir::Value zeroPointToPair(mlir::Value zeroPoint, mlir::Type element,
+                              bool shrunk);
   /// The bias of codes decoded to `element` that `subtractZeroPoint` can take
   /// away with the zero point, at no cost; 0 where it can take none away.
   double getBiasOfZeroPoints(mlir::Type element) const;
@@ -247,8 +254,7 @@ private:
   /// The pair of codes at place `pair` of `word` (`quant_tile.decode`), from
   /// the table where there is one.
   mlir::Value decodePair(mlir::Value word, uint32_t pair, mlir::Type element,
-                         bool biased = false, bool shrunk = false,
-                         mlir::Value scale = {}, bool inPlace = false);
+                         const DecodeForm &form = {});
   /// Where the scale of `row` of the activations from `column` on lies.
   mlir::Value getBlockScaleIndex(mlir::Value row, mlir::Value column);
   /// Address of element `index` of `memref`, of one dimension, in global

@@ -33,21 +33,20 @@ SmallVector<Value> MatmulEmitter::loadWeights(Value row, Value column,
 }
 
 Value MatmulEmitter::decode(ArrayRef<Value> words, int64_t segment,
-                            int64_t step, int64_t p, Type type, bool biased,
-                            bool shrunk, Value scale, bool inPlace) {
+                            int64_t step, int64_t p, Type type,
+                            const DecodeForm &form) {
   int64_t width = layout->getVectorWords();
   return decode(
       layout->getRegister(segment, step, p),
       [&](int64_t word) {
         return this->element(words[word / width], word % width);
       },
-      type, biased, shrunk, scale, inPlace);
+      type, form);
 }
 
 Value MatmulEmitter::decode(ArrayRef<quant_tensor::FragmentPiece> pieces,
                             function_ref<Value(int64_t)> wordAt, Type type,
-                            bool biased, bool shrunk, Value scale,
-                            bool inPlace) {
+                            const DecodeForm &form) {
   Value word = wordAt(pieces[0].word);
   int64_t pair = pieces[0].first / layout->getPairStride();
   if (pieces.size() > 1) {
@@ -67,19 +66,19 @@ Value MatmulEmitter::decode(ArrayRef<quant_tensor::FragmentPiece> pieces,
                                         getI32IntegerAttr(kSelect));
     }
   }
-  return decodePair(word, pair, type, biased, shrunk, scale, inPlace);
+  return decodePair(word, pair, type, form);
 }
 
 Value MatmulEmitter::decodePair(Value word, uint32_t pair, Type element,
-                                bool biased, bool shrunk, Value scale,
-                                bool inPlace) {
+                                const DecodeForm &form) {
   auto type = VectorType::get({2}, element);
   if (pairTable)
     return quant_tile::LookUpOp::create(*this, type, word, pair, pairTable,
                                         pairColumn);
   return quant_tile::DecodeOp::create(
-      *this, type, word, pair, problem.encoding.getStorage(), biased,
-      problem.encoding.getCodebook(), shrunk, scale, inPlace);
+      *this, type, word, pair, problem.encoding.getStorage(), form.biased,
+      problem.encoding.getCodebook(), form.shrunk, form.scale, form.inPlace,
+      form.minus);
 }
 
 void MatmulEmitter::fillPairTable(Value pointer, Type element, Value member,
@@ -269,6 +268,23 @@ Value MatmulEmitter::zeroPointToF32(Value zeroPoint, double bias) {
                                floatConstant(f32, base - bias));
 }
 
+Value MatmulEmitter::zeroPointToPair(Value zeroPoint, Type element,
+                                     bool shrunk) {
+  // A byte in both halves of a word, decoded as codes are.
+  constexpr uint32_t kFirstByteTwice = 0x4040;
+  Value bits = arith::ExtUIOp::create(*this, getI32Type(), zeroPoint);
+  Value both = NVVM::PermuteOp::create(
+      *this, getI32Type(), bits, wordConstant(0), wordConstant(kFirstByteTwice),
+      NVVM::PermuteMode::DEFAULT);
+  bool isUnsigned = problem.encoding.getZeroPoint().isUnsignedInteger();
+  auto storage = IntegerType::get(getContext(), 8,
+                                  isUnsigned ? IntegerType::Unsigned
+                                             : IntegerType::Signless);
+  return quant_tile::DecodeOp::create(
+      *this, VectorType::get({2}, element), both, /*pair=*/0, storage,
+      /*biased=*/false, /*codebook=*/quant_tensor::CodebookAttr(), shrunk);
+}
+
 double MatmulEmitter::getBiasOfZeroPoints(Type element) const {
   if (!hasZeroPoint())
     return 0.0;
@@ -290,18 +306,10 @@ Value MatmulEmitter::subtractZeroPoint(Value values, Value zeroPoint,
   Value zero = zeroPointToF32(zeroPoint, bias);
   if (isa<IntegerType>(zeroPoint.getType()) &&
       zeroPoint.getType().getIntOrFloatBitWidth() <= 8) {
-    // Codes and zero points of up to 8 bits: the difference is exact, so that
-    // it may be one instruction with the multiplication of a shrunk decode.
-    Value negative =
-        factor == 1.0 ? arith::NegFOp::create(*this, zero).getResult()
-                      : arith::MulFOp::create(
-                            *this, zero, floatConstant(getF32Type(), -factor))
-                            .getResult();
-    Value narrow =
-        arith::TruncFOp::create(*this, pair.getElementType(), negative);
-    return arith::AddFOp::create(
-        *this, values, vector::BroadcastOp::create(*this, pair, narrow),
-        arith::FastMathFlags::contract);
+    // Codes and zero points of up to 8 bits: the difference is exact.
+    Value narrow = arith::TruncFOp::create(*this, pair.getElementType(), zero);
+    return arith::SubFOp::create(
+        *this, values, vector::BroadcastOp::create(*this, pair, narrow));
   }
   if (factor != 1.0)
     zero =

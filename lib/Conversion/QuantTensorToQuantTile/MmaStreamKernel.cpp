@@ -15,9 +15,10 @@
 // their words (`DecodeOp::getBiasInPlace`), with a bias by place. Of several
 // rows it is one product more for every few, so that where codes can be decoded
 // shrunk (`DecodeOp::getShrinkage`), which takes their bias away, they are; in
-// f16 it is subtracted. So are 4-bit integers for one row. Where the schedule
-// says so, weights are scaled as they are decoded instead: there is one sum of
-// all groups then.
+// f16 it is subtracted. So are 4-bit integers for one row. Zero points of these
+// are taken away as they are decoded, at no cost (`DecodeOp` with `minus`), if
+// they are integers. Where the schedule says so, weights are scaled as they are
+// decoded instead: there is one sum of all groups then.
 //
 //===----------------------------------------------------------------------===//
 
@@ -53,16 +54,26 @@ static bool avoidsActivationSums(const MatmulProblem &problem) {
          quantmlir::schedule::decodesStreamedExactly(problem);
 }
 
+/// Whether zero points are taken from weights as they are decoded.
+static bool takesZeroPoints(const MatmulProblem &problem) {
+  return problem.encoding.hasZeroPoint() &&
+         quantmlir::schedule::decodesStreamedExactly(problem);
+}
+
 /// What decoded weights are multiplied by.
 static double getShrinkage(const MatmulProblem &problem) {
-  bool scales = problem.schedule.getScaleDecoded();
-  if (scales ? !quantmlir::schedule::decodesScaled(problem)
-             : !avoidsActivationSums(problem) ||
-                   problem.encoding.hasZeroPoint() || problem.scalesDecoded())
+  bool isScaled = false;
+  if (problem.schedule.getScaleDecoded()) {
+    isScaled = quantmlir::schedule::decodesScaled(problem);
+    if (!isScaled && !quantmlir::schedule::decodesZeroPoints(problem))
+      return 1.0;
+  } else if (!avoidsActivationSums(problem) || problem.scalesDecoded() ||
+             (problem.encoding.hasZeroPoint() && !takesZeroPoints(problem))) {
     return 1.0;
+  }
   return DecodeOp::getShrinkage(problem.encoding.getStorage(),
                                 problem.lhsElement,
-                                problem.encoding.getCodebook(), scales);
+                                problem.encoding.getCodebook(), isScaled);
 }
 
 /// What is added to decoded weights. f16's mantissa has room for codes at
@@ -70,10 +81,11 @@ static double getShrinkage(const MatmulProblem &problem) {
 static double getBias(const MatmulProblem &problem, double shrinkage,
                       bool isExact) {
   Type storage = problem.encoding.getStorage();
-  bool isCheap = problem.lhsElement.isF16() && isa<IntegerType>(storage) &&
-                 storage.getIntOrFloatBitWidth() <= 4 &&
-                 !problem.encoding.hasZeroPoint() &&
-                 avoidsActivationSums(problem);
+  bool isCheap =
+      problem.lhsElement.isF16() && isa<IntegerType>(storage) &&
+      storage.getIntOrFloatBitWidth() <= 4 &&
+      (!problem.encoding.hasZeroPoint() || takesZeroPoints(problem)) &&
+      avoidsActivationSums(problem);
   if (shrinkage != 1.0 || isExact || isCheap)
     return 0.0;
   return DecodeOp::getBias(storage, problem.lhsElement,
@@ -87,16 +99,25 @@ MmaStreamKernel::MmaStreamKernel(MatmulEmitter &b)
       columnTiles(llvm::divideCeil(schedule.getTileM(), 8)),
       numSums(problem.numSums), outN(schedule.getTileN() / numSums),
       stepColumns(schedule.getTileK() / warpsK),
-      partColumns(quantmlir::schedule::getColumnsOfDecode(
-          stepColumns, problem.encoding.getStorageBits())),
+      partColumns(quantmlir::schedule::getColumnsOfActivations(
+          problem, schedule.getTileM(), stepColumns)),
       unit(problem.hasOneGroup() ? stepColumns
            : problem.scalesDecoded()
                ? kSegment
                : std::gcd(problem.getGroup(), partColumns)),
+      unitOfScales(problem.hasOneGroup() || problem.scalesDecoded()
+                       ? unit
+                       : std::gcd(problem.getGroup(), stepColumns)),
       steps(llvm::divideCeil(problem.k, stepColumns)),
       rounds(llvm::divideCeil(steps, warpsK)),
+      rowsAtOnce(partColumns <
+                         quantmlir::schedule::getColumnsOfDecode(
+                             stepColumns, problem.encoding.getStorageBits())
+                     ? 1
+                     : rowTiles),
       looksUp(quantmlir::schedule::getPairTableBytes(problem) != 0),
       scalesWeights(problem.scalesDecoded() || schedule.getScaleDecoded()),
+      decodesZeroPoints(!scalesWeights && takesZeroPoints(problem)),
       shrinkage(getShrinkage(problem)),
       bias(getBias(problem, shrinkage, looksUp || scalesWeights)) {}
 
@@ -116,7 +137,7 @@ StepWeights MmaStreamKernel::loadWeights(Value round, bool inBounds) {
   bool hasGroups = !problem.hasOneGroup();
   StepShape shape = {rowTiles,
                      stepColumns,
-                     unit,
+                     unitOfScales,
                      /*hasScales=*/hasGroups,
                      /*hasZeroPoints=*/hasGroups && b.hasZeroPoint(),
                      rowsInside,
@@ -295,9 +316,14 @@ void MmaStreamKernel::emit() {
   b.waitForDependencies();
 
   int64_t parts = stepColumns / partColumns;
-  // Many scales of a step take registers twice while the next is on its way.
-  int64_t refillPart =
-      !problem.hasOneGroup() && stepColumns > 2 * unit ? parts - 1 : 0;
+  // Parts of a step, as far as its codes go.
+  int64_t decodes =
+      stepColumns / quantmlir::schedule::getColumnsOfDecode(
+                        stepColumns, problem.encoding.getStorageBits());
+  // Many scales of a step take registers twice while the next is on its way;
+  // words of parts that are decoded leave some.
+  bool isCrowded = !problem.hasOneGroup() && stepColumns > 2 * unitOfScales;
+  int64_t refillPart = isCrowded || parts > decodes ? parts - 1 : 0;
   Activations x = loadActivations(b.index(0), /*part=*/0, !isFull(0));
   Sums state = zeroSums();
   // One round: activations of the next part are asked for before one is
@@ -322,7 +348,7 @@ void MmaStreamKernel::emit() {
   // there in full; what is left is straight-line code.
   // A few rounds need no loop at all, and fewer registers without.
   int64_t loops = 0;
-  while (rounds * parts > kStraightRounds && (loops + 2) * stages <= rounds &&
+  while (rounds * decodes > kStraightRounds && (loops + 2) * stages <= rounds &&
          isFull((loops + 2) * stages - 1))
     ++loops;
   if (loops) {

@@ -54,7 +54,7 @@ private:
   llvm::SmallVector<mlir::Value> getBiases(int64_t segment, int64_t step);
   llvm::SmallVector<mlir::Value> getSpreadBiases(int64_t segment);
   void multiply(const StepWeights &weights, const Activations &x,
-                int64_t segment, Sums &sums);
+                int64_t segment, int64_t firstRow, int64_t lastRow, Sums &sums);
   /// `sums` without the bias and zero points.
   mlir::Value correct(const Sums &sums, int64_t row, int64_t column,
                       int64_t element, mlir::Value zeroPoint);
@@ -66,7 +66,8 @@ private:
   void finish();
 
   bool needsActivationSums() const {
-    return !scalesWeights && (bias != 0.0 || b.hasZeroPoint());
+    return !scalesWeights && !decodesZeroPoints &&
+           (bias != 0.0 || b.hasZeroPoint());
   }
   /// Whether codes stay where they lie, so that biases differ: a zero point
   /// would take a sum without them as well. Of four bits f16 has room for two,
@@ -93,13 +94,18 @@ private:
   /// Sums of a result, and columns of the result in a block's tile.
   int64_t numSums, outN;
   /// Columns that a warp takes in one step, those that it has activations of at
-  /// once, columns between two changes of the scale within these, steps of all
-  /// K, and rounds in which all warps take one.
-  int64_t stepColumns, partColumns, unit, steps, rounds;
+  /// once, columns between two changes of the scale within these, and within a
+  /// step, steps of all K, and rounds in which all warps take one.
+  int64_t stepColumns, partColumns, unit, unitOfScales, steps, rounds;
+  /// Row tiles that have sums of a unit at the same time.
+  int64_t rowsAtOnce;
   /// Whether codes are looked up in a table, where sums are later.
   bool looksUp;
   /// Whether weights are scaled, not sums.
   bool scalesWeights;
+  /// Whether weights are decoded without their zero points, which are not taken
+  /// from sums.
+  bool decodesZeroPoints;
   /// What is left on decoded weights: a factor, or what is added to them.
   double shrinkage, bias;
   mlir::Value warpN, warpK, firstM, firstN, lastM, zero, partials;

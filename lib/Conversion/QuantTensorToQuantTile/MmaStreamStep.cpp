@@ -19,13 +19,16 @@ SmallVector<Value> MmaStreamKernel::decode(const StepWeights &weights,
                                            int64_t row, int64_t segment,
                                            int64_t step) {
   SmallVector<Value> registers;
+  DecodeForm form;
+  form.biased = bias != 0.0;
+  form.shrunk = shrinkage != 1.0;
+  form.inPlace = isInPlace();
   for (int64_t p = 0; p < 4; ++p)
     registers.push_back(b.mmaOperand(
         scalesWeights ? weights.decodeWhole(b, row, segment, step, p)
-                      : weights.decode(b, row, segment, step, p,
-                                       /*biased=*/bias != 0.0,
-                                       /*shrunk=*/shrinkage != 1.0,
-                                       /*scale=*/{}, isInPlace())));
+        : decodesZeroPoints
+            ? weights.decodeLessZeroPoint(b, row, segment, step, p, form.shrunk)
+            : weights.decode(b, row, segment, step, p, form)));
   return registers;
 }
 
@@ -83,7 +86,8 @@ SmallVector<Value> MmaStreamKernel::getSpreadBiases(int64_t segment) {
 }
 
 void MmaStreamKernel::multiply(const StepWeights &weights, const Activations &x,
-                               int64_t segment, Sums &sums) {
+                               int64_t segment, int64_t firstRow,
+                               int64_t lastRow, Sums &sums) {
   int64_t inPart = segment % (partColumns / kSegment);
   for (int64_t i = 0; i < kSegmentSteps; ++i) {
     SmallVector<std::array<Value, 2>> columns;
@@ -97,7 +101,7 @@ void MmaStreamKernel::multiply(const StepWeights &weights, const Activations &x,
       for (int64_t c = 0; c < columnTiles; ++c)
         sums.activations[c] = b.mma(a, columns[c], sums.activations[c]);
     }
-    for (int64_t r = 0; r < rowTiles; ++r) {
+    for (int64_t r = firstRow; r < lastRow; ++r) {
       SmallVector<Value> a = decode(weights, r, segment, i);
       for (int64_t c = 0; c < columnTiles; ++c) {
         auto &tile = sums.products[r * columnTiles + c];
@@ -141,24 +145,27 @@ void MmaStreamKernel::compute(const StepWeights &weights, const Activations &x,
   int64_t firstColumn = part * partColumns, end = firstColumn + partColumns;
   if (problem.hasOneGroup() || scalesWeights) {
     for (int64_t s = firstColumn; s < end; s += kSegment)
-      multiply(weights, x, s / kSegment, state);
+      multiply(weights, x, s / kSegment, /*firstRow=*/0, rowTiles, state);
     return;
   }
-  for (int64_t u = firstColumn / unit; u < end / unit; ++u) {
-    Sums sums = zeroSums();
-    for (int64_t s = 0; s < unit / kSegment; ++s)
-      multiply(weights, x, u * (unit / kSegment) + s, sums);
-    for (int64_t r = 0; r < rowTiles; ++r)
-      for (int64_t half = 0; half < 2; ++half) {
-        Value scale = weights.getScale(b, r, u, half);
-        Value zeroPoint = weights.getZeroPoint(b, r, u, half);
-        for (int64_t c = 0; c < columnTiles; ++c)
-          for (int64_t e = 0; e < 2; e += elementStride()) {
-            int64_t element = 2 * half + e;
-            Value &total = state.products[r * columnTiles + c][element];
-            total =
-                b.fma(correct(sums, r, c, element, zeroPoint), scale, total);
-          }
-      }
-  }
+  for (int64_t u = firstColumn / unit; u < end / unit; ++u)
+    for (int64_t first = 0; first < rowTiles; first += rowsAtOnce) {
+      Sums sums = zeroSums();
+      int64_t last = std::min(first + rowsAtOnce, rowTiles);
+      for (int64_t s = 0; s < unit / kSegment; ++s)
+        multiply(weights, x, u * (unit / kSegment) + s, first, last, sums);
+      for (int64_t r = first; r < last; ++r)
+        for (int64_t half = 0; half < 2; ++half) {
+          int64_t group = u * unit / unitOfScales;
+          Value scale = weights.getScale(b, r, group, half);
+          Value zeroPoint = weights.getZeroPoint(b, r, group, half);
+          for (int64_t c = 0; c < columnTiles; ++c)
+            for (int64_t e = 0; e < 2; e += elementStride()) {
+              int64_t element = 2 * half + e;
+              Value &total = state.products[r * columnTiles + c][element];
+              total =
+                  b.fma(correct(sums, r, c, element, zeroPoint), scale, total);
+            }
+        }
+    }
 }

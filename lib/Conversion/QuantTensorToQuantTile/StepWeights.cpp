@@ -43,6 +43,8 @@ void StepParameters::append(MatmulEmitter &b, Value value) {
                                      value);
   if (count > 1)
     value = LLVM::BitcastOp::create(b, getCarrier(b, count * bytes), value);
+  if (count > 1 && count * bytes < 4)
+    value = arith::ExtUIOp::create(b, b.getI32Type(), value);
   values.back().push_back(value);
 }
 
@@ -139,6 +141,18 @@ Value StepParameters::get(MatmulEmitter &b, int64_t rowTile, int64_t unit,
   if (count == 1)
     return value;
   unsigned bits = type.getIntOrFloatBitWidth();
+  if (bits == 8) {
+    // Vectors of bytes are in no register: LLVM would take them apart where
+    // they are loaded, steps before they are needed, and wait for them there.
+    if (isa<VectorType>(value.getType()))
+      value = b.element(value, place / 4);
+    Value byte = arith::TruncIOp::create(
+        b, b.getI8Type(),
+        b.createOrFold<arith::ShRUIOp>(value, b.wordConstant(place % 4 * 8)));
+    return isa<FloatType>(type)
+               ? arith::BitcastOp::create(b, type, byte).getResult()
+               : byte;
+  }
   auto integers = VectorType::get({count}, b.getIntegerType(bits));
   Value element = b.element(LLVM::BitcastOp::create(b, integers, value), place);
   return isa<FloatType>(type)
@@ -169,12 +183,12 @@ StepWeights StepWeights::load(MatmulEmitter &b, const StepShape &shape,
 }
 
 Value StepWeights::decode(MatmulEmitter &b, int64_t rowTile, int64_t segment,
-                          int64_t step, int64_t p, bool biased, bool shrunk,
-                          Value scale, bool inPlace) const {
+                          int64_t step, int64_t p,
+                          const DecodeForm &form) const {
   int64_t perTile = b.problem.schedule.getWeights().getTile()[1] /
                     FragmentLayout::segmentColumns;
   return b.decode(words[rowTile][segment / perTile], segment % perTile, step, p,
-                  b.problem.lhsElement, biased, shrunk, scale, inPlace);
+                  b.problem.lhsElement, form);
 }
 
 Value StepWeights::decodeWhole(MatmulEmitter &b, int64_t rowTile,
@@ -182,21 +196,41 @@ Value StepWeights::decodeWhole(MatmulEmitter &b, int64_t rowTile,
   int64_t group = segment * FragmentLayout::segmentColumns / unit;
   Type element = b.problem.lhsElement;
   bool scales = b.problem.schedule.getScaleDecoded();
+  DecodeForm form;
   if (scales && quantmlir::schedule::decodesScaled(b.problem)) {
     Value scale =
         arith::TruncFOp::create(b, element, getScale(b, rowTile, group, p % 2));
-    scale =
+    form.shrunk = true;
+    form.scale =
         vector::BroadcastOp::create(b, VectorType::get({2}, element), scale);
-    return decode(b, rowTile, segment, step, p, /*biased=*/false,
-                  /*shrunk=*/true, scale);
+    return decode(b, rowTile, segment, step, p, form);
   }
-  double bias = b.getBiasOfZeroPoints(element);
-  Value value = decode(b, rowTile, segment, step, p, /*biased=*/bias != 0.0);
-  if (Value zeroPoint = getZeroPoint(b, rowTile, group, p % 2))
-    value = b.subtractZeroPoint(value, zeroPoint, bias);
+  Value value;
+  if (scales && quantmlir::schedule::decodesZeroPoints(b.problem)) {
+    bool shrunk = quant_tile::DecodeOp::getShrinkage(
+                      b.problem.encoding.getStorage(), element) != 1.0;
+    value = decodeLessZeroPoint(b, rowTile, segment, step, p, shrunk);
+  } else {
+    double bias = b.getBiasOfZeroPoints(element);
+    form.biased = bias != 0.0;
+    value = decode(b, rowTile, segment, step, p, form);
+    if (Value zeroPoint = getZeroPoint(b, rowTile, group, p % 2))
+      value = b.subtractZeroPoint(value, zeroPoint, bias);
+  }
   if (scales || b.problem.scalesDecoded())
     value = b.multiplyByScale(value, getScale(b, rowTile, group, p % 2));
   return value;
+}
+
+Value StepWeights::decodeLessZeroPoint(MatmulEmitter &b, int64_t rowTile,
+                                       int64_t segment, int64_t step, int64_t p,
+                                       bool shrunk) const {
+  int64_t group = segment * FragmentLayout::segmentColumns / unit;
+  DecodeForm form;
+  form.shrunk = shrunk;
+  form.minus = b.zeroPointToPair(getZeroPoint(b, rowTile, group, p % 2),
+                                 b.problem.lhsElement, shrunk);
+  return decode(b, rowTile, segment, step, p, form);
 }
 
 Value StepWeights::getScale(MatmulEmitter &b, int64_t rowTile, int64_t unit,

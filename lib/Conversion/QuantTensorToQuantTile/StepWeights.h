@@ -72,13 +72,17 @@ public:
   /// The pair of codes at register `p` of step `step` of segment `segment`, as
   /// `MatmulEmitter::decode` gives it in the type of the activations.
   mlir::Value decode(MatmulEmitter &b, int64_t rowTile, int64_t segment,
-                     int64_t step, int64_t p, bool biased, bool shrunk = false,
-                     mlir::Value scale = {}, bool inPlace = false) const;
+                     int64_t step, int64_t p, const DecodeForm &form) const;
   /// The same as it is multiplied when no bias and no zero point is taken from
   /// a sum: exact but for the zero point, and scaled where the schedule says so
-  /// or `scalesDecoded`. A `scaled` decode leaves its shrinkage.
+  /// or `scalesDecoded`. What the schedule scales keeps the shrinkage of a
+  /// `scaled` decode, or of one without zero points.
   mlir::Value decodeWhole(MatmulEmitter &b, int64_t rowTile, int64_t segment,
                           int64_t step, int64_t p) const;
+  /// The same less its zero point, exactly: `schedule::decodesZeroPoints`.
+  mlir::Value decodeLessZeroPoint(MatmulEmitter &b, int64_t rowTile,
+                                  int64_t segment, int64_t step, int64_t p,
+                                  bool shrunk) const;
   /// The scale in f32 (the stored zero point, null where there is none) of row
   /// `g + 8 * half` in group `unit` of the step.
   mlir::Value getScale(MatmulEmitter &b, int64_t rowTile, int64_t unit,

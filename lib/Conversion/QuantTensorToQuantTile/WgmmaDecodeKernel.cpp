@@ -189,9 +189,11 @@ WgmmaDecodeKernel::decode(Value stage, int64_t first, int64_t last,
   const FragmentLayout &codes = b.getCodesLayout();
   int64_t blockSegments = codes.getBlockSegments();
   int64_t blockVectors = codes.getBlockWords() / 4;
-  // What is shrunk has no bias.
-  double bias =
-      shrinkage == 1.0 ? b.getBiasOfZeroPoints(problem.lhsElement) : 0.0;
+  // What is shrunk has no bias, nor what is decoded without its zero point.
+  bool decodesZeroPoints = quantmlir::schedule::decodesZeroPoints(problem);
+  double bias = shrinkage == 1.0 && !decodesZeroPoints
+                    ? b.getBiasOfZeroPoints(problem.lhsElement)
+                    : 0.0;
   Value at =
       add(mul(stage, layout.getStageBytes()),
           add(mul(add(mul(consumer, blocks * kBlockTiles), warp), tileBytes),
@@ -199,8 +201,8 @@ WgmmaDecodeKernel::decode(Value stage, int64_t first, int64_t last,
   Weights weights;
   for (int64_t block = 0; block < blocks; ++block) {
     auto &registers = weights.emplace_back();
-    // Scales as pairs, made once for each unit.
-    DenseMap<int64_t, std::array<Value, 2>> pairs;
+    // Scales and zero points as pairs, made once for each unit.
+    DenseMap<int64_t, std::array<Value, 2>> pairs, zeros;
     // Words of each vector of the codes' block, of each of four runs.
     SmallVector<std::array<Value, 4>> words;
     auto wordAt = [&](int64_t codesBlock, int64_t vector,
@@ -231,6 +233,11 @@ WgmmaDecodeKernel::decode(Value stage, int64_t first, int64_t last,
           pairs[u][half] = vector::BroadcastOp::create(
               b, pair, arith::TruncFOp::create(b, problem.lhsElement, scale));
         }
+      if (decodesZeroPoints && !zeros.contains(u))
+        for (int64_t half = 0; half < 2; ++half)
+          zeros[u][half] = b.zeroPointToPair(
+              parameters.zeroPoints[block].get(b, 0, u, half),
+              problem.lhsElement, /*shrunk=*/shrinkage != 1.0);
       // Registers of an instruction: rows g and g + 8 of its first eight
       // columns, then of the other eight. Word i of what was loaded has the
       // columns of run i: pair t of it, where the layout speaks of pair 0.
@@ -241,10 +248,11 @@ WgmmaDecodeKernel::decode(Value stage, int64_t first, int64_t last,
               [&](int64_t word) {
                 return wordAt(s / blockSegments, word / 4, i);
               },
-              problem.lhsElement, /*biased=*/bias != 0.0,
-              /*shrunk=*/shrinkage != 1.0,
-              decodesScaled ? pairs[u][half] : Value());
-          if (b.hasZeroPoint())
+              problem.lhsElement,
+              {/*biased=*/bias != 0.0, /*shrunk=*/shrinkage != 1.0,
+               /*inPlace=*/false, decodesScaled ? pairs[u][half] : Value(),
+               decodesZeroPoints ? zeros[u][half] : Value()});
+          if (b.hasZeroPoint() && !decodesZeroPoints)
             value = b.subtractZeroPoint(
                 value, parameters.zeroPoints[block].get(b, 0, u, half), bias,
                 shrinkage);

@@ -29,9 +29,10 @@ constexpr unsigned kAndXor = 0x6a; // (a & b) ^ c
 /// Emits the decode of one pair.
 class PairDecoder {
 public:
-  PairDecoder(OpBuilder &builder, Location loc, VectorType type, bool biased)
+  PairDecoder(OpBuilder &builder, Location loc, VectorType type, bool biased,
+              Value minus)
       : builder(builder), loc(loc), type(type),
-        bf16(type.getElementType().isBF16()), biased(biased) {}
+        bf16(type.getElementType().isBF16()), biased(biased), minus(minus) {}
 
   /// Two codes of a narrow integer storage, at bits 0 and 16 of `word`.
   Value decodeNarrow(Value word, IntegerType storage) {
@@ -42,6 +43,9 @@ public:
     Value raw = lop3(word, both(mask), both(magic() | half), kAndXor);
     if (biased)
       return floats(raw);
+    if (minus)
+      return LLVM::FAddOp::create(builder, loc, floats(raw),
+                                  lessMinus(-magicValue() - half));
     return subtract(floats(raw), magicValue() + half);
   }
 
@@ -75,7 +79,7 @@ public:
                      both(magic() | half << shift), kAndXor);
     double factor = std::ldexp(1.0, -shift);
     return LLVM::FMAOp::create(builder, loc, floats(raw), splat(factor),
-                               splat(-magicValue() * factor - half));
+                               lessMinus(-magicValue() * factor - half));
   }
 
   /// Two bytes, at bits 0 and 16 of `word`, to bf16: its mantissa has room for
@@ -120,11 +124,11 @@ public:
     };
     // The unit of subnormals is 2^-133.
     Value factor = scaled(std::ldexp(shrinkage, 133 - static_cast<int>(shift)));
-    // A zero point may be taken away by the same instruction.
+    if (minus)
+      return LLVM::FMAOp::create(builder, loc, raw, factor,
+                                 lessMinus(-shrinkage * half));
     if (!half)
-      return LLVM::FMulOp::create(builder, loc, raw, factor,
-                                  scale ? LLVM::FastmathFlags::none
-                                        : LLVM::FastmathFlags::contract);
+      return LLVM::FMulOp::create(builder, loc, raw, factor);
     return LLVM::FMAOp::create(builder, loc, raw, factor,
                                scaled(-shrinkage * half));
   }
@@ -265,6 +269,15 @@ private:
     return LLVM::ConstantOp::create(
         builder, loc, type, DenseElementsAttr::get(type, element.getValue()));
   }
+  /// A constant less what is taken from each value. Values that have the latter
+  /// in common have this in common, too.
+  Value lessMinus(double value) {
+    if (!minus)
+      return splat(value);
+    if (value == 0.0)
+      return LLVM::FNegOp::create(builder, loc, minus);
+    return LLVM::FSubOp::create(builder, loc, splat(value), minus);
+  }
   Value subtract(Value a, double value) {
     return LLVM::FSubOp::create(builder, loc, a, splat(value));
   }
@@ -282,6 +295,8 @@ private:
   bool bf16;
   /// Leave `DecodeOp::getBias` on the values.
   bool biased;
+  /// Taken from each value, where there is one.
+  Value minus;
 };
 
 } // namespace
@@ -289,8 +304,8 @@ private:
 Value quantmlir::emitDecode(OpBuilder &builder, Location loc, Value word,
                             unsigned pair, Type storage, VectorType type,
                             bool biased, bool inPlace, bool shrunk, Value scale,
-                            quant_tensor::CodebookAttr codebook) {
-  PairDecoder decoder(builder, loc, type, biased);
+                            Value minus, quant_tensor::CodebookAttr codebook) {
+  PairDecoder decoder(builder, loc, type, biased, minus);
   int width = storage.getIntOrFloatBitWidth(), first = pair * width;
   if (codebook) {
     SmallVector<uint16_t> table = decoder.getTable(codebook);

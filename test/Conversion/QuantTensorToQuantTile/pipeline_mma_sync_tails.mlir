@@ -11,7 +11,7 @@
 // CHECK-NOT: nvgpu.device_async_copy
 // CHECK: vector.store %{{.*}} {alignment = 16 : i64}
 // CHECK: quant_tile.decode %{{.*}}[0] biased storage(ui4) : vector<2xf16>
-// CHECK: arith.addf %{{.*}} fastmath<contract> : vector<2xf16>
+// CHECK: arith.subf %{{.*}} : vector<2xf16>
 // CHECK: nvvm.mma.sync
 // CHECK: gpu.barrier
 // CHECK: scf.if

@@ -93,6 +93,34 @@ gpu.module @m {
     return %v : vector<2xbf16>
   }
 
+  // What is taken away is the offset.
+  // CHECK-LABEL: llvm.func @shrunk_minus
+  // CHECK-SAME: %[[ZERO:[a-z0-9]+]]: vector<2xbf16>
+  // CHECK-NOT: llvm.lshr
+  // CHECK: %[[RAW:.*]] = llvm.and
+  // CHECK: %[[F:.*]] = llvm.bitcast %[[RAW]] : i32 to vector<2xbf16>
+  // CHECK: %[[FACTOR:.*]] = llvm.mlir.constant(dense<1.063380e+37> : vector<2xbf16>)
+  // CHECK: %[[OFFSET:.*]] = llvm.fneg %[[ZERO]]
+  // CHECK: llvm.intr.fma(%[[F]], %[[FACTOR]], %[[OFFSET]])
+  func.func @shrunk_minus(%w: i32, %z: vector<2xbf16>) -> vector<2xbf16> {
+    %v = quant_tile.decode %w[1] shrunk minus(%z : vector<2xbf16>) storage(ui4) : vector<2xbf16>
+    return %v : vector<2xbf16>
+  }
+
+  // 16 code + 1024, a sixteenth of it, and less 64 and what is taken away.
+  // CHECK-LABEL: llvm.func @minus_f16
+  // CHECK-SAME: %[[ZERO:[a-z0-9]+]]: vector<2xf16>
+  // CHECK: %[[RAW:.*]] = quant_tile.lop3
+  // CHECK: %[[F:.*]] = llvm.bitcast %[[RAW]] : i32 to vector<2xf16>
+  // CHECK: %[[FACTOR:.*]] = llvm.mlir.constant(dense<6.250000e-02> : vector<2xf16>)
+  // CHECK: %[[BIAS:.*]] = llvm.mlir.constant(dense<-6.400000e+01> : vector<2xf16>)
+  // CHECK: %[[OFFSET:.*]] = llvm.fsub %[[BIAS]], %[[ZERO]]
+  // CHECK: llvm.intr.fma(%[[F]], %[[FACTOR]], %[[OFFSET]])
+  func.func @minus_f16(%w: i32, %z: vector<2xf16>) -> vector<2xf16> {
+    %v = quant_tile.decode %w[1] minus(%z : vector<2xf16>) storage(ui4) : vector<2xf16>
+    return %v : vector<2xf16>
+  }
+
   // CHECK-LABEL: llvm.func @shrunk_uint8
   // CHECK: llvm.lshr
   // CHECK: llvm.and

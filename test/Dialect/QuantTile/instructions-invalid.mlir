@@ -197,3 +197,27 @@ func.func @f(%a: i32, %s: vector<2xf16>) {
   %r = quant_tile.decode %a[0] shrunk scaled(%s : vector<2xf16>) storage(i4) : vector<2xbf16>
   return
 }
+
+// -----
+
+func.func @f(%a: i32, %z: vector<2xbf16>) {
+  // expected-error @below {{only integers that are shrunk or decoded to f16, neither biased nor scaled, have a value taken from them}}
+  %r = quant_tile.decode %a[0] minus(%z : vector<2xbf16>) storage(ui4) : vector<2xbf16>
+  return
+}
+
+// -----
+
+func.func @f(%a: i32, %z: vector<2xf16>) {
+  // expected-error @below {{only integers that are shrunk or decoded to f16, neither biased nor scaled, have a value taken from them}}
+  %r = quant_tile.decode %a[0] biased minus(%z : vector<2xf16>) storage(ui4) : vector<2xf16>
+  return
+}
+
+// -----
+
+func.func @f(%a: i32, %z: vector<2xf16>) {
+  // expected-error @below {{cannot take 'vector<2xf16>' from values of 'vector<2xbf16>'}}
+  %r = quant_tile.decode %a[0] shrunk minus(%z : vector<2xf16>) storage(ui4) : vector<2xbf16>
+  return
+}

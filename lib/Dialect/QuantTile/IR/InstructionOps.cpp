@@ -132,6 +132,16 @@ LogicalResult DecodeOp::verify() {
   if (getScale() && getScale().getType() != getType())
     return emitOpError() << "scales of " << getScale().getType()
                          << " do not scale values of " << getType();
+  if (getMinus()) {
+    if (getBiased() || getScale() || !isa<IntegerType>(storage) || codebook ||
+        !(getShrunk() || getType().getElementType().isF16()))
+      return emitOpError() << "only integers that are shrunk or decoded to f16, "
+                              "neither biased nor scaled, have "
+                              "a value taken from them";
+    if (getMinus().getType() != getType())
+      return emitOpError() << "cannot take " << getMinus().getType()
+                           << " from values of " << getType();
+  }
   if (getBiased() &&
       getBias(storage, getType().getElementType(), codebook) == 0.0)
     return emitOpError() << "storage " << storage << " has no bias in "

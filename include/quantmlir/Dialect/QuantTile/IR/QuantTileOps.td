@@ -216,7 +216,8 @@ def QuantTile_Codebook : Attr<
   let convertFromStorage = "$_self";
 }
 
-def QuantTile_DecodeOp : QuantTile_Op<"decode", [Pure]> {
+def QuantTile_DecodeOp : QuantTile_Op<"decode",
+    [Pure, AttrSizedOperandSegments]> {
   let summary = "two codes of a packed word as 16-bit floats";
   let description = [{
     The values of two codes of `word`. `storage` says what the codes are;
@@ -265,12 +266,18 @@ def QuantTile_DecodeOp : QuantTile_Op<"decode", [Pure]> {
     rounded once. It is infinite where the scale is 2^16 or more, and keeps its
     relative error where it is 2^-105 or more.
 
+    `minus` takes a value from each, as shrunk as they are: zero points of up to
+    8 bits, exactly, and with no instruction more, since the constant that makes
+    integers of a mantissa becomes theirs. It is for integers that are shrunk or
+    that f16 holds.
+
     ```mlir
     %v = quant_tile.decode %word[2] storage(i4) : vector<2xbf16>
     %b = quant_tile.decode %word[2] biased storage(i4) : vector<2xbf16>
     %i = quant_tile.decode %word[2] biased in_place storage(i2) : vector<2xbf16>
     %s = quant_tile.decode %word[2] shrunk storage(i4) : vector<2xbf16>
     %p = quant_tile.decode %word[2] shrunk scaled(%scales : vector<2xbf16>) storage(i4) : vector<2xbf16>
+    %z = quant_tile.decode %word[2] shrunk minus(%zeros : vector<2xbf16>) storage(ui4) : vector<2xbf16>
     %n = quant_tile.decode %word[2] storage(ui4) codebook(#quant_tensor.codebook<nf4>) : vector<2xbf16>
     ```
   }];
@@ -278,11 +285,13 @@ def QuantTile_DecodeOp : QuantTile_Op<"decode", [Pure]> {
                        UnitAttr:$biased, UnitAttr:$in_place,
                        UnitAttr:$shrunk,
                        Optional<VectorOfLengthAndType<[2], [BF16, F16]>>:$scale,
+                       Optional<VectorOfLengthAndType<[2], [BF16, F16]>>:$minus,
                        OptionalAttr<QuantTile_Codebook>:$codebook);
   let results = (outs VectorOfLengthAndType<[2], [BF16, F16]>:$result);
   let assemblyFormat = [{
     $word `[` $pair `]` (`biased` $biased^)? (`in_place` $in_place^)?
     (`shrunk` $shrunk^)? (`scaled` `(` $scale^ `:` type($scale) `)`)?
+    (`minus` `(` $minus^ `:` type($minus) `)`)?
     `storage` `(` $storage `)`
     (`codebook` `(` $codebook^ `)`)? attr-dict `:` type($result)
   }];
@@ -293,13 +302,14 @@ def QuantTile_DecodeOp : QuantTile_Op<"decode", [Pure]> {
                    CArg<"::quantmlir::quant_tensor::CodebookAttr", "{}">:$codebook,
                    CArg<"bool", "false">:$shrunk,
                    CArg<"::mlir::Value", "{}">:$scale,
-                   CArg<"bool", "false">:$inPlace), [{
+                   CArg<"bool", "false">:$inPlace,
+                   CArg<"::mlir::Value", "{}">:$minus), [{
       auto flag = [&](bool set) {
         return set ? $_builder.getUnitAttr() : ::mlir::UnitAttr();
       };
       build($_builder, $_state, result, word, $_builder.getI32IntegerAttr(pair),
             ::mlir::TypeAttr::get(storage), flag(biased), flag(inPlace),
-            flag(shrunk), scale, codebook);
+            flag(shrunk), scale, minus, codebook);
     }]>
   ];
   let extraClassDeclaration = [{
