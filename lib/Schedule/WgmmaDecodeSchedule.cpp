@@ -186,7 +186,8 @@ static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
   // sums as there are.
   if (c.hasLargeEpilogue && c.readsWideMatrix)
     others += accumulators >= 96 ? 64 : 24;
-  else if (c.hasLargeEpilogue && c.encoding.hasZeroPoint() && isNarrow)
+  else if (c.hasLargeEpilogue && c.encoding.hasZeroPoint() &&
+           (accumulators >= 80 || isNarrow))
     others += 16;
   // Zero points are taken away in registers beside the weights'.
   if (c.encoding.hasZeroPoint() && accumulators >= 112)
