@@ -188,7 +188,7 @@ static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
     others += accumulators >= 96 ? 64 : 24;
   else if (c.hasLargeEpilogue && c.encoding.hasZeroPoint() &&
            (accumulators >= 80 || isNarrow))
-    others += 16;
+    others += isNarrow ? 16 : 24;
   // Zero points are taken away in registers beside the weights'.
   if (c.encoding.hasZeroPoint() && accumulators >= 112)
     others += 24;
