@@ -256,5 +256,8 @@ def bench_lines():
 
 
 def small_cases():
-    """Rows of one warp and of several, where nothing divides."""
-    return [Rows(kind, k) for kind in dict.fromkeys(line[0] for line in LINES) for k in (131, 1100)]
+    """Rows of one warp and of several, where nothing divides, and several rows of a block
+    that each have a barrier."""
+    kinds = dict.fromkeys(line[0] for line in LINES)
+    return [*(Rows(kind, k) for kind in kinds for k in (131, 1100)),
+            *(Rows(kind, 4104) for kind in ("rmsnorm", "layernorm"))]
