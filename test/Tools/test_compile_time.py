@@ -91,18 +91,20 @@ def test_one_kernel(build_dir, tmp_path, layer, m):
     assert seconds < 0.3 * len(kernels)
 
 
-@pytest.mark.parametrize("rows, most, memory", [(1, 3, 512), (64, 3, 512), ("?", 16, 512)])
-def test_model(build_dir, tmp_path, rows, most, memory):
-    """The linear layers of LLaMA-7B's 32 blocks. For any number of rows each has
-    some twenty ranges, with a kernel each, instead of one."""
+@pytest.mark.parametrize("rows", [1, 64, "?"])
+def test_model(build_dir, tmp_path, rows):
+    """The linear layers of LLaMA-7B's 32 blocks: seconds in all, and for any number of
+    rows, where each has some twenty ranges with a kernel each, as much for each kernel
+    as one alone may take."""
     shapes = 4 * [(4096, 4096)] + 2 * [(11008, 4096)] + [(4096, 11008)]
     text = "".join(int4(f"block{block}_{index}", rows, *shape)
                    for block in range(32) for index, shape in enumerate(shapes))
     seconds, mebibytes = compile_time(build_dir, tmp_path, text)
-    functions = json.loads((tmp_path / "m.qmlir" / "manifest.json").read_text())["functions"]
+    manifest = json.loads((tmp_path / "m.qmlir" / "manifest.json").read_text())
+    functions = manifest["functions"]
     conditions = [len(json.dumps(step.get("when", 1))) for function in functions for step in function["steps"]]
     print(f"{seconds:.2f} s, {mebibytes:.0f} MiB, conditions of up to {max(conditions)} characters")
-    assert seconds < most and mebibytes < memory
+    assert seconds < (0.3 * len(manifest["kernels"]) if rows == "?" else 3) and mebibytes < 512
     # Those of a range's own two ends, not of all ranges before it.
     assert max(conditions) < 100
 
