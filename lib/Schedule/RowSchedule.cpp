@@ -55,9 +55,10 @@ static constexpr int64_t kFewRows = 2;
 static constexpr int64_t kQuarters = 4, kRegisters = 16384,
                          kOtherRegisters = 24, kSharedRegisters = 8,
                          kDivisionRegisters = 8, kTailRegisters = 8,
-                         kRowRegisters = 8, kQuotientRegisters = 8,
-                         kRegisterStep = 8, kLeastRegistersOfRow = 64,
-                         kMaxBlocks = 32, kMaxWarpsOfSM = 64;
+                         kRowRegisters = 8, kSingleRegisters = 16,
+                         kQuotientRegisters = 8, kRegisterStep = 8,
+                         kLeastRegistersOfRow = 64, kMaxBlocks = 32,
+                         kMaxWarpsOfSM = 64;
 /// Rows that wait in the shared memory of a block that is alone in an SM, and
 /// what it has beside them and what all rows read: barriers and what warps
 /// exchange.
@@ -228,6 +229,10 @@ static int64_t countResident(RowGroupOp group, const RowTraits &traits,
   } else if (warps == 1) {
     registers += kRowRegisters;
   }
+  // Numbers that are loaded one by one have an address and, in the last round,
+  // a condition each.
+  if (traits.vector == 1 && group.getColumns() % (kWarp * warps))
+    registers += kSingleRegisters;
   registers = llvm::alignTo(registers, kRegisterStep);
   if (warps == 1)
     registers = std::max(registers, kLeastRegistersOfRow);

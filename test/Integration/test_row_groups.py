@@ -99,6 +99,8 @@ def test_chosen_rows_fit_registers(tool, tmp_path, ptxas, kind):
         (4096, "bf16"), (5120, "bf16"), (8192, "bf16"), (11008, "f16"), (14336, "bf16"), (22016, "bf16"),
         (28672, "bf16"), (32768, "bf16"), (2560, "bf16"), (3584, "bf16"), (6144, "f32"), (7168, "bf16"),
         (12288, "bf16"), (18432, "bf16"), (20480, "bf16"), (24576, "f16"), (53248, "bf16"), (65536, "bf16"),
+        # Lengths that no vector divides.
+        (1443, "f32"), (1927, "bf16"), (3953, "f16"), (23987, "bf16"), (29383, "f16"),
     ):
         source, ptx = tmp_path / "rows.mlir", tmp_path / "rows.ptx"
         source.write_text(program(kind, columns, element))
