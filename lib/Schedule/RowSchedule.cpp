@@ -143,14 +143,25 @@ RowTraits::RowTraits(RowGroupOp group) {
         bits, getElementTypeOrSelf(type).getIntOrFloatBitWidth());
   };
   Block *body = &group.getBody().front();
+  RowDomain domain;
+  for (auto op : body->getOps<linalg::GenericOp>())
+    if (std::optional<RowDomain> found = RowDomain::ofReduction(op))
+      domain = *found;
   for (auto op : body->getOps<linalg::GenericOp>()) {
+    std::string why;
+    std::optional<RowOp> info = analyzeRowOp(op, domain, why);
     for (OpOperand *input : op.getDpsInputOperands()) {
-      Type type = input->get().getType();
-      if (input->get().getParentBlock() == body || !hasColumns(type))
+      Value value = skipUnitReshapes(input->get());
+      // Of a square matrix there are as many rows as columns, so that a type
+      // does not say which an operand is read for.
+      RowAccess access =
+          info ? info->accesses[input->getOperandNumber()] : RowAccess::Scalar;
+      if (value.getParentBlock() == body ||
+          op.getMatchingBlockArgument(input).use_empty() ||
+          (access != RowAccess::Full && access != RowAccess::Column))
         continue;
-      consider(type);
-      bool isShared = cast<RankedTensorType>(type).getRank() < 2;
-      (isShared ? shared : read).insert(input->get());
+      consider(value.getType());
+      (access == RowAccess::Column ? shared : read).insert(value);
     }
     bool isRead = llvm::any_of(
         op->getUsers(), [&](Operation *user) { return !isa<YieldOp>(user); });

@@ -163,9 +163,9 @@ static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
                   ? 32
                   : 16;
   // Several groups of a step are several sums that are waited for, and wide
-  // scales are a register each.
+  // scales of many are a register each.
   if (scalesSums && units > 1)
-    others += 40 + (hasWideScales ? parameters : 0);
+    others += 40 + (hasWideScales && units > 2 ? parameters : 0);
   // Ragged scales are asked for one by one, and the last columns are a step of
   // their own.
   if (scalesSums && accumulators >= 64) {
@@ -184,7 +184,8 @@ static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
   // The addresses of what a large epilogue reads are kept. ptxas asks ahead for
   // a wide matrix and computes ahead what is no single instruction, of as many
   // sums as there are.
-  if (c.hasLargeEpilogue && c.readsWideMatrix)
+  if (c.hasLargeEpilogue && c.readsWideMatrix &&
+      (accumulators >= 64 || isNarrow))
     others += accumulators >= 96 ? 64 : 24;
   else if (c.hasLargeEpilogue && c.encoding.hasZeroPoint() &&
            (accumulators >= 80 || isNarrow))
