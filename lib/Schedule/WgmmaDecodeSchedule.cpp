@@ -181,6 +181,10 @@ static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
       c.resultElement && c.resultElement.getIntOrFloatBitWidth() == 32;
   if (isWide && (accumulators >= 64 || isNarrow || (scalesSums && units > 1)))
     others += 16;
+  // Beside those, what a large epilogue reads has its addresses kept, for which
+  // decoded weights of long steps leave no room.
+  if (isWide && c.hasLargeEpilogue && accumulators >= 80 && weights >= 64)
+    others += 12;
   // The addresses of what a large epilogue reads are kept. ptxas asks ahead for
   // a wide matrix and computes ahead what is no single instruction, of as many
   // sums as there are.

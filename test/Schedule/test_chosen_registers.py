@@ -16,7 +16,7 @@ STORAGES = ["i4", "i4", "ui4", "i8", "ui8", "i2", "i3", "i5", "i6", "f8E4M3FN", 
 #: Numbers of what is drawn: the first ones, and those that once spilled.
 NUMBERS = [*range(48), 1004, 1039, 1205, 1270]
 PAIRS = range(18)
-EPILOGUES = [*range(30), 1116, 1147, 1159, 1307]
+EPILOGUES = [*range(30), 1116, 1147, 1159, 1307, 2030]
 
 #: What makes %r, in f32, of %v.
 ACTIVATIONS = {
