@@ -24,7 +24,8 @@ static constexpr int64_t kThirdAccumulators = 80, kThirdPromoted = 136,
                          kMostPromoted = 204;
 /// Blocks that share a tile whose barriers take no registers of note, and what
 /// those of more take.
-static constexpr int64_t kFewParts = 4, kRegistersOfParts = 48;
+static constexpr int64_t kFewParts = 4, kRegistersOfParts = 48,
+                         kRegistersOfSharing = 32;
 /// Rows of a tile whose scales the loader of a cluster's block copies at most.
 static constexpr int64_t kMostScaledRows = 192;
 /// Bytes along K of one instruction.
@@ -539,6 +540,9 @@ std::string whyNotWgmmaSchedule(const Contraction &c, const Chip &chip,
   // Where many blocks share a tile, the barriers of all others.
   if (schedule.getSplitK() > kFewParts)
     limit -= kRegistersOfParts;
+  // Where they share activations besides, which of them a tile's are.
+  else if (schedule.getSplitK() > 1 && groups.getClusterN() > 1)
+    limit -= kRegistersOfSharing;
   if (schedule.getPromote()) {
     // Sums, of which one block of rows has accumulators at a time.
     if (isSimple && schedule.getConsumers() == 2)
