@@ -143,10 +143,7 @@ RowTraits::RowTraits(RowGroupOp group) {
         bits, getElementTypeOrSelf(type).getIntOrFloatBitWidth());
   };
   Block *body = &group.getBody().front();
-  RowDomain domain;
-  for (auto op : body->getOps<linalg::GenericOp>())
-    if (std::optional<RowDomain> found = RowDomain::ofReduction(op))
-      domain = *found;
+  RowDomain domain = *RowDomain::ofGroup(*body);
   for (auto op : body->getOps<linalg::GenericOp>()) {
     std::string why;
     std::optional<RowOp> info = analyzeRowOp(op, domain, why);

@@ -75,19 +75,24 @@ def compile_to(tool, tmp_path, text):
     return folder
 
 
+def check_entries(ptxas, folder, prefix, count):
+    """Of an artifact: so many kernels have names that start with `prefix`, none spills."""
+    done = subprocess.run(
+        [ptxas, "-v", "-arch=sm_90a", folder / "module.ptx", "-o", folder / "module.cubin"],
+        capture_output=True, text=True, check=True,
+    )
+    entries = done.stderr.split("Compiling entry function '")[1:]
+    named = [e for e in entries if e.startswith(prefix)]
+    assert len(named) == count
+    for entry in named:
+        assert "0 bytes stack frame, 0 bytes spill stores" in entry, entry
+
+
 @pytest.mark.parametrize("encoding", ENCODINGS, ids=lambda e: "-".join(map(str, e)))
 def test_no_spills(tool, ptxas, tmp_path, encoding):
     shapes = [s for s in SHAPES if encoding[1] <= s[0]]
     folder = compile_to(tool, tmp_path, write(encoding, shapes, [1, 3, 16]))
-    done = subprocess.run(
-        [ptxas, "-v", "-arch=sm_90a", folder / "module.ptx", "-o", tmp_path / "w.cubin"],
-        capture_output=True, text=True, check=True,
-    )
-    entries = done.stderr.split("Compiling entry function '")[1:]
-    streams = [e for e in entries if e.startswith("matmul_mma_stream")]
-    assert len(streams) == 3 * len(shapes)
-    for entry in streams:
-        assert "0 bytes stack frame, 0 bytes spill stores" in entry, entry
+    check_entries(ptxas, folder, "matmul_mma_stream", 3 * len(shapes))
 
 
 @pytest.mark.parametrize("storage", ["i2", "i3", "nf4"])
@@ -96,15 +101,7 @@ def test_no_spills_of_large_weights(tool, ptxas, tmp_path, storage):
     shapes = [(8192, 28672), (4096, 22016), (13824, 5120)]
     encoding = (storage, 64 if storage == "nf4" else 128, "bf16", None)
     folder = compile_to(tool, tmp_path, write(encoding, shapes, [1, 16]))
-    done = subprocess.run(
-        [ptxas, "-v", "-arch=sm_90a", folder / "module.ptx", "-o", tmp_path / "w.cubin"],
-        capture_output=True, text=True, check=True,
-    )
-    entries = done.stderr.split("Compiling entry function '")[1:]
-    matmuls = [e for e in entries if e.startswith("matmul_")]
-    assert len(matmuls) == 2 * len(shapes)
-    for entry in matmuls:
-        assert "0 bytes stack frame, 0 bytes spill stores" in entry, entry
+    check_entries(ptxas, folder, "matmul_", 2 * len(shapes))
 
 
 #: Bit operations, packed float arithmetic and reads of a table for each weight, at

@@ -13,11 +13,8 @@ LogicalResult RowGroupPlan::collect() {
   if (!group.getSchedule())
     return group.emitOpError()
            << "has no schedule: run select-row-schedule first";
-  for (auto op : group.getBody().front().getOps<linalg::GenericOp>())
-    if (std::optional<RowDomain> found = RowDomain::ofReduction(op)) {
-      domain = *found;
-      break;
-    }
+  // A group has one, as its verifier has seen.
+  domain = *RowDomain::ofGroup(group.getBody().front());
   for (auto op : group.getBody().front().getOps<linalg::GenericOp>()) {
     std::string why;
     std::optional<RowOp> info = analyzeRowOp(op, domain, why);

@@ -35,6 +35,13 @@ std::optional<RowDomain> RowDomain::ofReduction(linalg::GenericOp op) {
   return domain;
 }
 
+std::optional<RowDomain> RowDomain::ofGroup(Block &body) {
+  for (auto op : body.getOps<linalg::GenericOp>())
+    if (std::optional<RowDomain> domain = ofReduction(op))
+      return domain;
+  return std::nullopt;
+}
+
 /// The access of an operand with `map`, given the live loops of its op; nothing
 /// if it is of no kind.
 static std::optional<RowAccess>

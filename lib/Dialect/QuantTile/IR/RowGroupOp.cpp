@@ -67,7 +67,6 @@ LogicalResult RowGroupOp::verifyRegions() {
                          << ", but has results of " << getResultTypes();
   if (yield.getValues().empty())
     return emitOpError() << "yields nothing";
-  std::optional<RowDomain> domain;
   for (Operation &op : getBody().front().without_terminator()) {
     if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op)) {
       if (skipUnitReshapes(op.getResult(0)) == op.getResult(0))
@@ -75,12 +74,10 @@ LogicalResult RowGroupOp::verifyRegions() {
                << "in a row group may add and drop dimensions of size 1 only";
       continue;
     }
-    auto generic = dyn_cast<linalg::GenericOp>(op);
-    if (!generic)
+    if (!isa<linalg::GenericOp>(op))
       return op.emitOpError() << "has no place in a row group";
-    if (!domain)
-      domain = RowDomain::ofReduction(generic);
   }
+  std::optional<RowDomain> domain = RowDomain::ofGroup(getBody().front());
   if (!domain)
     return emitOpError() << "has no reduction of rows";
   if (domain->columns != static_cast<int64_t>(getColumns()))

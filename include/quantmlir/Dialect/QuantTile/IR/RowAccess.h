@@ -30,6 +30,8 @@ struct RowDomain {
   /// The domain of `op` taken by itself, if it reduces its innermost loop and
   /// no other, over a static extent of two or more.
   static std::optional<RowDomain> ofReduction(mlir::linalg::GenericOp op);
+  /// That of the ops of a group: of the first that is such a reduction.
+  static std::optional<RowDomain> ofGroup(mlir::Block &body);
 };
 
 /// An op within a domain.
