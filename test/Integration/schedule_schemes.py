@@ -148,6 +148,19 @@ def random_scheme(number):
 #: Random contractions, by name.
 RANDOM = {scheme.name: scheme for scheme in map(random_scheme, range(60))}
 SCHEMES = {scheme.name: scheme for scheme in _SCHEMES}
+#: Rows of weights that fill tiles, an odd number of them: of blocks that share
+#: activations, one has nothing but rows past the last.
+WHOLE_TILES = {
+    scheme.name: scheme
+    for scheme in (
+        PairedCodes(72, 272),
+        PairedCodes(88, 272, storage="f8E4M3FN"),
+        Layer(144, 272, storage="i8", x="codes", bias=True),
+        Layer(192, 256, m=150, storage="i4", group=128, scale="bf16", bias=True),
+        Paired(96, 256, m=150, group=128, scale="bf16", bias=True),
+    )
+}
+ALL = SCHEMES | RANDOM | WHOLE_TILES
 
 
 def rows_of(scheme):
@@ -196,7 +209,7 @@ def main():
     name, bundle = sys.argv[1:3]
     part, parts = map(int, sys.argv[3:5])
     known = set(pathlib.Path(sys.argv[5]).read_text().split())
-    scheme = SCHEMES.get(name) or RANDOM[name]
+    scheme = ALL[name]
     (op,) = measure_bundle.read_bundle(bundle)["ops"]
     rows = rows_of(scheme)
     inputs = scheme.weights() | scheme.activations(rows)

@@ -21,7 +21,7 @@ import zlib
 
 import pytest
 
-from schedule_schemes import RANDOM, SCHEMES, STORAGES, Dense, Float8, Integers, Layer, rows_of
+from schedule_schemes import RANDOM, SCHEMES, STORAGES, WHOLE_TILES, Dense, Float8, Integers, Layer, rows_of
 
 #: Random schedules that are written down for each scheme, and how many of those
 #: that are legal run.
@@ -127,6 +127,24 @@ def test_listed(tool, build_dir, tmp_path, name):
         _ran[family, storage_of(scheme)] += count
     print(f"{name}: {len(schedules)} of {len(listed)} schedules, {len(_kernels) - before} of them new: "
           f"{dict(families)}")
+
+
+@pytest.mark.parametrize("name", WHOLE_TILES)
+def test_clusters_past_the_last_tile(tool, build_dir, tmp_path, name):
+    """Blocks that share activations, where one of them is past the last weights."""
+    scheme = WHOLE_TILES[name]
+    source = tmp_path / "op.mlir"
+    source.write_text(scheme.mlir())
+    rows = len(next(iter(scheme.weights().values())))
+
+    def ends_in_cluster(text):
+        n, cluster = numbers(text, "tile")[1], re.search(r"cluster = \[\d+, (\d+)\]", text)
+        return cluster and rows % n == 0 and rows % (n * int(cluster[1]))
+
+    schedules = [text for text, _ in list_schedules(tool, source, scheme) if ends_in_cluster(text)]
+    assert schedules
+    running = random.Random(name).sample(schedules, min(RUN, len(schedules)))
+    run_schedules(tool, build_dir, tmp_path, scheme, running)
 
 
 def families_of_the_attribute():

@@ -19,6 +19,10 @@ int64_t MatmulProblem::getRowGroup() const {
   return encoding ? encoding.getBlockExtent(0, n) : n;
 }
 
+int64_t MatmulProblem::getClusterTileN() const {
+  return schedule.getTileN() * schedule.getWarpgroups().getClusterN();
+}
+
 MatmulEmitter::MatmulEmitter(OpBuilder &builder, Location loc,
                              const MatmulProblem &problem,
                              gpu::GPUFuncOp kernel)

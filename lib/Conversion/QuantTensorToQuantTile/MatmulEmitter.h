@@ -34,6 +34,15 @@ struct MatmulProblem : schedule::Contraction {
   int64_t getRowGroup() const;
   /// Number of groups along K.
   int64_t getGroups() const { return llvm::divideCeil(k, getGroup()); }
+  /// Of kernels of warpgroups: rows of weights that the blocks of a cluster,
+  /// side by side, have a tile of; how many times that covers all of them; and
+  /// whether the last time takes in more, so that a part of a tile, or all of
+  /// one, lies past the last row.
+  int64_t getClusterTileN() const;
+  int64_t getClusterTilesN() const {
+    return llvm::divideCeil(n, getClusterTileN());
+  }
+  bool hasRaggedN() const { return n % getClusterTileN(); }
 };
 
 /// How a pair of codes comes out of `MatmulEmitter::decode`: with

@@ -155,8 +155,7 @@ static void launchPersistent(RewriterBase &rewriter,
   int64_t clusterSize = groups.getClusterSize() * schedule.getSplitK();
   int64_t size = clusterSize;
   Value rows = getRows(schedule.getTileM() * groups.getClusterM());
-  int64_t tilesN =
-      llvm::divideCeil(problem.n, schedule.getTileN() * groups.getClusterN());
+  int64_t tilesN = problem.getClusterTilesN();
   // Blocks that divide tiles along K may be more than there are of these.
   if (schedule.getStreamK())
     size *= quantmlir::schedule::getStreamUnits(problem.k, schedule);

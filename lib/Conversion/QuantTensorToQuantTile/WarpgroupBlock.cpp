@@ -255,8 +255,7 @@ WarpgroupBlock::Ring WarpgroupBlock::skip(Ring ring, int64_t steps,
 //===----------------------------------------------------------------------===//
 
 std::pair<Value, Value> WarpgroupBlock::locate(Value tile) {
-  int64_t tilesN =
-      llvm::divideCeil(problem.n, schedule.getTileN() * groups.getClusterN());
+  int64_t tilesN = problem.getClusterTilesN();
   // Groups of rows of tiles; within one, column by column. A single column of
   // tiles is walked so, too: LLVM would see that a tile's columns are always
   // the same, and keep what it computes from them in registers that the main
@@ -352,8 +351,7 @@ void WarpgroupBlock::emit() {
   clusters = div(grid, word(clusterSize));
   int64_t heightM = schedule.getTileM() * groups.getClusterM();
   tilesM = div(add(rows, heightM - 1), word(heightM));
-  tiles = mul(tilesM, llvm::divideCeil(problem.n, schedule.getTileN() *
-                                                      groups.getClusterN()));
+  tiles = mul(tilesM, problem.getClusterTilesN());
 
   prepareSharedMemory();
   initBarriers();

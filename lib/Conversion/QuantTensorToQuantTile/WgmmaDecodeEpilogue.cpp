@@ -60,7 +60,7 @@ SmallVector<Value> WgmmaDecodeKernel::results(ArrayRef<Value> sums,
     Value column = b.add(
         b.div(b.add(warpRow, block * WgmmaLayout::chunkRows), problem.numSums),
         b.getPairOfLane());
-    if (problem.n % schedule.getTileN())
+    if (problem.hasRaggedN())
       column = b.min(column, b.sub(b.outColumns, 1));
     for (int64_t i = 0; i < 2; ++i)
       values.push_back(b.epilogue(b.exchangePair(scaled[i], scaled[2 + i]),

@@ -73,7 +73,6 @@ WgmmaDecodeKernel::WgmmaDecodeKernel(MatmulEmitter &b)
               tileK, b.problem.encoding.getStorageBits(), layout.consumers) /
               kSegment)),
       width(problem.encoding.getStorageBits()),
-      isRagged(problem.n % (schedule.getTileN() * groups.getClusterN()) != 0),
       scalesWeights(schedule.getScaleDecoded() && !problem.hasOneGroup()),
       decodesScaled(scalesWeights &&
                     quantmlir::schedule::decodesScaled(problem)),
@@ -162,7 +161,7 @@ WgmmaDecodeKernel::Parameters WgmmaDecodeKernel::loadParameters(Value step) {
                      /*unit=*/unitSegments * kSegment,
                      /*hasScales=*/!hasOneGroup,
                      /*hasZeroPoints=*/b.hasZeroPoint(),
-                     /*rowsInside=*/!isRagged,
+                     /*rowsInside=*/!problem.hasRaggedN(),
                      /*wordsInside=*/true,
                      /*groupsInside=*/steps * split.parts * tileK <=
                          problem.getGroups() * problem.getGroup()};
@@ -499,7 +498,7 @@ void WgmmaDecodeKernel::consume() {
     weightRows.clear();
     for (int64_t i = 0; i < 2 * blocks; ++i) {
       Value weight = add(add(firstOfWarp, g), i / 2 * kBlockRows + i % 2 * 8);
-      if (isRagged)
+      if (problem.hasRaggedN())
         weight = b.createOrFold<arith::MinUIOp>(weight, word(problem.n - 1));
       weightRows.push_back(toIndex(weight));
     }

@@ -150,8 +150,6 @@ private:
   /// bits of a code.
   int64_t blocks, steps, stepsAhead, lastSegments, unitSegments, partSegments;
   unsigned width;
-  /// Whether some tiles, or those of a cluster, end past the last weight.
-  bool isRagged;
   /// Whether decoded weights are multiplied by their scales, and whether that
   /// is a part of their decode.
   bool scalesWeights, decodesScaled;

@@ -77,7 +77,7 @@ void WgmmaDecodeKernel::loadStep(Value row, Value column, Value step,
     // Past the last row of weights, others stand in: what they give is not
     // stored.
     Value rowTile = add(div(column, word(kRows)), number);
-    if (isRagged)
+    if (problem.hasRaggedN())
       rowTile =
           b.createOrFold<arith::MinUIOp>(rowTile, word(type.getDimSize(0) - 1));
     // Where there are no activations, some weights that exist.

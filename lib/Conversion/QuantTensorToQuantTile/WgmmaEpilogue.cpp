@@ -32,7 +32,7 @@ WgmmaKernel::loadOperands(Value firstRow, Value firstColumn, int64_t column8) {
     return toIndex(b.createOrFold<arith::MinUIOp>(value, last));
   };
   int64_t n = problem.getOutColumns(), width = kColumns / problem.numSums;
-  bool isOdd = n % 2, isGuarded = problem.n % schedule.getTileN();
+  bool isOdd = n % 2, isGuarded = problem.hasRaggedN();
   Value row = add(firstRow, add(mul(warp, 16), div(lane, word(4))));
   Value lastRow = sub(rows, word(1));
   Value place = mul(rem(lane, word(4)), 2 / problem.numSums), column;
