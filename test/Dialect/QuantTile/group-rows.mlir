@@ -113,3 +113,27 @@ func.func @ordered(%x: tensor<4x64xf32>, %f: tensor<4xf32>, %e: tensor<4x64xf32>
   } -> tensor<4x64xf32>
   return %y : tensor<4x64xf32>
 }
+
+// -----
+
+// Rows without columns are nobody's to share: a plain kernel writes the sums.
+// CHECK-LABEL: func.func @no_columns
+// CHECK-NOT: row_group
+// CHECK: return
+#full = affine_map<(m, k) -> (m, k)>
+#row = affine_map<(m, k) -> (m)>
+func.func @no_columns(%x: tensor<4x0xf32>, %init: tensor<4xf32>, %e: tensor<4x0xf32>) -> (tensor<4xf32>, tensor<4x0xf32>) {
+  %sum = linalg.generic {indexing_maps = [#full, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<4x0xf32>) outs(%init : tensor<4xf32>) {
+  ^bb0(%v: f32, %acc: f32):
+    %r = arith.addf %v, %acc : f32
+    linalg.yield %r : f32
+  } -> tensor<4xf32>
+  %y = linalg.generic {indexing_maps = [#full, #row, #full], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %sum : tensor<4x0xf32>, tensor<4xf32>) outs(%e : tensor<4x0xf32>) {
+  ^bb0(%v: f32, %w: f32, %o: f32):
+    %d = arith.divf %v, %w : f32
+    linalg.yield %d : f32
+  } -> tensor<4x0xf32>
+  return %sum, %y : tensor<4xf32>, tensor<4x0xf32>
+}

@@ -25,13 +25,16 @@ std::optional<RowDomain> RowDomain::ofReduction(linalg::GenericOp op) {
   SmallVector<int64_t> ranges = op.getStaticLoopRanges();
   llvm::erase_if(reductions, [&](unsigned loop) { return ranges[loop] == 1; });
   if (loops.empty() || reductions.size() != 1 ||
-      reductions.front() != loops.back() ||
-      ShapedType::isDynamic(ranges[loops.back()]))
+      reductions.front() != loops.back())
+    return std::nullopt;
+  // Threads share the columns of a row: there must be some to share.
+  int64_t columns = ranges[loops.back()];
+  if (ShapedType::isDynamic(columns) || columns == 0)
     return std::nullopt;
   RowDomain domain;
   for (unsigned loop : ArrayRef(loops).drop_back())
     domain.rows.push_back(ranges[loop]);
-  domain.columns = ranges[loops.back()];
+  domain.columns = columns;
   return domain;
 }
 
