@@ -24,13 +24,25 @@
 // -----
 
 // codebook C2
-// expected-error @below {{codebook value #3 is not finite}}
+// expected-error @below {{codebook value #3 is not finite as f32}}
 #c = #quant_tensor.codebook<[0.0, 1.0, 2.0, 0x7FF0000000000000]>
 
 // -----
 
+// codebook C2: a number of f64 that f32 has no finite one for
+// expected-error @below {{codebook value #3 is not finite as f32}}
+#c = #quant_tensor.codebook<[0.0, 1.0, 2.0, 1.0e300]>
+
+// -----
+
+// codebook C2: numbers of f64 that are one in f32
+// expected-error @below {{codebook values must ascend as f32, but value #2 does not}}
+#c = #quant_tensor.codebook<[0.0, 1.0, 1.000000000001, 2.0]>
+
+// -----
+
 // codebook C2
-// expected-error @below {{codebook values must ascend, but value #2 does not}}
+// expected-error @below {{codebook values must ascend as f32, but value #2 does not}}
 #c = #quant_tensor.codebook<[0.0, 1.0, 1.0, 2.0]>
 
 // -----

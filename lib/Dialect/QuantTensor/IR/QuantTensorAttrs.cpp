@@ -72,12 +72,16 @@ LogicalResult CodebookAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "a codebook has 4, 8, ... or 256 values, got "
                        << values.size();
   // (C2)
+  float last = 0.0f;
   for (auto [index, value] : llvm::enumerate(values)) {
-    if (!std::isfinite(value))
-      return emitError() << "codebook value #" << index << " is not finite";
-    if (index && !(values[index - 1] < value))
-      return emitError() << "codebook values must ascend, but value #" << index
-                         << " does not";
+    float entry = static_cast<float>(value);
+    if (!std::isfinite(entry))
+      return emitError() << "codebook value #" << index
+                         << " is not finite as f32";
+    if (index && !(last < entry))
+      return emitError() << "codebook values must ascend as f32, but value #"
+                         << index << " does not";
+    last = entry;
   }
   return success();
 }

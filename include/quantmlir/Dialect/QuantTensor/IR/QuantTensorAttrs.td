@@ -91,7 +91,7 @@ def QuantTensor_CodebookAttr : QuantTensor_Attr<"Codebook", "codebook"> {
 
     Constraints:
     - (C1) The table has 4, 8, ... or 256 values (`2^bits` of the storage).
-    - (C2) The values are finite and strictly ascend.
+    - (C2) As f32, the values are finite and strictly ascend.
 
     ```mlir
     #quant_tensor.codebook<nf4>
