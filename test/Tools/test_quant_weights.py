@@ -466,9 +466,22 @@ def test_other_bad_input(fails, tmp_path):
     fails(source, "needs statistics", "--scheme=int4", "--method=gptq")
     fails(source, "statistics are for GPTQ and AWQ", "--scheme=int4", f"--statistics={source}")
     fails(source, "minmax gives zero points", "--scheme=int4,minmax")
-    wrong = {name: dtype for name, dtype in (("a.weight", np.float64),)}
-    source = save(source, {name: np.ones((2, 2), dtype) for name, dtype in wrong.items()})
+    save(source, {"a.weight": np.ones((2, 2), np.float64)})
     fails(source, "no matrix of f32, f16 or bf16")
+
+
+@pytest.mark.parametrize("option, methods, others", [
+    ("--damping=0.1", "gptq or awq+gptq", ["round", "awq"]),
+    ("--act-order", "gptq or awq+gptq", ["round", "awq"]),
+    ("--static-groups", "gptq or awq+gptq", ["round", "awq"]),
+    ("--ordered-groups", "gptq or awq+gptq", ["round", "awq"]),
+    ("--no-clip", "awq or awq+gptq", ["round", "gptq"])])
+def test_options_of_other_methods(fails, tmp_path, option, methods, others):
+    """None is passed over in silence: --act-order without GPTQ did nothing."""
+    source = save(tmp_path / "in.safetensors", model())
+    for method in others:
+        fails(source, f"{option.split('=')[0]} is for --method={methods}", "--scheme=int4",
+              f"--method={method}", option)
 
 
 @pytest.mark.parametrize("output, message", [

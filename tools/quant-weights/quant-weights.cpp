@@ -102,11 +102,39 @@ struct CommandLine {
   cl::opt<unsigned> jobs{"j", cl::desc("Threads; one per core by default"),
                          cl::value_desc("n"), cl::init(0), cl::cat(category)};
 
+  /// An error for an option of a method other than the one that is chosen.
+  llvm::Error checkMethodOptions() const;
+
   llvm::Expected<FileOptions> getOptions() const;
 };
 } // namespace
 
+llvm::Error CommandLine::checkMethodOptions() const {
+  bool usesGPTQ =
+      method == WeightMethod::GPTQ || method == WeightMethod::AWQAndGPTQ;
+  bool usesAWQ =
+      method == WeightMethod::AWQ || method == WeightMethod::AWQAndGPTQ;
+  auto check = [](const cl::Option &option, bool used,
+                  llvm::StringRef wanted) -> llvm::Error {
+    if (used || !option.getNumOccurrences())
+      return llvm::Error::success();
+    return llvm::createStringError(llvm::inconvertibleErrorCode(),
+                                   "--" + option.ArgStr +
+                                       " is for --method=" + wanted);
+  };
+  for (const cl::Option *option :
+       {static_cast<const cl::Option *>(&damping),
+        static_cast<const cl::Option *>(&actOrder),
+        static_cast<const cl::Option *>(&staticGroups),
+        static_cast<const cl::Option *>(&orderedGroups)})
+    if (llvm::Error error = check(*option, usesGPTQ, "gptq or awq+gptq"))
+      return error;
+  return check(noClip, usesAWQ, "awq or awq+gptq");
+}
+
 llvm::Expected<FileOptions> CommandLine::getOptions() const {
+  if (llvm::Error error = checkMethodOptions())
+    return std::move(error);
   FileOptions options;
   options.input = input;
   options.output = output;
