@@ -40,6 +40,11 @@ def draw_codes(rng, shape, storage):
     return finite[rng.integers(0, len(finite), shape)].view(DTYPES[storage])
 
 
+def draw_scales(rng, shape):
+    """Random scales in f32, of a size that keeps sums of codes of eight bits moderate."""
+    return rng.uniform(0.002, 0.02, shape).astype(np.float32)
+
+
 class Float8(EncodedWeight):
     """y = x wᵀ of 8-bit floats `x` and `w` with scales of type `scale`. Those of x are of
     `group` columns of a row (0: of all), those of w of blocks of `rows` x `group`."""
@@ -109,8 +114,7 @@ class Float8(EncodedWeight):
 
     def activations(self, rows):
         codes = draw_codes(self.rng, (rows, self.k), self.x)
-        scales = self.rng.uniform(0.002, 0.02, (rows, self.groups))
-        scales = scales.astype(np.float32).astype(DTYPES[self.scale])
+        scales = draw_scales(self.rng, (rows, self.groups)).astype(DTYPES[self.scale])
         return {"x.codes": codes, "x.scales": scales}
 
     def reference(self, inputs, contract):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .common import arguments_of, plain_family, write_rows
-from .float8 import draw_codes, multiply_codes
+from .float8 import draw_codes, draw_scales, multiply_codes
 from .gated import Gated, apply_gate, write_silu
 
 
@@ -39,7 +39,7 @@ class GatedCodes(Gated):
     def activations(self, rows):
         return {
             "x.codes": draw_codes(self.rng, (rows, self.k), self.storage),
-            "x.scales": self.rng.uniform(0.002, 0.02, (rows, 1)).astype(np.float32),
+            "x.scales": draw_scales(self.rng, (rows, 1)),
         }
 
     def reference(self, inputs, contract):
@@ -67,8 +67,8 @@ class PairedCodes:
         # Of gate and of up. One has another shape than the other, so that operands of the
         # epilogue are known by theirs.
         self._scales = {
-            "gate": draw.uniform(0.002, 0.02, (n, 1)).astype(np.float32),
-            "up": draw.uniform(0.002, 0.02, n).astype(np.float32),
+            "gate": draw_scales(draw, (n, 1)),
+            "up": draw_scales(draw, n),
         }
 
     def mlir(self):
@@ -118,7 +118,7 @@ class PairedCodes:
     def activations(self, rows):
         return {
             "x": draw_codes(self.rng, (rows, self.k), self.storage),
-            "token": self.rng.uniform(0.002, 0.02, (rows, 1)).astype(np.float32),
+            "token": draw_scales(self.rng, (rows, 1)),
         }
 
     def reference(self, inputs, contract):
