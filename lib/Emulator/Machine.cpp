@@ -334,21 +334,19 @@ void Cluster::checkFinished() {
     for (Warpgroup &warpgroup : block.warpgroups)
       warpgroup.checkFinished();
     checkRegisters(block);
-    // A block's shared memory is there until its last thread ends.
+    if (block.remote.empty())
+      continue;
+    // A block's shared memory is there until its last thread ends. Who has
+    // waited for a copy to come need not be ordered after who asked for it: it
+    // is enough that the copy is over. What all threads have seen follows from
+    // what each has: each conclusion is from one moment.
+    std::vector<uint32_t> seen;
+    for (Thread *own : block.threads)
+      Clocks::join(clocks.row(own->indexInCluster), seen);
+    seen = clocks.getPassed(std::move(seen));
     for (const auto &entry : block.remote) {
       uint32_t thread = entry.first, clock = entry.second.first;
-      // Who has waited for a copy to come need not be ordered after who asked
-      // for it: it is enough that the copy is over.
-      auto isOver = [&](Thread *own) {
-        auto row = clocks.row(own->indexInCluster);
-        return clocks.getPassed({row.begin(), row.end()})[thread] >= clock;
-      };
-      if (llvm::any_of(block.threads,
-                       [&](Thread *own) {
-                         return clocks.isOrdered(own->indexInCluster, thread,
-                                                 clock);
-                       }) ||
-          llvm::any_of(block.threads, isOver))
+      if (seen[thread] >= clock)
         continue;
       threads[thread].site = entry.second.second;
       threads[thread].report(
