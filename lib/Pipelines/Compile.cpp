@@ -27,6 +27,7 @@
 #include "mlir/Dialect/UB/IR/UBOps.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
+#include "mlir/IR/Verifier.h"
 #include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 #include "quantmlir/Import/Passes.h"
@@ -60,11 +61,14 @@ void quantmlir::registerCompilerDialects(DialectRegistry &registry) {
   registerPTXTranslations(registry);
 }
 
-/// Runs the passes that `build` adds on `module`.
+/// Runs the passes that `build` adds on `module`, verifying it after each if
+/// `verifyEach`.
 static LogicalResult
 runStage(ModuleOp module, const CompileOptions &options, TimingScope &timing,
-         function_ref<void(OpPassManager &, const PipelineOptions &)> build) {
+         function_ref<void(OpPassManager &, const PipelineOptions &)> build,
+         bool verifyEach = true) {
   PassManager pm(module->getName());
+  pm.enableVerifier(verifyEach);
   if (options.configure && failed(options.configure(pm)))
     return failure();
   pm.enableTiming(timing);
@@ -277,9 +281,18 @@ FailureOr<Artifact> quantmlir::compileModule(ModuleOp module,
                         buildAlgebraPipeline(pm, options);
                         buildSchedulePipeline(pm, options);
                         buildKernelPipeline(pm, options);
-                        buildNVVMPipeline(pm, options);
                       })))
     return failure();
+  // From here on everything is ours and large, and no user's mistake is left to
+  // be told: one look at what is written and translated is enough.
+  if (failed(runStage(module, options, timing, buildNVVMPipeline,
+                      options.verifyEach)))
+    return failure();
+  if (!options.verifyEach) {
+    TimingScope scope = timing.nest("Verifier");
+    if (failed(verify(module)))
+      return failure();
+  }
 
   ArtifactFile kernelsIR{"", "kernels.mlirbc", ""};
   {
@@ -287,7 +300,8 @@ FailureOr<Artifact> quantmlir::compileModule(ModuleOp module,
     if (failed(writeKernels(module, kernelsIR.contents)))
       return failure();
   }
-  if (failed(runStage(module, options, timing, buildInstructionPipeline)))
+  if (failed(runStage(module, options, timing, buildInstructionPipeline,
+                      options.verifyEach)))
     return failure();
 
   Artifact artifact;

@@ -42,6 +42,10 @@
 // RUN: not quant-compile %s --emit=ptx --chip=sm_12 2>&1 | FileCheck %s --check-prefix=CHIP
 // RUN: not ls %t/no.mlir
 // RUN: quant-compile %s -o %t/a.qmlir --mlir-timing 2>&1 | FileCheck %s --check-prefix=TIMING
+// Kernels are verified once, or after each pass; both make the same.
+// RUN: quant-compile %s --emit=ptx -o %t/once.ptx --mlir-timing 2>&1 | FileCheck %s --check-prefix=ONCE
+// RUN: quant-compile %s --emit=ptx -o %t/each.ptx --verify-each --mlir-timing 2>&1 | FileCheck %s --check-prefix=EACH
+// RUN: cmp %t/once.ptx %t/each.ptx
 // Passes, upstream's among them, are known by name.
 // RUN: quant-compile - --emit=ptx -o /dev/null --mlir-print-ir-after=canonicalize,select-schedule < %s 2>&1 | FileCheck %s --check-prefix=AFTER
 // RUN: quant-compile %S/../../examples/linear.mlir --emit=ptx -o /dev/null --remarks-filter='.*pull.*' 2>&1 | FileCheck %s --check-prefix=REMARKS
@@ -53,6 +57,10 @@
 
 // Help is about this tool, not about every target that LLVM has.
 // RUN: quant-compile --help | FileCheck %s --check-prefix=HELP --implicit-check-not=amdgpu
+
+// ONCE: Verifier
+// EACH: Execution time report
+// EACH-NOT: Verifier
 
 // HELP: --mlir-timing
 // HELP: --chip=<string>

@@ -51,6 +51,9 @@ cl::opt<std::string>
 cl::opt<bool> cubin("cubin",
                     cl::desc("Assemble the PTX with ptxas and add the cubin"),
                     cl::cat(category));
+cl::opt<bool> verifyEach("verify-each",
+                         cl::desc("Verify kernels after each pass, not once"),
+                         cl::cat(category));
 cl::opt<Emit> emit(
     "emit", cl::desc("What to write:"), cl::init(Emit::Artifact),
     cl::values(
@@ -120,6 +123,7 @@ int compile(ModuleOp module, TimingScope &timing) {
   CompileOptions options;
   setOptions(options);
   options.configure = configure;
+  options.verifyEach = verifyEach;
   if (cubin) {
     options.ptxas = requirePTXAssembler("quant-compile");
     if (options.ptxas.empty())

@@ -18,6 +18,9 @@ struct CompileOptions : PipelineOptions {
   std::string ptxas;
   /// Set up each pass manager (timing, IR printing); may be null.
   std::function<mlir::LogicalResult(mlir::PassManager &)> configure;
+  /// Verify kernels after each pass, to find the pass that breaks one; else
+  /// once, after all of them.
+  bool verifyEach = false;
 };
 
 /// The files of an artifact, manifest.json among them.
