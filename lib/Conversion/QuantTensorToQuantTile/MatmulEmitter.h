@@ -185,10 +185,11 @@ public:
   /// rounded where the zero point is a float.
   mlir::Value scaleToF32(mlir::Value scale);
   mlir::Value zeroPointToF32(mlir::Value zeroPoint, double bias = 0.0);
-  /// A stored zero point as a pair of `element`, shrunk as the codes that it is
-  /// taken from in their decode (`schedule::decodesZeroPoints`).
-  mlir::Value zeroPointToPair(mlir::Value zeroPoint, mlir::Type element,
-                              bool shrunk);
+  /// A stored zero point, byte `byte` of `word`, as a pair of `element`, shrunk
+  /// as the codes that it is taken from in their decode
+  /// (`schedule::decodesZeroPoints`).
+  mlir::Value zeroPointToPair(mlir::Value word, int64_t byte,
+                              mlir::Type element, bool shrunk);
   /// The bias of codes decoded to `element` that `subtractZeroPoint` can take
   /// away with the zero point, at no cost; 0 where it can take none away.
   double getBiasOfZeroPoints(mlir::Type element) const;
@@ -198,8 +199,6 @@ public:
   /// values, but not the zero point, were multiplied by.
   mlir::Value subtractZeroPoint(mlir::Value values, mlir::Value zeroPoint,
                                 double bias, double factor = 1.0);
-  /// `values`, a pair of decoded codes, times `scale` (f32), rounded.
-  mlir::Value multiplyByScale(mlir::Value values, mlir::Value scale);
   bool hasZeroPoint() const {
     return problem.encoding && problem.encoding.hasZeroPoint();
   }

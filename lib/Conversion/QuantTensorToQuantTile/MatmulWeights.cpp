@@ -268,14 +268,14 @@ Value MatmulEmitter::zeroPointToF32(Value zeroPoint, double bias) {
                                floatConstant(f32, base - bias));
 }
 
-Value MatmulEmitter::zeroPointToPair(Value zeroPoint, Type element,
+Value MatmulEmitter::zeroPointToPair(Value word, int64_t byte, Type element,
                                      bool shrunk) {
   // A byte in both halves of a word, decoded as codes are.
   constexpr uint32_t kFirstByteTwice = 0x4040;
-  Value bits = arith::ExtUIOp::create(*this, getI32Type(), zeroPoint);
-  Value both = NVVM::PermuteOp::create(
-      *this, getI32Type(), bits, wordConstant(0), wordConstant(kFirstByteTwice),
-      NVVM::PermuteMode::DEFAULT);
+  Value both =
+      NVVM::PermuteOp::create(*this, getI32Type(), word, wordConstant(0),
+                              wordConstant(kFirstByteTwice + byte * 0x0101),
+                              NVVM::PermuteMode::DEFAULT);
   bool isUnsigned = problem.encoding.getZeroPoint().isUnsignedInteger();
   auto storage = IntegerType::get(getContext(), 8,
                                   isUnsigned ? IntegerType::Unsigned
@@ -319,11 +319,4 @@ Value MatmulEmitter::subtractZeroPoint(Value values, Value zeroPoint,
       arith::SubFOp::create(*this, arith::ExtFOp::create(*this, wide, values),
                             vector::BroadcastOp::create(*this, wide, zero));
   return arith::TruncFOp::create(*this, pair, difference);
-}
-
-Value MatmulEmitter::multiplyByScale(Value values, Value scale) {
-  auto pair = cast<VectorType>(values.getType());
-  Value narrow = arith::TruncFOp::create(*this, pair.getElementType(), scale);
-  return arith::MulFOp::create(
-      *this, values, vector::BroadcastOp::create(*this, pair, narrow));
 }

@@ -3,6 +3,7 @@
 #include "StepWeights.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 #include <numeric>
@@ -119,6 +120,75 @@ void StepParameters::loadRows(MatmulEmitter &b, const StepShape &shape,
     }
 }
 
+StepParameters::Place StepParameters::locate(int64_t rowTile, int64_t unit,
+                                             int64_t half) const {
+  ArrayRef<Value> all = values[isTiled ? rowTile : 2 * rowTile + half];
+  // One group: of all units.
+  if (all.size() * together == 1)
+    unit = 0;
+  Place found = {all[unit / together], together, unit % together};
+  if (isTiled) {
+    found.count *= 2;
+    found.place = 2 * found.place + half;
+  }
+  return found;
+}
+
+bool StepParameters::isInWords() const {
+  return !isPaired && together * (isTiled ? 2 : 1) > 1;
+}
+
+bool StepParameters::hasWideScales() const {
+  int64_t count = together * (isTiled ? 2 : 1);
+  return isInWords() && count * type.getIntOrFloatBitWidth() > 32;
+}
+
+std::pair<Value, int64_t> StepParameters::getWord(MatmulEmitter &b,
+                                                  int64_t rowTile, int64_t unit,
+                                                  int64_t half) const {
+  int64_t bytes = type.getIntOrFloatBitWidth() / 8;
+  if (!isInWords()) {
+    Value value = get(b, rowTile, unit, half);
+    if (isa<FloatType>(type))
+      value = arith::BitcastOp::create(b, b.getIntegerType(8 * bytes), value);
+    return {bytes == 4 ? value
+                       : arith::ExtUIOp::create(b, b.getI32Type(), value),
+            0};
+  }
+  Place found = locate(rowTile, unit, half);
+  int64_t byte = found.place * bytes;
+  Value word = found.value;
+  if (isa<VectorType>(word.getType()))
+    word = b.element(word, byte / 4);
+  return {word, byte % 4};
+}
+
+Value StepParameters::getF32(MatmulEmitter &b, int64_t rowTile, int64_t unit,
+                             int64_t half) const {
+  if (!type.isBF16() || !hasWideScales())
+    return b.scaleToF32(get(b, rowTile, unit, half));
+  auto [word, byte] = getWord(b, rowTile, unit, half);
+  Value bits =
+      byte ? arith::AndIOp::create(b, word, b.wordConstant(0xffff0000))
+                 .getResult()
+           : arith::ShLIOp::create(b, word, b.wordConstant(16)).getResult();
+  return arith::BitcastOp::create(b, b.getF32Type(), bits);
+}
+
+Value StepParameters::getTwice(MatmulEmitter &b, int64_t rowTile, int64_t unit,
+                               int64_t half, Type element) const {
+  auto pair = VectorType::get({2}, element);
+  if (type != element || !hasWideScales())
+    return vector::BroadcastOp::create(
+        b, pair,
+        arith::TruncFOp::create(b, element, getF32(b, rowTile, unit, half)));
+  auto [word, byte] = getWord(b, rowTile, unit, half);
+  Value both = NVVM::PermuteOp::create(
+      b, b.getI32Type(), word, b.wordConstant(0),
+      b.wordConstant(byte ? 0x3232 : 0x1010), NVVM::PermuteMode::DEFAULT);
+  return b.bitcast(pair, both);
+}
+
 Value StepParameters::get(MatmulEmitter &b, int64_t rowTile, int64_t unit,
                           int64_t half) const {
   if (isPaired) {
@@ -128,16 +198,7 @@ Value StepParameters::get(MatmulEmitter &b, int64_t rowTile, int64_t unit,
                     single.get(b, rowTile, 2 * unit + 1, half),
                     single.get(b, rowTile, 2 * unit, half));
   }
-  ArrayRef<Value> all = values[isTiled ? rowTile : 2 * rowTile + half];
-  // One group: of all units.
-  if (all.size() * together == 1)
-    unit = 0;
-  Value value = all[unit / together];
-  int64_t count = together, place = unit % together;
-  if (isTiled) {
-    count *= 2;
-    place = 2 * place + half;
-  }
+  auto [value, count, place] = locate(rowTile, unit, half);
   if (count == 1)
     return value;
   unsigned bits = type.getIntOrFloatBitWidth();
@@ -198,11 +259,8 @@ Value StepWeights::decodeWhole(MatmulEmitter &b, int64_t rowTile,
   bool scales = b.problem.schedule.getScaleDecoded();
   DecodeForm form;
   if (scales && quantmlir::schedule::decodesScaled(b.problem)) {
-    Value scale =
-        arith::TruncFOp::create(b, element, getScale(b, rowTile, group, p % 2));
     form.shrunk = true;
-    form.scale =
-        vector::BroadcastOp::create(b, VectorType::get({2}, element), scale);
+    form.scale = this->scales.getTwice(b, rowTile, group, p % 2, element);
     return decode(b, rowTile, segment, step, p, form);
   }
   Value value;
@@ -218,7 +276,8 @@ Value StepWeights::decodeWhole(MatmulEmitter &b, int64_t rowTile,
       value = b.subtractZeroPoint(value, zeroPoint, bias);
   }
   if (scales || b.problem.scalesDecoded())
-    value = b.multiplyByScale(value, getScale(b, rowTile, group, p % 2));
+    value = arith::MulFOp::create(
+        b, value, this->scales.getTwice(b, rowTile, group, p % 2, element));
   return value;
 }
 
@@ -228,14 +287,14 @@ Value StepWeights::decodeLessZeroPoint(MatmulEmitter &b, int64_t rowTile,
   int64_t group = segment * FragmentLayout::segmentColumns / unit;
   DecodeForm form;
   form.shrunk = shrunk;
-  form.minus = b.zeroPointToPair(getZeroPoint(b, rowTile, group, p % 2),
-                                 b.problem.lhsElement, shrunk);
+  auto [word, byte] = zeroPoints.getWord(b, rowTile, group, p % 2);
+  form.minus = b.zeroPointToPair(word, byte, b.problem.lhsElement, shrunk);
   return decode(b, rowTile, segment, step, p, form);
 }
 
 Value StepWeights::getScale(MatmulEmitter &b, int64_t rowTile, int64_t unit,
                             int64_t half) const {
-  return b.scaleToF32(scales.get(b, rowTile, unit, half));
+  return scales.getF32(b, rowTile, unit, half);
 }
 
 Value StepWeights::getZeroPoint(MatmulEmitter &b, int64_t rowTile, int64_t unit,

@@ -39,6 +39,16 @@ public:
   /// stored.
   mlir::Value get(MatmulEmitter &b, int64_t rowTile, int64_t unit,
                   int64_t half) const;
+  /// The word that has it, and which of the word's bytes is its first. What is
+  /// made of that leaves neighbours together until then: taken apart, each
+  /// would have a register from when it is there.
+  std::pair<mlir::Value, int64_t> getWord(MatmulEmitter &b, int64_t rowTile,
+                                          int64_t unit, int64_t half) const;
+  /// A scale in f32, and twice in a vector of `element`, rounded to it.
+  mlir::Value getF32(MatmulEmitter &b, int64_t rowTile, int64_t unit,
+                     int64_t half) const;
+  mlir::Value getTwice(MatmulEmitter &b, int64_t rowTile, int64_t unit,
+                       int64_t half, mlir::Type element) const;
 
   /// All values, to be carried by a loop.
   llvm::SmallVector<llvm::SmallVector<mlir::Value>> values;
@@ -48,6 +58,17 @@ private:
                  mlir::Value firstColumn, mlir::Value memref);
   void loadRows(MatmulEmitter &b, const StepShape &shape, mlir::Value firstRow,
                 mlir::Value firstColumn, mlir::Value memref);
+  /// Which value has one of them, how many that has, and at which place.
+  struct Place {
+    mlir::Value value;
+    int64_t count, place;
+  };
+  Place locate(int64_t rowTile, int64_t unit, int64_t half) const;
+  /// Whether values have several of them.
+  bool isInWords() const;
+  /// Whether these are scales of several words, which pay for staying together:
+  /// ptxas does as well with the two of one word taken apart.
+  bool hasWideScales() const;
   /// Appends what was read as a loop carries it.
   void append(MatmulEmitter &b, mlir::Value value);
 

@@ -181,7 +181,6 @@ WgmmaDecodeKernel::Parameters WgmmaDecodeKernel::loadParameters(Value step) {
 WgmmaDecodeKernel::Weights
 WgmmaDecodeKernel::decode(Value stage, int64_t first, int64_t last,
                           const Parameters &parameters) {
-  auto pair = VectorType::get({2}, problem.lhsElement);
   auto four = LLVM::LLVMStructType::getLiteral(
       b.getContext(), SmallVector<Type>(4, b.getI32Type()));
   int64_t tileBytes = kRows * tileK * width / 8;
@@ -226,17 +225,17 @@ WgmmaDecodeKernel::decode(Value stage, int64_t first, int64_t last,
         words.assign(blockVectors, {});
       int64_t u = problem.hasOneGroup() ? 0 : s / unitSegments;
       if (scalesWeights && !pairs.contains(u))
-        for (int64_t half = 0; half < 2; ++half) {
-          Value scale =
-              b.scaleToF32(parameters.scales[block].get(b, 0, u, half));
-          pairs[u][half] = vector::BroadcastOp::create(
-              b, pair, arith::TruncFOp::create(b, problem.lhsElement, scale));
-        }
-      if (decodesZeroPoints && !zeros.contains(u))
         for (int64_t half = 0; half < 2; ++half)
-          zeros[u][half] = b.zeroPointToPair(
-              parameters.zeroPoints[block].get(b, 0, u, half),
-              problem.lhsElement, /*shrunk=*/shrinkage != 1.0);
+          pairs[u][half] = parameters.scales[block].getTwice(
+              b, 0, u, half, problem.lhsElement);
+      if (decodesZeroPoints && !zeros.contains(u))
+        for (int64_t half = 0; half < 2; ++half) {
+          auto [word, byte] =
+              parameters.zeroPoints[block].getWord(b, 0, u, half);
+          zeros[u][half] =
+              b.zeroPointToPair(word, byte, problem.lhsElement,
+                                /*shrunk=*/shrinkage != 1.0);
+        }
       // Registers of an instruction: rows g and g + 8 of its first eight
       // columns, then of the other eight. Word i of what was loaded has the
       // columns of run i: pair t of it, where the layout speaks of pair 0.
