@@ -162,7 +162,7 @@ func.func private @fields(
 func.func private @codebooks(
     tensor<64x256xf32, #quant_tensor.encoding<{storage = ui4, block = [1, 128], scale = f32, codebook = nf4}>>,
     tensor<64x256xf32, #quant_tensor.encoding<{storage = ui2, block = [1, 128], scale = f32, codebook = [-1.0, -0.25, 0.25, 1.0]}>>,
-    tensor<64x256xf32, #quant_tensor.encoding<{storage = ui3, block = [1, 128], scale = f32, codebook = [-1.0e-300, 0.0, 0.1, 0.333333333333333314829616256247, 1.0, 2.5, 1.0e10, 1.7976931348623157e308]}>>)
+    tensor<64x256xf32, #quant_tensor.encoding<{storage = ui3, block = [1, 128], scale = f32, codebook = [-1.0e-40, 0.0, 0.1, 0.333333333333333314829616256247, 1.0, 2.5, 1.0e10, 3.4028234663852886e38]}>>)
 
 func.func private @granularities(
     tensor<64x256xf32, #quant_tensor.encoding<{storage = i8, block = [0, 0], scale = f32}>>,
