@@ -95,7 +95,7 @@ def test_one_kernel(build_dir, tmp_path, layer, m):
 def test_model(build_dir, tmp_path, rows):
     """The linear layers of LLaMA-7B's 32 blocks: seconds in all, and for any number of
     rows, where each has some twenty ranges with a kernel each, as much for each kernel
-    as one alone takes, and half of that for what threads on one core cost each other."""
+    as one alone takes, and 30 % for what threads on one core cost each other."""
     shapes = 4 * [(4096, 4096)] + 2 * [(11008, 4096)] + [(4096, 11008)]
     text = "".join(int4(f"block{block}_{index}", rows, *shape)
                    for block in range(32) for index, shape in enumerate(shapes))
@@ -107,7 +107,7 @@ def test_model(build_dir, tmp_path, rows):
     limit = 3
     if rows == "?":
         alone, _ = compile_time(build_dir, tmp_path, int4("alone", 4096, 4096, 4096))
-        limit = 1.5 * alone * len(manifest["kernels"])
+        limit = 1.3 * alone * len(manifest["kernels"])
         print(f"one kernel alone: {alone:.3f} s")
     assert seconds < limit and mebibytes < 512
     # Those of a range's own two ends, not of all ranges before it.

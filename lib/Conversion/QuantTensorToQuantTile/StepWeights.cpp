@@ -120,27 +120,20 @@ void StepParameters::loadRows(MatmulEmitter &b, const StepShape &shape,
     }
 }
 
-StepParameters::Place StepParameters::locate(int64_t rowTile, int64_t unit,
-                                             int64_t half) const {
+std::pair<Value, int64_t> StepParameters::locate(int64_t rowTile, int64_t unit,
+                                                 int64_t half) const {
   ArrayRef<Value> all = values[isTiled ? rowTile : 2 * rowTile + half];
   // One group: of all units.
   if (all.size() * together == 1)
     unit = 0;
-  Place found = {all[unit / together], together, unit % together};
-  if (isTiled) {
-    found.count *= 2;
-    found.place = 2 * found.place + half;
-  }
-  return found;
+  int64_t place = unit % together;
+  return {all[unit / together], isTiled ? 2 * place + half : place};
 }
 
-bool StepParameters::isInWords() const {
-  return !isPaired && together * (isTiled ? 2 : 1) > 1;
-}
+bool StepParameters::isInWords() const { return !isPaired && getCount() > 1; }
 
 bool StepParameters::hasWideScales() const {
-  int64_t count = together * (isTiled ? 2 : 1);
-  return isInWords() && count * type.getIntOrFloatBitWidth() > 32;
+  return isInWords() && getCount() * type.getIntOrFloatBitWidth() > 32;
 }
 
 std::pair<Value, int64_t> StepParameters::getWord(MatmulEmitter &b,
@@ -155,9 +148,8 @@ std::pair<Value, int64_t> StepParameters::getWord(MatmulEmitter &b,
                        : arith::ExtUIOp::create(b, b.getI32Type(), value),
             0};
   }
-  Place found = locate(rowTile, unit, half);
-  int64_t byte = found.place * bytes;
-  Value word = found.value;
+  auto [word, place] = locate(rowTile, unit, half);
+  int64_t byte = place * bytes;
   if (isa<VectorType>(word.getType()))
     word = b.element(word, byte / 4);
   return {word, byte % 4};
@@ -198,7 +190,8 @@ Value StepParameters::get(MatmulEmitter &b, int64_t rowTile, int64_t unit,
                     single.get(b, rowTile, 2 * unit + 1, half),
                     single.get(b, rowTile, 2 * unit, half));
   }
-  auto [value, count, place] = locate(rowTile, unit, half);
+  auto [value, place] = locate(rowTile, unit, half);
+  int64_t count = getCount();
   if (count == 1)
     return value;
   unsigned bits = type.getIntOrFloatBitWidth();

@@ -58,12 +58,10 @@ private:
                  mlir::Value firstColumn, mlir::Value memref);
   void loadRows(MatmulEmitter &b, const StepShape &shape, mlir::Value firstRow,
                 mlir::Value firstColumn, mlir::Value memref);
-  /// Which value has one of them, how many that has, and at which place.
-  struct Place {
-    mlir::Value value;
-    int64_t count, place;
-  };
-  Place locate(int64_t rowTile, int64_t unit, int64_t half) const;
+  /// How many of them a value has; which value has one, and at which place.
+  int64_t getCount() const { return together * (isTiled ? 2 : 1); }
+  std::pair<mlir::Value, int64_t> locate(int64_t rowTile, int64_t unit,
+                                         int64_t half) const;
   /// Whether values have several of them.
   bool isInWords() const;
   /// Whether these are scales of several words, which pay for staying together:
