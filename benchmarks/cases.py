@@ -16,6 +16,7 @@ from programs import (
     Scheduled,
     ScheduledFloat8,
     ScheduledLayer,
+    StreamedLayer,
 )
 
 #: Every family of kernels, on layers where nothing divides: small, so that the
@@ -200,6 +201,13 @@ FAMILIES = [
     ScheduledLayer(136, 512, 70, [32, 64, 64], [1, 4, 1], 8, out="bf16",
                    kind="cooperative, cluster = [1, 2]",
                    rest=", dependent_launch = true, stream_k = 1"),
+    # Few rows, whose tiles blocks of a cluster divide along K: with tails of everything,
+    # fewer sums than threads, one scale for each row of weights, and a block without a step.
+    StreamedLayer(200, 1096, 9, [16, 64, 512], [1, 1, 8], 1, 2, out="bf16",
+                  rest=", occupancy = 2, scale_decoded = true"),
+    StreamedLayer(72, 1032, 5, [8, 32, 256], [1, 1, 4], 2, 4),
+    StreamedLayer(77, 640, 16, [16, 48, 256], [1, 1, 2], 1, 3, group=0, out="f16"),
+    StreamedLayer(64, 1280, 1, [1, 32, 256], [1, 2, 4], 1, 2),
     # One row on CUDA cores: full rounds and what is left of them.
     ReducedLayer(35, 4099, [1, 16], 2),
     ReducedLayer(72, 640, [2, 4], 4, out="f32"),

@@ -10,21 +10,21 @@ from .common import apply_gelu, write_gelu
 from .float8 import Float8, ScheduledFloat8
 from .gated import Gated, Mlp, Paired
 from .gated_codes import GatedCodes, PairedCodes
-from .layer import HandScheduled, Layer, ReducedLayer, ScheduledLayer
+from .layer import HandScheduled, Layer, ReducedLayer, ScheduledLayer, StreamedLayer
 from .plain import Dense, Integers, Product, Scheduled
 
 __all__ = [
     "Dense", "Float8", "Gated", "GatedCodes", "HandScheduled", "Integers", "Layer", "Mlp",
     "Paired", "PairedCodes", "Product", "ReducedLayer", "Scheduled", "ScheduledFloat8",
-    "ScheduledLayer", "apply_gelu", "describe", "from_description", "write_gelu",
+    "ScheduledLayer", "StreamedLayer", "apply_gelu", "describe", "from_description", "write_gelu",
 ]
 
 #: By the names that descriptions use.
 PROGRAMS = {
     cls.__name__: cls
     for cls in (
-        Layer, ScheduledLayer, ReducedLayer, Integers, Product, Scheduled, Dense, Float8,
-        ScheduledFloat8, Gated, Mlp, Paired, GatedCodes, PairedCodes,
+        Layer, ScheduledLayer, StreamedLayer, ReducedLayer, Integers, Product, Scheduled, Dense,
+        Float8, ScheduledFloat8, Gated, Mlp, Paired, GatedCodes, PairedCodes,
     )
 }
 

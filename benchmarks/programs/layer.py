@@ -250,3 +250,18 @@ class ReducedLayer(HandScheduled):
             " weights = <fragment, tile = [16, 32]>, dependent_launch = true>"
         )
         self.name += f"-reduce-{rows}x{columns}x{stages}"
+
+
+class StreamedLayer(HandScheduled):
+    """A layer of int4 weights for few rows, whose tiles `split_k` blocks of a cluster
+    divide along K. `rest` follows in the schedule."""
+
+    def __init__(self, n, k, m, tile, warps, stages, split_k, rest="", group=128, out="f32"):
+        super().__init__(n, k, m, storage="i4", group=group, scale="bf16", out=out)
+        self.arguments = arguments_of(locals())
+        self.schedule = (
+            f'#quant_tile.schedule<mma_stream, chip = "sm_90a", tile = {tile}, '
+            f"warps = {warps}, stages = {stages}, split_k = {split_k}, "
+            f"weights = <fragment, tile = [16, 64]>, dependent_launch = true{rest}>"
+        )
+        self.name += f"-stream-{tile}-{split_k}{rest}".replace(" ", "").replace("=", "")

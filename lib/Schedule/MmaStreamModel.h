@@ -12,6 +12,11 @@ struct StreamNumbers {
   /// Row tiles of a warp, warps along k, columns of a warp's step.
   int64_t rowTiles, warps, columns;
   int64_t stages, occupancy;
+  /// Blocks of a cluster that divide a tile along K.
+  int64_t splitK = 1;
+
+  /// Columns of a round, in which each warp of all these blocks takes a step.
+  int64_t getColumnsOfRound() const { return columns * warps * splitK; }
 };
 
 /// Registers that a thread needs, about, for weights of 2 to 4 bits (of 2 and 3

@@ -10,6 +10,9 @@ using quantmlir::quant_tensor::FragmentLayout;
 
 namespace quantmlir::schedule {
 
+/// Tiles for each SM from which on blocks do not divide them along K.
+static constexpr int64_t kMaxSplitTiles = 4;
+
 std::string whyNotMmaStream(const Contraction &c) {
   if (!c.encoding)
     return "the weights are plain";
@@ -46,23 +49,22 @@ ContractAttr getMmaStreamContract(const Contraction &c, ScheduleAttr schedule) {
                                     : makeContract(c);
 }
 
-/// A schedule whose numbers are the caller's: `tileM` rows of activations, row
-/// tiles of a warp, warps along n and k, weight tiles of a step.
+using Numbers = StreamNumbers;
+
+/// A schedule whose numbers are the caller's, for `tileM` rows of activations.
 static ScheduleAttr makeMmaStream(const Contraction &c, const Chip &chip,
-                                  int64_t maxM, int64_t tileM, int64_t rowTiles,
-                                  int64_t warpsN, int64_t warpsK, int64_t tiles,
-                                  int64_t stages, int64_t occupancy,
-                                  bool scaleDecoded) {
+                                  int64_t maxM, int64_t tileM,
+                                  const Numbers &numbers, bool scaleDecoded) {
   MLIRContext *context = c.lhsElement.getContext();
   quant_tensor::LayoutAttr layout = c.getWeightLayout();
   auto make = [&](ContractAttr contract) {
     return ScheduleAttr::get(
         context, KernelFamily::MmaStream, StringAttr::get(context, chip.name),
-        {tileM, FragmentLayout::rows * rowTiles * warpsN,
-         layout.getTile()[1] * tiles * warpsK},
-        {1, warpsN, warpsK}, stages, c.getCopyBytes(), /*splitK=*/1, layout,
-        maxM, contract, chip.hasDependentLaunch, occupancy, WarpgroupsAttr(),
-        scaleDecoded, /*promote=*/0, /*streamK=*/0);
+        {tileM, FragmentLayout::rows * numbers.rowTiles,
+         numbers.columns * numbers.warps},
+        {1, 1, numbers.warps}, numbers.stages, c.getCopyBytes(), numbers.splitK,
+        layout, maxM, contract, chip.hasDependentLaunch, numbers.occupancy,
+        WarpgroupsAttr(), scaleDecoded, /*promote=*/0, /*streamK=*/0);
   };
   return make(getMmaStreamContract(c, make(ContractAttr())));
 }
@@ -74,8 +76,6 @@ static int64_t getRows(const Contraction &c, int64_t maxM) {
     return 16;
   return llvm::PowerOf2Ceil(bound);
 }
-
-using Numbers = StreamNumbers;
 
 /// Scales and zero points that a lane holds for each row of a step of `columns`
 /// columns.
@@ -110,13 +110,15 @@ static bool scalesStreamedWeights(const Contraction &c, const Chip &chip,
   if (!isa<IntegerType>(c.encoding.getStorage()) || hasRaggedScales(c) ||
       c.k % 128 != 0)
     return false;
-  // What is less than the model is good for is no reason to round weights.
+  // What is less than the model is good for is no reason to round weights, but
+  // where blocks divide tiles that is faster than the model says.
   constexpr double margin = 1.03;
-  auto estimate = [&](bool scalesWeights) {
-    return estimateStreamTime(
-        c, chip, tileM, chooseStreamNumbers(c, chip, tileM, scalesWeights));
-  };
-  return margin * estimate(true) < estimate(false);
+  Numbers scaled = chooseStreamNumbers(c, chip, tileM, /*scalesWeights=*/true),
+          exact = chooseStreamNumbers(c, chip, tileM);
+  double least = estimateStreamTime(c, chip, tileM, exact);
+  if (scaled.splitK == 1)
+    least /= margin;
+  return estimateStreamTime(c, chip, tileM, scaled) < least;
 }
 
 /// The numbers for weights of 8 bits, of which a step of 64 columns is as many
@@ -227,17 +229,17 @@ ScheduleAttr chooseMmaStream(const Contraction &c, const Chip &chip,
   // No more warps, tiles or stages than the weights have work for.
   while (tiles > 1 && columns * tiles / 2 >= c.k)
     tiles /= 2;
-  int64_t steps = llvm::divideCeil(c.k, columns * tiles);
-  int64_t warps = numbers.warps;
-  while (warps > 1 && warps / 2 >= steps)
-    warps /= 2;
-  int64_t stages =
-      std::clamp<int64_t>(llvm::divideCeil(steps, warps), 1, numbers.stages);
-  int64_t rowTiles = numbers.rowTiles;
-  while (rowTiles > 1 && FragmentLayout::rows * rowTiles / 2 >= c.n)
-    rowTiles /= 2;
-  return makeMmaStream(c, chip, maxM, tileM, rowTiles, /*warpsN=*/1, warps,
-                       tiles, stages, numbers.occupancy,
+  numbers.columns = columns * tiles;
+  int64_t steps = llvm::divideCeil(c.k, numbers.columns);
+  while (numbers.warps > 1 && numbers.warps / 2 >= steps)
+    numbers.warps /= 2;
+  numbers.stages = std::clamp<int64_t>(
+      llvm::divideCeil(steps, numbers.warps * numbers.splitK), 1,
+      numbers.stages);
+  while (numbers.rowTiles > 1 &&
+         FragmentLayout::rows * numbers.rowTiles / 2 >= c.n)
+    numbers.rowTiles /= 2;
+  return makeMmaStream(c, chip, maxM, tileM, numbers,
                        scalesStreamedWeights(c, chip, tileM));
 }
 
@@ -247,16 +249,24 @@ double estimateMmaStream(const Contraction &c, const Chip &chip,
   return estimateStreamTime(c, chip, schedule.getTileM(),
                             {schedule.getTileN() / FragmentLayout::rows, warps,
                              schedule.getTileK() / warps, schedule.getStages(),
-                             schedule.getOccupancy()});
+                             schedule.getOccupancy(), schedule.getSplitK()});
 }
 
 void enumerateMmaStream(const Contraction &c, const Chip &chip, int64_t maxM,
                         SmallVectorImpl<ScheduleAttr> &schedules) {
   int64_t tileM = getRows(c, maxM);
   int64_t columns = c.getWeightLayout().getTile()[1];
+  auto list = [&](const Numbers &numbers) {
+    for (bool scaleDecoded : {false, true})
+      if (!scaleDecoded ||
+          (tileM > 8 && canScaleDecoded(c) && !c.scalesDecoded()))
+        schedules.push_back(
+            makeMmaStream(c, chip, maxM, tileM, numbers, scaleDecoded));
+  };
   for (int64_t rowTiles : {1, 2, 3, 4}) {
     if (rowTiles > 1 && FragmentLayout::rows * rowTiles / 2 >= c.n)
       break;
+    int64_t tilesN = llvm::divideCeil(c.n, FragmentLayout::rows * rowTiles);
     for (int64_t tiles : {1, 2, 4}) {
       int64_t steps = llvm::divideCeil(c.k, columns * tiles);
       if (tiles > 1 && columns * tiles / 2 >= c.k)
@@ -268,17 +278,26 @@ void enumerateMmaStream(const Contraction &c, const Chip &chip, int64_t maxM,
           // Deeper, what is between powers of two was never faster.
           if ((rowTiles == 3 || warps == 2) && stages > 1)
             break;
-          for (int64_t occupancy : {1, 2, 3, 4})
+          for (int64_t occupancy : {1, 2, 3, 4}) {
             // Registers for the weights in flight of all threads of an SM.
-            if (rowTiles * tiles * stages * warps * occupancy * 32 * 16 <=
-                    128 * 1024 &&
-                (stages == 1 || (stages - 1) * warps < steps))
-              for (bool scaleDecoded : {false, true})
-                if (!scaleDecoded ||
-                    (tileM > 8 && canScaleDecoded(c) && !c.scalesDecoded()))
-                  schedules.push_back(makeMmaStream(
-                      c, chip, maxM, tileM, rowTiles, /*warpsN=*/1, warps,
-                      tiles, stages, occupancy, scaleDecoded));
+            if (rowTiles * tiles * stages * warps * occupancy * 32 * 16 >
+                128 * 1024)
+              continue;
+            for (int64_t splitK : {1, 2, 4}) {
+              Numbers numbers = {rowTiles, warps,     columns * tiles,
+                                 stages,   occupancy, splitK};
+              // Blocks divide K where there are several rows to read and few
+              // blocks otherwise, and have as much as a stage each.
+              if (splitK > 1 &&
+                  (!chip.hasWgmma || tileM == 1 || warps < 4 || stages > 2 ||
+                   rowTiles == 1 || tiles > 2 ||
+                   tilesN >= kMaxSplitTiles * chip.multiprocessors))
+                break;
+              if ((stages == 1 || (stages - 1) * warps * splitK < steps) &&
+                  warps * (splitK - 1) < steps)
+                list(numbers);
+            }
+          }
         }
       }
     }
@@ -291,6 +310,14 @@ std::string whyNotMmaStreamSchedule(const Contraction &c, const Chip &chip,
     return why;
   if (schedule.getDependentLaunch() && !chip.hasDependentLaunch)
     return llvm::formatv("{0} has no dependent launch", chip.name);
+  if (schedule.getSplitK() > 1 && !chip.hasWgmma)
+    return llvm::formatv("{0} has no clusters, whose blocks split_k is for",
+                         chip.name);
+  if (schedule.getSplitK() > 1 &&
+      schedule.getTileK() * (schedule.getSplitK() - 1) >= c.k)
+    return llvm::formatv("split_k = {0} blocks cannot each have a part of {1} "
+                         "columns in steps of {2}",
+                         schedule.getSplitK(), c.k, schedule.getTileK());
   if (schedule.getScaleDecoded() && (!canScaleDecoded(c) || c.scalesDecoded()))
     return c.hasOneGroup() ? "each row has one scale, which scales the result"
            : c.scalesDecoded()
@@ -300,11 +327,16 @@ std::string whyNotMmaStreamSchedule(const Contraction &c, const Chip &chip,
 }
 
 int64_t getMmaStreamSharedMemory(const Contraction &c, ScheduleAttr schedule) {
-  // A sum of each warp along k for each output, where a table was; rows are
-  // padded by 16 bytes.
-  int64_t sums = schedule.getWarpsK() * llvm::alignTo(schedule.getTileM(), 8) *
-                 (schedule.getTileN() + 4) * 4;
-  return std::max(sums, getPairTableBytes(c));
+  return StreamExchange(c, schedule).getBytes();
+}
+
+StreamExchange::StreamExchange(const Contraction &c, ScheduleAttr schedule)
+    : pitch(schedule.getTileN() + 4), parts(schedule.getSplitK()),
+      share(schedule.getTileM() * schedule.getTileN() / parts) {
+  // A sum of each warp along k for each output, where a table was.
+  int64_t sums =
+      schedule.getWarpsK() * llvm::alignTo(schedule.getTileM(), 8) * pitch * 4;
+  ownBytes = std::max(sums, getPairTableBytes(c));
 }
 
 } // namespace quantmlir::schedule

@@ -465,3 +465,17 @@ func.func @f(%x: tensor<300x4160xbf16>, %w: tensor<512x4160xbf16, #w4>, %init: t
   } -> tensor<300x512xf32>
   return %y : tensor<300x512xf32>
 }
+
+// -----
+
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 64], scale = bf16}>
+func.func @f(%x: tensor<8x1024xbf16>, %w: tensor<64x1024xbf16, #w4>, %init: tensor<8x64xf32>) -> tensor<8x64xf32> {
+  // expected-error @below {{split_k = 4 blocks cannot each have a part of 1024 columns in steps of 512}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<8x1024xbf16>, tensor<64x1024xbf16, #w4>) maps [] outs(%init : tensor<8x64xf32>)
+      attributes {quant_tile.schedule = #quant_tile.schedule<mma_stream, chip = "sm_90a", tile = [8, 32, 512], warps = [1, 1, 8], stages = 1, split_k = 4,
+          weights = <fragment, tile = [16, 64]>>} {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<8x64xf32>
+  return %y : tensor<8x64xf32>
+}

@@ -26,7 +26,7 @@ func.func @batch1(%x: tensor<1x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>, %ini
 // More rows of weights in a block read the activations less often, but there are
 // fewer blocks to deal out to the SMs.
 // CHECK-LABEL: @batch16
-// H100: <mma_stream, {{.*}}tile = [16, 32, 512], warps = [1, 1, 4], stages = 1, {{.*}}occupancy = 3>
+// H100: <mma_stream, {{.*}}tile = [16, 64, 512], warps = [1, 1, 4], stages = 1, split_k = 2, {{.*}}occupancy = 3, scale_decoded = true>
 // L40: <mma_stream, {{.*}}tile = [16, 64, 512], warps = [1, 1, 4], stages = 1, {{.*}}occupancy = 2>
 func.func @batch16(%x: tensor<16x4096xbf16>, %w: tensor<11008x4096xbf16, #w4>, %init: tensor<16x11008xf32>) -> tensor<16x11008xf32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x4096xbf16>, tensor<11008x4096xbf16, #w4>) maps [] outs(%init : tensor<16x11008xf32>) {

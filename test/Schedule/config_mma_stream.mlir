@@ -23,11 +23,11 @@ func.func @one_wave(%x: tensor<8x4096xbf16>, %w: tensor<22016x4096xbf16, #w4>, %
   return %y : tensor<8x22016xf32>
 }
 
-// 107 blocks of 48 rows, where 160 of 32 would leave most SMs waiting for a
-// few that have two.
-// CHECK-LABEL: @three_row_tiles
-// CHECK: tile = [16, 48, 1024], warps = [1, 1, 8],
-func.func @three_row_tiles(%x: tensor<16x13824xbf16>, %w: tensor<5120x13824xbf16, #w4>, %init: tensor<16x5120xf32>) -> tensor<16x5120xf32> {
+// 160 tiles of 32 rows would leave most SMs waiting for a few that have two. Two
+// blocks for each are 320, three to an SM.
+// CHECK-LABEL: @uneven_tiles
+// CHECK: tile = [16, 32, 512], warps = [1, 1, 4], stages = 1, split_k = 2, {{.*}}occupancy = 3, scale_decoded = true>
+func.func @uneven_tiles(%x: tensor<16x13824xbf16>, %w: tensor<5120x13824xbf16, #w4>, %init: tensor<16x5120xf32>) -> tensor<16x5120xf32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x13824xbf16>, tensor<5120x13824xbf16, #w4>) maps [] outs(%init : tensor<16x5120xf32>) {
   ^bb0(%acc: f32):
     quant_tensor.yield %acc : f32
@@ -47,10 +47,10 @@ func.func @many_blocks(%x: tensor<16x8192xbf16>, %w: tensor<28672x8192xbf16, #w4
   return %y : tensor<16x28672xf32>
 }
 
-// Few rows of weights and a long K: as many warps along it as a block has, and
-// a loop with more than one step on its way.
+// Few rows of weights and a long K: two blocks divide it, so that each reads half
+// of the activations.
 // CHECK-LABEL: @long_k
-// CHECK: tile = [8, 32, 1024], warps = [1, 1, 16], stages = 2,
+// CHECK: tile = [8, 32, 1024], warps = [1, 1, 8], stages = 1, split_k = 2, {{.*}}occupancy = 2>
 func.func @long_k(%x: tensor<8x11008xbf16>, %w: tensor<4096x11008xbf16, #w4>, %init: tensor<8x4096xf32>) -> tensor<8x4096xf32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<8x11008xbf16>, tensor<4096x11008xbf16, #w4>) maps [] outs(%init : tensor<8x4096xf32>) {
   ^bb0(%acc: f32):
@@ -60,9 +60,9 @@ func.func @long_k(%x: tensor<8x11008xbf16>, %w: tensor<4096x11008xbf16, #w4>, %i
 }
 
 // Straight-line code for several rows takes few registers, so that an SM has two
-// blocks where there are as many.
+// blocks where there are as many, and two that divide K are larger ones.
 // CHECK-LABEL: @straight
-// CHECK: tile = [8, 16, 2048], warps = [1, 1, 16], stages = 1, {{.*}}occupancy = 2>
+// CHECK: tile = [8, 32, 1024], warps = [1, 1, 8], stages = 1, split_k = 2, {{.*}}occupancy = 2>
 func.func @straight(%x: tensor<8x3584xbf16>, %w: tensor<3584x3584xbf16, #w4>, %init: tensor<8x3584xf32>) -> tensor<8x3584xf32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<8x3584xbf16>, tensor<3584x3584xbf16, #w4>) maps [] outs(%init : tensor<8x3584xf32>) {
   ^bb0(%acc: f32):
@@ -118,10 +118,11 @@ func.func @codebook(%x: tensor<16x4096xbf16>, %w: tensor<11008x4096xbf16, #nf4>,
   return %y : tensor<16x11008xf32>
 }
 
-// Without sums of each group there is room for twice the warps, whose weights
-// hide more of the latency: worth rounding weights for.
+// Blocks that divide tiles of more rows of weights along K read activations less
+// often. Without sums of each group there is room for more of them: worth
+// rounding weights for.
 // CHECK-LABEL: @scaled_for_registers
-// CHECK: tile = [16, 32, 1024], warps = [1, 1, 16], stages = 2, {{.*}}scale_decoded = true>
+// CHECK: tile = [16, 32, 512], warps = [1, 1, 8], stages = 1, split_k = 2, {{.*}}occupancy = 2, scale_decoded = true>
 func.func @scaled_for_registers(%x: tensor<16x11008xbf16>, %w: tensor<4096x11008xbf16, #w4>, %init: tensor<16x4096xf32>) -> tensor<16x4096xf32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x11008xbf16>, tensor<4096x11008xbf16, #w4>) maps [] outs(%init : tensor<16x4096xf32>) {
   ^bb0(%acc: f32):
@@ -130,16 +131,17 @@ func.func @scaled_for_registers(%x: tensor<16x11008xbf16>, %w: tensor<4096x11008
   return %y : tensor<16x4096xf32>
 }
 
-// Here it is not: the same numbers are chosen either way.
+// Here it is not: there are more tiles than blocks that run at once, none of
+// which would wait for another.
 // CHECK-LABEL: @exact
-// CHECK: tile = [16, 32, 512], warps = [1, 1, 4], stages = 1, {{.*}}u_decode = 0.000000e+00, offset = 0.000000e+00>
+// CHECK: tile = [16, 64, 256], warps = [1, 1, 4], stages = 1, weights = {{.*}}u_decode = 0.000000e+00, offset = 0.000000e+00>
 // CHECK-NOT: scale_decoded
-func.func @exact(%x: tensor<16x4096xbf16>, %w: tensor<11008x4096xbf16, #w4>, %init: tensor<16x11008xf32>) -> tensor<16x11008xf32> {
-  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x4096xbf16>, tensor<11008x4096xbf16, #w4>) maps [] outs(%init : tensor<16x11008xf32>) {
+func.func @exact(%x: tensor<16x4096xbf16>, %w: tensor<22016x4096xbf16, #w4>, %init: tensor<16x22016xf32>) -> tensor<16x22016xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x4096xbf16>, tensor<22016x4096xbf16, #w4>) maps [] outs(%init : tensor<16x22016xf32>) {
   ^bb0(%acc: f32):
     quant_tensor.yield %acc : f32
-  } -> tensor<16x11008xf32>
-  return %y : tensor<16x11008xf32>
+  } -> tensor<16x22016xf32>
+  return %y : tensor<16x22016xf32>
 }
 
 // Two bits: blocks of 48 rows have as many bytes on their way as those of four

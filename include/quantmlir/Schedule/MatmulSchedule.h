@@ -109,8 +109,8 @@ bool canScaleDecoded(const Contraction &contraction);
 /// Whether a decode of the weights is a multiplication anyway, so that it takes
 /// their scale along (`quant_tile.decode` with `scaled`).
 bool decodesScaled(const Contraction &contraction);
-/// Whether a decode of the weights takes zero points along, exactly: integers of
-/// up to 8 bits (`quant_tile.decode` with `minus`).
+/// Whether a decode of the weights takes zero points along, exactly: integers
+/// of up to 8 bits (`quant_tile.decode` with `minus`).
 bool decodesZeroPoints(const Contraction &contraction);
 /// Whether mma_stream decodes weights without a bias even where one row of
 /// activations is all there is, so that nothing sums activations to take it
@@ -247,6 +247,36 @@ getMmaStreamContract(const Contraction &contraction,
 quant_tile::ContractAttr
 getWgmmaDecodeContract(const Contraction &contraction,
                        quant_tile::ScheduleAttr schedule);
+
+/// Shared memory of a block of mma_stream's `schedule`. Where blocks of a
+/// cluster divide a tile along K (`split_k`), each finishes its share of the
+/// tile's sums, and gets the others'.
+struct StreamExchange {
+  StreamExchange(const Contraction &contraction,
+                 quant_tile::ScheduleAttr schedule);
+
+  static constexpr int64_t barrierBytes = 8;
+
+  /// Where a warp's sums of a row of activations lie behind those of the row
+  /// before, in floats: 4 modulo 16, so that the lanes of a warp, whose rows
+  /// differ by two, write to different banks.
+  int64_t pitch;
+  /// Bytes of what a block has for itself: a table of values, then the sums of
+  /// its warps.
+  int64_t ownBytes;
+  /// Blocks of a cluster that share a tile, and sums of it that each finishes.
+  int64_t parts, share;
+
+  /// Where sums from other blocks lie, from `sender` of these on, and the
+  /// barrier that counts them; how far all of it goes.
+  int64_t getReceived(int64_t sender) const {
+    return llvm::alignTo(ownBytes, 16) + sender * share * 4;
+  }
+  int64_t getBarrier() const { return getReceived(parts - 1); }
+  int64_t getBytes() const {
+    return parts > 1 ? getBarrier() + barrierBytes : ownBytes;
+  }
+};
 
 /// Bytes of shared memory that a block of a family's `schedule` uses.
 int64_t getReduceSharedMemory(const Contraction &contraction,

@@ -81,7 +81,9 @@ MatmulEmitter::MatmulEmitter(OpBuilder &builder, Location loc,
   if (!problem.encoding)
     codes = flattenMemref(*this, getLoc(), codes, mul(mul(batches, n), k));
 
-  blockX = gpu::BlockIdOp::create(*this, gpu::Dimension::x);
+  // Blocks that share a tile along K follow each other.
+  blockX = div(gpu::BlockIdOp::create(*this, gpu::Dimension::x),
+               problem.schedule.getSplitK());
   if (numBatchDims) {
     int64_t tileN = problem.schedule.getTileN();
     Value perBatch = div(add(n, tileN - 1), tileN);

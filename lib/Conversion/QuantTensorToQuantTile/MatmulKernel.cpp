@@ -273,6 +273,12 @@ FailureOr<KernelCall> quantmlir::buildMatmulKernel(ScaledMatmulOp op,
         getBlocks(rewriter, loc, op.getRhs(), 0, numBatchDims, /*tile=*/1));
   call.grid = {weightBlocks, rowBlocks,
                arith::ConstantIndexOp::create(rewriter, loc, 1)};
+  if (int64_t splitK = schedule.getSplitK(); splitK > 1) {
+    call.grid[0] = rewriter.createOrFold<arith::MulIOp>(
+        loc, call.grid[0],
+        arith::ConstantIndexOp::create(rewriter, loc, splitK));
+    call.cluster = {splitK, 1, 1};
+  }
   // A block a row: only the first dimension of a grid exceeds 65535.
   if (family == KernelFamily::Reduce)
     std::swap(call.grid[0], call.grid[1]);

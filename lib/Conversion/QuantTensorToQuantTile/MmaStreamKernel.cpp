@@ -23,6 +23,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "MmaStreamKernel.h"
+#include "DynamicSharedMemory.h"
 
 #include "quantmlir/Schedule/MatmulSchedule.h"
 
@@ -39,12 +40,6 @@ using quant_tensor::FragmentLayout;
 
 /// Rounds, or parts of them, up to which there is no loop.
 static constexpr int64_t kStraightRounds = 6;
-
-/// Floats between two rows of partial sums: 4 modulo 16, so that the lanes of a
-/// warp, whose rows of activations differ by two, write to different banks.
-static int64_t getPitch(ScheduleAttr schedule) {
-  return schedule.getTileN() + 4;
-}
 
 /// Whether the sums of activations that take a bias away cost more than
 /// decoding weights without one. They are a product for each eight rows of
@@ -94,7 +89,8 @@ static double getBias(const MatmulProblem &problem, double shrinkage,
 
 MmaStreamKernel::MmaStreamKernel(MatmulEmitter &b)
     : b(b), problem(b.problem), schedule(problem.schedule),
-      warpsN(schedule.getWarpsN()), warpsK(schedule.getWarpsK()),
+      exchange(problem, schedule), warpsN(schedule.getWarpsN()),
+      warpsK(schedule.getWarpsK()),
       rowTiles(schedule.getTileN() / warpsN / kRows),
       columnTiles(llvm::divideCeil(schedule.getTileM(), 8)),
       numSums(problem.numSums), outN(schedule.getTileN() / numSums),
@@ -109,7 +105,7 @@ MmaStreamKernel::MmaStreamKernel(MatmulEmitter &b)
                        ? unit
                        : std::gcd(problem.getGroup(), stepColumns)),
       steps(llvm::divideCeil(problem.k, stepColumns)),
-      rounds(llvm::divideCeil(steps, warpsK)),
+      rounds(llvm::divideCeil(steps, warpsK * exchange.parts)),
       rowsAtOnce(partColumns <
                          quantmlir::schedule::getColumnsOfDecode(
                              stepColumns, problem.encoding.getStorageBits())
@@ -180,96 +176,6 @@ MmaStreamKernel::loadActivations(Value round, int64_t part, bool guarded) {
 }
 
 //===----------------------------------------------------------------------===//
-// After the last step
-//===----------------------------------------------------------------------===//
-
-/// The sum of `value` of the four lanes that share a row of weights.
-Value MmaStreamKernel::addOfRow(Value value) {
-  for (int64_t distance : {1, 2}) {
-    Value other = gpu::ShuffleOp::create(b, value, b.wordConstant(distance),
-                                         b.wordConstant(FragmentLayout::lanes),
-                                         gpu::ShuffleMode::XOR)
-                      .getShuffleResult();
-    value = arith::AddFOp::create(b, value, other);
-  }
-  return value;
-}
-
-void MmaStreamKernel::writePartials(ArrayRef<SmallVector<Value>> tiles) {
-  int64_t pitch = getPitch(schedule);
-  Value column = b.add(b.mul(warpN, rowTiles * kRows), b.g);
-  for (int64_t c = 0; c < columnTiles; ++c)
-    for (int64_t e = 0; e < 2; e += elementStride()) {
-      // Rows that are padding are written too: a condition here would let reads
-      // that belong to the start move down into it.
-      Value m = b.add(b.mul(b.t, 2), 8 * c + e);
-      Value line = b.add(b.mul(warpK, columnTiles * 8), m);
-      Value first = b.add(b.mul(line, pitch), column);
-      for (int64_t r = 0; r < rowTiles; ++r)
-        for (int64_t half = 0; half < 2; ++half)
-          memref::StoreOp::create(
-              b, tiles[r * columnTiles + c][2 * half + e], partials,
-              ValueRange{b.add(first, r * kRows + 8 * half)});
-    }
-}
-
-/// Asks for the scales of the sums that `finish` adds up.
-void MmaStreamKernel::loadLastScales() {
-  int64_t total = schedule.getTileM() * outN;
-  for (int64_t first = 0; first < total; first += schedule.getThreads()) {
-    Value row =
-        b.add(firstN, b.mul(b.rem(b.add(b.thread, first), outN), numSums));
-    auto &scales = lastScales.emplace_back();
-    for (int64_t s = 0; s < numSums; ++s) {
-      Value n = b.add(row, s);
-      if (problem.n % schedule.getTileN())
-        n = b.min(n, b.index(problem.n - 1));
-      scales.push_back(b.scaleToF32(b.loadScale(n, b.index(0))));
-    }
-  }
-}
-
-void MmaStreamKernel::finish() {
-  int64_t tileM = schedule.getTileM();
-  int64_t threads = schedule.getThreads(), total = tileM * outN;
-  bool isGuarded = problem.n % schedule.getTileN();
-  int64_t pitch = getPitch(schedule), line = columnTiles * 8 * pitch;
-  for (int64_t first = 0, i = 0; first < total; first += threads, ++i) {
-    Value id = b.add(b.thread, first);
-    // Threads without an output compute one all the same, for the reason above.
-    Value place = first + threads > total ? b.min(id, b.index(total - 1)) : id;
-    Value inM = b.div(place, outN), inN = b.rem(place, outN);
-    // The sums of a pair lie next to each other.
-    Value at = b.add(b.mul(inM, pitch), b.mul(inN, numSums));
-    SmallVector<Value> sums;
-    for (int64_t s = 0; s < numSums; ++s) {
-      Value sum;
-      for (int64_t w = 0; w < warpsK; ++w) {
-        Value part = memref::LoadOp::create(
-            b, partials, ValueRange{b.add(at, w * line + s)});
-        sum = sum ? arith::AddFOp::create(b, sum, part).getResult() : part;
-      }
-      if (shrinkage != 1.0)
-        sum = arith::MulFOp::create(
-            b, sum, b.floatConstant(b.getF32Type(), 1.0 / shrinkage));
-      if (problem.hasOneGroup())
-        sum = arith::MulFOp::create(b, sum, lastScales[i][s]);
-      sums.push_back(sum);
-    }
-    Value m = b.add(firstM, inM), n = b.add(b.mul(b.blockX, outN), inN);
-    Value result = b.epilogue(sums, b.min(m, lastM),
-                              isGuarded ? b.min(n, b.sub(b.outColumns, 1)) : n);
-    Value writes = b.less(m, b.rows);
-    if (first + threads > total)
-      writes =
-          b.createOrFold<arith::AndIOp>(writes, b.less(id, b.index(total)));
-    if (isGuarded)
-      writes = b.createOrFold<arith::AndIOp>(writes, b.less(n, b.outColumns));
-    b.ifThen(writes, [&] { b.store(result, m, n); });
-  }
-}
-
-//===----------------------------------------------------------------------===//
 // The kernel
 //===----------------------------------------------------------------------===//
 
@@ -293,9 +199,20 @@ void MmaStreamKernel::emit() {
                          MemRefLayoutAttrInterface(), space));
   partials = memref::ViewOp::create(
       b,
-      MemRefType::get({warpsK * columnTiles * 8 * getPitch(schedule)},
+      MemRefType::get({warpsK * columnTiles * 8 * exchange.pitch},
                       b.getF32Type(), MemRefLayoutAttrInterface(), space),
       shared, b.index(0), ValueRange());
+
+  if (looksUp || exchange.parts > 1)
+    base = LLVM::IntToPtrOp::create(
+        b, LLVM::LLVMPointerType::get(b.getContext(), kSharedSpace),
+        b.createOrFold<arith::IndexCastUIOp>(
+            b.getI64Type(),
+            memref::ExtractAlignedPointerAsIndexOp::create(b, shared)));
+  if (exchange.parts > 1) {
+    part = getPart();
+    expectSums();
+  }
 
   // Weights are constant: they may be asked for before the wait.
   SmallVector<StepWeights, 0> inFlight;
@@ -304,13 +221,7 @@ void MmaStreamKernel::emit() {
   if (problem.hasOneGroup())
     loadLastScales();
   if (looksUp) {
-    Value pointer = LLVM::IntToPtrOp::create(
-        b, LLVM::LLVMPointerType::get(b.getContext(), /*addressSpace=*/3),
-        b.createOrFold<arith::IndexCastUIOp>(
-            b.getI64Type(),
-            memref::ExtractAlignedPointerAsIndexOp::create(b, shared)));
-    b.fillPairTable(pointer, problem.lhsElement, b.thread,
-                    schedule.getThreads());
+    b.fillPairTable(base, problem.lhsElement, b.thread, schedule.getThreads());
     gpu::BarrierOp::create(b);
   }
   b.waitForDependencies();

@@ -4,6 +4,7 @@
 #define QUANTMLIR_LIB_CONVERSION_MMASTREAMKERNEL_H
 
 #include "StepWeights.h"
+#include "quantmlir/Schedule/MatmulSchedule.h"
 
 namespace quantmlir {
 
@@ -38,11 +39,16 @@ private:
     llvm::SmallVector<llvm::SmallVector<mlir::Value>> products, activations;
   };
 
+  /// Warps of all blocks that divide a tile take a step of a round each.
+  int64_t getStepsOfRound() const { return warpsK * exchange.parts; }
   mlir::Value stepOf(mlir::Value round) {
-    return b.add(b.mul(round, warpsK), warpK);
+    mlir::Value first = b.mul(round, getStepsOfRound());
+    if (part)
+      first = b.add(first, b.mul(part, warpsK));
+    return b.add(first, warpK);
   }
   bool isFull(int64_t round) const {
-    return (round + 1) * warpsK * stepColumns <= problem.k;
+    return (round + 1) * getStepsOfRound() * stepColumns <= problem.k;
   }
   StepWeights loadWeights(mlir::Value round, bool inBounds);
   Activations loadActivations(mlir::Value round, int64_t part, bool guarded);
@@ -60,9 +66,18 @@ private:
                       int64_t element, mlir::Value zeroPoint);
   void compute(const StepWeights &weights, const Activations &x, int64_t part,
                Sums &state);
+
+  // The epilogue: MmaStreamEpilogue.cpp.
   mlir::Value addOfRow(mlir::Value value);
   void writePartials(llvm::ArrayRef<llvm::SmallVector<mlir::Value>> tiles);
+  mlir::Value getPart();
+  mlir::Value sharedByte(mlir::Value offset, int64_t further);
+  void expectSums();
+  mlir::Value addPartials(mlir::VectorType type, mlir::Value at);
+  void exchangeSums();
+  mlir::Value getPlace(int64_t first);
   void loadLastScales();
+  mlir::Value getTotal(mlir::Value at, mlir::Value inShare);
   void finish();
 
   bool needsActivationSums() const {
@@ -90,6 +105,7 @@ private:
   MatmulEmitter &b;
   const MatmulProblem &problem;
   quant_tile::ScheduleAttr schedule;
+  quantmlir::schedule::StreamExchange exchange;
   int64_t warpsN, warpsK, rowTiles, columnTiles;
   /// Sums of a result, and columns of the result in a block's tile.
   int64_t numSums, outN;
@@ -109,6 +125,9 @@ private:
   /// What is left on decoded weights: a factor, or what is added to them.
   double shrinkage, bias;
   mlir::Value warpN, warpK, firstM, firstN, lastM, zero, partials;
+  /// The start of shared memory; which block this is of those that divide a
+  /// tile, null where one has all of it.
+  mlir::Value base, part;
   /// Each column tile's row of activations.
   llvm::SmallVector<mlir::Value> activationRows;
   /// With one group, the scales of the sums of this thread's outputs, asked for

@@ -45,7 +45,7 @@ module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, chip = "sm_80",
 
 // -----
 
-// expected-error @below {{mma_sync has no split_k over blocks, only wgmma and wgmma_decode have; got 2}}
+// expected-error @below {{mma_sync has no split_k over blocks, only mma_stream, wgmma and wgmma_decode have; got 2}}
 module attributes {quant_tile.s = #quant_tile.schedule<mma_sync, chip = "sm_80", tile = [8, 16, 32], warps = [1, 1, 1], stages = 2, split_k = 2>} {}
 
 // -----
@@ -361,3 +361,13 @@ module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_
 
 // expected-error @below {{wgmma has cooperative or pingpong warpgroups: none decodes while another multiplies}}
 module attributes {quant_tile.s = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [128, 128, 128], warps = [8, 1, 1], stages = 4, warpgroups = <alternating>>} {}
+
+// -----
+
+// expected-error @below {{split_k is in [1, 8], got 9}}
+module attributes {quant_tile.s = #quant_tile.schedule<mma_stream, chip = "sm_90a", tile = [8, 16, 512], warps = [1, 1, 8], stages = 2, split_k = 9, weights = <fragment, tile = [16, 64]>>} {}
+
+// -----
+
+// expected-error @below {{tile = [1, 16, ..] does not give each of split_k = 8 blocks a multiple of 4 results to finish}}
+module attributes {quant_tile.s = #quant_tile.schedule<mma_stream, chip = "sm_90a", tile = [1, 16, 512], warps = [1, 1, 8], stages = 2, split_k = 8, weights = <fragment, tile = [16, 64]>>} {}

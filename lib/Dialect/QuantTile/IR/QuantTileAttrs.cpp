@@ -234,9 +234,10 @@ static LogicalResult verifyTiled(function_ref<InFlightDiagnostic()> emitError,
   if (!llvm::is_contained({1, 2, 4, 8, 16}, copy))
     return emitError() << "copy must be 16, 8, 4, 2 or 1 bytes, got " << copy;
   if (splitK != 1 && family != KernelFamily::Wgmma &&
-      family != KernelFamily::WgmmaDecode)
-    return emitError() << name << " has no split_k over blocks, only wgmma and "
-                       << "wgmma_decode have; got " << splitK;
+      family != KernelFamily::WgmmaDecode && family != KernelFamily::MmaStream)
+    return emitError() << name
+                       << " has no split_k over blocks, only mma_stream, wgmma "
+                       << "and wgmma_decode have; got " << splitK;
   if (weights && weights.getKind() == LayoutKind::Packed)
     return emitError() << name
                        << " reads weights in row_major or fragment layout";
@@ -420,6 +421,14 @@ LogicalResult ScheduleAttr::verify(
       return emitError() << "tile n = " << tile[1] << " does not give each of "
                          << warps[1] << " warps a multiple of "
                          << FragmentLayout::rows << " columns";
+    // Eight blocks are what every cluster may have; they exchange four sums at
+    // a time.
+    if (splitK < 1 || splitK > 8)
+      return emitError() << "split_k is in [1, 8], got " << splitK;
+    if (splitK > 1 && tile[0] * tile[1] % (4 * splitK))
+      return emitError() << "tile = [" << tile[0] << ", " << tile[1]
+                         << ", ..] does not give each of split_k = " << splitK
+                         << " blocks a multiple of 4 results to finish";
     return success();
   }
   if (family == KernelFamily::Reduce) {

@@ -149,7 +149,7 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
     | `warps` | how the block's warps divide `tile`; along k each warp sums its own columns; `wgmma`: the warps that multiply, four of a warpgroup along m; `wgmma_decode`: along n | required |
     | `stages` | `mma_sync`, `wgmma`, `wgmma_decode`: slots of the shared-memory ring; `reduce`: weight tiles in flight per warp; `mma_stream`: steps of weights in flight per warp | required |
     | `copy` | bytes of one activation copy: 16, 8, 4 or, where rows are not aligned, 2 or 1 | 16 |
-    | `split_k` | `wgmma` with cooperative warpgroups, `wgmma_decode`: blocks of a cluster that share one tile along K and exchange their sums | 1 |
+    | `split_k` | `mma_stream`, `wgmma` with cooperative warpgroups, `wgmma_decode`: blocks of a cluster that share one tile along K and exchange their sums (sm_90a) | 1 |
     | `weights` | layout that the kernel reads codes in | row major |
     | `max_m` | largest M that this schedule is for, 0 for any | 0 |
     | `contract` | error bound, at least what the family promises | what the family promises |
@@ -170,6 +170,9 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
     #quant_tile.schedule<mma_stream, chip = "sm_90a", tile = [8, 32, 1024], warps = [1, 1, 8],
         stages = 4, weights = <fragment, tile = [16, 64]>, max_m = 8, dependent_launch = true,
         occupancy = 2>
+    #quant_tile.schedule<mma_stream, chip = "sm_90a", tile = [16, 64, 512], warps = [1, 1, 8],
+        stages = 1, split_k = 4, weights = <fragment, tile = [16, 64]>, max_m = 16,
+        dependent_launch = true>
     #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [128, 128, 128], warps = [4, 1, 1],
         stages = 6, warpgroups = <pingpong, cluster = [2, 1], group_m = 16>>
     #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 128, 128], warps = [4, 2, 1],

@@ -1,0 +1,235 @@
+//===- MmaStreamEpilogue.cpp - From warps' sums to the result -------------===//
+//
+// Warps have sums of different columns, which meet in shared memory. Where
+// blocks of a cluster divide a tile along K, each finishes its share of the
+// results: it adds its warps' sums of the other shares, and stores them into
+// the shared memory of the blocks that finish these, whose barriers count them.
+// So rows of activations, which every block of a tile's columns reads, are read
+// by fewer and larger tiles. Nothing goes through memory, and the order of
+// additions is that of the blocks: results are the same in every run.
+//
+//===----------------------------------------------------------------------===//
+
+#include "DynamicSharedMemory.h"
+#include "MmaStreamKernel.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace quantmlir;
+using namespace quantmlir::quant_tile;
+using quant_tensor::FragmentLayout;
+
+/// Sums that blocks exchange at a time.
+static constexpr int64_t kSumsOfStore = 4;
+
+/// The sum of `value` of the four lanes that share a row of weights.
+Value MmaStreamKernel::addOfRow(Value value) {
+  for (int64_t distance : {1, 2}) {
+    Value other = gpu::ShuffleOp::create(b, value, b.wordConstant(distance),
+                                         b.wordConstant(FragmentLayout::lanes),
+                                         gpu::ShuffleMode::XOR)
+                      .getShuffleResult();
+    value = arith::AddFOp::create(b, value, other);
+  }
+  return value;
+}
+
+void MmaStreamKernel::writePartials(ArrayRef<SmallVector<Value>> tiles) {
+  Value column = b.add(b.mul(warpN, rowTiles * kRows), b.g);
+  for (int64_t c = 0; c < columnTiles; ++c)
+    for (int64_t e = 0; e < 2; e += elementStride()) {
+      // Rows that are padding are written too: a condition here would let reads
+      // that belong to the start move down into it.
+      Value m = b.add(b.mul(b.t, 2), 8 * c + e);
+      Value line = b.add(b.mul(warpK, columnTiles * 8), m);
+      Value first = b.add(b.mul(line, exchange.pitch), column);
+      for (int64_t r = 0; r < rowTiles; ++r)
+        for (int64_t half = 0; half < 2; ++half)
+          memref::StoreOp::create(
+              b, tiles[r * columnTiles + c][2 * half + e], partials,
+              ValueRange{b.add(first, r * kRows + 8 * half)});
+    }
+}
+
+//===----------------------------------------------------------------------===//
+// Sums of other blocks
+//===----------------------------------------------------------------------===//
+
+Value MmaStreamKernel::getPart() {
+  Value block = gpu::BlockIdOp::create(b, gpu::Dimension::x);
+  return b.rem(block, exchange.parts);
+}
+
+/// Byte `offset` + `further` of shared memory.
+Value MmaStreamKernel::sharedByte(Value offset, int64_t further) {
+  Value bytes = b.createOrFold<arith::IndexCastUIOp>(b.getI32Type(),
+                                                     b.add(offset, further));
+  return LLVM::GEPOp::create(b, base.getType(), b.getI8Type(), base,
+                             ArrayRef<LLVM::GEPArg>{bytes});
+}
+
+/// Says what this block gets from the others, and that it can.
+void MmaStreamKernel::expectSums() {
+  b.ifThen(b.less(b.thread, b.index(1)), [&] {
+    Value barrier = sharedByte(b.index(0), exchange.getBarrier());
+    NVVM::MBarrierInitOp::create(b, barrier, b.wordConstant(1), Value());
+    NVVM::FenceMbarrierInitOp::create(b);
+    int64_t bytes = (exchange.parts - 1) * exchange.share * 4;
+    NVVM::MBarrierArriveExpectTxOp::create(
+        b, /*res=*/Type(), barrier, b.wordConstant(bytes),
+        NVVM::MemScopeKind::CTA, /*relaxed=*/false, /*predicate=*/Value());
+  });
+  // The fence has shown the barrier, and there is nothing else to be seen.
+  NVVM::ClusterArriveRelaxedOp::create(b, b.getUnitAttr());
+}
+
+/// The sums of this block's warps that lie from `at` on in those of each, added
+/// up in the order of warps.
+Value MmaStreamKernel::addPartials(VectorType type, Value at) {
+  int64_t line = columnTiles * 8 * exchange.pitch;
+  Value sum;
+  for (int64_t w = 0; w < warpsK; ++w) {
+    Value part =
+        LLVM::LoadOp::create(b, type, sharedByte(b.mul(at, 4), w * line * 4),
+                             /*alignment=*/16);
+    sum = sum ? arith::AddFOp::create(b, sum, part).getResult() : part;
+  }
+  return sum;
+}
+
+/// Stores what other blocks finish into their shared memory, and waits for what
+/// this one does.
+void MmaStreamKernel::exchangeSums() {
+  NVVM::ClusterWaitOp::create(b, b.getUnitAttr());
+  auto type = VectorType::get({kSumsOfStore}, b.getF32Type());
+  int64_t tileN = schedule.getTileN(), threads = schedule.getThreads();
+  int64_t stores = exchange.share / kSumsOfStore;
+  int64_t total = (exchange.parts - 1) * stores;
+  auto word = [&](Value index) {
+    return b.createOrFold<arith::IndexCastUIOp>(b.getI32Type(), index);
+  };
+  auto toCluster = [&](Value address, Value block) -> Value {
+    return NVVM::MapaOp::create(
+        b, LLVM::LLVMPointerType::get(b.getContext(), kSharedClusterSpace),
+        address, word(block));
+  };
+  for (int64_t first = 0; first < total; first += threads) {
+    Value id = b.add(b.thread, first);
+    auto send = [&] {
+      // The others by number, without this one.
+      Value other = b.div(id, stores), inShare = b.rem(id, stores);
+      Value isBefore = b.less(other, part);
+      Value owner = b.select(isBefore, other, b.add(other, 1));
+      Value sender = b.select(isBefore, b.sub(part, 1), part);
+      Value at =
+          b.add(b.mul(owner, exchange.share), b.mul(inShare, kSumsOfStore));
+      Value sum =
+          addPartials(type, b.add(b.mul(b.div(at, tileN), exchange.pitch),
+                                  b.rem(at, tileN)));
+      Value to = sharedByte(b.add(b.mul(sender, exchange.share * 4),
+                                  b.mul(inShare, kSumsOfStore * 4)),
+                            exchange.getReceived(0));
+      StoreAsyncOp::create(
+          b, sum, toCluster(to, owner),
+          toCluster(sharedByte(b.index(0), exchange.getBarrier()), owner));
+    };
+    if (first + threads > total)
+      b.ifThen(b.less(id, b.index(total)), send);
+    else
+      send();
+  }
+  waitForBarrier(b, b.getLoc(), sharedByte(b.index(0), exchange.getBarrier()),
+                 b.wordConstant(0), NVVM::MemScopeKind::CLUSTER);
+}
+
+//===----------------------------------------------------------------------===//
+// Results
+//===----------------------------------------------------------------------===//
+
+/// The number, in the tile, of the result that this thread finishes in a round
+/// that starts at `first` of this block's.
+Value MmaStreamKernel::getPlace(int64_t first) {
+  int64_t total = exchange.share / numSums;
+  Value id = b.add(b.thread, first);
+  // Threads without an output compute one all the same: a condition would let
+  // reads that belong to the start move down into it.
+  if (first + schedule.getThreads() > total)
+    id = b.min(id, b.index(total - 1));
+  return exchange.parts > 1 ? b.add(id, b.mul(part, total)) : id;
+}
+
+/// Asks for the scales of the sums that `finish` adds up.
+void MmaStreamKernel::loadLastScales() {
+  int64_t total = exchange.share / numSums;
+  for (int64_t first = 0; first < total; first += schedule.getThreads()) {
+    Value row = b.add(firstN, b.mul(b.rem(getPlace(first), outN), numSums));
+    auto &scales = lastScales.emplace_back();
+    for (int64_t s = 0; s < numSums; ++s) {
+      Value n = b.add(row, s);
+      if (problem.n % schedule.getTileN())
+        n = b.min(n, b.index(problem.n - 1));
+      scales.push_back(b.scaleToF32(b.loadScale(n, b.index(0))));
+    }
+  }
+}
+
+/// The sum at `at` of the warps' and, of a result that lies `inShare` of this
+/// block's sums on, of those from other blocks.
+Value MmaStreamKernel::getTotal(Value at, Value inShare) {
+  int64_t line = columnTiles * 8 * exchange.pitch;
+  Value sum;
+  for (int64_t w = 0; w < warpsK; ++w) {
+    Value part =
+        memref::LoadOp::create(b, partials, ValueRange{b.add(at, w * line)});
+    sum = sum ? arith::AddFOp::create(b, sum, part).getResult() : part;
+  }
+  for (int64_t sender = 0; sender < exchange.parts - 1; ++sender) {
+    Value part = LLVM::LoadOp::create(
+        b, b.getF32Type(),
+        sharedByte(b.mul(inShare, 4), exchange.getReceived(sender)));
+    sum = arith::AddFOp::create(b, sum, part);
+  }
+  return sum;
+}
+
+void MmaStreamKernel::finish() {
+  if (exchange.parts > 1)
+    exchangeSums();
+  int64_t threads = schedule.getThreads(), total = exchange.share / numSums;
+  bool isGuarded = problem.n % schedule.getTileN();
+  for (int64_t first = 0, i = 0; first < total; first += threads, ++i) {
+    Value place = getPlace(first);
+    Value inM = b.div(place, outN), inN = b.rem(place, outN);
+    // The sums of a pair lie next to each other.
+    Value at = b.add(b.mul(inM, exchange.pitch), b.mul(inN, numSums));
+    Value inShare;
+    if (exchange.parts > 1)
+      inShare =
+          b.mul(arith::SubIOp::create(b, place, b.mul(part, total)).getResult(),
+                numSums);
+    SmallVector<Value> sums;
+    for (int64_t s = 0; s < numSums; ++s) {
+      Value sum = getTotal(b.add(at, s), inShare ? b.add(inShare, s) : Value());
+      if (shrinkage != 1.0)
+        sum = arith::MulFOp::create(
+            b, sum, b.floatConstant(b.getF32Type(), 1.0 / shrinkage));
+      if (problem.hasOneGroup())
+        sum = arith::MulFOp::create(b, sum, lastScales[i][s]);
+      sums.push_back(sum);
+    }
+    Value m = b.add(firstM, inM), n = b.add(b.mul(b.blockX, outN), inN);
+    Value result = b.epilogue(sums, b.min(m, lastM),
+                              isGuarded ? b.min(n, b.sub(b.outColumns, 1)) : n);
+    Value writes = b.less(m, b.rows);
+    if (first + threads > total)
+      writes = b.createOrFold<arith::AndIOp>(
+          writes, b.less(b.add(b.thread, first), b.index(total)));
+    if (isGuarded)
+      writes = b.createOrFold<arith::AndIOp>(writes, b.less(n, b.outColumns));
+    b.ifThen(writes, [&] { b.store(result, m, n); });
+  }
+}
