@@ -532,6 +532,10 @@ StreamNumbers chooseStreamNumbers(const Contraction &c, const Chip &chip,
         blocks > chip.getResidentBlocks(numbers.splitK) * numbers.occupancy)
       return;
     double time = estimateStreamTime(c, chip, tileM, numbers);
+    // A kernel of eight rows is for fewer, too, which have less to read.
+    constexpr double marginOfFewRows = 1.03;
+    if (numbers.splitK > 1 && tileM <= 8)
+      time *= marginOfFewRows;
     if (time < bestTime) {
       best = numbers;
       bestTime = time;

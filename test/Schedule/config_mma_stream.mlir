@@ -60,9 +60,9 @@ func.func @long_k(%x: tensor<8x11008xbf16>, %w: tensor<4096x11008xbf16, #w4>, %i
 }
 
 // Straight-line code for several rows takes few registers, so that an SM has two
-// blocks where there are as many, and two that divide K are larger ones.
+// blocks where there are as many.
 // CHECK-LABEL: @straight
-// CHECK: tile = [8, 32, 1024], warps = [1, 1, 8], stages = 1, split_k = 2, {{.*}}occupancy = 2>
+// CHECK: tile = [8, 16, 2048], warps = [1, 1, 16], stages = 1, {{.*}}occupancy = 2>
 func.func @straight(%x: tensor<8x3584xbf16>, %w: tensor<3584x3584xbf16, #w4>, %init: tensor<8x3584xf32>) -> tensor<8x3584xf32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<8x3584xbf16>, tensor<3584x3584xbf16, #w4>) maps [] outs(%init : tensor<8x3584xf32>) {
   ^bb0(%acc: f32):

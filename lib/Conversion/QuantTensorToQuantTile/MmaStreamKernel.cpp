@@ -211,7 +211,7 @@ void MmaStreamKernel::emit() {
             memref::ExtractAlignedPointerAsIndexOp::create(b, shared)));
   if (exchange.parts > 1) {
     part = getPart();
-    expectSums();
+    initExchange();
   }
 
   // Weights are constant: they may be asked for before the wait.

@@ -72,7 +72,7 @@ private:
   void writePartials(llvm::ArrayRef<llvm::SmallVector<mlir::Value>> tiles);
   mlir::Value getPart();
   mlir::Value sharedByte(mlir::Value offset, int64_t further);
-  void expectSums();
+  void initExchange();
   mlir::Value addPartials(mlir::VectorType type, mlir::Value at);
   void exchangeSums();
   mlir::Value getPlace(int64_t first);

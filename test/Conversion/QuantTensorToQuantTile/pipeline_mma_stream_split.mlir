@@ -10,13 +10,13 @@
 // PTX: .entry matmul_mma_stream_0
 // PTX: mbarrier.init.shared
 // PTX: fence.mbarrier_init
-// PTX: mbarrier.arrive.expect_tx.shared.b64
 // PTX: barrier.cluster.arrive.relaxed
 // PTX: ld.global.nc.v4.b32
 // PTX: griddepcontrol.wait;
 // PTX: mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32
 // PTX: bar.sync
 // PTX: barrier.cluster.wait
+// PTX: mbarrier.arrive.expect_tx.shared.b64
 // PTX: mapa.shared::cluster
 // PTX: st.async{{.*}}v4.f32
 // PTX: mbarrier.try_wait
