@@ -250,11 +250,10 @@ static int64_t adaptToSplit(const Contraction &c, int64_t registers,
 }
 
 /// Whether blocks may divide tiles of `tileM` rows along K, so that each reads
-/// fewer of the activations: of few rows there is little to read. Of many, in
-/// bf16, weights are scaled, which is as fast or faster and takes fewer
-/// registers. Of eight, what the model says of short steps is not so.
+/// fewer of the activations: of few rows there is little to read. Of eight,
+/// what the model says of short steps is not so.
 static bool canSplit(const Contraction &c, const Chip &chip, int64_t tileM,
-                     const StreamNumbers &numbers, bool scalesWeights) {
+                     const StreamNumbers &numbers) {
   if (!chip.hasWgmma || c.encoding.getStorageBits() != 4 ||
       getPairTableBytes(c) || getParameters(c) != 1 ||
       !decodesStreamedExactly(c) || numbers.rowTiles == 1 ||
@@ -263,7 +262,7 @@ static bool canSplit(const Contraction &c, const Chip &chip, int64_t tileM,
     return false;
   if (tileM == 8)
     return getUnits(c, numbers) == 1 && numbers.stages == 1;
-  return tileM == 16 && (scalesWeights || !c.lhsElement.isBF16());
+  return tileM == 16;
 }
 
 int64_t estimateStreamRegisters(const Contraction &c, int64_t tileM,
@@ -303,9 +302,9 @@ int64_t estimateStreamRegisters(const Contraction &c, int64_t tileM,
         registers += 22 * units;
     } else if (isExactRow) {
       // Activations of half a step at once leave room for zero points, which
-      // are two numbers each in f16, or nearly for twice the scales.
-      if (getParameters(c) > 1 && (!c.encoding.hasZeroPoint() ||
-                                   c.getGroup() < 128 || c.lhsElement.isF16()))
+      // are two numbers each in f16, or for twice the scales.
+      if (getParameters(c) > 2 ||
+          (getParameters(c) > 1 && c.lhsElement.isF16()))
         registers += 4;
       if (getParameters(c) > 2)
         registers += 8 * numbers.rowTiles;
@@ -509,7 +508,7 @@ StreamNumbers chooseStreamNumbers(const Contraction &c, const Chip &chip,
     int64_t steps = llvm::divideCeil(c.k, numbers.columns);
     if ((numbers.warps > 1 && numbers.warps / 2 >= steps) ||
         (numbers.columns > unit && numbers.columns / 2 >= c.k) ||
-        !(numbers.splitK > 1 ? canSplit(c, chip, tileM, numbers, scalesWeights)
+        !(numbers.splitK > 1 ? canSplit(c, chip, tileM, numbers)
                              : isModelled(c, tileM, numbers, scalesWeights)))
       return;
     int64_t threads = 32 * numbers.warps;
