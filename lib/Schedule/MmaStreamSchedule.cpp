@@ -305,9 +305,26 @@ void enumerateMmaStream(const Contraction &c, const Chip &chip, int64_t maxM,
   }
 }
 
+/// Registers that no code can do without: sums, and the codes of all stages.
+static int64_t countRegisters(const Contraction &c, ScheduleAttr schedule) {
+  constexpr int64_t lanes = 32, bitsOfRegister = 32, ofColumnTile = 8;
+  auto perLane = [](int64_t all) { return llvm::divideCeil(all, lanes); };
+  int64_t rows = schedule.getTileN();
+  int64_t sums = llvm::alignTo(schedule.getTileM(), ofColumnTile) * rows;
+  int64_t codes = rows * (schedule.getTileK() / schedule.getWarpsK());
+  int64_t words =
+      llvm::divideCeil(codes * c.encoding.getStorageBits(), bitsOfRegister);
+  return perLane(sums) + schedule.getStages() * perLane(words);
+}
+
 std::string whyNotMmaStreamSchedule(const Contraction &c, const Chip &chip,
                                     ScheduleAttr schedule) {
   if (std::string why = whyNotWeights(c, schedule); !why.empty())
+    return why;
+  if (std::string why =
+          whyNotRegisters(countRegisters(c, schedule),
+                          schedule.getThreads() * schedule.getOccupancy());
+      !why.empty())
     return why;
   if (schedule.getDependentLaunch() && !chip.hasDependentLaunch)
     return llvm::formatv("{0} has no dependent launch", chip.name);

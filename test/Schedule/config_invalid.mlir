@@ -479,3 +479,17 @@ func.func @f(%x: tensor<8x1024xbf16>, %w: tensor<64x1024xbf16, #w4>, %init: tens
   } -> tensor<8x64xf32>
   return %y : tensor<8x64xf32>
 }
+
+// -----
+
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 64], scale = bf16}>
+func.func @f(%x: tensor<8x1024xbf16>, %w: tensor<4096x1024xbf16, #w4>, %init: tensor<8x4096xf32>) -> tensor<8x4096xf32> {
+  // expected-error @below {{schedule needs about 1024 registers in each of 64 threads, which have 255}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<8x1024xbf16>, tensor<4096x1024xbf16, #w4>) maps [] outs(%init : tensor<8x4096xf32>)
+      attributes {quant_tile.schedule = #quant_tile.schedule<mma_stream, chip = "sm_90a", tile = [8, 2048, 128], warps = [1, 1, 2], stages = 1,
+          weights = <fragment, tile = [16, 64]>>} {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<8x4096xf32>
+  return %y : tensor<8x4096xf32>
+}
