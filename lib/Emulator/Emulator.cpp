@@ -135,7 +135,7 @@ llvm::Expected<Report> Emulator::launch(llvm::StringRef name,
     return error;
   std::unique_ptr<Kernel> &kernel = kernels[name];
   if (!kernel) {
-    auto compiled = Kernel::compile(*module, name);
+    auto compiled = Kernel::compile(*module, name, options.stackSize);
     if (!compiled)
       return compiled.takeError();
     kernel = std::move(*compiled);

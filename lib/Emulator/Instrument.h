@@ -15,7 +15,7 @@ namespace quantmlir::emulator {
 ///   void *rangeSymbol(Thread *, i32 site, i64 pointer, i64 size)
 ///   void  executeSymbol(Thread *, i32 site, void *operands, void *results)
 ///   void  stepSymbol(Thread *, i32 site)
-///     at backward branches and calls
+///     before backward branches and calls
 ///   i64   divisorSymbol(Thread *, i32 site, i64 dividend, i64 divisor)
 ///   i64   localSymbol(Thread *, i32 site, i64 size)
 ///     at an alloca

@@ -44,18 +44,20 @@ LogicalResult Instrumenter::rewriteDivision(Operation *op, bool isSigned) {
   return success();
 }
 
-void Instrumenter::addStep(Operation *op, OpBuilder builder) {
-  uint32_t id = addSite(op).id;
+Site &Instrumenter::addStep(Operation *op) {
+  OpBuilder builder(op);
+  Location loc = op->getLoc();
+  Site &site = addSite(op);
   LLVM::CallOp::create(
-      builder, op->getLoc(), TypeRange(), stepSymbol,
-      ValueRange{thread, constant(builder, op->getLoc(), i32, id)});
+      builder, loc, TypeRange(), stepSymbol,
+      ValueRange{thread, constant(builder, loc, i32, site.id)});
+  return site;
 }
 
 /// Every cycle of blocks has an edge back to a block that a depth-first walk
 /// has entered and not left.
 void Instrumenter::addSteps(LLVM::LLVMFuncOp function) {
   Region &body = function.getBody();
-  addStep(function, OpBuilder::atBlockBegin(&body.front()));
   enum State { New, Open, Done };
   llvm::DenseMap<mlir::Block *, State> states;
   SmallVector<std::pair<mlir::Block *, unsigned>> path = {{&body.front(), 0}};
@@ -78,7 +80,7 @@ void Instrumenter::addSteps(LLVM::LLVMFuncOp function) {
     path.push_back({successor, 0});
   }
   for (mlir::Block *latch : latches)
-    addStep(latch->getTerminator(), OpBuilder(latch->getTerminator()));
+    addStep(latch->getTerminator());
 }
 
 //===----------------------------------------------------------------------===//
@@ -95,6 +97,7 @@ LogicalResult Instrumenter::rewriteCall(LLVM::CallOp call) {
   if (!callee || callee.isExternal())
     return call.emitOpError()
            << "calls '" << *name << "', which the emulator does not know";
+  addStep(call).callee = callee.getSymNameAttr();
   OpBuilder builder(call);
   SmallVector<Value> operands(call.getCalleeOperands());
   operands.insert(operands.begin(), thread);

@@ -53,8 +53,9 @@ private:
   /// Lets the emulator see a divisor first: one that the host traps on is a
   /// finding, and the program goes on with another.
   llvm::LogicalResult rewriteDivision(mlir::Operation *op, bool isSigned);
-  /// Counts a step before `op`.
-  void addStep(mlir::Operation *op, mlir::OpBuilder builder);
+  /// Counts a step before `op`, and returns its site.
+  Site &addStep(mlir::Operation *op);
+  /// Counts the steps of loops.
   void addSteps(mlir::LLVM::LLVMFuncOp function);
   void endLocals(mlir::LLVM::LLVMFuncOp function);
   /// Has the emulator see that `op` touches `accumulators`.

@@ -10,6 +10,8 @@
 #include "quantmlir/Emulator/EmulatableOpInterface.h"
 #include "llvm/ExecutionEngine/Orc/AbsoluteSymbols.h"
 #include "llvm/ExecutionEngine/Orc/Mangling.h"
+#include "llvm/IR/DiagnosticHandler.h"
+#include "llvm/IR/DiagnosticInfo.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 
@@ -228,6 +230,28 @@ static void splitLongBlocks(ModuleOp module) {
   }
 }
 
+/// Has LLVM tell `frames` how many bytes of stack each function of `module`
+/// takes, once it is compiled.
+static void recordFrames(llvm::Module &module,
+                         llvm::StringMap<uint64_t> &frames) {
+  class Recorder : public llvm::DiagnosticHandler {
+  public:
+    explicit Recorder(llvm::StringMap<uint64_t> &frames) : frames(frames) {}
+    bool handleDiagnostics(const llvm::DiagnosticInfo &info) override {
+      auto *stack = dyn_cast<llvm::DiagnosticInfoStackSize>(&info);
+      if (stack)
+        frames[stack->getFunction().getName()] = stack->getStackSize();
+      return stack;
+    }
+
+  private:
+    llvm::StringMap<uint64_t> &frames;
+  };
+  module.getContext().setDiagnosticHandler(std::make_unique<Recorder>(frames));
+  for (llvm::Function &function : module)
+    function.addFnAttr("warn-stack-size", "0");
+}
+
 static llvm::orc::SymbolMap makeSymbols(llvm::orc::MangleAndInterner intern) {
   llvm::orc::SymbolMap map;
   auto add = [&](StringRef name, void *address) {
@@ -269,8 +293,8 @@ Kernel::getParameters(LLVM::LLVMFuncOp function) {
   return parameters;
 }
 
-llvm::Expected<std::unique_ptr<Kernel>> Kernel::compile(gpu::GPUModuleOp from,
-                                                        StringRef name) {
+llvm::Expected<std::unique_ptr<Kernel>>
+Kernel::compile(gpu::GPUModuleOp from, StringRef name, size_t stackSize) {
   auto fail = [&](const llvm::Twine &why) {
     return llvm::createStringError("kernel '" + name + "': " + why);
   };
@@ -327,6 +351,12 @@ llvm::Expected<std::unique_ptr<Kernel>> Kernel::compile(gpu::GPUModuleOp from,
   options.jitCodeGenOptLevel = llvm::CodeGenOptLevel::None;
   options.enableGDBNotificationListener = false;
   options.enablePerfNotificationListener = false;
+  llvm::StringMap<uint64_t> frames;
+  auto transformer = [&](llvm::Module *compiled) {
+    recordFrames(*compiled, frames);
+    return llvm::Error::success();
+  };
+  options.transformer = transformer;
   auto machine = createTargetMachine();
   if (!machine)
     return machine.takeError();
@@ -339,6 +369,24 @@ llvm::Expected<std::unique_ptr<Kernel>> Kernel::compile(gpu::GPUModuleOp from,
   if (!entry)
     return entry.takeError();
   kernel->entry = *entry;
+  // Code with many values alive at once has frames of any size.
+  uint64_t room = stackSize - std::min(stackSize, Thread::stackReserve);
+  bool fits = true;
+  for (auto function : module->getOps<LLVM::LLVMFuncOp>()) {
+    uint64_t frame = frames.lookup(function.getName());
+    if (frame + Thread::stackReserve <= stackSize)
+      continue;
+    // Not as an error of the op, which would be printed with it.
+    emitError(function.getLoc())
+        << "function '" << function.getName() << "' takes " << frame
+        << " bytes of the host's stack; a thread has " << room << " for it";
+    fits = false;
+  }
+  if (!fits)
+    return fail("it does not fit the stack of an emulated thread");
+  for (Site &site : kernel->sites)
+    if (site.callee)
+      site.size = frames.lookup(site.callee);
   for (Constant &constant : kernel->constants) {
     auto address = kernel->engine->lookup(constant.name);
     if (!address)

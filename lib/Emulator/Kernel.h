@@ -34,9 +34,11 @@ struct Constant {
 /// instructions call the emulator.
 class Kernel {
 public:
-  /// Compiles `name` of `module`, which is left alone.
+  /// Compiles `name` of `module`, which is left alone, for threads that have
+  /// `stackSize` bytes of stack.
   static llvm::Expected<std::unique_ptr<Kernel>>
-  compile(mlir::gpu::GPUModuleOp module, llvm::StringRef name);
+  compile(mlir::gpu::GPUModuleOp module, llvm::StringRef name,
+          size_t stackSize);
   ~Kernel();
 
   /// The parameters of `function`, or nothing after an error.

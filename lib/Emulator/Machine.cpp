@@ -96,10 +96,11 @@ void Thread::giveUp() {
 }
 
 void Thread::step(uint32_t id) {
-  // A stack is as good as full when what the emulator itself needs is left.
-  constexpr size_t reserve = 64 * 1024;
+  // A function takes its frame at once, and so could miss the page that guards
+  // the stack: it is called if that leaves what the emulator itself needs.
+  const Site &next = launch().kernel.sites[id];
   auto *here = static_cast<char *>(__builtin_frame_address(0));
-  if (here < stackBottom + reserve) {
+  if (next.callee && here < stackBottom + next.size + stackReserve) {
     site = id;
     report(FindingKind::OutOfBounds,
            "calls are nested too deep for the thread's stack");

@@ -141,6 +141,9 @@ struct LocalVariable {
 class Thread {
 public:
   enum class State { Ready, Waiting, Exited };
+  /// Bytes of its stack that are for what the emulator calls itself, at any
+  /// depth of the kernel's calls.
+  static constexpr size_t stackReserve = 64 * 1024;
 
   Cluster *cluster;
   Block *block;

@@ -67,6 +67,9 @@ struct Site {
   // Of a division; `size` is the width in bits.
   bool isSigned = false;
 
+  // Of a call: what it calls; `size` is the frame of that, in bytes.
+  mlir::StringAttr callee = {};
+
   // Of an instruction.
   Semantics semantics = {};
   llvm::SmallVector<uint32_t, 4> operandOffsets = {};

@@ -64,6 +64,10 @@ static cl::opt<uint64_t> maxClusterSteps(
     "max-cluster-steps", cl::init(EmulatorOptions().maxClusterSteps),
     cl::desc("Those of all threads of a cluster, and their waits"),
     cl::cat(category));
+static cl::opt<unsigned> stackSize("stack-size",
+                                   cl::init(EmulatorOptions().stackSize),
+                                   cl::desc("Bytes of stack of each thread"),
+                                   cl::cat(category));
 static cl::opt<bool>
     printProfile("profile",
                  cl::desc("Print bytes, sectors, bank conflicts, instructions"),
@@ -120,6 +124,7 @@ static LogicalResult run(gpu::GPUModuleOp module, Location location,
   options.maxSteps = maxSteps;
   options.maxClusterSteps = maxClusterSteps;
   options.seed = seed;
+  options.stackSize = stackSize;
   options.profile = printProfile || !profileJson.empty();
   auto emulator = Emulator::create(module, options);
   if (!emulator)

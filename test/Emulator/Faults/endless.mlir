@@ -42,8 +42,8 @@ gpu.module @kernels {
 // A function that calls itself for ever.
 
 gpu.module @kernels {
-  // expected-error @below {{[out-of-bounds] calls are nested too deep for the thread's stack; block (0, 0, 0) thread (0, 0, 0)}}
   llvm.func @again(%x: i32) -> i32 {
+    // expected-error @below {{[out-of-bounds] calls are nested too deep for the thread's stack; block (0, 0, 0) thread (0, 0, 0)}}
     %y = llvm.call @again(%x) : (i32) -> i32
     %z = llvm.add %x, %y : i32
     llvm.return %z : i32
@@ -64,7 +64,7 @@ gpu.module @kernels {
       block = array<i64: 2>, arguments = ["inout i32 1"]}} {
     %zero = llvm.mlir.constant(0 : i32) : i32
     %one = llvm.mlir.constant(1 : i32) : i32
-    %last = llvm.mlir.constant(49998 : i32) : i32
+    %last = llvm.mlir.constant(50000 : i32) : i32
     %tid = nvvm.read.ptx.sreg.tid.x : i32
     %first = llvm.icmp "eq" %tid, %zero : i32
     llvm.cond_br %first, ^poll, ^count(%zero : i32)
