@@ -122,9 +122,31 @@ func.func @codebook(%x: tensor<16x4096xbf16>, %w: tensor<11008x4096xbf16, #nf4>,
 // often. Without sums of each group there is room for more of them: worth
 // rounding weights for.
 // CHECK-LABEL: @scaled_for_registers
-// CHECK: tile = [16, 32, 512], warps = [1, 1, 8], stages = 1, split_k = 2, {{.*}}occupancy = 2, scale_decoded = true>
+// CHECK: tile = [16, 32, 512], warps = [1, 1, 8], stages = 2, split_k = 2, {{.*}}occupancy = 2, scale_decoded = true>
 func.func @scaled_for_registers(%x: tensor<16x11008xbf16>, %w: tensor<4096x11008xbf16, #w4>, %init: tensor<16x4096xf32>) -> tensor<16x4096xf32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x11008xbf16>, tensor<4096x11008xbf16, #w4>) maps [] outs(%init : tensor<16x4096xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<16x4096xf32>
+  return %y : tensor<16x4096xf32>
+}
+
+// The same of weights of smaller groups, which are scaled anyway, and of a table,
+// which takes longer steps: its blocks ask for as much at once in one stage.
+// CHECK-LABEL: @small_groups_of_rows
+// CHECK: tile = [16, 32, 512], warps = [1, 1, 8], stages = 2, split_k = 2, {{.*}}occupancy = 2, scale_decoded = true>
+func.func @small_groups_of_rows(%x: tensor<16x4096xbf16>, %w: tensor<4096x4096xbf16, #w4g32>, %init: tensor<16x4096xf32>) -> tensor<16x4096xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x4096xbf16>, tensor<4096x4096xbf16, #w4g32>) maps [] outs(%init : tensor<16x4096xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<16x4096xf32>
+  return %y : tensor<16x4096xf32>
+}
+
+// CHECK-LABEL: @codebook_of_few_blocks
+// CHECK: tile = [16, 32, 1024], warps = [1, 1, 8], stages = 1, split_k = 2, {{.*}}occupancy = 2, scale_decoded = true>
+func.func @codebook_of_few_blocks(%x: tensor<16x4096xbf16>, %w: tensor<4096x4096xbf16, #nf4>, %init: tensor<16x4096xf32>) -> tensor<16x4096xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x4096xbf16>, tensor<4096x4096xbf16, #nf4>) maps [] outs(%init : tensor<16x4096xf32>) {
   ^bb0(%acc: f32):
     quant_tensor.yield %acc : f32
   } -> tensor<16x4096xf32>

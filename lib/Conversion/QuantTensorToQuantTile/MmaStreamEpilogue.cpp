@@ -84,17 +84,14 @@ void MmaStreamKernel::initExchange() {
   NVVM::ClusterArriveRelaxedOp::create(b, b.getUnitAttr());
 }
 
-/// The sums of this block's warps that lie from `at` on in those of each, added
-/// up in the order of warps.
-Value MmaStreamKernel::addPartials(VectorType type, Value at) {
-  int64_t line = columnTiles * 8 * exchange.pitch;
-  Value sum;
-  for (int64_t w = 0; w < warpsK; ++w) {
-    Value part =
-        LLVM::LoadOp::create(b, type, sharedByte(b.mul(at, 4), w * line * 4),
-                             /*alignment=*/16);
-    sum = sum ? arith::AddFOp::create(b, sum, part).getResult() : part;
-  }
+/// The sum of what `load` gives of each of this block's warps, whose sums of
+/// the tile lie a number of floats behind the first one's, in the order of
+/// warps.
+Value MmaStreamKernel::addWarps(llvm::function_ref<Value(int64_t)> load) {
+  int64_t ofWarp = columnTiles * 8 * exchange.pitch;
+  Value sum = load(0);
+  for (int64_t w = 1; w < warpsK; ++w)
+    sum = arith::AddFOp::create(b, sum, load(w * ofWarp));
   return sum;
 }
 
@@ -133,9 +130,12 @@ void MmaStreamKernel::exchangeSums() {
       Value sender = b.select(isBefore, b.sub(part, 1), part);
       Value at =
           b.add(b.mul(owner, exchange.share), b.mul(inShare, kSumsOfStore));
-      Value sum =
-          addPartials(type, b.add(b.mul(b.div(at, tileN), exchange.pitch),
-                                  b.rem(at, tileN)));
+      Value byte = b.mul(
+          b.add(b.mul(b.div(at, tileN), exchange.pitch), b.rem(at, tileN)), 4);
+      Value sum = addWarps([&](int64_t further) -> Value {
+        return LLVM::LoadOp::create(b, type, sharedByte(byte, further * 4),
+                                    /*alignment=*/16);
+      });
       Value to = sharedByte(b.add(b.mul(sender, exchange.share * 4),
                                   b.mul(inShare, kSumsOfStore * 4)),
                             exchange.getReceived(0));
@@ -156,23 +156,30 @@ void MmaStreamKernel::exchangeSums() {
 // Results
 //===----------------------------------------------------------------------===//
 
-/// The number, in the tile, of the result that this thread finishes in a round
-/// that starts at `first` of this block's.
-Value MmaStreamKernel::getPlace(int64_t first) {
+/// The number, in this block's share of the tile, of the result that this
+/// thread finishes in a round that starts at `first`.
+Value MmaStreamKernel::getInShare(int64_t first) {
   int64_t total = exchange.share / numSums;
   Value id = b.add(b.thread, first);
   // Threads without an output compute one all the same: a condition would let
   // reads that belong to the start move down into it.
-  if (first + schedule.getThreads() > total)
-    id = b.min(id, b.index(total - 1));
-  return exchange.parts > 1 ? b.add(id, b.mul(part, total)) : id;
+  return first + schedule.getThreads() > total ? b.min(id, b.index(total - 1))
+                                               : id;
+}
+
+/// The number in the tile of the result `inShare` of this block's share.
+Value MmaStreamKernel::getPlace(Value inShare) {
+  return exchange.parts > 1
+             ? b.add(inShare, b.mul(part, exchange.share / numSums))
+             : inShare;
 }
 
 /// Asks for the scales of the sums that `finish` adds up.
 void MmaStreamKernel::loadLastScales() {
   int64_t total = exchange.share / numSums;
   for (int64_t first = 0; first < total; first += schedule.getThreads()) {
-    Value row = b.add(firstN, b.mul(b.rem(getPlace(first), outN), numSums));
+    Value row =
+        b.add(firstN, b.mul(b.rem(getPlace(getInShare(first)), outN), numSums));
     auto &scales = lastScales.emplace_back();
     for (int64_t s = 0; s < numSums; ++s) {
       Value n = b.add(row, s);
@@ -183,21 +190,17 @@ void MmaStreamKernel::loadLastScales() {
   }
 }
 
-/// The sum at `at` of the warps' and, of a result that lies `inShare` of this
-/// block's sums on, of those from other blocks.
+/// The sum at `at` of the warps', and of what other blocks sent for the sum
+/// `inShare` of this block's.
 Value MmaStreamKernel::getTotal(Value at, Value inShare) {
-  int64_t line = columnTiles * 8 * exchange.pitch;
-  Value sum;
-  for (int64_t w = 0; w < warpsK; ++w) {
-    Value part =
-        memref::LoadOp::create(b, partials, ValueRange{b.add(at, w * line)});
-    sum = sum ? arith::AddFOp::create(b, sum, part).getResult() : part;
-  }
+  Value sum = addWarps([&](int64_t further) -> Value {
+    return memref::LoadOp::create(b, partials, ValueRange{b.add(at, further)});
+  });
   for (int64_t sender = 0; sender < exchange.parts - 1; ++sender) {
-    Value part = LLVM::LoadOp::create(
+    Value received = LLVM::LoadOp::create(
         b, b.getF32Type(),
         sharedByte(b.mul(inShare, 4), exchange.getReceived(sender)));
-    sum = arith::AddFOp::create(b, sum, part);
+    sum = arith::AddFOp::create(b, sum, received);
   }
   return sum;
 }
@@ -208,18 +211,13 @@ void MmaStreamKernel::finish() {
   int64_t threads = schedule.getThreads(), total = exchange.share / numSums;
   bool isGuarded = problem.n % schedule.getTileN();
   for (int64_t first = 0, i = 0; first < total; first += threads, ++i) {
-    Value place = getPlace(first);
+    Value inShare = getInShare(first), place = getPlace(inShare);
     Value inM = b.div(place, outN), inN = b.rem(place, outN);
     // The sums of a pair lie next to each other.
     Value at = b.add(b.mul(inM, exchange.pitch), b.mul(inN, numSums));
-    Value inShare;
-    if (exchange.parts > 1)
-      inShare =
-          b.mul(arith::SubIOp::create(b, place, b.mul(part, total)).getResult(),
-                numSums);
     SmallVector<Value> sums;
     for (int64_t s = 0; s < numSums; ++s) {
-      Value sum = getTotal(b.add(at, s), inShare ? b.add(inShare, s) : Value());
+      Value sum = getTotal(b.add(at, s), b.add(b.mul(inShare, numSums), s));
       if (shrinkage != 1.0)
         sum = arith::MulFOp::create(
             b, sum, b.floatConstant(b.getF32Type(), 1.0 / shrinkage));

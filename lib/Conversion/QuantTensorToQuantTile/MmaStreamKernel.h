@@ -73,9 +73,10 @@ private:
   mlir::Value getPart();
   mlir::Value sharedByte(mlir::Value offset, int64_t further);
   void initExchange();
-  mlir::Value addPartials(mlir::VectorType type, mlir::Value at);
+  mlir::Value addWarps(llvm::function_ref<mlir::Value(int64_t)> load);
   void exchangeSums();
-  mlir::Value getPlace(int64_t first);
+  mlir::Value getInShare(int64_t first);
+  mlir::Value getPlace(mlir::Value inShare);
   void loadLastScales();
   mlir::Value getTotal(mlir::Value at, mlir::Value inShare);
   void finish();
