@@ -91,7 +91,7 @@ private:
           body);
   mlir::Value globalByte(mlir::Value memref, mlir::Value byte);
   mlir::Value givingBlock(mlir::Value giver);
-  mlir::Value givenByte(mlir::Value giver, int64_t number);
+  mlir::Value givenByte(mlir::Value giver);
   mlir::Value givenFlag(mlir::Value giver);
   void giveSums(llvm::ArrayRef<mlir::Value> sums);
   void waitForFlag(mlir::Value flag);

@@ -139,14 +139,21 @@ Value WgmmaDecodeKernel::givingBlock(Value giver) {
   return size == 1 ? giver : add(mul(giver, size), rank);
 }
 
-/// Where this thread's sum `number` lies, of those that block `giver` gives
-/// away: four of each thread lie behind one another.
-Value WgmmaDecodeKernel::givenByte(Value giver, int64_t number) {
+/// Where this thread's sums start, of those that block `giver` gives away.
+Value WgmmaDecodeKernel::givenByte(Value giver) {
   int64_t bytes = schedule.getTileM() * schedule.getTileN() * 4;
   Value part = add(mul(givingBlock(giver), bytes),
                    mul(consumer, bytes / layout.consumers));
-  return globalByte(b.givenSums, add(add(part, mul(member, kVectorBytes)),
-                                     number * 4 * kThreads));
+  return globalByte(b.givenSums, add(part, mul(member, kVectorBytes)));
+}
+
+/// Where sums `number` and the three after it lie, if the first are at `start`:
+/// four of each thread lie behind one another. Constants from an address need
+/// no registers, which sums of 32 bits that are extended to one would.
+static Value givenVector(MatmulEmitter &b, Value start, int64_t number) {
+  auto offset = static_cast<int32_t>(number * 4 * kThreads);
+  return LLVM::GEPOp::create(b, start.getType(), b.getI8Type(), start,
+                             ArrayRef<LLVM::GEPArg>{offset});
 }
 
 /// The flag that says that block `giver` has given this warp's sums away.
@@ -158,11 +165,12 @@ Value WgmmaDecodeKernel::givenFlag(Value giver) {
 
 void WgmmaDecodeKernel::giveSums(ArrayRef<Value> sums) {
   auto vector = VectorType::get({4}, problem.accumulator);
+  Value start = givenByte(position);
   for (size_t i = 0; i < sums.size(); i += 4)
     LLVM::StoreOp::create(
         b,
         vector::FromElementsOp::create(b, vector, ValueRange(sums).slice(i, 4)),
-        givenByte(position, i), /*alignment=*/kVectorBytes);
+        givenVector(b, start, i), /*alignment=*/kVectorBytes);
   NVVM::SyncWarpOp::create(b, word(-1));
   b.ifThen(equal(lane, word(0)), [&] {
     LLVM::StoreOp::create(b, word(1), givenFlag(position), kFlagBytes,
@@ -194,11 +202,12 @@ SmallVector<Value> WgmmaDecodeKernel::takeSums(ArrayRef<Value> sums,
   return b.loop(work.firstGiver, work.endGiver, word(1), ValueRange(sums),
                 [&](Value giver, ValueRange values) {
                   waitForFlag(givenFlag(giver));
+                  Value start = givenByte(giver);
                   SmallVector<Value> next(values);
                   for (size_t i = 0; i < next.size(); i += 4) {
-                    Value four =
-                        LLVM::LoadOp::create(b, vector, givenByte(giver, i),
-                                             /*alignment=*/kVectorBytes);
+                    Value four = LLVM::LoadOp::create(
+                        b, vector, givenVector(b, start, i),
+                        /*alignment=*/kVectorBytes);
                     for (size_t j = 0; j < 4; ++j)
                       next[i + j] = arith::AddFOp::create(b, next[i + j],
                                                           b.element(four, j));
