@@ -62,12 +62,12 @@ def ptxas():
 
 
 @pytest.fixture
-def check_registers(ptxas, tmp_path):
+def check_registers(ptxas):
     """check_registers(ptx, what) has ptxas assemble it for sm_90a: without a spill, a
     stack frame, or multiplications that are serialized."""
 
     def check(ptx, what):
-        log = subprocess.run([ptxas, "-v", "-arch=sm_90a", ptx, "-o", tmp_path / "op.cubin"],
+        log = subprocess.run([ptxas, "-v", "-arch=sm_90a", ptx, "-o", ptx.with_suffix(".cubin")],
                              capture_output=True, text=True, check=True).stderr
         assert "0 bytes spill stores" in log, (what, log)
         assert "C75" not in log, (what, log)

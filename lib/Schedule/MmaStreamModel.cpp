@@ -36,6 +36,7 @@
 
 #include "quantmlir/Dialect/QuantTensor/IR/FragmentLayout.h"
 
+using namespace mlir;
 using namespace quantmlir::quant_tile;
 using quantmlir::quant_tensor::FragmentLayout;
 
@@ -292,6 +293,9 @@ int64_t estimateStreamRegisters(const Contraction &c, int64_t tileM,
   if (c.encoding.getStorageBits() == 8) {
     registers =
         (tileM <= 8 ? 54 : 62) + 22 * units + 8 * units * (numbers.stages - 1);
+    // The decode of f16 has a constant for each byte.
+    if (c.lhsElement.isF16())
+      registers += 8;
   } else {
     registers = tileM == 1   ? 56 + 24 * units
                 : tileM <= 8 ? 66 + 24 * units
@@ -314,9 +318,13 @@ int64_t estimateStreamRegisters(const Contraction &c, int64_t tileM,
         registers += 22 * units;
     } else if (isExactRow) {
       // Activations of half a step at once leave room for zero points, which
-      // are two numbers each in f16, or for twice the scales.
+      // are two numbers each in f16, or for twice the scales: these not beside
+      // the number of a row that may be any, those not where two rounds are all
+      // that ptxas has to put in order.
+      bool isTight =
+          c.encoding.hasZeroPoint() ? rounds <= 2 : ShapedType::isDynamic(c.m);
       if (getParameters(c) > 2 ||
-          (getParameters(c) > 1 && c.lhsElement.isF16()))
+          (getParameters(c) > 1 && (c.lhsElement.isF16() || isTight)))
         registers += 4;
       if (getParameters(c) > 2)
         registers += 8 * numbers.rowTiles;

@@ -128,15 +128,18 @@ static Numbers chooseForBytes(const Contraction &c, const Chip &chip,
                               int64_t tileM) {
   bool hasNarrowScales = c.encoding.getScale().getIntOrFloatBitWidth() <= 16;
   // The decode of f16 has a constant for each byte. Beside these, what comes
-  // after full rounds made ptxas 13.0 spill with rows that are not there, and
-  // scales of groups with results of 32 bits or more than scaled.
+  // after full rounds made ptxas 13.0 spill with rows that are not there or the
+  // number of one that may be any, and scales of groups with results of 32 bits
+  // or more than scaled.
   constexpr int64_t warps = 16, columns = 32;
   bool hasTailK = c.k % (warps * columns) != 0;
   bool isWide =
       c.resultElement && c.resultElement.getIntOrFloatBitWidth() == 32;
-  bool isTight = c.lhsElement.isF16() &&
-                 (c.hasOneGroup() ? hasTailK && c.n % FragmentLayout::rows != 0
-                                  : c.hasLargeEpilogue && (hasTailK || isWide));
+  bool isTight =
+      c.lhsElement.isF16() &&
+      (c.hasOneGroup() ? hasTailK && (c.n % FragmentLayout::rows != 0 ||
+                                      ShapedType::isDynamic(c.m))
+                       : c.hasLargeEpilogue && (hasTailK || isWide));
   if (tileM == 1 && !isTight &&
       (c.hasOneGroup() ||
        (isa<IntegerType>(c.encoding.getStorage()) && hasNarrowScales &&

@@ -29,7 +29,7 @@ static constexpr int64_t kMaxRegisters = 232, kMaxRegistersOfOne = 250;
 static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
                                  int64_t warpgroups, int64_t blocks,
                                  int64_t tileK, bool scaleDecoded,
-                                 int64_t steps);
+                                 int64_t steps, bool streams);
 
 /// The columns of the smallest step: whole tiles of weights.
 static int64_t getLeastTileK(const Contraction &c) {
@@ -52,7 +52,8 @@ std::string whyNotWgmmaDecode(const Contraction &c, const Chip &chip) {
   int64_t tileK = getLeastTileK(c);
   int64_t registers =
       estimateRegisters(c, kRowStep, /*warpgroups=*/1, /*blocks=*/1, tileK,
-                        canScaleDecoded(c), llvm::divideCeil(c.k, tileK));
+                        canScaleDecoded(c), llvm::divideCeil(c.k, tileK),
+                        /*streams=*/false);
   if (registers > kMaxRegisters)
     return llvm::formatv("scales and zero points of groups of {0} columns need "
                          "about {1} registers, of {2}",
@@ -120,7 +121,7 @@ static ScheduleAttr makeWgmmaDecode(const Contraction &c, const Chip &chip,
 static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
                                  int64_t warpgroups, int64_t blocks,
                                  int64_t tileK, bool scaleDecoded,
-                                 int64_t steps) {
+                                 int64_t steps, bool streams) {
   bool scalesSums = !c.hasOneGroup() && !scaleDecoded;
   // Sums that are scaled are those of one or two groups, beside their total.
   int64_t sets = !scalesSums ? 1 : overlapsDecodeSums(blocks * tileM) ? 3 : 2;
@@ -156,12 +157,14 @@ static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
   }
   // Sums of one group are waited for beside decoded weights that wait for them.
   // Scales that are not packed, pairs of rows, rows that are not there and
-  // codes of 8 bits take more.
+  // codes of 8 bits take more, and so does whose sums these are where blocks
+  // divide tiles.
   if (sets == 2)
-    others += hasWideScales || c.numSums > 1 || width > 4 ||
-                      c.n % FragmentLayout::rows
-                  ? 32
-                  : 16;
+    others += (hasWideScales || c.numSums > 1 || width > 4 ||
+                       c.n % FragmentLayout::rows
+                   ? 32
+                   : 24) +
+              (streams ? 20 : 0);
   // Several groups of a step are several sums that are waited for, and wide
   // scales of many are a register each.
   if (scalesSums && units > 1)
@@ -244,7 +247,8 @@ std::string whyNotWgmmaDecodeSchedule(const Contraction &c, const Chip &chip,
   int64_t registers = estimateRegisters(
       c, schedule.getTileM(), consumers, blocks, schedule.getTileK(),
       schedule.getScaleDecoded(),
-      llvm::divideCeil(c.k, schedule.getTileK() * schedule.getSplitK()));
+      llvm::divideCeil(c.k, schedule.getTileK() * schedule.getSplitK()),
+      /*streams=*/schedule.getStreamK() > 0);
   if (registers > most)
     return llvm::formatv("schedule needs about {0} registers in each thread "
                          "that multiplies, which has {1}",

@@ -493,3 +493,18 @@ func.func @f(%x: tensor<8x1024xbf16>, %w: tensor<4096x1024xbf16, #w4>, %init: te
   } -> tensor<8x4096xf32>
   return %y : tensor<8x4096xf32>
 }
+
+// -----
+
+// Whose sums these are is kept beside those that are scaled, and their total.
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 64], scale = bf16}>
+func.func @f(%x: tensor<96x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>, %init: tensor<96x4096xf32>) -> tensor<96x4096xf32> {
+  // expected-error @below {{schedule needs about 270 registers in each thread that multiplies, which has 250}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<96x4096xbf16>, tensor<4096x4096xbf16, #w4>) maps [] outs(%init : tensor<96x4096xf32>)
+      attributes {quant_tile.schedule = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [96, 64, 64], warps = [1, 4, 1], stages = 4,
+          weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative>, stream_k = 80>} {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<96x4096xf32>
+  return %y : tensor<96x4096xf32>
+}

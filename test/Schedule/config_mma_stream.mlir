@@ -223,3 +223,41 @@ func.func @fast_codes(%x: tensor<16x8192xbf16>, %w: tensor<28672x8192xbf16, #w4>
   } -> tensor<16x28672xf32>
   return %y : tensor<16x28672xf32>
 }
+
+// Twice the scales of a row that is the only one: three blocks fit an SM.
+#w4g64 = #quant_tensor.encoding<{storage = i4, block = [1, 64], scale = bf16}>
+// CHECK-LABEL: @one_row
+// CHECK: tile = [1, 32, 1024], warps = [1, 1, 8], stages = 1, {{.*}}occupancy = 3>
+func.func @one_row(%x: tensor<1x4096xbf16>, %w: tensor<11008x4096xbf16, #w4g64>, %init: tensor<1x11008xbf16>) -> tensor<1x11008xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x4096xbf16>, tensor<11008x4096xbf16, #w4g64>) maps [] outs(%init : tensor<1x11008xbf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<1x11008xbf16>
+  return %y : tensor<1x11008xbf16>
+}
+
+// With the number of a row that may be any, they do of shorter steps.
+// CHECK-LABEL: @any_row
+// CHECK: tile = [1, 32, 512], warps = [1, 1, 8], stages = 1, {{[^>]*}}>, max_m = 1, {{[^#]*}}occupancy = 3>
+func.func @any_row(%x: tensor<?x4096xbf16>, %w: tensor<11008x4096xbf16, #w4g64>, %init: tensor<?x11008xbf16>) -> tensor<?x11008xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<?x4096xbf16>, tensor<11008x4096xbf16, #w4g64>) maps [] outs(%init : tensor<?x11008xbf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<?x11008xbf16>
+  return %y : tensor<?x11008xbf16>
+}
+
+// In f16 decoded bytes take constants, which leave bytes of 16 rows in two row
+// tiles no second stage beside three more blocks.
+// CHECK-LABEL: @bytes_of_half
+// CHECK: tile = [16, 32, 256], warps = [1, 1, 4], stages = 1, {{.*}}occupancy = 4>
+func.func @bytes_of_half(%x: tensor<16x8192xf16>, %w: tensor<28672x8192xf16, #w8>, %init: tensor<16x28672xf16>) -> tensor<16x28672xf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x8192xf16>, tensor<28672x8192xf16, #w8>) maps [] outs(%init : tensor<16x28672xf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to f16
+    quant_tensor.yield %r : f16
+  } -> tensor<16x28672xf16>
+  return %y : tensor<16x28672xf16>
+}

@@ -26,7 +26,9 @@
 // CHECK: quant_tile.wgmma_wait 0
 // All sums go, and the flag after those of all lanes.
 // CHECK: scf.if
-// CHECK-COUNT-32: llvm.store {{.*}} {alignment = 16 : i64} : vector<4xf32>
+// CHECK: llvm.store %{{.*}}, %[[START:.*]] {alignment = 16 : i64} : vector<4xf32>
+// CHECK: llvm.getelementptr %[[START]][2048] :
+// CHECK-COUNT-31: llvm.store {{.*}} {alignment = 16 : i64} : vector<4xf32>
 // CHECK: nvvm.bar.warp.sync
 // CHECK: llvm.store {{.*}} syncscope("device") release {alignment = 4 : i64}
 // Or all that were given come, in the order of the blocks, before any is stored.
