@@ -129,9 +129,9 @@ static Numbers chooseForBytes(const Contraction &c, const Chip &chip,
   bool hasNarrowScales = c.encoding.getScale().getIntOrFloatBitWidth() <= 16;
   // The decode of f16 has a constant for each byte. Beside these, what comes
   // after full rounds made ptxas 13.0 spill with rows that are not there or the
-  // number of one that may be any, and scales of groups with results of 32 bits
-  // or more than scaled.
-  constexpr int64_t warps = 16, columns = 32;
+  // number of one that may be any; and scales of groups did where there are
+  // more than a few rounds, or with results of 32 bits or more than scaled.
+  constexpr int64_t warps = 16, columns = 32, fewRounds = 4;
   bool hasTailK = c.k % (warps * columns) != 0;
   bool isWide =
       c.resultElement && c.resultElement.getIntOrFloatBitWidth() == 32;
@@ -139,15 +139,19 @@ static Numbers chooseForBytes(const Contraction &c, const Chip &chip,
       c.lhsElement.isF16() &&
       (c.hasOneGroup() ? hasTailK && (c.n % FragmentLayout::rows != 0 ||
                                       ShapedType::isDynamic(c.m))
-                       : c.hasLargeEpilogue && (hasTailK || isWide));
-  if (tileM == 1 && !isTight &&
-      (c.hasOneGroup() ||
-       (isa<IntegerType>(c.encoding.getStorage()) && hasNarrowScales &&
-        !hasRaggedScales(c) && countParameters(c, 64) <= 1)))
+                       : c.k > fewRounds * warps * columns ||
+                             (c.hasLargeEpilogue && (hasTailK || isWide)));
+  // Scales of groups that are one for each row of a step, two in a register.
+  bool isPlain =
+      c.hasOneGroup() ||
+      (isa<IntegerType>(c.encoding.getStorage()) && hasNarrowScales &&
+       !hasRaggedScales(c) && countParameters(c, 64) <= 1);
+  if (tileM == 1 && isPlain && !isTight)
     return {1, warps, columns, 2, 2};
   if (c.hasOneGroup() && !c.encoding.hasZeroPoint() && c.k % 64 == 0)
     return chooseStreamNumbers(c, chip, tileM);
-  return {1, 8, 64, 2, c.hasOneGroup() ? 2 : 1};
+  bool isLight = tileM == 1 && isPlain && !c.hasLargeEpilogue;
+  return {1, 8, 64, 2, c.hasOneGroup() || isLight ? 2 : 1};
 }
 
 /// The numbers for `tileM` rows. What they weigh, measured on one H100:

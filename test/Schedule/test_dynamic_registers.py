@@ -26,6 +26,7 @@ KINDS = {
        for kind in ("int4_g128", "int4_g128_f16", "uint4_zp_g128", "int4_g64", "int4_g32", "nf4_g64", "int8_weight")},
     "int4_g64_f16": dict(storage="i4", group=64) | HALF,
     "nf4_g64_f16": dict(storage="nf4", group=64) | HALF,
+    "int8_g128_f16": dict(storage="i8", group=128) | HALF,
     "int8_weight_f16": dict(storage="i8") | HALF | dict(scale="f32"),
 }
 THOROUGH = ("int4_g128", "int4_g128_f16")
