@@ -31,6 +31,29 @@ func.func @wide(%x: tensor<64x4096xbf16>, %w: tensor<11008x4096xbf16, #w4>, %ini
   return %y : tensor<64x11008xf32>
 }
 
+// Where two blocks for each tile leave a third of the SMs idle, four of wider tiles
+// share K.
+// CHECK-LABEL: @few_outputs
+// CHECK: <wgmma_decode, chip = "sm_90a", tile = [64, 192, 128], warps = [1, 12, 1], stages = {{[0-9]+}}, split_k = 4, weights
+func.func @few_outputs(%x: tensor<64x13824xbf16>, %w: tensor<5120x13824xbf16, #w4>, %init: tensor<64x5120xf32>) -> tensor<64x5120xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<64x13824xbf16>, tensor<5120x13824xbf16, #w4>) maps [] outs(%init : tensor<64x5120xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<64x5120xf32>
+  return %y : tensor<64x5120xf32>
+}
+
+// 128 rows are one tile of one warpgroup, which decodes each weight once.
+// CHECK-LABEL: @high
+// CHECK: <wgmma_decode, chip = "sm_90a", tile = [128, 64, 128], warps = [1, 4, 1], stages = {{[0-9]+}}, split_k = 2, weights
+func.func @high(%x: tensor<128x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>, %init: tensor<128x4096xf32>) -> tensor<128x4096xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<128x4096xbf16>, tensor<4096x4096xbf16, #w4>) maps [] outs(%init : tensor<128x4096xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<128x4096xf32>
+  return %y : tensor<128x4096xf32>
+}
+
 // Many rows: the sums of 256 of them leave room for none of a group, so each
 // weight is scaled, and rounded. Two blocks share activations.
 // CHECK-LABEL: @many
