@@ -199,19 +199,19 @@ void WgmmaDecodeKernel::waitForFlag(Value flag) {
 SmallVector<Value> WgmmaDecodeKernel::takeSums(ArrayRef<Value> sums,
                                                const Work &work) {
   auto vector = VectorType::get({4}, problem.accumulator);
-  return b.loop(work.firstGiver, work.endGiver, word(1), ValueRange(sums),
-                [&](Value giver, ValueRange values) {
-                  waitForFlag(givenFlag(giver));
-                  Value start = givenByte(giver);
-                  SmallVector<Value> next(values);
-                  for (size_t i = 0; i < next.size(); i += 4) {
-                    Value four = LLVM::LoadOp::create(
-                        b, vector, givenVector(b, start, i),
-                        /*alignment=*/kVectorBytes);
-                    for (size_t j = 0; j < 4; ++j)
-                      next[i + j] = arith::AddFOp::create(b, next[i + j],
-                                                          b.element(four, j));
-                  }
-                  return next;
-                });
+  return b.loop(
+      work.firstGiver, work.endGiver, word(1), ValueRange(sums),
+      [&](Value giver, ValueRange values) {
+        waitForFlag(givenFlag(giver));
+        Value start = givenByte(giver);
+        SmallVector<Value> next(values);
+        for (size_t i = 0; i < next.size(); i += 4) {
+          Value four = LLVM::LoadOp::create(b, vector, givenVector(b, start, i),
+                                            /*alignment=*/kVectorBytes);
+          for (size_t j = 0; j < 4; ++j)
+            next[i + j] =
+                arith::AddFOp::create(b, next[i + j], b.element(four, j));
+        }
+        return next;
+      });
 }
