@@ -312,16 +312,19 @@ void enumerateMmaStream(const Contraction &c, const Chip &chip, int64_t maxM,
   }
 }
 
-/// Registers that no code can do without: sums, and the codes of all stages.
+/// Registers that no code can do without: a warp's sums, four of each 16 x 8 in
+/// a lane, and the codes of all stages.
 static int64_t countRegisters(const Contraction &c, ScheduleAttr schedule) {
-  constexpr int64_t lanes = 32, bitsOfRegister = 32, ofColumnTile = 8;
-  auto perLane = [](int64_t all) { return llvm::divideCeil(all, lanes); };
-  int64_t rows = schedule.getTileN();
-  int64_t sums = llvm::alignTo(schedule.getTileM(), ofColumnTile) * rows;
-  int64_t codes = rows * (schedule.getTileK() / schedule.getWarpsK());
-  int64_t words =
-      llvm::divideCeil(codes * c.encoding.getStorageBits(), bitsOfRegister);
-  return perLane(sums) + schedule.getStages() * perLane(words);
+  constexpr int64_t columns = 8, ofTile = 4;
+  FragmentLayout layout(c.encoding.getStorageBits(),
+                        schedule.getWeights().getTile()[1]);
+  int64_t rowTiles =
+      schedule.getTileN() / schedule.getWarps()[1] / FragmentLayout::rows;
+  int64_t sums = ofTile * llvm::divideCeil(schedule.getTileM(), columns);
+  int64_t tilesK = llvm::divideCeil(schedule.getTileK() / schedule.getWarpsK(),
+                                    layout.getColumns());
+  return rowTiles *
+         (sums + schedule.getStages() * tilesK * layout.getWordsPerLane());
 }
 
 std::string whyNotMmaStreamSchedule(const Contraction &c, const Chip &chip,

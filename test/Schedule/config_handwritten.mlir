@@ -24,3 +24,16 @@ func.func @warpgroups(%x: tensor<?x64xi8>, %w: tensor<7x64xi8>, %init: tensor<?x
   } -> tensor<?x7xi32>
   return %y : tensor<?x7xi32>
 }
+
+// Registers are counted of one warp: here each of 16 has 64 rows of weights.
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 64], scale = bf16}>
+// CHECK-LABEL: @warps_of_rows
+// CHECK: quant_tile.schedule<mma_stream, chip = "sm_90a", tile = [8, 1024, 64], warps = [1, 16, 1], stages = 1
+func.func @warps_of_rows(%x: tensor<8x1024xbf16>, %w: tensor<2048x1024xbf16, #w4>, %init: tensor<8x2048xf32>) -> tensor<8x2048xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<8x1024xbf16>, tensor<2048x1024xbf16, #w4>) maps [] outs(%init : tensor<8x2048xf32>)
+      attributes {quant_tile.schedule = #quant_tile.schedule<mma_stream, chip = "sm_90a", tile = [8, 1024, 64], warps = [1, 16, 1], stages = 1, weights = <fragment, tile = [16, 64]>>} {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<8x2048xf32>
+  return %y : tensor<8x2048xf32>
+}
