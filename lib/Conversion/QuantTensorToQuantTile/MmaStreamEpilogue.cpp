@@ -72,12 +72,15 @@ Value MmaStreamKernel::sharedByte(Value offset, int64_t further) {
                              ArrayRef<LLVM::GEPArg>{bytes});
 }
 
+/// The barrier that counts what this block gets.
+Value MmaStreamKernel::getBarrier() {
+  return sharedByte(b.index(0), exchange.getBarrier());
+}
+
 /// Makes the barrier that counts what this block gets, and says that it can.
 void MmaStreamKernel::initExchange() {
   b.ifThen(b.less(b.thread, b.index(1)), [&] {
-    NVVM::MBarrierInitOp::create(b,
-                                 sharedByte(b.index(0), exchange.getBarrier()),
-                                 b.wordConstant(1), Value());
+    NVVM::MBarrierInitOp::create(b, getBarrier(), b.wordConstant(1), Value());
     NVVM::FenceMbarrierInitOp::create(b);
   });
   // The fence has shown the barrier, and there is nothing else to be seen.
@@ -104,8 +107,8 @@ void MmaStreamKernel::exchangeSums() {
   b.ifThen(b.less(b.thread, b.index(1)), [&] {
     int64_t bytes = (exchange.parts - 1) * exchange.share * 4;
     NVVM::MBarrierArriveExpectTxOp::create(
-        b, /*res=*/Type(), sharedByte(b.index(0), exchange.getBarrier()),
-        b.wordConstant(bytes), NVVM::MemScopeKind::CTA, /*relaxed=*/false,
+        b, /*res=*/Type(), getBarrier(), b.wordConstant(bytes),
+        NVVM::MemScopeKind::CTA, /*relaxed=*/false,
         /*predicate=*/Value());
   });
   auto type = VectorType::get({kSumsOfStore}, b.getF32Type());
@@ -139,17 +142,16 @@ void MmaStreamKernel::exchangeSums() {
       Value to = sharedByte(b.add(b.mul(sender, exchange.share * 4),
                                   b.mul(inShare, kSumsOfStore * 4)),
                             exchange.getReceived(0));
-      StoreAsyncOp::create(
-          b, sum, toCluster(to, owner),
-          toCluster(sharedByte(b.index(0), exchange.getBarrier()), owner));
+      StoreAsyncOp::create(b, sum, toCluster(to, owner),
+                           toCluster(getBarrier(), owner));
     };
     if (first + threads > total)
       b.ifThen(b.less(id, b.index(total)), send);
     else
       send();
   }
-  waitForBarrier(b, b.getLoc(), sharedByte(b.index(0), exchange.getBarrier()),
-                 b.wordConstant(0), NVVM::MemScopeKind::CLUSTER);
+  waitForBarrier(b, b.getLoc(), getBarrier(), b.wordConstant(0),
+                 NVVM::MemScopeKind::CLUSTER);
 }
 
 //===----------------------------------------------------------------------===//

@@ -72,6 +72,7 @@ private:
   void writePartials(llvm::ArrayRef<llvm::SmallVector<mlir::Value>> tiles);
   mlir::Value getPart();
   mlir::Value sharedByte(mlir::Value offset, int64_t further);
+  mlir::Value getBarrier();
   void initExchange();
   mlir::Value addWarps(llvm::function_ref<mlir::Value(int64_t)> load);
   void exchangeSums();
