@@ -27,8 +27,13 @@
 // of 566 timings at eight shapes and 8 and 16 rows predictions are off by 7 %,
 // and what they choose was 5 % slower than the best measured. So do those of
 // smaller groups, zero points and NF4 at 16 rows: of 770 timings at four shapes
-// it chose the best or within 6 %, up to 11 % faster than what it chose without
-// (zero points at 4096 x 4096 became 5 % slower).
+// it chose the best or within 6 %, up to 11 % faster than what it chose
+// without. Zero points that are decoded along, with weights left exact, took
+// what it chose up to 23 % less at 8 and 16 rows of five shapes, and 1 % more
+// at one of ten. Rings of codes (`StreamNumbers::ring`) are listed and not
+// chosen: of 600 timings at twenty shapes, formats and rows, the fastest with
+// one took 3 to 8 % less than what is chosen at five, as long at four, and
+// longer elsewhere.
 //
 //===----------------------------------------------------------------------===//
 
@@ -261,11 +266,15 @@ static int64_t adaptToSplit(const Contraction &c, int64_t registers,
 
 /// Whether blocks may divide tiles of `tileM` rows along K, so that each reads
 /// fewer of the activations: of few rows there is little to read. Of eight,
-/// what the model says of short steps is not so. Sums of smaller groups and
-/// zero points are scaled one by one, unless weights are.
+/// what the model says of short steps is not so. Sums of smaller groups are
+/// scaled one by one, unless weights are.
 static bool canSplit(const Contraction &c, const Chip &chip, int64_t tileM,
                      const StreamNumbers &numbers, bool scalesWeights) {
-  bool isPlain = decodesStreamedExactly(c) && getParameters(c) == 1;
+  bool isPlain = decodesStreamedExactly(c) && getParameters(c, tileM) == 1;
+  // Zero points that are decoded along: sums of many row tiles leave one block
+  // in an SM, and code without a loop is better undivided.
+  if (isPlain && !scalesWeights && c.encoding.hasZeroPoint())
+    isPlain = tileM > 8 ? numbers.rowTiles <= 2 : !isStraight(c, numbers);
   if (!chip.hasWgmma || c.encoding.getStorageBits() != 4 ||
       !(isPlain || scalesWeights) || numbers.rowTiles == 1 ||
       (numbers.warps != 4 && numbers.warps != 8) || getUnits(c, numbers) > 1 ||
@@ -422,9 +431,10 @@ double estimateStreamTime(const Contraction &c, const Chip &chip, int64_t tileM,
   double instructions =
       fit.unit * units + fit.activations * eights * numbers.columns / columns;
   bool isOneStretch = isStraight(c, numbers);
-  double latency = Fit::latency / (isOneStretch ? Fit::straightStages
-                                                : double(numbers.stages)) +
-                   alone * instructions;
+  int64_t inFlight = std::max(numbers.stages, numbers.ring - 1);
+  double latency =
+      Fit::latency / (isOneStretch ? Fit::straightStages : double(inFlight)) +
+      alone * instructions;
   double weightBytes = numbers.warps * units * getUnitBytes(c);
   double activationBytes =
       c.getLhsBytes() * tileM * numbers.columns * numbers.warps;

@@ -14,6 +14,8 @@ struct StreamNumbers {
   int64_t stages, occupancy;
   /// Blocks of a cluster that divide a tile along K.
   int64_t splitK = 1;
+  /// Slots of a ring in shared memory that codes come through; 0: none.
+  int64_t ring = 0;
 
   /// Columns of a round, in which each warp of all these blocks takes a step.
   int64_t getColumnsOfRound() const { return columns * warps * splitK; }

@@ -64,7 +64,8 @@ static ScheduleAttr makeMmaStream(const Contraction &c, const Chip &chip,
          numbers.columns * numbers.warps},
         {1, 1, numbers.warps}, numbers.stages, c.getCopyBytes(), numbers.splitK,
         layout, maxM, contract, chip.hasDependentLaunch, numbers.occupancy,
-        WarpgroupsAttr(), scaleDecoded, /*promote=*/0, /*streamK=*/0);
+        WarpgroupsAttr(), scaleDecoded, /*promote=*/0, /*streamK=*/0,
+        numbers.ring);
   };
   return make(getMmaStreamContract(c, make(ContractAttr())));
 }
@@ -112,12 +113,12 @@ static bool scalesStreamedWeights(const Contraction &c, const Chip &chip,
     return false;
   // What is less than the model is good for is no reason to round weights, but
   // where blocks divide tiles, weights that are scaled are a little faster than
-  // the model says.
+  // the model says; not with zero points, each of which is an instruction more.
   constexpr double margin = 1.03;
   Numbers scaled = chooseStreamNumbers(c, chip, tileM, /*scalesWeights=*/true),
           exact = chooseStreamNumbers(c, chip, tileM);
   double least = estimateStreamTime(c, chip, tileM, exact);
-  if (scaled.splitK == 1)
+  if (scaled.splitK == 1 || c.encoding.hasZeroPoint())
     least /= margin;
   return estimateStreamTime(c, chip, tileM, scaled) < least;
 }
@@ -257,7 +258,8 @@ double estimateMmaStream(const Contraction &c, const Chip &chip,
   return estimateStreamTime(c, chip, schedule.getTileM(),
                             {schedule.getTileN() / FragmentLayout::rows, warps,
                              schedule.getTileK() / warps, schedule.getStages(),
-                             schedule.getOccupancy(), schedule.getSplitK()});
+                             schedule.getOccupancy(), schedule.getSplitK(),
+                             schedule.getRing()});
 }
 
 void enumerateMmaStream(const Contraction &c, const Chip &chip, int64_t maxM,
@@ -277,6 +279,9 @@ void enumerateMmaStream(const Contraction &c, const Chip &chip, int64_t maxM,
     int64_t tilesN = llvm::divideCeil(c.n, FragmentLayout::rows * rowTiles);
     for (int64_t tiles : {1, 2, 4}) {
       int64_t steps = llvm::divideCeil(c.k, columns * tiles);
+      // A warp's codes.
+      int64_t stepBytes = FragmentLayout::rows * rowTiles * columns * tiles *
+                          c.encoding.getStorageBits() / 8;
       if (tiles > 1 && columns * tiles / 2 >= c.k)
         break;
       for (int64_t warps : {2, 4, 8, 16}) {
@@ -301,8 +306,19 @@ void enumerateMmaStream(const Contraction &c, const Chip &chip, int64_t maxM,
                    rowTiles == 1 || tiles > 2 ||
                    tilesN >= kMaxSplitTiles * chip.multiprocessors))
                 break;
-              if ((stages == 1 || (stages - 1) * warps * splitK < steps) &&
-                  warps * (splitK - 1) < steps)
+              if ((stages > 1 && (stages - 1) * warps * splitK >= steps) ||
+                  warps * (splitK - 1) >= steps)
+                continue;
+              list(numbers);
+              // A ring that K is longer than, and that all blocks of an SM have
+              // room for. Longer ones were never faster, nor were any for 16
+              // rows of 4-bit weights.
+              numbers.ring = 4;
+              if (stages == 1 && splitK == 1 && warps > 2 &&
+                  (tileM <= 8 || c.encoding.getStorageBits() < 4) &&
+                  (numbers.ring - 2) * warps < steps &&
+                  occupancy * numbers.ring * stepBytes * warps <=
+                      chip.sharedMemory)
                 list(numbers);
             }
           }
@@ -365,6 +381,11 @@ StreamExchange::StreamExchange(const Contraction &c, ScheduleAttr schedule)
   int64_t sums =
       schedule.getWarpsK() * llvm::alignTo(schedule.getTileM(), 8) * pitch * 4;
   ownBytes = std::max(sums, getPairTableBytes(c));
+  FragmentLayout layout(c.encoding.getStorageBits(),
+                        schedule.getWeights().getTile()[1]);
+  ringBytes = schedule.getRing() * schedule.getTileN() / FragmentLayout::rows *
+              (schedule.getTileK() / layout.getColumns()) *
+              layout.getWordsPerTile() * 4;
 }
 
 } // namespace quantmlir::schedule

@@ -107,7 +107,7 @@ static ScheduleAttr makeWgmmaDecode(const Contraction &c, const Chip &chip,
                             numbers.alternates ? ConsumerKind::Alternating
                                                : ConsumerKind::Cooperative,
                             1, numbers.cluster, numbers.groupM),
-        numbers.scaleDecoded, /*promote=*/0, numbers.streamK);
+        numbers.scaleDecoded, /*promote=*/0, numbers.streamK, /*ring=*/0);
   };
   int64_t stages = kMaxStages;
   while (stages > 2 &&

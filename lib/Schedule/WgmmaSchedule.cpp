@@ -125,7 +125,8 @@ static ScheduleAttr makeWgmma(const Contraction &c, const Chip &chip,
           tile, warps, stages, /*copy=*/16, candidate.splitK,
           quant_tensor::LayoutAttr(), maxM, contract, chip.hasDependentLaunch,
           /*occupancy=*/1, warpgroups,
-          /*scaleDecoded=*/false, choosePromotion(c), /*streamK=*/0);
+          /*scaleDecoded=*/false, choosePromotion(c), /*streamK=*/0,
+          /*ring=*/0);
     };
     ScheduleAttr schedule = make(getWgmmaContract(c, make({})));
     if (stages == 2 || getWgmmaSharedMemory(c, schedule) <= chip.sharedMemory)

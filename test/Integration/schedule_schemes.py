@@ -160,7 +160,22 @@ WHOLE_TILES = {
         Paired(96, 256, m=150, group=128, scale="bf16", bias=True),
     )
 }
-ALL = SCHEMES | RANDOM | WHOLE_TILES
+#: Columns enough for a ring of codes to come around, some of them past whole steps.
+LONG = {
+    scheme.name: scheme
+    for scheme in (
+        Layer(37, 1544, m=1, storage="i2", group=64),
+        Layer(64, 2048, m=1, storage="i2", group=128, scale="bf16", out="bf16"),
+        Layer(37, 4104, m=5, storage="i3", group=128, scale="bf16"),
+        Layer(48, 1536, m=16, storage="i2", group=128, scale="bf16", out="bf16"),
+        Layer(64, 2048, m=1, storage="i4", group=32, x="f16", scale="f16"),
+        Layer(37, 1544, m=3, storage="ui4", group=32, zero="ui4", scale="bf16"),
+        Layer(64, 2048, m=8, storage="nf4", group=64, scale="bf16"),
+        Layer(37, 1160, m=1, storage="ui8", scale="bf16"),
+        Layer(37, 4104, m=2, storage="i5", group=64),
+    )
+}
+ALL = SCHEMES | RANDOM | WHOLE_TILES | LONG
 
 
 def rows_of(scheme):

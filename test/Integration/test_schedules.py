@@ -21,7 +21,7 @@ import zlib
 
 import pytest
 
-from schedule_schemes import RANDOM, SCHEMES, STORAGES, WHOLE_TILES, Dense, Float8, Integers, Layer, rows_of
+from schedule_schemes import LONG, RANDOM, SCHEMES, STORAGES, WHOLE_TILES, Dense, Float8, Integers, Layer, rows_of
 
 #: Random schedules that are written down for each scheme, and how many of those
 #: that are legal run.
@@ -147,6 +147,22 @@ def test_clusters_past_the_last_tile(tool, build_dir, tmp_path, name):
     run_schedules(tool, build_dir, tmp_path, scheme, running)
 
 
+@pytest.mark.parametrize("name", LONG)
+def test_rings(tool, build_dir, tmp_path, name):
+    """Codes that come through shared memory, in rings that they fill again."""
+    scheme = LONG[name]
+    source = tmp_path / "op.mlir"
+    source.write_text(scheme.mlir())
+    schedules = [text for text, _ in list_schedules(tool, source, scheme) if "ring = " in text]
+    assert schedules
+    rng = random.Random(name)
+    running = rng.sample(schedules, min(RUN, len(schedules)))
+    # Rings of other lengths, down to one step ahead, and up to more than there are.
+    # The first ones listed are the smallest.
+    running += [re.sub(r"ring = \d+", f"ring = {slots}", schedules[0]) for slots in (2, 8, 16)]
+    run_schedules(tool, build_dir, tmp_path, scheme, sorted(set(running)), seed=zlib.crc32(name.encode()))
+
+
 def families_of_the_attribute():
     """Those that an attribute can name, but for the one without schedules."""
     text = (ROOT / "include/quantmlir/Dialect/QuantTile/IR/QuantTileAttrs.td").read_text()
@@ -223,6 +239,10 @@ def random_schedule(rng, listed):
     for name in sorted(set(re.findall(r"\b(\w+) = \d+\b", text)) - {"stages", "copy", "max_m", "steps"}):
         if rng.random() < 0.15:
             text = re.sub(rf"\b{name} = \d+\b", f"{name} = {rng.choice(few)}", text)
+    # From a draw of its own, so that all others stay what they are.
+    if family == "mma_stream" and random.Random(text).random() < 0.1:
+        text = re.sub(r"(, ring = \d+)?>$", f", ring = {random.Random(text).choice([2, 4, 8, 16])}>",
+                      re.sub(r"stages = \d+", "stages = 1", text))
     if rng.random() < 0.2:
         swap = {"pingpong": "cooperative", "cooperative": "pingpong"}
         text = re.sub(r"\b(pingpong|cooperative)\b", lambda x: swap[x[1]], text)

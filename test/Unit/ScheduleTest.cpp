@@ -80,7 +80,7 @@ TEST_F(Schedules, AreLegalAndDistinct) {
             s.getChip(), s.getTile(), s.getWarps(), s.getStages(), s.getCopy(),
             s.getSplitK(), s.getWeights(), s.getMaxM(), s.getContract(),
             s.getDependentLaunch(), s.getOccupancy(), s.getWarpgroups(),
-            s.getScaleDecoded(), s.getPromote(), s.getStreamK())));
+            s.getScaleDecoded(), s.getPromote(), s.getStreamK(), s.getRing())));
       }
       if (schedules.empty())
         continue;

@@ -266,6 +266,8 @@ struct StreamExchange {
   int64_t ownBytes;
   /// Blocks of a cluster that share a tile, and sums of it that each finishes.
   int64_t parts, share;
+  /// Bytes of the ring that codes come through.
+  int64_t ringBytes;
 
   /// Where sums from other blocks lie, from `sender` of these on, and the
   /// barrier that counts them; how far all of it goes.
@@ -273,7 +275,14 @@ struct StreamExchange {
     return llvm::alignTo(ownBytes, 16) + sender * share * 4;
   }
   int64_t getBarrier() const { return getReceived(parts - 1); }
+  /// Where the ring begins.
+  int64_t getRing() const {
+    return llvm::alignTo(parts > 1 ? getBarrier() + barrierBytes : ownBytes,
+                         16);
+  }
   int64_t getBytes() const {
+    if (ringBytes)
+      return getRing() + ringBytes;
     return parts > 1 ? getBarrier() + barrierBytes : ownBytes;
   }
 };

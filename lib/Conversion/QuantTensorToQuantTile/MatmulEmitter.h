@@ -140,6 +140,10 @@ public:
   llvm::SmallVector<mlir::Value> loadWeights(mlir::Value tileRow,
                                              mlir::Value tileColumn,
                                              bool inBounds = false);
+  /// Where in memory each of these vectors is.
+  llvm::SmallVector<mlir::Value> getWeightAddresses(mlir::Value tileRow,
+                                                    mlir::Value tileColumn,
+                                                    bool inBounds = false);
   /// The pair of codes at `register` p of step `step` of segment `segment` of
   /// a lane's words, as floats of `element`.
   mlir::Value decode(llvm::ArrayRef<mlir::Value> words, int64_t segment,

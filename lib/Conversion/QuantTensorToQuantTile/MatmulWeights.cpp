@@ -32,6 +32,25 @@ SmallVector<Value> MatmulEmitter::loadWeights(Value row, Value column,
   return words;
 }
 
+SmallVector<Value> MatmulEmitter::getWeightAddresses(Value row, Value column,
+                                                     bool inBounds) {
+  auto type = cast<MemRefType>(codes.getType());
+  int64_t tileRows = type.getDimSize(0), tiles = type.getDimSize(1);
+  if (!inBounds) {
+    row = min(row, index(tileRows - 1));
+    column = min(column, index(tiles - 1));
+  }
+  int64_t width = layout->getVectorWords();
+  Value tile = add(mul(row, tiles), column);
+  Value first =
+      add(mul(tile, type.getDimSize(2)), mul(getVectorPosition(g, t), width));
+  SmallVector<Value> addresses;
+  for (int64_t i = 0; i < layout->getWordsPerLane(); i += width)
+    addresses.push_back(
+        getAddress(codes, add(first, i * FragmentLayout::lanes)));
+  return addresses;
+}
+
 Value MatmulEmitter::decode(ArrayRef<Value> words, int64_t segment,
                             int64_t step, int64_t p, Type type,
                             const DecodeForm &form) {

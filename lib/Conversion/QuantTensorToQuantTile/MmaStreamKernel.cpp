@@ -121,28 +121,41 @@ MmaStreamKernel::MmaStreamKernel(MatmulEmitter &b)
 // Reads
 //===----------------------------------------------------------------------===//
 
-StepWeights MmaStreamKernel::loadWeights(Value round, bool inBounds) {
-  int64_t columns = schedule.getWeights().getTile()[1];
+std::pair<Value, Value> MmaStreamKernel::getFirst(Value round, bool inBounds) {
   Value step = stepOf(round);
   if (!inBounds)
     step = b.min(step, b.index(steps - 1));
+  return {b.add(firstN, b.mul(warpN, rowTiles * kRows)),
+          b.mul(step, stepColumns)};
+}
+
+StepShape MmaStreamKernel::getStepShape() const {
+  int64_t columns = schedule.getWeights().getTile()[1];
   // A step may reach past the last tile, and blocks past the last row.
   bool rowsInside = problem.n % schedule.getTileN() == 0;
   bool wordsInside =
       steps * stepColumns <= int64_t(llvm::alignTo(problem.k, columns));
   bool hasGroups = !problem.hasOneGroup();
-  StepShape shape = {rowTiles,
-                     stepColumns,
-                     unitOfScales,
-                     /*hasScales=*/hasGroups,
-                     /*hasZeroPoints=*/hasGroups && b.hasZeroPoint(),
-                     rowsInside,
-                     wordsInside && rowsInside,
-                     /*groupsInside=*/steps * stepColumns <=
-                         problem.getGroups() * problem.getGroup()};
-  return StepWeights::load(b, shape,
-                           b.add(firstN, b.mul(warpN, rowTiles * kRows)),
-                           b.mul(step, stepColumns));
+  return {rowTiles,
+          stepColumns,
+          unitOfScales,
+          /*hasScales=*/hasGroups,
+          /*hasZeroPoints=*/hasGroups && b.hasZeroPoint(),
+          rowsInside,
+          wordsInside && rowsInside,
+          /*groupsInside=*/steps * stepColumns <=
+              problem.getGroups() * problem.getGroup()};
+}
+
+StepWeights MmaStreamKernel::loadWeights(Value round, bool inBounds) {
+  auto [row, column] = getFirst(round, inBounds);
+  return ring ? StepWeights::loadParameters(b, getStepShape(), row, column)
+              : StepWeights::load(b, getStepShape(), row, column);
+}
+
+void MmaStreamKernel::fetchCodes(Value round, bool inBounds) {
+  auto [row, column] = getFirst(round, inBounds);
+  ring->fetch(round, row, column);
 }
 
 MmaStreamKernel::Activations
@@ -203,7 +216,8 @@ void MmaStreamKernel::emit() {
                       b.getF32Type(), MemRefLayoutAttrInterface(), space),
       shared, b.index(0), ValueRange());
 
-  if (looksUp || exchange.parts > 1)
+  int64_t slots = schedule.getRing();
+  if (looksUp || exchange.parts > 1 || slots)
     base = LLVM::IntToPtrOp::create(
         b, LLVM::LLVMPointerType::get(b.getContext(), kSharedSpace),
         b.createOrFold<arith::IndexCastUIOp>(
@@ -214,7 +228,15 @@ void MmaStreamKernel::emit() {
     initExchange();
   }
 
-  // Weights are constant: they may be asked for before the wait.
+  // Weights are constant: they may be asked for before the wait. A slot of the
+  // ring is filled again in the round after it has been read.
+  int64_t ahead = std::min(slots - 1, rounds);
+  if (slots) {
+    ring.emplace(b, getStepShape(), sharedByte(b.index(0), exchange.getRing()),
+                 schedule.getThreads(), slots);
+    for (int64_t s = 0; s < ahead; ++s)
+      fetchCodes(b.index(s), isFull(s));
+  }
   SmallVector<StepWeights, 0> inFlight;
   for (int64_t s = 0; s < std::min(stages, rounds); ++s)
     inFlight.push_back(loadWeights(b.index(s), isFull(s)));
@@ -241,8 +263,14 @@ void MmaStreamKernel::emit() {
   // multiplied, weights of the round `stages` ahead after the multiplication
   // that frees their registers.
   auto round = [&](Value number, int64_t slot, bool guarded, bool hasNext,
-                   bool nextGuarded, bool refills, bool refillsInBounds) {
+                   bool nextGuarded, bool refills, bool refillsInBounds,
+                   int64_t pending, bool fetches, bool fetchesInBounds) {
     StepWeights current = inFlight[slot];
+    if (ring) {
+      current.setWords(ring->read(number, pending));
+      if (fetches)
+        fetchCodes(b.add(number, ahead), fetchesInBounds);
+    }
     for (int64_t part = 0; part < parts; ++part) {
       Activations next;
       if (part + 1 < parts)
@@ -259,8 +287,10 @@ void MmaStreamKernel::emit() {
   // there in full; what is left is straight-line code.
   // A few rounds need no loop at all, and fewer registers without.
   int64_t loops = 0;
-  while (rounds * decodes > kStraightRounds && (loops + 2) * stages <= rounds &&
-         isFull((loops + 2) * stages - 1))
+  int64_t furthest = std::max(stages, ahead);
+  while (rounds * decodes > kStraightRounds &&
+         (loops + 1) * stages + furthest <= rounds &&
+         isFull((loops + 1) * stages + furthest - 1))
     ++loops;
   if (loops) {
     SmallVector<Value> carried;
@@ -304,7 +334,9 @@ void MmaStreamKernel::emit() {
                  for (int64_t s = 0; s < stages; ++s)
                    round(b.add(b.mul(loop, stages), s), s, /*guarded=*/false,
                          /*hasNext=*/true, /*nextGuarded=*/false,
-                         /*refills=*/true, /*refillsInBounds=*/true);
+                         /*refills=*/true, /*refillsInBounds=*/true,
+                         /*pending=*/ahead - 1, /*fetches=*/true,
+                         /*fetchesInBounds=*/true);
                  save();
                  return carried;
                });
@@ -312,7 +344,9 @@ void MmaStreamKernel::emit() {
   }
   for (int64_t r = loops * stages; r < rounds; ++r)
     round(b.index(r), r % stages, !isFull(r), r + 1 < rounds, !isFull(r + 1),
-          r + stages < rounds, isFull(r + stages));
+          r + stages < rounds, isFull(r + stages),
+          /*pending=*/std::min(ahead, rounds - r) - 1, r + ahead < rounds,
+          isFull(r + ahead));
 
   if (problem.hasOneGroup()) {
     Value lastRow = b.index(problem.n - 1);

@@ -3,7 +3,7 @@
 #ifndef QUANTMLIR_LIB_CONVERSION_MMASTREAMKERNEL_H
 #define QUANTMLIR_LIB_CONVERSION_MMASTREAMKERNEL_H
 
-#include "StepWeights.h"
+#include "WeightRing.h"
 #include "quantmlir/Schedule/MatmulSchedule.h"
 
 namespace quantmlir {
@@ -50,7 +50,15 @@ private:
   bool isFull(int64_t round) const {
     return (round + 1) * getStepsOfRound() * stepColumns <= problem.k;
   }
+  /// The first row and column of what this warp takes in a round, kept within
+  /// the weights where they may not be `inBounds`.
+  std::pair<mlir::Value, mlir::Value> getFirst(mlir::Value round,
+                                               bool inBounds);
+  StepShape getStepShape() const;
+  /// Asks for the weights of a round; of those that come through the ring, for
+  /// scales and zero points only.
   StepWeights loadWeights(mlir::Value round, bool inBounds);
+  void fetchCodes(mlir::Value round, bool inBounds);
   Activations loadActivations(mlir::Value round, int64_t part, bool guarded);
   llvm::SmallVector<mlir::Value> decode(const StepWeights &weights, int64_t row,
                                         int64_t segment, int64_t step);
@@ -132,6 +140,8 @@ private:
   mlir::Value base, part;
   /// Each column tile's row of activations.
   llvm::SmallVector<mlir::Value> activationRows;
+  /// Where codes come through shared memory.
+  std::optional<WeightRing> ring;
   /// With one group, the scales of the sums of this thread's outputs, asked for
   /// early.
   llvm::SmallVector<llvm::SmallVector<mlir::Value>> lastScales;

@@ -214,19 +214,44 @@ Value StepParameters::get(MatmulEmitter &b, int64_t rowTile, int64_t unit,
              : element;
 }
 
-StepWeights StepWeights::load(MatmulEmitter &b, const StepShape &shape,
-                              Value firstRow, Value firstColumn) {
-  StepWeights result;
-  result.unit = shape.unit;
+void StepWords::forEachTile(MatmulEmitter &b, const StepShape &shape,
+                            Value firstRow, Value firstColumn,
+                            function_ref<void(Value, Value)> fn) {
   int64_t columns = b.problem.schedule.getWeights().getTile()[1];
   Value firstTile = b.div(firstColumn, columns);
   Value tileRow = b.div(firstRow, FragmentLayout::rows);
-  for (int64_t r = 0; r < shape.rowTiles; ++r) {
-    auto &words = result.words.emplace_back();
+  for (int64_t r = 0; r < shape.rowTiles; ++r)
     for (int64_t c = 0; c < shape.columns / columns; ++c)
-      words.push_back(b.loadWeights(b.add(tileRow, r), b.add(firstTile, c),
-                                    shape.wordsInside));
-  }
+      fn(b.add(tileRow, r), b.add(firstTile, c));
+}
+
+StepWords StepWords::load(MatmulEmitter &b, const StepShape &shape,
+                          Value firstRow, Value firstColumn) {
+  StepWords result;
+  size_t ofRow = shape.columns / b.problem.schedule.getWeights().getTile()[1];
+  forEachTile(b, shape, firstRow, firstColumn,
+              [&](Value tileRow, Value tileColumn) {
+                if (result.tiles.empty() || result.tiles.back().size() == ofRow)
+                  result.tiles.emplace_back();
+                result.tiles.back().push_back(
+                    b.loadWeights(tileRow, tileColumn, shape.wordsInside));
+              });
+  return result;
+}
+
+StepWeights StepWeights::load(MatmulEmitter &b, const StepShape &shape,
+                              Value firstRow, Value firstColumn) {
+  StepWords words = StepWords::load(b, shape, firstRow, firstColumn);
+  StepWeights result = loadParameters(b, shape, firstRow, firstColumn);
+  result.setWords(std::move(words));
+  return result;
+}
+
+StepWeights StepWeights::loadParameters(MatmulEmitter &b,
+                                        const StepShape &shape, Value firstRow,
+                                        Value firstColumn) {
+  StepWeights result;
+  result.unit = shape.unit;
   if (shape.hasScales)
     result.scales =
         StepParameters::load(b, shape, firstRow, firstColumn, b.getScales());
@@ -241,8 +266,8 @@ Value StepWeights::decode(MatmulEmitter &b, int64_t rowTile, int64_t segment,
                           const DecodeForm &form) const {
   int64_t perTile = b.problem.schedule.getWeights().getTile()[1] /
                     FragmentLayout::segmentColumns;
-  return b.decode(words[rowTile][segment / perTile], segment % perTile, step, p,
-                  b.problem.lhsElement, form);
+  return b.decode(words.tiles[rowTile][segment / perTile], segment % perTile,
+                  step, p, b.problem.lhsElement, form);
 }
 
 Value StepWeights::decodeWhole(MatmulEmitter &b, int64_t rowTile,
@@ -299,7 +324,7 @@ Value StepWeights::getZeroPoint(MatmulEmitter &b, int64_t rowTile, int64_t unit,
 
 template <typename Self, typename Fn>
 void StepWeights::forEach(Self &self, Fn fn) {
-  for (auto &row : self.words)
+  for (auto &row : self.words.tiles)
     for (auto &column : row)
       for (auto &value : column)
         fn(value);

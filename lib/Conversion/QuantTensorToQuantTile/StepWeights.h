@@ -80,6 +80,22 @@ private:
   bool isPaired = false;
 };
 
+/// The words of codes of one step that a lane owns, as vectors.
+struct StepWords {
+  /// Those of each [row tile][column tile].
+  llvm::SmallVector<llvm::SmallVector<llvm::SmallVector<mlir::Value>>> tiles;
+
+  /// Reads those of the step that begins at (`firstRow`, `firstColumn`).
+  static StepWords load(MatmulEmitter &b, const StepShape &shape,
+                        mlir::Value firstRow, mlir::Value firstColumn);
+  /// Calls `fn` with the row and column of each of that step's tiles, row by
+  /// row.
+  static void forEachTile(
+      MatmulEmitter &b, const StepShape &shape, mlir::Value firstRow,
+      mlir::Value firstColumn,
+      llvm::function_ref<void(mlir::Value tileRow, mlir::Value tileColumn)> fn);
+};
+
 /// The weights of one step, as one lane of a warp has them: of rows `g` and
 /// `g + 8` of each row tile.
 class StepWeights {
@@ -87,6 +103,11 @@ public:
   /// Reads the step that begins at (`firstRow`, `firstColumn`).
   static StepWeights load(MatmulEmitter &b, const StepShape &shape,
                           mlir::Value firstRow, mlir::Value firstColumn);
+  /// The same without its words, which come by another way.
+  static StepWeights loadParameters(MatmulEmitter &b, const StepShape &shape,
+                                    mlir::Value firstRow,
+                                    mlir::Value firstColumn);
+  void setWords(StepWords value) { words = std::move(value); }
 
   /// The pair of codes at register `p` of step `step` of segment `segment`, as
   /// `MatmulEmitter::decode` gives it in the type of the activations.
@@ -116,8 +137,7 @@ public:
 private:
   template <typename Self, typename Fn> static void forEach(Self &self, Fn fn);
 
-  llvm::SmallVector<llvm::SmallVector<llvm::SmallVector<mlir::Value>>>
-      words; // [row tile][column tile]
+  StepWords words;
   StepParameters scales, zeroPoints;
   int64_t unit = 0;
 };

@@ -115,6 +115,21 @@ module attributes {quant_tile.s = #quant_tile.schedule<mma_stream, chip = "sm_80
 
 // -----
 
+// expected-error @below {{codes come through a ring of mma_stream with stages = 1, got mma_stream and stages = 2}}
+module attributes {quant_tile.s = #quant_tile.schedule<mma_stream, chip = "sm_80", tile = [8, 16, 64], warps = [1, 1, 1], stages = 2, weights = <fragment, tile = [16, 64]>, ring = 4>} {}
+
+// -----
+
+// expected-error @below {{codes come through a ring of mma_stream with stages = 1, got reduce and stages = 1}}
+module attributes {quant_tile.s = #quant_tile.schedule<reduce, chip = "sm_80", tile = [1, 16, 64], warps = [1, 1, 1], stages = 1, weights = <fragment, tile = [16, 64]>, ring = 4>} {}
+
+// -----
+
+// expected-error @below {{ring must be 0, 2, 4, 8 or 16 slots, got 3}}
+module attributes {quant_tile.s = #quant_tile.schedule<mma_stream, chip = "sm_80", tile = [8, 16, 64], warps = [1, 1, 1], stages = 1, weights = <fragment, tile = [16, 64]>, ring = 3>} {}
+
+// -----
+
 // expected-error @below {{occupancy must be in [1, 32], got 0}}
 module attributes {quant_tile.s = #quant_tile.schedule<mma_stream, chip = "sm_80", tile = [8, 16, 64], warps = [1, 1, 1], stages = 2, weights = <fragment, tile = [16, 64]>, occupancy = 0>} {}
 

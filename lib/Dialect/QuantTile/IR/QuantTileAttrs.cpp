@@ -93,13 +93,15 @@ ScheduleAttr ScheduleAttr::withMaxM(int64_t maxM) const {
   return get(getContext(), getFamily(), getChip(), getTile(), getWarps(),
              getStages(), getCopy(), getSplitK(), getWeights(), maxM,
              getContract(), getDependentLaunch(), getOccupancy(),
-             getWarpgroups(), getScaleDecoded(), getPromote(), getStreamK());
+             getWarpgroups(), getScaleDecoded(), getPromote(), getStreamK(),
+             getRing());
 }
 
 static constexpr StringRef scheduleKeys[] = {
     "chip",      "tile",       "warps",         "stages",   "copy",
     "split_k",   "weights",    "max_m",         "contract", "dependent_launch",
-    "occupancy", "warpgroups", "scale_decoded", "promote",  "stream_k"};
+    "occupancy", "warpgroups", "scale_decoded", "promote",  "stream_k",
+    "ring"};
 
 Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
   SMLoc loc = parser.getCurrentLocation();
@@ -117,7 +119,7 @@ Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
   StringAttr chip;
   SmallVector<int64_t> tile, warps;
   int64_t stages = 0, copy = 16, splitK = 1, maxM = 0, occupancy = 1,
-          promote = 0, streamK = 0;
+          promote = 0, streamK = 0, ring = 0;
   LayoutAttr weights;
   ContractAttr contract;
   WarpgroupsAttr warpgroups;
@@ -147,6 +149,7 @@ Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
                                        : key == "max_m"    ? maxM
                                        : key == "promote"  ? promote
                                        : key == "stream_k" ? streamK
+                                       : key == "ring"     ? ring
                                                            : occupancy);
           }))
     return {};
@@ -162,7 +165,7 @@ Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
   return getChecked([&] { return parser.emitError(loc); }, parser.getContext(),
                     *family, chip, tile, warps, stages, copy, splitK, weights,
                     maxM, contract, dependentLaunch, occupancy, warpgroups,
-                    scaleDecoded, promote, streamK);
+                    scaleDecoded, promote, streamK, ring);
 }
 
 void ScheduleAttr::print(AsmPrinter &printer) const {
@@ -207,6 +210,8 @@ void ScheduleAttr::print(AsmPrinter &printer) const {
     printer << ", promote = " << getPromote();
   if (getStreamK())
     printer << ", stream_k = " << getStreamK();
+  if (getRing())
+    printer << ", ring = " << getRing();
   printer << '>';
 }
 
@@ -362,7 +367,7 @@ LogicalResult ScheduleAttr::verify(
     int64_t stages, int64_t copy, int64_t splitK, LayoutAttr weights,
     int64_t maxM, ContractAttr contract, bool dependentLaunch,
     int64_t occupancy, WarpgroupsAttr warpgroups, bool scaleDecoded,
-    int64_t promote, int64_t streamK) {
+    int64_t promote, int64_t streamK, int64_t ring) {
   if (!chip || chip.getValue().empty())
     return emitError() << "a schedule needs a chip";
   if (maxM < 0)
@@ -391,6 +396,13 @@ LogicalResult ScheduleAttr::verify(
   if (streamK && splitK != 1)
     return emitError() << "stream_k and split_k = " << splitK
                        << " would both divide tiles along K";
+  if (ring && (family != KernelFamily::MmaStream || stages != 1))
+    return emitError() << "codes come through a ring of mma_stream with stages "
+                          "= 1, got "
+                       << stringifyKernelFamily(family)
+                       << " and stages = " << stages;
+  if (!llvm::is_contained({0, 2, 4, 8, 16}, ring))
+    return emitError() << "ring must be 0, 2, 4, 8 or 16 slots, got " << ring;
   if (promote < 0 || promote > 1024)
     return emitError() << "promote is in [0, 1024] steps, got " << promote;
   if (family == KernelFamily::Plain) {

@@ -158,6 +158,7 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
     | `warpgroups` | `wgmma`, `wgmma_decode`: how warpgroups and clusters share tiles | required there |
     | `scale_decoded` | `wgmma_decode`, `mma_stream`: multiply decoded weights by their scales, rounded to the type of the activations, rather than the sum of each group by its scale | false |
     | `promote` | `wgmma` with 8-bit floats, whose accumulators keep 13 bits: add them to sums in f32 after each so many steps along K; 0: never | 0 |
+    | `ring` | `mma_stream`: slots of a shared-memory ring that codes come through, a power of two, filled by `cp.async`; `stages`, which is 1 then, counts what comes with them; 0: codes come into registers | 0 |
     | `stream_k` | `wgmma_decode`: where the last round of tiles would occupy at most so many percent of the SMs, blocks divide those of the last two rounds evenly along K, and hand sums over through memory; 0: never | 0 |
 
     A `plain` schedule has a chip only.
@@ -173,6 +174,9 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
     #quant_tile.schedule<mma_stream, chip = "sm_90a", tile = [16, 64, 512], warps = [1, 1, 8],
         stages = 1, split_k = 4, weights = <fragment, tile = [16, 64]>, max_m = 16,
         dependent_launch = true>
+    #quant_tile.schedule<mma_stream, chip = "sm_90a", tile = [1, 64, 512], warps = [1, 1, 4],
+        stages = 1, weights = <fragment, tile = [16, 128]>, max_m = 1, dependent_launch = true,
+        occupancy = 4, ring = 4>
     #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [128, 128, 128], warps = [4, 1, 1],
         stages = 6, warpgroups = <pingpong, cluster = [2, 1], group_m = 16>>
     #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 128, 128], warps = [4, 2, 1],
@@ -205,7 +209,8 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
     OptionalParameter<"::quantmlir::quant_tile::WarpgroupsAttr">:$warpgroups,
     DefaultValuedParameter<"bool", "false">:$scaleDecoded,
     DefaultValuedParameter<"int64_t", "0">:$promote,
-    DefaultValuedParameter<"int64_t", "0">:$streamK);
+    DefaultValuedParameter<"int64_t", "0">:$streamK,
+    DefaultValuedParameter<"int64_t", "0">:$ring);
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
   let builders = [
@@ -222,7 +227,7 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
       return $_get($_ctxt, family, chip, tile, warps, stages, copy, splitK,
                    weights, maxM, contract, dependentLaunch, occupancy,
                    WarpgroupsAttr(), /*scaleDecoded=*/false, /*promote=*/0,
-                   /*streamK=*/0);
+                   /*streamK=*/0, /*ring=*/0);
     }]>
   ];
   let extraClassDeclaration = [{
