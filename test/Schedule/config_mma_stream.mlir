@@ -39,8 +39,8 @@ func.func @uneven_tiles(%x: tensor<16x13824xbf16>, %w: tensor<5120x13824xbf16, #
 // is always one that reads.
 // CHECK-LABEL: @many_blocks
 // CHECK: tile = [16, 64, 256], warps = [1, 1, 2], stages = 1, {{.*}}occupancy = 4>
-func.func @many_blocks(%x: tensor<16x8192xbf16>, %w: tensor<28672x8192xbf16, #w4>, %init: tensor<16x28672xf32>) -> tensor<16x28672xf32> {
-  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x8192xbf16>, tensor<28672x8192xbf16, #w4>) maps [] outs(%init : tensor<16x28672xf32>) {
+func.func @many_blocks(%x: tensor<16x8192xf16>, %w: tensor<28672x8192xf16, #w4>, %init: tensor<16x28672xf32>) -> tensor<16x28672xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x8192xf16>, tensor<28672x8192xf16, #w4>) maps [] outs(%init : tensor<16x28672xf32>) {
   ^bb0(%acc: f32):
     quant_tensor.yield %acc : f32
   } -> tensor<16x28672xf32>
@@ -213,15 +213,50 @@ func.func @slow_codes_of_few_rows(%x: tensor<8x8192xbf16>, %w: tensor<28672x8192
   return %y : tensor<8x28672xf32>
 }
 
-// Nor codes of four bits that are a line.
+// Codes of four bits that are a line are read and decoded as fast by warps of
+// their own, unless there are enough to fill all SMs with such blocks.
 // CHECK-LABEL: @fast_codes
 // CHECK: mma_stream
-func.func @fast_codes(%x: tensor<16x8192xbf16>, %w: tensor<28672x8192xbf16, #w4>, %init: tensor<16x28672xf32>) -> tensor<16x28672xf32> {
+func.func @fast_codes(%x: tensor<16x4096xbf16>, %w: tensor<11008x4096xbf16, #w4>, %init: tensor<16x11008xf32>) -> tensor<16x11008xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x4096xbf16>, tensor<11008x4096xbf16, #w4>) maps [] outs(%init : tensor<16x11008xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<16x11008xf32>
+  return %y : tensor<16x11008xf32>
+}
+
+// CHECK-LABEL: @many_fast_codes
+// CHECK: wgmma_decode, {{.*}}tile = [16, 256, 128], warps = [1, 16, 1]
+func.func @many_fast_codes(%x: tensor<16x8192xbf16>, %w: tensor<28672x8192xbf16, #w4>, %init: tensor<16x28672xf32>) -> tensor<16x28672xf32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x8192xbf16>, tensor<28672x8192xbf16, #w4>) maps [] outs(%init : tensor<16x28672xf32>) {
   ^bb0(%acc: f32):
     quant_tensor.yield %acc : f32
   } -> tensor<16x28672xf32>
   return %y : tensor<16x28672xf32>
+}
+
+// Not with zero points, of which no model compares the families.
+#w4zp = #quant_tensor.encoding<{storage = ui4, block = [1, 128], scale = bf16, zero_point = ui4}>
+// CHECK-LABEL: @many_zero_points
+// CHECK: mma_stream
+func.func @many_zero_points(%x: tensor<16x8192xbf16>, %w: tensor<28672x8192xbf16, #w4zp>, %init: tensor<16x28672xf32>) -> tensor<16x28672xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x8192xbf16>, tensor<28672x8192xbf16, #w4zp>) maps [] outs(%init : tensor<16x28672xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<16x28672xf32>
+  return %y : tensor<16x28672xf32>
+}
+
+// Two blocks divide K where zero points are decoded along: weights stay exact.
+// CHECK-LABEL: @exact_zero_points
+// CHECK: mma_stream, {{.*}}tile = [16, 32, 512], warps = [1, 1, 8], stages = 2, split_k = 2, {{.*}}occupancy = 2>}
+func.func @exact_zero_points(%x: tensor<16x4096xbf16>, %w: tensor<4096x4096xbf16, #w4zp>, %init: tensor<16x4096xbf16>) -> tensor<16x4096xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x4096xbf16>, tensor<4096x4096xbf16, #w4zp>) maps [] outs(%init : tensor<16x4096xbf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<16x4096xbf16>
+  return %y : tensor<16x4096xbf16>
 }
 
 // Twice the scales of a row that is the only one: three blocks fit an SM.

@@ -262,23 +262,30 @@ void MmaStreamKernel::emit() {
   // One round: activations of the next part are asked for before one is
   // multiplied, weights of the round `stages` ahead after the multiplication
   // that frees their registers.
-  auto round = [&](Value number, int64_t slot, bool guarded, bool hasNext,
-                   bool nextGuarded, bool refills, bool refillsInBounds,
-                   int64_t pending, bool fetches, bool fetchesInBounds) {
+  auto round = [&](Value number, int64_t slot, std::optional<int64_t> known) {
+    // In the loop, whose rounds are not known, all is there, and in full.
+    auto exists = [&](int64_t further) {
+      return !known || *known + further < rounds;
+    };
+    auto isWhole = [&](int64_t further) {
+      return !known || isFull(*known + further);
+    };
     StepWeights current = inFlight[slot];
     if (ring) {
-      current.setWords(ring->read(number, pending));
-      if (fetches)
-        fetchCodes(b.add(number, ahead), fetchesInBounds);
+      int64_t asked = known ? std::min(ahead, rounds - *known) : ahead;
+      current.setWords(ring->read(number, /*pending=*/asked - 1));
+      if (exists(ahead))
+        fetchCodes(b.add(number, ahead), isWhole(ahead));
     }
     for (int64_t part = 0; part < parts; ++part) {
       Activations next;
       if (part + 1 < parts)
-        next = loadActivations(number, part + 1, guarded);
-      else if (hasNext)
-        next = loadActivations(b.add(number, 1), /*part=*/0, nextGuarded);
-      if (part == refillPart && refills)
-        inFlight[slot] = loadWeights(b.add(number, stages), refillsInBounds);
+        next = loadActivations(number, part + 1, /*guarded=*/!isWhole(0));
+      else if (exists(1))
+        next = loadActivations(b.add(number, 1), /*part=*/0,
+                               /*guarded=*/!isWhole(1));
+      if (part == refillPart && exists(stages))
+        inFlight[slot] = loadWeights(b.add(number, stages), isWhole(stages));
       compute(current, x, part, state);
       x = std::move(next);
     }
@@ -332,21 +339,14 @@ void MmaStreamKernel::emit() {
                [&](Value loop, ValueRange values) {
                  restore(values);
                  for (int64_t s = 0; s < stages; ++s)
-                   round(b.add(b.mul(loop, stages), s), s, /*guarded=*/false,
-                         /*hasNext=*/true, /*nextGuarded=*/false,
-                         /*refills=*/true, /*refillsInBounds=*/true,
-                         /*pending=*/ahead - 1, /*fetches=*/true,
-                         /*fetchesInBounds=*/true);
+                   round(b.add(b.mul(loop, stages), s), s, std::nullopt);
                  save();
                  return carried;
                });
     restore(results);
   }
   for (int64_t r = loops * stages; r < rounds; ++r)
-    round(b.index(r), r % stages, !isFull(r), r + 1 < rounds, !isFull(r + 1),
-          r + stages < rounds, isFull(r + stages),
-          /*pending=*/std::min(ahead, rounds - r) - 1, r + ahead < rounds,
-          isFull(r + ahead));
+    round(b.index(r), r % stages, r);
 
   if (problem.hasOneGroup()) {
     Value lastRow = b.index(problem.n - 1);
