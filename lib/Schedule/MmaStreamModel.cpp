@@ -28,12 +28,12 @@
 // and what they choose was 5 % slower than the best measured. So do those of
 // smaller groups, zero points and NF4 at 16 rows: of 770 timings at four shapes
 // it chose the best or within 6 %, up to 11 % faster than what it chose
-// without. Zero points that are decoded along, with weights left exact, took
-// what it chose up to 23 % less at 8 and 16 rows of five shapes, and 1 % more
-// at one of ten. Rings of codes (`StreamNumbers::ring`) are listed and not
-// chosen: of 600 timings at twenty shapes, formats and rows, the fastest with
-// one took 3 to 8 % less than what is chosen at five, as long at four, and
-// longer elsewhere.
+// without. Dividing K where zero points are decoded along, with weights left
+// exact, changed seven of 42 lines at 14 shapes and 2 to 16 rows: six take
+// less, by up to 23 %, and one as long. Rings of codes (`StreamNumbers::ring`)
+// are listed and not chosen: of 900 timings at 29 lines, the fastest with one
+// took 3 to 8 % less than what is chosen at five, within 2 % of it at seven,
+// and longer elsewhere.
 //
 //===----------------------------------------------------------------------===//
 

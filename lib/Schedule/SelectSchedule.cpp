@@ -63,9 +63,9 @@ remark::RemarkOpts remarkOptions(Operation *op) {
 /// be the better one for 9 to 16 rows. Of codes that straddle words, a little
 /// longer: where rows are dynamic, mma_stream was up to a quarter slower than
 /// its model says, which was fitted without, and wgmma_decode was not; of a
-/// table, up to a third. Of integers of 4 and 8 bits this picks nine of the 49
-/// lines that were timed, at ten shapes of weights, where it takes 2 to 13 %
-/// less.
+/// table, up to a third. Of integers of 4 bits and of bytes this picks nine of
+/// the 50 lines that were timed, at nine shapes of weights, where it takes 2 to
+/// 13 % less.
 constexpr double kDecodeCyclesPerMicrosecond = 1755, kDecodePart = 1.05,
                  kDecodePartOfTable = 1.09, kDecodePartOfInteger = 0.95,
                  kDecodePartOfBytes = 0.8;
