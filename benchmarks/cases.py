@@ -208,6 +208,10 @@ FAMILIES = [
     StreamedLayer(72, 1032, 5, [8, 32, 256], [1, 1, 4], 2, 4),
     StreamedLayer(77, 640, 16, [16, 48, 256], [1, 1, 2], 1, 3, group=0, out="f16"),
     StreamedLayer(64, 1280, 1, [1, 32, 256], [1, 2, 4], 1, 2),
+    # Codes that come through a ring in shared memory: in a loop with tails of everything,
+    # and in fewer steps than it has slots.
+    StreamedLayer(77, 2056, 1, [1, 32, 256], [1, 1, 4], 1, 1, rest=", occupancy = 2, ring = 4"),
+    StreamedLayer(64, 520, 7, [8, 32, 256], [1, 1, 4], 1, 1, rest=", ring = 8"),
     # One row on CUDA cores: full rounds and what is left of them.
     ReducedLayer(35, 4099, [1, 16], 2),
     ReducedLayer(72, 640, [2, 4], 4, out="f32"),

@@ -263,6 +263,9 @@ public:
   void store(mlir::Value value, mlir::Value row, mlir::Value column);
 
 private:
+  /// The weights' tile (row, column), or the last one there is.
+  std::pair<mlir::Value, mlir::Value> clampTile(mlir::Value row,
+                                                mlir::Value column);
   /// The pair of codes at place `pair` of `word` (`quant_tile.decode`), from
   /// the table where there is one.
   mlir::Value decodePair(mlir::Value word, uint32_t pair, mlir::Type element,

@@ -15,13 +15,16 @@ Value MatmulEmitter::getVectorPosition(Value g, Value t) {
   return add(mul(g, 4), rem(add(t, div(g, 2)), 4));
 }
 
+std::pair<Value, Value> MatmulEmitter::clampTile(Value row, Value column) {
+  auto type = cast<MemRefType>(codes.getType());
+  return {min(row, index(type.getDimSize(0) - 1)),
+          min(column, index(type.getDimSize(1) - 1))};
+}
+
 SmallVector<Value> MatmulEmitter::loadWeights(Value row, Value column,
                                               bool inBounds) {
-  auto type = cast<MemRefType>(codes.getType());
-  if (!inBounds) {
-    row = min(row, index(type.getDimSize(0) - 1));
-    column = min(column, index(type.getDimSize(1) - 1));
-  }
+  if (!inBounds)
+    std::tie(row, column) = clampTile(row, column);
   int64_t width = layout->getVectorWords();
   auto vector = VectorType::get({width}, getI32Type());
   Value first = mul(getVectorPosition(g, t), width);
@@ -35,13 +38,10 @@ SmallVector<Value> MatmulEmitter::loadWeights(Value row, Value column,
 SmallVector<Value> MatmulEmitter::getWeightAddresses(Value row, Value column,
                                                      bool inBounds) {
   auto type = cast<MemRefType>(codes.getType());
-  int64_t tileRows = type.getDimSize(0), tiles = type.getDimSize(1);
-  if (!inBounds) {
-    row = min(row, index(tileRows - 1));
-    column = min(column, index(tiles - 1));
-  }
+  if (!inBounds)
+    std::tie(row, column) = clampTile(row, column);
   int64_t width = layout->getVectorWords();
-  Value tile = add(mul(row, tiles), column);
+  Value tile = add(mul(row, type.getDimSize(1)), column);
   Value first =
       add(mul(tile, type.getDimSize(2)), mul(getVectorPosition(g, t), width));
   SmallVector<Value> addresses;
