@@ -376,16 +376,14 @@ int64_t getMmaStreamSharedMemory(const Contraction &c, ScheduleAttr schedule) {
 
 StreamExchange::StreamExchange(const Contraction &c, ScheduleAttr schedule)
     : pitch(schedule.getTileN() + 4), parts(schedule.getSplitK()),
-      share(schedule.getTileM() * schedule.getTileN() / parts) {
+      share(schedule.getTileM() * schedule.getTileN() / parts),
+      slots(schedule.getRing()),
+      slotBytes(schedule.getTileN() * schedule.getTileK() *
+                c.encoding.getStorageBits() / 8) {
   // A sum of each warp along k for each output, where a table was.
   int64_t sums =
       schedule.getWarpsK() * llvm::alignTo(schedule.getTileM(), 8) * pitch * 4;
   ownBytes = std::max(sums, getPairTableBytes(c));
-  FragmentLayout layout(c.encoding.getStorageBits(),
-                        schedule.getWeights().getTile()[1]);
-  ringBytes = schedule.getRing() * schedule.getTileN() / FragmentLayout::rows *
-              (schedule.getTileK() / layout.getColumns()) *
-              layout.getWordsPerTile() * 4;
 }
 
 } // namespace quantmlir::schedule

@@ -266,24 +266,22 @@ struct StreamExchange {
   int64_t ownBytes;
   /// Blocks of a cluster that share a tile, and sums of it that each finishes.
   int64_t parts, share;
-  /// Bytes of the ring that codes come through.
-  int64_t ringBytes;
+  /// Slots of the ring that codes come through, and bytes of one.
+  int64_t slots, slotBytes;
 
   /// Where sums from other blocks lie, from `sender` of these on, and the
-  /// barrier that counts them; how far all of it goes.
+  /// barrier that counts them; how far both go.
   int64_t getReceived(int64_t sender) const {
     return llvm::alignTo(ownBytes, 16) + sender * share * 4;
   }
   int64_t getBarrier() const { return getReceived(parts - 1); }
-  /// Where the ring begins.
-  int64_t getRing() const {
-    return llvm::alignTo(parts > 1 ? getBarrier() + barrierBytes : ownBytes,
-                         16);
-  }
-  int64_t getBytes() const {
-    if (ringBytes)
-      return getRing() + ringBytes;
+  int64_t getEndOfSums() const {
     return parts > 1 ? getBarrier() + barrierBytes : ownBytes;
+  }
+  /// Where the ring begins, and how far all of it goes.
+  int64_t getRing() const { return llvm::alignTo(getEndOfSums(), 16); }
+  int64_t getBytes() const {
+    return slots ? getRing() + slots * slotBytes : getEndOfSums();
   }
 };
 

@@ -275,6 +275,8 @@ private:
   /// Address of element `index` of `memref`, of one dimension, in global
   /// memory.
   mlir::Value getAddress(mlir::Value memref, mlir::Value index);
+  /// The same of a contiguous `memref` of any rank.
+  mlir::Value getAddress(mlir::Value memref, mlir::ValueRange indices);
   /// One scale or zero point.
   mlir::Value loadParameter(mlir::Value memref, mlir::Value row,
                             mlir::Value group);

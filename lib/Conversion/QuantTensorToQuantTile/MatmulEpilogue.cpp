@@ -218,7 +218,7 @@ Value MatmulEmitter::getAddress(Value memref, Value index) {
       createOrFold<arith::IndexCastOp>(getI64Type(), byte));
 }
 
-void MatmulEmitter::prefetch(Value memref, ValueRange indices) {
+Value MatmulEmitter::getAddress(Value memref, ValueRange indices) {
   auto type = cast<MemRefType>(memref.getType());
   Value linear = index(0);
   for (auto [dim, at] : llvm::enumerate(indices)) {
@@ -227,7 +227,11 @@ void MatmulEmitter::prefetch(Value memref, ValueRange indices) {
                      : index(type.getDimSize(dim));
     linear = add(mul(linear, size), at);
   }
-  Value pointer = getAddress(memref, linear);
+  return getAddress(memref, linear);
+}
+
+void MatmulEmitter::prefetch(Value memref, ValueRange indices) {
+  Value pointer = getAddress(memref, indices);
   NVVM::PrefetchOp::create(
       *this,
       NVVM::PrefetchCacheLevelAttr::get(getContext(),

@@ -37,17 +37,14 @@ SmallVector<Value> MatmulEmitter::loadWeights(Value row, Value column,
 
 SmallVector<Value> MatmulEmitter::getWeightAddresses(Value row, Value column,
                                                      bool inBounds) {
-  auto type = cast<MemRefType>(codes.getType());
   if (!inBounds)
     std::tie(row, column) = clampTile(row, column);
   int64_t width = layout->getVectorWords();
-  Value tile = add(mul(row, type.getDimSize(1)), column);
-  Value first =
-      add(mul(tile, type.getDimSize(2)), mul(getVectorPosition(g, t), width));
+  Value first = mul(getVectorPosition(g, t), width);
   SmallVector<Value> addresses;
   for (int64_t i = 0; i < layout->getWordsPerLane(); i += width)
-    addresses.push_back(
-        getAddress(codes, add(first, i * FragmentLayout::lanes)));
+    addresses.push_back(getAddress(
+        codes, {row, column, add(first, i * FragmentLayout::lanes)}));
   return addresses;
 }
 

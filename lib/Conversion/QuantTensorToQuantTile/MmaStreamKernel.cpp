@@ -233,7 +233,7 @@ void MmaStreamKernel::emit() {
   int64_t ahead = std::min(slots - 1, rounds);
   if (slots) {
     ring.emplace(b, getStepShape(), sharedByte(b.index(0), exchange.getRing()),
-                 schedule.getThreads(), slots);
+                 exchange.slotBytes);
     for (int64_t s = 0; s < ahead; ++s)
       fetchCodes(b.index(s), isFull(s));
   }

@@ -227,13 +227,11 @@ void StepWords::forEachTile(MatmulEmitter &b, const StepShape &shape,
 
 StepWords StepWords::load(MatmulEmitter &b, const StepShape &shape,
                           Value firstRow, Value firstColumn) {
-  StepWords result;
-  size_t ofRow = shape.columns / b.problem.schedule.getWeights().getTile()[1];
+  StepWords result = {
+      {}, shape.columns / b.problem.schedule.getWeights().getTile()[1]};
   forEachTile(b, shape, firstRow, firstColumn,
               [&](Value tileRow, Value tileColumn) {
-                if (result.tiles.empty() || result.tiles.back().size() == ofRow)
-                  result.tiles.emplace_back();
-                result.tiles.back().push_back(
+                result.tiles.push_back(
                     b.loadWeights(tileRow, tileColumn, shape.wordsInside));
               });
   return result;
@@ -266,8 +264,8 @@ Value StepWeights::decode(MatmulEmitter &b, int64_t rowTile, int64_t segment,
                           const DecodeForm &form) const {
   int64_t perTile = b.problem.schedule.getWeights().getTile()[1] /
                     FragmentLayout::segmentColumns;
-  return b.decode(words.tiles[rowTile][segment / perTile], segment % perTile,
-                  step, p, b.problem.lhsElement, form);
+  return b.decode(words.tiles[rowTile * words.columnTiles + segment / perTile],
+                  segment % perTile, step, p, b.problem.lhsElement, form);
 }
 
 Value StepWeights::decodeWhole(MatmulEmitter &b, int64_t rowTile,
@@ -324,10 +322,9 @@ Value StepWeights::getZeroPoint(MatmulEmitter &b, int64_t rowTile, int64_t unit,
 
 template <typename Self, typename Fn>
 void StepWeights::forEach(Self &self, Fn fn) {
-  for (auto &row : self.words.tiles)
-    for (auto &column : row)
-      for (auto &value : column)
-        fn(value);
+  for (auto &tile : self.words.tiles)
+    for (auto &value : tile)
+      fn(value);
   for (auto *parameters : {&self.scales, &self.zeroPoints})
     for (auto &list : parameters->values)
       for (auto &value : list)

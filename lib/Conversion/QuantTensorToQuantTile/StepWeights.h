@@ -82,8 +82,9 @@ private:
 
 /// The words of codes of one step that a lane owns, as vectors.
 struct StepWords {
-  /// Those of each [row tile][column tile].
-  llvm::SmallVector<llvm::SmallVector<llvm::SmallVector<mlir::Value>>> tiles;
+  /// Those of each tile, row by row, and tiles of a row.
+  llvm::SmallVector<llvm::SmallVector<mlir::Value>> tiles;
+  int64_t columnTiles;
 
   /// Reads those of the step that begins at (`firstRow`, `firstColumn`).
   static StepWords load(MatmulEmitter &b, const StepShape &shape,

@@ -10,20 +10,16 @@ using namespace quantmlir;
 using quant_tensor::FragmentLayout;
 
 WeightRing::WeightRing(MatmulEmitter &b, const StepShape &shape, Value base,
-                       int64_t threads, int64_t slots)
-    : b(b), shape(shape), base(base), threads(threads), slots(slots) {
-  const FragmentLayout &layout = b.getCodesLayout();
-  tiles = shape.columns / layout.getColumns();
-  vectors = layout.getWordsPerLane() / layout.getVectorWords();
-  vectorBytes = layout.getVectorWords() * 4;
-}
+                       int64_t slotBytes)
+    : b(b), shape(shape), base(base), slotBytes(slotBytes),
+      vectorBytes(b.getCodesLayout().getVectorWords() * 4),
+      stride(vectorBytes * b.problem.schedule.getThreads()) {}
 
 Value WeightRing::getSlot(Value step) {
   // Vectors of neighbouring threads lie behind each other, so that no two lanes
   // want the same bank.
-  int64_t bytes = shape.rowTiles * tiles * vectors * threads * vectorBytes;
-  Value offset =
-      b.add(b.mul(b.rem(step, slots), bytes), b.mul(b.thread, vectorBytes));
+  Value slot = b.rem(step, b.problem.schedule.getRing());
+  Value offset = b.add(b.mul(slot, slotBytes), b.mul(b.thread, vectorBytes));
   return LLVM::GEPOp::create(
       b, base.getType(), b.getI8Type(), base,
       ArrayRef<LLVM::GEPArg>{
@@ -31,9 +27,9 @@ Value WeightRing::getSlot(Value step) {
 }
 
 Value WeightRing::at(Value slot, int64_t vector) {
-  return LLVM::GEPOp::create(b, slot.getType(), b.getI8Type(), slot,
-                             ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(
-                                 vector * threads * vectorBytes)});
+  return LLVM::GEPOp::create(
+      b, slot.getType(), b.getI8Type(), slot,
+      ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(vector * stride)});
 }
 
 void WeightRing::fetch(Value step, Value firstRow, Value firstColumn) {
@@ -58,16 +54,14 @@ StepWords WeightRing::read(Value step, int64_t pending) {
   NVVM::CpAsyncWaitGroupOp::create(b, pending);
   Value slot = getSlot(step);
   auto type = VectorType::get({vectorBytes / 4}, b.getI32Type());
+  const FragmentLayout &layout = b.getCodesLayout();
+  int64_t vectors = layout.getWordsPerLane() / layout.getVectorWords();
+  StepWords words = {{}, shape.columns / layout.getColumns()};
+  words.tiles.resize(shape.rowTiles * words.columnTiles);
   int64_t vector = 0;
-  StepWords words;
-  for (int64_t r = 0; r < shape.rowTiles; ++r) {
-    auto &row = words.tiles.emplace_back();
-    for (int64_t c = 0; c < tiles; ++c) {
-      auto &tile = row.emplace_back();
-      for (int64_t i = 0; i < vectors; ++i)
-        tile.push_back(
-            LLVM::LoadOp::create(b, type, at(slot, vector++), vectorBytes));
-    }
-  }
+  for (auto &tile : words.tiles)
+    for (int64_t i = 0; i < vectors; ++i)
+      tile.push_back(
+          LLVM::LoadOp::create(b, type, at(slot, vector++), vectorBytes));
   return words;
 }

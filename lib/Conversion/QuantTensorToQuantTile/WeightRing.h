@@ -12,10 +12,9 @@ namespace quantmlir {
 /// it has copied itself, so that nobody waits for anybody else.
 class WeightRing {
 public:
-  /// In a block of `threads` threads, from `base` on, a pointer to shared
-  /// memory; `slots` is a power of two.
+  /// From `base` on, a pointer to shared memory, in slots of `slotBytes`.
   WeightRing(MatmulEmitter &b, const StepShape &shape, mlir::Value base,
-             int64_t threads, int64_t slots);
+             int64_t slotBytes);
 
   /// Asks for the codes of a step that begins at (`firstRow`, `firstColumn`),
   /// which take the place of those asked for `slots` steps earlier: they must
@@ -33,11 +32,9 @@ private:
   MatmulEmitter &b;
   StepShape shape;
   mlir::Value base;
-  int64_t threads, slots;
-  /// Column tiles of a step, and vectors of a tile.
-  int64_t tiles, vectors;
-  /// Bytes of a vector.
-  int64_t vectorBytes;
+  int64_t slotBytes;
+  /// Bytes of a vector of codes, and of those of all threads.
+  int64_t vectorBytes, stride;
 };
 
 } // namespace quantmlir
