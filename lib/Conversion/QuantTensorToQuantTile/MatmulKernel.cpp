@@ -104,28 +104,33 @@ static Value getBlocks(RewriterBase &rewriter, Location loc, Value tensor,
       arith::ConstantIndexOp::create(rewriter, loc, tile));
 }
 
-/// Whether the parts of the weights come from outside of the function and are
-/// known before the first run, so that no kernel in front of this one writes
-/// them, be it of another program: what is not encoded has to say that it is a
-/// weight. A kernel that may start early reads them before it waits; otherwise
-/// its wait is over at once.
-static bool hasGivenWeights(ScaledMatmulOp op) {
-  auto getFunction = [](Value value) -> FunctionOpInterface {
-    auto argument = dyn_cast<BlockArgument>(value);
-    if (!argument || !argument.getOwner()->isEntryBlock())
-      return nullptr;
-    return dyn_cast<FunctionOpInterface>(argument.getOwner()->getParentOp());
-  };
-  if (auto assemble = op.getRhs().getDefiningOp<AssembleOp>())
-    return llvm::all_of(assemble->getOperands(), getFunction);
-  FunctionOpInterface function = getFunction(op.getRhs());
+/// Whether `value` is an argument of its function that is said to be known
+/// before the first run.
+static bool isGivenWeight(Value value) {
+  auto argument = dyn_cast<BlockArgument>(value);
+  if (!argument || !argument.getOwner()->isEntryBlock())
+    return false;
+  auto function =
+      dyn_cast<FunctionOpInterface>(argument.getOwner()->getParentOp());
   if (!function)
     return false;
-  unsigned number = cast<BlockArgument>(op.getRhs()).getArgNumber();
+  unsigned number = argument.getArgNumber();
   return function.getArgAttr(
              number, quant_tensor::QuantTensorDialect::getWeightAttrName()) ||
          function.getArgAttr(
              number, quant_tensor::QuantTensorDialect::getPreparedAttrName());
+}
+
+/// Whether the parts of the weights come from outside of the function and are
+/// known before the first run, so that no kernel in front of this one writes
+/// them, be it of another program. Each part has to say so: codes that are
+/// assembled here from plain arguments may be the result of the launch before.
+/// A kernel that may start early reads given weights before it waits; otherwise
+/// its wait is over at once.
+static bool hasGivenWeights(ScaledMatmulOp op) {
+  if (auto assemble = op.getRhs().getDefiningOp<AssembleOp>())
+    return llvm::all_of(assemble->getOperands(), isGivenWeight);
+  return isGivenWeight(op.getRhs());
 }
 
 /// Launches a kernel of warpgroups: as many blocks as there are SMs, or fewer
