@@ -379,7 +379,15 @@ LogicalResult DecodeCheck::run(WhyNot &whyNot) const {
   auto checkOne = [&](linalg::LinalgOp half, unsigned byte,
                       double zeroPoint) -> LogicalResult {
     MLIRContext *context = (half ? half : decode)->getContext();
+    APFloat number8(0.0);
     Attribute value = getNumber(IntegerType::get(context, 8), byte);
+    if (floatStorage) {
+      number8 = APFloat(floatStorage.getFloatSemantics(), APInt(8, byte));
+      // Not every arithmetic folds what is no number.
+      if (!number8.isFinite())
+        return success();
+      value = FloatAttr::get(floatStorage, number8);
+    }
     unsigned code = byte, bits = 8;
     if (half) {
       value = evaluateBody(half, value);
@@ -404,6 +412,8 @@ LogicalResult DecodeCheck::run(WhyNot &whyNot) const {
     double meaning = isSigned && code >> (bits - 1)
                          ? double(code) - double(1u << bits)
                          : double(code);
+    if (floatStorage)
+      meaning = number8.convertToDouble();
     double offset = this->zeroPoint + zeroPoint;
     double wanted = (meaning - offset) * body.scale;
     double got = number.getValueAsDouble();

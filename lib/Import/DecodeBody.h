@@ -55,6 +55,8 @@ struct DecodeCheck {
   /// The code and the constant zero point as they will be understood.
   bool isSigned = true;
   double zeroPoint = 0.0;
+  /// The type of codes that are 8-bit floats, else null.
+  ::mlir::FloatType floatStorage;
 
   /// Tries all 256 bytes, with a scale operand of 1 and several zero points.
   /// Fails with a near miss where a body computes anything else: casts of the

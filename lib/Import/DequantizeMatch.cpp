@@ -9,9 +9,15 @@ using namespace mlir;
 using namespace quantmlir;
 using namespace quantmlir::quant_tensor;
 
+/// Whether `type` is an 8-bit float whose values can be codes.
+static bool isFloatCode(Type type) {
+  return isa<Float8E4M3FNType, Float8E5M2Type>(type);
+}
+
 static bool mayBeCodes(Value value) {
-  if (getElementTypeOrSelf(value.getType()).isSignlessInteger(8))
-    return true;
+  Type type = getElementTypeOrSelf(value.getType());
+  if (type.isSignlessInteger(8) || isFloatCode(type))
+    return !getEncoding(value.getType());
   if (auto expand = value.getDefiningOp<tensor::ExpandShapeOp>())
     value = expand.getSrc();
   return isJoined(value);
@@ -79,6 +85,13 @@ static LogicalResult matchCodes(Value codes, const DecodeBody &body,
   if (body.nibble != Nibble::Whole)
     return whyNot("only the {0} nibble of each byte is used",
                   body.nibble == Nibble::Low ? "low" : "high");
+  result.floatStorage = dyn_cast<FloatType>(type.getElementType());
+  if (result.floatStorage) {
+    if (body.zeroPoint != 0.0 || body.zeroPointOperand)
+      return whyNot("codes that are floats have a zero point");
+    // Without a scale it is a cast, which products look through.
+    return success(body.scale != 1.0 || body.scaleOperand);
+  }
   auto expand = codes.getDefiningOp<tensor::ExpandShapeOp>();
   Value joined = expand ? expand.getSrc() : codes;
   if (!isJoined(joined)) {
@@ -226,8 +239,8 @@ FailureOr<EncodedTensor> quantmlir::matchDequantize(linalg::LinalgOp op,
                               "scale", whyNot)))
       return failure();
     Type scaleType = getElementTypeOrSelf(result.scale.operand.getType());
-    if (!isEncodableFloat(scaleType))
-      return whyNot("the scale is neither f32, f16 nor bf16");
+    if (!isEncodableFloat(scaleType) && !isa<Float8E8M0FNUType>(scaleType))
+      return whyNot("the scale is neither f32, f16, bf16 nor f8E8M0FNU");
   }
   result.zeroPointIsUnsigned = body->zeroPointIsUnsigned;
   if (body->zeroPointOperand) {
@@ -251,6 +264,7 @@ FailureOr<EncodedTensor> quantmlir::matchDequantize(linalg::LinalgOp op,
   check.high = result.high;
   check.decode = op;
   check.body = *body;
+  check.floatStorage = result.floatStorage;
   check.isSigned = result.isSigned;
   check.zeroPoint = result.zeroPoint.constant;
   if (failed(check.run(whyNot)))

@@ -28,6 +28,8 @@ struct EncodedTensor {
   quant_tensor::LayoutAttr layout;
   unsigned bits = 8;
   bool isSigned = true;
+  /// The type of codes that are 8-bit floats, else null.
+  mlir::FloatType floatStorage;
   BlockParameter scale, zeroPoint;
   bool hasZeroPoint = false;
   bool zeroPointIsUnsigned = false;

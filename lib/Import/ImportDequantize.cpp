@@ -2,6 +2,7 @@
 
 #include "DequantizeMatch.h"
 #include "PackedNibbles.h"
+#include "UnfuseDecoding.h"
 #include "quantmlir/Dialect/QuantTensor/Transforms/Transforms.h"
 #include "quantmlir/Import/Passes.h"
 
@@ -112,9 +113,11 @@ static Value createParameter(OpBuilder &builder, Location loc,
 static Value createDequantize(OpBuilder &builder, Location loc,
                               const EncodedTensor &encoded) {
   MLIRContext *context = builder.getContext();
-  Type storage = encoded.isSigned
-                     ? builder.getIntegerType(encoded.bits)
-                     : builder.getIntegerType(encoded.bits, /*isSigned=*/false);
+  Type storage = encoded.floatStorage;
+  if (!storage)
+    storage = encoded.isSigned
+                  ? builder.getIntegerType(encoded.bits)
+                  : builder.getIntegerType(encoded.bits, /*isSigned=*/false);
   Type scale = encoded.scale.operand
                    ? getElementTypeOrSelf(encoded.scale.operand.getType())
                    : builder.getF32Type();
@@ -220,8 +223,9 @@ static bool isElementwise(Operation *op) {
 
 /// Whether `value` is computed from bytes by elementwise ops and reshapes.
 static bool comesFromBytes(Value value, unsigned depth = 0) {
-  if (getElementTypeOrSelf(value.getType()).isSignlessInteger(8) ||
-      isJoined(value))
+  Type type = getElementTypeOrSelf(value.getType());
+  if (type.isSignlessInteger(8) ||
+      isa<Float8E4M3FNType, Float8E5M2Type>(type) || isJoined(value))
     return true;
   Operation *op = value.getDefiningOp();
   if (!op || depth > maxChainLength)
@@ -287,6 +291,10 @@ struct ImportDequantize
     : quantmlir::impl::ImportDequantizeBase<ImportDequantize> {
   void runOnOperation() override {
     // One op per decoding first.
+    RewritePatternSet unfuse(&getContext());
+    populateUnfuseDecodingPatterns(unfuse);
+    if (failed(applyPatternsGreedily(getOperation(), std::move(unfuse))))
+      return signalPassFailure();
     RewritePatternSet prepare(&getContext());
     prepare.add<GeneralizeDecoding>(&getContext());
     populatePlainElementwiseToLinalgPatterns(prepare);
@@ -304,6 +312,7 @@ struct ImportDequantize
     populateImportDequantizePatterns(patterns);
     tensor::CollapseShapeOp::getCanonicalizationPatterns(patterns,
                                                          &getContext());
+    populateWidenedFloatPatterns(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       return signalPassFailure();
     getOperation()->walk([](Operation *op) {

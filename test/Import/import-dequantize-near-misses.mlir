@@ -549,7 +549,7 @@ func.func @unknown_blocks(%w: tensor<?x32xi8>, %s: tensor<?xf32>, %e: tensor<?x3
 #mn = affine_map<(m, n) -> (m, n)>
 #m = affine_map<(m, n) -> (m)>
 func.func @wide_scale(%w: tensor<32x32xi8>, %s: tensor<32xf64>, %e: tensor<32x32xf32>) -> tensor<32x32xf32> {
-  // expected-remark @below {{the scale is neither f32, f16 nor bf16}}
+  // expected-remark @below {{the scale is neither f32, f16, bf16 nor f8E8M0FNU}}
   %d = linalg.generic {indexing_maps = [#mn, #m, #mn], iterator_types = ["parallel", "parallel"]}
       ins(%w, %s : tensor<32x32xi8>, tensor<32xf64>) outs(%e : tensor<32x32xf32>) {
   ^bb0(%a: i8, %b: f64, %o: f32):
@@ -639,4 +639,22 @@ func.func @overflows(%w: tensor<32x32xi8>) -> tensor<32x32xf16> {
   // expected-remark @below {{its arithmetic is not understood}}
   %y = arith.truncf %1 : tensor<32x32xf32> to tensor<32x32xf16>
   return %y : tensor<32x32xf16>
+}
+
+// -----
+
+#mn = affine_map<(m, n) -> (m, n)>
+#m = affine_map<(m, n) -> (m)>
+func.func @float_point(%w: tensor<32x32xf8E4M3FN>, %s: tensor<32xf32>, %e: tensor<32x32xf32>) -> tensor<32x32xf32> {
+  // expected-remark @below {{codes that are floats have a zero point}}
+  %d = linalg.generic {indexing_maps = [#mn, #m, #mn], iterator_types = ["parallel", "parallel"]}
+      ins(%w, %s : tensor<32x32xf8E4M3FN>, tensor<32xf32>) outs(%e : tensor<32x32xf32>) {
+  ^bb0(%a: f8E4M3FN, %b: f32, %o: f32):
+    %eight = arith.constant 8.0 : f32
+    %0 = arith.extf %a : f8E4M3FN to f32
+    %1 = arith.subf %0, %eight : f32
+    %2 = arith.mulf %1, %b : f32
+    linalg.yield %2 : f32
+  } -> tensor<32x32xf32>
+  return %d : tensor<32x32xf32>
 }

@@ -69,6 +69,14 @@ def ImportDequantize : Pass<"import-dequantize"> {
     per row or column, or per group: read through `k floordiv G`, or on a tensor
     split into groups and collapsed afterwards.
 
+    Codes may also be f8E4M3FN or f8E5M2, which have a scale and no zero point.
+    8-bit floats without one that are multiplied with f16 or bf16 are codes with
+    a scale of 1.
+
+    What the body of a product of floats computes of codes, such as the `sitofp`
+    in a `linalg.matmul` of bf16 and i8, or a zero point and a scale, moves in
+    front of the product first.
+
     ```mlir
     %lo = arith.andi %packed, %fifteen : tensor<32x32xi8>
     %hi = arith.shrui %packed, %four : tensor<32x32xi8>
