@@ -124,6 +124,42 @@ func.func @f(%x: {x}, %w: tensor<40x{k}x{rhs}>, %i: {y}) -> {y} {{
     assert (np.abs(y - (x @ w.T + init)) <= bound).all()
 
 
+@pytest.mark.parametrize("element, out", [
+    ("bf16", "bf16"), ("f16", "f16"), ("f8E4M3FN", "bf16"), ("f8E5M2", "f16")])
+@pytest.mark.parametrize("m, k", [(20, 512), ("?", 97)])
+def test_narrow_result(tool, tmp_path, element, out, m, k):
+    """A result of 16 bits is a sum in f32, rounded once: nothing is lost along K."""
+    kinds = FLOAT8 | {"bf16": ml_dtypes.bfloat16, "f16": np.float16}
+    x, y = f"tensor<{m}x{k}x{element}>", f"tensor<{m}x40x{out}>"
+    (tmp_path / "f.mlir").write_text(f"""
+func.func @f(%x: {x}, %w: tensor<{k}x40x{element}>, %i: {y}) -> {y} {{
+  %y = linalg.matmul ins(%x, %w : {x}, tensor<{k}x40x{element}>) outs(%i : {y}) -> {y}
+  return %y : {y}
+}}
+""")
+    artifact = tmp_path / "f.qmlir"
+    tool("quant-compile", tmp_path / "f.mlir", "-o", artifact)
+    kernels = json.loads((artifact / "manifest.json").read_text())["kernels"]
+    if not element.startswith("f8"):
+        assert any("mma" in kernel["name"] for kernel in kernels)
+    rng = np.random.default_rng(k)
+    x = rng.standard_normal((20, k)).astype(kinds[element])
+    w = rng.standard_normal((k, 40)).astype(kinds[element])
+    init = rng.standard_normal((20, 40)).astype(kinds[out])
+    inputs = {"arg0": x, "arg1": w, "arg2": init}
+    np.savez(tmp_path / "in.npz", **{name: reference.to_bits(a) for name, a in inputs.items()})
+    x, w, init = (a.astype(np.float64) for a in (x, w, init))
+    rounding = max(2.0**-24, *(kernel["contract"]["u_acc"] for kernel in kernels))
+    exact = x @ w + init
+    bound = (k + 2) * rounding * (np.abs(x) @ np.abs(w) + np.abs(init))
+    bound += {"bf16": 2.0**-9, "f16": 2.0**-12}[out] * (np.abs(exact) + bound) * 2
+    # The reference on the CPU rounds each partial sum, as the program says.
+    tool("quant-run", artifact, "--device=emulator", "--bits", f"--inputs={tmp_path}/in.npz",
+         f"--output={tmp_path}/out.npz")
+    y = np.load(tmp_path / "out.npz")["result0"].view(kinds[out]).astype(np.float64)
+    assert (np.abs(y - exact) <= bound).all(), np.abs(y - exact).max()
+
+
 SMALL = """
 func.func @f(%x: tensor<?x37xf8E4M3FN> {quant_tensor.name = "x"}, %z: tensor<?x37xf8E5M2> {quant_tensor.name = "z"})
     -> (tensor<?x37xf8E4M3FN> {quant_tensor.name = "y"}, tensor<?x37xf32> {quant_tensor.name = "s"}) {

@@ -344,3 +344,32 @@ func.func @float8(%x: tensor<8x64xf8E4M3FN>, %w: tensor<32x64xf8E5M2>, %i: tenso
       outs(%i : tensor<8x32xf32>) -> tensor<8x32xf32>
   return %y : tensor<8x32xf32>
 }
+
+// -----
+
+// A narrow result is a sum in f32 from its init on, rounded once; what follows
+// is fused as it is.
+#mk = affine_map<(m, n, k) -> (m, k)>
+#nk = affine_map<(m, n, k) -> (n, k)>
+#mn = affine_map<(m, n, k) -> (m, n)>
+#id = affine_map<(m, n) -> (m, n)>
+#n = affine_map<(m, n) -> (n)>
+// CHECK-LABEL: func @narrow
+// CHECK: quant_tensor.scaled_matmul {{.*}} epilogue(%{{.+}}, %{{.+}} : tensor<8x32xbf16>, tensor<32xbf16>)
+// CHECK: ^bb0(%[[ACC:.+]]: f32, %[[INIT:.+]]: bf16, %[[BIAS:.+]]: bf16):
+// CHECK: %[[START:.+]] = arith.extf %[[INIT]] : bf16 to f32
+// CHECK: %[[SUM:.+]] = arith.addf %[[ACC]], %[[START]] : f32
+// CHECK: %[[Y:.+]] = arith.truncf %[[SUM]] : f32 to bf16
+// CHECK: arith.addf %[[Y]], %[[BIAS]] : bf16
+func.func @narrow(%x: tensor<8x64xbf16>, %w: tensor<32x64xbf16>, %i: tensor<8x32xbf16>, %b: tensor<32xbf16>,
+                  %e: tensor<8x32xbf16>) -> tensor<8x32xbf16> {
+  %y = linalg.matmul indexing_maps = [#mk, #nk, #mn] ins(%x, %w : tensor<8x64xbf16>, tensor<32x64xbf16>)
+      outs(%i : tensor<8x32xbf16>) -> tensor<8x32xbf16>
+  %z = linalg.generic {indexing_maps = [#id, #n, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%y, %b : tensor<8x32xbf16>, tensor<32xbf16>) outs(%e : tensor<8x32xbf16>) {
+  ^bb0(%p: bf16, %q: bf16, %o: bf16):
+    %s = arith.addf %p, %q : bf16
+    linalg.yield %s : bf16
+  } -> tensor<8x32xbf16>
+  return %z : tensor<8x32xbf16>
+}

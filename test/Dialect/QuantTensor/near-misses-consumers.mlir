@@ -310,11 +310,11 @@ func.func @batch(%x: tensor<2x8x64xf32>, %w: tensor<2x32x64xf32, #e8>, %z: tenso
 
 // -----
 
-// Products of 16-bit floats that are summed in bf16, of two types.
-func.func @narrow_sum(%x: tensor<8x64xbf16>, %w: tensor<64x32xbf16>, %z: tensor<8x32xbf16>) -> tensor<8x32xbf16> {
-  // expected-remark @below {{it does not sum in f32}}
-  %y = linalg.matmul ins(%x, %w : tensor<8x64xbf16>, tensor<64x32xbf16>) outs(%z : tensor<8x32xbf16>) -> tensor<8x32xbf16>
-  return %y : tensor<8x32xbf16>
+// Products of 16-bit floats that are summed in f64, of two types.
+func.func @wide_sum(%x: tensor<8x64xbf16>, %w: tensor<64x32xbf16>, %z: tensor<8x32xf64>) -> tensor<8x32xf64> {
+  // expected-remark @below {{the result is neither f32, f16 nor bf16}}
+  %y = linalg.matmul ins(%x, %w : tensor<8x64xbf16>, tensor<64x32xbf16>) outs(%z : tensor<8x32xf64>) -> tensor<8x32xf64>
+  return %y : tensor<8x32xf64>
 }
 
 // -----

@@ -151,9 +151,9 @@ private:
   bool leavesI32;
 };
 
-/// A product of plain floats of 16 or 8 bits that is summed in f32, as the
-/// tensor cores do. One row or one column of results is a product and a sum
-/// instead, for which nothing has to be turned round.
+/// A product of plain floats of 16 or 8 bits, which tensor cores sum in f32
+/// whatever float the result is. One row or one column of results is a product
+/// and a sum instead, for which nothing has to be turned round.
 static FailureOr<Contraction> matchFloat(Operation *op, WhyNot &whyNot) {
   if (!isa<linalg::LinalgOp>(op))
     return failure();
@@ -186,8 +186,9 @@ static FailureOr<Contraction> matchFloat(Operation *op, WhyNot &whyNot) {
   // Those of 8 bits go together in any way.
   if (lhs != rhs && !(isFloat8(lhs) && isFloat8(rhs)))
     return whyNot("its operands have different types, {0} and {1}", lhs, rhs);
-  if (!contraction->getResultType().getElementType().isF32())
-    return whyNot("it does not sum in f32");
+  if (!isa<Float32Type, Float16Type, BFloat16Type>(
+          contraction->getResultType().getElementType()))
+    return whyNot("the result is neither f32, f16 nor bf16");
   if (!contraction->isResultInOrder())
     return whyNot("the result is stored transposed");
   int64_t rows = 1, columns = 1;
@@ -218,29 +219,16 @@ struct FloatContraction : OpInterfaceRewritePattern<linalg::LinalgOp> {
     FailureOr<NormalOperands> operands =
         normalizeOperands(rewriter, *contraction, whyNot);
     assert(succeeded(operands) && "plain operands can be turned");
-    Location loc = op->getLoc();
-    SmallVector<EpilogueOperand> epilogue;
-    if (!isZeroTensor(contraction->init))
-      epilogue.push_back({contraction->init, contraction->getResultMap()});
-    Value init =
-        createNormalInit(rewriter, loc, *operands, rewriter.getF32Type());
-    ScaledMatmulOp scaled = createScaledMatmul(
-        rewriter, loc, operands->lhs, operands->rhs, epilogue, init,
-        /*lhsUnsigned=*/false, /*rhsUnsigned=*/false,
-        [](OpBuilder &builder, Location loc, ValueRange arguments) -> Value {
-          if (arguments.size() == 1)
-            return arguments[0];
-          return arith::AddFOp::create(builder, loc, arguments[0],
-                                       arguments[1]);
-        });
+    ScaledMatmulOp scaled =
+        createFloatProduct(rewriter, *contraction, *operands);
     remarkPassed(
         op, passName,
         llvm::formatv("made the contraction of {0}-bit floats a "
                       "scaled_matmul",
                       contraction->lhs.getType().getElementTypeBitWidth())
             .str());
-    rewriter.replaceOp(
-        op, restoreResult(rewriter, loc, *contraction, scaled.getResult()));
+    rewriter.replaceOp(op, restoreResult(rewriter, op->getLoc(), *contraction,
+                                         scaled.getResult()));
     return success();
   }
 };

@@ -68,6 +68,34 @@ ScaledMatmulOp quantmlir::quant_tensor::createScaledMatmul(
   return op;
 }
 
+ScaledMatmulOp
+quantmlir::quant_tensor::createFloatProduct(OpBuilder &builder,
+                                            const Contraction &contraction,
+                                            const NormalOperands &operands) {
+  Location loc = contraction.op->getLoc();
+  Type elementType = contraction.getResultType().getElementType();
+  SmallVector<EpilogueOperand> epilogue;
+  if (!isZeroTensor(contraction.init))
+    epilogue.push_back({contraction.init, contraction.getResultMap()});
+  Value init = createNormalInit(builder, loc, operands, elementType);
+  return createScaledMatmul(
+      builder, loc, operands.lhs, operands.rhs, epilogue, init,
+      /*lhsUnsigned=*/false, /*rhsUnsigned=*/false,
+      [&](OpBuilder &builder, Location loc, ValueRange arguments) -> Value {
+        Value result = arguments[0];
+        Type f32 = result.getType();
+        if (arguments.size() > 1) {
+          Value start = arguments[1];
+          if (start.getType() != f32)
+            start = arith::ExtFOp::create(builder, loc, f32, start);
+          result = arith::AddFOp::create(builder, loc, result, start);
+        }
+        if (elementType != f32)
+          result = arith::TruncFOp::create(builder, loc, elementType, result);
+        return result;
+      });
+}
+
 /// An encoding of the transposed tensor that describes the same bytes; null
 /// where no layout does. 8-bit row-major codes are moved instead, so that what
 /// follows sees plain rows.

@@ -69,32 +69,12 @@ struct WeightOnlyContraction : OpInterfaceRewritePattern<linalg::LinalgOp> {
     FailureOr<NormalOperands> operands =
         normalizeOperands(rewriter, *contraction, whyNot);
     assert(succeeded(operands) && "checked by matchWeightOnly");
-    Location loc = op->getLoc();
-    Type elementType = contraction->getResultType().getElementType();
-    SmallVector<EpilogueOperand> epilogue;
-    if (!isZeroTensor(contraction->init))
-      epilogue.push_back({contraction->init, contraction->getResultMap()});
-    Value init = createNormalInit(rewriter, loc, *operands, elementType);
-    ScaledMatmulOp scaled = createScaledMatmul(
-        rewriter, loc, operands->lhs, operands->rhs, epilogue, init,
-        /*lhsUnsigned=*/false, /*rhsUnsigned=*/false,
-        [&](OpBuilder &builder, Location loc, ValueRange arguments) -> Value {
-          Value result = arguments[0];
-          Type f32 = result.getType();
-          if (arguments.size() > 1) {
-            Value start = arguments[1];
-            if (start.getType() != f32)
-              start = arith::ExtFOp::create(builder, loc, f32, start);
-            result = arith::AddFOp::create(builder, loc, result, start);
-          }
-          if (elementType != f32)
-            result = arith::TruncFOp::create(builder, loc, elementType, result);
-          return result;
-        });
+    ScaledMatmulOp scaled =
+        createFloatProduct(rewriter, *contraction, *operands);
     remarkPassed(op, passName,
                  "decodes the right-hand side inside the contraction");
-    rewriter.replaceOp(
-        op, restoreResult(rewriter, loc, *contraction, scaled.getResult()));
+    rewriter.replaceOp(op, restoreResult(rewriter, op->getLoc(), *contraction,
+                                         scaled.getResult()));
     return success();
   }
 };

@@ -155,6 +155,13 @@ struct NormalOperands {
 normalizeOperands(::mlir::OpBuilder &builder, const Contraction &contraction,
                   WhyNot &whyNot);
 
+/// Creates a product of floats that is summed in f32 from the contraction's
+/// init on, and rounded once where the result is a narrower float: bf16 and f16
+/// sums as every library of products computes them.
+ScaledMatmulOp createFloatProduct(::mlir::OpBuilder &builder,
+                                  const Contraction &contraction,
+                                  const NormalOperands &operands);
+
 /// Whether `normalizeOperands` would succeed.
 ::mlir::LogicalResult canNormalizeOperands(const Contraction &contraction,
                                            WhyNot &whyNot);

@@ -222,8 +222,9 @@ def QuantTensorFuseEpilogue : Pass<"quant-tensor-fuse-epilogue"> {
 
     A contraction whose i32 result is needed as such says why in a missed
     remark, and becomes a `scaled_matmul` that yields the sum. So does a product
-    of f16 or bf16 tensors that is summed in f32, unless it has one row or one
-    column (see `quant-tensor-rewrite-batch-1`).
+    of f16, bf16 or 8-bit float tensors, unless it has one row or one column (see
+    `quant-tensor-rewrite-batch-1`): the sum is in f32, and rounded once where
+    the result is f16 or bf16.
 
     ```mlir
     %acc = linalg.matmul ins(%x, %w : tensor<8x64xi8>, tensor<64x32xi8>) outs(%zero : tensor<8x32xi32>) -> tensor<8x32xi32>
