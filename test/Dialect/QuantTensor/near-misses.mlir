@@ -43,13 +43,13 @@ func.func @not_scaled(%x: tensor<8x64xi8>, %w: tensor<64x32xi8>) -> tensor<8x32x
 
 // -----
 
-// The result is widened to i64 before it is scaled.
+// The result is widened to f64 before it is scaled.
 func.func @widened(%x: tensor<8x64xi8>, %w: tensor<64x32xi8>) -> tensor<8x32xf32> {
   %zero = arith.constant dense<0> : tensor<8x32xi32>
-  // expected-remark @below {{arith.extsi widens to i64, which an epilogue does not hold}}
+  // expected-remark @below {{arith.sitofp widens to f64, which an epilogue does not hold}}
   %acc = linalg.matmul ins(%x, %w : tensor<8x64xi8>, tensor<64x32xi8>) outs(%zero : tensor<8x32xi32>) -> tensor<8x32xi32>
-  %l = arith.extsi %acc : tensor<8x32xi32> to tensor<8x32xi64>
-  %y = arith.sitofp %l : tensor<8x32xi64> to tensor<8x32xf32>
+  %l = arith.sitofp %acc : tensor<8x32xi32> to tensor<8x32xf64>
+  %y = arith.truncf %l : tensor<8x32xf64> to tensor<8x32xf32>
   return %y : tensor<8x32xf32>
 }
 

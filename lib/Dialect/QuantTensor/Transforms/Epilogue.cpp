@@ -23,10 +23,16 @@ template <typename T> static std::string toText(T value) {
   return text;
 }
 
-/// Values of an epilogue live in 32-bit registers.
+/// Results of an epilogue are of 32 bits or less.
 static bool isEpilogueType(Type type) {
   return isa<FloatType, IntegerType>(type) &&
          type.getIntOrFloatBitWidth() <= 32;
+}
+
+/// What an epilogue computes on the way may be an integer of 64 bits, such as
+/// the product of a sum and a fixed-point multiplier before it is shifted.
+static bool isIntermediateType(Type type) {
+  return isEpilogueType(type) || type.isInteger(64);
 }
 
 static LogicalResult checkOnlyUser(Value produced, Operation *consumer,
@@ -92,7 +98,7 @@ quantmlir::quant_tensor::checkEpilogueConsumer(linalg::LinalgOp consumer,
       return whyNot("the consumer's {0} is neither arith nor math",
                     op.getName().getStringRef());
     for (Type type : op.getResultTypes())
-      if (!isEpilogueType(type))
+      if (!isIntermediateType(type))
         return whyNot("{0} widens to {1}, which an epilogue does not hold",
                       op.getName().getStringRef(), toText(type));
   }
