@@ -1,6 +1,7 @@
-"""Sums that are requantized in fixed point, as TOSA and TFLite do: multiplied in
-64 bits by a multiplier of the column, rounded and shifted right. The arithmetic
-is in the epilogue of the product, and results are exact."""
+"""Sums that are requantized in fixed point, as TOSA and TFLite do: from a bias on,
+which is broadcast into the init, multiplied in 64 bits by a multiplier of the
+column, rounded and shifted right. All of it is in the epilogue of the product, and
+results are exact."""
 
 import numpy as np
 import pytest
@@ -29,19 +30,19 @@ def program(m, n, k, twice):
 #n = affine_map<(m, n) -> (n)>
 func.func @f(%x: tensor<{m}x{k}xi8>, %w: tensor<{n}x{k}xi8>, %b: tensor<{n}xi32>, %f: tensor<{n}xi32>,
              %s: tensor<{n}xi8>) -> tensor<{m}x{n}xi8> {{
-  %z = arith.constant dense<0> : tensor<{m}x{n}xi32>
+  %sums = tensor.empty() : tensor<{m}x{n}xi32>
+  %z = linalg.broadcast ins(%b : tensor<{n}xi32>) outs(%sums : tensor<{m}x{n}xi32>) dimensions = [0]
   %acc = linalg.matmul indexing_maps = [#mk, #nk, #mn] ins(%x, %w : tensor<{m}x{k}xi8>, tensor<{n}x{k}xi8>)
       outs(%z : tensor<{m}x{n}xi32>) -> tensor<{m}x{n}xi32>
   %e = tensor.empty() : tensor<{m}x{n}xi8>
-  %y = linalg.generic {{indexing_maps = [#id, #n, #n, #n, #id], iterator_types = ["parallel", "parallel"]}}
-      ins(%acc, %b, %f, %s : tensor<{m}x{n}xi32>, tensor<{n}xi32>, tensor<{n}xi32>, tensor<{n}xi8>)
+  %y = linalg.generic {{indexing_maps = [#id, #n, #n, #id], iterator_types = ["parallel", "parallel"]}}
+      ins(%acc, %f, %s : tensor<{m}x{n}xi32>, tensor<{n}xi32>, tensor<{n}xi8>)
       outs(%e : tensor<{m}x{n}xi8>) {{
-  ^bb0(%a: i32, %bias: i32, %factor: i32, %shift: i8, %o: i8):
+  ^bb0(%sum: i32, %factor: i32, %shift: i8, %o: i8):
     %one = arith.constant 1 : i64
     %zp = arith.constant -3 : i32
     %low = arith.constant -128 : i32
     %high = arith.constant 127 : i32
-    %sum = arith.addi %a, %bias : i32
     %wide = arith.extsi %sum : i32 to i64
     %factor64 = arith.extsi %factor : i32 to i64
     %product = arith.muli %wide, %factor64 : i64

@@ -373,3 +373,34 @@ func.func @narrow(%x: tensor<8x64xbf16>, %w: tensor<32x64xbf16>, %i: tensor<8x32
   } -> tensor<8x32xbf16>
   return %z : tensor<8x32xbf16>
 }
+
+// -----
+
+// A bias that is broadcast into the init is read as it is, by rows of a result
+// that is stored transposed too.
+#mk = affine_map<(m, n, k) -> (m, k)>
+#nk = affine_map<(m, n, k) -> (n, k)>
+#nm = affine_map<(m, n, k) -> (n, m)>
+// CHECK: #[[ROWS:.+]] = affine_map<(d0, d1) -> (d0)>
+// CHECK: #[[COLUMNS:.+]] = affine_map<(d0, d1) -> (d1)>
+// CHECK-LABEL: func @bias
+// CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<8x64xi8>, %[[W:[a-z0-9]+]]: tensor<32x64xi8>, %[[B:[a-z0-9]+]]: tensor<32xi32>
+// CHECK-NOT: linalg.broadcast
+// CHECK: quant_tensor.scaled_matmul ins(%[[W]], %[[X]] : {{.*}} epilogue(%[[B]] : tensor<32xi32>) maps [#[[ROWS]]]
+// CHECK-LABEL: func @float_bias
+// CHECK-NOT: linalg.broadcast
+// CHECK: quant_tensor.scaled_matmul {{.*}} epilogue(%{{.+}} : tensor<32xbf16>) maps [#[[COLUMNS]]]
+func.func @bias(%x: tensor<8x64xi8>, %w: tensor<32x64xi8>, %b: tensor<32xi32>) -> tensor<32x8xf32> {
+  %e = tensor.empty() : tensor<32x8xi32>
+  %i = linalg.broadcast ins(%b : tensor<32xi32>) outs(%e : tensor<32x8xi32>) dimensions = [1]
+  %y = linalg.contract indexing_maps = [#mk, #nk, #nm] ins(%x, %w : tensor<8x64xi8>, tensor<32x64xi8>)
+      outs(%i : tensor<32x8xi32>) -> tensor<32x8xi32>
+  %f = arith.sitofp %y : tensor<32x8xi32> to tensor<32x8xf32>
+  return %f : tensor<32x8xf32>
+}
+func.func @float_bias(%x: tensor<8x64xbf16>, %w: tensor<64x32xbf16>, %b: tensor<32xbf16>) -> tensor<8x32xbf16> {
+  %e = tensor.empty() : tensor<8x32xbf16>
+  %i = linalg.broadcast ins(%b : tensor<32xbf16>) outs(%e : tensor<8x32xbf16>) dimensions = [0]
+  %y = linalg.matmul ins(%x, %w : tensor<8x64xbf16>, tensor<64x32xbf16>) outs(%i : tensor<8x32xbf16>) -> tensor<8x32xbf16>
+  return %y : tensor<8x32xbf16>
+}

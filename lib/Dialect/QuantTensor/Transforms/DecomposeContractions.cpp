@@ -288,7 +288,7 @@ static Value createScaledProduct(PatternRewriter &rewriter, Location loc,
                                  SmallVector<EpilogueOperand> scales) {
   unsigned numScales = scales.size();
   if (!isZeroTensor(contraction.init))
-    scales.push_back({contraction.init, contraction.getResultMap()});
+    scales.push_back(getStart(contraction));
   Type elementType = contraction.getResultType().getElementType();
   Value init = createNormalInit(rewriter, loc, operands, elementType);
   return createScaledMatmul(
@@ -364,7 +364,7 @@ struct DecomposeEncoded : OpInterfaceRewritePattern<linalg::LinalgOp> {
       EncodingAttr lhsEncoding = getEncoding(encoded.lhs.getType());
       EncodingAttr rhsEncoding = getEncoding(encoded.rhs.getType());
       if (!isZeroTensor(contraction.init))
-        operands.push_back({contraction.init, contraction.getResultMap()});
+        operands.push_back(getStart(contraction));
       Type elementType = contraction.getResultType().getElementType();
       Value init = createNormalInit(rewriter, loc, codes, elementType);
       Value zero = arith::ConstantOp::create(rewriter, loc,

@@ -123,7 +123,7 @@ struct IntegerContraction : RewritePattern {
     bool startsAtZero = isZeroTensor(contraction->init);
     SmallVector<EpilogueOperand> epilogue;
     if (!start)
-      epilogue.push_back({contraction->init, contraction->getResultMap()});
+      epilogue.push_back(getStart(*contraction));
     Value init =
         createNormalInit(rewriter, loc, *operands, rewriter.getI32Type());
     ScaledMatmulOp scaled = createScaledMatmul(

@@ -68,6 +68,25 @@ ScaledMatmulOp quantmlir::quant_tensor::createScaledMatmul(
   return op;
 }
 
+EpilogueOperand
+quantmlir::quant_tensor::getStart(const Contraction &contraction) {
+  Value init = contraction.init;
+  AffineMap map = contraction.getResultMap();
+  auto op = init.getDefiningOp<linalg::LinalgOp>();
+  if (!op || op->getNumResults() != 1 || op.getNumDpsInputs() != 1 ||
+      op.getNumParallelLoops() != op.getNumLoops() ||
+      op.getBlock()->getTerminator()->getOperand(0) !=
+          op.getBlock()->getArgument(0))
+    return {init, map};
+  OpOperand *source = op.getDpsInputOperand(0);
+  AffineMap in = op.getMatchingIndexingMap(source);
+  AffineMap out = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  if (!isa<RankedTensorType>(source->get().getType()) || !out.isPermutation() ||
+      !in.isProjectedPermutation())
+    return {init, map};
+  return {source->get(), in.compose(inversePermutation(out)).compose(map)};
+}
+
 ScaledMatmulOp
 quantmlir::quant_tensor::createFloatProduct(OpBuilder &builder,
                                             const Contraction &contraction,
@@ -76,7 +95,7 @@ quantmlir::quant_tensor::createFloatProduct(OpBuilder &builder,
   Type elementType = contraction.getResultType().getElementType();
   SmallVector<EpilogueOperand> epilogue;
   if (!isZeroTensor(contraction.init))
-    epilogue.push_back({contraction.init, contraction.getResultMap()});
+    epilogue.push_back(getStart(contraction));
   Value init = createNormalInit(builder, loc, operands, elementType);
   return createScaledMatmul(
       builder, loc, operands.lhs, operands.rhs, epilogue, init,

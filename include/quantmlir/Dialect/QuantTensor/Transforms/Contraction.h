@@ -126,6 +126,10 @@ struct EpilogueOperand {
   ::mlir::AffineMap map;
 };
 
+/// The init of `contraction` as an operand of its epilogue. What is broadcast
+/// into it, such as a bias, is read as it is.
+EpilogueOperand getStart(const Contraction &contraction);
+
 /// Builds the region of an epilogue: given the accumulator, or both of a pair,
 /// and one element of each operand, returns the element of the result.
 using EpilogueBuilder = ::llvm::function_ref<::mlir::Value(
