@@ -5,6 +5,7 @@
 #include "quantmlir/Dialect/QuantTensor/Transforms/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
@@ -41,9 +42,16 @@ class WeightAnalysis {
 public:
   explicit WeightAnalysis(func::FuncOp function) : function(function) {
     for (BlockArgument argument : function.getArguments())
-      dependences[argument] =
-          isWeight(argument) ? Dependence::Weights : Dependence::Input;
+      dependences[argument] = isWeight(function, argument) ? Dependence::Weights
+                                                           : Dependence::Input;
     visit(function.getBody());
+  }
+
+  /// Whether an argument is known before the first run.
+  static bool isWeight(func::FuncOp function, BlockArgument argument) {
+    return getEncoding(argument.getType()) ||
+           function.getArgAttr(argument.getArgNumber(),
+                               QuantTensorDialect::getWeightAttrName());
   }
 
   Dependence get(Value value) const { return dependences.lookup(value); }
@@ -60,12 +68,6 @@ public:
   ArrayRef<Operation *> getCandidates() const { return candidates; }
 
 private:
-  bool isWeight(BlockArgument argument) {
-    return getEncoding(argument.getType()) ||
-           function.getArgAttr(argument.getArgNumber(),
-                               QuantTensorDialect::getWeightAttrName());
-  }
-
   /// Bundling and views cost nothing where they are.
   static bool isFree(Operation *op) {
     return isa<AssembleOp, DisassembleOp, tensor::CastOp,
@@ -396,6 +398,61 @@ func::FuncOp PrepareHoister::run() {
   return prepare;
 }
 
+/// The first argument of `function` that is no weight among those that `value`
+/// is computed from; fails where something else is.
+static FailureOr<BlockArgument> getPlainSource(func::FuncOp function,
+                                               Value value) {
+  BlockArgument plain;
+  llvm::SetVector<Value> seen;
+  seen.insert(value);
+  for (size_t next = 0; next != seen.size(); ++next) {
+    Value source = seen[next];
+    if (Operation *op = source.getDefiningOp()) {
+      llvm::SetVector<Value> captured;
+      getUsedValuesDefinedAbove(op->getRegions(), captured);
+      seen.insert(op->operand_begin(), op->operand_end());
+      seen.insert(captured.begin(), captured.end());
+      continue;
+    }
+    auto argument = cast<BlockArgument>(source);
+    if (argument.getOwner() != &function.getBody().front())
+      return failure();
+    if (!isa<RankedTensorType>(argument.getType()) ||
+        WeightAnalysis::isWeight(function, argument) ||
+        function.getArgAttr(argument.getArgNumber(),
+                            QuantTensorDialect::getPreparedAttrName()))
+      continue;
+    if (!plain || argument.getArgNumber() < plain.getArgNumber())
+      plain = argument;
+  }
+  if (!plain)
+    return failure();
+  return plain;
+}
+
+/// Says what of a product's right-hand side is rearranged whenever `function`
+/// runs, since arguments that it is made of are not said to be weights.
+static void remarkRearranged(func::FuncOp function) {
+  // Products of as many numbers of rows may share one.
+  DenseSet<Operation *> said;
+  function.walk([&](ScaledMatmulOp product) {
+    Operation *op = product.getRhs().getDefiningOp();
+    if (!isa_and_nonnull<RepackOp, linalg::TransposeOp>(op) ||
+        !said.insert(op).second)
+      return;
+    FailureOr<BlockArgument> plain =
+        getPlainSource(function, op->getOperand(0));
+    if (failed(plain))
+      return;
+    WhyNot whyNot;
+    (void)whyNot("argument '{0}' is not marked as {1}",
+                 getArgumentBufferName(function, plain->getArgNumber()),
+                 QuantTensorDialect::getWeightAttrName());
+    remarkMissed(product, passName, "rearranges its weights at every call",
+                 whyNot);
+  });
+}
+
 namespace {
 
 struct HoistPrepare
@@ -427,6 +484,7 @@ struct HoistPrepare
       if (func::FuncOp prepare = PrepareHoister(function).run())
         remarkPassed(function, passName,
                      ("prepares its weights in " + prepare.getName()).str());
+      remarkRearranged(function);
     }
   }
 };

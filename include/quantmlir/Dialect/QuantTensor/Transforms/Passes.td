@@ -381,7 +381,9 @@ def QuantTensorHoistPrepare
     points.
 
     A function that is called, or that has its prepare function already, is
-    left alone.
+    left alone. A product whose right-hand side is repacked or transposed at
+    every call, since it is made of arguments that are not marked as weights,
+    says so in a missed remark.
 
     ```mlir
     func.func @f(%x: tensor<8x64xf32>, %w: tensor<32x64xf32, #w4> {quant_tensor.name = "w"}) -> tensor<8x32xf32> {
