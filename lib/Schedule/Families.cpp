@@ -15,7 +15,9 @@ static constexpr Family kFamilies[] = {
      chooseReduce, enumerateReduce, whyNotReduceSchedule,
      getReduceSharedMemory},
     {KernelFamily::MmaSync,
-     [](const Contraction &c, const Chip &) { return whyNotMmaSync(c); },
+     [](const Contraction &c, const Chip &chip) {
+       return whyNotMmaSync(c, &chip);
+     },
      chooseMmaSync, enumerateMmaSync, whyNotMmaSyncSchedule,
      getMmaSyncSharedMemory, /*takesAnyWeights=*/true},
     {KernelFamily::MmaStream,

@@ -18,9 +18,17 @@ static constexpr int64_t kMaxStages = 4;
 /// The second extent of a grid, which counts tiles of activations.
 static constexpr uint64_t kMaxGridY = 65535;
 
-std::string whyNotMmaSync(const Contraction &c) {
+std::string whyNotMmaSync(const Contraction &c, const Chip *chip) {
   Type element = c.lhsElement;
   if (!c.encoding) {
+    // sm_90 multiplies them as f16, with sums as exact as those of f16.
+    if (c.isFloat8()) {
+      if (!chip || chip->hasWgmma)
+        return "";
+      return llvm::formatv("operands are {0} and {1}, of whose sums on {2} "
+                           "nothing is recorded that a bound could say",
+                           element, c.rhsElement, chip->name);
+    }
     if (element != c.rhsElement)
       return llvm::formatv("operands are {0} and {1}, expected one type",
                            element, c.rhsElement);
@@ -86,6 +94,10 @@ static int64_t estimateRegisters(const Contraction &c, ArrayRef<int64_t> tile,
   int64_t warpK = tile[2] / warps[2];
   int64_t accumulators = rowTiles * columnTiles * 4;
   double registers = 80 + 1.125 * accumulators;
+  // ptxas makes two multiplications of one, of operands that it widens, and
+  // adds their sums to the accumulators when many are done.
+  if (c.isFloat8())
+    registers += 2.0 * accumulators;
   if (c.encoding) {
     // Words of the stage that is multiplied, loaded one ahead.
     double words = rowTiles * warpK / 32 * c.encoding.getStorageBits() / 2.0;

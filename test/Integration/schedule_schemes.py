@@ -101,6 +101,7 @@ _SCHEMES = [
     Integers(37, 272, m=33),
     Integers(37, 144, unsigned=["lhs"], chip="sm_89"),
     Float8(37, 272),
+    Float8(37, 131, w="f8E5M2"),
     Float8(64, 272, w="f8E5M2", group=128, rows=32),
     Layer(37, 132, storage="i8", x="codes"),
     # Both in integers: weights are made bytes, or decoded where they have groups.

@@ -139,7 +139,8 @@ int64_t getColumnsOfActivations(const Contraction &contraction, int64_t tileM,
 
 /// Why a family cannot compute a contraction; empty where it can.
 std::string whyNotReduce(const Contraction &contraction);
-std::string whyNotMmaSync(const Contraction &contraction);
+std::string whyNotMmaSync(const Contraction &contraction,
+                          const Chip *chip = nullptr);
 std::string whyNotMmaStream(const Contraction &contraction);
 std::string whyNotWgmma(const Contraction &contraction, const Chip &chip);
 std::string whyNotWgmmaDecode(const Contraction &contraction, const Chip &chip);

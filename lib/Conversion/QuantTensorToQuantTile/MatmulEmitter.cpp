@@ -265,6 +265,29 @@ Value MatmulEmitter::mmaOperand(Value word) {
 SmallVector<Value> MatmulEmitter::mma(ArrayRef<Value> a, ArrayRef<Value> b,
                                       ArrayRef<Value> c) {
   using NVVM::MMATypes;
+  auto resultType = LLVM::LLVMStructType::getLiteral(
+      getContext(), SmallVector<Type>(4, problem.accumulator));
+  auto getElements = [&](Value result) {
+    SmallVector<Value> elements;
+    for (int64_t e = 0; e < 4; ++e)
+      elements.push_back(LLVM::ExtractValueOp::create(*this, result, e));
+    return elements;
+  };
+  if (problem.isFloat8()) {
+    // NVVM's op has no 8-bit floats.
+    auto name = [](Type type) {
+      return isa<Float8E5M2Type>(type) ? "e5m2" : "e4m3";
+    };
+    SmallVector<Value> operands(a);
+    llvm::append_range(operands, b);
+    llvm::append_range(operands, c);
+    auto intrinsic = getStringAttr(
+        llvm::formatv("llvm.nvvm.mma.m16n8k32.row.col.f32.{0}.{1}.f32",
+                      name(problem.rhsElement), name(problem.lhsElement)));
+    return getElements(
+        LLVM::CallIntrinsicOp::create(*this, resultType, intrinsic, operands)
+            .getResult(0));
+  }
   std::optional<std::array<MMATypes, 2>> types;
   std::optional<NVVM::MMAIntOverflow> overflow;
   bool isInteger = problem.lhsElement.isInteger();
@@ -279,17 +302,12 @@ SmallVector<Value> MatmulEmitter::mma(ArrayRef<Value> a, ArrayRef<Value> b,
     MMATypes type = problem.lhsElement.isF16() ? MMATypes::f16 : MMATypes::bf16;
     types = {type, type};
   }
-  auto resultType = LLVM::LLVMStructType::getLiteral(
-      getContext(), SmallVector<Type>(4, problem.accumulator));
   Value result = NVVM::MmaOp::create(
       *this, resultType, a, b, c, {16, 8, isInteger ? 32 : 16},
       /*b1Op=*/std::nullopt, overflow, types,
       std::array<NVVM::MMALayout, 2>{NVVM::MMALayout::row,
                                      NVVM::MMALayout::col});
-  SmallVector<Value> elements;
-  for (int64_t e = 0; e < 4; ++e)
-    elements.push_back(LLVM::ExtractValueOp::create(*this, result, e));
-  return elements;
+  return getElements(result);
 }
 
 void MatmulEmitter::waitForDependencies() {

@@ -128,7 +128,8 @@ void MmaSyncKernel::compute(const StepWeights &weights, Value stage,
       problem.encoding && !problem.hasOneGroup() && !problem.scalesDecoded();
   Value zero = scales ? b.floatConstant(accumulatorType, 0.0) : Value();
   SmallVector<Value> sums = accumulators;
-  int64_t steps = isInteger ? 1 : 2;
+  // An instruction takes 32 columns of bytes, and 16 of floats.
+  int64_t steps = problem.lhsElement.getIntOrFloatBitWidth() == 8 ? 1 : 2;
   for (int64_t s = 0; s < warpK / kSegment; ++s) {
     if (scales && s * kSegment % unit == 0)
       sums.assign(accumulators.size(), zero);
