@@ -69,6 +69,8 @@ void quantmlir::buildSchedulePipeline(OpPassManager &pm,
   select.fastAccumulation = options.fastAccumulation;
   pm.addPass(createSelectSchedule(select));
   pm.addPass(quant_tensor::createQuantTensorApplyLayout());
+  // Products of the same weights in one layout share them.
+  pm.addPass(createCSEPass());
   // What is left of contractions has no tiled kernel. With one row or column
   // known, the product is fused into its sum below; with more, or an unknown
   // number, the loops of a plain kernel do the same for each row.
