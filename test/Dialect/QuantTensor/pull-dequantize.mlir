@@ -100,3 +100,28 @@ func.func @k_by_n_8bit(%x: tensor<128xf32>, %w: tensor<128x64xf32, #w8>) -> tens
   %y = linalg.vecmat ins(%x, %w : tensor<128xf32>, tensor<128x64xf32, #w8>) outs(%zero : tensor<64xf32>) -> tensor<64xf32>
   return %y : tensor<64xf32>
 }
+
+// -----
+
+// A named op rounds its operands to the result's type: an encoded one is read
+// as the exact value, as where it is rounded in front.
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 32], scale = f32}>
+#mk = affine_map<(m, n, k) -> (m, k)>
+#nk = affine_map<(m, n, k) -> (n, k)>
+#mn = affine_map<(m, n, k) -> (m, n)>
+// CHECK-LABEL: func @rounded_in_the_body
+// CHECK: quant_tensor.scaled_matmul ins(%{{.+}}, %{{.+}} : tensor<8x64xbf16>, tensor<32x64xf32, #{{.+}}>)
+// CHECK: arith.truncf %{{.+}} : f32 to bf16
+// CHECK-LABEL: func @dense_rounded
+// CHECK-NOT: quant_tensor.scaled_matmul
+// CHECK: linalg.matmul
+func.func @rounded_in_the_body(%x: tensor<8x64xbf16>, %w: tensor<32x64xf32, #w4>, %i: tensor<8x32xbf16>) -> tensor<8x32xbf16> {
+  %y = linalg.matmul indexing_maps = [#mk, #nk, #mn] ins(%x, %w : tensor<8x64xbf16>, tensor<32x64xf32, #w4>)
+      outs(%i : tensor<8x32xbf16>) -> tensor<8x32xbf16>
+  return %y : tensor<8x32xbf16>
+}
+func.func @dense_rounded(%x: tensor<8x64xf32>, %w: tensor<32x64xf32, #w4>, %i: tensor<8x32xbf16>) -> tensor<8x32xbf16> {
+  %y = linalg.matmul indexing_maps = [#mk, #nk, #mn] ins(%x, %w : tensor<8x64xf32>, tensor<32x64xf32, #w4>)
+      outs(%i : tensor<8x32xbf16>) -> tensor<8x32xbf16>
+  return %y : tensor<8x32xbf16>
+}

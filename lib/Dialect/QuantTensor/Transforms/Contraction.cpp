@@ -106,18 +106,31 @@ viewsOf(Value value, ArrayRef<unsigned> loops, bool isUnsigned) {
 // Matching
 //===----------------------------------------------------------------------===//
 
-/// Follows widening casts in a contraction's body down to a block argument.
-static BlockArgument throughBodyCasts(Value value, bool &isUnsigned) {
+/// Follows widening casts in a contraction's body down to a block argument. A
+/// decoded value may be rounded on the way, as outside of the body.
+static BlockArgument throughBodyCasts(linalg::LinalgOp linalgOp, Value value,
+                                      bool &isUnsigned) {
+  bool isRounded = false;
   while (Operation *op = value.getDefiningOp()) {
-    if (!isa<arith::ExtSIOp, arith::ExtUIOp, arith::ExtFOp>(op))
+    if (!isa<arith::ExtSIOp, arith::ExtUIOp, arith::ExtFOp, arith::TruncFOp>(
+            op))
       return {};
+    isRounded |= isa<arith::TruncFOp>(op);
     // zext(sext(x)) is neither; sext(zext(x)) is zext(x).
     if (isUnsigned && isa<arith::ExtSIOp>(op))
       return {};
     isUnsigned |= isa<arith::ExtUIOp>(op);
     value = op->getOperand(0);
   }
-  return cast<BlockArgument>(value);
+  auto argument = cast<BlockArgument>(value);
+  if (!isRounded)
+    return argument;
+  if (argument.getOwner() != linalgOp.getBlock())
+    return {};
+  Value operand = linalgOp->getOperand(argument.getArgNumber());
+  bool isDecoded =
+      getEncoding(operand.getType()) || operand.getDefiningOp<DequantizeOp>();
+  return isDecoded ? argument : BlockArgument();
 }
 
 /// Matches `yield(out + cast(a) * cast(b))` in any operand order; says which
@@ -134,8 +147,8 @@ static bool matchMultiplyAccumulate(linalg::LinalgOp op, bool isUnsigned[2]) {
     if (!isa_and_nonnull<arith::MulIOp, arith::MulFOp>(mul))
       return false;
     bool unsignedness[2] = {false, false};
-    BlockArgument a = throughBodyCasts(mul->getOperand(0), unsignedness[0]);
-    BlockArgument b = throughBodyCasts(mul->getOperand(1), unsignedness[1]);
+    BlockArgument a = throughBodyCasts(op, mul->getOperand(0), unsignedness[0]);
+    BlockArgument b = throughBodyCasts(op, mul->getOperand(1), unsignedness[1]);
     if (!a || !b || a == b || a.getOwner() != body || b.getOwner() != body ||
         a.getArgNumber() > 1 || b.getArgNumber() > 1)
       return false;
