@@ -404,3 +404,28 @@ func.func @float_bias(%x: tensor<8x64xbf16>, %w: tensor<64x32xbf16>, %b: tensor<
   %y = linalg.matmul ins(%x, %w : tensor<8x64xbf16>, tensor<64x32xbf16>) outs(%i : tensor<8x32xbf16>) -> tensor<8x32xbf16>
   return %y : tensor<8x32xbf16>
 }
+
+// -----
+
+// A scale of a tensor of one element is read where it lies, without a kernel
+// that copies it.
+#id = affine_map<(m, n) -> (m, n)>
+// CHECK: #[[SCALAR:.+]] = affine_map<(d0, d1) -> ()>
+// CHECK-LABEL: func @only_element
+// CHECK-SAME: %[[S:[a-z0-9]+]]: tensor<1x1xf32>
+// CHECK: %[[T:.+]] = tensor.collapse_shape %[[S]] [] : tensor<1x1xf32> into tensor<f32>
+// CHECK: quant_tensor.scaled_matmul {{.*}} epilogue(%[[T]] : tensor<f32>) maps [#[[SCALAR]]]
+func.func @only_element(%x: tensor<8x64xi8>, %w: tensor<64x32xi8>, %s: tensor<1x1xf32>, %e: tensor<8x32xf32>) -> tensor<8x32xf32> {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant dense<0> : tensor<8x32xi32>
+  %scale = tensor.extract %s[%c0, %c0] : tensor<1x1xf32>
+  %acc = linalg.matmul ins(%x, %w : tensor<8x64xi8>, tensor<64x32xi8>) outs(%zero : tensor<8x32xi32>) -> tensor<8x32xi32>
+  %y = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%acc : tensor<8x32xi32>) outs(%e : tensor<8x32xf32>) {
+  ^bb0(%a: i32, %o: f32):
+    %0 = arith.sitofp %a : i32 to f32
+    %1 = arith.mulf %0, %scale : f32
+    linalg.yield %1 : f32
+  } -> tensor<8x32xf32>
+  return %y : tensor<8x32xf32>
+}

@@ -213,13 +213,20 @@ void quantmlir::quant_tensor::fuseConsumer(RewriterBase &rewriter,
       return;
     }
     Value tensor;
+    auto scalarType = RankedTensorType::get({}, scalar.getType());
     auto extract = scalar.getDefiningOp<tensor::ExtractOp>();
-    if (extract && extract.getIndices().empty())
-      tensor = extract.getTensor();
+    // The only element of a tensor is read where it lies.
+    if (extract && extract.getTensor().getType().hasStaticShape() &&
+        extract.getTensor().getType().getNumElements() == 1)
+      tensor = extract.getIndices().empty()
+                   ? extract.getTensor()
+                   : tensor::CollapseShapeOp::create(
+                         rewriter, scalar.getLoc(), scalarType,
+                         extract.getTensor(), ArrayRef<ReassociationIndices>{})
+                         .getResult();
     else
-      tensor = tensor::FromElementsOp::create(
-          rewriter, scalar.getLoc(),
-          RankedTensorType::get({}, scalar.getType()), scalar);
+      tensor = tensor::FromElementsOp::create(rewriter, scalar.getLoc(),
+                                              scalarType, scalar);
     indexOf[key] = operands.add(tensor, scalarMap);
   };
   for (OpOperand &operand : consumer->getOpOperands()) {
