@@ -186,7 +186,18 @@ static LogicalResult matchGroups(Value codes, Value decoded,
   return success();
 }
 
-/// Scale and zero point must be per the same blocks, unless one is constant.
+/// Extent of blocks that are whole both in blocks of `a` and of `b`, where
+/// either divides the other; 0 is the whole dimension.
+static std::optional<int64_t> getFinerExtent(int64_t a, int64_t b) {
+  if (a == 0 || b == 0)
+    return std::max(a, b);
+  int64_t finer = std::min(a, b);
+  if (std::max(a, b) % finer)
+    return std::nullopt;
+  return finer;
+}
+
+/// Blocks that have one scale and one zero point, as large as can be.
 static LogicalResult reconcileBlocks(EncodedTensor &result, WhyNot &whyNot) {
   BlockParameter &scale = result.scale, &zeroPoint = result.zeroPoint;
   SmallVector<int64_t> whole(result.type.getRank(), 0);
@@ -194,9 +205,18 @@ static LogicalResult reconcileBlocks(EncodedTensor &result, WhyNot &whyNot) {
     scale.block = zeroPoint.operand ? zeroPoint.block : whole;
   if (!zeroPoint.operand)
     zeroPoint.block = scale.block;
-  if (scale.block != zeroPoint.block)
-    return whyNot("scales and zero points have different blocks");
-  for (auto [dim, extent] : llvm::enumerate(scale.block))
+  for (auto [a, b] : llvm::zip_equal(scale.block, zeroPoint.block)) {
+    std::optional<int64_t> extent = getFinerExtent(a, b);
+    if (!extent)
+      return whyNot("blocks of {0} with one scale and of {1} with one zero "
+                    "point overlap",
+                    a, b);
+    result.block.push_back(*extent);
+  }
+  if (scale.block != zeroPoint.block && !result.type.hasStaticShape())
+    return whyNot("scales and zero points have different blocks, of an unknown "
+                  "number");
+  for (auto [dim, extent] : llvm::enumerate(result.block))
     if (extent > 1 && !result.type.isDynamicDim(dim) &&
         extent > result.type.getDimSize(dim))
       return whyNot("a group of {0} exceeds dimension {1} of extent {2}",
@@ -204,7 +224,7 @@ static LogicalResult reconcileBlocks(EncodedTensor &result, WhyNot &whyNot) {
   bool isConstant =
       !scale.operand || (result.hasZeroPoint && !zeroPoint.operand);
   if (isConstant && !result.type.hasStaticShape() &&
-      llvm::any_of(scale.block, [](int64_t extent) { return extent != 0; }))
+      llvm::any_of(result.block, [](int64_t extent) { return extent != 0; }))
     return whyNot("a constant parameter would need a dynamic number of blocks");
   return success();
 }
@@ -288,6 +308,7 @@ FailureOr<EncodedTensor> quantmlir::matchJoined(Value value, WhyNot &whyNot) {
   result.hasZeroPoint = nibbles->zeroPoint != 0.0;
   result.scale.block.assign(result.type.getRank(), 0);
   result.zeroPoint.block = result.scale.block;
+  result.block = result.scale.block;
   DecodeCheck check;
   check.low = nibbles->low;
   check.high = nibbles->high;

@@ -31,6 +31,8 @@ struct EncodedTensor {
   /// The type of codes that are 8-bit floats, else null.
   mlir::FloatType floatStorage;
   BlockParameter scale, zeroPoint;
+  /// Extent of a block with one scale and one zero point in each dimension.
+  llvm::SmallVector<int64_t> block;
   bool hasZeroPoint = false;
   bool zeroPointIsUnsigned = false;
   /// What makes nibbles of bytes; null where codes are whole bytes.

@@ -9,7 +9,10 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "mlir/Transforms/RegionUtils.h"
+#include "llvm/ADT/SetVector.h"
 
 namespace quantmlir {
 #define GEN_PASS_DEF_IMPORTDEQUANTIZE
@@ -63,8 +66,19 @@ static Value createParameter(OpBuilder &builder, Location loc,
   }
   Value value = parameter.operand;
   auto operandType = dyn_cast<RankedTensorType>(value.getType());
-  if (!operandType)
-    return tensor::FromElementsOp::create(builder, loc, type, value);
+  if (!operandType) {
+    // The only element of a tensor is read where it lies.
+    auto extract = value.getDefiningOp<tensor::ExtractOp>();
+    if (!extract || !extract.getTensor().getType().hasStaticShape() ||
+        extract.getTensor().getType().getNumElements() != 1)
+      return tensor::FromElementsOp::create(builder, loc, type, value);
+    value = extract.getTensor();
+    ArrayRef<ReassociationIndices> none;
+    if (extract.getTensor().getType().getRank() != 0)
+      value = tensor::CollapseShapeOp::create(
+          builder, loc, RankedTensorType::get({}, elementType), value, none);
+    return tensor::ExpandShapeOp::create(builder, loc, type, value, none);
+  }
   if (parameter.dims.size() != static_cast<size_t>(operandType.getRank())) {
     // Without its unit dimensions.
     SmallVector<ReassociationIndices> groups(parameter.dims.size());
@@ -110,6 +124,35 @@ static Value createParameter(OpBuilder &builder, Location loc,
   return tensor::ExpandShapeOp::create(builder, loc, type, value, groups);
 }
 
+/// `value`, which has an element for each block of the extents `from`, with one
+/// for each of the smaller blocks `to`: a tensor of `type`.
+static Value repeatBlocks(OpBuilder &builder, Location loc, Value value,
+                          ArrayRef<int64_t> from, ArrayRef<int64_t> to,
+                          RankedTensorType type) {
+  unsigned rank = type.getRank();
+  SmallVector<AffineExpr> exprs;
+  for (unsigned dim = 0; dim != rank; ++dim) {
+    AffineExpr block = builder.getAffineDimExpr(dim);
+    if (from[dim] != to[dim])
+      block = from[dim] ? block.floorDiv(from[dim] / to[dim])
+                        : builder.getAffineConstantExpr(0);
+    exprs.push_back(block);
+  }
+  Value empty =
+      tensor::EmptyOp::create(builder, loc, type, /*dynamicSizes=*/{});
+  SmallVector<utils::IteratorType> loops(rank, utils::IteratorType::parallel);
+  return linalg::GenericOp::create(
+             builder, loc, type, value, empty,
+             ArrayRef<AffineMap>{
+                 AffineMap::get(rank, 0, exprs, builder.getContext()),
+                 builder.getMultiDimIdentityMap(rank)},
+             loops,
+             [&](OpBuilder &inner, Location, ValueRange arguments) {
+               linalg::YieldOp::create(inner, loc, arguments[0]);
+             })
+      .getResult(0);
+}
+
 static Value createDequantize(OpBuilder &builder, Location loc,
                               const EncodedTensor &encoded) {
   MLIRContext *context = builder.getContext();
@@ -124,7 +167,7 @@ static Value createDequantize(OpBuilder &builder, Location loc,
   Type zeroPoint =
       encoded.hasZeroPoint ? getZeroPointType(builder, encoded) : Type();
   auto encoding =
-      EncodingAttr::get(context, storage, encoded.scale.block, scale, zeroPoint,
+      EncodingAttr::get(context, storage, encoded.block, scale, zeroPoint,
                         /*range=*/{}, Rounding::NearestEven, Overflow::Saturate,
                         /*codebook=*/{}, encoded.layout);
   ArrayRef<int64_t> shape = encoded.type.getShape();
@@ -133,12 +176,25 @@ static Value createDequantize(OpBuilder &builder, Location loc,
   if (codes.getType() != codesType)
     codes = tensor::CollapseShapeOp::create(builder, loc, codesType, codes,
                                             encoded.getReassociation());
-  Value scales = createParameter(builder, loc, encoded.scale,
-                                 encoding.getScalesType(shape));
+  auto createBlocks = [&](const BlockParameter &parameter,
+                          RankedTensorType type) {
+    SmallVector<int64_t> own(type.getShape());
+    for (auto [dim, extent] : llvm::enumerate(parameter.block))
+      if (extent != encoded.block[dim])
+        own[dim] = extent ? llvm::divideCeil(shape[dim], extent) : 1;
+    Value value =
+        createParameter(builder, loc, parameter,
+                        RankedTensorType::get(own, type.getElementType()));
+    return own == type.getShape()
+               ? value
+               : repeatBlocks(builder, loc, value, parameter.block,
+                              encoded.block, type);
+  };
+  Value scales = createBlocks(encoded.scale, encoding.getScalesType(shape));
   Value zeroPoints;
   if (encoded.hasZeroPoint)
-    zeroPoints = createParameter(builder, loc, encoded.zeroPoint,
-                                 encoding.getZeroPointsType(shape));
+    zeroPoints =
+        createBlocks(encoded.zeroPoint, encoding.getZeroPointsType(shape));
   auto type =
       RankedTensorType::get(shape, encoded.type.getElementType(), encoding);
   Value tensor =
@@ -262,6 +318,48 @@ struct GeneralizeDecoding : OpInterfaceRewritePattern<linalg::LinalgOp> {
   }
 };
 
+/// Numbers from outside of a decoding's body, such as one scale of a whole
+/// tensor, become its operands.
+struct CapturedToOperands : OpRewritePattern<linalg::GenericOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::GenericOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!isElementwise(op.getOperation()) || !op.hasPureTensorSemantics() ||
+        !comesFromBytes(op->getResult(0)))
+      return failure();
+    llvm::SetVector<Value> captured;
+    getUsedValuesDefinedAbove(op->getRegions(), captured);
+    captured.remove_if([](Value value) {
+      return !value.getType().isIntOrFloat() ||
+             matchPattern(value, m_Constant());
+    });
+    if (captured.empty())
+      return failure();
+    unsigned numInputs = op.getNumDpsInputs();
+    SmallVector<Value> inputs = op.getDpsInputs();
+    SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+    AffineMap scalar = AffineMap::get(op.getNumLoops(), 0, getContext());
+    inputs.append(captured.begin(), captured.end());
+    maps.insert(maps.begin() + numInputs, captured.size(), scalar);
+    auto generic = linalg::GenericOp::create(
+        rewriter, op.getLoc(), op->getResultTypes(), inputs, op.getDpsInits(),
+        maps, op.getIteratorTypesArray());
+    rewriter.inlineRegionBefore(op.getRegion(), generic.getRegion(),
+                                generic.getRegion().begin());
+    Block *body = generic.getBody();
+    for (auto [index, value] : llvm::enumerate(captured)) {
+      BlockArgument argument =
+          body->insertArgument(numInputs + index, value.getType(), op.getLoc());
+      rewriter.replaceUsesWithIf(value, argument, [&](OpOperand &use) {
+        return generic->isProperAncestor(use.getOwner());
+      });
+    }
+    rewriter.replaceOp(op, generic.getResults());
+    return success();
+  }
+};
+
 /// Whether reshapes around the arithmetic on `operand` are moved out of its
 /// way, so that groups are split before codes are decoded and joined after they
 /// are scaled.
@@ -296,7 +394,7 @@ struct ImportDequantize
     if (failed(applyPatternsGreedily(getOperation(), std::move(unfuse))))
       return signalPassFailure();
     RewritePatternSet prepare(&getContext());
-    prepare.add<GeneralizeDecoding>(&getContext());
+    prepare.add<GeneralizeDecoding, CapturedToOperands>(&getContext());
     populatePlainElementwiseToLinalgPatterns(prepare);
     linalg::populateElementwiseOpsFusionPatterns(
         prepare, [](OpOperand *operand) {

@@ -237,25 +237,66 @@ private:
 };
 
 //===----------------------------------------------------------------------===//
-// 8-bit floats times 16-bit floats
+// 8-bit floats times wider floats
 //===----------------------------------------------------------------------===//
 
-/// An N x K operand of 8-bit floats beside 16-bit ones is encoded.
+/// The operands of a product, and how it reads them.
+struct Operands {
+  Value lhs, rhs;
+  AffineMap lhsMap, rhsMap;
+};
+
+/// The operands of a product below casts; where it contracts several
+/// dimensions, which are joined later, as they are.
+static std::optional<Operands> getOperands(linalg::LinalgOp op) {
+  WhyNot whyNot;
+  if (FailureOr<Contraction> contraction = matchContraction(op, whyNot);
+      succeeded(contraction)) {
+    auto mapOf = [&](ArrayRef<unsigned> loops) {
+      SmallVector<AffineExpr> exprs;
+      for (unsigned loop : loops)
+        exprs.push_back(getAffineDimExpr(loop, op.getContext()));
+      return AffineMap::get(op.getNumLoops(), 0, exprs, op.getContext());
+    };
+    return Operands{contraction->lhs.value, contraction->rhs.value,
+                    mapOf(contraction->lhs.loops),
+                    mapOf(contraction->rhs.loops)};
+  }
+  if (!op.hasPureTensorSemantics() || op->getNumResults() != 1 ||
+      op.getNumReductionLoops() < 2 || !isMultiplyAccumulate(op))
+    return std::nullopt;
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  if (!llvm::all_of(maps, [](AffineMap map) {
+        return map.isProjectedPermutation() && map.getNumResults();
+      }))
+    return std::nullopt;
+  // The columns of the result are rows of the right-hand side.
+  unsigned column = maps[2].getDimPosition(maps[2].getNumResults() - 1);
+  unsigned rhs = maps[1].isFunctionOfDim(column) ? 1 : 0;
+  if (!maps[rhs].isFunctionOfDim(column) ||
+      maps[1 - rhs].isFunctionOfDim(column))
+    return std::nullopt;
+  return Operands{op->getOperand(1 - rhs), op->getOperand(rhs), maps[1 - rhs],
+                  maps[rhs]};
+}
+
+/// An N x K operand of 8-bit floats beside wider ones is encoded.
 struct EncodeWidenedFloats : OpInterfaceRewritePattern<linalg::LinalgOp> {
   using OpInterfaceRewritePattern::OpInterfaceRewritePattern;
 
   LogicalResult matchAndRewrite(linalg::LinalgOp op,
                                 PatternRewriter &rewriter) const override {
-    WhyNot whyNot;
-    FailureOr<Contraction> contraction = matchContraction(op, whyNot);
-    if (failed(contraction) || contraction->lhs.getEncoding() ||
-        contraction->rhs.getEncoding())
+    std::optional<Operands> operands = getOperands(op);
+    if (!operands || getEncoding(operands->lhs.getType()) ||
+        getEncoding(operands->rhs.getType()))
       return failure();
-    Type wide = contraction->lhs.getType().getElementType();
-    RankedTensorType narrow = contraction->rhs.getType();
-    if ((!wide.isBF16() && !wide.isF16()) ||
-        !isFloat8(narrow.getElementType()) ||
-        !isa<FloatType>(contraction->getResultType().getElementType()))
+    Type wide = getElementTypeOrSelf(operands->lhs.getType());
+    auto narrow = cast<RankedTensorType>(operands->rhs.getType());
+    Type sum = getElementTypeOrSelf(op->getResult(0).getType());
+    if (!isEncodableFloat(wide) || !isFloat8(narrow.getElementType()) ||
+        !isa<FloatType>(sum) ||
+        (wide != sum &&
+         wide.getIntOrFloatBitWidth() >= sum.getIntOrFloatBitWidth()))
       return failure();
     Location loc = op.getLoc();
     SmallVector<int64_t> whole(narrow.getRank(), 0);
@@ -269,37 +310,27 @@ struct EncodeWidenedFloats : OpInterfaceRewritePattern<linalg::LinalgOp> {
         DenseElementsAttr::get(scalesType, rewriter.getF32FloatAttr(1.0)));
     Value encoded = AssembleOp::create(
         rewriter, loc, RankedTensorType::get(narrow.getShape(), wide, encoding),
-        contraction->rhs.value, one, Value());
+        operands->rhs, one, Value());
     Value decoded = DequantizeOp::create(
         rewriter, loc, RankedTensorType::get(narrow.getShape(), wide), encoded);
-    auto mapOf = [&](ArrayRef<unsigned> loops) {
-      SmallVector<AffineExpr> exprs;
-      for (unsigned loop : loops)
-        exprs.push_back(rewriter.getAffineDimExpr(loop));
-      return AffineMap::get(op.getNumLoops(), 0, exprs, getContext());
-    };
     OpOperand *init = op.getDpsInitOperand(0);
-    Type sum = getElementTypeOrSelf(init->get().getType());
     auto product = linalg::GenericOp::create(
-        rewriter, loc, op->getResultTypes(),
-        ValueRange{contraction->lhs.value, decoded}, init->get(),
-        ArrayRef<AffineMap>{mapOf(contraction->lhs.loops),
-                            mapOf(contraction->rhs.loops),
+        rewriter, loc, op->getResultTypes(), ValueRange{operands->lhs, decoded},
+        init->get(),
+        ArrayRef<AffineMap>{operands->lhsMap, operands->rhsMap,
                             op.getMatchingIndexingMap(init)},
         op.getIteratorTypesArray(),
         [&](OpBuilder &inner, Location, ValueRange arguments) {
           Value factors[2] = {arguments[0], arguments[1]};
           for (Value &factor : factors)
-            if (factor.getType().getIntOrFloatBitWidth() <
-                sum.getIntOrFloatBitWidth())
+            if (factor.getType() != sum)
               factor = arith::ExtFOp::create(inner, loc, sum, factor);
           Value term =
               arith::MulFOp::create(inner, loc, factors[0], factors[1]);
           Value total = arith::AddFOp::create(inner, loc, arguments[2], term);
           linalg::YieldOp::create(inner, loc, total);
         });
-    remarkPassed(op, passName,
-                 "reads 8-bit floats beside 16-bit ones as codes");
+    remarkPassed(op, passName, "reads 8-bit floats beside wider ones as codes");
     rewriter.replaceOp(op, product.getResults());
     return success();
   }

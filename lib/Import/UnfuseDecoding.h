@@ -11,7 +11,7 @@ namespace quantmlir {
 /// import-dequantize reads, an elementwise op in front of the product:
 /// - what a product's body computes of one operand's codes (`sitofp`, as in a
 ///   `linalg.matmul` of bf16 and i8, zero points, scales) moves there;
-/// - 8-bit floats that are multiplied with 16-bit ones are widened there, as
+/// - 8-bit floats that are multiplied with wider ones are widened there, as
 ///   codes with a scale of 1.
 void populateUnfuseDecodingPatterns(::mlir::RewritePatternSet &patterns);
 void populateWidenedFloatPatterns(::mlir::RewritePatternSet &patterns);

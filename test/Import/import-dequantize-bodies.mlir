@@ -153,3 +153,58 @@ func.func @equal(%x: tensor<5x64xf8E5M2>, %w: tensor<32x64xf8E4M3FN>, %init: ten
       outs(%init : tensor<5x32xf32>) -> tensor<5x32xf32>
   return %y : tensor<5x32xf32>
 }
+
+// -----
+
+// Scales by groups of 8, zero points by rows and groups of 16: a block has one
+// of each.
+#mn = affine_map<(m, n) -> (m, n)>
+#g = affine_map<(m, n) -> (m, n floordiv 8)>
+#h = affine_map<(m, n) -> (n floordiv 16)>
+// CHECK-DAG: #[[E:.+]] = #quant_tensor.encoding<{storage = i8, block = [1, 8], scale = f32, zero_point = f32}>
+// CHECK-DAG: #[[FROM:.+]] = affine_map<(d0, d1) -> (0, d1 floordiv 2)>
+// CHECK-LABEL: func @blocks
+// CHECK-SAME: %[[W:[a-z0-9]+]]: tensor<32x32xi8>, %[[S:[a-z0-9]+]]: tensor<32x4xf32>, %[[Z:[a-z0-9]+]]: tensor<2xf32>
+// CHECK: %[[Z2:.+]] = tensor.expand_shape %[[Z]] {{.*}} into tensor<1x2xf32>
+// CHECK: %[[ALL:.+]] = linalg.generic {indexing_maps = [#[[FROM]], #{{.+}}]{{.*}} ins(%[[Z2]] : tensor<1x2xf32>) outs(%{{.+}} : tensor<32x4xf32>)
+// CHECK: quant_tensor.assemble %[[W]], %[[S]], %[[ALL]] : {{.*}} -> tensor<32x32xf32, #[[E]]>
+func.func @blocks(%w: tensor<32x32xi8>, %s: tensor<32x4xf32>, %z: tensor<2xf32>) -> tensor<32x32xf32> {
+  %e = tensor.empty() : tensor<32x32xf32>
+  %d = linalg.generic {indexing_maps = [#mn, #g, #h, #mn], iterator_types = ["parallel", "parallel"]}
+      ins(%w, %s, %z : tensor<32x32xi8>, tensor<32x4xf32>, tensor<2xf32>) outs(%e : tensor<32x32xf32>) {
+  ^bb0(%a: i8, %b: f32, %c: f32, %o: f32):
+    %0 = arith.sitofp %a : i8 to f32
+    %1 = arith.subf %0, %c : f32
+    %2 = arith.mulf %1, %b : f32
+    linalg.yield %2 : f32
+  } -> tensor<32x32xf32>
+  return %d : tensor<32x32xf32>
+}
+
+// -----
+
+// Numbers that the body sees from outside; the only element of a tensor is read
+// where it lies.
+#mn = affine_map<(m, n) -> (m, n)>
+// CHECK: #[[E:.+]] = #quant_tensor.encoding<{storage = i8, block = [0, 0], scale = f32, zero_point = i32}>
+// CHECK-LABEL: func @captured
+// CHECK-SAME: %[[W:[a-z0-9]+]]: tensor<32x32xi8>, %[[S:[a-z0-9]+]]: tensor<1xf32>, %[[Z:[a-z0-9]+]]: i32
+// CHECK-DAG: %[[T:.+]] = tensor.collapse_shape %[[S]] [] : tensor<1xf32> into tensor<f32>
+// CHECK-DAG: %[[SCALE:.+]] = tensor.expand_shape %[[T]] [] {{.*}} into tensor<1x1xf32>
+// CHECK-DAG: %[[POINT:.+]] = tensor.from_elements %[[Z]] : tensor<1x1xi32>
+// CHECK: quant_tensor.assemble %[[W]], %[[SCALE]], %[[POINT]] : {{.*}} -> tensor<32x32xf32, #[[E]]>
+func.func @captured(%w: tensor<32x32xi8>, %s: tensor<1xf32>, %z: i32) -> tensor<32x32xf32> {
+  %c0 = arith.constant 0 : index
+  %scale = tensor.extract %s[%c0] : tensor<1xf32>
+  %e = tensor.empty() : tensor<32x32xf32>
+  %d = linalg.generic {indexing_maps = [#mn, #mn], iterator_types = ["parallel", "parallel"]}
+      ins(%w : tensor<32x32xi8>) outs(%e : tensor<32x32xf32>) {
+  ^bb0(%a: i8, %o: f32):
+    %0 = arith.extsi %a : i8 to i32
+    %1 = arith.subi %0, %z : i32
+    %2 = arith.sitofp %1 : i32 to f32
+    %3 = arith.mulf %2, %scale : f32
+    linalg.yield %3 : f32
+  } -> tensor<32x32xf32>
+  return %d : tensor<32x32xf32>
+}

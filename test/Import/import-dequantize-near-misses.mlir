@@ -86,15 +86,15 @@ func.func @wraps(%w: tensor<32x32xi8>) -> tensor<32x32xf32> {
 
 // -----
 
-// Scales by group, zero points by row.
+// Scales by groups of 8, zero points by groups of 12.
 #mn = affine_map<(m, n) -> (m, n)>
 #g = affine_map<(m, n) -> (m, n floordiv 8)>
-#m = affine_map<(m, n) -> (m)>
-func.func @blocks(%w: tensor<32x32xi8>, %s: tensor<32x4xf32>, %z: tensor<32xf32>) -> tensor<32x32xf32> {
+#h = affine_map<(m, n) -> (m, n floordiv 12)>
+func.func @blocks(%w: tensor<32x32xi8>, %s: tensor<32x4xf32>, %z: tensor<32x3xf32>) -> tensor<32x32xf32> {
   %e = tensor.empty() : tensor<32x32xf32>
-  // expected-remark @below {{scales and zero points have different blocks}}
-  %d = linalg.generic {indexing_maps = [#mn, #g, #m, #mn], iterator_types = ["parallel", "parallel"]}
-      ins(%w, %s, %z : tensor<32x32xi8>, tensor<32x4xf32>, tensor<32xf32>) outs(%e : tensor<32x32xf32>) {
+  // expected-remark @below {{blocks of 8 with one scale and of 12 with one zero point overlap}}
+  %d = linalg.generic {indexing_maps = [#mn, #g, #h, #mn], iterator_types = ["parallel", "parallel"]}
+      ins(%w, %s, %z : tensor<32x32xi8>, tensor<32x4xf32>, tensor<32x3xf32>) outs(%e : tensor<32x32xf32>) {
   ^bb0(%a: i8, %b: f32, %c: f32, %o: f32):
     %0 = arith.sitofp %a : i8 to f32
     %1 = arith.subf %0, %c : f32
@@ -657,4 +657,22 @@ func.func @float_point(%w: tensor<32x32xf8E4M3FN>, %s: tensor<32xf32>, %e: tenso
     linalg.yield %2 : f32
   } -> tensor<32x32xf32>
   return %d : tensor<32x32xf32>
+}
+
+// -----
+
+#mn = affine_map<(m, n) -> (m, n)>
+#m = affine_map<(m, n) -> (m)>
+#none = affine_map<(m, n) -> ()>
+func.func @unknown_blocks(%w: tensor<?x32xi8>, %s: tensor<?xf32>, %z: tensor<f32>, %e: tensor<?x32xf32>) -> tensor<?x32xf32> {
+  // expected-remark @below {{scales and zero points have different blocks, of an unknown number}}
+  %d = linalg.generic {indexing_maps = [#mn, #m, #none, #mn], iterator_types = ["parallel", "parallel"]}
+      ins(%w, %s, %z : tensor<?x32xi8>, tensor<?xf32>, tensor<f32>) outs(%e : tensor<?x32xf32>) {
+  ^bb0(%a: i8, %b: f32, %c: f32, %o: f32):
+    %0 = arith.sitofp %a : i8 to f32
+    %1 = arith.subf %0, %c : f32
+    %2 = arith.mulf %1, %b : f32
+    linalg.yield %2 : f32
+  } -> tensor<?x32xf32>
+  return %d : tensor<?x32xf32>
 }

@@ -70,8 +70,8 @@ def ImportDequantize : Pass<"import-dequantize"> {
     split into groups and collapsed afterwards.
 
     Codes may also be f8E4M3FN or f8E5M2, which have a scale and no zero point.
-    8-bit floats without one that are multiplied with f16 or bf16 are codes with
-    a scale of 1.
+    8-bit floats without one that are multiplied with f16, bf16 or f32 are codes
+    with a scale of 1.
 
     What the body of a product of floats computes of codes, such as the `sitofp`
     in a `linalg.matmul` of bf16 and i8, or a zero point and a scale, moves in
