@@ -252,3 +252,52 @@ def test_encoded_batches(tool, tmp_path):
         tool("quant-run", artifact, f"--device={device}", *arguments, f"--output={output}")
         y = np.load(output)["y"]
         assert (np.abs(y - exact) <= bound).all(), (device, np.abs(y - exact).max())
+
+
+SEVERAL = """
+#mn = affine_map<(m, n) -> (m, n)>
+#n = affine_map<(m, n) -> (n)>
+func.func @f(%x: tensor<37x80xi8> {quant_tensor.name = "x"}, %w: tensor<80x72xi8> {quant_tensor.name = "w"},
+             %s: tensor<72xf32> {quant_tensor.name = "s"})
+    -> (tensor<37x72xi8> {quant_tensor.name = "q"}, tensor<37x72xf32> {quant_tensor.name = "y"}) {
+  %zero = arith.constant dense<0> : tensor<37x72xi32>
+  %e = tensor.empty() : tensor<37x72xf32>
+  %f = tensor.empty() : tensor<37x72xi8>
+  %acc = linalg.matmul ins(%x, %w : tensor<37x80xi8>, tensor<80x72xi8>) outs(%zero : tensor<37x72xi32>) -> tensor<37x72xi32>
+  %r:2 = linalg.generic {indexing_maps = [#mn, #n, #mn, #mn], iterator_types = ["parallel", "parallel"]}
+      ins(%acc, %s : tensor<37x72xi32>, tensor<72xf32>) outs(%f, %e : tensor<37x72xi8>, tensor<37x72xf32>) {
+  ^bb0(%a: i32, %b: f32, %o: i8, %p: f32):
+    %low = arith.constant -128.0 : f32
+    %high = arith.constant 127.0 : f32
+    %0 = arith.sitofp %a : i32 to f32
+    %1 = arith.mulf %0, %b : f32
+    %2 = math.roundeven %1 : f32
+    %3 = arith.maximumf %2, %low : f32
+    %4 = arith.minimumf %3, %high : f32
+    %5 = arith.fptosi %4 : f32 to i8
+    linalg.yield %5, %1 : i8, f32
+  } -> (tensor<37x72xi8>, tensor<37x72xf32>)
+  return %r#0, %r#1 : tensor<37x72xi8>, tensor<37x72xf32>
+}
+"""
+
+
+def test_several_results(tool, tmp_path):
+    """Values and their codes of one op: the values are what the product stores."""
+    (tmp_path / "f.mlir").write_text(SEVERAL)
+    artifact = tmp_path / "f.qmlir"
+    tool("quant-compile", tmp_path / "f.mlir", "-o", artifact)
+    [function] = json.loads((artifact / "manifest.json").read_text())["functions"]
+    assert not any(buffer["element"] == "i32" for buffer in function["buffers"])
+    rng = np.random.default_rng(4)
+    inputs = {"x": rng.integers(-128, 128, (37, 80), dtype=np.int8),
+              "w": rng.integers(-128, 128, (80, 72), dtype=np.int8),
+              "s": rng.uniform(0.0005, 0.002, 72).astype(F32)}
+    np.savez(tmp_path / "in.npz", **inputs)
+    y = (inputs["x"].astype(np.int32) @ inputs["w"].astype(np.int32)).astype(F32) * inputs["s"]
+    for device in ("cpu", "emulator"):
+        tool("quant-run", artifact, f"--device={device}", f"--inputs={tmp_path}/in.npz",
+             f"--output={tmp_path}/out.npz")
+        with np.load(tmp_path / "out.npz") as outputs:
+            np.testing.assert_array_equal(outputs["y"], y)
+            np.testing.assert_array_equal(outputs["q"], np.clip(np.rint(y), -128, 127))

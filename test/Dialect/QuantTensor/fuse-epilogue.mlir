@@ -429,3 +429,32 @@ func.func @only_element(%x: tensor<8x64xi8>, %w: tensor<64x32xi8>, %s: tensor<1x
   } -> tensor<8x32xf32>
   return %y : tensor<8x32xf32>
 }
+
+// -----
+
+// Values and their codes in one op: the codes are computed of the values, which
+// are the contraction's result. No i32 matrix is left.
+#id = affine_map<(m, n) -> (m, n)>
+#n = affine_map<(m, n) -> (n)>
+// CHECK-LABEL: func @several_results
+// CHECK-SAME: %{{.+}}: tensor<8x64xi8>, %{{.+}}: tensor<64x32xi8>, %[[S:[a-z0-9]+]]: tensor<32xf32>
+// CHECK: %[[Y:.+]] = quant_tensor.scaled_matmul {{.*}} epilogue(%[[S]] : tensor<32xf32>)
+// CHECK: %[[Q:.+]] = linalg.generic {{.*}} ins({{.*}}%[[Y]]{{.*}}) outs(%{{.+}} : tensor<8x32xi8>)
+// CHECK: math.roundeven
+// CHECK: return %[[Y]], %[[Q]]
+func.func @several_results(%x: tensor<8x64xi8>, %w: tensor<64x32xi8>, %s: tensor<32xf32>) -> (tensor<8x32xf32>, tensor<8x32xi8>) {
+  %zero = arith.constant dense<0> : tensor<8x32xi32>
+  %e = tensor.empty() : tensor<8x32xf32>
+  %f = tensor.empty() : tensor<8x32xi8>
+  %acc = linalg.matmul ins(%x, %w : tensor<8x64xi8>, tensor<64x32xi8>) outs(%zero : tensor<8x32xi32>) -> tensor<8x32xi32>
+  %y:2 = linalg.generic {indexing_maps = [#id, #n, #id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%acc, %s : tensor<8x32xi32>, tensor<32xf32>) outs(%e, %f : tensor<8x32xf32>, tensor<8x32xi8>) {
+  ^bb0(%a: i32, %b: f32, %o: f32, %p: i8):
+    %0 = arith.sitofp %a : i32 to f32
+    %1 = arith.mulf %0, %b : f32
+    %2 = math.roundeven %1 : f32
+    %3 = arith.fptosi %2 : f32 to i8
+    linalg.yield %1, %3 : f32, i8
+  } -> (tensor<8x32xf32>, tensor<8x32xi8>)
+  return %y#0, %y#1 : tensor<8x32xf32>, tensor<8x32xi8>
+}

@@ -4,7 +4,7 @@
 // More of what almost matches: consumers of an i32 product, requantization,
 // encoded operands.
 
-// The consumer makes two tensors.
+// The consumer makes two tensors, neither of which is computed of the other.
 #mn = affine_map<(m, n) -> (m, n)>
 func.func @two_results(%x: tensor<8x64xi8>, %w: tensor<64x32xi8>, %e: tensor<8x32xf32>) -> (tensor<8x32xf32>, tensor<8x32xf32>) {
   %zero = arith.constant dense<0> : tensor<8x32xi32>
@@ -14,7 +14,8 @@ func.func @two_results(%x: tensor<8x64xi8>, %w: tensor<64x32xi8>, %e: tensor<8x3
       ins(%acc : tensor<8x32xi32>) outs(%e, %e : tensor<8x32xf32>, tensor<8x32xf32>) {
   ^bb0(%a: i32, %o: f32, %p: f32):
     %f = arith.sitofp %a : i32 to f32
-    linalg.yield %f, %f : f32, f32
+    %g = arith.uitofp %a : i32 to f32
+    linalg.yield %f, %g : f32, f32
   } -> (tensor<8x32xf32>, tensor<8x32xf32>)
   return %y#0, %y#1 : tensor<8x32xf32>, tensor<8x32xf32>
 }

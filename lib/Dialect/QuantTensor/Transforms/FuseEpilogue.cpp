@@ -7,8 +7,10 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "llvm/ADT/SetVector.h"
 
 namespace quantmlir::quant_tensor {
 #define GEN_PASS_DEF_QUANTTENSORFUSEEPILOGUE
@@ -401,11 +403,138 @@ struct GeneralizeConsumer : OpInterfaceRewritePattern<linalg::LinalgOp> {
   }
 };
 
+/// Whether `value`, in the body of `op`, is computed of block argument
+/// `argument` otherwise than by way of `through`; collects what computes it.
+static bool isComputedOf(linalg::GenericOp op, Value value, Value through,
+                         BlockArgument argument,
+                         llvm::SetVector<Operation *> &ops) {
+  if (value == through)
+    return false;
+  if (value == argument)
+    return true;
+  Operation *producer = value.getDefiningOp();
+  if (!producer || producer->getBlock() != op.getBody())
+    return false;
+  bool reads = false;
+  for (Value operand : producer->getOperands())
+    reads |= isComputedOf(op, operand, through, argument, ops);
+  ops.insert(producer);
+  return reads;
+}
+
+/// An elementwise op of several results, all but one of which are computed of
+/// that one, such as a row and its codes: the one is the contraction's result,
+/// and what is left reads it. Else the sum itself would go through memory.
+struct SplitResults : OpRewritePattern<linalg::GenericOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::GenericOp op,
+                                PatternRewriter &rewriter) const override {
+    if (op->getNumResults() < 2 || !op.hasPureTensorSemantics() ||
+        op.getNumParallelLoops() != op.getNumLoops() || op.hasIndexSemantics())
+      return failure();
+    for (OpOperand &init : op.getDpsInitsMutable())
+      if (op.payloadUsesValueFromOperand(&init))
+        return failure();
+    OpOperand *sum = nullptr;
+    for (OpOperand *input : op.getDpsInputOperands()) {
+      if (!followsContraction(input->get()))
+        continue;
+      if (sum)
+        return failure();
+      sum = input;
+    }
+    if (!sum)
+      return failure();
+    BlockArgument argument = op.getMatchingBlockArgument(sum);
+    ValueRange yielded = op.getBody()->getTerminator()->getOperands();
+    for (unsigned first = 0, e = yielded.size(); first != e; ++first) {
+      llvm::SetVector<Operation *> ops, others;
+      if (!yielded[first].getDefiningOp() ||
+          !isComputedOf(op, yielded[first], Value(), argument, ops))
+        continue;
+      bool readsSum = false;
+      for (unsigned other = 0; other != e; ++other)
+        if (other != first)
+          readsSum |= isComputedOf(op, yielded[other], yielded[first], argument,
+                                   others);
+      if (readsSum)
+        continue;
+      split(rewriter, op, first, sum, ops, others);
+      return success();
+    }
+    return failure();
+  }
+
+private:
+  /// An op like `op` with results `numbers`, which `ops` compute. It reads
+  /// `inputs`, whose elements are `elements` in the body of `op`.
+  static linalg::GenericOp
+  createPart(PatternRewriter &rewriter, linalg::GenericOp op,
+             ArrayRef<unsigned> numbers, ValueRange inputs,
+             ArrayRef<AffineMap> inputMaps, ArrayRef<Value> elements,
+             const llvm::SetVector<Operation *> &ops) {
+    ValueRange yielded = op.getBody()->getTerminator()->getOperands();
+    SmallVector<AffineMap> maps(inputMaps);
+    SmallVector<Value> inits;
+    SmallVector<Type> types;
+    for (unsigned number : numbers) {
+      OpOperand *init = op.getDpsInitOperand(number);
+      inits.push_back(init->get());
+      types.push_back(op->getResult(number).getType());
+      maps.push_back(op.getMatchingIndexingMap(init));
+    }
+    return linalg::GenericOp::create(
+        rewriter, op.getLoc(), types, inputs, inits, maps,
+        op.getIteratorTypesArray(),
+        [&](OpBuilder &inner, Location loc, ValueRange arguments) {
+          IRMapping mapping;
+          for (auto [element, value] : llvm::zip(elements, arguments))
+            mapping.map(element, value);
+          for (Operation *producer : ops)
+            inner.clone(*producer, mapping);
+          SmallVector<Value> results;
+          for (unsigned number : numbers)
+            results.push_back(mapping.lookupOrDefault(yielded[number]));
+          linalg::YieldOp::create(inner, loc, results);
+        });
+  }
+
+  static void split(PatternRewriter &rewriter, linalg::GenericOp op,
+                    unsigned first, OpOperand *sum,
+                    const llvm::SetVector<Operation *> &ops,
+                    const llvm::SetVector<Operation *> &others) {
+    SmallVector<Value> inputs, elements;
+    SmallVector<AffineMap> maps;
+    for (OpOperand *input : op.getDpsInputOperands()) {
+      inputs.push_back(input->get());
+      maps.push_back(op.getMatchingIndexingMap(input));
+      elements.push_back(op.getMatchingBlockArgument(input));
+    }
+    linalg::GenericOp one =
+        createPart(rewriter, op, {first}, inputs, maps, elements, ops);
+    // The result takes the place of the sum.
+    unsigned place = sum->getOperandNumber();
+    inputs[place] = one.getResult(0);
+    maps[place] = op.getMatchingIndexingMap(op.getDpsInitOperand(first));
+    elements[place] = op.getBody()->getTerminator()->getOperand(first);
+    SmallVector<unsigned> numbers;
+    for (unsigned number = 0, e = op->getNumResults(); number != e; ++number)
+      if (number != first)
+        numbers.push_back(number);
+    linalg::GenericOp rest =
+        createPart(rewriter, op, numbers, inputs, maps, elements, others);
+    SmallVector<Value> results(rest.getResults());
+    results.insert(results.begin() + first, one.getResult(0));
+    rewriter.replaceOp(op, results);
+  }
+};
+
 } // namespace
 
 void quantmlir::quant_tensor::populatePrepareEpiloguePatterns(
     RewritePatternSet &patterns) {
-  patterns.add<GeneralizeConsumer>(patterns.getContext());
+  patterns.add<GeneralizeConsumer, SplitResults>(patterns.getContext());
   // The extents of an intermediate result are asked of its destination, or
   // each such question would be a second use.
   tensor::DimOp::getCanonicalizationPatterns(patterns, patterns.getContext());

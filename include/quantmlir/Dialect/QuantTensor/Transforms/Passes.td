@@ -218,7 +218,8 @@ def QuantTensorFuseEpilogue : Pass<"quant-tensor-fuse-epilogue"> {
     (scales per tensor, row or column, bias, activation, residual, rounding to
     i8) move into its epilogue; so does a `quantize` to 8 bits whose parameters
     are given. The arithmetic is moved, not changed: the scale is promoted as
-    the IR says.
+    the IR says. Of an op with several results, such as values and their codes,
+    the one that all others are computed of moves, and the others read it.
 
     A contraction whose i32 result is needed as such says why in a missed
     remark, and becomes a `scaled_matmul` that yields the sum. So does a product
