@@ -34,10 +34,12 @@ int64_t estimateStreamRegisters(const Contraction &contraction, int64_t tileM,
 double estimateStreamTime(const Contraction &contraction, const Chip &chip,
                           int64_t tileM, const StreamNumbers &numbers);
 
-/// The numbers that take the least time for `tileM` rows of activations.
+/// The numbers that take the least time for `tileM` rows of activations, and by
+/// what time they do.
 StreamNumbers chooseStreamNumbers(const Contraction &contraction,
                                   const Chip &chip, int64_t tileM,
-                                  bool scalesWeights = false);
+                                  bool scalesWeights = false,
+                                  double *time = nullptr);
 
 } // namespace quantmlir::schedule
 

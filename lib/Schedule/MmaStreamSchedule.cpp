@@ -115,12 +115,24 @@ static bool scalesStreamedWeights(const Contraction &c, const Chip &chip,
   // where blocks divide tiles, weights that are scaled are a little faster than
   // the model says; not with zero points, each of which is an instruction more.
   constexpr double margin = 1.03;
-  Numbers scaled = chooseStreamNumbers(c, chip, tileM, /*scalesWeights=*/true),
-          exact = chooseStreamNumbers(c, chip, tileM);
-  double least = estimateStreamTime(c, chip, tileM, exact);
+  double least, ofScaled;
+  chooseStreamNumbers(c, chip, tileM, /*scalesWeights=*/false, &least);
+  Numbers scaled =
+      chooseStreamNumbers(c, chip, tileM, /*scalesWeights=*/true, &ofScaled);
   if (scaled.splitK == 1 || c.encoding.hasZeroPoint())
     least /= margin;
-  return estimateStreamTime(c, chip, tileM, scaled) < least;
+  return ofScaled < least;
+}
+
+/// Whether weights of 8 bits have a scale for each row and nothing else, and
+/// are decoded to bf16. What comes along with others takes registers: of
+/// unsigned codes, ptxas 13.0 spilled the address of a bias in steps of 64
+/// columns.
+static bool isPlainBytes(const Contraction &c) {
+  return c.hasOneGroup() && !c.encoding.hasZeroPoint() &&
+         !c.encoding.getStorage().isUnsignedInteger() &&
+         c.lhsElement.isBF16() && c.k % 64 == 0 &&
+         c.n % FragmentLayout::rows == 0;
 }
 
 /// The numbers for weights of 8 bits, of which a step of 64 columns is as many
@@ -147,8 +159,19 @@ static Numbers chooseForBytes(const Contraction &c, const Chip &chip,
       c.hasOneGroup() ||
       (isa<IntegerType>(c.encoding.getStorage()) && hasNarrowScales &&
        !hasRaggedScales(c) && countParameters(c, 64) <= 1);
-  if (tileM == 1 && isPlain && !isTight)
-    return {1, warps, columns, 2, 2};
+  if (tileM == 1 && isPlain && !isTight) {
+    // Blocks of 16 rows and 32 warps in an SM are best where all are there at
+    // once; the others deal out more rows of weights more evenly.
+    Numbers best = {1, warps, columns, 2, 2};
+    if (!isPlainBytes(c))
+      return best;
+    for (Numbers numbers : {Numbers{1, 8, 64, 2, 3}, Numbers{3, 8, 64, 1, 2},
+                            Numbers{2, 8, 128, 1, 2}})
+      if (estimateStreamTime(c, chip, tileM, numbers) <
+          estimateStreamTime(c, chip, tileM, best))
+        best = numbers;
+    return best;
+  }
   if (c.hasOneGroup() && !c.encoding.hasZeroPoint() && c.k % 64 == 0)
     return chooseStreamNumbers(c, chip, tileM);
   bool isLight = tileM == 1 && isPlain && !c.hasLargeEpilogue;

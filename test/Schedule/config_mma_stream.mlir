@@ -296,3 +296,52 @@ func.func @bytes_of_half(%x: tensor<16x8192xf16>, %w: tensor<28672x8192xf16, #w8
   } -> tensor<16x28672xf16>
   return %y : tensor<16x28672xf16>
 }
+
+// 5120 rows are 107 tiles of 48, which nearly fill the SMs; 16 warps of each
+// have more of a long K on the way than 8.
+// CHECK-LABEL: @proven
+// CHECK: tile = [1, 48, 2048], warps = [1, 1, 16], stages = 1,
+func.func @proven(%x: tensor<1x13824xbf16>, %w: tensor<5120x13824xbf16, #w4>, %init: tensor<1x5120xbf16>) -> tensor<1x5120xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x13824xbf16>, tensor<5120x13824xbf16, #w4>) maps [] outs(%init : tensor<1x5120xbf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<1x5120xbf16>
+  return %y : tensor<1x5120xbf16>
+}
+
+// Of a shorter K, clusters deal them out more evenly.
+// CHECK-LABEL: @proven_split
+// CHECK: tile = [1, 32, 512], warps = [1, 1, 4], stages = 2, split_k = 2, {{.*}}occupancy = 3>
+func.func @proven_split(%x: tensor<1x5120xbf16>, %w: tensor<5120x5120xbf16, #w4>, %init: tensor<1x5120xbf16>) -> tensor<1x5120xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x5120xbf16>, tensor<5120x5120xbf16, #w4>) maps [] outs(%init : tensor<1x5120xbf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<1x5120xbf16>
+  return %y : tensor<1x5120xbf16>
+}
+
+// One row of bytes: 256 blocks of 16 rows are all there at once.
+// CHECK-LABEL: @bytes_of_one_wave
+// CHECK: tile = [1, 16, 512], warps = [1, 1, 16], stages = 2, {{.*}}occupancy = 2>
+func.func @bytes_of_one_wave(%x: tensor<1x4096xbf16>, %w: tensor<4096x4096xbf16, #w8>, %init: tensor<1x4096xbf16>) -> tensor<1x4096xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x4096xbf16>, tensor<4096x4096xbf16, #w8>) maps [] outs(%init : tensor<1x4096xbf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<1x4096xbf16>
+  return %y : tensor<1x4096xbf16>
+}
+
+// 688 would come in three waves, the last one of few.
+// CHECK-LABEL: @bytes_of_many_waves
+// CHECK: tile = [1, 48, 512], warps = [1, 1, 8], stages = 1, {{.*}}occupancy = 2>
+func.func @bytes_of_many_waves(%x: tensor<1x4096xbf16>, %w: tensor<11008x4096xbf16, #w8>, %init: tensor<1x11008xbf16>) -> tensor<1x11008xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x4096xbf16>, tensor<11008x4096xbf16, #w8>) maps [] outs(%init : tensor<1x11008xbf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<1x11008xbf16>
+  return %y : tensor<1x11008xbf16>
+}
