@@ -130,6 +130,10 @@ FAMILIES = [
     Float8(136, 1296, m=70, group=128, rows=128, scale="f8E8M0FNU"),
     Float8(72, 528, group=128, rows=64, scale="bf16"),
     Float8(72, 528, fast=True),
+    # No copies of rows whose lengths are no multiple of 16 bytes: mma.sync.
+    Float8(37, 131),
+    Float8(136, 1027, m=70, x="f8E5M2", out="f32"),
+    Float8(200, 4097, m=150, w="f8E5M2"),
     # The same with encoded weights: every storage, scale and zero point, tails of
     # all tiles, and results of every width.
     Layer(141, 264, storage="i4", group=128, scale="bf16", out="bf16"),
@@ -208,6 +212,12 @@ FAMILIES = [
     StreamedLayer(72, 1032, 5, [8, 32, 256], [1, 1, 4], 2, 4),
     StreamedLayer(77, 640, 16, [16, 48, 256], [1, 1, 2], 1, 3, group=0, out="f16"),
     StreamedLayer(64, 1280, 1, [1, 32, 256], [1, 2, 4], 1, 2),
+    # Those that the model takes for others: one row in two blocks and stages, long steps of
+    # weights that are scaled.
+    StreamedLayer(72, 2312, 1, [1, 32, 512], [1, 1, 4], 2, 2, rest=", occupancy = 3"),
+    StreamedLayer(72, 3336, 1, [1, 48, 2048], [1, 1, 16], 1, 1),
+    StreamedLayer(72, 3336, 16, [16, 48, 1024], [1, 1, 4], 1, 1,
+                  rest=", occupancy = 3, scale_decoded = true"),
     # Codes that come through a ring in shared memory: in a loop with tails of everything,
     # and in fewer steps than it has slots.
     StreamedLayer(77, 2056, 1, [1, 32, 256], [1, 1, 4], 1, 1, rest=", occupancy = 2, ring = 4"),
