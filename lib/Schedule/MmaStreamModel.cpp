@@ -541,8 +541,8 @@ getProvenNumbers(const Contraction &c, int64_t tileM, bool scalesWeights) {
                                                {3, 16, 128, 1, 1},
                                                {4, 8, 128, 1, 2},
                                                {3, 4, 128, 1, 4}};
-  static constexpr StreamNumbers ofFewRows[] = {
-      {2, 4, 128, 2, 3, 2}, {3, 8, 128, 1, 2, 2}, {3, 16, 128, 1, 1}};
+  static constexpr StreamNumbers ofFewRows[] = {{3, 8, 128, 1, 2, 2},
+                                                {3, 16, 128, 1, 1}};
   // Whose weights are scaled.
   static constexpr StreamNumbers ofManyRows[] = {{2, 4, 128, 1, 3, 2},
                                                  {2, 8, 128, 1, 2, 2},
