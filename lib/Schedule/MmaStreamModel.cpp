@@ -30,11 +30,12 @@
 // it chose the best or within 6 %, up to 11 % faster than what it chose
 // without. Dividing K where zero points are decoded along, with weights left
 // exact, changed seven of 42 lines at 14 shapes and 2 to 16 rows: six take
-// less, by up to 23 %, and one as long. Of 1419 timings at fifteen shapes,
-// int4 at 1, 8 and 16 rows and groups of 64 and NF4 at one, what it chooses is
-// 0.3 to 2.8 % slower than the fastest, since schedules compete whose registers
-// it overestimates. At one row of bytes it is within 1.5 % of the fastest of
-// fourteen (418 timings), among four of these. Rings of codes
+// less, by up to 23 %, and one as long. Of 1908 timings at fifteen shapes,
+// int4 at 1, 8 and 16 rows and groups of 64 and 32, zero points and NF4 at one,
+// what it chooses is 0.3 to 3.1 % slower than the fastest, since schedules
+// compete whose registers it overestimates. At one row of bytes it is
+// within 1.5 % of the fastest of fourteen (418 timings), among four of these.
+// Rings of codes
 // (`StreamNumbers::ring`) are listed and not chosen: of 900 timings at 29
 // lines, the fastest with one took 3 to 8 % less than what is chosen at five,
 // within 2 % of it at seven, and longer elsewhere.
@@ -564,7 +565,7 @@ getProvenNumbers(const Contraction &c, int64_t tileM, bool scalesWeights) {
 static bool fitsProven(const Contraction &c, int64_t tileM,
                        const StreamNumbers &numbers) {
   bool isPlain = c.numSums == 1 && !c.hasLargeEpilogue && !c.hasOneGroup() &&
-                 getParameters(c) <= 2 && getParameterBits(c.encoding) <= 16 &&
+                 getParameters(c) <= 4 && getParameterBits(c.encoding) <= 16 &&
                  c.resultElement &&
                  c.resultElement.getIntOrFloatBitWidth() <= 16 &&
                  c.n % FragmentLayout::rows == 0;
@@ -592,6 +593,9 @@ static bool fitsProven(const Contraction &c, int64_t tileM,
   bool isLight = c.lhsElement.isBF16() && isSingle && !getPairTableBytes(c) &&
                  c.k % c.getGroup() == 0;
   if (getPairTableBytes(c) && !isOneStretch && hasTailK)
+    return false;
+  // Groups of 32 have four scales in 128 columns.
+  if (getParameters(c) > 2 && (rowTiles > 2 || !isOneStretch))
     return false;
   bool hasRoom =
       rowTiles == 1
