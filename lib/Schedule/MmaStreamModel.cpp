@@ -30,12 +30,11 @@
 // it chose the best or within 6 %, up to 11 % faster than what it chose
 // without. Dividing K where zero points are decoded along, with weights left
 // exact, changed seven of 42 lines at 14 shapes and 2 to 16 rows: six take
-// less, by up to 23 %, and one as long. Of 1908 timings at fifteen shapes,
-// int4 at 1, 8 and 16 rows and groups of 64 and 32, zero points and NF4 at one,
-// what it chooses is 0.3 to 3.1 % slower than the fastest, since schedules
-// compete whose registers it overestimates. At one row of bytes it is
-// within 1.5 % of the fastest of fourteen (418 timings), among four of these.
-// Rings of codes
+// less, by up to 23 %, and one as long. Of 1908 timings at fifteen shapes, int4
+// at 1, 8 and 16 rows and groups of 64 and 32, zero points and NF4 at one, what
+// it chooses is 0.3 to 3.1 % slower than the fastest, since schedules compete
+// whose registers it overestimates. At one row of bytes it is within 1.5 % of
+// the fastest of fourteen (418 timings), among four of these. Rings of codes
 // (`StreamNumbers::ring`) are listed and not chosen: of 900 timings at 29
 // lines, the fastest with one took 3 to 8 % less than what is chosen at five,
 // within 2 % of it at seven, and longer elsewhere.
