@@ -9,8 +9,7 @@ using namespace mlir;
 using namespace quantmlir;
 using namespace quantmlir::quant_tensor;
 
-/// Whether `type` is an 8-bit float whose values can be codes.
-static bool isFloatCode(Type type) {
+bool quantmlir::isFloatCode(Type type) {
   return isa<Float8E4M3FNType, Float8E5M2Type>(type);
 }
 

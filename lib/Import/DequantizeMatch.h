@@ -7,6 +7,9 @@
 
 namespace quantmlir {
 
+/// Whether `type` is an 8-bit float whose values can be codes.
+bool isFloatCode(mlir::Type type);
+
 /// A scale or zero point: a constant, or an operand with one element per block.
 struct BlockParameter {
   double constant = 0.0;

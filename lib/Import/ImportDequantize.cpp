@@ -67,17 +67,11 @@ static Value createParameter(OpBuilder &builder, Location loc,
   Value value = parameter.operand;
   auto operandType = dyn_cast<RankedTensorType>(value.getType());
   if (!operandType) {
-    // The only element of a tensor is read where it lies.
-    auto extract = value.getDefiningOp<tensor::ExtractOp>();
-    if (!extract || !extract.getTensor().getType().hasStaticShape() ||
-        extract.getTensor().getType().getNumElements() != 1)
+    Value element = getOnlyElementTensor(builder, value);
+    if (!element)
       return tensor::FromElementsOp::create(builder, loc, type, value);
-    value = extract.getTensor();
-    ArrayRef<ReassociationIndices> none;
-    if (extract.getTensor().getType().getRank() != 0)
-      value = tensor::CollapseShapeOp::create(
-          builder, loc, RankedTensorType::get({}, elementType), value, none);
-    return tensor::ExpandShapeOp::create(builder, loc, type, value, none);
+    return tensor::ExpandShapeOp::create(builder, loc, type, element,
+                                         ArrayRef<ReassociationIndices>{});
   }
   if (parameter.dims.size() != static_cast<size_t>(operandType.getRank())) {
     // Without its unit dimensions.
@@ -280,8 +274,7 @@ static bool isElementwise(Operation *op) {
 /// Whether `value` is computed from bytes by elementwise ops and reshapes.
 static bool comesFromBytes(Value value, unsigned depth = 0) {
   Type type = getElementTypeOrSelf(value.getType());
-  if (type.isSignlessInteger(8) ||
-      isa<Float8E4M3FNType, Float8E5M2Type>(type) || isJoined(value))
+  if (type.isSignlessInteger(8) || isFloatCode(type) || isJoined(value))
     return true;
   Operation *op = value.getDefiningOp();
   if (!op || depth > maxChainLength)

@@ -38,15 +38,11 @@ struct Factor {
 
 } // namespace
 
-static bool isFloat8(Type type) {
-  return isa<Float8E4M3FNType, Float8E5M2Type>(type);
-}
-
 /// Whether elements of `type` can be codes: of a byte or less.
 static bool mayBeCode(Type type) {
   auto integer = dyn_cast<IntegerType>(type);
   return (integer && integer.getWidth() > 1 && integer.getWidth() <= 8) ||
-         isFloat8(type);
+         isFloatCode(type);
 }
 
 /// Finds what `factor.value` is computed of; fails where that is not inputs
@@ -293,7 +289,7 @@ struct EncodeWidenedFloats : OpInterfaceRewritePattern<linalg::LinalgOp> {
     Type wide = getElementTypeOrSelf(operands->lhs.getType());
     auto narrow = cast<RankedTensorType>(operands->rhs.getType());
     Type sum = getElementTypeOrSelf(op->getResult(0).getType());
-    if (!isEncodableFloat(wide) || !isFloat8(narrow.getElementType()) ||
+    if (!isEncodableFloat(wide) || !isFloatCode(narrow.getElementType()) ||
         !isa<FloatType>(sum) ||
         (wide != sum &&
          wide.getIntOrFloatBitWidth() >= sum.getIntOrFloatBitWidth()))

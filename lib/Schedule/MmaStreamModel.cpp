@@ -559,6 +559,23 @@ getProvenNumbers(const Contraction &c, int64_t tileM, bool scalesWeights) {
                                                 : ArrayRef<StreamNumbers>();
 }
 
+/// Rounds that are few for one of these.
+static constexpr int64_t kFewRounds = 4;
+
+/// The same as `fitsProven`, of 16 rows: four row tiles of a few full rounds,
+/// and no long loop of eight warps or long steps.
+static bool fitsManyRows(const Contraction &c, const StreamNumbers &numbers) {
+  constexpr int64_t someRounds = 6;
+  int64_t rounds = getRounds(c, numbers);
+  if (numbers.rowTiles == 4)
+    return c.k % numbers.getColumnsOfRound() == 0 &&
+           c.n % getTileN(numbers) == 0 &&
+           (numbers.warps == 8 ? rounds == kFewRounds : rounds <= kFewRounds);
+  if (numbers.warps == 8)
+    return isStraight(c, numbers);
+  return numbers.columns <= kUnitColumns || rounds <= someRounds;
+}
+
 /// Whether ptxas 13.0 has room for one of these, as far as some 900 kernels of
 /// drawn extents tell.
 static bool fitsProven(const Contraction &c, int64_t tileM,
@@ -572,22 +589,14 @@ static bool fitsProven(const Contraction &c, int64_t tileM,
   if (!isPlain || rounds < numbers.stages ||
       (getPairTableBytes(c) && c.lhsElement.isF16()))
     return false;
-  bool hasTailK = c.k % numbers.getColumnsOfRound() != 0;
-  constexpr int64_t fewRounds = 4, someRounds = 6;
-  // Of 16 rows: four row tiles of a few full rounds, and no long loop of eight
-  // warps or long steps.
-  if (tileM > 8 && rowTiles == 4)
-    return !hasTailK && c.n % getTileN(numbers) == 0 &&
-           (numbers.warps == 8 ? rounds == fewRounds : rounds <= fewRounds);
   if (tileM > 8)
-    return numbers.warps == 8
-               ? isStraight(c, numbers)
-               : numbers.columns <= kUnitColumns || rounds <= someRounds;
+    return fitsManyRows(c, numbers);
   // Of a few, three row tiles have no room for steps that end anywhere.
   if (tileM > 1 && rowTiles == 3 && c.k % (4 * kUnitColumns) != 0)
     return false;
   // Loops of short steps, and three row tiles or more, leave room for one scale
   // in 128 columns, and most of them not for what f16 takes.
+  bool hasTailK = c.k % numbers.getColumnsOfRound() != 0;
   bool isOneStretch = isStraight(c, numbers), isSingle = getParameters(c) == 1;
   bool isLight = c.lhsElement.isBF16() && isSingle && !getPairTableBytes(c) &&
                  c.k % c.getGroup() == 0;
@@ -598,7 +607,7 @@ static bool fitsProven(const Contraction &c, int64_t tileM,
     return false;
   bool hasRoom =
       rowTiles == 1
-          ? rounds <= fewRounds || (isLight && !hasTailK && !isOneStretch)
+          ? rounds <= kFewRounds || (isLight && !hasTailK && !isOneStretch)
       : rowTiles == 2       ? true
       : numbers.warps == 16 ? isSingle || (c.lhsElement.isBF16() && !hasTailK)
                             : isLight;
@@ -610,7 +619,7 @@ static bool fitsProven(const Contraction &c, int64_t tileM,
   bool hasMore =
       rowTiles != 2 && (getPairTableBytes(c) || (!isSingle && rowTiles > 1));
   if (isOneStretch &&
-      int(rounds > fewRounds) + int(hasTailK) + int(hasMore) > 1)
+      int(rounds > kFewRounds) + int(hasTailK) + int(hasMore) > 1)
     return false;
   // Four row tiles are one thing, too, and so are rows that are not there.
   return rowTiles < 4 ||

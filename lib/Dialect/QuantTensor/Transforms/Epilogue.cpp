@@ -186,6 +186,21 @@ Value quantmlir::quant_tensor::cloneEpilogue(OpBuilder &builder,
   return mapping.lookupOrDefault(body.getTerminator()->getOperand(0));
 }
 
+Value quantmlir::quant_tensor::getOnlyElementTensor(OpBuilder &builder,
+                                                    Value scalar) {
+  auto extract = scalar.getDefiningOp<tensor::ExtractOp>();
+  if (!extract)
+    return {};
+  RankedTensorType type = extract.getTensor().getType();
+  if (!type.hasStaticShape() || type.getNumElements() != 1)
+    return {};
+  if (type.getRank() == 0)
+    return extract.getTensor();
+  return tensor::CollapseShapeOp::create(
+      builder, scalar.getLoc(), RankedTensorType::get({}, scalar.getType()),
+      extract.getTensor(), ArrayRef<ReassociationIndices>{});
+}
+
 void quantmlir::quant_tensor::fuseConsumer(RewriterBase &rewriter,
                                            ScaledMatmulOp op,
                                            linalg::LinalgOp consumer) {
@@ -212,21 +227,11 @@ void quantmlir::quant_tensor::fuseConsumer(RewriterBase &rewriter,
       constants[key] = attr;
       return;
     }
-    Value tensor;
-    auto scalarType = RankedTensorType::get({}, scalar.getType());
-    auto extract = scalar.getDefiningOp<tensor::ExtractOp>();
-    // The only element of a tensor is read where it lies.
-    if (extract && extract.getTensor().getType().hasStaticShape() &&
-        extract.getTensor().getType().getNumElements() == 1)
-      tensor = extract.getIndices().empty()
-                   ? extract.getTensor()
-                   : tensor::CollapseShapeOp::create(
-                         rewriter, scalar.getLoc(), scalarType,
-                         extract.getTensor(), ArrayRef<ReassociationIndices>{})
-                         .getResult();
-    else
-      tensor = tensor::FromElementsOp::create(rewriter, scalar.getLoc(),
-                                              scalarType, scalar);
+    Value tensor = getOnlyElementTensor(rewriter, scalar);
+    if (!tensor)
+      tensor = tensor::FromElementsOp::create(
+          rewriter, scalar.getLoc(),
+          RankedTensorType::get({}, scalar.getType()), scalar);
     indexOf[key] = operands.add(tensor, scalarMap);
   };
   for (OpOperand &operand : consumer->getOpOperands()) {

@@ -130,6 +130,11 @@ struct EpilogueOperand {
 /// into it, such as a bias, is read as it is.
 EpilogueOperand getStart(const Contraction &contraction);
 
+/// The tensor that `scalar` is extracted from as its only element, without its
+/// dimensions; null where it is none. It is read where it lies.
+::mlir::Value getOnlyElementTensor(::mlir::OpBuilder &builder,
+                                   ::mlir::Value scalar);
+
 /// Builds the region of an epilogue: given the accumulator, or both of a pair,
 /// and one element of each operand, returns the element of the result.
 using EpilogueBuilder = ::llvm::function_ref<::mlir::Value(
