@@ -106,8 +106,10 @@ class Float8(EncodedWeight):
         )
 
     def family(self, rows):
-        fits = self.group % 128 == 0 and plain_family(self.chip, self.k) == "wgmma"
-        return "wgmma" if fits else "reduce"
+        family = plain_family(self.chip, self.k)
+        # mma.sync knows no scales of blocks, wgmma those of its steps along K.
+        fits = self.group % 128 == 0 if family == "wgmma" else self.group == 0
+        return family if fits else "reduce"
 
     def weights(self):
         return self.weight.inputs("w")
