@@ -143,3 +143,30 @@ def test_tanh(tool, tmp_path):
     exact = np.tanh(x.astype(np.float64))
     check(x, y, exact, 2.0**-21 * np.abs(exact) + 2.0**-149)
     assert (np.signbit(y) == np.signbit(x))[x == 0].all()
+
+
+def test_remainder(tool, tmp_path):
+    """Exact for any quotient, with the signs, infinities and NaNs of fmod."""
+    x = arguments()
+    for y in (np.float32(3.0), np.float32(-0.1), np.float32(1e-45), np.float32(np.inf), np.float32(0.0)):
+        word = int(y.view(np.uint32))
+        body = f"""    %w = arith.constant {word} : i32
+    %d = arith.bitcast %w : i32 to f32
+    %r = arith.remf %x, %d : f32"""
+        actual = compute(tool, tmp_path, body, x)
+        with np.errstate(invalid="ignore"):
+            exact = np.fmod(x, y)
+        assert np.array_equal(np.isnan(actual), np.isnan(exact))
+        known = ~np.isnan(exact)
+        assert np.array_equal(actual[known].view(np.uint32), exact[known].view(np.uint32)), y
+
+
+def test_copied_signs(tool, tmp_path):
+    """Functions that upstream expands to a copied sign, and the op itself."""
+    x = arguments()
+    actual = compute(tool, tmp_path, "    %m = arith.constant 2.5 : f32\n    %r = math.copysign %m, %x : f32", x)
+    known = ~np.isnan(x)
+    assert np.array_equal(actual[known], np.copysign(np.float32(2.5), x)[known])
+    actual = compute(tool, tmp_path, "    %r = math.cbrt %x : f32", x)
+    inner = known & (np.abs(x) > 1e-30) & (np.abs(x) < 1e30)
+    assert np.allclose(actual[inner], np.cbrt(x[inner].astype(np.float64)), rtol=1e-5, atol=0)

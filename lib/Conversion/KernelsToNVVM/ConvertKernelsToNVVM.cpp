@@ -63,9 +63,9 @@ struct ConvertKernelsToNVVM
         quant_tile::isInstruction);
     // Instruction selection knows these; upstream forbids them in favour of
     // libdevice.
-    target.addLegalOp<LLVM::Exp2Op, LLVM::FAbsOp, LLVM::FCeilOp, LLVM::FFloorOp,
-                      LLVM::FRemOp, LLVM::RoundEvenOp, LLVM::RoundOp,
-                      LLVM::SqrtOp>();
+    target.addLegalOp<LLVM::CopySignOp, LLVM::Exp2Op, LLVM::FAbsOp,
+                      LLVM::FCeilOp, LLVM::FFloorOp, LLVM::RoundEvenOp,
+                      LLVM::RoundOp, LLVM::SqrtOp>();
     if (failed(applyPartialConversion(getOperation(), target,
                                       std::move(patterns))))
       return signalPassFailure();

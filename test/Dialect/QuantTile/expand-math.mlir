@@ -181,3 +181,14 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @rem64(%x: f64, %out: memref<f64>) kernel {
+    // expected-error @below {{'arith.remf' op has no GPU lowering for type 'f64'}}
+    %0 = arith.remf %x, %x : f64
+    memref.store %0, %out[] : memref<f64>
+    gpu.return
+  }
+}

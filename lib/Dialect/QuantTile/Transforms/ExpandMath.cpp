@@ -40,6 +40,7 @@ struct ExpandMath
       return failure();
     RewritePatternSet patterns(context);
     quant_tile::populateMinMaxPatterns(patterns);
+    quant_tile::populateRemainderPatterns(patterns);
     quant_tile::populateWideningPatterns(patterns);
     auto always = [](StringRef) { return true; };
     populateMathF32ExpansionPatterns(patterns, always);
@@ -66,7 +67,7 @@ struct ExpandMath
               math::SinhOp, math::CoshOp, math::AsinOp, math::AcosOp,
               math::AtanOp, math::Atan2Op, math::AsinhOp, math::AcoshOp,
               math::AtanhOp, math::ErfOp, math::ErfcOp, math::PowFOp,
-              math::FPowIOp, math::IPowIOp, math::CbrtOp>(op))
+              math::FPowIOp, math::IPowIOp, math::CbrtOp, arith::RemFOp>(op))
         return WalkResult(op->emitOpError() << "has no GPU lowering for type "
                                             << op->getResult(0).getType());
       return WalkResult::advance();

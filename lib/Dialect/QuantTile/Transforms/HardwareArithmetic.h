@@ -19,6 +19,10 @@ void populateWideningPatterns(mlir::RewritePatternSet &patterns);
 /// generic expansions to comparisons would hide.
 void populateMinMaxPatterns(mlir::RewritePatternSet &patterns);
 
+/// Remainders of floats of up to 32 bits become exact ones, for which there is
+/// no instruction.
+void populateRemainderPatterns(mlir::RewritePatternSet &patterns);
+
 } // namespace quantmlir::quant_tile
 
 #endif // QUANTMLIR_LIB_DIALECT_QUANTTILE_TRANSFORMS_HARDWAREARITHMETIC_H
