@@ -3,6 +3,7 @@
 #include "quantmlir/Target/PTX/EmitPTX.h"
 
 #include "SplitModule.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/Threading.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/GPU/GPUToLLVMIRTranslation.h"
@@ -99,9 +100,16 @@ static LogicalResult checkSelfContained(gpu::GPUModuleOp module,
   StringRef head = declaration.substr(0, declaration.rfind('('));
   if (!head.trim().empty())
     name = head.trim().rsplit(' ').second;
-  return module.emitError() << "calls function '" << name.trim()
-                            << "', which is not defined; the PTX would not "
-                               "load";
+  // Where it is called, unless the backend made the call of something else.
+  Location loc = module.getLoc();
+  module.walk([&](LLVM::CallOp call) {
+    if (call.getCallee() != name.trim())
+      return WalkResult::advance();
+    loc = call.getLoc();
+    return WalkResult::interrupt();
+  });
+  return emitError(loc) << "calls function '" << name.trim()
+                        << "', which is not defined; the PTX would not load";
 }
 
 /// Bits of the float that a PTX instruction with this name leaves in its

@@ -458,3 +458,36 @@ func.func @several_results(%x: tensor<8x64xi8>, %w: tensor<64x32xi8>, %s: tensor
   } -> (tensor<8x32xf32>, tensor<8x32xi8>)
   return %y#0, %y#1 : tensor<8x32xf32>, tensor<8x32xi8>
 }
+
+// -----
+
+// A branch becomes a choice: an epilogue has none.
+#mn = affine_map<(m, n) -> (m, n)>
+// CHECK-LABEL: func @branch
+// CHECK: quant_tensor.scaled_matmul
+// CHECK-NEXT: ^bb0(%[[ACC:.+]]: f32):
+// CHECK: %[[TEST:.+]] = arith.cmpf ogt, %[[ACC]]
+// CHECK-NEXT: %[[EXP:.+]] = math.exp %[[ACC]]
+// CHECK-NEXT: %[[Y:.+]] = arith.select %[[TEST]], %[[ACC]], %[[EXP]]
+// CHECK-NEXT: quant_tensor.yield %[[Y]]
+// CHECK-NOT: linalg.generic
+func.func @branch(%x: tensor<8x64xbf16>, %w: tensor<32x64xbf16>, %out: tensor<8x32xf32>) -> tensor<8x32xf32> {
+  %c0 = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<8x32xf32>
+  %zero = linalg.fill ins(%c0 : f32) outs(%e : tensor<8x32xf32>) -> tensor<8x32xf32>
+  %acc = linalg.matmul indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>]
+      ins(%x, %w : tensor<8x64xbf16>, tensor<32x64xbf16>) outs(%zero : tensor<8x32xf32>) -> tensor<8x32xf32>
+  %y = linalg.generic {indexing_maps = [#mn, #mn], iterator_types = ["parallel", "parallel"]}
+      ins(%acc : tensor<8x32xf32>) outs(%out : tensor<8x32xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %positive = arith.cmpf ogt, %a, %c0 : f32
+    %r = scf.if %positive -> f32 {
+      scf.yield %a : f32
+    } else {
+      %p = math.exp %a : f32
+      scf.yield %p : f32
+    }
+    linalg.yield %r : f32
+  } -> tensor<8x32xf32>
+  return %y : tensor<8x32xf32>
+}

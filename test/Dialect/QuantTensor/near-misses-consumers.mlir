@@ -380,3 +380,24 @@ func.func @float_columns_inside(%x: tensor<2x8x64xbf16>, %w: tensor<32x64xbf16>,
   } -> tensor<2x32x8xf32>
   return %acc : tensor<2x32x8xf32>
 }
+
+// -----
+
+// A loop in the body of an elementwise op.
+#mn = affine_map<(m, n) -> (m, n)>
+func.func @loop_in_body(%x: tensor<8x64xbf16>, %w: tensor<64x32xbf16>, %z: tensor<8x32xf32>, %count: index) -> tensor<8x32xf32> {
+  %acc = linalg.matmul ins(%x, %w : tensor<8x64xbf16>, tensor<64x32xbf16>) outs(%z : tensor<8x32xf32>) -> tensor<8x32xf32>
+  %zero = arith.constant 0 : index
+  %one = arith.constant 1 : index
+  // expected-remark @below {{the consumer's scf.for is neither arith nor math}}
+  %y = linalg.generic {indexing_maps = [#mn, #mn], iterator_types = ["parallel", "parallel"]}
+      ins(%acc : tensor<8x32xf32>) outs(%z : tensor<8x32xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %p = scf.for %i = %zero to %count step %one iter_args(%power = %a) -> f32 {
+      %q = arith.mulf %power, %power : f32
+      scf.yield %q : f32
+    }
+    linalg.yield %p : f32
+  } -> tensor<8x32xf32>
+  return %y : tensor<8x32xf32>
+}

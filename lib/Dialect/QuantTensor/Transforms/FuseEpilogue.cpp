@@ -6,6 +6,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
@@ -403,6 +404,37 @@ struct GeneralizeConsumer : OpInterfaceRewritePattern<linalg::LinalgOp> {
   }
 };
 
+/// A choice between two numbers in the body of an elementwise op computes both
+/// where neither has an effect: an epilogue has no branches.
+struct BranchToSelect : OpRewritePattern<scf::IfOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(scf::IfOp op,
+                                PatternRewriter &rewriter) const override {
+    auto consumer = dyn_cast<linalg::GenericOp>(op->getParentOp());
+    if (!consumer || op->getNumResults() == 0 ||
+        !followsContraction(consumer->getResult(0)))
+      return failure();
+    for (Block *block : {op.thenBlock(), op.elseBlock()})
+      for (Operation &inner : block->without_terminator())
+        if (!isa<arith::ArithDialect, math::MathDialect>(inner.getDialect()) ||
+            inner.getNumRegions() || !isPure(&inner))
+          return rewriter.notifyMatchFailure(op, "has more than arithmetic");
+    scf::YieldOp yields[2] = {op.thenYield(), op.elseYield()};
+    SmallVector<Value> chosen(yields[0].getOperands());
+    SmallVector<Value> others(yields[1].getOperands());
+    for (Block *block : {op.thenBlock(), op.elseBlock()})
+      for (Operation &inner :
+           llvm::make_early_inc_range(block->without_terminator()))
+        rewriter.moveOpBefore(&inner, op);
+    for (auto [value, other] : llvm::zip_equal(chosen, others))
+      value = arith::SelectOp::create(rewriter, op.getLoc(), op.getCondition(),
+                                      value, other);
+    rewriter.replaceOp(op, chosen);
+    return success();
+  }
+};
+
 /// Whether `value`, in the body of `op`, is computed of block argument
 /// `argument` otherwise than by way of `through`; collects what computes it.
 static bool isComputedOf(linalg::GenericOp op, Value value, Value through,
@@ -534,7 +566,8 @@ private:
 
 void quantmlir::quant_tensor::populatePrepareEpiloguePatterns(
     RewritePatternSet &patterns) {
-  patterns.add<GeneralizeConsumer, SplitResults>(patterns.getContext());
+  patterns.add<GeneralizeConsumer, BranchToSelect, SplitResults>(
+      patterns.getContext());
   // The extents of an intermediate result are asked of its destination, or
   // each such question would be a second use.
   tensor::DimOp::getCanonicalizationPatterns(patterns, patterns.getContext());
@@ -606,7 +639,8 @@ struct FuseEpilogue
     for (Operation *user : scaled->getUsers()) {
       WhyNot reason;
       if (auto consumer = dyn_cast<linalg::LinalgOp>(user)) {
-        if (isElementwise(consumer))
+        // Of an op, not of a linalg op: upstream has a stricter namesake.
+        if (isElementwise(user))
           (void)checkEpilogueConsumer(consumer, scaled.getResult(), reason);
       } else if (auto consumer = dyn_cast<QuantizeOp>(user)) {
         (void)checkEpilogueQuantize(consumer, scaled.getResult(), reason);
