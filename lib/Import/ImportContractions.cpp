@@ -1,6 +1,7 @@
 //===- ImportContractions.cpp - Contractions as others write them ---------===//
 
 #include "IntegerProduct.h"
+#include "NarrowSums.h"
 #include "quantmlir/Dialect/QuantTensor/Transforms/Contraction.h"
 #include "quantmlir/Dialect/QuantTensor/Transforms/Transforms.h"
 #include "quantmlir/Import/Passes.h"
@@ -407,6 +408,21 @@ struct ExpandOffsets : OpInterfaceRewritePattern<linalg::LinalgOp> {
   }
 };
 
+/// What is summed in i64 for want of a thought is summed in i32.
+struct NarrowSum : OpInterfaceRewritePattern<linalg::LinalgOp> {
+  using OpInterfaceRewritePattern::OpInterfaceRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::LinalgOp op,
+                                PatternRewriter &rewriter) const override {
+    WhyNot whyNot;
+    if (failed(matchNarrowSum(op, whyNot)))
+      return rewriter.notifyMatchFailure(op, whyNot.str());
+    remarkPassed(op, passName, "sums in i32, which holds its sums, not in i64");
+    rewriter.replaceOp(op, createNarrowSum(rewriter, op));
+    return success();
+  }
+};
+
 struct ImportContractions
     : quantmlir::impl::ImportContractionsBase<ImportContractions> {
   void runOnOperation() override {
@@ -417,7 +433,8 @@ struct ImportContractions
       return signalPassFailure();
     getOperation()->walk([](linalg::LinalgOp op) {
       WhyNot whyNot;
-      (void)matchIntegerProduct(op, whyNot);
+      if (succeeded(matchNarrowSum(op, whyNot)) || !whyNot.isNearMiss())
+        (void)matchIntegerProduct(op, whyNot);
       remarkMissed(op, passName, "integer product left as it is", whyNot);
     });
   }
@@ -426,5 +443,5 @@ struct ImportContractions
 } // namespace
 
 void quantmlir::populateImportContractionPatterns(RewritePatternSet &patterns) {
-  patterns.add<ReadUnrepeated, ExpandOffsets>(patterns.getContext());
+  patterns.add<ReadUnrepeated, ExpandOffsets, NarrowSum>(patterns.getContext());
 }

@@ -109,3 +109,33 @@ func.func @rows_reduced(%x: tensor<8x64xi8>, %w: tensor<64x16xi8>, %z: i32, %i: 
   } -> tensor<8x16xi32>
   return %y : tensor<8x16xi32>
 }
+
+// -----
+
+#mk = affine_map<(m, n, k) -> (m, k)>
+#nk = affine_map<(m, n, k) -> (n, k)>
+#mn = affine_map<(m, n, k) -> (m, n)>
+
+// Sums that i32 may not hold.
+func.func @long_sums(%x: tensor<8x200000xi8>, %w: tensor<16x200000xi8>, %i: tensor<8x16xi64>) -> tensor<8x16xi64> {
+  // expected-remark @below {{it sums K = 200000 products in i64: i32 holds 131071 of them}}
+  %y = linalg.matmul indexing_maps = [#mk, #nk, #mn]
+      ins(%x, %w : tensor<8x200000xi8>, tensor<16x200000xi8>) outs(%i : tensor<8x16xi64>) -> tensor<8x16xi64>
+  return %y : tensor<8x16xi64>
+}
+
+// -----
+
+func.func @unknown_sums(%x: tensor<8x?xi8>, %w: tensor<?x16xi8>, %i: tensor<8x16xi64>) -> tensor<8x16xi64> {
+  // expected-remark @below {{it sums an unknown number of products in i64}}
+  %y = linalg.matmul ins(%x, %w : tensor<8x?xi8>, tensor<?x16xi8>) outs(%i : tensor<8x16xi64>) -> tensor<8x16xi64>
+  return %y : tensor<8x16xi64>
+}
+
+// -----
+
+// Not codes, of which nothing is said.
+func.func @wide(%x: tensor<8x64xi64>, %w: tensor<64x16xi64>, %i: tensor<8x16xi64>) -> tensor<8x16xi64> {
+  %y = linalg.matmul ins(%x, %w : tensor<8x64xi64>, tensor<64x16xi64>) outs(%i : tensor<8x16xi64>) -> tensor<8x16xi64>
+  return %y : tensor<8x16xi64>
+}

@@ -102,3 +102,17 @@ func.func @plain(%x: tensor<8x64xi8>, %w: tensor<64x16xi8>, %i: tensor<8x16xi32>
   %y = linalg.matmul ins(%x, %w : tensor<8x64xi8>, tensor<64x16xi8>) outs(%i : tensor<8x16xi32>) -> tensor<8x16xi32>
   return %y : tensor<8x16xi32>
 }
+
+// -----
+
+// Sums in i64 that i32 holds.
+
+// CHECK-LABEL: func @narrow_sums
+// CHECK: %[[SUM:.+]] = linalg.generic {{.*}} ins(%{{.+}}, %{{.+}} : tensor<8x64xi8>, tensor<64x16xi8>) outs(%{{.+}} : tensor<8x16xi32>)
+// CHECK: linalg.generic {{.*}} ins(%[[SUM]], %{{.+}} : tensor<8x16xi32>, tensor<8x16xi64>)
+// CHECK: %[[WIDE:.+]] = arith.extsi %{{.+}} : i32 to i64
+// CHECK-NEXT: arith.addi %{{.+}}, %[[WIDE]] : i64
+func.func @narrow_sums(%x: tensor<8x64xi8>, %w: tensor<64x16xi8>, %i: tensor<8x16xi64>) -> tensor<8x16xi64> {
+  %y = linalg.matmul ins(%x, %w : tensor<8x64xi8>, tensor<64x16xi8>) outs(%i : tensor<8x16xi64>) -> tensor<8x16xi64>
+  return %y : tensor<8x16xi64>
+}

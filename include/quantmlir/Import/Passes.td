@@ -104,7 +104,7 @@ def ImportDequantize : Pass<"import-dequantize"> {
 def ImportContractions : Pass<"import-contractions"> {
   let summary = "contractions as other compilers write them to plain ones";
   let description = [{
-    Three forms of a `linalg` op that multiplies and accumulates become forms
+    Four forms of a `linalg` op that multiplies and accumulates become forms
     that the other passes read:
 
     - An operand that is repeated along a batch, or along rows or columns of the
@@ -117,6 +117,9 @@ def ImportContractions : Pass<"import-contractions"> {
       elementwise ops in front of an i32 contraction. A zero point is a constant,
       a scalar, or a tensor that does not vary along K.
     - Integer codes of fewer than 8 bits are widened to bytes of their own.
+    - Products that are summed in i64 are summed in i32 and widened, where what
+      the factors may be, and how many products there are, says that i32 holds
+      each sum.
 
     A near miss is left, and a missed remark says why.
 
