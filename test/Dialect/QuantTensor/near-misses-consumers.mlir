@@ -298,15 +298,15 @@ func.func @wide_sum_weight_only(%x: tensor<8x64xf32>, %w: tensor<32x64xf32, #e8>
 
 // -----
 
-// A batch of encoded weights.
+// Batches of encoded weights, nobody knows how many.
 #e8 = #quant_tensor.encoding<{storage = i8, block = [0, 0, 0], scale = f32}>
 #mk = affine_map<(b, m, n, k) -> (b, m, k)>
 #nk = affine_map<(b, m, n, k) -> (b, n, k)>
 #mn = affine_map<(b, m, n, k) -> (b, m, n)>
-func.func @batch(%x: tensor<2x8x64xf32>, %w: tensor<2x32x64xf32, #e8>, %z: tensor<2x8x32xf32>) -> tensor<2x8x32xf32> {
-  // expected-remark @below {{the encoded operand has rank 3}}
-  %y = linalg.batch_matmul indexing_maps = [#mk, #nk, #mn] ins(%x, %w : tensor<2x8x64xf32>, tensor<2x32x64xf32, #e8>) outs(%z : tensor<2x8x32xf32>) -> tensor<2x8x32xf32>
-  return %y : tensor<2x8x32xf32>
+func.func @batch(%x: tensor<?x8x64xf32>, %w: tensor<?x32x64xf32, #e8>, %z: tensor<?x8x32xf32>) -> tensor<?x8x32xf32> {
+  // expected-remark @below {{the encoded operand has batches of a dynamic number}}
+  %y = linalg.batch_matmul indexing_maps = [#mk, #nk, #mn] ins(%x, %w : tensor<?x8x64xf32>, tensor<?x32x64xf32, #e8>) outs(%z : tensor<?x8x32xf32>) -> tensor<?x8x32xf32>
+  return %y : tensor<?x8x32xf32>
 }
 
 // -----

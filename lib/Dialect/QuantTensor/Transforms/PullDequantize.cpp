@@ -1,5 +1,6 @@
 //===- PullDequantize.cpp - Weight-only contractions ----------------------===//
 
+#include "PullViews.h"
 #include "quantmlir/Dialect/QuantTensor/Transforms/Passes.h"
 #include "quantmlir/Dialect/QuantTensor/Transforms/Transforms.h"
 
@@ -87,9 +88,11 @@ struct PullDequantize
     populatePullDequantizePatterns(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       return signalPassFailure();
-    getOperation()->walk([](linalg::LinalgOp op) {
+    getOperation()->walk([](Operation *op) {
       WhyNot whyNot;
-      (void)matchWeightOnly(op, whyNot);
+      explainViews(op, whyNot);
+      if (!whyNot.isNearMiss() && isa<linalg::LinalgOp>(op))
+        (void)matchWeightOnly(op, whyNot);
       remarkMissed(op, passName, "dequantize not pulled in", whyNot);
     });
   }
@@ -100,4 +103,5 @@ struct PullDequantize
 void quantmlir::quant_tensor::populatePullDequantizePatterns(
     RewritePatternSet &patterns) {
   patterns.add<WeightOnlyContraction>(patterns.getContext());
+  populatePullViewPatterns(patterns);
 }

@@ -35,7 +35,9 @@ void populateOrderGroupsPatterns(::mlir::RewritePatternSet &patterns);
                           ::mlir::Value order);
 
 /// A contraction of a plain float operand with an encoded one (directly, or
-/// through `dequantize`) becomes a scaled_matmul that accumulates in f32.
+/// through `dequantize`) becomes a scaled_matmul that accumulates in f32. What
+/// is sliced or joined after a `dequantize` is before it, and batches of
+/// encoded operands are contractions of their own.
 void populatePullDequantizePatterns(::mlir::RewritePatternSet &patterns);
 
 /// Builds what `outlier_matmul` is defined to be, in contractions of encoded
