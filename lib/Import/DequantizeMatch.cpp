@@ -230,12 +230,22 @@ static LogicalResult reconcileBlocks(EncodedTensor &result, WhyNot &whyNot) {
 
 FailureOr<EncodedTensor> quantmlir::matchDequantize(linalg::LinalgOp op,
                                                     WhyNot &whyNot) {
-  if (op->getNumResults() != 1 || !op.hasPureTensorSemantics() ||
-      !llvm::any_of(op.getDpsInputs(), mayBeCodes))
+  if (op->getNumResults() != 1 || !op.hasPureTensorSemantics())
     return failure();
   auto type = cast<RankedTensorType>(op->getResult(0).getType());
   if (!isEncodableFloat(type.getElementType()))
     return failure();
+  if (!llvm::any_of(op.getDpsInputs(), mayBeCodes)) {
+    if (op.getNumParallelLoops() == op.getNumLoops())
+      for (Value input : op.getDpsInputs())
+        if (auto narrow =
+                dyn_cast<IntegerType>(getElementTypeOrSelf(input.getType()));
+            narrow && narrow.getWidth() > 1 && narrow.getWidth() < 8)
+          return whyNot(
+              "its {0}-bit codes are computed, not taken out of bytes",
+              narrow.getWidth());
+    return failure();
+  }
   FailureOr<DecodeBody> body = matchDecodeBody(op, mayBeCodes, whyNot);
   if (failed(body))
     return failure();
@@ -258,8 +268,10 @@ FailureOr<EncodedTensor> quantmlir::matchDequantize(linalg::LinalgOp op,
                               "scale", whyNot)))
       return failure();
     Type scaleType = getElementTypeOrSelf(result.scale.operand.getType());
-    if (!isEncodableFloat(scaleType) && !isa<Float8E8M0FNUType>(scaleType))
-      return whyNot("the scale is neither f32, f16, bf16 nor f8E8M0FNU");
+    if (!isEncodableFloat(scaleType) &&
+        !isa<Float8E8M0FNUType, Float8E4M3FNType>(scaleType))
+      return whyNot("the scale is neither f32, f16, bf16, f8E8M0FNU nor "
+                    "f8E4M3FN");
   }
   result.zeroPointIsUnsigned = body->zeroPointIsUnsigned;
   if (body->zeroPointOperand) {

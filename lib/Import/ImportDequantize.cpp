@@ -220,6 +220,72 @@ struct ImportElementwise : OpInterfaceRewritePattern<linalg::LinalgOp> {
   }
 };
 
+/// Zero points of less than a byte, such as those of ONNX, are bytes in an
+/// encoding: they are widened in front of the decoding, as its body does.
+struct WidenZeroPoints : OpRewritePattern<linalg::GenericOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::GenericOp op,
+                                PatternRewriter &rewriter) const override {
+    auto type = dyn_cast_or_null<RankedTensorType>(
+        op->getNumResults() == 1 ? op->getResult(0).getType() : Type());
+    if (!type || !isEncodableFloat(type.getElementType()) ||
+        op.getNumParallelLoops() != op.getNumLoops())
+      return failure();
+    for (OpOperand *input : op.getDpsInputOperands()) {
+      auto narrow =
+          dyn_cast<IntegerType>(getElementTypeOrSelf(input->get().getType()));
+      BlockArgument argument = op.getMatchingBlockArgument(input);
+      auto own = dyn_cast<RankedTensorType>(input->get().getType());
+      // One for each element are the codes.
+      if (!own || own.getShape() == type.getShape() || !narrow ||
+          narrow.getWidth() >= 8 || argument.use_empty())
+        continue;
+      bool isUnsigned = isa<arith::ExtUIOp>(*argument.user_begin());
+      if (!llvm::all_of(argument.getUsers(), [&](Operation *user) {
+            return isUnsigned ? isa<arith::ExtUIOp>(user)
+                              : isa<arith::ExtSIOp>(user);
+          }))
+        continue;
+      Value wide = widen(rewriter, op.getLoc(), input->get(), isUnsigned);
+      rewriter.modifyOpInPlace(op, [&] {
+        input->set(wide);
+        argument.setType(rewriter.getI8Type());
+      });
+      // A cast to i8 has nothing left to do.
+      for (Operation *user : llvm::make_early_inc_range(argument.getUsers()))
+        if (user->getResult(0).getType() == argument.getType())
+          rewriter.replaceOp(user, argument);
+      return success();
+    }
+    return failure();
+  }
+
+private:
+  static Value widen(OpBuilder &builder, Location loc, Value value,
+                     bool isUnsigned) {
+    Type i8 = builder.getI8Type();
+    Value empty = tensor::EmptyOp::create(
+        builder, loc, tensor::getMixedSizes(builder, loc, value), i8);
+    unsigned rank = cast<RankedTensorType>(value.getType()).getRank();
+    AffineMap identity = builder.getMultiDimIdentityMap(rank);
+    SmallVector<utils::IteratorType> loops(rank, utils::IteratorType::parallel);
+    return linalg::GenericOp::create(
+               builder, loc, empty.getType(), value, empty,
+               ArrayRef<AffineMap>{identity, identity}, loops,
+               [&](OpBuilder &inner, Location, ValueRange arguments) {
+                 Value wide =
+                     isUnsigned
+                         ? arith::ExtUIOp::create(inner, loc, i8, arguments[0])
+                               .getResult()
+                         : arith::ExtSIOp::create(inner, loc, i8, arguments[0])
+                               .getResult();
+                 linalg::YieldOp::create(inner, loc, wide);
+               })
+        .getResult(0);
+  }
+};
+
 /// Nibbles joined as floats that nothing scales.
 template <typename OpTy> struct ImportJoined : OpRewritePattern<OpTy> {
   using OpRewritePattern<OpTy>::OpRewritePattern;
@@ -251,9 +317,10 @@ template <typename OpTy> struct ImportJoined : OpRewritePattern<OpTy> {
 } // namespace
 
 void quantmlir::populateImportDequantizePatterns(RewritePatternSet &patterns) {
-  patterns.add<ImportElementwise, ImportJoined<tensor::ConcatOp>,
-               ImportJoined<tensor::CollapseShapeOp>,
-               ImportJoined<tensor::InsertSliceOp>>(patterns.getContext());
+  patterns
+      .add<ImportElementwise, WidenZeroPoints, ImportJoined<tensor::ConcatOp>,
+           ImportJoined<tensor::CollapseShapeOp>,
+           ImportJoined<tensor::InsertSliceOp>>(patterns.getContext());
 }
 
 //===----------------------------------------------------------------------===//

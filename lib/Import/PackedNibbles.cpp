@@ -100,7 +100,34 @@ static std::optional<Join> matchInserts(Value value) {
   return join;
 }
 
+/// What of a join has all but the last element, which is padding: rows of an
+/// odd number of elements fill their bytes so.
+static Value withoutPadding(Value value) {
+  auto slice = value.getDefiningOp<tensor::ExtractSliceOp>();
+  if (!slice || slice.getSourceType().getRank() != slice.getType().getRank() ||
+      !slice.getType().hasStaticShape() ||
+      !slice.getSourceType().hasStaticShape())
+    return {};
+  auto isAll = [](ArrayRef<int64_t> values, int64_t expected) {
+    return llvm::all_of(values, [&](int64_t v) { return v == expected; });
+  };
+  ArrayRef<int64_t> part = slice.getType().getShape();
+  ArrayRef<int64_t> whole = slice.getSourceType().getShape();
+  if (!isAll(slice.getStaticOffsets(), 0) ||
+      !isAll(slice.getStaticStrides(), 1) ||
+      part.drop_back() != whole.drop_back() || part.back() + 1 != whole.back())
+    return {};
+  return slice.getSource();
+}
+
 static std::optional<Join> matchJoin(Value value) {
+  if (Value padded = withoutPadding(value)) {
+    std::optional<Join> join = matchInserts(padded);
+    bool isPadded =
+        join && join->alternates &&
+        join->axis + 1 == cast<RankedTensorType>(value.getType()).getRank();
+    return isPadded ? join : std::nullopt;
+  }
   if (std::optional<Join> join = matchConcat(value))
     return join;
   return matchInserts(value);

@@ -549,7 +549,7 @@ func.func @unknown_blocks(%w: tensor<?x32xi8>, %s: tensor<?xf32>, %e: tensor<?x3
 #mn = affine_map<(m, n) -> (m, n)>
 #m = affine_map<(m, n) -> (m)>
 func.func @wide_scale(%w: tensor<32x32xi8>, %s: tensor<32xf64>, %e: tensor<32x32xf32>) -> tensor<32x32xf32> {
-  // expected-remark @below {{the scale is neither f32, f16, bf16 nor f8E8M0FNU}}
+  // expected-remark @below {{the scale is neither f32, f16, bf16, f8E8M0FNU nor f8E4M3FN}}
   %d = linalg.generic {indexing_maps = [#mn, #m, #mn], iterator_types = ["parallel", "parallel"]}
       ins(%w, %s : tensor<32x32xi8>, tensor<32xf64>) outs(%e : tensor<32x32xf32>) {
   ^bb0(%a: i8, %b: f64, %o: f32):
@@ -675,4 +675,25 @@ func.func @unknown_blocks(%w: tensor<?x32xi8>, %s: tensor<?xf32>, %z: tensor<f32
     linalg.yield %2 : f32
   } -> tensor<?x32xf32>
   return %d : tensor<?x32xf32>
+}
+
+// -----
+
+// Codes that have no bytes of their own.
+#mn = affine_map<(m, n) -> (m, n)>
+func.func @computed_codes(%x: tensor<32x32xi8>, %e: tensor<32x32xf32>) -> tensor<32x32xf32> {
+  %e4 = tensor.empty() : tensor<32x32xi4>
+  %c = linalg.generic {indexing_maps = [#mn, #mn], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<32x32xi8>) outs(%e4 : tensor<32x32xi4>) {
+  ^bb0(%a: i8, %o: i4):
+    %0 = arith.trunci %a : i8 to i4
+    linalg.yield %0 : i4
+  } -> tensor<32x32xi4>
+  %t = linalg.transpose ins(%c : tensor<32x32xi4>) outs(%e4 : tensor<32x32xi4>) permutation = [1, 0]
+  // expected-remark @below {{its 4-bit codes are computed, not taken out of bytes}}
+  %d = linalg.generic {indexing_maps = [#mn, #mn], iterator_types = ["parallel", "parallel"]} ins(%t : tensor<32x32xi4>) outs(%e : tensor<32x32xf32>) {
+  ^bb0(%a: i4, %o: f32):
+    %0 = arith.sitofp %a : i4 to f32
+    linalg.yield %0 : f32
+  } -> tensor<32x32xf32>
+  return %d : tensor<32x32xf32>
 }

@@ -349,3 +349,48 @@ func.func @rows_of_rows(%x: tensor<2x5x64xi8>, %s: tensor<2x5xf32>) -> tensor<2x
   } -> tensor<2x5x64xf32>
   return %d : tensor<2x5x64xf32>
 }
+
+// -----
+
+// Rows of an odd number of nibbles, each in bytes of its own, and zero points
+// that are nibbles as well: bytes in an encoding.
+#mn = affine_map<(m, n) -> (m, n)>
+#m = affine_map<(m, n) -> (m)>
+// CHECK: #[[$E:.+]] = #quant_tensor.encoding<{storage = ui4, block = [1, 0], scale = f8E4M3FN, zero_point = ui8}>
+// CHECK-LABEL: func @odd_rows
+// CHECK-SAME: %[[B:.+]]: tensor<8x17xi8>, %[[Z:.+]]: tensor<8xi4>, %[[S:.+]]: tensor<8xf8E4M3FN>
+// CHECK: linalg.generic {{.*}} ins(%[[Z]] : tensor<8xi4>) outs(%{{.+}} : tensor<8xi8>)
+// CHECK: arith.extui %{{.+}} : i4 to i8
+// CHECK: quant_tensor.assemble %[[B]], %{{.+}}, %{{.+}} : tensor<8x17xi8>, tensor<8x1xf8E4M3FN>, tensor<8x1xi8> -> tensor<8x33xbf16, #[[$E]]>
+func.func @odd_rows(%b: tensor<8x17xi8>, %z: tensor<8xi4>, %s: tensor<8xf8E4M3FN>) -> tensor<8x33xbf16> {
+  %four = arith.constant 4 : i8
+  %e4 = tensor.empty() : tensor<8x17xi4>
+  %low = linalg.generic {indexing_maps = [#mn, #mn], iterator_types = ["parallel", "parallel"]} ins(%b : tensor<8x17xi8>) outs(%e4 : tensor<8x17xi4>) {
+  ^bb0(%a: i8, %o: i4):
+    %0 = arith.trunci %a : i8 to i4
+    linalg.yield %0 : i4
+  } -> tensor<8x17xi4>
+  %high = linalg.generic {indexing_maps = [#mn, #mn], iterator_types = ["parallel", "parallel"]} ins(%b : tensor<8x17xi8>) outs(%e4 : tensor<8x17xi4>) {
+  ^bb0(%a: i8, %o: i4):
+    %0 = arith.shrui %a, %four : i8
+    %1 = arith.trunci %0 : i8 to i4
+    linalg.yield %1 : i4
+  } -> tensor<8x17xi4>
+  %e = tensor.empty() : tensor<8x34xi4>
+  %i = tensor.insert_slice %low into %e[0, 0] [8, 17] [1, 2] : tensor<8x17xi4> into tensor<8x34xi4>
+  %j = tensor.insert_slice %high into %i[0, 1] [8, 17] [1, 2] : tensor<8x17xi4> into tensor<8x34xi4>
+  %w = tensor.extract_slice %j[0, 0] [8, 33] [1, 1] : tensor<8x34xi4> to tensor<8x33xi4>
+  %f = tensor.empty() : tensor<8x33xbf16>
+  %d = linalg.generic {indexing_maps = [#mn, #m, #m, #mn], iterator_types = ["parallel", "parallel"]}
+      ins(%w, %z, %s : tensor<8x33xi4>, tensor<8xi4>, tensor<8xf8E4M3FN>) outs(%f : tensor<8x33xbf16>) {
+  ^bb0(%a: i4, %p: i4, %q: f8E4M3FN, %o: bf16):
+    %0 = arith.extui %a : i4 to i32
+    %1 = arith.extui %p : i4 to i32
+    %2 = arith.subi %0, %1 : i32
+    %3 = arith.sitofp %2 : i32 to bf16
+    %4 = arith.extf %q : f8E4M3FN to bf16
+    %5 = arith.mulf %3, %4 : bf16
+    linalg.yield %5 : bf16
+  } -> tensor<8x33xbf16>
+  return %d : tensor<8x33xbf16>
+}

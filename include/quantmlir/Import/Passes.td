@@ -64,7 +64,8 @@ def ImportDequantize : Pass<"import-dequantize"> {
     are an i8 tensor, or 4-bit codes packed in the bytes of one: the nibbles
     `w & 15` and `w >> 4` put beside each other along one dimension, as
     neighbours or as its halves, low or high nibble first, by `tensor.concat` or
-    `tensor.insert_slice`. It becomes `assemble`, whose layout says how the
+    `tensor.insert_slice`; of rows of an odd length, which end within a byte, the
+    last nibble is sliced away. It becomes `assemble`, whose layout says how the
     codes are packed, and `dequantize`. Scales and zero points may be constants,
     per row or column, or per group: read through `k floordiv G`, or on a tensor
     split into groups and collapsed afterwards.

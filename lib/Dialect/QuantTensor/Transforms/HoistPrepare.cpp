@@ -57,8 +57,12 @@ public:
   Dependence get(Value value) const { return dependences.lookup(value); }
 
   /// Whether `value` is the result of an op worth running in advance, as
-  /// opposed to a weight, or one only bundled or reshaped.
+  /// opposed to a weight, or one only bundled or reshaped. What has elements of
+  /// no whole bytes has no buffer that would carry it over.
   bool isWorthHoisting(Value value) const {
+    auto element = dyn_cast<IntegerType>(getElementTypeOrSelf(value.getType()));
+    if (element && element.getWidth() % 8 && element.getWidth() != 1)
+      return false;
     return get(value) == Dependence::Weights && value.getDefiningOp() &&
            worthwhile.contains(value.getDefiningOp());
   }
