@@ -351,27 +351,7 @@ FailureOr<Descriptor> HostFunction::describeView(Operation *op) {
     }
     return result;
   }
-  auto reshape = [&](Value from,
-                     ArrayRef<OpFoldResult> sizes) -> FailureOr<Descriptor> {
-    FailureOr<Descriptor> result = describe(from);
-    if (failed(result))
-      return failure();
-    if (!cast<MemRefType>(from.getType()).getLayout().isIdentity())
-      return op->emitOpError()
-             << "reshapes a strided view, which a launch plan cannot express";
-    result->sizes.clear();
-    for (OpFoldResult size : sizes) {
-      FailureOr<Expression> length = evaluate(size);
-      if (failed(length))
-        return failure();
-      result->sizes.push_back(*length);
-    }
-    result->strides = getRowMajorStrides(result->sizes);
-    return result;
-  };
   if (auto expand = dyn_cast<memref::ExpandShapeOp>(op)) {
-    if (expand.getSrcType().getLayout().isIdentity())
-      return reshape(expand.getSrc(), expand.getMixedOutputShape());
     // Splitting a dimension leaves its elements where they are.
     FailureOr<Descriptor> result = describe(expand.getSrc());
     if (failed(result))
@@ -383,6 +363,10 @@ FailureOr<Descriptor> HostFunction::describeView(Operation *op) {
       if (failed(length))
         return failure();
       result->sizes.push_back(*length);
+    }
+    if (expand.getSrcType().getLayout().isIdentity()) {
+      result->strides = getRowMajorStrides(result->sizes);
+      return result;
     }
     result->strides.assign(result->sizes.size(), Expression(0));
     for (auto [axis, group] :
@@ -396,22 +380,28 @@ FailureOr<Descriptor> HostFunction::describeView(Operation *op) {
     return result;
   }
   if (auto collapse = dyn_cast<memref::CollapseShapeOp>(op)) {
-    FailureOr<Descriptor> source = describe(collapse.getSrc());
-    if (failed(source))
+    FailureOr<Descriptor> result = describe(collapse.getSrc());
+    if (failed(result))
       return failure();
-    SmallVector<Expression> sizes;
+    MemRefType type = collapse.getSrcType();
+    SmallVector<Expression> sizes, strides;
     for (const ReassociationIndices &group :
          collapse.getReassociationIndices()) {
       Expression size = 1;
       for (int64_t axis : group)
-        size = makeExpression("mul", size, source->sizes[axis]);
+        size = makeExpression("mul", size, result->sizes[axis]);
       sizes.push_back(size);
+      // What is joined is evenly spaced, or it would have been copied: as the
+      // innermost dimension that has a second element.
+      ArrayRef<int64_t> axes = group;
+      while (axes.size() > 1 && type.getDimSize(axes.back()) == 1)
+        axes = axes.drop_back();
+      strides.push_back(axes.empty() ? Expression(1)
+                                     : result->strides[axes.back()]);
     }
-    FailureOr<Descriptor> result = reshape(collapse.getSrc(), {});
-    if (failed(result))
-      return failure();
     result->sizes = sizes;
-    result->strides = getRowMajorStrides(sizes);
+    result->strides =
+        type.getLayout().isIdentity() ? getRowMajorStrides(sizes) : strides;
     return result;
   }
   return op->emitOpError() << "cannot be part of a launch plan";

@@ -12,7 +12,6 @@
 // RUN: not quant-compile %t/arithmetic.mlir --emit=manifest 2>&1 | FileCheck %t/arithmetic.mlir
 // RUN: not quant-compile %t/axis.mlir --emit=manifest 2>&1 | FileCheck %t/axis.mlir
 // RUN: not quant-compile %t/view.mlir --emit=manifest 2>&1 | FileCheck %t/view.mlir
-// RUN: not quant-compile %t/reshape.mlir --emit=manifest 2>&1 | FileCheck %t/reshape.mlir
 // RUN: not quant-compile %t/map.mlir --emit=manifest 2>&1 | FileCheck %t/map.mlir
 
 // What a launch plan cannot hold is an error where it stands.
@@ -195,21 +194,6 @@ module attributes {gpu.container_module} {
     %c1 = arith.constant 1 : index
     %v = memref.view %x[%c0][] : memref<8xi8> to memref<2xf32>
     gpu.launch_func @kernels::@k blocks in (%c1, %c1, %c1) threads in (%c1, %c1, %c1) args(%v : memref<2xf32>)
-    return
-  }
-}
-
-//--- reshape.mlir
-// CHECK: reshape.mlir:[[# @LINE + 8]]:{{[0-9]+}}: error: 'memref.collapse_shape' op reshapes a strided view, which a launch plan cannot express
-module attributes {gpu.container_module} {
-  gpu.module @kernels {
-    gpu.func @k(%x: memref<4xf32, strided<[2]>>) kernel { gpu.return }
-  }
-  func.func @f(%x: memref<2x4xf32>) {
-    %c1 = arith.constant 1 : index
-    %s = memref.subview %x[0, 0] [2, 2] [1, 2] : memref<2x4xf32> to memref<2x2xf32, strided<[4, 2]>>
-    %v = memref.collapse_shape %s [[0, 1]] : memref<2x2xf32, strided<[4, 2]>> into memref<4xf32, strided<[2]>>
-    gpu.launch_func @kernels::@k blocks in (%c1, %c1, %c1) threads in (%c1, %c1, %c1) args(%v : memref<4xf32, strided<[2]>>)
     return
   }
 }
