@@ -2,6 +2,7 @@
 
 #include "IntegerProduct.h"
 #include "NarrowSums.h"
+#include "UnitWindows.h"
 #include "quantmlir/Dialect/QuantTensor/Transforms/Contraction.h"
 #include "quantmlir/Dialect/QuantTensor/Transforms/Transforms.h"
 #include "quantmlir/Import/Passes.h"
@@ -444,4 +445,5 @@ struct ImportContractions
 
 void quantmlir::populateImportContractionPatterns(RewritePatternSet &patterns) {
   patterns.add<ReadUnrepeated, ExpandOffsets, NarrowSum>(patterns.getContext());
+  populateUnitWindowPatterns(patterns);
 }

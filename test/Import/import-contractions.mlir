@@ -116,3 +116,33 @@ func.func @narrow_sums(%x: tensor<8x64xi8>, %w: tensor<64x16xi8>, %i: tensor<8x1
   %y = linalg.matmul ins(%x, %w : tensor<8x64xi8>, tensor<64x16xi8>) outs(%i : tensor<8x16xi64>) -> tensor<8x16xi64>
   return %y : tensor<8x16xi64>
 }
+
+// -----
+
+// A window of one element: the pixels that a stride of two reaches, and weights
+// without their window.
+
+// CHECK: #[[$PIXELS:.+]] = affine_map<(d0, d1, d2, d3) -> (d0, d1 * 2, d2 * 2, d3)>
+// CHECK-DAG: #[[$X:.+]] = affine_map<(d0, d1, d2, d3, d4) -> (d0, d1, d2, d4)>
+// CHECK-DAG: #[[$W:.+]] = affine_map<(d0, d1, d2, d3, d4) -> (d4, d3)>
+// CHECK-DAG: #[[$Y:.+]] = affine_map<(d0, d1, d2, d3, d4) -> (d0, d1, d2, d3)>
+// CHECK-LABEL: func @unit_window
+// CHECK: %[[P:.+]] = linalg.generic {indexing_maps = [#[[$PIXELS]], #{{.+}}], {{.*}}} ins(%{{.+}} : tensor<2x7x8x64xbf16>) outs(%{{.+}} : tensor<2x4x4x64xbf16>)
+// CHECK: %[[V:.+]] = tensor.extract_slice %{{.+}}[0, 0, 0, 0] [1, 1, 64, 32] [1, 1, 1, 1] : tensor<1x1x64x32xbf16> to tensor<64x32xbf16>
+// CHECK: linalg.generic {indexing_maps = [#[[$X]], #[[$W]], #[[$Y]]], {{.*}}} ins(%[[P]], %[[V]] :
+func.func @unit_window(%x: tensor<2x7x8x64xbf16>, %w: tensor<1x1x64x32xbf16>, %i: tensor<2x4x4x32xf32>) -> tensor<2x4x4x32xf32> {
+  %y = linalg.conv_2d_nhwc_hwcf {dilations = dense<1> : tensor<2xi64>, strides = dense<2> : tensor<2xi64>}
+      ins(%x, %w : tensor<2x7x8x64xbf16>, tensor<1x1x64x32xbf16>) outs(%i : tensor<2x4x4x32xf32>) -> tensor<2x4x4x32xf32>
+  return %y : tensor<2x4x4x32xf32>
+}
+
+// -----
+
+// A larger window stays a convolution.
+// CHECK-LABEL: func @window
+// CHECK: linalg.conv_2d_nhwc_hwcf
+func.func @window(%x: tensor<2x6x4x64xbf16>, %w: tensor<3x1x64x32xbf16>, %i: tensor<2x4x4x32xf32>) -> tensor<2x4x4x32xf32> {
+  %y = linalg.conv_2d_nhwc_hwcf {dilations = dense<1> : tensor<2xi64>, strides = dense<1> : tensor<2xi64>}
+      ins(%x, %w : tensor<2x6x4x64xbf16>, tensor<3x1x64x32xbf16>) outs(%i : tensor<2x4x4x32xf32>) -> tensor<2x4x4x32xf32>
+  return %y : tensor<2x4x4x32xf32>
+}

@@ -105,7 +105,7 @@ def ImportDequantize : Pass<"import-dequantize"> {
 def ImportContractions : Pass<"import-contractions"> {
   let summary = "contractions as other compilers write them to plain ones";
   let description = [{
-    Four forms of a `linalg` op that multiplies and accumulates become forms
+    Five forms of a `linalg` op that multiplies and accumulates become forms
     that the other passes read:
 
     - An operand that is repeated along a batch, or along rows or columns of the
@@ -121,6 +121,8 @@ def ImportContractions : Pass<"import-contractions"> {
     - Products that are summed in i64 are summed in i32 and widened, where what
       the factors may be, and how many products there are, says that i32 holds
       each sum.
+    - A convolution whose window has one element becomes a product of pixels and
+      weights; pixels that its strides pass over are left out by a copy.
 
     A near miss is left, and a missed remark says why.
 
@@ -137,7 +139,8 @@ def ImportContractions : Pass<"import-contractions"> {
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::linalg::LinalgDialect",
-                           "::mlir::tensor::TensorDialect"];
+                           "::mlir::tensor::TensorDialect",
+                           "::quantmlir::quant_tensor::QuantTensorDialect"];
 }
 
 def ConvertQuantToQuantTensor

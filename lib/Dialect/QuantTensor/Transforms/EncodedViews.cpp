@@ -69,7 +69,7 @@ LogicalResult quantmlir::quant_tensor::checkEncodedSlice(
       return whyNot(
           "a slice of the last dimension cuts a byte of {0}-bit codes", bits);
   }
-  if (slice.dropped.test(rank - 1))
+  if (slice.dropped.test(rank - 1) && encoding.getStorageBits() != 8)
     return whyNot("a slice has one column of codes that are packed in rows");
   return success();
 }
