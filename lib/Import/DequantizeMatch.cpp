@@ -9,6 +9,9 @@ using namespace mlir;
 using namespace quantmlir;
 using namespace quantmlir::quant_tensor;
 
+/// How many ops in front of a decoding are looked at for where its codes lie.
+static constexpr unsigned maxDepth = 8;
+
 bool quantmlir::isFloatCode(Type type) {
   return isa<Float8E4M3FNType, Float8E5M2Type>(type);
 }
@@ -228,6 +231,31 @@ static LogicalResult reconcileBlocks(EncodedTensor &result, WhyNot &whyNot) {
   return success();
 }
 
+/// Whether `value` is computed of wider integers than bytes by elementwise ops
+/// and reshapes that shift, as codes are that lie in words.
+static bool isShiftedOutOfWords(Value value, unsigned depth) {
+  auto isWord = [](Value word) {
+    auto type = dyn_cast<IntegerType>(getElementTypeOrSelf(word.getType()));
+    return type && type.getWidth() >= 16;
+  };
+  Operation *op = value.getDefiningOp();
+  if (!op || depth > maxDepth)
+    return false;
+  if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp,
+          tensor::ExtractSliceOp, linalg::TransposeOp>(op))
+    return isShiftedOutOfWords(op->getOperand(0), depth + 1);
+  auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+  if (!linalgOp || linalgOp.getNumParallelLoops() != linalgOp.getNumLoops() ||
+      llvm::none_of(linalgOp.getDpsInputs(), isWord))
+    return false;
+  bool shifts = false;
+  for (Operation &inner : *linalgOp.getBlock())
+    shifts |= isa<arith::ShRUIOp, arith::ShRSIOp>(inner);
+  return shifts || llvm::any_of(linalgOp.getDpsInputs(), [&](Value input) {
+           return isShiftedOutOfWords(input, depth + 1);
+         });
+}
+
 FailureOr<EncodedTensor> quantmlir::matchDequantize(linalg::LinalgOp op,
                                                     WhyNot &whyNot) {
   if (op->getNumResults() != 1 || !op.hasPureTensorSemantics())
@@ -236,6 +264,14 @@ FailureOr<EncodedTensor> quantmlir::matchDequantize(linalg::LinalgOp op,
   if (!isEncodableFloat(type.getElementType()))
     return failure();
   if (!llvm::any_of(op.getDpsInputs(), mayBeCodes)) {
+    if (op.getNumParallelLoops() == op.getNumLoops() &&
+        llvm::any_of(op.getDpsInputs(), [](Value input) {
+          return isa<IntegerType>(getElementTypeOrSelf(input.getType())) &&
+                 isShiftedOutOfWords(input, 0);
+        }))
+      return whyNot("its codes are shifted out of words that are no bytes: "
+                    "quant_tensor.assemble takes words of 32 bits as they lie, "
+                    "by a packed layout");
     if (op.getNumParallelLoops() == op.getNumLoops())
       for (Value input : op.getDpsInputs())
         if (auto narrow =

@@ -697,3 +697,30 @@ func.func @computed_codes(%x: tensor<32x32xi8>, %e: tensor<32x32xf32>) -> tensor
   } -> tensor<32x32xf32>
   return %d : tensor<32x32xf32>
 }
+
+// -----
+
+// Eight codes in each word, as GPTQ packs them.
+#mn = affine_map<(m, n) -> (m, n)>
+func.func @words(%q: tensor<8x32xi32>, %s: tensor<32xf16>, %u: tensor<8x8x32xi32>, %e: tensor<64x32xf16>) -> tensor<64x32xf16> {
+  %shifts = arith.constant dense<[0, 4, 8, 12, 16, 20, 24, 28]> : tensor<8xi32>
+  %fifteen = arith.constant 15 : i32
+  %three = linalg.generic {indexing_maps = [affine_map<(a, j, n) -> (a, n)>, affine_map<(a, j, n) -> (j)>, affine_map<(a, j, n) -> (a, j, n)>],
+                           iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%q, %shifts : tensor<8x32xi32>, tensor<8xi32>) outs(%u : tensor<8x8x32xi32>) {
+  ^bb0(%a: i32, %b: i32, %o: i32):
+    %0 = arith.shrui %a, %b : i32
+    %1 = arith.andi %0, %fifteen : i32
+    linalg.yield %1 : i32
+  } -> tensor<8x8x32xi32>
+  %c = tensor.collapse_shape %three [[0, 1], [2]] : tensor<8x8x32xi32> into tensor<64x32xi32>
+  // expected-remark @below {{its codes are shifted out of words that are no bytes}}
+  %d = linalg.generic {indexing_maps = [#mn, affine_map<(m, n) -> (n)>, #mn], iterator_types = ["parallel", "parallel"]}
+      ins(%c, %s : tensor<64x32xi32>, tensor<32xf16>) outs(%e : tensor<64x32xf16>) {
+  ^bb0(%a: i32, %b: f16, %o: f16):
+    %0 = arith.sitofp %a : i32 to f16
+    %1 = arith.mulf %0, %b : f16
+    linalg.yield %1 : f16
+  } -> tensor<64x32xf16>
+  return %d : tensor<64x32xf16>
+}
