@@ -223,11 +223,14 @@ FailureOr<KernelCall> quantmlir::buildMatmulKernel(ScaledMatmulOp op,
 
   // With operands outside of its scope, the op's text is all that its kernel
   // depends on: types, encoding, schedule, maps and epilogue. Ranges of rows
-  // share it where they differ in nothing else.
+  // share it where they differ in nothing else. How it is launched is the
+  // kernel's, too: weights that are computed are waited for.
   op->setAttr(ScheduleAttr::getAttrName(), schedule);
+  call.dependentLaunch = schedule.getDependentLaunch() && hasGivenWeights(op);
   std::string signature;
   llvm::raw_string_ostream os(signature);
   op->print(os, OpPrintingFlags().useLocalScope());
+  os << (call.dependentLaunch ? " dependent" : "");
   FailureOr<gpu::GPUFuncOp> kernel = table.getOrBuild(
       op.getLoc(), ("matmul_" + stringifyKernelFamily(family)).str(), signature,
       parameters, [&](OpBuilder &builder, gpu::GPUFuncOp func) {
@@ -262,7 +265,6 @@ FailureOr<KernelCall> quantmlir::buildMatmulKernel(ScaledMatmulOp op,
   call.block = {schedule.getThreads(), 1, 1};
   if (schedule.isWarpgroups()) {
     launchPersistent(rewriter, *problem, call);
-    call.dependentLaunch = schedule.getDependentLaunch() && hasGivenWeights(op);
     return call;
   }
   Location loc = op.getLoc();
@@ -291,6 +293,5 @@ FailureOr<KernelCall> quantmlir::buildMatmulKernel(ScaledMatmulOp op,
     call.dynamicSharedMemory = getMmaSyncSharedMemory(*problem);
   else if (family == KernelFamily::MmaStream)
     call.dynamicSharedMemory = getMmaStreamSharedMemory(*problem);
-  call.dependentLaunch = schedule.getDependentLaunch() && hasGivenWeights(op);
   return call;
 }

@@ -19,6 +19,8 @@
 // CHECK: gpu.func @matmul_mma_sync_1(
 // CHECK: gpu.func @matmul_wgmma_2(
 // CHECK: gpu.func @matmul_wgmma_3(
+// CHECK: gpu.func @matmul_wgmma_4(
+// CHECK: gpu.func @matmul_wgmma_5(
 // CHECK-NOT: gpu.func
 
 // CHECK-LABEL: func @decoded
@@ -40,6 +42,32 @@ func.func @decoded(%x: tensor<?x64xbf16>, %w: tensor<32x64xbf16, #w4>, %init: te
 // CHECK: quant_tile.launch @kernels::@matmul_wgmma_3
 func.func @integers(%x: tensor<?x256xi8>, %w: tensor<128x256xi8>, %init: tensor<?x128xi32>) -> tensor<?x128xi32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<?x256xi8>, tensor<128x256xi8>) maps [] outs(%init : tensor<?x128xi32>) attributes {quant_tile.schedules = [#short, #tile, #tall]} {
+  ^bb0(%acc: i32):
+    quant_tensor.yield %acc : i32
+  } -> tensor<?x128xi32>
+  return %y : tensor<?x128xi32>
+}
+
+// Weights that are given are not waited for, those that are computed are: how a
+// kernel is launched is part of it.
+#early = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 128, 128], warps = [4, 1, 1], stages = 4, warpgroups = <cooperative>, dependent_launch = true>
+
+// CHECK-LABEL: func @given
+// CHECK: quant_tile.launch @kernels::@matmul_wgmma_4 {{.*}}dependent_launch
+func.func @given(%x: tensor<?x256xi8>, %w: tensor<128x256xi8> {quant_tensor.weight}, %init: tensor<?x128xi32>) -> tensor<?x128xi32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<?x256xi8>, tensor<128x256xi8>) maps [] outs(%init : tensor<?x128xi32>) attributes {quant_tile.schedule = #early} {
+  ^bb0(%acc: i32):
+    quant_tensor.yield %acc : i32
+  } -> tensor<?x128xi32>
+  return %y : tensor<?x128xi32>
+}
+
+// CHECK-LABEL: func @computed
+// CHECK-NOT: dependent_launch
+// CHECK: quant_tile.launch @kernels::@matmul_wgmma_5
+// CHECK-NOT: dependent_launch
+func.func @computed(%x: tensor<?x256xi8>, %w: tensor<128x256xi8>, %init: tensor<?x128xi32>) -> tensor<?x128xi32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<?x256xi8>, tensor<128x256xi8>) maps [] outs(%init : tensor<?x128xi32>) attributes {quant_tile.schedule = #early} {
   ^bb0(%acc: i32):
     quant_tensor.yield %acc : i32
   } -> tensor<?x128xi32>
