@@ -143,6 +143,37 @@ def test_slices(tool, tmp_path, name):
     run(tool, tmp_path, text, inputs, x @ taken.T, taken.shape)
 
 
+RESHAPES = {
+    "joined rows": ((4, 8, 96), [1, 1, 32], "collapse", "[[0, 1], [2]]", (32, 96)),
+    "joined columns": ((24, 3, 32), [1, 1, 0], "collapse", "[[0], [1, 2]]", (24, 96)),
+    "one scale": ((4, 8, 96), [0, 0, 0], "collapse", "[[0, 1], [2]]", (32, 96)),
+    "split rows": ((32, 96), [16, 32], "expand", "[[0, 1], [2]]", (4, 8, 96)),
+    "split rows of one scale": ((32, 96), [0, 0], "expand", "[[0, 1], [2]]", (4, 8, 96)),
+}
+
+
+@pytest.mark.parametrize("name", RESHAPES)
+def test_reshapes(tool, tmp_path, name):
+    shape, block, kind_of, groups, reshaped = RESHAPES[name]
+    rng, m = np.random.default_rng(4), 5
+    inputs = {}
+    kind, values = make_weights(rng, "w0", shape, block, inputs)
+    output = f" output_shape {list(reshaped)}" if kind_of == "expand" else ""
+    taken = values.reshape(reshaped)
+    lines = f"""  %d = quant_tensor.dequantize %w0 : {kind} -> {dense(shape)}
+  %v = tensor.{kind_of}_shape %d {groups}{output} : {dense(shape)} into {dense(reshaped)}"""
+    whole = taken if taken.ndim == 2 else taken[2]
+    lines += "\n  %w = " + (
+        f"tensor.cast %v : {dense(reshaped)} to {dense(reshaped)}" if taken.ndim == 2 else
+        f"tensor.extract_slice %v[2, 0, 0] [1, 8, 96] [1, 1, 1] : {dense(reshaped)} to {dense(whole.shape)}")
+    n, k = whole.shape
+    x = rng.integers(-4, 5, (m, k))
+    inputs |= {"x": to_bits(x.astype(ml_dtypes.bfloat16))}
+    text = (f'func.func @f(%x: {dense((m, k))} {{quant_tensor.name = "x"}}, %w0: {kind} {{quant_tensor.name = "w0"}})'
+            f' -> ({dense((m, n), "f32")} {{quant_tensor.name = "y"}}) {{\n' + product(m, whole.shape, "nk", lines))
+    run(tool, tmp_path, text, inputs, x @ whole.T, whole.shape)
+
+
 # Loops of the activations, the weights and the result, and the weights' blocks.
 BATCHES = {
     "N x K": ("bmk", "bnk", "bmn", [1, 1, 32]),

@@ -111,3 +111,46 @@ func.func @wide(%x: tensor<2x8x64xf64>, %w: tensor<2x32x64xf64, #e>, %z: tensor<
   %y = linalg.batch_matmul indexing_maps = [#mk, #nk, #mn] ins(%x, %w : tensor<2x8x64xf64>, tensor<2x32x64xf64, #e>) outs(%z : tensor<2x8x32xf64>) -> tensor<2x8x32xf64>
   return %y : tensor<2x8x32xf64>
 }
+
+// -----
+
+// What is computed of dequantized weights is dense.
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 32], scale = bf16}>
+#mk = affine_map<(m, n, k) -> (m, k)>
+#nk = affine_map<(m, n, k) -> (n, k)>
+#mn = affine_map<(m, n, k) -> (m, n)>
+func.func @negated(%x: tensor<4x64xbf16>, %w: tensor<16x64xbf16, #w4>, %z: tensor<4x16xf32>) -> tensor<4x16xf32> {
+  %d = quant_tensor.dequantize %w : tensor<16x64xbf16, #w4> -> tensor<16x64xbf16>
+  %n = arith.negf %d : tensor<16x64xbf16>
+  // expected-remark @below {{operand #1 is what arith.negf makes of a dequantized tensor: that is a dense one}}
+  %y = linalg.matmul indexing_maps = [#mk, #nk, #mn] ins(%x, %n : tensor<4x64xbf16>, tensor<16x64xbf16>) outs(%z : tensor<4x16xf32>) -> tensor<4x16xf32>
+  return %y : tensor<4x16xf32>
+}
+
+func.func @cut_by_split(%w: tensor<16x96xbf16, #w4>) -> tensor<16x2x48xbf16> {
+  %d = quant_tensor.dequantize %w : tensor<16x96xbf16, #w4> -> tensor<16x96xbf16>
+  // expected-remark @below {{blocks of a tensor that is split are cut}}
+  %e = tensor.expand_shape %d [[0], [1, 2]] output_shape [16, 2, 48] : tensor<16x96xbf16> into tensor<16x2x48xbf16>
+  return %e : tensor<16x2x48xbf16>
+}
+
+func.func @cut_bytes_by_split(%w: tensor<16x96xbf16, #w4>) -> tensor<16x32x3xbf16> {
+  %d = quant_tensor.dequantize %w : tensor<16x96xbf16, #w4> -> tensor<16x96xbf16>
+  // expected-remark @below {{rows of a tensor that is split end within a byte}}
+  %e = tensor.expand_shape %d [[0], [1, 2]] output_shape [16, 32, 3] : tensor<16x96xbf16> into tensor<16x32x3xbf16>
+  return %e : tensor<16x32x3xbf16>
+}
+
+func.func @no_runs(%w: tensor<16x96xbf16, #w4>) -> tensor<1536xbf16> {
+  %d = quant_tensor.dequantize %w : tensor<16x96xbf16, #w4> -> tensor<16x96xbf16>
+  %e = tensor.collapse_shape %d [[0, 1]] : tensor<16x96xbf16> into tensor<1536xbf16>
+  return %e : tensor<1536xbf16>
+}
+
+#b = #quant_tensor.encoding<{storage = i8, block = [4, 32], scale = bf16}>
+func.func @no_runs_of_blocks(%w: tensor<16x96xbf16, #b>) -> tensor<1536xbf16> {
+  %d = quant_tensor.dequantize %w : tensor<16x96xbf16, #b> -> tensor<16x96xbf16>
+  // expected-remark @below {{blocks of an encoded operand are no runs of the collapsed dimensions}}
+  %e = tensor.collapse_shape %d [[0, 1]] : tensor<16x96xbf16> into tensor<1536xbf16>
+  return %e : tensor<1536xbf16>
+}

@@ -82,3 +82,25 @@ func.func @batches(%x: tensor<2x?x64xbf16>, %w: tensor<2x32x64xbf16, #w4>, %e: t
   %y = linalg.batch_matmul indexing_maps = [#mk, #nk, #mn] ins(%x, %w : tensor<2x?x64xbf16>, tensor<2x32x64xbf16, #w4>) outs(%zero : tensor<2x?x32xf32>) -> tensor<2x?x32xf32>
   return %y : tensor<2x?x32xf32>
 }
+
+// -----
+
+// Reshapes, within blocks and along whole ones.
+#a = #quant_tensor.encoding<{storage = i4, block = [1, 1, 32], scale = bf16}>
+#b = #quant_tensor.encoding<{storage = i4, block = [16, 64], scale = bf16}>
+// CHECK-DAG: #[[$A:.+]] = #quant_tensor.encoding<{storage = i4, block = [1, 32], scale = bf16}>
+// CHECK-DAG: #[[$B:.+]] = #quant_tensor.encoding<{storage = i4, block = [2, 0, 2, 0], scale = bf16}>
+// CHECK-LABEL: func @reshaped
+// CHECK: tensor.collapse_shape %{{.+}} {{\[\[}}0, 1], [2]] : tensor<4x8x32xi8> into tensor<32x32xi8>
+// CHECK: tensor.collapse_shape %{{.+}} {{\[\[}}0, 1], [2]] : tensor<4x8x2xbf16> into tensor<32x2xbf16>
+// CHECK: quant_tensor.dequantize %{{.+}} : tensor<32x64xbf16, #[[$A]]>
+// CHECK: tensor.expand_shape %{{.+}} {{\[\[}}0, 1], [2, 3]] output_shape [4, 8, 4, 16] : tensor<32x64xi8> into tensor<4x8x4x16xi8>
+// CHECK: tensor.expand_shape %{{.+}} {{\[\[}}0, 1], [2, 3]] output_shape [2, 1, 2, 1] : tensor<2x2xbf16> into tensor<2x1x2x1xbf16>
+// CHECK: quant_tensor.dequantize %{{.+}} : tensor<4x8x4x32xbf16, #[[$B]]>
+func.func @reshaped(%v: tensor<4x8x64xbf16, #a>, %w: tensor<32x128xbf16, #b>) -> (tensor<32x64xbf16>, tensor<4x8x4x32xbf16>) {
+  %d = quant_tensor.dequantize %v : tensor<4x8x64xbf16, #a> -> tensor<4x8x64xbf16>
+  %c = tensor.collapse_shape %d [[0, 1], [2]] : tensor<4x8x64xbf16> into tensor<32x64xbf16>
+  %e = quant_tensor.dequantize %w : tensor<32x128xbf16, #b> -> tensor<32x128xbf16>
+  %f = tensor.expand_shape %e [[0, 1], [2, 3]] output_shape [4, 8, 4, 32] : tensor<32x128xbf16> into tensor<4x8x4x32xbf16>
+  return %c, %f : tensor<32x64xbf16>, tensor<4x8x4x32xbf16>
+}

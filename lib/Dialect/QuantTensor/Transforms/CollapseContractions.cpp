@@ -1,5 +1,6 @@
 //===- CollapseContractions.cpp - Several dimensions of K or N as one -----===//
 
+#include "EncodedViews.h"
 #include "quantmlir/Dialect/QuantTensor/Transforms/Passes.h"
 #include "quantmlir/Dialect/QuantTensor/Transforms/Transforms.h"
 
@@ -22,53 +23,6 @@ static constexpr StringRef passName = "quant-tensor-collapse-contractions";
 //===----------------------------------------------------------------------===//
 // Collapsing an encoding
 //===----------------------------------------------------------------------===//
-
-/// `dims` of the encoded `type` as one dimension of the same bytes: null, with
-/// the reason, where blocks would not stay runs of elements.
-static EncodingAttr getCollapsedEncoding(RankedTensorType type,
-                                         ArrayRef<int64_t> dims,
-                                         WhyNot &whyNot) {
-  EncodingAttr encoding = getEncoding(type);
-  auto fail = [&](const char *text) -> EncodingAttr {
-    (void)whyNot(text);
-    return {};
-  };
-  if (!encoding.isRowMajor())
-    return fail("an encoded operand is not row-major");
-  for (int64_t dim : dims)
-    if (type.isDynamicDim(dim))
-      return fail("a dimension to collapse of an encoded operand is dynamic");
-  // Rows are padded to whole bytes.
-  if (dims.back() == type.getRank() - 1 &&
-      type.getShape().back() * encoding.getStorageBits() % 8 != 0)
-    return fail("rows of an encoded operand are padded to whole bytes");
-  // One element of each outer dimension, some of the next, all of the inner
-  // ones.
-  int64_t block = 1;
-  bool mustBeOne = false;
-  for (int64_t dim : llvm::reverse(dims)) {
-    int64_t size = type.getDimSize(dim);
-    int64_t extent = encoding.getBlockExtent(dim, size);
-    if (mustBeOne && extent != 1)
-      return fail("blocks of an encoded operand are no runs of the collapsed "
-                  "dimensions");
-    block *= extent;
-    if (extent == size)
-      continue;
-    mustBeOne = true;
-    if (dim != dims.front() && size % extent != 0)
-      return fail("blocks of an encoded operand end at each of the collapsed "
-                  "dimensions");
-  }
-  SmallVector<int64_t> blocks(encoding.getBlock());
-  blocks[dims.front()] = block;
-  blocks.erase(blocks.begin() + dims.front() + 1,
-               blocks.begin() + dims.back() + 1);
-  return EncodingAttr::get(
-      type.getContext(), encoding.getStorage(), blocks, encoding.getScale(),
-      encoding.getZeroPoint(), encoding.getRange(), encoding.getRounding(),
-      encoding.getOverflow(), encoding.getCodebook(), encoding.getLayout());
-}
 
 /// All dimensions of a tensor of `rank`, with `dims` as one.
 static SmallVector<ReassociationIndices> joinDims(int64_t rank,

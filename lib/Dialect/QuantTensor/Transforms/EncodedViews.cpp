@@ -239,3 +239,107 @@ Value quantmlir::quant_tensor::joinEncoded(OpBuilder &builder, Location loc,
   EncodedParts result{joined, join(parts[0]), join(parts[1]), join(parts[2])};
   return result.assemble(builder, loc);
 }
+
+//===----------------------------------------------------------------------===//
+// Reshapes
+//===----------------------------------------------------------------------===//
+
+EncodingAttr quantmlir::quant_tensor::getCollapsedEncoding(
+    RankedTensorType type, ArrayRef<int64_t> dims, WhyNot &whyNot) {
+  EncodingAttr encoding = getEncoding(type);
+  auto fail = [&](const char *text) -> EncodingAttr {
+    (void)whyNot(text);
+    return {};
+  };
+  if (!encoding.isRowMajor())
+    return fail("an encoded operand is not row-major");
+  for (int64_t dim : dims)
+    if (type.isDynamicDim(dim))
+      return fail("a dimension to collapse of an encoded operand is dynamic");
+  // Rows are padded to whole bytes.
+  if (dims.back() == type.getRank() - 1 &&
+      type.getShape().back() * encoding.getStorageBits() % 8 != 0)
+    return fail("rows of an encoded operand are padded to whole bytes");
+  // One element of each outer dimension, some of the next, all of the inner
+  // ones.
+  int64_t block = 1;
+  bool mustBeOne = false;
+  for (int64_t dim : llvm::reverse(dims)) {
+    int64_t size = type.getDimSize(dim);
+    int64_t extent = encoding.getBlockExtent(dim, size);
+    if (mustBeOne && extent != 1)
+      return fail("blocks of an encoded operand are no runs of the collapsed "
+                  "dimensions");
+    block *= extent;
+    if (extent == size)
+      continue;
+    mustBeOne = true;
+    if (dim != dims.front() && size % extent != 0)
+      return fail("blocks of an encoded operand end at each of the collapsed "
+                  "dimensions");
+  }
+  SmallVector<int64_t> blocks(encoding.getBlock());
+  blocks[dims.front()] = block;
+  blocks.erase(blocks.begin() + dims.front() + 1,
+               blocks.begin() + dims.back() + 1);
+  return EncodingAttr::get(
+      type.getContext(), encoding.getStorage(), blocks, encoding.getScale(),
+      encoding.getZeroPoint(), encoding.getRange(), encoding.getRounding(),
+      encoding.getOverflow(), encoding.getCodebook(), encoding.getLayout());
+}
+
+EncodingAttr quantmlir::quant_tensor::getExpandedEncoding(
+    RankedTensorType type, ArrayRef<ReassociationIndices> groups,
+    ArrayRef<int64_t> shape, WhyNot &whyNot) {
+  EncodingAttr encoding = getEncoding(type);
+  auto fail = [&](const char *text) -> EncodingAttr {
+    (void)whyNot(text);
+    return {};
+  };
+  if (!encoding.isRowMajor())
+    return fail("codes of a tensor that is split are not row-major");
+  SmallVector<int64_t> block(shape.size(), 0);
+  for (auto [dim, group] : llvm::enumerate(groups)) {
+    int64_t rest = encoding.getBlock()[dim];
+    if (group.size() == 1) {
+      block[group.front()] = rest;
+      continue;
+    }
+    if (type.isDynamicDim(dim))
+      return fail("a dimension that is split is dynamic");
+    if (dim + 1 == groups.size() && encoding.getStorageBits() != 8 &&
+        shape.back() * encoding.getStorageBits() % 8)
+      return fail("rows of a tensor that is split end within a byte");
+    // All of the inner dimensions, some of the next, one of the outer ones.
+    if (rest == 0)
+      continue;
+    for (int64_t part : llvm::reverse(group)) {
+      int64_t size = shape[part];
+      if (rest % size == 0) {
+        block[part] = 0;
+        rest /= size;
+        continue;
+      }
+      if (size % rest)
+        return fail("blocks of a tensor that is split are cut");
+      block[part] = rest;
+      rest = 1;
+    }
+  }
+  return withBlock(encoding, block);
+}
+
+Value quantmlir::quant_tensor::reshapeEncoded(
+    OpBuilder &builder, Location loc, Value value, RankedTensorType type,
+    ArrayRef<ReassociationIndices> groups) {
+  bool collapses =
+      cast<RankedTensorType>(value.getType()).getRank() > type.getRank();
+  return mapParts(builder, loc, value, type,
+                  [&](Value part, RankedTensorType partType, bool) -> Value {
+                    if (collapses)
+                      return tensor::CollapseShapeOp::create(
+                          builder, loc, partType, part, groups);
+                    return tensor::ExpandShapeOp::create(builder, loc, partType,
+                                                         part, groups);
+                  });
+}

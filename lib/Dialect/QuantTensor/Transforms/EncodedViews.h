@@ -3,6 +3,7 @@
 #ifndef QUANTMLIR_LIB_DIALECT_QUANTTENSOR_TRANSFORMS_ENCODEDVIEWS_H
 #define QUANTMLIR_LIB_DIALECT_QUANTTENSOR_TRANSFORMS_ENCODEDVIEWS_H
 
+#include "mlir/Dialect/Utils/ReshapeOpsUtils.h"
 #include "quantmlir/Dialect/QuantTensor/Transforms/Contraction.h"
 
 namespace quantmlir::quant_tensor {
@@ -33,6 +34,25 @@ getJoinedType(llvm::ArrayRef<mlir::RankedTensorType> types, unsigned dim,
 /// scales and zero points.
 mlir::Value joinEncoded(mlir::OpBuilder &builder, mlir::Location loc,
                         mlir::ValueRange values, unsigned dim);
+
+/// `dims` of the encoded `type` as one dimension of the same bytes: null, with
+/// the reason, where blocks would not stay runs of elements.
+EncodingAttr getCollapsedEncoding(mlir::RankedTensorType type,
+                                  llvm::ArrayRef<int64_t> dims, WhyNot &whyNot);
+
+/// The encoding of the same bytes where each dimension of `type` is the
+/// dimensions of `shape` in its group: null, with the reason, where blocks or
+/// bytes would be cut.
+EncodingAttr
+getExpandedEncoding(mlir::RankedTensorType type,
+                    llvm::ArrayRef<mlir::ReassociationIndices> groups,
+                    llvm::ArrayRef<int64_t> shape, WhyNot &whyNot);
+
+/// Collapses or expands an encoded tensor to `type`, whose encoding one of the
+/// above has given.
+mlir::Value reshapeEncoded(mlir::OpBuilder &builder, mlir::Location loc,
+                           mlir::Value value, mlir::RankedTensorType type,
+                           llvm::ArrayRef<mlir::ReassociationIndices> groups);
 
 } // namespace quantmlir::quant_tensor
 

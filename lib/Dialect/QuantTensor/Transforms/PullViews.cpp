@@ -66,6 +66,76 @@ struct SliceEncoded : OpRewritePattern<tensor::ExtractSliceOp> {
 } // namespace
 
 //===----------------------------------------------------------------------===//
+// Reshapes
+//===----------------------------------------------------------------------===//
+
+/// The encoded type of the result of a reshape of a dequantized tensor.
+static FailureOr<RankedTensorType>
+matchReshape(Operation *op, SmallVectorImpl<ReassociationIndices> &groups,
+             WhyNot &whyNot) {
+  if (!isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op))
+    return failure();
+  auto source = op->getOperand(0).getDefiningOp<DequantizeOp>();
+  if (!source)
+    return failure();
+  auto type = cast<RankedTensorType>(source.getSource().getType());
+  auto result = cast<RankedTensorType>(op->getResult(0).getType());
+  if (!type.hasStaticShape() || !result.hasStaticShape() ||
+      result.getRank() == 0)
+    return whyNot("a dequantized tensor of dynamic extents is reshaped");
+  EncodingAttr encoding = getEncoding(type);
+  if (auto expand = dyn_cast<tensor::ExpandShapeOp>(op)) {
+    groups = expand.getReassociationIndices();
+    encoding = getExpandedEncoding(type, groups, result.getShape(), whyNot);
+  } else {
+    groups = cast<tensor::CollapseShapeOp>(op).getReassociationIndices();
+    // The last ones first, so that the others keep their place.
+    SmallVector<int64_t> shape(type.getShape());
+    for (ArrayRef<int64_t> group : llvm::reverse(groups)) {
+      if (!encoding || group.size() == 1)
+        continue;
+      encoding = getCollapsedEncoding(
+          RankedTensorType::get(shape, type.getElementType(), encoding), group,
+          whyNot);
+      int64_t size = 1;
+      for (int64_t dim : group)
+        size *= shape[dim];
+      shape[group.front()] = size;
+      shape.erase(shape.begin() + group.front() + 1,
+                  shape.begin() + group.back() + 1);
+    }
+  }
+  if (!encoding)
+    return failure();
+  return RankedTensorType::get(result.getShape(), type.getElementType(),
+                               encoding);
+}
+
+namespace {
+
+struct ReshapeEncoded : RewritePattern {
+  explicit ReshapeEncoded(MLIRContext *context)
+      : RewritePattern(MatchAnyOpTypeTag(), /*benefit=*/1, context) {}
+
+  LogicalResult matchAndRewrite(Operation *op,
+                                PatternRewriter &rewriter) const override {
+    WhyNot whyNot;
+    SmallVector<ReassociationIndices> groups;
+    FailureOr<RankedTensorType> type = matchReshape(op, groups, whyNot);
+    if (failed(type))
+      return rewriter.notifyMatchFailure(op, whyNot.str());
+    auto source = op->getOperand(0).getDefiningOp<DequantizeOp>();
+    Value encoded = reshapeEncoded(rewriter, op->getLoc(), source.getSource(),
+                                   *type, groups);
+    rewriter.replaceOpWithNewOp<DequantizeOp>(op, op->getResult(0).getType(),
+                                              encoded);
+    return success();
+  }
+};
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
 // Joins
 //===----------------------------------------------------------------------===//
 
@@ -439,14 +509,51 @@ Value UnrollBatches::createOne(PatternRewriter &rewriter, linalg::LinalgOp op,
 
 void quantmlir::quant_tensor::populatePullViewPatterns(
     RewritePatternSet &patterns) {
-  patterns.add<JoinEncoded, SliceEncoded, UnrollBatches>(patterns.getContext());
+  patterns.add<JoinEncoded, ReshapeEncoded, SliceEncoded, UnrollBatches>(
+      patterns.getContext());
+}
+
+/// What computes `value` of a dequantized tensor: the op that reads it, if any
+/// does on the way.
+static Operation *findReaderOfDecoded(Value value, unsigned depth) {
+  Operation *op = value.getDefiningOp();
+  if (!op || depth == 0 || isa<ScaledMatmulOp, IntMatmulOp>(op))
+    return nullptr;
+  if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+      linalgOp && linalgOp.getNumReductionLoops())
+    return nullptr;
+  for (Value operand : op->getOperands()) {
+    if (operand.getDefiningOp<DequantizeOp>())
+      return op;
+    if (isa<RankedTensorType>(operand.getType()))
+      if (Operation *reader = findReaderOfDecoded(operand, depth - 1))
+        return reader;
+  }
+  return nullptr;
+}
+
+/// How many ops in front of a contraction are looked at for that.
+static constexpr unsigned maxDepth = 6;
+
+static LogicalResult explainDense(linalg::LinalgOp op, WhyNot &whyNot) {
+  if (!op.hasPureTensorSemantics() || op.getNumReductionLoops() == 0 ||
+      !isMultiplyAccumulate(op))
+    return failure();
+  for (unsigned side : {0u, 1u})
+    if (Operation *reader = findReaderOfDecoded(op->getOperand(side), maxDepth))
+      return whyNot("operand #{0} is what {1} makes of a dequantized tensor: "
+                    "that is a dense one",
+                    side, reader->getName());
+  return failure();
 }
 
 void quantmlir::quant_tensor::explainViews(Operation *op, WhyNot &whyNot) {
+  SmallVector<ReassociationIndices> groups;
   if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op))
     (void)matchSlice(slice, whyNot);
-  else if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
-    (void)matchBatches(linalgOp, whyNot);
-  else
+  else if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op)) {
+    if (failed(matchBatches(linalgOp, whyNot)) && !whyNot.isNearMiss())
+      (void)explainDense(linalgOp, whyNot);
+  } else if (failed(matchReshape(op, groups, whyNot)) && !whyNot.isNearMiss())
     (void)matchJoin(op, whyNot);
 }

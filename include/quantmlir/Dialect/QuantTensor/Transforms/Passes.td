@@ -123,9 +123,9 @@ def QuantTensorPullDequantize : Pass<"quant-tensor-pull-dequantize"> {
     bytes stay where they are. Rounding a dequantized value to a narrower
     float is dropped: the contraction sees the exact values.
 
-    A dequantized tensor that is sliced, or joined with others (`tensor.concat`,
-    or slices inserted side by side), is sliced or joined as it is encoded,
-    where whole blocks and bytes allow that. Of a static number of batches of
+    A dequantized tensor that is sliced, reshaped or joined with others
+    (`tensor.concat`, or slices inserted side by side), is that as it is encoded,
+    where whole blocks and bytes allow it. Of a static number of batches of
     encoded weights, up to 128, each is a contraction of its own.
 
     ```mlir
