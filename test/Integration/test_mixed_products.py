@@ -300,3 +300,40 @@ def test_scaled_floats(tool, tmp_path, name):
       outs(%init : tensor<21x{N}xf32>) -> tensor<21x{N}xf32>""")
     check(tool, tmp_path, text, inputs, left @ right.T, np.abs(left) @ np.abs(right).T,
           "wgmma_decode" if name.startswith("weights") else "wgmma")
+
+
+#: Storage of the activations, whose rows have a scale each, and of the weights with their blocks.
+CODES = {
+    "nibbles": ("f8E4M3FN", "i4", [1, 32]), "bytes": ("f8E5M2", "i8", [1, 0]),
+    "blocks of rows": ("f8E4M3FN", "i8", [8, 32]),
+}
+
+
+@pytest.mark.parametrize("m", [1, 7, 40])
+@pytest.mark.parametrize("name", CODES)
+def test_encoded_floats(tool, tmp_path, name, m):
+    """Activations in 8-bit floats are multiplied with decoded weights. Small
+    integers and scales that are powers of two, so results are exact."""
+    storage, weights, block = CODES[name]
+    rng = np.random.default_rng(m)
+    x, w = rng.integers(-4, 5, (m, K)), rng.integers(-8, 8, (N, K))
+    sx = rng.choice([0.5, 1.0, 2.0], (m, 1)).astype(np.float32)
+    sw = rng.choice([0.5, 1.0, -2.0], [-(-size // (extent or size)) for size, extent in zip((N, K), block)])
+    packed = reference.pack(w, 4).view(np.int8) if weights == "i4" else w.astype(ELEMENTS[weights])
+    text = HEAD + f"""
+#x = #quant_tensor.encoding<{{storage = {storage}, block = [1, 0], scale = f32}}>
+#w = #quant_tensor.encoding<{{storage = {weights}, block = {block}, scale = bf16}}>
+func.func @f(%x: tensor<{m}x{K}xbf16, #x>, %w: tensor<{N}x{K}xbf16, #w>) -> tensor<{m}x{N}xf32> {{
+  %zero = arith.constant dense<0.0> : tensor<{m}x{N}xf32>
+  %y = linalg.matmul indexing_maps = [#mk, #nk, #mn] ins(%x, %w : tensor<{m}x{K}xbf16, #x>, tensor<{N}x{K}xbf16, #w>)
+      outs(%zero : tensor<{m}x{N}xf32>) -> tensor<{m}x{N}xf32>
+  return %y : tensor<{m}x{N}xf32>
+}}
+"""
+    results, manifest = reference.run_artifact(tool, tmp_path, text, {
+        "arg0.codes": x.astype(ELEMENTS[storage]), "arg0.scales": sx,
+        "arg1.codes": packed, "arg1.scales": sw.astype(ml_dtypes.bfloat16)})
+    for y in results:
+        np.testing.assert_array_equal(y.view(np.float32), (x * sx) @ (w * reference.expand_blocks(sw, block, (N, K))).T)
+    names = [kernel["name"] for kernel in manifest["kernels"]]
+    assert any(name.startswith("matmul") for name in names) and not any("reduce_" in name for name in names), names

@@ -208,3 +208,23 @@ func.func @block_scaled(%x: tensor<?x256xf32, #x>, %w: tensor<256x128xf32, #w>, 
       outs(%i : tensor<?x128xbf16>) -> tensor<?x128xbf16>
   return %y : tensor<?x128xbf16>
 }
+
+// -----
+
+// Codes that are 8-bit floats are read as f16 where the other side is decoded.
+#mk = affine_map<(m, n, k) -> (m, k)>
+#nk = affine_map<(m, n, k) -> (n, k)>
+#mn = affine_map<(m, n, k) -> (m, n)>
+#f8 = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 0], scale = f32}>
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 32], scale = bf16}>
+// CHECK-LABEL: func @floats_with_nibbles
+// CHECK: %[[C:.+]], %[[S:.+]] = quant_tensor.disassemble %{{.+}} -> tensor<8x64xf8E4M3FN>, tensor<8x1xf32>
+// CHECK: %[[X:.+]] = linalg.generic {{.*}} ins(%[[C]] : tensor<8x64xf8E4M3FN>) outs(%{{.+}} : tensor<8x64xf16>)
+// CHECK: arith.extf %{{.+}} : f8E4M3FN to f16
+// CHECK: quant_tensor.scaled_matmul ins(%[[X]], %{{.+}} : tensor<8x64xf16>, tensor<32x64xf32, #{{.+}}>) epilogue(%[[S]] : tensor<8x1xf32>)
+func.func @floats_with_nibbles(%x: tensor<8x64xf32, #f8>, %w: tensor<32x64xf32, #w4>) -> tensor<8x32xf32> {
+  %zero = arith.constant dense<0.0> : tensor<8x32xf32>
+  %y = linalg.matmul indexing_maps = [#mk, #nk, #mn] ins(%x, %w : tensor<8x64xf32, #f8>, tensor<32x64xf32, #w4>)
+      outs(%zero : tensor<8x32xf32>) -> tensor<8x32xf32>
+  return %y : tensor<8x32xf32>
+}

@@ -199,19 +199,19 @@ func.func @requantize_dynamic(%x: tensor<8x64xi8>, %w: tensor<64x32xi8>) -> tens
 
 // -----
 
-// The weights' scale varies along K, and float codes are not decoded; nor are
+// The weights' scale varies along K, and batches are not decoded; nor are
 // sums scaled block by block where rows of activations have no scales of their own.
-#mk = affine_map<(m, n, k) -> (m, k)>
-#nk = affine_map<(m, n, k) -> (n, k)>
-#mn = affine_map<(m, n, k) -> (m, n)>
-#x = #quant_tensor.encoding<{storage = f8E4M3FN, block = [0, 0], scale = f32}>
-#w = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 32], scale = f32}>
-func.func @groups_along_k(%x: tensor<8x64xf32, #x>, %w: tensor<32x64xf32, #w>) -> tensor<8x32xf32> {
-  %zero = arith.constant dense<0.0> : tensor<8x32xf32>
+#mk = affine_map<(b, m, n, k) -> (b, m, k)>
+#nk = affine_map<(b, m, n, k) -> (b, n, k)>
+#mn = affine_map<(b, m, n, k) -> (b, m, n)>
+#x = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 0, 0], scale = f32}>
+#w = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 1, 32], scale = f32}>
+func.func @groups_along_k(%x: tensor<2x8x64xf32, #x>, %w: tensor<2x32x64xf32, #w>) -> tensor<2x8x32xf32> {
+  %zero = arith.constant dense<0.0> : tensor<2x8x32xf32>
   // expected-remark @below {{the scale of the right-hand side varies along K, in groups of 32}}
-  %y = linalg.matmul indexing_maps = [#mk, #nk, #mn] ins(%x, %w : tensor<8x64xf32, #x>, tensor<32x64xf32, #w>)
-      outs(%zero : tensor<8x32xf32>) -> tensor<8x32xf32>
-  return %y : tensor<8x32xf32>
+  %y = linalg.batch_matmul indexing_maps = [#mk, #nk, #mn] ins(%x, %w : tensor<2x8x64xf32, #x>, tensor<2x32x64xf32, #w>)
+      outs(%zero : tensor<2x8x32xf32>) -> tensor<2x8x32xf32>
+  return %y : tensor<2x8x32xf32>
 }
 
 // -----
@@ -232,34 +232,34 @@ func.func @scale_on_wrong_axis(%x: tensor<8x64xf32, #x>, %w: tensor<32x64xf32, #
 
 // -----
 
-// Rows share a scale in groups.
-#mk = affine_map<(m, n, k) -> (m, k)>
-#nk = affine_map<(m, n, k) -> (n, k)>
-#mn = affine_map<(m, n, k) -> (m, n)>
-#x = #quant_tensor.encoding<{storage = f8E4M3FN, block = [0, 0], scale = f32}>
-#w = #quant_tensor.encoding<{storage = f8E4M3FN, block = [4, 0], scale = f32}>
-func.func @row_groups(%x: tensor<8x64xf32, #x>, %w: tensor<32x64xf32, #w>) -> tensor<8x32xf32> {
-  %zero = arith.constant dense<0.0> : tensor<8x32xf32>
-  // expected-remark @below {{dimension 0 of the right-hand side is scaled in groups of 4, neither singly nor as a whole}}
-  %y = linalg.matmul indexing_maps = [#mk, #nk, #mn] ins(%x, %w : tensor<8x64xf32, #x>, tensor<32x64xf32, #w>)
-      outs(%zero : tensor<8x32xf32>) -> tensor<8x32xf32>
-  return %y : tensor<8x32xf32>
+// Rows of batches share a scale in groups.
+#mk = affine_map<(b, m, n, k) -> (b, m, k)>
+#nk = affine_map<(b, m, n, k) -> (b, n, k)>
+#mn = affine_map<(b, m, n, k) -> (b, m, n)>
+#x = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 0, 0], scale = f32}>
+#w = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 4, 0], scale = f32}>
+func.func @row_groups(%x: tensor<2x8x64xf32, #x>, %w: tensor<2x32x64xf32, #w>) -> tensor<2x8x32xf32> {
+  %zero = arith.constant dense<0.0> : tensor<2x8x32xf32>
+  // expected-remark @below {{dimension 1 of the right-hand side is scaled in groups of 4, neither singly nor as a whole}}
+  %y = linalg.batch_matmul indexing_maps = [#mk, #nk, #mn] ins(%x, %w : tensor<2x8x64xf32, #x>, tensor<2x32x64xf32, #w>)
+      outs(%zero : tensor<2x8x32xf32>) -> tensor<2x8x32xf32>
+  return %y : tensor<2x8x32xf32>
 }
 
 // -----
 
-// 4-bit floats are not multiplied as they are.
-#mk = affine_map<(m, n, k) -> (m, k)>
-#nk = affine_map<(m, n, k) -> (n, k)>
-#mn = affine_map<(m, n, k) -> (m, n)>
-#x = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 0], scale = f32}>
-#w = #quant_tensor.encoding<{storage = f4E2M1FN, block = [1, 0], scale = f32}>
-func.func @narrow(%x: tensor<8x64xf32, #x>, %w: tensor<32x64xf32, #w>) -> tensor<8x32xf32> {
-  %zero = arith.constant dense<0.0> : tensor<8x32xf32>
+// Batches of 4-bit floats are not multiplied as they are.
+#mk = affine_map<(b, m, n, k) -> (b, m, k)>
+#nk = affine_map<(b, m, n, k) -> (b, n, k)>
+#mn = affine_map<(b, m, n, k) -> (b, m, n)>
+#x = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 1, 0], scale = f32}>
+#w = #quant_tensor.encoding<{storage = f4E2M1FN, block = [1, 1, 0], scale = f32}>
+func.func @narrow(%x: tensor<2x8x64xf32, #x>, %w: tensor<2x32x64xf32, #w>) -> tensor<2x8x32xf32> {
+  %zero = arith.constant dense<0.0> : tensor<2x8x32xf32>
   // expected-remark @below {{the right-hand side has 4-bit float codes, not 8}}
-  %y = linalg.matmul indexing_maps = [#mk, #nk, #mn] ins(%x, %w : tensor<8x64xf32, #x>, tensor<32x64xf32, #w>)
-      outs(%zero : tensor<8x32xf32>) -> tensor<8x32xf32>
-  return %y : tensor<8x32xf32>
+  %y = linalg.batch_matmul indexing_maps = [#mk, #nk, #mn] ins(%x, %w : tensor<2x8x64xf32, #x>, tensor<2x32x64xf32, #w>)
+      outs(%zero : tensor<2x8x32xf32>) -> tensor<2x8x32xf32>
+  return %y : tensor<2x8x32xf32>
 }
 
 // -----
@@ -280,18 +280,18 @@ func.func @float_zero_point(%x: tensor<8x64xf32, #x>, %w: tensor<32x64xf32, #w>)
 
 // -----
 
-// Float codes times integer codes.
-#mk = affine_map<(m, n, k) -> (m, k)>
-#nk = affine_map<(m, n, k) -> (n, k)>
-#mn = affine_map<(m, n, k) -> (m, n)>
-#x = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 0], scale = f32}>
-#w = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
-func.func @mixed_codes(%x: tensor<8x64xf32, #x>, %w: tensor<32x64xf32, #w>) -> tensor<8x32xf32> {
-  %zero = arith.constant dense<0.0> : tensor<8x32xf32>
+// Batches of float codes times integer codes.
+#mk = affine_map<(b, m, n, k) -> (b, m, k)>
+#nk = affine_map<(b, m, n, k) -> (b, n, k)>
+#mn = affine_map<(b, m, n, k) -> (b, m, n)>
+#x = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 1, 0], scale = f32}>
+#w = #quant_tensor.encoding<{storage = i8, block = [1, 1, 0], scale = f32}>
+func.func @mixed_codes(%x: tensor<2x8x64xf32, #x>, %w: tensor<2x32x64xf32, #w>) -> tensor<2x8x32xf32> {
+  %zero = arith.constant dense<0.0> : tensor<2x8x32xf32>
   // expected-remark @below {{one side has integer codes, the other float codes}}
-  %y = linalg.matmul indexing_maps = [#mk, #nk, #mn] ins(%x, %w : tensor<8x64xf32, #x>, tensor<32x64xf32, #w>)
-      outs(%zero : tensor<8x32xf32>) -> tensor<8x32xf32>
-  return %y : tensor<8x32xf32>
+  %y = linalg.batch_matmul indexing_maps = [#mk, #nk, #mn] ins(%x, %w : tensor<2x8x64xf32, #x>, tensor<2x32x64xf32, #w>)
+      outs(%zero : tensor<2x8x32xf32>) -> tensor<2x8x32xf32>
+  return %y : tensor<2x8x32xf32>
 }
 
 // -----
@@ -300,11 +300,11 @@ func.func @mixed_codes(%x: tensor<8x64xf32, #x>, %w: tensor<32x64xf32, #w>) -> t
 #mk = affine_map<(m, n, k) -> (m, k)>
 #nk = affine_map<(m, n, k) -> (n, k)>
 #mn = affine_map<(m, n, k) -> (m, n)>
-#x = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 0], scale = f32}>
-#w = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 0], scale = f32, layout = <fragment, tile = [16, 64]>}>
+#x = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 0], scale = f32, layout = <fragment, tile = [16, 64]>}>
+#w = #quant_tensor.encoding<{storage = f8E4M3FN, block = [1, 0], scale = f32}>
 func.func @layout_mismatch(%x: tensor<8x64xf32, #x>, %w: tensor<32x64xf32, #w>) -> tensor<8x32xf32> {
   %zero = arith.constant dense<0.0> : tensor<8x32xf32>
-  // expected-remark @below {{the codes of the right-hand side are not row-major}}
+  // expected-remark @below {{the codes of the left-hand side are not row-major}}
   %y = linalg.matmul indexing_maps = [#mk, #nk, #mn] ins(%x, %w : tensor<8x64xf32, #x>, tensor<32x64xf32, #w>)
       outs(%zero : tensor<8x32xf32>) -> tensor<8x32xf32>
   return %y : tensor<8x32xf32>

@@ -60,12 +60,11 @@ static LogicalResult checkCodes(EncodingAttr encoding, StringRef what,
 }
 
 /// Whether a contraction can decode its right-hand side: where its left-hand
-/// side has 8-bit integer codes, which f16 holds, less their zero points.
+/// side has codes of 8 bits, which f16 holds, less their zero points.
 static LogicalResult checkDecodes(const Contraction &contraction,
                                   WhyNot &whyNot) {
-  EncodingAttr lhs = contraction.lhs.getEncoding();
   EncodingAttr rhs = contraction.rhs.getEncoding();
-  if (lhs.isFloatStorage() || contraction.numBatch || rhs.getCodebook() ||
+  if (contraction.numBatch || rhs.getCodebook() ||
       contraction.rhs.getType().getRank() != 2)
     return failure();
   return canNormalizeOperands(contraction, whyNot);
@@ -456,6 +455,8 @@ void DecomposeEncoded::rewriteDecoding(linalg::LinalgOp op,
   contraction.lhs.value = createElementwise(
       rewriter, loc, factors, empty,
       [&](OpBuilder &builder, Location loc, ValueRange arguments) -> Value {
+        if (encoding.isFloatStorage())
+          return arith::ExtFOp::create(builder, loc, f16, arguments[0]);
         Value code =
             toI32(builder, loc, arguments[0], !encoding.isSignedStorage());
         if (arguments.size() > 1)

@@ -184,7 +184,7 @@ def QuantTensorDecomposeContractions
 
     Where the right-hand side stands in the way (its scales vary along K or are
     shared by groups of rows, its codes are floats, its zero points are), a
-    `scaled_matmul` decodes it, and reads the left-hand side's integer codes, less
+    `scaled_matmul` decodes it, and reads the left-hand side's codes of 8 bits, less
     their zero points, as f16, which is exact. What is left says why in a remark.
 
     Zero points are then expanded, all in i32, which wraps as the sum itself:
