@@ -457,6 +457,12 @@ LogicalResult HostFunction::emit(llvm::json::OStream &json) {
     return func.emitError() << "has control flow between blocks";
   if (failed(verifyName(func.getLoc(), "the function", func.getName())))
     return failure();
+  auto prepare = func->getAttrOfType<FlatSymbolRefAttr>(
+      QuantTensorDialect::getPrepareAttrName());
+  if (prepare &&
+      !SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(func, prepare))
+    return func.emitError()
+           << "is prepared by " << prepare << ", which is not there";
   for (BlockArgument argument : func.getArguments())
     if (failed(addArgument(argument)))
       return failure();
@@ -470,8 +476,7 @@ LogicalResult HostFunction::emit(llvm::json::OStream &json) {
     json.attribute("buffers", std::move(buffers));
     json.attribute("dims", std::move(dims));
     json.attribute("name", func.getName());
-    if (auto prepare = func->getAttrOfType<FlatSymbolRefAttr>(
-            QuantTensorDialect::getPrepareAttrName()))
+    if (prepare)
       json.attribute("prepare", prepare.getValue());
     if (!requirements.empty())
       json.attribute("requires", llvm::json::Array(requirements));

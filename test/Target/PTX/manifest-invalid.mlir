@@ -12,9 +12,23 @@
 // RUN: not quant-compile %t/arithmetic.mlir --emit=manifest 2>&1 | FileCheck %t/arithmetic.mlir
 // RUN: not quant-compile %t/axis.mlir --emit=manifest 2>&1 | FileCheck %t/axis.mlir
 // RUN: not quant-compile %t/view.mlir --emit=manifest 2>&1 | FileCheck %t/view.mlir
+// RUN: not quant-compile %t/prepare.mlir --emit=manifest 2>&1 | FileCheck %t/prepare.mlir
 // RUN: not quant-compile %t/map.mlir --emit=manifest 2>&1 | FileCheck %t/map.mlir
 
 // What a launch plan cannot hold is an error where it stands.
+
+//--- prepare.mlir
+// CHECK: prepare.mlir:[[# @LINE + 5]]:{{[0-9]+}}: error: is prepared by @elsewhere, which is not there
+module attributes {gpu.container_module} {
+  gpu.module @kernels {
+    gpu.func @k(%x: memref<4xf32>) kernel { gpu.return }
+  }
+  func.func @f(%x: memref<4xf32>) attributes {quant_tensor.prepare = @elsewhere} {
+    %c1 = arith.constant 1 : index
+    gpu.launch_func @kernels::@k blocks in (%c1, %c1, %c1) threads in (%c1, %c1, %c1) args(%x : memref<4xf32>)
+    return
+  }
+}
 
 //--- index.mlir
 // CHECK: index.mlir:[[# @LINE + 5]]:{{[0-9]+}}: error: a launch depends on argument #1 of type 'index'; a launch plan knows the dimensions of its buffers only
