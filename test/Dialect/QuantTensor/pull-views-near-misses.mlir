@@ -154,3 +154,15 @@ func.func @no_runs_of_blocks(%w: tensor<16x96xbf16, #b>) -> tensor<1536xbf16> {
   %e = tensor.collapse_shape %d [[0, 1]] : tensor<16x96xbf16> into tensor<1536xbf16>
   return %e : tensor<1536xbf16>
 }
+
+// -----
+
+#e = #quant_tensor.encoding<{storage = i4, block = [1, 1, 32], scale = bf16}>
+#mk = affine_map<(b, m, n, k) -> (b, m, k)>
+#nk = affine_map<(b, m, n, k) -> (b, n, k)>
+#mn = affine_map<(b, m, n, k) -> (b, m, n)>
+func.func @dynamic_rows(%x: tensor<2x8x64xbf16>, %w: tensor<2x?x64xbf16, #e>, %z: tensor<2x8x?xf32>) -> tensor<2x8x?xf32> {
+  // expected-remark @below {{the encoded operand has rows or columns of a dynamic number}}
+  %y = linalg.batch_matmul indexing_maps = [#mk, #nk, #mn] ins(%x, %w : tensor<2x8x64xbf16>, tensor<2x?x64xbf16, #e>) outs(%z : tensor<2x8x?xf32>) -> tensor<2x8x?xf32>
+  return %y : tensor<2x8x?xf32>
+}

@@ -316,16 +316,22 @@ static FailureOr<Batches> matchBatches(linalg::LinalgOp op, WhyNot &whyNot) {
   if (!columns)
     return whyNot("the encoded operand is a batch of vectors");
   auto type = cast<RankedTensorType>(result.encoded.getType());
+  auto results = cast<RankedTensorType>(op->getResult(0).getType());
+  if (llvm::is_contained(results.getShape(), 0))
+    return failure();
   StaticSlice slice{SmallVector<int64_t>(type.getRank(), 0),
                     llvm::to_vector(type.getShape()),
                     llvm::SmallBitVector(type.getRank())};
   SmallVector<utils::IteratorType> kinds = op.getIteratorTypesArray();
   int64_t count = 1;
   for (auto [dim, loop] : llvm::enumerate(result.loops)) {
-    if (loop == *columns || kinds[loop] == utils::IteratorType::reduction)
-      continue;
+    bool isBatch =
+        loop != *columns && kinds[loop] != utils::IteratorType::reduction;
     if (type.isDynamicDim(dim))
-      return whyNot("the encoded operand has batches of a dynamic number");
+      return whyNot("the encoded operand has {0} of a dynamic number",
+                    isBatch ? "batches" : "rows or columns");
+    if (!isBatch)
+      continue;
     result.batch.push_back(loop);
     slice.sizes[dim] = 1;
     slice.dropped.set(dim);
