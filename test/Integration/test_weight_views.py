@@ -223,3 +223,34 @@ def test_batches(tool, tmp_path, name, starts):
 }}
 """
     run(tool, tmp_path, text, inputs, exact, shapes[1])
+
+
+@pytest.mark.parametrize("x_loops, y_loops", [("k", "n"), ("mk", "mn"), ("mk", "nm")])
+def test_multiplied_and_summed(tool, tmp_path, x_loops, y_loops):
+    """A product that is an elementwise one and a sum."""
+    sizes = {"m": 5, "n": 24, "k": 96}
+    rng, inputs = np.random.default_rng(8), {}
+    kind, values = make_weights(rng, "w", (24, 96), [1, 32], inputs)
+    shapes = [tuple(sizes[loop] for loop in loops) for loops in (x_loops, y_loops + "k", y_loops)]
+    x = rng.integers(-4, 5, shapes[0])
+    inputs |= {"x": to_bits(x.astype(ml_dtypes.bfloat16))}
+    loops = ", ".join(y_loops + "k")
+    maps = ", ".join(f"affine_map<({loops}) -> ({', '.join(each)})>" for each in (x_loops, "nk", y_loops + "k"))
+    kinds = [dense(shapes[0], "bf16"), dense((24, 96)), dense(shapes[1], "f32"), dense(shapes[2], "f32")]
+    text = f"""func.func @f(%x: {kinds[0]} {{quant_tensor.name = "x"}}, %w: {kind} {{quant_tensor.name = "w"}}) -> ({kinds[3]} {{quant_tensor.name = "y"}}) {{
+  %d = quant_tensor.dequantize %w : {kind} -> {kinds[1]}
+  %e = tensor.empty() : {kinds[2]}
+  %p = linalg.generic {{indexing_maps = [{maps}], iterator_types = [{', '.join(['"parallel"'] * len(shapes[1]))}]}}
+      ins(%x, %d : {kinds[0]}, {kinds[1]}) outs(%e : {kinds[2]}) {{
+  ^bb0(%a: bf16, %b: bf16, %o: f32):
+    %0 = arith.extf %a : bf16 to f32
+    %1 = arith.extf %b : bf16 to f32
+    %2 = arith.mulf %0, %1 : f32
+    linalg.yield %2 : f32
+  }} -> {kinds[2]}
+  %zero = arith.constant dense<0.0> : {kinds[3]}
+  %y = linalg.reduce {{arith.addf}} ins(%p : {kinds[2]}) outs(%zero : {kinds[3]}) dimensions = [{len(y_loops)}]
+  return %y : {kinds[3]}
+}}
+"""
+    run(tool, tmp_path, text, inputs, np.einsum(f"{x_loops},nk->{y_loops}", x, values), (24, 96))

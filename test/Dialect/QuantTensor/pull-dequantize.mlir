@@ -125,3 +125,52 @@ func.func @dense_rounded(%x: tensor<8x64xf32>, %w: tensor<32x64xf32, #w4>, %i: t
       outs(%i : tensor<8x32xbf16>) -> tensor<8x32xbf16>
   return %y : tensor<8x32xbf16>
 }
+
+// -----
+
+// One row that is multiplied elementwise and summed.
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 32], scale = bf16}>
+#nk = affine_map<(n, k) -> (n, k)>
+#k = affine_map<(n, k) -> (k)>
+// CHECK-LABEL: func @multiplied_and_summed
+// CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<128xbf16>, %[[W:[a-z0-9]+]]: tensor<64x128xbf16, #{{.+}}>
+// CHECK: %[[ROW:.+]] = tensor.expand_shape %[[X]]
+// CHECK: quant_tensor.scaled_matmul ins(%[[ROW]], %[[W]] : tensor<1x128xbf16>, tensor<64x128xbf16, #{{.+}}>)
+// CHECK-NOT: linalg.reduce
+func.func @multiplied_and_summed(%x: tensor<128xbf16>, %w: tensor<64x128xbf16, #w4>, %z: tensor<64xf32>) -> tensor<64xf32> {
+  %d = quant_tensor.dequantize %w : tensor<64x128xbf16, #w4> -> tensor<64x128xbf16>
+  %e = tensor.empty() : tensor<64x128xf32>
+  %p = linalg.generic {indexing_maps = [#nk, #k, #nk], iterator_types = ["parallel", "parallel"]}
+      ins(%d, %x : tensor<64x128xbf16>, tensor<128xbf16>) outs(%e : tensor<64x128xf32>) {
+  ^bb0(%a: bf16, %b: bf16, %o: f32):
+    %0 = arith.extf %a : bf16 to f32
+    %1 = arith.extf %b : bf16 to f32
+    %2 = arith.mulf %1, %0 : f32
+    linalg.yield %2 : f32
+  } -> tensor<64x128xf32>
+  %y = linalg.reduce {arith.addf} ins(%p : tensor<64x128xf32>) outs(%z : tensor<64xf32>) dimensions = [1]
+  return %y : tensor<64xf32>
+}
+
+// -----
+
+// What is rounded before it is summed is not.
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 32], scale = bf16}>
+#nk = affine_map<(n, k) -> (n, k)>
+#k = affine_map<(n, k) -> (k)>
+// CHECK-LABEL: func @rounded_and_summed
+// CHECK-NOT: quant_tensor.scaled_matmul
+// CHECK: linalg.generic
+func.func @rounded_and_summed(%x: tensor<128xf32>, %w: tensor<64x128xf32, #w4>, %z: tensor<64xbf16>) -> tensor<64xbf16> {
+  %d = quant_tensor.dequantize %w : tensor<64x128xf32, #w4> -> tensor<64x128xf32>
+  %e = tensor.empty() : tensor<64x128xbf16>
+  %p = linalg.generic {indexing_maps = [#nk, #k, #nk], iterator_types = ["parallel", "parallel"]}
+      ins(%d, %x : tensor<64x128xf32>, tensor<128xf32>) outs(%e : tensor<64x128xbf16>) {
+  ^bb0(%a: f32, %b: f32, %o: bf16):
+    %0 = arith.mulf %b, %a : f32
+    %1 = arith.truncf %0 : f32 to bf16
+    linalg.yield %1 : bf16
+  } -> tensor<64x128xbf16>
+  %y = linalg.reduce {arith.addf} ins(%p : tensor<64x128xbf16>) outs(%z : tensor<64xbf16>) dimensions = [1]
+  return %y : tensor<64xbf16>
+}

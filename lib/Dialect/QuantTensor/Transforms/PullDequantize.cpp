@@ -103,5 +103,6 @@ struct PullDequantize
 void quantmlir::quant_tensor::populatePullDequantizePatterns(
     RewritePatternSet &patterns) {
   patterns.add<WeightOnlyContraction>(patterns.getContext());
+  populatePullSumPatterns(patterns);
   populatePullViewPatterns(patterns);
 }

@@ -11,6 +11,9 @@ namespace quantmlir::quant_tensor {
 /// contractions of plain floats with batches of encoded weights are unrolled.
 void populatePullViewPatterns(mlir::RewritePatternSet &patterns);
 
+/// An elementwise product with decoded weights that is summed is a contraction.
+void populatePullSumPatterns(mlir::RewritePatternSet &patterns);
+
 /// Says what stands in the way of that where `op` is nearly such a thing.
 void explainViews(mlir::Operation *op, WhyNot &whyNot);
 

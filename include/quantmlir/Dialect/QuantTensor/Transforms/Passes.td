@@ -125,7 +125,8 @@ def QuantTensorPullDequantize : Pass<"quant-tensor-pull-dequantize"> {
 
     A dequantized tensor that is sliced, reshaped or joined with others
     (`tensor.concat`, or slices inserted side by side), is that as it is encoded,
-    where whole blocks and bytes allow it. Of a static number of batches of
+    where whole blocks and bytes allow it. An elementwise product with one that is
+    summed is a contraction, too. Of a static number of batches of
     encoded weights, up to 128, each is a contraction of its own.
 
     ```mlir
