@@ -256,8 +256,9 @@ def bench_lines():
 
 
 def small_cases():
-    """Rows of one warp and of several, where nothing divides, and several rows of a block
-    that each have a barrier."""
+    """Rows of one warp and of several, where nothing divides, several rows of a block
+    that each have a barrier, and rows that two blocks share, or four."""
     kinds = dict.fromkeys(line[0] for line in LINES)
     return [*(Rows(kind, k) for kind in kinds for k in (131, 1100)),
-            *(Rows(kind, 4104) for kind in ("rmsnorm", "layernorm"))]
+            *(Rows(kind, 4104) for kind in ("rmsnorm", "layernorm")),
+            Rows("layernorm", 16640), Rows("rmsnorm", 40960)]

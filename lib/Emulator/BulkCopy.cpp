@@ -131,7 +131,7 @@ std::shared_ptr<const std::vector<uint32_t>> Thread::getPassed() {
 void Thread::startLoad(uint64_t destination, Space space, uint64_t mbarrier,
                        std::optional<uint16_t> multicast,
                        std::shared_ptr<const std::vector<char>> data,
-                       CopySource source, uint32_t alignment) {
+                       CopySource source, uint32_t alignment, bool isStore) {
   source.hash = source.computeHash();
   auto from = std::make_shared<const CopySource>(std::move(source));
   uint64_t rank = block->rank, offset = destination & 0xffffffff;
@@ -178,7 +178,7 @@ void Thread::startLoad(uint64_t destination, Space space, uint64_t mbarrier,
                   "shared byte " + Twine(offset + fault->byte));
     ++barrier->copies;
     cluster->bulkLoads.push_back({barrier, &owner, uint32_t(offset), data, from,
-                                  site, this, passed, clock});
+                                  site, this, passed, clock, isStore});
   }
   // What this thread does from here on is not among what has passed.
   cluster->clocks.tick(indexInCluster);
@@ -216,7 +216,7 @@ void Thread::storeAsync(uint64_t destination, uint64_t mbarrier,
             mbarrier & ((uint64_t(1) << address::clusterShift) - 1),
             /*multicast=*/std::nullopt,
             std::make_shared<std::vector<char>>(data.begin(), data.end()),
-            CopySource(), data.size());
+            CopySource(), data.size(), /*isStore=*/true);
 }
 
 /// Whether the hardware (sm_90) takes these coordinates: others are an illegal
@@ -298,6 +298,11 @@ void Cluster::completeBulkLoad(size_t index) {
   Clocks::join(*load.passed, barrier.passed);
   uint32_t &own = barrier.passed[load.asker->indexInCluster];
   own = std::max(own, load.clock);
+  if (load.isStore) {
+    Clocks::join(*load.passed, barrier.told);
+    uint32_t &sender = barrier.told[load.asker->indexInCluster];
+    sender = std::max(sender, load.clock);
+  }
   if (load.source->computeHash() != load.source->hash)
     load.asker->reportOf(load.site, FindingKind::Race, sourceIsWritten);
   barrier.transactions -= load.data->size();

@@ -26,6 +26,7 @@ public:
     agentTimes.clear();
     passed.clear();
     meetings.assign(threads, {});
+    told.assign(threads, {});
     metThreads.clear();
     stride = threads + spareAgents;
     rows.assign(size_t(threads) * stride, 0);
@@ -44,6 +45,21 @@ public:
   /// Whether moment `clock` of `other` is ordered before `thread`'s present.
   bool isOrdered(unsigned thread, unsigned other, uint32_t clock) const {
     return rows[size_t(thread) * stride + other] >= clock;
+  }
+
+  bool isAgent(unsigned who) const { return who >= threadCount; }
+
+  /// Notes that `thread` got words that were stored asynchronously by who had
+  /// seen `row`. That orders no memory, so that what others wrote is not shown.
+  /// But what had been read before has been read, and a copy that had come has
+  /// come: what is written now overtakes neither.
+  void tell(unsigned thread, llvm::ArrayRef<uint32_t> row) {
+    join(row, told[thread]);
+  }
+  /// All that `thread` was told like that: a moment of each thread and agent,
+  /// or of the first ones.
+  llvm::ArrayRef<uint32_t> getTold(unsigned thread) const {
+    return told[thread];
   }
 
   /// Starts the next moment of a thread or agent; returns the one that ended.
@@ -188,6 +204,8 @@ private:
   /// Of each thread, the latest; and the threads that have some.
   std::vector<std::deque<Meeting>> meetings;
   std::vector<unsigned> metThreads;
+  /// By thread, as `getTold` gives it.
+  std::vector<std::vector<uint32_t>> told;
 };
 
 } // namespace quantmlir::emulator

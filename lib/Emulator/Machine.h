@@ -78,6 +78,9 @@ struct MBarrier {
   bool isPolled = false;
   /// How far those had come who asked for the copies of this phase.
   std::vector<uint32_t> passed;
+  /// What those had seen who stored asynchronously in this phase, and in the
+  /// last complete one.
+  std::vector<uint32_t> told, completedTold;
   /// A wait, and the number of phases that had to be over for it.
   struct Look {
     Thread *thread;
@@ -104,6 +107,8 @@ struct BulkLoad {
   /// share, and its own clock.
   std::shared_ptr<const std::vector<uint32_t>> passed;
   uint32_t clock;
+  /// Whether the data are a thread's own words: st.async.
+  bool isStore;
 };
 
 /// A bulk copy from shared to global memory that is under way. It reads when a
@@ -339,7 +344,7 @@ private:
   void startLoad(uint64_t destination, Space space, uint64_t mbarrier,
                  std::optional<uint16_t> multicast,
                  std::shared_ptr<const std::vector<char>> data,
-                 CopySource source, uint32_t alignment);
+                 CopySource source, uint32_t alignment, bool isStore = false);
   void startStore(BulkStore store, uint32_t alignment);
   /// Whether `data`, which an access through `pointer` gave, is of a buffer
   /// that kernels may write.

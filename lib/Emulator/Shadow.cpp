@@ -44,6 +44,7 @@ bool ShadowRules::isFenced(unsigned writer, uint32_t clock,
 
 std::optional<AccessFault> ShadowRules::check(const Cell &cell,
                                               llvm::ArrayRef<uint32_t> row,
+                                              llvm::ArrayRef<uint32_t> told,
                                               AccessKind kind, Memory memory,
                                               Proxy proxy) const {
   AccessFault fault;
@@ -57,14 +58,21 @@ std::optional<AccessFault> ShadowRules::check(const Cell &cell,
   llvm::ArrayRef<AccessSets::Access> since;
   if (cell.epoch == epoch) {
     fault.kind = AccessFault::Race;
-    if (cell.writeClock && row[cell.writer] < cell.writeClock)
+    // A write does not overtake what it was told that is over.
+    auto isOver = [&](unsigned who, uint32_t clock, bool isWrite) {
+      bool canBeTold = !isRead(kind) && (!isWrite || clocks.isAgent(who));
+      return row[who] >= clock ||
+             (canBeTold && who < told.size() && told[who] >= clock);
+    };
+    if (cell.writeClock &&
+        !isOver(cell.writer, cell.writeClock, /*isWrite=*/true))
       return fault;
     if (cell.since)
       since = sets.get(cell.since);
     for (const AccessSets::Access &other : since) {
       bool conflicts = (other.isWrite || !isRead(kind)) &&
                        !(isAtomic(kind) && other.isAtomic);
-      if (!conflicts || row[other.thread] >= other.clock)
+      if (!conflicts || isOver(other.thread, other.clock, other.isWrite))
         continue;
       fault.otherThread = other.thread;
       fault.otherSite = other.site;
@@ -98,10 +106,10 @@ static bool sameHistory(const Cell &a, const Cell &b) {
 }
 
 template <typename Update>
-std::optional<AccessFault> ShadowRules::apply(llvm::MutableArrayRef<Cell> cells,
-                                              llvm::ArrayRef<uint32_t> row,
-                                              AccessKind kind, Memory memory,
-                                              Proxy proxy, Update update) {
+std::optional<AccessFault>
+ShadowRules::apply(llvm::MutableArrayRef<Cell> cells,
+                   llvm::ArrayRef<uint32_t> row, llvm::ArrayRef<uint32_t> told,
+                   AccessKind kind, Memory memory, Proxy proxy, Update update) {
   std::optional<AccessFault> fault;
   // The bytes of one access nearly always share their history.
   Cell before, after;
@@ -113,7 +121,7 @@ std::optional<AccessFault> ShadowRules::apply(llvm::MutableArrayRef<Cell> cells,
     }
     before = cell;
     if (!fault)
-      if ((fault = check(cell, row, kind, memory, proxy)))
+      if ((fault = check(cell, row, told, kind, memory, proxy)))
         fault->byte = index;
     if (cell.epoch != epoch) {
       cell.epoch = epoch;
@@ -133,23 +141,26 @@ ShadowRules::access(llvm::MutableArrayRef<Cell> cells, unsigned thread,
                     Proxy proxy) {
   auto row = clocks.row(thread);
   uint32_t now = clocks.now(thread);
-  return apply(cells, row, kind, memory, proxy, [&](Cell &cell) {
-    if (!isRead(kind))
-      cell.flags |= Cell::Written;
-    // An atomic update hides nothing from those that it is not ordered with.
-    if (isRead(kind) || isAtomic(kind)) {
-      cell.since = sets.add(
-          cell.since,
-          {now, site, uint16_t(thread), isAtomic(kind), !isRead(kind)}, row);
-      return;
-    }
-    cell.writer = thread;
-    cell.writeClock = now;
-    cell.genericClock = proxy == Proxy::Generic ? now : 0;
-    cell.writeSite = site;
-    cell.since = 0;
-    cell.flags &= ~Cell::Pending;
-  });
+  return apply(cells, row, clocks.getTold(thread), kind, memory, proxy,
+               [&](Cell &cell) {
+                 if (!isRead(kind))
+                   cell.flags |= Cell::Written;
+                 // An atomic update hides nothing from those that it is not
+                 // ordered with.
+                 if (isRead(kind) || isAtomic(kind)) {
+                   cell.since = sets.add(cell.since,
+                                         {now, site, uint16_t(thread),
+                                          isAtomic(kind), !isRead(kind)},
+                                         row);
+                   return;
+                 }
+                 cell.writer = thread;
+                 cell.writeClock = now;
+                 cell.genericClock = proxy == Proxy::Generic ? now : 0;
+                 cell.writeSite = site;
+                 cell.since = 0;
+                 cell.flags &= ~Cell::Pending;
+               });
 }
 
 std::optional<AccessFault>
@@ -157,7 +168,7 @@ ShadowRules::readAsync(llvm::MutableArrayRef<Cell> cells,
                        llvm::ArrayRef<uint32_t> row, unsigned agent,
                        uint32_t site) {
   uint32_t now = clocks.now(agent);
-  return apply(cells, row, AccessKind::Read, Memory::Shared, Proxy::Async,
+  return apply(cells, row, {}, AccessKind::Read, Memory::Shared, Proxy::Async,
                [&](Cell &cell) {
                  cell.since =
                      sets.add(cell.since,
@@ -169,8 +180,8 @@ std::optional<AccessFault>
 ShadowRules::beginCopy(llvm::MutableArrayRef<Cell> cells, unsigned thread,
                        uint32_t site, Memory memory, Proxy proxy) {
   uint32_t now = clocks.now(thread);
-  return apply(cells, clocks.row(thread), AccessKind::Write, memory, proxy,
-               [&](Cell &cell) {
+  return apply(cells, clocks.row(thread), clocks.getTold(thread),
+               AccessKind::Write, memory, proxy, [&](Cell &cell) {
                  cell.writer = thread;
                  cell.writeClock = now;
                  cell.genericClock = 0;

@@ -144,8 +144,10 @@ public:
   }
 
 private:
+  /// `row` is what who accesses has seen, and `told` what it was told.
   std::optional<AccessFault> check(const Cell &cell,
                                    llvm::ArrayRef<uint32_t> row,
+                                   llvm::ArrayRef<uint32_t> told,
                                    AccessKind kind, Memory memory,
                                    Proxy proxy) const;
   /// Whether a proxy fence of `writer`, behind what it wrote at `clock`, is
@@ -157,7 +159,8 @@ private:
   template <typename Update>
   std::optional<AccessFault>
   apply(llvm::MutableArrayRef<Cell> cells, llvm::ArrayRef<uint32_t> row,
-        AccessKind kind, Memory memory, Proxy proxy, Update update);
+        llvm::ArrayRef<uint32_t> told, AccessKind kind, Memory memory,
+        Proxy proxy, Update update);
 
   Clocks &clocks;
   AccessSets sets;

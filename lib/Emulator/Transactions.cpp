@@ -202,6 +202,7 @@ bool Thread::waitMBarrier(uint64_t pointer, Space space, unsigned parity,
     wait("for an mbarrier");
   }
   cluster->clocks.acquire(indexInCluster, barrier->completed);
+  cluster->clocks.tell(indexInCluster, barrier->completedTold);
   return true;
 }
 
@@ -254,6 +255,7 @@ void Cluster::tryComplete(MBarrier &barrier, MBarrier::Completion completion) {
   barrier.pending = barrier.expected;
   barrier.completed = std::move(barrier.seen);
   barrier.seen.clear();
+  barrier.completedTold = std::exchange(barrier.told, {});
   for (Thread *thread : barrier.waiting)
     makeReady(*thread);
   barrier.waiting.clear();

@@ -1,6 +1,7 @@
 //===- RowSchedule.cpp - How a group of row-local ops is computed ---------===//
 
-#include "quantmlir/Schedule/RowSchedule.h"
+#include "RowTraits.h"
+
 #include "quantmlir/Dialect/QuantTile/IR/RowAccess.h"
 #include "quantmlir/Schedule/Passes.h"
 
@@ -16,6 +17,7 @@ namespace quantmlir {
 using namespace mlir;
 using namespace quantmlir;
 using namespace quantmlir::quant_tile;
+using namespace quantmlir::schedule;
 
 /// Bytes of one access: what a thread moves with one instruction.
 static constexpr int64_t kAccessBytes = 16;
@@ -33,8 +35,6 @@ static constexpr int64_t kSharedThreads = 480, kCostAlone = 30,
                          kEnoughWarps = 24, kCostOfWarp = 10;
 /// Columns from which on a thread keeps them as they were loaded.
 static constexpr int64_t kPackedColumns = 40;
-static constexpr int64_t kWarp = 32;
-static constexpr int64_t kMaxWarps = 32;
 /// Rows of one warp that a block computes together. Rows of several warps one
 /// after the other gained nothing on an H200: what each thread holds of the
 /// next one takes the registers of another block.
@@ -45,41 +45,20 @@ static constexpr int64_t kMaxColumnsPerThread = 64;
 /// even where nothing is computed.
 static constexpr int64_t kFewRows = 2;
 
-/// Registers of each quarter of an SM, and what a thread needs beside the
-/// columns it holds. Where all rows read an operand, that is something beside,
-/// and more where (as for a mean) something may be divided by a number of
-/// columns that is no power of two, and where some threads have fewer vectors;
-/// elsewhere where a warp has a row for itself, of which it knows the number,
-/// and where codes are quotients of many columns. It gets a multiple of eight,
-/// and enough where there are few columns and warps in any case.
-static constexpr int64_t kQuarters = 4, kRegisters = 16384,
-                         kOtherRegisters = 24, kSharedRegisters = 8,
-                         kDivisionRegisters = 8, kTailRegisters = 8,
-                         kRowRegisters = 8, kSingleRegisters = 16,
-                         kQuotientRegisters = 8, kRegisterStep = 8,
+/// Registers that a thread needs beside the columns it holds. Where all rows
+/// read an operand, that is something beside, and more where (as for a mean)
+/// something may be divided by a number of columns that is no power of two, and
+/// where some threads have fewer vectors; elsewhere where a warp has a row for
+/// itself, of which it knows the number, and where codes are quotients of many
+/// columns. It gets a multiple of eight, and enough where there are few columns
+/// and warps in any case.
+static constexpr int64_t kOtherRegisters = 24, kSharedRegisters = 8,
+                         kDivisionRegisters = 8, kRowRegisters = 8,
+                         kSingleRegisters = 16, kQuotientRegisters = 8,
                          kLeastRegistersOfRow = 64, kMaxBlocks = 32,
                          kMaxWarpsOfSM = 64;
-/// Rows that wait in the shared memory of a block that is alone in an SM, and
-/// what it has beside them and what all rows read: barriers and what warps
-/// exchange.
-static constexpr int64_t kStages = 2, kExchangedBytes = 2048;
-
-/// Rows side by side that share in shared memory what all rows read. What an
-/// element takes of an SM's time, in instructions (fitted on an H200): of its
-/// own, with some threads having fewer columns; of what each thread does for
-/// its row, more for each of several warps that wait for each other; and more
-/// where there are fewer warps than enough to issue in each cycle, or fewer
-/// rows than enough to compute while others wait.
-static constexpr double kOfElement = 12, kOfTail = 0.5, kOfRow = 130,
-                        kOfWarpOfRow = 18, kManyWarps = 28, kOfFewWarps = 1.3,
-                        kOfFewRows = 0.28;
-/// Columns of a thread there, fewer where some have fewer; warps whose
-/// registers are given out together, rows of several warps, each with a
-/// barrier, and registers beside columns, with more of them where columns are
-/// loaded as wide as they are computed.
-static constexpr int64_t kMaxColumnsBeside = 64, kMaxColumnsOfTail = 48,
-                         kWarpStep = 4, kMaxRowsBeside = 15,
-                         kRegistersBeside = 48, kWideRegisters = 8;
+/// Rows that wait in the shared memory of a block that is alone in an SM.
+static constexpr int64_t kStages = 2;
 
 int64_t schedule::getMaxRowColumns() {
   return kMaxColumnsPerThread * kWarp * kMaxWarps;
@@ -87,7 +66,8 @@ int64_t schedule::getMaxRowColumns() {
 
 schedule::RowLayout::RowLayout(ArrayRef<int64_t> stagedBytes,
                                ArrayRef<int64_t> residentBytes,
-                               RowScheduleAttr schedule) {
+                               RowScheduleAttr schedule,
+                               ArrayRef<int64_t> exchanged) {
   int64_t stages = schedule.getRows() * schedule.getStages();
   for (int64_t row : stagedBytes) {
     staged.push_back(bytes);
@@ -99,27 +79,19 @@ schedule::RowLayout::RowLayout(ArrayRef<int64_t> stagedBytes,
     bytes += all;
     this->residentBytes += all;
   }
+  int64_t turns = schedule.getBlocks() > 1 ? 2 * schedule.getRows() : 0;
+  received = bytes;
+  turnBytes = llvm::sum_of(exchanged) * getReceivedBytes(schedule);
+  bytes += turns * turnBytes;
   barriers = bytes;
   bytes += (stages + (residentBytes.empty() ? 0 : 1)) * barrierBytes;
+  exchangeBarriers = bytes;
+  bytes += turns * exchanged.size() * barrierBytes;
 }
 
-namespace {
-
-/// What decides about a group.
-struct RowTraits {
-  /// Bits of the widest element that is read or written for each column, and
-  /// elements of one access.
-  int64_t bits = 8, vector = 1;
-  /// Tensors that are read for each column of each row, and whether others are
-  /// read for each column, the same for all rows.
-  llvm::SmallDenseSet<Value> read, shared;
-  /// Whether columns are computed before they are stored, and not just cast.
-  bool computes = false;
-
-  explicit RowTraits(RowGroupOp group);
-};
-
-} // namespace
+int64_t schedule::RowLayout::getReceivedBytes(RowScheduleAttr schedule) {
+  return llvm::alignTo(schedule.getBlocks() * schedule.getWarps() * 4, 16);
+}
 
 /// Whether each element of `op`'s result is one of its input, cast.
 static bool isCast(linalg::GenericOp op) {
@@ -159,6 +131,11 @@ RowTraits::RowTraits(RowGroupOp group) {
         continue;
       consider(value.getType());
       (access == RowAccess::Column ? shared : read).insert(value);
+    }
+    if (info && info->reduces) {
+      ++reductions;
+      reduced += info->combiners.size();
+      reducesToWords &= info->reducesToWords();
     }
     bool isRead = llvm::any_of(
         op->getUsers(), [&](Operation *user) { return !isa<YieldOp>(user); });
@@ -276,9 +253,9 @@ static int64_t chooseWarps(RowGroupOp group, const RowTraits &traits,
   return best;
 }
 
-/// Bytes of a row of all `values`; nothing where one is not of whole accesses.
-static std::optional<int64_t>
-countRowBytes(const llvm::SmallDenseSet<Value> &values, int64_t columns) {
+std::optional<int64_t>
+schedule::countRowBytes(const llvm::SmallDenseSet<Value> &values,
+                        int64_t columns) {
   int64_t bytes = 0;
   for (Value value : values) {
     int64_t bits =
@@ -303,76 +280,21 @@ static int64_t chooseAloneWarps(int64_t columns, int64_t vector) {
   return best;
 }
 
-namespace {
-
-/// Rows that a block computes side by side.
-struct RowsBeside {
-  int64_t warps, rows;
-};
-
-} // namespace
-
-/// How a block that is alone in an SM computes rows side by side, with one more
-/// of each on its way, and what all of them read in its shared memory; nothing
-/// where all rows read nothing, or no two have registers though they would fit.
-static std::optional<RowsBeside> chooseBeside(const RowTraits &traits,
-                                              int64_t columns,
-                                              const schedule::Chip &chip) {
-  std::optional<int64_t> rowBytes = countRowBytes(traits.read, columns),
-                         sharedBytes = countRowBytes(traits.shared, columns);
-  if (!chip.hasWgmma || !traits.computes || traits.read.size() != 1 ||
-      traits.shared.empty() || !rowBytes || !sharedBytes)
-    return std::nullopt;
-  int64_t fitting =
-      (chip.sharedMemory - kExchangedBytes - *sharedBytes) / *rowBytes;
-  bool isWide = cast<RankedTensorType>((*traits.read.begin()).getType())
-                    .getElementTypeBitWidth() >= 32;
-  std::optional<RowsBeside> best;
-  double least = 0;
-  for (int64_t warps = 1; warps <= kMaxWarps / 2; ++warps) {
-    int64_t lanes = kWarp * warps;
-    int64_t perThread =
-        llvm::divideCeil(columns / traits.vector, lanes) * traits.vector;
-    bool hasTail = columns % (lanes * traits.vector);
-    if (perThread > (hasTail ? kMaxColumnsOfTail : kMaxColumnsBeside))
-      continue;
-    int64_t registers = perThread + kRegistersBeside;
-    if (isWide)
-      registers += kWideRegisters;
-    if (hasTail)
-      registers += kTailRegisters;
-    registers = llvm::alignTo(registers, kRegisterStep);
-    int64_t most =
-        std::min(kMaxWarps, kQuarters * kRegisters / (registers * kWarp) /
-                                kWarpStep * kWarpStep);
-    int64_t rows = std::min(most / warps, fitting);
-    if (warps > 1)
-      rows = std::min(rows, kMaxRowsBeside);
-    if (rows < std::clamp<int64_t>(fitting, 1, 2))
-      continue;
-    double missing = std::max(0.0, 1 - warps * rows / kManyWarps);
-    double waste = static_cast<double>(perThread * lanes) / columns;
-    double ofRow = kOfRow + (warps > 1 ? kOfWarpOfRow * warps : 0);
-    double cost =
-        waste * (kOfElement + (hasTail ? kOfTail : 0) + ofRow / perThread) /
-        (1 - kOfFewWarps * missing * missing) / (1 - kOfFewRows / rows);
-    if (best && cost >= least)
-      continue;
-    best = RowsBeside{warps, rows};
-    least = cost;
-  }
-  return best;
-}
-
 RowScheduleAttr schedule::chooseRows(RowGroupOp group, const Chip &chip) {
   int64_t columns = group.getColumns();
   RowTraits traits(group);
-  if (std::optional<RowsBeside> beside = chooseBeside(traits, columns, chip))
+  // Two blocks or more have room for what one has not.
+  std::optional<RowsBeside> beside = chooseBeside(traits, columns, chip);
+  if (!beside || beside->rows == 1)
+    if (std::optional<RowsBeside> shared =
+            chooseSharedRows(traits, columns, chip))
+      beside = shared;
+  if (beside)
     return RowScheduleAttr::get(
         group.getContext(), StringAttr::get(group.getContext(), chip.name),
         beside->warps, beside->rows, traits.vector, /*packed=*/false,
         /*occupancy=*/1, /*prefetch=*/0, /*stages=*/1,
-        /*resident=*/traits.shared.size());
+        /*resident=*/traits.shared.size(), beside->blocks);
   // Several warps share a row where one would hold too much of it.
   int64_t perThread = std::max(traits.vector, kColumnsPerThread);
   int64_t warps = std::clamp<int64_t>(
@@ -413,7 +335,7 @@ RowScheduleAttr schedule::chooseRows(RowGroupOp group, const Chip &chip) {
   return RowScheduleAttr::get(
       group.getContext(), StringAttr::get(group.getContext(), chip.name), warps,
       rows, traits.vector, !stages && isPacked(traits, warps, perThread),
-      occupancy, prefetch, stages, resident);
+      occupancy, prefetch, stages, resident, /*blocks=*/1);
 }
 
 namespace {

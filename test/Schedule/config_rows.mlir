@@ -83,35 +83,37 @@ func.func @packed(%x: tensor<32x28672xbf16>, %f: tensor<32xbf16>, %e: tensor<32x
 // -----
 
 // Rows of which an SM computes one, on the way through shared memory: two at a
-// time, or one where no more fit.
+// time, or one where no more fit. Two blocks cannot share them: half a row is
+// not of whole copies, and values of 64 bits are not exchanged.
 // CHECK-LABEL: func.func @staged
-// CHECK: quant_tile.row_group columns 28672 schedule <chip = "sm_90a", warps = 32, rows = 1, vector = 4, stages = 2, resident = 1>
+// CHECK: quant_tile.row_group columns 28680 schedule <chip = "sm_90a", warps = 25, rows = 1, vector = 4, stages = 2, resident = 1>
 // CHECK-LABEL: func.func @one_stage
 // CHECK: quant_tile.row_group columns 32768 schedule <chip = "sm_90a", warps = 16, rows = 1, vector = 4, stages = 1, resident = 1>
 #full = affine_map<(m, k) -> (m, k)>
 #row = affine_map<(m, k) -> (m)>
 #column = affine_map<(m, k) -> (k)>
-func.func @staged(%x: tensor<32x28672xbf16>, %g: tensor<28672xf32>, %f: tensor<32xf32>, %e: tensor<32x28672xf32>) -> tensor<32xf32> {
-  %zero = arith.constant 0.0 : f32
-  %f0 = linalg.fill ins(%zero : f32) outs(%f : tensor<32xf32>) -> tensor<32xf32>
+func.func @staged(%x: tensor<32x28680xbf16>, %g: tensor<28680xf32>, %f: tensor<32xf64>, %e: tensor<32x28680xf32>) -> tensor<32xf64> {
+  %zero = arith.constant 0.0 : f64
+  %f0 = linalg.fill ins(%zero : f64) outs(%f : tensor<32xf64>) -> tensor<32xf64>
   %y = linalg.generic {indexing_maps = [#full, #column, #full], iterator_types = ["parallel", "parallel"]}
-      ins(%x, %g : tensor<32x28672xbf16>, tensor<28672xf32>) outs(%e : tensor<32x28672xf32>) {
+      ins(%x, %g : tensor<32x28680xbf16>, tensor<28680xf32>) outs(%e : tensor<32x28680xf32>) {
   ^bb0(%v: bf16, %w: f32, %o: f32):
     %v32 = arith.extf %v : bf16 to f32
     %p = arith.mulf %v32, %w : f32
     linalg.yield %p : f32
-  } -> tensor<32x28672xf32>
+  } -> tensor<32x28680xf32>
   %max = linalg.generic {indexing_maps = [#full, #row], iterator_types = ["parallel", "reduction"]}
-      ins(%y : tensor<32x28672xf32>) outs(%f0 : tensor<32xf32>) {
-  ^bb0(%v: f32, %acc: f32):
-    %r = arith.maximumf %v, %acc : f32
-    linalg.yield %r : f32
-  } -> tensor<32xf32>
-  return %max : tensor<32xf32>
+      ins(%y : tensor<32x28680xf32>) outs(%f0 : tensor<32xf64>) {
+  ^bb0(%v: f32, %acc: f64):
+    %w = arith.extf %v : f32 to f64
+    %r = arith.maximumf %w, %acc : f64
+    linalg.yield %r : f64
+  } -> tensor<32xf64>
+  return %max : tensor<32xf64>
 }
-func.func @one_stage(%x: tensor<32x32768xbf16>, %g: tensor<32768xf32>, %f: tensor<32xf32>, %e: tensor<32x32768xf32>) -> tensor<32xf32> {
-  %zero = arith.constant 0.0 : f32
-  %f0 = linalg.fill ins(%zero : f32) outs(%f : tensor<32xf32>) -> tensor<32xf32>
+func.func @one_stage(%x: tensor<32x32768xbf16>, %g: tensor<32768xf32>, %f: tensor<32xf64>, %e: tensor<32x32768xf32>) -> tensor<32xf64> {
+  %zero = arith.constant 0.0 : f64
+  %f0 = linalg.fill ins(%zero : f64) outs(%f : tensor<32xf64>) -> tensor<32xf64>
   %y = linalg.generic {indexing_maps = [#full, #column, #full], iterator_types = ["parallel", "parallel"]}
       ins(%x, %g : tensor<32x32768xbf16>, tensor<32768xf32>) outs(%e : tensor<32x32768xf32>) {
   ^bb0(%v: bf16, %w: f32, %o: f32):
@@ -120,19 +122,21 @@ func.func @one_stage(%x: tensor<32x32768xbf16>, %g: tensor<32768xf32>, %f: tenso
     linalg.yield %p : f32
   } -> tensor<32x32768xf32>
   %max = linalg.generic {indexing_maps = [#full, #row], iterator_types = ["parallel", "reduction"]}
-      ins(%y : tensor<32x32768xf32>) outs(%f0 : tensor<32xf32>) {
-  ^bb0(%v: f32, %acc: f32):
-    %r = arith.maximumf %v, %acc : f32
-    linalg.yield %r : f32
-  } -> tensor<32xf32>
-  return %max : tensor<32xf32>
+      ins(%y : tensor<32x32768xf32>) outs(%f0 : tensor<32xf64>) {
+  ^bb0(%v: f32, %acc: f64):
+    %w = arith.extf %v : f32 to f64
+    %r = arith.maximumf %w, %acc : f64
+    linalg.yield %r : f64
+  } -> tensor<32xf64>
+  return %max : tensor<32xf64>
 }
 
 // -----
 
 // Rows side by side, which share what all rows read: each of one warp, or of
 // several, as many as there are registers for; and rows of which no two fit
-// beside that, nor one, and more columns than a thread holds once computed.
+// beside that, nor one, and more columns than a thread holds once computed (half
+// a row is not of whole copies, so that two blocks cannot share it).
 // CHECK-LABEL: func.func @warps
 // CHECK: quant_tile.row_group columns 768 schedule <chip = "sm_90a", warps = 1, rows = 28, vector = 4, stages = 1, resident = 1>
 // CHECK-LABEL: func.func @beside
@@ -140,7 +144,7 @@ func.func @one_stage(%x: tensor<32x32768xbf16>, %g: tensor<32768xf32>, %f: tenso
 // CHECK-LABEL: func.func @two
 // CHECK: quant_tile.row_group columns 14336 schedule <chip = "sm_90a", warps = 8, rows = 2, vector = 4, stages = 1, resident = 1>
 // CHECK-LABEL: func.func @too_long
-// CHECK: quant_tile.row_group columns 53248 schedule <chip = "sm_90a", warps = 32, rows = 1, vector = 4, packed = true, prefetch = 132>
+// CHECK: quant_tile.row_group columns 53256 schedule <chip = "sm_90a", warps = 30, rows = 1, vector = 4, packed = true, prefetch = 132>
 #full = affine_map<(m, k) -> (m, k)>
 #row = affine_map<(m, k) -> (m)>
 #column = affine_map<(m, k) -> (k)>
@@ -198,18 +202,18 @@ func.func @two(%x: tensor<32x14336xbf16>, %g: tensor<14336xf32>, %f: tensor<32xf
   } -> tensor<32xf32>
   return %max : tensor<32xf32>
 }
-func.func @too_long(%x: tensor<32x53248xbf16>, %g: tensor<53248xf32>, %f: tensor<32xf32>, %e: tensor<32x53248xf32>) -> tensor<32xf32> {
+func.func @too_long(%x: tensor<32x53256xbf16>, %g: tensor<53256xf32>, %f: tensor<32xf32>, %e: tensor<32x53256xf32>) -> tensor<32xf32> {
   %zero = arith.constant 0.0 : f32
   %f0 = linalg.fill ins(%zero : f32) outs(%f : tensor<32xf32>) -> tensor<32xf32>
   %y = linalg.generic {indexing_maps = [#full, #column, #full], iterator_types = ["parallel", "parallel"]}
-      ins(%x, %g : tensor<32x53248xbf16>, tensor<53248xf32>) outs(%e : tensor<32x53248xf32>) {
+      ins(%x, %g : tensor<32x53256xbf16>, tensor<53256xf32>) outs(%e : tensor<32x53256xf32>) {
   ^bb0(%v: bf16, %w: f32, %o: f32):
     %v32 = arith.extf %v : bf16 to f32
     %p = arith.mulf %v32, %w : f32
     linalg.yield %p : f32
-  } -> tensor<32x53248xf32>
+  } -> tensor<32x53256xf32>
   %max = linalg.generic {indexing_maps = [#full, #row], iterator_types = ["parallel", "reduction"]}
-      ins(%y : tensor<32x53248xf32>) outs(%f0 : tensor<32xf32>) {
+      ins(%y : tensor<32x53256xf32>) outs(%f0 : tensor<32xf32>) {
   ^bb0(%v: f32, %acc: f32):
     %r = arith.maximumf %v, %acc : f32
     linalg.yield %r : f32

@@ -44,6 +44,9 @@ private:
   struct Source {
     mlir::Value place;
     mlir::Type element;
+    /// What is added to an index of this block's part of a row; null where it
+    /// has all, or nothing else is there.
+    mlir::Value shift;
     explicit operator bool() const { return bool(place); }
   };
   /// Where to read `value`, a tensor from outside, or the row of it that is in
@@ -58,6 +61,8 @@ private:
   llvm::SmallVector<mlir::Value> loadColumns(const Source &source,
                                              mlir::Value first);
   void storeColumns(mlir::Value memref, llvm::ArrayRef<mlir::Value> elements);
+  /// The first column of this block's part of a row; null where it has all.
+  mlir::Value getFirstColumn();
   /// The operand's value for each column of this thread; a single one where
   /// it is the same for all.
   llvm::SmallVector<mlir::Value> read(mlir::Value operand,
@@ -113,6 +118,11 @@ private:
                     llvm::SmallVectorImpl<mlir::Value> &carried, int64_t first,
                     int64_t end, RowQuotients *quotients, Elements &results);
 
+  /// Emits `inner`, of an op that computes columns whose last bit means
+  /// nothing, if it is a product of f32 that is added to something, or the
+  /// addition: together they are one op, which rounds less. Says whether it
+  /// did.
+  bool emitFused(mlir::Operation &inner, mlir::IRMapping &mapping);
   /// Emits `inner`, of an op that reduces, if it adds up f32 or is a product
   /// that is added up, which becomes one op with the addition: a sum has no
   /// order that would say how it is rounded, and this rounds less. Says whether
@@ -139,6 +149,8 @@ private:
   /// again.
   bool isLazy = false, isKept = false;
   mlir::Value row, lane;
+  /// Which part of each row this block has; null where it has all.
+  mlir::Value rank;
   /// Which of the block's rows this thread computes; null where it has one.
   mlir::Value group;
   /// Where rows come through shared memory: these, the turn of the row that is
@@ -146,10 +158,13 @@ private:
   std::optional<RowStages> stages;
   mlir::Value turn;
   bool isRefilled = false;
-  /// What the warps of a row exchange, and where the next reduction's begins.
+  /// What the warps of a row exchange, where the next reduction's begins, and
+  /// its number.
   LaneExchange exchange;
-  /// Column of each vector of this thread, as read (never out of bounds), and
-  /// whether the vector exists; null where it surely does.
+  int64_t exchanged = 0;
+  /// Column of each vector of this thread, as read (never out of bounds), in
+  /// this block's part of a row, and whether the vector exists; null where it
+  /// surely does.
   llvm::SmallVector<mlir::Value> columns, inside;
   llvm::DenseMap<mlir::Value, mlir::Value> memrefs;
   llvm::SmallVector<mlir::Value> outMemrefs;

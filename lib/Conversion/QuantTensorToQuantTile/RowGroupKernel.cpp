@@ -23,8 +23,9 @@ void RowGroupBody::emitRow() {
       storeColumns(memref, elements);
       continue;
     }
-    Value isFirst = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
-                                          lane, constant(0));
+    Value isFirst = arith::CmpIOp::create(
+        b, loc, arith::CmpIPredicate::eq,
+        rank ? add(lane, mul(rank, schedule.getLanes())) : lane, constant(0));
     auto guarded = scf::IfOp::create(b, loc, isFirst, /*withElseRegion=*/false);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPoint(guarded.thenBlock()->getTerminator());
@@ -58,6 +59,13 @@ void RowGroupBody::emit() {
   if (schedule.getStages()) {
     // The last rows are spread over all blocks.
     Value blocks = gpu::GridDimOp::create(b, loc, gpu::Dimension::x);
+    if (schedule.getBlocks() > 1) {
+      // Of clusters, which are counted from here on.
+      Value size = constant(schedule.getBlocks());
+      rank = arith::RemUIOp::create(b, loc, block, size);
+      row = block = arith::DivUIOp::create(b, loc, block, size);
+      blocks = arith::DivUIOp::create(b, loc, blocks, size);
+    }
     if (rows > 1)
       row = add(block, arith::MulIOp::create(b, loc, group, blocks));
     return emitRows(mul(blocks, rows));
@@ -104,7 +112,7 @@ void RowGroupBody::placeExchange() {
 
 void RowGroupBody::emitRows(Value step) {
   Value rows = countRows();
-  stages.emplace(plan, b, kernel, row, step, rows);
+  stages.emplace(plan, b, kernel, row, step, rows, rank);
   stages->start(memrefs);
   placeColumns();
   Value zero = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(0));
@@ -114,7 +122,7 @@ void RowGroupBody::emitRows(Value step) {
   b.setInsertionPointToStart(loop.getBody());
   row = loop.getInductionVar();
   turn = loop.getRegionIterArg(0);
-  if (schedule.getWarps() > 1)
+  if (schedule.getWarps() > 1 && !rank)
     placeExchange();
   stages->await(turn);
   loadRow();
@@ -168,8 +176,16 @@ FailureOr<KernelCall> quantmlir::buildRowGroupKernel(RowGroupOp group,
   if (schedule.getStages()) {
     const quantmlir::schedule::Chip *chip = quantmlir::schedule::lookupChip(
         schedule.getChip().getValue(), [&] { return group.emitOpError(); });
+    int64_t size = schedule.getBlocks();
     blocks = rewriter.createOrFold<arith::MinUIOp>(
-        loc, blocks, constant(chip->multiprocessors * schedule.getOccupancy()));
+        loc, blocks,
+        constant(chip->getResidentBlocks(size) / size *
+                 schedule.getOccupancy()));
+    if (size > 1) {
+      blocks =
+          rewriter.createOrFold<arith::MulIOp>(loc, blocks, constant(size));
+      call.cluster = {size, 1, 1};
+    }
     call.dynamicSharedMemory = plan.getLayout().bytes;
   }
   call.grid = {blocks, constant(1), constant(1)};

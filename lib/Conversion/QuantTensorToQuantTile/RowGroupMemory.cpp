@@ -39,7 +39,13 @@ RowGroupBody::Source RowGroupBody::findSource(Value value) {
     return {};
   Type element = cast<MemRefType>(memref->second.getType()).getElementType();
   Value shared = stages ? stages->find(value) : Value();
-  return {shared ? shared : memref->second, element};
+  if (shared)
+    return {shared, element, Value()};
+  return {memref->second, element, getFirstColumn()};
+}
+
+Value RowGroupBody::getFirstColumn() {
+  return rank ? mul(rank, plan.getPartColumns()) : Value();
 }
 
 SmallVector<Value> RowGroupBody::loadVector(const Source &source, Value first) {
@@ -52,6 +58,8 @@ SmallVector<Value> RowGroupBody::loadVector(const Source &source, Value first) {
   SmallVector<Value> parts;
   for (int64_t i = 0; i < width; i += part) {
     Value place = add(first, constant(i));
+    if (source.shift)
+      place = add(place, source.shift);
     if (isa<MemRefType>(source.place.getType())) {
       parts.push_back(LoadOp::create(b, loc, type, source.place,
                                      ValueRange{place}, getAlignment(element)));
@@ -80,6 +88,8 @@ void RowGroupBody::storeColumns(Value memref, ArrayRef<Value> elements) {
   Type element = cast<MemRefType>(memref.getType()).getElementType();
   int64_t width = schedule.getVector();
   Value first = mul(row, plan.domain.columns);
+  if (rank)
+    first = add(first, getFirstColumn());
   for (auto [index, column] : llvm::enumerate(columns)) {
     OpBuilder::InsertionGuard guard(b);
     if (inside[index]) {
@@ -93,8 +103,7 @@ void RowGroupBody::storeColumns(Value memref, ArrayRef<Value> elements) {
       memref::StoreOp::create(b, loc, part[0], memref, place);
       continue;
     }
-    Value vector = vector::FromElementsOp::create(
-        b, loc, VectorType::get({width}, element), part);
+    Value vector = joinElements(b, loc, part);
     vector::StoreOp::create(b, loc, vector, memref, ValueRange{place},
                             /*nontemporal=*/false,
                             llvm::MaybeAlign(getAlignment(element)));
@@ -147,7 +156,15 @@ SmallVector<Value> RowGroupBody::read(Value operand, RowAccess access) {
 
 void RowGroupBody::placeColumns() {
   int64_t lanes = schedule.getLanes(), width = schedule.getVector();
-  int64_t vectors = plan.domain.columns / width;
+  int64_t vectors = plan.getPartColumns() / width;
+  if (isLazy || stages) {
+    // From addresses that nobody sees to be the same. And where a lane's extent
+    // is known, LLVM makes disjunctions of sums, and keeps an address for every
+    // other vector.
+    Value word = arith::IndexCastUIOp::create(b, loc, b.getI32Type(), lane);
+    lane = arith::IndexCastUIOp::create(b, loc, b.getIndexType(),
+                                        hideWord(b, loc, word));
+  }
   for (int64_t first = 0; first < vectors; first += lanes) {
     Value vector = add(lane, constant(first));
     Value exists;

@@ -91,6 +91,8 @@ SmallVector<Value> RowGroupBody::combine(ValueRange values,
   if (stages && !isRefilled)
     exchange.whenAllCame = [&] { stages->refill(row); };
   isRefilled = true;
+  if (rank)
+    exchange.blocks = stages->getExchange(turn, exchanged++);
   SmallVector<Value> totals = combineLanes(b, loc, kernel, values, combiners,
                                            schedule.getLanes(), exchange);
   if (exchange.memory)
@@ -298,13 +300,6 @@ void RowGroupBody::chooseMode() {
 
 void RowGroupBody::forgetColumns() {
   if (isLazy) {
-    // From addresses that nobody sees to be the same.
-    Value word = arith::IndexCastUIOp::create(b, loc, b.getI32Type(), lane);
-    Value zero = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(0));
-    constexpr int32_t kFirst = 0xf0;
-    word = Lop3Op::create(b, loc, b.getI32Type(), word, zero, zero,
-                          b.getI32IntegerAttr(kFirst));
-    lane = arith::IndexCastUIOp::create(b, loc, b.getIndexType(), word);
     columns.clear();
     inside.clear();
     placeColumns();
@@ -421,12 +416,47 @@ bool RowGroupBody::emitSum(Operation &inner, const RowOp &info,
   return true;
 }
 
+/// The product that `inner` adds to something, if it is one of f32 that nothing
+/// else reads.
+static arith::MulFOp getAddedProduct(Operation &inner) {
+  auto sum = dyn_cast<arith::AddFOp>(inner);
+  if (!sum || !sum.getType().isF32())
+    return {};
+  for (Value term : {sum.getLhs(), sum.getRhs()}) {
+    auto product = term.getDefiningOp<arith::MulFOp>();
+    if (product && product->hasOneUse() &&
+        product->getBlock() == inner.getBlock())
+      return product;
+  }
+  return {};
+}
+
+bool RowGroupBody::emitFused(Operation &inner, IRMapping &mapping) {
+  if (auto product = dyn_cast<arith::MulFOp>(inner))
+    return product->hasOneUse() &&
+           getAddedProduct(**product->user_begin()) == product;
+  arith::MulFOp product = getAddedProduct(inner);
+  if (!product)
+    return false;
+  Value term = inner.getOperand(inner.getOperand(0) == product.getResult());
+  mapping.map(inner.getResult(0),
+              math::FmaOp::create(b, inner.getLoc(),
+                                  mapping.lookupOrDefault(product.getLhs()),
+                                  mapping.lookupOrDefault(product.getRhs()),
+                                  mapping.lookupOrDefault(term))
+                  .getResult());
+  return true;
+}
+
 void RowGroupBody::emitElements(linalg::GenericOp op, const RowOp &info,
                                 ArrayRef<Operand> operands,
                                 SmallVectorImpl<Value> &carried, int64_t first,
                                 int64_t end, RowQuotients *quotients,
                                 Elements &results) {
   int64_t width = schedule.getVector();
+  // Columns that are computed again have no registers for what is fused.
+  bool fuses = info.hasColumns && !info.reduces && !isLazy &&
+               isInexact(plan, op.getResult(0));
   Elements shared(operands.size());
   for (int64_t i = first; i < end; ++i) {
     IRMapping mapping;
@@ -457,6 +487,8 @@ void RowGroupBody::emitElements(linalg::GenericOp op, const RowOp &info,
     });
     for (Operation &inner : op.getBody()->without_terminator()) {
       if (info.reduces && emitSum(inner, info, mapping))
+        continue;
+      if (fuses && emitFused(inner, mapping))
         continue;
       if (!quotients || !quotients->emit(b, inner, mapping))
         b.clone(inner, mapping);

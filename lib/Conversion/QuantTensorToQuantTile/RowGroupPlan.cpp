@@ -56,7 +56,7 @@ LogicalResult RowGroupPlan::collectShared() {
   RowScheduleAttr schedule = *group.getSchedule();
   constexpr int64_t kCopyBytes = 16;
   auto isWhole = [&](Value value) {
-    return domain.columns *
+    return getPartColumns() *
                getElementTypeOrSelf(value.getType()).getIntOrFloatBitWidth() %
                (8 * kCopyBytes) ==
            0;
@@ -72,7 +72,7 @@ LogicalResult RowGroupPlan::collectShared() {
          !isWhole(value)) ||
         (llvm::is_contained(resident, value) && !isWhole(value)))
       return group.emitOpError()
-             << "asks for rows of " << getRowBytes(value)
+             << "asks for rows of " << getPartBytes(value)
              << " bytes before it computes them, which go by " << kCopyBytes;
   }
   if (!schedule.getStages())
@@ -81,6 +81,12 @@ LogicalResult RowGroupPlan::collectShared() {
     return group.emitOpError()
            << "has " << resident.size() << " operands of all rows, and "
            << schedule.getResident() << " should be resident";
+  if (schedule.getBlocks() > 1)
+    for (auto &[op, info] : ops)
+      if (!info.reducesToWords())
+        return linalg::GenericOp(op).emitOpError()
+               << "reduces to other values than those of 32 bits, which "
+                  "blocks that share a row exchange";
   const schedule::Chip *chip = schedule::lookupChip(
       schedule.getChip().getValue(), [&] { return group.emitOpError(); });
   if (!chip)
@@ -98,13 +104,29 @@ int64_t RowGroupPlan::getRowBytes(Value value) const {
          getElementTypeOrSelf(value.getType()).getIntOrFloatBitWidth() / 8;
 }
 
+int64_t RowGroupPlan::getPartBytes(Value value) const {
+  return getRowBytes(value) / RowGroupOp(group).getSchedule()->getBlocks();
+}
+
+int64_t RowGroupPlan::getPartColumns() const {
+  return domain.columns / RowGroupOp(group).getSchedule()->getBlocks();
+}
+
+SmallVector<int64_t> RowGroupPlan::getExchanged() const {
+  SmallVector<int64_t> values;
+  for (auto &[op, info] : ops)
+    if (info.reduces)
+      values.push_back(info.combiners.size());
+  return values;
+}
+
 schedule::RowLayout RowGroupPlan::getLayout() const {
   auto getBytes = [&](ArrayRef<Value> values) {
-    return llvm::map_to_vector(values,
-                               [&](Value value) { return getRowBytes(value); });
+    return llvm::map_to_vector(
+        values, [&](Value value) { return getPartBytes(value); });
   };
   return schedule::RowLayout(getBytes(staged), getBytes(resident),
-                             *RowGroupOp(group).getSchedule());
+                             *RowGroupOp(group).getSchedule(), getExchanged());
 }
 
 bool RowGroupPlan::isFull(unsigned index) const {

@@ -32,6 +32,11 @@ struct RowGroupPlan {
   bool reads(mlir::Value value, quant_tile::RowAccess access) const;
   /// Bytes of a row of `value`, or of all of it where all rows read it.
   int64_t getRowBytes(mlir::Value value) const;
+  /// The same for the block's part of the row, and its columns.
+  int64_t getPartBytes(mlir::Value value) const;
+  int64_t getPartColumns() const;
+  /// Each time that something is combined over a row, how many values.
+  llvm::SmallVector<int64_t> getExchanged() const;
   /// What a block's dynamic shared memory has.
   schedule::RowLayout getLayout() const;
   /// Blocks of the launch, `rows` rows each.

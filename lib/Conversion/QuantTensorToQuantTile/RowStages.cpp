@@ -15,10 +15,11 @@ using namespace quantmlir::quant_tile;
 static constexpr int64_t kWarp = 32;
 
 RowStages::RowStages(const RowGroupPlan &plan, OpBuilder &b,
-                     gpu::GPUFuncOp kernel, Value row, Value step, Value rows)
+                     gpu::GPUFuncOp kernel, Value row, Value step, Value rows,
+                     Value rank)
     : plan(plan), schedule(*RowGroupOp(plan.group).getSchedule()),
       layout(plan.getLayout()), b(b), loc(kernel.getLoc()), row(row),
-      step(step), rows(rows) {
+      step(step), rows(rows), rank(rank) {
   base = getDynamicSharedMemory(b, loc, kernel);
   thread = arith::IndexCastUIOp::create(
       b, loc, b.getI32Type(),
@@ -93,6 +94,16 @@ void RowStages::copy(Value to, Value memref, Value from, int64_t bytes,
       /*l2CacheHint=*/Value());
 }
 
+void RowStages::copyPart(Value to, Value value, Value from, Value barrier) {
+  int64_t bytes = plan.getPartBytes(value);
+  if (rank)
+    from = b.createOrFold<arith::AddIOp>(
+        loc, from,
+        b.createOrFold<arith::MulIOp>(
+            loc, rank, arith::ConstantIndexOp::create(b, loc, bytes)));
+  copy(to, memrefs.lookup(value), from, bytes, barrier);
+}
+
 /// One thread issues copies. That it is one, ptxas sees from how it is picked;
 /// of any other condition it makes a loop over lanes around each copy, whose
 /// operands are in uniform registers.
@@ -114,11 +125,11 @@ void RowStages::load(Value row, Value stage) {
     Value barrier = getFull(stage);
     expect(barrier, layout.rowBytes);
     for (auto [input, value] : llvm::enumerate(plan.staged)) {
-      int64_t bytes = plan.getRowBytes(value);
       Value from = arith::MulIOp::create(
-          b, loc, row, arith::ConstantIndexOp::create(b, loc, bytes));
-      copy(at(layout.staged[input], stage, bytes), memrefs.lookup(value), from,
-           bytes, barrier);
+          b, loc, row,
+          arith::ConstantIndexOp::create(b, loc, plan.getRowBytes(value)));
+      copyPart(at(layout.staged[input], stage, plan.getPartBytes(value)), value,
+               from, barrier);
     }
   });
 }
@@ -134,10 +145,18 @@ void RowStages::start(const llvm::DenseMap<Value, Value> &memrefs) {
       NVVM::MBarrierInitOp::create(b, loc, getFull(word(i)), word(1), Value());
     if (!plan.resident.empty())
       NVVM::MBarrierInitOp::create(b, loc, kept, word(1), Value());
-    // To the bulk copies.
+    for (int64_t at = layout.exchangeBarriers; at < layout.bytes;
+         at += schedule::RowLayout::barrierBytes)
+      NVVM::MBarrierInitOp::create(b, loc, this->at(at), word(1), Value());
+    // To the bulk copies, and to the other blocks.
     NVVM::FenceMbarrierInitOp::create(b, loc);
   });
   gpu::BarrierOp::create(b, loc);
+  if (rank) {
+    // The fence has shown the barriers, and there is nothing else to be seen.
+    NVVM::ClusterArriveRelaxedOp::create(b, loc, b.getUnitAttr());
+    NVVM::ClusterWaitOp::create(b, loc, b.getUnitAttr());
+  }
   ifPicked([&] {
     for (int64_t i = 0; i < schedule.getStages(); ++i)
       load(b.createOrFold<arith::AddIOp>(
@@ -156,8 +175,7 @@ void RowStages::start(const llvm::DenseMap<Value, Value> &memrefs) {
                     expect(kept, layout.residentBytes);
                     Value zero = arith::ConstantIndexOp::create(b, loc, 0);
                     for (auto [i, value] : llvm::enumerate(plan.resident))
-                      copy(at(layout.resident[i]), memrefs.lookup(value), zero,
-                           plan.getRowBytes(value), kept);
+                      copyPart(at(layout.resident[i]), value, zero, kept);
                   });
          });
   waitForBarrier(b, loc, kept, word(0));
@@ -174,7 +192,7 @@ void RowStages::await(Value turn) {
 Value RowStages::find(Value value) {
   for (auto [i, staged] : llvm::enumerate(plan.staged))
     if (staged == value)
-      return at(layout.staged[i], stage, plan.getRowBytes(value));
+      return at(layout.staged[i], stage, plan.getPartBytes(value));
   for (auto [i, resident] : llvm::enumerate(plan.resident))
     if (resident == value)
       return at(layout.resident[i]);
@@ -188,4 +206,28 @@ void RowStages::refill(Value row) {
              b, loc, row, b.createOrFold<arith::MulIOp>(loc, step, stages)),
          stage);
   });
+}
+
+/// A block that is a turn ahead sends to other places and counts at other
+/// barriers than one that is not: it may have got all messages of a turn before
+/// its own have come.
+BlockExchange RowStages::getExchange(Value turn, int64_t number) {
+  SmallVector<int64_t> exchanged = plan.getExchanged();
+  int64_t before = llvm::sum_of(ArrayRef(exchanged).take_front(number));
+  int64_t barrierBytes = schedule::RowLayout::barrierBytes;
+  Value odd = b.createOrFold<arith::AndIOp>(loc, turn, word(1));
+  Value half = b.createOrFold<arith::ShRUIOp>(loc, turn, word(1));
+  Value place = b.createOrFold<arith::AddIOp>(
+      loc, b.createOrFold<arith::MulIOp>(loc, ring, word(2)), odd);
+  BlockExchange exchange;
+  exchange.blocks = schedule.getBlocks();
+  exchange.rank =
+      arith::IndexCastUIOp::create(b, loc, b.getI32Type(), rank).getResult();
+  exchange.valueBytes = schedule::RowLayout::getReceivedBytes(schedule);
+  exchange.received = at(layout.received + before * exchange.valueBytes, place,
+                         layout.turnBytes);
+  exchange.barrier = at(layout.exchangeBarriers + number * barrierBytes, place,
+                        exchanged.size() * barrierBytes);
+  exchange.parity = b.createOrFold<arith::AndIOp>(loc, half, word(1));
+  return exchange;
 }

@@ -3,6 +3,7 @@
 #ifndef QUANTMLIR_LIB_CONVERSION_QUANTTENSORTOQUANTTILE_ROWSTAGES_H
 #define QUANTMLIR_LIB_CONVERSION_QUANTTENSORTOQUANTTILE_ROWSTAGES_H
 
+#include "LaneReduction.h"
 #include "RowGroupPlan.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -15,10 +16,11 @@ namespace quantmlir {
 /// read and the schedule calls resident is there as well.
 class RowStages {
 public:
-  /// For threads that compute `row` first, then every `step`-th of `rows`.
+  /// For threads that compute `row` first, then every `step`-th of `rows`, or,
+  /// where blocks share rows, part `rank` (`index`) of each.
   RowStages(const RowGroupPlan &plan, mlir::OpBuilder &b,
             mlir::gpu::GPUFuncOp kernel, mlir::Value row, mlir::Value step,
-            mlir::Value rows);
+            mlir::Value rows, mlir::Value rank);
 
   /// Asks for the first rows and for what is resident, which it waits for.
   /// `memrefs` has one dimension for each of the plan's inputs. All threads of
@@ -32,6 +34,9 @@ public:
   /// Asks for a row in the place of `row`, the awaited one, which all threads
   /// that compute it have read, and know that all have.
   void refill(mlir::Value row);
+  /// How the blocks that share this row exchange what they combine for the
+  /// `number`-th time in their turn `turn`.
+  BlockExchange getExchange(mlir::Value turn, int64_t number);
 
 private:
   mlir::Value word(int64_t value);
@@ -41,6 +46,9 @@ private:
   /// Copies `bytes` from byte `from` of `memref`, in one thread.
   void copy(mlir::Value to, mlir::Value memref, mlir::Value from, int64_t bytes,
             mlir::Value barrier);
+  /// Copies this block's part of a row of `value`, which starts at byte `from`.
+  void copyPart(mlir::Value to, mlir::Value value, mlir::Value from,
+                mlir::Value barrier);
   void expect(mlir::Value barrier, int64_t bytes);
   void ifThen(mlir::Value condition, llvm::function_ref<void()> body);
   /// Asks for `row`, if it exists, in `stage`; one thread.
@@ -54,6 +62,8 @@ private:
   mlir::OpBuilder &b;
   mlir::Location loc;
   mlir::Value row, step, rows;
+  /// Which part of each row this block has; null where it has all.
+  mlir::Value rank;
   mlir::Value base, thread;
   /// Number of this thread's ring, and its own among those that share it.
   mlir::Value ring, member;

@@ -25,22 +25,25 @@ SmallVector<Value> quantmlir::extractAll(OpBuilder &b, Location loc,
   return elements;
 }
 
+Value quantmlir::hideWord(OpBuilder &b, Location loc, Value word) {
+  // Neither LLVM nor ptxas sees a value through the instruction.
+  constexpr int32_t kFirst = 0xf0;
+  Value zero = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(0));
+  return Lop3Op::create(b, loc, b.getI32Type(), word, zero, zero,
+                        b.getI32IntegerAttr(kFirst));
+}
+
 Value quantmlir::hideVector(OpBuilder &b, Location loc, Value vector) {
   auto type = cast<VectorType>(vector.getType());
   int64_t bits = type.getNumElements() * type.getElementTypeBitWidth();
   if (bits % 32)
     return vector;
-  // Neither LLVM nor ptxas sees a value through the instruction.
-  constexpr int32_t kFirst = 0xf0;
-  Type word = b.getI32Type();
-  auto words = VectorType::get({bits / 32}, word);
-  Value zero = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(0));
+  auto words = VectorType::get({bits / 32}, b.getI32Type());
   Value packed = vector::BitCastOp::create(b, loc, words, vector);
   SmallVector<Value> hidden;
   for (int64_t i = 0; i < bits / 32; ++i)
-    hidden.push_back(Lop3Op::create(
-        b, loc, word, vector::ExtractOp::create(b, loc, packed, i), zero, zero,
-        b.getI32IntegerAttr(kFirst)));
+    hidden.push_back(
+        hideWord(b, loc, vector::ExtractOp::create(b, loc, packed, i)));
   packed = vector::FromElementsOp::create(b, loc, words, hidden);
   return vector::BitCastOp::create(b, loc, type, packed);
 }
@@ -122,4 +125,42 @@ SmallVector<Value> quantmlir::unpackElements(OpBuilder &b, Location loc,
       b, loc,
       {vector::BitCastOp::create(b, loc, VectorType::get({count}, type), vector)
            .getResult()});
+}
+
+Value quantmlir::joinElements(OpBuilder &b, Location loc,
+                              ArrayRef<Value> elements) {
+  auto type = VectorType::get({static_cast<int64_t>(elements.size())},
+                              elements.front().getType());
+  auto join = [&]() -> Value {
+    return vector::FromElementsOp::create(b, loc, type, elements);
+  };
+  // Behind a branch, LLVM would take words apart to put them together again.
+  auto getPlace = [](Value element) -> std::pair<Value, int64_t> {
+    auto extract = element.getDefiningOp<vector::ExtractOp>();
+    if (!extract || extract.getStaticPosition().size() != 1 ||
+        extract.hasDynamicPosition())
+      return {};
+    return {extract.getSource(), extract.getStaticPosition()[0]};
+  };
+  auto [source, first] = getPlace(elements.front());
+  auto cast = source ? source.getDefiningOp<vector::BitCastOp>() : nullptr;
+  auto all =
+      cast ? cast.getSource().getDefiningOp<vector::FromElementsOp>() : nullptr;
+  if (!all)
+    return join();
+  int64_t bits = type.getElementTypeBitWidth();
+  int64_t wordBits = all.getType().getElementTypeBitWidth();
+  if (first * bits % wordBits || type.getNumElements() * bits % wordBits)
+    return join();
+  for (auto [i, element] : llvm::enumerate(elements))
+    if (getPlace(element) != std::pair(source, first + static_cast<int64_t>(i)))
+      return join();
+  ValueRange words = all.getElements().slice(
+      first * bits / wordBits, type.getNumElements() * bits / wordBits);
+  Value packed = vector::FromElementsOp::create(
+      b, loc,
+      VectorType::get({static_cast<int64_t>(words.size())},
+                      all.getType().getElementType()),
+      words);
+  return vector::BitCastOp::create(b, loc, type, packed);
 }

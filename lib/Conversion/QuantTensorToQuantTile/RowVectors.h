@@ -25,6 +25,14 @@ llvm::SmallVector<mlir::Value> unpackElements(mlir::OpBuilder &b,
                                               mlir::ValueRange &packed,
                                               int64_t count, mlir::Type type);
 
+/// The same word (i32), about which neither LLVM nor ptxas knows anything.
+mlir::Value hideWord(mlir::OpBuilder &b, mlir::Location loc, mlir::Value word);
+
+/// `elements`, of one type, as one vector: the words that it was unpacked of
+/// stay whole.
+mlir::Value joinElements(mlir::OpBuilder &b, mlir::Location loc,
+                         llvm::ArrayRef<mlir::Value> elements);
+
 /// The same vector, about which neither LLVM nor ptxas knows anything: what is
 /// computed from it is computed again. Unless it has no whole words.
 mlir::Value hideVector(mlir::OpBuilder &b, mlir::Location loc,

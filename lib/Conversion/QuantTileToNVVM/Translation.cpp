@@ -66,17 +66,23 @@ static void translate(StoreAsyncOp op, IRBuilderBase &builder,
   };
   SmallVector<llvm::Value *> operands = {getAddress(op.getAddress()),
                                          getAddress(op.getBarrier())};
+  Type type = op.getValue().getType();
+  bool isFloat = getElementTypeOrSelf(type).isF32(),
+       isOne = type.isIntOrFloat();
+  llvm::Value *value = translation.lookupValue(op.getValue());
+  if (isOne)
+    operands.push_back(value);
+  else
+    for (uint64_t i = 0; i < 4; ++i)
+      operands.push_back(builder.CreateExtractElement(value, i));
   std::string constraints = "r,r";
-  bool isFloat = op.getValue().getType().getElementType().isF32();
-  llvm::Value *vector = translation.lookupValue(op.getValue());
-  for (uint64_t i = 0; i < 4; ++i) {
-    operands.push_back(builder.CreateExtractElement(vector, i));
+  for (size_t i = 2; i < operands.size(); ++i)
     constraints += isFloat ? ",f" : ",r";
-  }
   emitAssembly(builder, builder.getVoidTy(),
                llvm::formatv("st.async.shared::cluster.mbarrier::complete_tx::"
-                             "bytes.v4.{0} [$0], {{$2, $3, $4, $5}, [$1];",
-                             isFloat ? "f32" : "b32"),
+                             "bytes{0}.{1} [$0], {2}, [$1];",
+                             isOne ? "" : ".v4", isFloat ? "f32" : "b32",
+                             isOne ? "$2" : "{$2, $3, $4, $5}"),
                constraints + ",~{memory}", operands, /*hasSideEffects=*/true);
 }
 

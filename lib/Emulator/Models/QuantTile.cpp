@@ -41,14 +41,16 @@ static llvm::FailureOr<Semantics> describeEx2(quant_tile::Ex2Op) {
 }
 
 /// Its operands are the words, where they go, and the mbarrier.
-static llvm::FailureOr<Semantics> describeStoreAsync(quant_tile::StoreAsyncOp) {
-  return perThread([](Thread &thread, ValueBytes in, ValueBytes) {
+static llvm::FailureOr<Semantics>
+describeStoreAsync(quant_tile::StoreAsyncOp op) {
+  unsigned count = op.getValue().getType().isIntOrFloat() ? 1 : 4;
+  return perThread([count](Thread &thread, ValueBytes in, ValueBytes) {
     std::array<uint32_t, 4> words;
-    for (unsigned i = 0; i < words.size(); ++i)
+    for (unsigned i = 0; i < count; ++i)
       words[i] = in.get<uint32_t>(0, i);
-    thread.storeAsync(
-        in.get<uint64_t>(1), in.get<uint64_t>(2),
-        llvm::ArrayRef(reinterpret_cast<const char *>(&words), sizeof(words)));
+    thread.storeAsync(in.get<uint64_t>(1), in.get<uint64_t>(2),
+                      llvm::ArrayRef(reinterpret_cast<const char *>(&words),
+                                     count * sizeof(uint32_t)));
   });
 }
 

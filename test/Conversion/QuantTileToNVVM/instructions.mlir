@@ -15,6 +15,15 @@ gpu.module @m {
     return %r : i32
   }
 
+  // CHECK-LABEL: llvm.func @store_async
+  // CHECK: quant_tile.store_async %{{.*}} to %{{.*}} counted by %{{.*}} : vector<4xf32>
+  // CHECK: quant_tile.store_async %{{.*}} to %{{.*}} counted by %{{.*}} : i32
+  func.func @store_async(%four: vector<4xf32>, %one: i32, %to: !llvm.ptr<7>, %barrier: !llvm.ptr<7>) {
+    quant_tile.store_async %four to %to counted by %barrier : vector<4xf32>
+    quant_tile.store_async %one to %to counted by %barrier : i32
+    return
+  }
+
   // The pair is shifted down, one lop3 makes 136 + code of each, exactly.
   // CHECK-LABEL: llvm.func @int4
   // CHECK: llvm.lshr

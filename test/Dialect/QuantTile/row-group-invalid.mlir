@@ -241,3 +241,41 @@ module attributes {quant_tile.s = #quant_tile.row_schedule<chip = "sm_90a", warp
 
 // expected-error @below {{operands of all rows stay where there are stages, got 1}}
 module attributes {quant_tile.s = #quant_tile.row_schedule<chip = "sm_90a", warps = 2, rows = 1, vector = 8, resident = 1>} {}
+
+// -----
+
+// expected-error @below {{1, 2, 4 or 8 blocks share a row, got 3}}
+module attributes {quant_tile.s = #quant_tile.row_schedule<chip = "sm_90a", warps = 2, rows = 1, vector = 8, stages = 1, blocks = 3>} {}
+
+// -----
+
+// expected-error @below {{blocks share rows of several warps that come into shared memory}}
+module attributes {quant_tile.s = #quant_tile.row_schedule<chip = "sm_90a", warps = 2, rows = 1, vector = 8, blocks = 2>} {}
+
+// -----
+
+// expected-error @below {{blocks share rows of several warps that come into shared memory}}
+module attributes {quant_tile.s = #quant_tile.row_schedule<chip = "sm_90a", warps = 1, rows = 4, vector = 8, stages = 1, blocks = 2>} {}
+
+// -----
+
+// expected-error @below {{of 32 warps a lane knows one each, got 8 blocks with 5 warps a row}}
+module attributes {quant_tile.s = #quant_tile.row_schedule<chip = "sm_90a", warps = 5, rows = 1, vector = 8, stages = 1, blocks = 8>} {}
+
+// -----
+
+#full = affine_map<(m, k) -> (m, k)>
+#row = affine_map<(m, k) -> (m)>
+func.func @f(%x: tensor<4x72xf32>, %f: tensor<4xf32>) {
+  // expected-error @below {{9 vectors are not shared by 2 blocks equally}}
+  %r = quant_tile.row_group columns 72 schedule <chip = "sm_90a", warps = 2, rows = 1, vector = 8, stages = 1, blocks = 2> -> (tensor<4xf32>) {
+    %sum = linalg.generic {indexing_maps = [#full, #row], iterator_types = ["parallel", "reduction"]}
+        ins(%x : tensor<4x72xf32>) outs(%f : tensor<4xf32>) {
+    ^bb0(%v: f32, %acc: f32):
+      %s = arith.addf %v, %acc : f32
+      linalg.yield %s : f32
+    } -> tensor<4xf32>
+    quant_tile.yield %sum : tensor<4xf32>
+  }
+  return
+}

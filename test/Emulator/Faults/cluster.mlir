@@ -433,3 +433,147 @@ gpu.module @kernels {
     llvm.return
   }
 }
+
+// -----
+
+// Each answers once it has read what it got: the other may then send more to the
+// same place. PTX orders nothing by an answer, but what was read before is not
+// overtaken.
+
+gpu.module @kernels {
+  llvm.mlir.global internal @box() {addr_space = 3 : i32, alignment = 16 : i64} : !llvm.array<128 x i32>
+  llvm.mlir.global internal @answers() {addr_space = 3 : i32, alignment = 16 : i64} : !llvm.array<32 x i32>
+  llvm.mlir.global internal @sent() {addr_space = 3 : i32, alignment = 8 : i64} : !llvm.array<1 x i64>
+  llvm.mlir.global internal @heard() {addr_space = 3 : i32, alignment = 8 : i64} : !llvm.array<1 x i64>
+  llvm.func @correct_answered(%out: !llvm.ptr<1>) attributes {gpu.kernel, emulate.launch = {
+      grid = array<i64: 2>, cluster = array<i64: 2>, block = array<i64: 32>, arguments = ["out i32 256"]}} {
+    %zero = llvm.mlir.constant(0 : i32) : i32
+    %one = llvm.mlir.constant(1 : i32) : i32
+    %c32 = llvm.mlir.constant(32 : i32) : i32
+    %bytes = llvm.mlir.constant(512 : i32) : i32
+    %few = llvm.mlir.constant(128 : i32) : i32
+    %tid = nvvm.read.ptx.sreg.tid.x : i32
+    %rank = nvvm.read.ptx.sreg.cluster.ctarank : i32
+    %other = llvm.xor %rank, %one : i32
+    %box = llvm.mlir.addressof @box : !llvm.ptr<3>
+    %answers = llvm.mlir.addressof @answers : !llvm.ptr<3>
+    %sent = llvm.mlir.addressof @sent : !llvm.ptr<3>
+    %heard = llvm.mlir.addressof @heard : !llvm.ptr<3>
+    %mine = llvm.getelementptr %box[%tid] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, vector<4xi32>
+    %theirs = nvvm.mapa %mine, %other : !llvm.ptr<3> -> !llvm.ptr<7>
+    %counter = nvvm.mapa %sent, %other : !llvm.ptr<3> -> !llvm.ptr<7>
+    %answer = llvm.getelementptr %answers[%tid] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, i32
+    %their_answer = nvvm.mapa %answer, %other : !llvm.ptr<3> -> !llvm.ptr<7>
+    %their_heard = nvvm.mapa %heard, %other : !llvm.ptr<3> -> !llvm.ptr<7>
+    %row = llvm.mul %rank, %c32 : i32
+    %index = llvm.add %row, %tid : i32
+    %to = llvm.getelementptr %out[%index] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, vector<4xi32>
+    %poison = llvm.mlir.poison : vector<4xi32>
+    %first = llvm.insertelement %index, %poison[%zero : i32] : vector<4xi32>
+    %words = llvm.shufflevector %first, %poison [0, 0, 0, 0] : vector<4xi32>
+    %leader = llvm.icmp "eq" %tid, %zero : i32
+    llvm.cond_br %leader, ^init, ^start
+  ^init:
+    nvvm.mbarrier.init %sent, %one : !llvm.ptr<3>, i32
+    nvvm.mbarrier.init %heard, %one : !llvm.ptr<3>, i32
+    nvvm.fence.mbarrier.init
+    nvvm.mbarrier.arrive.expect_tx %sent, %bytes : !llvm.ptr<3>, i32
+    nvvm.mbarrier.arrive.expect_tx %heard, %few : !llvm.ptr<3>, i32
+    llvm.br ^start
+  ^start:
+    nvvm.barrier0
+    nvvm.cluster.arrive.relaxed {aligned}
+    nvvm.cluster.wait {aligned}
+    quant_tile.store_async %words to %theirs counted by %counter : vector<4xi32>
+    %done = nvvm.mbarrier.try_wait %sent, %zero : !llvm.ptr<3>, i32 -> i1
+    %x = llvm.load %mine : !llvm.ptr<3> -> vector<4xi32>
+    %word = llvm.extractelement %x[%zero : i32] : vector<4xi32>
+    quant_tile.store_async %word to %their_answer counted by %their_heard : i32
+    %told = nvvm.mbarrier.try_wait %heard, %zero : !llvm.ptr<3>, i32 -> i1
+    nvvm.barrier0
+    llvm.cond_br %leader, ^again, ^second
+  ^again:
+    nvvm.mbarrier.arrive.expect_tx %sent, %bytes : !llvm.ptr<3>, i32
+    llvm.br ^second
+  ^second:
+    quant_tile.store_async %words to %theirs counted by %counter : vector<4xi32>
+    %second = nvvm.mbarrier.try_wait %sent, %one : !llvm.ptr<3>, i32 -> i1
+    %y = llvm.load %mine : !llvm.ptr<3> -> vector<4xi32>
+    llvm.store %y, %to : vector<4xi32>, !llvm.ptr<1>
+    llvm.return
+  }
+}
+
+// -----
+
+// Nobody waits for the answers.
+
+gpu.module @kernels {
+  llvm.mlir.global internal @box() {addr_space = 3 : i32, alignment = 16 : i64} : !llvm.array<128 x i32>
+  llvm.mlir.global internal @answers() {addr_space = 3 : i32, alignment = 16 : i64} : !llvm.array<32 x i32>
+  llvm.mlir.global internal @sent() {addr_space = 3 : i32, alignment = 8 : i64} : !llvm.array<1 x i64>
+  llvm.mlir.global internal @heard() {addr_space = 3 : i32, alignment = 8 : i64} : !llvm.array<1 x i64>
+  llvm.func @faulty_not_answered(%out: !llvm.ptr<1>) attributes {gpu.kernel, emulate.launch = {
+      grid = array<i64: 2>, cluster = array<i64: 2>, block = array<i64: 32>, arguments = ["out i32 256"]}} {
+    %zero = llvm.mlir.constant(0 : i32) : i32
+    %one = llvm.mlir.constant(1 : i32) : i32
+    %c32 = llvm.mlir.constant(32 : i32) : i32
+    %bytes = llvm.mlir.constant(512 : i32) : i32
+    %few = llvm.mlir.constant(128 : i32) : i32
+    %tid = nvvm.read.ptx.sreg.tid.x : i32
+    %rank = nvvm.read.ptx.sreg.cluster.ctarank : i32
+    %other = llvm.xor %rank, %one : i32
+    %box = llvm.mlir.addressof @box : !llvm.ptr<3>
+    %answers = llvm.mlir.addressof @answers : !llvm.ptr<3>
+    %sent = llvm.mlir.addressof @sent : !llvm.ptr<3>
+    %heard = llvm.mlir.addressof @heard : !llvm.ptr<3>
+    %mine = llvm.getelementptr %box[%tid] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, vector<4xi32>
+    %theirs = nvvm.mapa %mine, %other : !llvm.ptr<3> -> !llvm.ptr<7>
+    %counter = nvvm.mapa %sent, %other : !llvm.ptr<3> -> !llvm.ptr<7>
+    %answer = llvm.getelementptr %answers[%tid] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, i32
+    %their_answer = nvvm.mapa %answer, %other : !llvm.ptr<3> -> !llvm.ptr<7>
+    %their_heard = nvvm.mapa %heard, %other : !llvm.ptr<3> -> !llvm.ptr<7>
+    %row = llvm.mul %rank, %c32 : i32
+    %index = llvm.add %row, %tid : i32
+    %to = llvm.getelementptr %out[%index] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, vector<4xi32>
+    %poison = llvm.mlir.poison : vector<4xi32>
+    %first = llvm.insertelement %index, %poison[%zero : i32] : vector<4xi32>
+    %words = llvm.shufflevector %first, %poison [0, 0, 0, 0] : vector<4xi32>
+    %leader = llvm.icmp "eq" %tid, %zero : i32
+    llvm.cond_br %leader, ^init, ^start
+  ^init:
+    nvvm.mbarrier.init %sent, %one : !llvm.ptr<3>, i32
+    nvvm.mbarrier.init %heard, %one : !llvm.ptr<3>, i32
+    nvvm.fence.mbarrier.init
+    nvvm.mbarrier.arrive.expect_tx %sent, %bytes : !llvm.ptr<3>, i32
+    nvvm.mbarrier.arrive.expect_tx %heard, %few : !llvm.ptr<3>, i32
+    llvm.br ^start
+  ^start:
+    nvvm.barrier0
+    nvvm.cluster.arrive.relaxed {aligned}
+    nvvm.cluster.wait {aligned}
+    // expected-note @below {{copy started by thread}}
+    // expected-note @below {{the other access}}
+    quant_tile.store_async %words to %theirs counted by %counter : vector<4xi32>
+    %done = nvvm.mbarrier.try_wait %sent, %zero : !llvm.ptr<3>, i32 -> i1
+    // expected-error @below {{[pending-copy] read of 16 bytes: shared byte}}
+    %x = llvm.load %mine : !llvm.ptr<3> -> vector<4xi32>
+    %word = llvm.extractelement %x[%zero : i32] : vector<4xi32>
+    quant_tile.store_async %word to %their_answer counted by %their_heard : i32
+    nvvm.barrier0
+    llvm.cond_br %leader, ^again, ^second
+  ^again:
+    nvvm.mbarrier.arrive.expect_tx %sent, %bytes : !llvm.ptr<3>, i32
+    llvm.br ^second
+  ^second:
+    // expected-error @below {{[race] write of 16 bytes: shared byte}}
+    // expected-error @below {{[pending-copy] write of 16 bytes: shared byte}}
+    // expected-note @below {{copy started by thread}}
+    quant_tile.store_async %words to %theirs counted by %counter : vector<4xi32>
+    %second = nvvm.mbarrier.try_wait %sent, %one : !llvm.ptr<3>, i32 -> i1
+    %y = llvm.load %mine : !llvm.ptr<3> -> vector<4xi32>
+    %told = nvvm.mbarrier.try_wait %heard, %zero : !llvm.ptr<3>, i32 -> i1
+    llvm.store %y, %to : vector<4xi32>, !llvm.ptr<1>
+    llvm.return
+  }
+}

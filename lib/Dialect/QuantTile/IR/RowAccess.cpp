@@ -70,6 +70,12 @@ getAccess(AffineMap map, Type type, ArrayRef<unsigned> loops, bool hasColumns) {
   return std::nullopt;
 }
 
+bool RowOp::reducesToWords() const {
+  return llvm::all_of(combiners, [](Operation *combiner) {
+    return combiner->getResult(0).getType().getIntOrFloatBitWidth() == 32;
+  });
+}
+
 std::optional<RowOp>
 quantmlir::quant_tile::analyzeRowOp(linalg::GenericOp op,
                                     const RowDomain &domain, std::string &why) {

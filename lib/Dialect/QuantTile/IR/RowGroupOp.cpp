@@ -8,11 +8,10 @@
 using namespace mlir;
 using namespace quantmlir::quant_tile;
 
-LogicalResult
-RowScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                        StringAttr chip, int64_t warps, int64_t rows,
-                        int64_t vector, bool packed, int64_t occupancy,
-                        int64_t prefetch, int64_t stages, int64_t resident) {
+LogicalResult RowScheduleAttr::verify(
+    function_ref<InFlightDiagnostic()> emitError, StringAttr chip,
+    int64_t warps, int64_t rows, int64_t vector, bool packed, int64_t occupancy,
+    int64_t prefetch, int64_t stages, int64_t resident, int64_t blocks) {
   if (!chip || chip.getValue().empty())
     return emitError() << "a schedule needs a chip";
   if (warps < 1 || warps > 32)
@@ -49,6 +48,14 @@ RowScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "operands of all rows stay where there are stages, "
                           "got "
                        << resident;
+  if (!llvm::is_contained({1, 2, 4, 8}, blocks))
+    return emitError() << "1, 2, 4 or 8 blocks share a row, got " << blocks;
+  if (blocks > 1 && (!stages || warps == 1))
+    return emitError() << "blocks share rows of several warps that come into "
+                          "shared memory";
+  if (blocks * warps > 32)
+    return emitError() << "of 32 warps a lane knows one each, got " << blocks
+                       << " blocks with " << warps << " warps a row";
   if (!llvm::is_contained({1, 2, 4, 8, 16}, vector))
     return emitError() << "vector must be 1, 2, 4, 8 or 16 elements, got "
                        << vector;
@@ -56,11 +63,16 @@ RowScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 }
 
 LogicalResult RowGroupOp::verifyRegions() {
-  if (std::optional<RowScheduleAttr> schedule = getSchedule())
+  if (std::optional<RowScheduleAttr> schedule = getSchedule()) {
     if (getColumns() % schedule->getVector())
       return emitOpError() << "vectors of " << schedule->getVector()
                            << " elements do not divide " << getColumns()
                            << " columns";
+    if (getColumns() / schedule->getVector() % schedule->getBlocks())
+      return emitOpError() << getColumns() / schedule->getVector()
+                           << " vectors are not shared by "
+                           << schedule->getBlocks() << " blocks equally";
+  }
   auto yield = cast<YieldOp>(getBody().front().getTerminator());
   if (yield.getValues().getTypes() != getResultTypes())
     return emitOpError() << "yields " << yield.getValues().getTypes()

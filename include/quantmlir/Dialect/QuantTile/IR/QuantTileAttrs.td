@@ -285,10 +285,16 @@ def QuantTile_RowScheduleAttr : QuantTile_Attr<"RowSchedule", "row_schedule"> {
     read, `resident` then stay in shared memory as well, once for the block, the
     first in the kernel's order.
 
+    Where a row is too long for that, the `blocks` blocks of a cluster (2, 4 or
+    8, of rows with stages and several warps) share each: every block has as many
+    of the columns, of its rows and of what is resident, and tells the others
+    what its warps reduce, which are at most 32 in all.
+
     ```mlir
     #quant_tile.row_schedule<chip = "sm_90a", warps = 8, rows = 1, vector = 8, prefetch = 264>
     #quant_tile.row_schedule<chip = "sm_90a", warps = 28, rows = 1, vector = 4, stages = 2, resident = 1>
     #quant_tile.row_schedule<chip = "sm_90a", warps = 4, rows = 7, vector = 4, stages = 1, resident = 2>
+    #quant_tile.row_schedule<chip = "sm_90a", warps = 4, rows = 7, vector = 4, stages = 1, resident = 2, blocks = 4>
     #quant_tile.row_schedule<chip = "sm_90a", warps = 14, rows = 1, vector = 8, packed = true, occupancy = 3>
     ```
   }];
@@ -298,11 +304,12 @@ def QuantTile_RowScheduleAttr : QuantTile_Attr<"RowSchedule", "row_schedule"> {
                         DefaultValuedParameter<"int64_t", "1">:$occupancy,
                         DefaultValuedParameter<"int64_t", "0">:$prefetch,
                         DefaultValuedParameter<"int64_t", "0">:$stages,
-                        DefaultValuedParameter<"int64_t", "0">:$resident);
+                        DefaultValuedParameter<"int64_t", "0">:$resident,
+                        DefaultValuedParameter<"int64_t", "1">:$blocks);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
-    /// Threads that share a row, and threads of a block.
+    /// Threads of a block that share a row, and all threads of a block.
     int64_t getLanes() const { return 32 * getWarps(); }
     int64_t getThreads() const { return getLanes() * getRows(); }
   }];

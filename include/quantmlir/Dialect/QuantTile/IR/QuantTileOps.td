@@ -381,21 +381,23 @@ def QuantTile_ClusterPointer : LLVM_PointerInAddressSpace<7>;
 
 def QuantTile_StoreAsyncOp
     : QuantTile_Op<"store_async", [MemoryEffects<[MemRead, MemWrite]>]> {
-  let summary = "four words into another block's shared memory (sm_90)";
+  let summary = "a word, or four, into another block's shared memory (sm_90)";
   let description = [{
-    Starts a store of 16 bytes, aligned to as many, to `address` in the shared
-    memory of a block of the cluster, and counts them at `barrier`, an mbarrier
-    of the same block, when they are there: who expects and waits for them sees
-    them. So the thread that stores neither waits for its writes nor arrives,
-    which takes a fence of the device where the arrival releases.
+    Starts a store of 4 or 16 bytes, aligned to as many, to `address` in the
+    shared memory of a block of the cluster, and counts them at `barrier`, an
+    mbarrier of the same block, when they are there: who expects and waits for
+    them sees them. So the thread that stores neither waits for its writes nor
+    arrives, which takes a fence of the device where the arrival releases.
 
-    `st.async.shared::cluster.mbarrier::complete_tx::bytes.v4.b32`.
+    `st.async.shared::cluster.mbarrier::complete_tx::bytes.b32` or `.v4.b32`.
 
     ```mlir
     quant_tile.store_async %sums to %address counted by %barrier : vector<4xf32>
+    quant_tile.store_async %sum to %address counted by %barrier : f32
     ```
   }];
-  let arguments = (ins VectorOfLengthAndType<[4], [I32, F32]>:$value,
+  let arguments = (ins AnyTypeOf<[VectorOfLengthAndType<[4], [I32, F32]>, I32,
+                                  F32]>:$value,
                        QuantTile_ClusterPointer:$address,
                        QuantTile_ClusterPointer:$barrier);
   let assemblyFormat = [{

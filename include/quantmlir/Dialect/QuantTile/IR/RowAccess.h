@@ -42,6 +42,10 @@ struct RowOp {
   llvm::SmallVector<RowAccess> accesses;
   /// Where it reduces: the combining op of each result.
   llvm::SmallVector<mlir::Operation *> combiners;
+
+  /// Whether it reduces to values of 32 bits alone, which is what blocks that
+  /// share a row exchange.
+  bool reducesToWords() const;
 };
 
 /// `op` within `domain`; nothing, and the reason in `why`, if it is not
