@@ -549,14 +549,18 @@ getProvenNumbers(const Contraction &c, int64_t tileM, bool scalesWeights) {
                                                  {4, 8, 128, 1, 2, 2},
                                                  {3, 4, 256, 1, 3},
                                                  {4, 4, 256, 1, 3}};
+  // Of f16 with exact weights, of which the model says what they take.
+  static constexpr StreamNumbers ofManyRowsF16[] = {
+      {3, 4, 64, 1, 3}, {2, 4, 128, 1, 3, 2}, {2, 8, 128, 1, 2, 2}};
   if (tileM == 1)
     return ArrayRef(ofOneRow).take_front(getPairTableBytes(c) ? 2 : 5);
   if (!decodesStreamedExactly(c) || getParameters(c) > 1)
     return {};
   if (tileM <= 8)
     return ofFewRows;
-  return scalesWeights && c.lhsElement.isBF16() ? ArrayRef(ofManyRows)
-                                                : ArrayRef<StreamNumbers>();
+  if (c.lhsElement.isF16())
+    return scalesWeights ? ArrayRef<StreamNumbers>() : ArrayRef(ofManyRowsF16);
+  return scalesWeights ? ArrayRef(ofManyRows) : ArrayRef<StreamNumbers>();
 }
 
 /// Rounds that are few for one of these.
@@ -691,7 +695,7 @@ StreamNumbers chooseStreamNumbers(const Contraction &c, const Chip &chip,
   }
   // What the model says of these is a little too much: of 16 rows 5 %, and what
   // is kept back for exact weights.
-  double shareOfProven = tileM > 8 ? 0.92 : 0.97;
+  double shareOfProven = tileM <= 8 ? 0.97 : scalesWeights ? 0.92 : 1.0;
   if (chip.hasWgmma && c.encoding.getStorageBits() == 4)
     for (const StreamNumbers &numbers :
          getProvenNumbers(c, tileM, scalesWeights))
