@@ -251,13 +251,17 @@ static int64_t estimateRegistersOfNarrow(const Contraction &c, int64_t tileM,
 static int64_t adaptToSplit(const Contraction &c, int64_t registers,
                             const StreamNumbers &numbers, bool scalesWeights) {
   constexpr int64_t ofBlock = 4, ofManyTiles = 13, ofFewRounds = 168,
-                    ofTwoTiles = 128;
+                    ofTwoTiles = 128, ofStraightF16 = 8;
   int64_t rounds = getRounds(c, numbers);
   // Of eight warps, so that two blocks share an SM.
   if (scalesWeights && numbers.rowTiles == 2 && numbers.warps == 8 &&
       (getUnits(c, numbers) < 1 ||
        (numbers.stages == 1 && isStraight(c, numbers))))
     return std::min(registers, ofTwoTiles);
+  // Short steps of f16 without a loop keep more of them at hand.
+  if (!scalesWeights && c.lhsElement.isF16() && getUnits(c, numbers) < 1 &&
+      isStraight(c, numbers))
+    return registers + ofStraightF16 * numbers.rowTiles;
   if (!scalesWeights || numbers.rowTiles < 4)
     return registers + ofBlock;
   // Weights that are scaled in a few rounds leave one sum and no copies.
