@@ -383,7 +383,11 @@ struct SelectRowSchedule
       if (auto function = group->getParentOfType<FunctionOpInterface>())
         options = options.function(function.getName());
       remark::passed(group.getLoc(), options) << remark::add(
-          "{0} warps a row, vectors of {1}{2}", chosen.getWarps(),
+          "{0} warps a row{1}, vectors of {2}{3}", chosen.getWarps(),
+          chosen.getBlocks() > 1
+              ? llvm::formatv(" in each of {0} blocks", chosen.getBlocks())
+                    .str()
+              : "",
           chosen.getVector(), chosen.getPacked() ? ", kept packed" : "");
     });
     if (!ok)

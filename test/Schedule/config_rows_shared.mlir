@@ -1,7 +1,9 @@
 // RUN: quant-opt --quant-tile-group-rows --select-row-schedule=chip=sm_90a %s | FileCheck %s
+// RUN: quant-opt --quant-tile-group-rows --select-row-schedule=chip=sm_90a %s --remarks-filter-passed=schedule -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
 
 // Where two rows do not fit beside what all rows read, or no two have registers,
-// two blocks share each; or four. The bytes and columns are those of a block.
+// two blocks share each; or four.
+// REMARK: remark: {{.*}}8 warps a row in each of 2 blocks, vectors of 4
 // CHECK-LABEL: func.func @two_blocks
 // CHECK: quant_tile.row_group columns 28672 schedule <chip = "sm_90a", warps = 8, rows = 2, vector = 4, stages = 1, resident = 1, blocks = 2>
 // CHECK-LABEL: func.func @four_blocks
