@@ -132,19 +132,8 @@ static Value repeatBlocks(OpBuilder &builder, Location loc, Value value,
                         : builder.getAffineConstantExpr(0);
     exprs.push_back(block);
   }
-  Value empty =
-      tensor::EmptyOp::create(builder, loc, type, /*dynamicSizes=*/{});
-  SmallVector<utils::IteratorType> loops(rank, utils::IteratorType::parallel);
-  return linalg::GenericOp::create(
-             builder, loc, type, value, empty,
-             ArrayRef<AffineMap>{
-                 AffineMap::get(rank, 0, exprs, builder.getContext()),
-                 builder.getMultiDimIdentityMap(rank)},
-             loops,
-             [&](OpBuilder &inner, Location, ValueRange arguments) {
-               linalg::YieldOp::create(inner, loc, arguments[0]);
-             })
-      .getResult(0);
+  return readAt(builder, loc, value, exprs,
+                getAsIndexOpFoldResult(builder.getContext(), type.getShape()));
 }
 
 static Value createDequantize(OpBuilder &builder, Location loc,

@@ -6,7 +6,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StructuredOpsUtils.h"
 #include "quantmlir/Dialect/QuantTensor/IR/QuantTensor.h"
-#include "quantmlir/Dialect/QuantTensor/Transforms/Contraction.h"
+#include "quantmlir/Dialect/QuantTensor/Transforms/Transforms.h"
 
 using namespace mlir;
 using namespace quantmlir;
@@ -75,26 +75,13 @@ static std::optional<Access> getAccess(AffineMap map, RankedTensorType type,
 /// A copy of `value` that `access` reads without strides: a view with strides
 /// could not be collapsed.
 static Value copyPlainly(OpBuilder &builder, Location loc, Value value,
-                         const Access &access, RankedTensorType type,
-                         ArrayRef<OpFoldResult> sizes) {
-  unsigned rank = type.getRank(), next = 0;
+                         const Access &access, ArrayRef<OpFoldResult> sizes) {
+  unsigned next = 0;
   SmallVector<AffineExpr> exprs;
   for (auto [loop, stride] : llvm::zip_equal(access.loops, access.strides))
     exprs.push_back(loop ? builder.getAffineDimExpr(next++) * stride
                          : builder.getAffineConstantExpr(0));
-  Value empty =
-      tensor::EmptyOp::create(builder, loc, sizes, type.getElementType());
-  SmallVector<utils::IteratorType> loops(rank, utils::IteratorType::parallel);
-  return linalg::GenericOp::create(
-             builder, loc, empty.getType(), value, empty,
-             ArrayRef<AffineMap>{
-                 AffineMap::get(rank, 0, exprs, builder.getContext()),
-                 builder.getMultiDimIdentityMap(rank)},
-             loops,
-             [&](OpBuilder &inner, Location, ValueRange arguments) {
-               linalg::YieldOp::create(inner, loc, arguments[0]);
-             })
-      .getResult(0);
+  return readAt(builder, loc, value, exprs, sizes);
 }
 
 /// `value` as `access` reads it, dimension by dimension.
@@ -125,7 +112,7 @@ static Value readPlainly(OpBuilder &builder, Location loc, Value value,
   }
   auto result = RankedTensorType::get(shape, type.getElementType());
   if (hasStride)
-    return copyPlainly(builder, loc, value, access, result, kept);
+    return copyPlainly(builder, loc, value, access, kept);
   // What had only been given the dimensions that are dropped.
   auto expand = value.getDefiningOp<tensor::ExpandShapeOp>();
   if (expand && expand.getSrcType() == result)

@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "quantmlir/Dialect/QuantTensor/Transforms/EncodedParts.h"
+#include "quantmlir/Dialect/QuantTensor/Transforms/Transforms.h"
 
 #include <numeric>
 
@@ -193,19 +194,8 @@ static Value repeatAlong(OpBuilder &builder, Location loc, Value value,
     exprs.push_back(builder.getAffineDimExpr(other));
   exprs[dim] = type.getDimSize(dim) == 1 ? builder.getAffineConstantExpr(0)
                                          : exprs[dim].floorDiv(from / to);
-  Value empty =
-      tensor::EmptyOp::create(builder, loc, shape, type.getElementType());
-  SmallVector<utils::IteratorType> loops(rank, utils::IteratorType::parallel);
-  return linalg::GenericOp::create(
-             builder, loc, empty.getType(), value, empty,
-             ArrayRef<AffineMap>{
-                 AffineMap::get(rank, 0, exprs, builder.getContext()),
-                 builder.getMultiDimIdentityMap(rank)},
-             loops,
-             [&](OpBuilder &inner, Location, ValueRange arguments) {
-               linalg::YieldOp::create(inner, loc, arguments[0]);
-             })
-      .getResult(0);
+  return readAt(builder, loc, value, exprs,
+                getAsIndexOpFoldResult(builder.getContext(), shape));
 }
 
 Value quantmlir::quant_tensor::joinEncoded(OpBuilder &builder, Location loc,

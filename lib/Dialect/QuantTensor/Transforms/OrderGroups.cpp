@@ -19,6 +19,25 @@ using namespace quantmlir::quant_tensor;
 
 static constexpr StringRef passName = "quant-tensor-order-groups";
 
+Value quantmlir::quant_tensor::readAt(OpBuilder &builder, Location loc,
+                                      Value value, ArrayRef<AffineExpr> exprs,
+                                      ArrayRef<OpFoldResult> sizes) {
+  unsigned rank = sizes.size();
+  Value empty = tensor::EmptyOp::create(builder, loc, sizes,
+                                        getElementTypeOrSelf(value.getType()));
+  SmallVector<utils::IteratorType> loops(rank, utils::IteratorType::parallel);
+  return linalg::GenericOp::create(
+             builder, loc, empty.getType(), value, empty,
+             ArrayRef<AffineMap>{
+                 AffineMap::get(rank, 0, exprs, builder.getContext()),
+                 builder.getMultiDimIdentityMap(rank)},
+             loops,
+             [&](OpBuilder &inner, Location, ValueRange arguments) {
+               linalg::YieldOp::create(inner, loc, arguments[0]);
+             })
+      .getResult(0);
+}
+
 Value quantmlir::quant_tensor::gatherAlong(OpBuilder &builder, Location loc,
                                            Value value, unsigned dim,
                                            Value order) {

@@ -28,6 +28,13 @@ void populateOrderGroupsPatterns(::mlir::RewritePatternSet &patterns);
 ::mlir::Value decomposeDequantizeIndexed(::mlir::OpBuilder &builder,
                                          DequantizeIndexedOp op);
 
+/// A tensor of `sizes` that has at its indices, the dimensions of `exprs`, the
+/// element of `value` at `exprs`.
+::mlir::Value readAt(::mlir::OpBuilder &builder, ::mlir::Location loc,
+                     ::mlir::Value value,
+                     ::llvm::ArrayRef<::mlir::AffineExpr> exprs,
+                     ::llvm::ArrayRef<::mlir::OpFoldResult> sizes);
+
 /// `value` gathered along `dim`: element i of the result there is the element
 /// `order[i]`. `order` holds i32, one for each of the extent of `dim`.
 ::mlir::Value gatherAlong(::mlir::OpBuilder &builder, ::mlir::Location loc,
