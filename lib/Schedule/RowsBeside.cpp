@@ -24,9 +24,11 @@ static constexpr int64_t kMaxColumnsBeside = 64, kMaxColumnsOfTail = 48,
                          kWideRegisters = 8;
 
 /// Of rows that blocks share: columns of a thread, and registers beside them,
-/// with more where they are not of whole runs, as which they are divided.
+/// with more where they are not of whole runs, as which they are divided, and
+/// where they are loaded as wide as they are computed.
 static constexpr int64_t kMaxColumnsShared = 112, kRegistersShared = 56,
-                         kRunColumns = 16, kRunRegisters = 8;
+                         kRunColumns = 16, kRunRegisters = 8,
+                         kWideRegistersShared = 16;
 /// Microseconds that an SM takes for its rows of one turn (fitted on an H200,
 /// to 110 timings of norms): what it waits for, more for each reduction over
 /// two, and by columns of a thread since that is how long a row takes by
@@ -47,8 +49,8 @@ namespace {
 struct RowNeeds {
   /// Bytes of a row, and of what all rows read.
   int64_t rowBytes, sharedBytes;
-  /// Registers for a row that is loaded as wide as it is computed.
-  int64_t wideRegisters;
+  /// Whether a row is loaded as wide as it is computed.
+  bool isWide;
 };
 
 } // namespace
@@ -64,7 +66,7 @@ static std::optional<RowNeeds> getNeeds(const RowTraits &traits,
     return std::nullopt;
   bool isWide = cast<RankedTensorType>((*traits.read.begin()).getType())
                     .getElementTypeBitWidth() >= 32;
-  return RowNeeds{*rowBytes, *sharedBytes, isWide ? kWideRegisters : 0};
+  return RowNeeds{*rowBytes, *sharedBytes, isWide};
 }
 
 std::optional<RowsBeside> schedule::chooseBeside(const RowTraits &traits,
@@ -84,9 +86,9 @@ std::optional<RowsBeside> schedule::chooseBeside(const RowTraits &traits,
     bool hasTail = columns % (lanes * traits.vector);
     if (perThread > (hasTail ? kMaxColumnsOfTail : kMaxColumnsBeside))
       continue;
-    int64_t most =
-        countWarps(perThread + kRegistersBeside + needs->wideRegisters +
-                   (hasTail ? kTailRegisters : 0));
+    int64_t most = countWarps(perThread + kRegistersBeside +
+                              (needs->isWide ? kWideRegisters : 0) +
+                              (hasTail ? kTailRegisters : 0));
     int64_t rows = std::min(most / warps, fitting);
     if (warps > 1)
       rows = std::min(rows, kMaxRowsBeside);
@@ -128,7 +130,8 @@ std::optional<RowsBeside> schedule::chooseSharedRows(const RowTraits &traits,
       if (perThread > kMaxColumnsShared)
         continue;
       int64_t most =
-          countWarps(perThread + kRegistersShared + needs->wideRegisters +
+          countWarps(perThread + kRegistersShared +
+                     (needs->isWide ? kWideRegistersShared : 0) +
                      (part % (lanes * traits.vector) ? kTailRegisters : 0) +
                      (perThread % kRunColumns ? kRunRegisters : 0));
       // What the warps of all blocks send, in turns, and count.

@@ -124,6 +124,20 @@ static void syncWarp(OpBuilder &b, Location loc) {
   NVVM::SyncWarpOp::create(b, loc, createWord(b, loc, -1));
 }
 
+/// Waits for all `warps` warps of this block that combine something.
+static void syncSet(OpBuilder &b, Location loc, const LaneExchange &exchange,
+                    int64_t warps) {
+  if (exchange.groups == 1) {
+    gpu::BarrierOp::create(b, loc);
+    return;
+  }
+  // The first barrier is the block's.
+  NVVM::BarrierOp::create(
+      b, loc, TypeRange(),
+      arith::AddIOp::create(b, loc, exchange.group, createWord(b, loc, 1)),
+      createWord(b, loc, warps * kWarp), NVVM::BarrierReductionAttr(), Value());
+}
+
 /// The address of word `index` (i32, or a number) of those at `first`.
 static Value getWordAddress(OpBuilder &b, Location loc, Value first,
                             LLVM::GEPArg index) {
@@ -165,24 +179,16 @@ static Partials sharePartials(OpBuilder &builder, Location loc,
     for (auto [value, partial] : llvm::zip_equal(values, partials))
       memref::StoreOp::create(builder, loc, value, partial, warp);
   }
-  if (exchange.groups > 1) {
-    // The first barrier is the block's.
-    NVVM::BarrierOp::create(builder, loc, TypeRange(),
-                            arith::AddIOp::create(builder, loc, exchange.group,
-                                                  createWord(builder, loc, 1)),
-                            createWord(builder, loc, warps * kWarp),
-                            NVVM::BarrierReductionAttr(), Value());
-  } else {
-    gpu::BarrierOp::create(builder, loc);
-  }
+  syncSet(builder, loc, exchange, warps);
   return {warps, partials};
 }
 
 /// The first lanes of each warp send its partial results, one to each block. A
 /// thread waits for what the warps of all blocks send to its own.
 static Partials sendPartials(OpBuilder &b, Location loc, ValueRange values,
-                             const BlockExchange &blocks, int64_t warps,
+                             const LaneExchange &exchange, int64_t warps,
                              Value thread, Value warp, Value lane) {
+  const BlockExchange &blocks = *exchange.blocks;
   Type i32 = b.getI32Type();
   int64_t count = warps * blocks.blocks;
   auto toWord = [&](Value index) -> Value {
@@ -208,8 +214,12 @@ static Partials sendPartials(OpBuilder &b, Location loc, ValueRange values,
     partials.places.push_back(
         getWordAddress(b, loc, blocks.received,
                        static_cast<int32_t>(out * blocks.valueBytes / 4)));
-  // Who gets this warp's values knows that all of its lanes have come here.
-  syncWarp(b, loc);
+  // Who gets this warp's values knows that all of its lanes have come here, and
+  // that is all it knows: a message orders nothing before it.
+  if (exchange.whenAllCame)
+    syncSet(b, loc, exchange, warps);
+  else
+    syncWarp(b, loc);
   ifBelow(lane, blocks.blocks, [&] {
     Value sender = arith::AddIOp::create(
         b, loc,
@@ -293,8 +303,8 @@ SmallVector<Value> quantmlir::combineLanes(OpBuilder &builder, Location loc,
   Value warp = arith::DivUIOp::create(builder, loc, thread, constant(kWarp));
   Value lane = arith::RemUIOp::create(builder, loc, thread, constant(kWarp));
   Partials partials = exchange.blocks
-                          ? sendPartials(builder, loc, values, *exchange.blocks,
-                                         warps, thread, warp, lane)
+                          ? sendPartials(builder, loc, values, exchange, warps,
+                                         thread, warp, lane)
                           : sharePartials(builder, loc, kernel, values,
                                           exchange, warps, warp, lane);
   if (exchange.whenAllCame)
