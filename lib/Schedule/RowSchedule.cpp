@@ -81,7 +81,8 @@ schedule::RowLayout::RowLayout(ArrayRef<int64_t> stagedBytes,
   }
   int64_t turns = schedule.getBlocks() > 1 ? 2 * schedule.getRows() : 0;
   received = bytes;
-  turnBytes = llvm::sum_of(exchanged) * getReceivedBytes(schedule);
+  turnBytes = llvm::sum_of(exchanged) *
+              getReceivedBytes(schedule.getBlocks(), schedule.getWarps());
   bytes += turns * turnBytes;
   barriers = bytes;
   bytes += (stages + (residentBytes.empty() ? 0 : 1)) * barrierBytes;
@@ -89,8 +90,8 @@ schedule::RowLayout::RowLayout(ArrayRef<int64_t> stagedBytes,
   bytes += turns * exchanged.size() * barrierBytes;
 }
 
-int64_t schedule::RowLayout::getReceivedBytes(RowScheduleAttr schedule) {
-  return llvm::alignTo(schedule.getBlocks() * schedule.getWarps() * 4, 16);
+int64_t schedule::RowLayout::getReceivedBytes(int64_t blocks, int64_t warps) {
+  return llvm::alignTo(blocks * warps * 4, 16);
 }
 
 /// Whether each element of `op`'s result is one of its input, cast.
@@ -232,8 +233,7 @@ static int64_t chooseWarps(RowGroupOp group, const RowTraits &traits,
   int64_t columns = group.getColumns(), best = most, least = 0;
   for (int64_t warps = most; warps > 0; --warps) {
     int64_t lanes = kWarp * warps;
-    int64_t perThread =
-        llvm::divideCeil(columns / traits.vector, lanes) * traits.vector;
+    int64_t perThread = traits.getPerThread(columns, warps);
     if (perThread > kMaxColumnsPerThread)
       break;
     int64_t cost =
@@ -302,8 +302,7 @@ RowScheduleAttr schedule::chooseRows(RowGroupOp group, const Chip &chip) {
   bool isOne = traits.read.size() == 1;
   if (isOne)
     warps = chooseWarps(group, traits, warps);
-  perThread =
-      llvm::divideCeil(columns / traits.vector, kWarp * warps) * traits.vector;
+  perThread = traits.getPerThread(columns, warps);
   int64_t rows = warps == 1 ? kRowsPerBlock : 1;
   int64_t occupancy = std::clamp<int64_t>(
       countResident(group, traits, warps, perThread) / (warps * rows), 1,
@@ -325,8 +324,7 @@ RowScheduleAttr schedule::chooseRows(RowGroupOp group, const Chip &chip) {
       kStages * *rowBytes + *sharedBytes + kExchangedBytes <=
           chip.sharedMemory) {
     warps = chooseAloneWarps(columns, traits.vector);
-    perThread = llvm::divideCeil(columns / traits.vector, kWarp * warps) *
-                traits.vector;
+    perThread = traits.getPerThread(columns, warps);
     occupancy = 1;
     prefetch = 0;
     stages = kStages;

@@ -6,6 +6,7 @@
 #include "quantmlir/Schedule/RowSchedule.h"
 
 #include "llvm/ADT/DenseSet.h"
+#include "llvm/Support/MathExtras.h"
 
 namespace quantmlir::schedule {
 
@@ -36,6 +37,11 @@ struct RowTraits {
   bool reducesToWords = true;
 
   explicit RowTraits(quant_tile::RowGroupOp group);
+
+  /// Columns that a thread has at most where `warps` warps share as many.
+  int64_t getPerThread(int64_t columns, int64_t warps) const {
+    return llvm::divideCeil(columns / vector, kWarp * warps) * vector;
+  }
 };
 
 /// Bytes of a row of all `values`; nothing where one is not of whole accesses.

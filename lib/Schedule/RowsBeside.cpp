@@ -2,8 +2,6 @@
 
 #include "RowTraits.h"
 
-#include "llvm/Support/MathExtras.h"
-
 using namespace mlir;
 using namespace quantmlir;
 using namespace quantmlir::schedule;
@@ -81,8 +79,7 @@ std::optional<RowsBeside> schedule::chooseBeside(const RowTraits &traits,
   double least = 0;
   for (int64_t warps = 1; warps <= kMaxWarps / 2; ++warps) {
     int64_t lanes = kWarp * warps;
-    int64_t perThread =
-        llvm::divideCeil(columns / traits.vector, lanes) * traits.vector;
+    int64_t perThread = traits.getPerThread(columns, warps);
     bool hasTail = columns % (lanes * traits.vector);
     if (perThread > (hasTail ? kMaxColumnsOfTail : kMaxColumnsBeside))
       continue;
@@ -125,8 +122,7 @@ std::optional<RowsBeside> schedule::chooseSharedRows(const RowTraits &traits,
     int64_t clusters = chip.getResidentBlocks(blocks) / blocks;
     for (int64_t warps = 2; warps <= kMaxWarps / blocks; ++warps) {
       int64_t lanes = kWarp * warps;
-      int64_t perThread =
-          llvm::divideCeil(part / traits.vector, lanes) * traits.vector;
+      int64_t perThread = traits.getPerThread(part, warps);
       if (perThread > kMaxColumnsShared)
         continue;
       int64_t most =
@@ -136,7 +132,7 @@ std::optional<RowsBeside> schedule::chooseSharedRows(const RowTraits &traits,
                      (perThread % kRunColumns ? kRunRegisters : 0));
       // What the warps of all blocks send, in turns, and count.
       int64_t exchanged =
-          2 * (traits.reduced * llvm::alignTo(blocks * warps * 4, 16) +
+          2 * (traits.reduced * RowLayout::getReceivedBytes(blocks, warps) +
                traits.reductions * RowLayout::barrierBytes);
       int64_t fitting =
           (chip.sharedMemory - kExchangedBytes - needs->sharedBytes) /

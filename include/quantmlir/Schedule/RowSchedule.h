@@ -15,8 +15,9 @@ int64_t getMaxRowColumns();
 /// what all rows read. Offsets and sizes are in bytes.
 struct RowLayout {
   static constexpr int64_t barrierBytes = 8;
-  /// Bytes of a value (of 32 bits) that each warp of all blocks sends.
-  static int64_t getReceivedBytes(quant_tile::RowScheduleAttr schedule);
+  /// Bytes of a value (of 32 bits) that each of `warps` warps of all blocks
+  /// sends.
+  static int64_t getReceivedBytes(int64_t blocks, int64_t warps);
 
   /// For inputs of whose rows a block has `stagedBytes`, and resident ones of
   /// which it has `residentBytes`; multiples of 16. Where blocks share rows,

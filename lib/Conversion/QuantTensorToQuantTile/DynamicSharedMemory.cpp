@@ -27,6 +27,25 @@ Value quantmlir::getDynamicSharedMemory(OpBuilder &b, Location loc,
   return LLVM::AddressOfOp::create(b, loc, global);
 }
 
+Value quantmlir::mapToBlock(OpBuilder &b, Location loc, Value address,
+                            Value block) {
+  return NVVM::MapaOp::create(
+      b, loc, LLVM::LLVMPointerType::get(b.getContext(), kSharedClusterSpace),
+      address, block);
+}
+
+void quantmlir::synchronizeCluster(OpBuilder &b, Location loc) {
+  NVVM::ClusterArriveRelaxedOp::create(b, loc, b.getUnitAttr());
+  NVVM::ClusterWaitOp::create(b, loc, b.getUnitAttr());
+}
+
+void quantmlir::expectBytes(OpBuilder &b, Location loc, Value barrier,
+                            Value bytes) {
+  NVVM::MBarrierArriveExpectTxOp::create(
+      b, loc, /*res=*/Type(), barrier, bytes, NVVM::MemScopeKind::CTA,
+      /*relaxed=*/false, /*predicate=*/Value());
+}
+
 void quantmlir::waitForBarrier(OpBuilder &b, Location loc, Value barrier,
                                Value parity, NVVM::MemScopeKind scope) {
   auto loop = scf::WhileOp::create(b, loc, TypeRange(), ValueRange());

@@ -16,6 +16,19 @@ constexpr unsigned kSharedSpace = 3, kSharedClusterSpace = 7;
 mlir::Value getDynamicSharedMemory(mlir::OpBuilder &b, mlir::Location loc,
                                    mlir::gpu::GPUFuncOp kernel);
 
+/// The same address in the shared memory of block `block` (i32) of the cluster.
+mlir::Value mapToBlock(mlir::OpBuilder &b, mlir::Location loc,
+                       mlir::Value address, mlir::Value block);
+
+/// Waits for all threads of the cluster, and for nothing that they wrote: an
+/// arrival that releases waits for the device.
+void synchronizeCluster(mlir::OpBuilder &b, mlir::Location loc);
+
+/// Arrives at the mbarrier at `barrier`, where `bytes` (i32) more will come in
+/// this phase.
+void expectBytes(mlir::OpBuilder &b, mlir::Location loc, mlir::Value barrier,
+                 mlir::Value bytes);
+
 /// Waits until the phase of the mbarrier at `barrier` that has this parity
 /// (i32) is over.
 void waitForBarrier(

@@ -204,10 +204,8 @@ static Partials sendPartials(OpBuilder &b, Location loc, ValueRange values,
     body();
   };
   ifBelow(thread, 1, [&] {
-    NVVM::MBarrierArriveExpectTxOp::create(
-        b, loc, /*res=*/Type(), blocks.barrier,
-        createWord(b, loc, count * 4 * values.size()), NVVM::MemScopeKind::CTA,
-        /*relaxed=*/false, /*predicate=*/Value());
+    expectBytes(b, loc, blocks.barrier,
+                createWord(b, loc, count * 4 * values.size()));
   });
   Partials partials = {count, {}};
   for (size_t out = 0; out < values.size(); ++out)
@@ -226,11 +224,8 @@ static Partials sendPartials(OpBuilder &b, Location loc, ValueRange values,
         arith::MulIOp::create(b, loc, blocks.rank, createWord(b, loc, warps)),
         toWord(warp));
     Value receiver = toWord(lane);
-    auto remote = [&](Value address) -> Value {
-      return NVVM::MapaOp::create(
-          b, loc,
-          LLVM::LLVMPointerType::get(b.getContext(), kSharedClusterSpace),
-          address, receiver);
+    auto remote = [&](Value address) {
+      return mapToBlock(b, loc, address, receiver);
     };
     Value counter = remote(blocks.barrier);
     for (auto [value, place] : llvm::zip_equal(values, partials.places))

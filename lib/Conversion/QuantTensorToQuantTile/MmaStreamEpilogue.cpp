@@ -106,10 +106,7 @@ void MmaStreamKernel::exchangeSums() {
   // where no barrier of the block lies between them.
   b.ifThen(b.less(b.thread, b.index(1)), [&] {
     int64_t bytes = (exchange.parts - 1) * exchange.share * 4;
-    NVVM::MBarrierArriveExpectTxOp::create(
-        b, /*res=*/Type(), getBarrier(), b.wordConstant(bytes),
-        NVVM::MemScopeKind::CTA, /*relaxed=*/false,
-        /*predicate=*/Value());
+    expectBytes(b, b.getLoc(), getBarrier(), b.wordConstant(bytes));
   });
   auto type = VectorType::get({kSumsOfStore}, b.getF32Type());
   int64_t tileN = schedule.getTileN(), threads = schedule.getThreads();
@@ -118,10 +115,8 @@ void MmaStreamKernel::exchangeSums() {
   auto word = [&](Value index) {
     return b.createOrFold<arith::IndexCastUIOp>(b.getI32Type(), index);
   };
-  auto toCluster = [&](Value address, Value block) -> Value {
-    return NVVM::MapaOp::create(
-        b, LLVM::LLVMPointerType::get(b.getContext(), kSharedClusterSpace),
-        address, word(block));
+  auto toCluster = [&](Value address, Value block) {
+    return mapToBlock(b, b.getLoc(), address, word(block));
   };
   for (int64_t first = 0; first < total; first += threads) {
     Value id = b.add(b.thread, first);

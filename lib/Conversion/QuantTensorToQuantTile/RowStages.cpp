@@ -72,9 +72,7 @@ Value RowStages::getFull(Value stage) {
 }
 
 void RowStages::expect(Value barrier, int64_t bytes) {
-  NVVM::MBarrierArriveExpectTxOp::create(
-      b, loc, /*res=*/Type(), barrier, word(bytes), NVVM::MemScopeKind::CTA,
-      /*relaxed=*/false, /*predicate=*/Value());
+  expectBytes(b, loc, barrier, word(bytes));
 }
 
 void RowStages::copy(Value to, Value memref, Value from, int64_t bytes,
@@ -152,11 +150,9 @@ void RowStages::start(const llvm::DenseMap<Value, Value> &memrefs) {
     NVVM::FenceMbarrierInitOp::create(b, loc);
   });
   gpu::BarrierOp::create(b, loc);
-  if (rank) {
-    // The fence has shown the barriers, and there is nothing else to be seen.
-    NVVM::ClusterArriveRelaxedOp::create(b, loc, b.getUnitAttr());
-    NVVM::ClusterWaitOp::create(b, loc, b.getUnitAttr());
-  }
+  // The fence has shown the barriers, and there is nothing else to be seen.
+  if (rank)
+    synchronizeCluster(b, loc);
   ifPicked([&] {
     for (int64_t i = 0; i < schedule.getStages(); ++i)
       load(b.createOrFold<arith::AddIOp>(
@@ -223,7 +219,8 @@ BlockExchange RowStages::getExchange(Value turn, int64_t number) {
   exchange.blocks = schedule.getBlocks();
   exchange.rank =
       arith::IndexCastUIOp::create(b, loc, b.getI32Type(), rank).getResult();
-  exchange.valueBytes = schedule::RowLayout::getReceivedBytes(schedule);
+  exchange.valueBytes = schedule::RowLayout::getReceivedBytes(
+      schedule.getBlocks(), schedule.getWarps());
   exchange.received = at(layout.received + before * exchange.valueBytes, place,
                          layout.turnBytes);
   exchange.barrier = at(layout.exchangeBarriers + number * barrierBytes, place,

@@ -120,11 +120,8 @@ void WarpgroupBlock::synchronizeStart() {
     synchronizeCluster();
 }
 
-/// Waits for all threads of the cluster, and for nothing that they wrote: an
-/// arrival that releases waits for the device.
 void WarpgroupBlock::synchronizeCluster() {
-  NVVM::ClusterArriveRelaxedOp::create(b, b.getUnitAttr());
-  NVVM::ClusterWaitOp::create(b, b.getUnitAttr());
+  quantmlir::synchronizeCluster(b, b.getLoc());
 }
 
 void WarpgroupBlock::initBarriers() {
@@ -192,15 +189,11 @@ void WarpgroupBlock::arrive(Value barrier, Scope scope) {
 }
 
 Value WarpgroupBlock::remote(Value address, Value block) {
-  return NVVM::MapaOp::create(
-      b, LLVM::LLVMPointerType::get(b.getContext(), kSharedClusterSpace),
-      address, block);
+  return mapToBlock(b, b.getLoc(), address, block);
 }
 
 void WarpgroupBlock::expect(Value barrier, Value bytes) {
-  NVVM::MBarrierArriveExpectTxOp::create(
-      b, /*res=*/Type(), barrier, bytes, NVVM::MemScopeKind::CTA,
-      /*relaxed=*/false, /*predicate=*/Value());
+  expectBytes(b, b.getLoc(), barrier, bytes);
 }
 
 /// Tells every loader that writes into `stage` that this consumer is done.

@@ -223,6 +223,12 @@ double EncodingAttr::getMaxMagnitude() const {
   return static_cast<double>(getCodeRange().second);
 }
 
+EncodingAttr EncodingAttr::withBlock(ArrayRef<int64_t> block) const {
+  return get(getContext(), getStorage(), block, getScale(), getZeroPoint(),
+             getRange(), getRounding(), getOverflow(), getCodebook(),
+             getLayout());
+}
+
 EncodingAttr EncodingAttr::withLayout(LayoutAttr layout) const {
   if (layout && layout.getKind() == LayoutKind::RowMajor)
     layout = {};

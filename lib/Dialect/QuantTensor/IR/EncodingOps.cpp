@@ -239,10 +239,7 @@ bool PoisonScalesOp::isSupported(EncodingAttr encoding) {
 EncodingAttr PoisonScalesOp::getResultEncoding(EncodingAttr encoding) {
   SmallVector<int64_t> block(encoding.getBlock().size(), 1);
   block.back() = encoding.getBlock().back();
-  return EncodingAttr::get(
-      encoding.getContext(), encoding.getStorage(), block, encoding.getScale(),
-      encoding.getZeroPoint(), encoding.getRange(), encoding.getRounding(),
-      encoding.getOverflow(), encoding.getCodebook(), encoding.getLayout());
+  return encoding.withBlock(block);
 }
 
 LogicalResult PoisonScalesOp::verify() {

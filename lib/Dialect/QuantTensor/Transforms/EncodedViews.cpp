@@ -15,14 +15,6 @@ using namespace quantmlir::quant_tensor;
 /// Blocks that a join may make of larger ones: kernels are made for groups.
 static constexpr int64_t kLeastBlock = 16;
 
-/// `encoding` with other blocks.
-static EncodingAttr withBlock(EncodingAttr encoding, ArrayRef<int64_t> block) {
-  return EncodingAttr::get(
-      encoding.getContext(), encoding.getStorage(), block, encoding.getScale(),
-      encoding.getZeroPoint(), encoding.getRange(), encoding.getRounding(),
-      encoding.getOverflow(), encoding.getCodebook(), encoding.getLayout());
-}
-
 /// Applies `make` to the codes, then to the scales and the zero points.
 static Value mapParts(OpBuilder &builder, Location loc, Value value,
                       RankedTensorType type,
@@ -107,7 +99,7 @@ Value quantmlir::quant_tensor::sliceEncoded(OpBuilder &builder, Location loc,
     codeSizes.push_back(builder.getIndexAttr(llvm::divideCeil(size * bits, 8)));
   }
   auto result = RankedTensorType::get(shape, type.getElementType(),
-                                      withBlock(encoding, block));
+                                      encoding.withBlock(block));
   SmallVector<OpFoldResult> strides(rank, builder.getIndexAttr(1));
   return mapParts(builder, loc, value, result,
                   [&](Value part, RankedTensorType partType, bool isCodes) {
@@ -143,7 +135,7 @@ quantmlir::quant_tensor::getJoinedType(ArrayRef<RankedTensorType> types,
       return fail("tensors that are joined have dynamic extents");
     if (!own.isRowMajor())
       return fail("codes of tensors that are joined are not row-major");
-    if (withBlock(own, encoding.getBlock()) != encoding ||
+    if (own.withBlock(encoding.getBlock()) != encoding ||
         type.getElementType() != first.getElementType())
       return fail("tensors that are joined have different encodings");
     for (unsigned other = 0; other != rank; ++other)
@@ -178,7 +170,7 @@ quantmlir::quant_tensor::getJoinedType(ArrayRef<RankedTensorType> types,
                   block[dim], dim);
   }
   return RankedTensorType::get(shape, first.getElementType(),
-                               withBlock(encoding, block));
+                               encoding.withBlock(block));
 }
 
 /// `value`, an element for each block of `from` along `dim`, with one for each
@@ -272,10 +264,7 @@ EncodingAttr quantmlir::quant_tensor::getCollapsedEncoding(
   blocks[dims.front()] = block;
   blocks.erase(blocks.begin() + dims.front() + 1,
                blocks.begin() + dims.back() + 1);
-  return EncodingAttr::get(
-      type.getContext(), encoding.getStorage(), blocks, encoding.getScale(),
-      encoding.getZeroPoint(), encoding.getRange(), encoding.getRounding(),
-      encoding.getOverflow(), encoding.getCodebook(), encoding.getLayout());
+  return encoding.withBlock(blocks);
 }
 
 EncodingAttr quantmlir::quant_tensor::getExpandedEncoding(
@@ -316,7 +305,7 @@ EncodingAttr quantmlir::quant_tensor::getExpandedEncoding(
       rest = 1;
     }
   }
-  return withBlock(encoding, block);
+  return encoding.withBlock(block);
 }
 
 Value quantmlir::quant_tensor::reshapeEncoded(

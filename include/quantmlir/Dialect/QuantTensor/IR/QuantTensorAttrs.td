@@ -276,6 +276,8 @@ def QuantTensor_EncodingAttr : QuantTensor_Attr<"Encoding", "encoding",
     /// f8E4M3FN, 6 for f4E2M1FN, the largest codebook entry.
     double getMaxMagnitude() const;
     EncodingAttr withLayout(LayoutAttr layout) const;
+    /// The same with blocks of `block` elements, one number for each dimension.
+    EncodingAttr withBlock(::llvm::ArrayRef<int64_t> block) const;
 
     /// Whether the extent of dimension `dim` can be read off the codes' type:
     /// not where several codes share a word or the codes are padded. Only such
