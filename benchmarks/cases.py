@@ -180,6 +180,13 @@ FAMILIES = [
     ScheduledLayer(272, 1152, 70, [32, 256, 128], [1, 16, 1], 6, out="bf16",
                    rest=", dependent_launch = true, scale_decoded = true"),
     ScheduledLayer(256, 1024, 70, [48, 256, 64], [1, 16, 1], 7, 2, rest=", scale_decoded = true"),
+    # Three and four that scale sums of groups, which they multiply in parts: alone, with
+    # another block, and in tiles that blocks divide.
+    ScheduledLayer(208, 1152, 40, [32, 192, 128], [1, 12, 1], 8, group=128, out="bf16"),
+    ScheduledLayer(512, 2304, 10, [16, 256, 128], [1, 16, 1], 7, 2, group=128,
+                   out="bf16", rest=", dependent_launch = true"),
+    ScheduledLayer(400, 1024, 40, [32, 192, 128], [1, 12, 1], 8, group=256, out="bf16",
+                   rest=", dependent_launch = true, stream_k = 100"),
     # Tiles that blocks divide along K: among several, beside whole ones, and in the last
     # of many rounds.
     ScheduledLayer(200, 1024, 70, [64, 128, 64], [1, 8, 1], 3, rest=", stream_k = 100"),

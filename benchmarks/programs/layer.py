@@ -219,12 +219,12 @@ class HandScheduled(Layer):
 
 
 class ScheduledLayer(HandScheduled):
-    """A layer of int4 weights in groups of 64 with a wgmma_decode schedule; `kind`
-    is that of its warpgroups, `rest` what follows them in it."""
+    """A layer of int4 weights with a wgmma_decode schedule; `kind` is that of its
+    warpgroups, `rest` what follows them in it."""
 
     def __init__(self, n, k, m, tile, warps, stages, split_k=1, rest="", out="f32",
-                 kind="cooperative"):
-        super().__init__(n, k, m, storage="i4", group=64, scale="bf16", out=out)
+                 kind="cooperative", group=64):
+        super().__init__(n, k, m, storage="i4", group=group, scale="bf16", out=out)
         self.arguments = arguments_of(locals())
         self.schedule = (
             f'#quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = {tile}, '

@@ -4,6 +4,7 @@
 
 #include "quantmlir/Dialect/QuantTensor/IR/FragmentLayout.h"
 #include "quantmlir/Schedule/Families.h"
+#include "quantmlir/Schedule/WgmmaLayout.h"
 
 #include <cmath>
 #include <numeric>
@@ -152,9 +153,20 @@ int64_t getColumnsOfDecode(int64_t columns, unsigned width) {
 
 int64_t getColumnsOfDecode(int64_t columns, unsigned width,
                            int64_t warpgroups) {
-  constexpr int64_t kMany = 4, kFew = 64;
-  return warpgroups < kMany ? getColumnsOfDecode(columns, width)
-                            : std::min(columns, kFew);
+  constexpr int64_t kFew = 64;
+  return warpgroups <= kManyDecoders ? getColumnsOfDecode(columns, width)
+                                     : std::min(columns, kFew);
+}
+
+int64_t getColumnsOfDecodedPart(const Contraction &c, int64_t columns,
+                                int64_t warpgroups, bool scalesSums) {
+  unsigned width = c.encoding.getStorageBits();
+  if (!scalesSums)
+    return getColumnsOfDecode(columns, width, warpgroups);
+  if (warpgroups >= kManyDecoders)
+    return getColumnsOfDecode(columns, width, kManyDecoders + 1);
+  return std::max(getColumnsOfDecode(columns, width, warpgroups),
+                  std::gcd(c.getGroup(), columns));
 }
 
 int64_t getColumnsOfActivations(const Contraction &c, int64_t tileM,

@@ -50,6 +50,9 @@ static constexpr double kLargePower = 1.11, kSharedPower = 1.065,
 /// they are given, and when they are taken.
 static constexpr double kCyclesOfClear = 1600, kCyclesOfStream = 2800,
                         kCyclesOfGiven = 380;
+/// The same of few rows: 14 times of 32 rows at two shapes of weights took
+/// less.
+static constexpr double kCyclesOfFewStream = 1500;
 /// What else dividing takes, as a part of a tile: blocks are at different
 /// columns at a time, and find less of what others have asked for in L2. Where
 /// two share activations, L2 is asked half as often: for a column, up to what
@@ -106,7 +109,7 @@ static StepCycles getStepCycles(const DecodeNumbers &numbers) {
   if (warpgroups == 4)
     return {75, 4.6, 2.34, 3.3, 4.5, 160, 3.2};
   if (warpgroups == 3)
-    return {58, 3.96, 1.25, 2.5, 3.5, 160, 2.43};
+    return {58, 3.96, 1.25, 8, 3.5, 160, 2.43};
   if (warpgroups == 2)
     return blocks == 1 ? StepCycles{49, 2.5, 1.09, 1.03, 2.5, 13, 1.97}
                        : StepCycles{5, 3.36, 0.22, 1.92, 2.5, 204, 1.8};
@@ -151,15 +154,25 @@ static double getArea(const DecodeNumbers &numbers) {
   return numbers.tileM * numbers.blocks * numbers.warpgroups / 64.0;
 }
 
-/// What dividing K takes beside handing sums over, as a part of a tile.
+/// Handing over no sums.
+static double getStreamCycles(const DecodeNumbers &numbers) {
+  return numbers.tileM < kLargeDecodeRows ? kCyclesOfFewStream
+                                          : kCyclesOfStream;
+}
+
+/// What dividing K takes beside handing sums over, as a part of a tile: a few
+/// rows of activations are in L2 whatever others ask for.
 static double getApart(const Contraction &c, const DecodeNumbers &numbers) {
+  if (numbers.tileM < kLargeDecodeRows)
+    return 0;
   return numbers.cluster > 1 ? std::min(c.k * kSharedApartOfColumn, kApart)
                              : kApart;
 }
 
 int64_t chooseDecodeStream(const Contraction &c, const DecodeNumbers &numbers) {
   double tile = estimateStep(c, numbers) * llvm::divideCeil(c.k, numbers.tileK);
-  double cost = kCyclesOfStream + 2 * getArea(numbers) * kCyclesOfGiven;
+  double cost =
+      getStreamCycles(numbers) + 2 * getArea(numbers) * kCyclesOfGiven;
   return std::max(0.0, 100 * (1 - getApart(c, numbers) - cost / tile));
 }
 
@@ -178,7 +191,7 @@ static std::pair<double, double> estimateStream(const Contraction &c,
   // A block gives sums once, and takes those of all who have parts of its tile.
   int64_t takes = rounds ? 1 : llvm::divideCeil(blocks, tiles) - 1;
   return {whole + most / units + getApart(c, numbers),
-          kCyclesOfClear + kCyclesOfStream +
+          kCyclesOfClear + getStreamCycles(numbers) +
               (1 + takes) * getArea(numbers) * kCyclesOfGiven};
 }
 

@@ -124,19 +124,19 @@ static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
                                  int64_t steps, bool streams) {
   bool scalesSums = !c.hasOneGroup() && !scaleDecoded;
   // Sums that are scaled are those of one or two groups, beside their total.
-  int64_t sets = !scalesSums ? 1 : overlapsDecodeSums(blocks * tileM) ? 3 : 2;
+  int64_t sets = !scalesSums                                      ? 1
+                 : overlapsDecodeSums(blocks * tileM, warpgroups) ? 3
+                                                                  : 2;
   double accumulators = blocks * tileM / 2 * sets;
   // Those of a part of a step, and of the next, and, where sums or scales take
   // many as well, words that both have codes in; scales and zero points of
   // three steps, or of five where two share a register (`getDecodeStepsAhead`).
   unsigned width = c.encoding.getStorageBits();
-  int64_t part = getColumnsOfDecode(tileK, width, warpgroups);
-  if (scalesSums)
-    part = std::max(part, std::gcd(c.getGroup(), tileK));
+  int64_t part = getColumnsOfDecodedPart(c, tileK, warpgroups, scalesSums);
   int64_t weights = 2 * blocks * part / 4;
   int64_t units = c.hasOneGroup() ? 1 : tileK / std::gcd(c.getGroup(), tileK);
   // Where many warpgroups have few registers each, ptxas keeps what it must.
-  bool isNarrow = warpgroups > 3 && !scalesSums;
+  bool isNarrow = warpgroups > 3 || (scalesSums && warpgroups == 3);
   if (part < tileK && (isNarrow ? 16 % width != 0
                                 : scalesSums || units > 2 || accumulators > 32))
     weights += blocks * 4 * width;
@@ -150,7 +150,7 @@ static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
   if (isNarrow) {
     // What is ragged takes addresses, and wide scales a register each.
     bool isRagged = c.n % FragmentLayout::rows || c.k % tileK;
-    others = 20 + (isRagged ? 40 : 0) + (hasLoop ? 0 : 40) +
+    others = (scalesSums ? 52 : 20) + (isRagged ? 40 : 0) + (hasLoop ? 0 : 40) +
              (hasWideScales || 16 % width || width < 4 ? 24 : 0) +
              (c.n % (warpgroups * blocks * kDecodeRows) ? 16 : 0) +
              (tileM >= kLargeDecodeRows ? 16 : 0);
@@ -159,7 +159,7 @@ static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
   // Scales that are not packed, pairs of rows, rows that are not there and
   // codes of 8 bits take more, and so does whose sums these are where blocks
   // divide tiles, or what ptxas asks for early where a warpgroup is alone.
-  if (sets == 2)
+  if (sets == 2 && !isNarrow)
     others += (hasWideScales || c.numSums > 1 || width > 4 ||
                        c.n % FragmentLayout::rows
                    ? 32
@@ -295,16 +295,31 @@ static constexpr int64_t kSharedRows = 128;
 /// Four were slower: not all SMs are in clusters of four.
 static constexpr int64_t kSharingBlocks = 2;
 
+/// Whether a tile is worth dividing: a large one, or one of few rows of three
+/// warpgroups that scale sums, where four would scale weights.
+static bool isWorthDividing(const Contraction &c,
+                            const DecodeNumbers &numbers) {
+  return numbers.tileM >= kLargeDecodeRows ||
+         (numbers.warpgroups == kManyDecoders && numbers.blocks == 1 &&
+          !numbers.scaleDecoded && !c.hasOneGroup());
+}
+
 /// Whether blocks may divide tiles of `bound` rows, 0 for any number of them,
 /// along K, and would have something to divide.
 static bool canStream(const Contraction &c, const Chip &chip, int64_t bound,
                       const DecodeNumbers &numbers) {
+  if (numbers.splitK > 1 || !isWorthDividing(c, numbers) ||
+      c.k % getRoundColumns(numbers.tileK) != 0)
+    return false;
+  if (!bound)
+    return true;
   int64_t tiles = numbers.cluster * llvm::divideCeil(bound, numbers.tileM) *
                   llvm::divideCeil(c.n, numbers.warpgroups * numbers.blocks *
                                             kDecodeRows * numbers.cluster);
-  return numbers.splitK == 1 && numbers.tileM >= kLargeDecodeRows &&
-         c.k % getRoundColumns(numbers.tileK) == 0 &&
-         (!bound || tiles % chip.getResidentBlocks(numbers.cluster) != 0);
+  int64_t blocks = chip.getResidentBlocks(numbers.cluster);
+  // Few rows have no time to take the sums of more than one block.
+  return tiles % blocks != 0 &&
+         (numbers.tileM >= kLargeDecodeRows || tiles > blocks);
 }
 
 ScheduleAttr chooseWgmmaDecode(const Contraction &c, const Chip &chip,
@@ -458,11 +473,11 @@ void enumerateWgmmaDecode(const Contraction &c, const Chip &chip, int64_t maxM,
                                          tileK,  scaleDecoded, groupM,
                                          splitK, alternates};
                 schedules.push_back(makeWgmmaDecode(c, chip, maxM, numbers));
-                // Large tiles are worth dividing, and sharing.
-                if (splitK > 1 || blocks > 1 || tileM < kLargeDecodeRows)
+                if (splitK > 1 || blocks > 1 || !isWorthDividing(c, numbers))
                   continue;
+                // Large tiles are worth sharing as well.
                 for (int64_t cluster : {1, 2}) {
-                  if (cluster > 1 && tileN >= c.n)
+                  if (cluster > 1 && (tileN >= c.n || tileM < kLargeDecodeRows))
                     continue;
                   numbers.cluster = cluster;
                   numbers.streamK = 0;

@@ -132,6 +132,8 @@ PROGRAMS = {
     # Three that multiply in turn, from tile to tile.
     "decode-alternating": ScheduledLayer(200, 328, 40, [32, 192, 64], [1, 12, 1], 3,
                                          kind="alternating", rest=", scale_decoded = true"),
+    # Three that multiply parts of groups and scale the sums.
+    "decode-parts": ScheduledLayer(208, 1152, 24, [16, 192, 128], [1, 12, 1], 3, group=128),
     # Two blocks that share activations, the second one's last weights past N.
     "decode-cluster": ScheduledLayer(130, 456, 40, [16, 64, 64], [1, 4, 1], 2, out="bf16",
                                      kind="cooperative, cluster = [1, 2]"),
@@ -163,6 +165,7 @@ ARGUMENTS = {
     "decode": ["--blocks=1", "--only=*/matmul_*"],
     "decode-bulk": ["--blocks=1", "--only=*/matmul_*"],
     "decode-alternating": ["--blocks=1", "--only=*/matmul_*"],
+    "decode-parts": ["--blocks=1", "--only=*/matmul_*"],
     "decode-split": ["--blocks=2", "--only=*/matmul_*"],
     "decode-split-odd": ["--blocks=2", "--only=*/matmul_*"],
     "decode-cluster": ["--blocks=2", "--only=*/matmul_*"],

@@ -105,6 +105,44 @@ func.func @f16(%x: tensor<4096x4096xf16>, %w: tensor<4096x4096xf16, #w4f16>, %in
   return %y : tensor<4096x4096xf32>
 }
 
+// There a scale is an instruction for each pair of weights, so few rows scale
+// sums: of 16 rows four warpgroups have registers for that, of 32 three, whose
+// tiles blocks divide where they are a few more than the SMs.
+// CHECK-LABEL: @f16_sixteen
+// CHECK: <wgmma_decode, chip = "sm_90a", tile = [16, 256, 128], warps = [1, 16, 1],
+// CHECK-NOT: scale_decoded
+func.func @f16_sixteen(%x: tensor<16x8192xf16>, %w: tensor<28672x8192xf16, #w4f16>, %init: tensor<16x28672xf16>) -> tensor<16x28672xf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x8192xf16>, tensor<28672x8192xf16, #w4f16>) maps [] outs(%init : tensor<16x28672xf16>) {
+  ^bb0(%acc: f32):
+    %narrow = arith.truncf %acc : f32 to f16
+    quant_tensor.yield %narrow : f16
+  } -> tensor<16x28672xf16>
+  return %y : tensor<16x28672xf16>
+}
+
+// CHECK-LABEL: @f16_few
+// CHECK: <wgmma_decode, chip = "sm_90a", tile = [32, 192, 128], warps = [1, 12, 1],
+// CHECK-SAME: warpgroups = <cooperative>, stream_k = {{[0-9]+}}>
+func.func @f16_few(%x: tensor<32x8192xf16>, %w: tensor<28672x8192xf16, #w4f16>, %init: tensor<32x28672xf32>) -> tensor<32x28672xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<32x8192xf16>, tensor<28672x8192xf16, #w4f16>) maps [] outs(%init : tensor<32x28672xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<32x28672xf32>
+  return %y : tensor<32x28672xf32>
+}
+
+// Tiles that are fewer than the SMs are not divided.
+// CHECK-LABEL: @f16_fewer
+// CHECK: <wgmma_decode, chip = "sm_90a", tile = [32, 192, 128], warps = [1, 12, 1],
+// CHECK-NOT: stream_k
+func.func @f16_fewer(%x: tensor<32x4096xf16>, %w: tensor<22016x4096xf16, #w4f16>, %init: tensor<32x22016xf32>) -> tensor<32x22016xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<32x4096xf16>, tensor<22016x4096xf16, #w4f16>) maps [] outs(%init : tensor<32x22016xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<32x22016xf32>
+  return %y : tensor<32x22016xf32>
+}
+
 // Scales of f32 may be too small for it, as may entries of a codebook times them.
 #w4f32 = #quant_tensor.encoding<{storage = i4, block = [1, 128], scale = f32}>
 // CHECK-LABEL: @f16_f32

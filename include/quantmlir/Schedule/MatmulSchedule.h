@@ -131,6 +131,12 @@ int64_t getColumnsOfDecode(int64_t columns, unsigned width);
 /// The same of `wgmma_decode` with `warpgroups` that multiply: the more there
 /// are, the fewer registers each has for decoded weights.
 int64_t getColumnsOfDecode(int64_t columns, unsigned width, int64_t warpgroups);
+/// Columns of a step of `wgmma_decode` that are multiplied while the next ones
+/// are decoded. Where sums of groups are scaled, a few warpgroups multiply
+/// whole groups, so that nothing but the next group waits for one; many, which
+/// have few registers, parts of them.
+int64_t getColumnsOfDecodedPart(const Contraction &contraction, int64_t columns,
+                                int64_t warpgroups, bool scalesSums);
 /// Columns of a step of `mma_stream` that a warp has the activations of at
 /// once, of `tileM` rows: those that it decodes at once or, where scales of
 /// small groups or zero points take registers beside those of one row, fewer.

@@ -238,10 +238,16 @@ inline int64_t getDecodeStepsAhead(bool areTiled, unsigned maxBits) {
   return areTiled && maxBits <= 16 ? 4 : 2;
 }
 
+/// From so many warpgroups on, each hides what another waits for.
+inline constexpr int64_t kManyDecoders = 3;
+
 /// Whether `wgmma_decode` with `rows` rows of accumulators, where sums of
 /// groups are scaled, multiplies a group while it scales the one before: of
-/// more rows, two sums and their total would take too many registers.
-inline bool overlapsDecodeSums(int64_t rows) { return rows <= 64; }
+/// more rows, two sums and their total would take too many registers, and many
+/// warpgroups have none for them.
+inline bool overlapsDecodeSums(int64_t rows, int64_t warpgroups) {
+  return rows <= 64 && warpgroups < kManyDecoders;
+}
 
 /// How the chunks of a consumer's part of a tile of `wgmma_decode` are divided:
 /// 64 weights by `rows` rows of activations each.

@@ -66,12 +66,9 @@ WgmmaDecodeKernel::WgmmaDecodeKernel(MatmulEmitter &b)
                         ? tileK
                         : std::gcd(problem.getGroup(), tileK)) /
                    kSegment),
-      // Sums of a unit that are scaled are those of one part.
-      partSegments(std::max(
-          scalesSums() ? unitSegments : 0,
-          quantmlir::schedule::getColumnsOfDecode(
-              tileK, b.problem.encoding.getStorageBits(), layout.consumers) /
-              kSegment)),
+      partSegments(quantmlir::schedule::getColumnsOfDecodedPart(
+                       problem, tileK, layout.consumers, scalesSums()) /
+                   kSegment),
       width(problem.encoding.getStorageBits()),
       scalesWeights(schedule.getScaleDecoded() && !problem.hasOneGroup()),
       decodesScaled(scalesWeights &&
@@ -232,9 +229,8 @@ WgmmaDecodeKernel::decode(Value stage, int64_t first, int64_t last,
         for (int64_t half = 0; half < 2; ++half) {
           auto [word, byte] =
               parameters.zeroPoints[block].getWord(b, 0, u, half);
-          zeros[u][half] =
-              b.zeroPointToPair(word, byte, problem.lhsElement,
-                                /*shrunk=*/shrinkage != 1.0);
+          zeros[u][half] = b.zeroPointToPair(word, byte, problem.lhsElement,
+                                             /*shrunk=*/shrinkage != 1.0);
         }
       // Registers of an instruction: rows g and g + 8 of its first eight
       // columns, then of the other eight. Word i of what was loaded has the
@@ -342,7 +338,7 @@ void WgmmaDecodeKernel::settle(State &state, int64_t later) {
   sums.assign(wait.result_begin(), wait.result_end());
   if (pending.stage)
     releaseStage(pending.stage);
-  if (scalesSums())
+  if (!pending.scales.empty())
     scaleSums(state.totals, sums, pending.scales);
 }
 
@@ -370,22 +366,26 @@ void WgmmaDecodeKernel::multiplyPart(State &state, int64_t first, int64_t last,
   // Warpgroups that start together would decode and multiply at the same time.
   if (alternates())
     waitFor(order(consumer), state.turn);
-  int64_t unit = scalesSums() ? unitSegments : last - first;
-  for (int64_t from = first; from < last; from += unit) {
-    int64_t to = std::min(last, from + unit);
+  // Sums that are scaled are those of a unit, or of the part of one that this
+  // is.
+  int64_t most = scalesSums() ? unitSegments : last - first;
+  for (int64_t from = first; from < last; from += most) {
+    int64_t to = std::min(last, from + most);
     bool endsPart = to == last;
-    if (scalesSums() &&
-        !quantmlir::schedule::overlapsDecodeSums(blocks * tileM))
+    bool startsUnit = scalesSums() && from % unitSegments == 0;
+    bool endsUnit = to % unitSegments == 0 || (endsPart && isLast);
+    if (startsUnit && !quantmlir::schedule::overlapsDecodeSums(
+                          blocks * tileM, layout.consumers))
       settle(state, /*later=*/0);
-    SmallVector<Value> sums(state.totals);
+    SmallVector<Value> sums(scalesSums() ? state.unitSums : state.totals);
     // The first instruction takes no accumulators in.
-    if (scalesSums())
+    if (startsUnit)
       sums.assign(blocks, LLVM::UndefOp::create(b, accumulatorType));
     // The second half is under way when the next warpgroup starts.
     int64_t middle =
         endsPart && alternates() ? llvm::divideCeil(from + to, 2) : to;
     issue(sums, weights, first, stage, from, middle,
-          /*accumulate=*/!scalesSums() && state.hasTotals);
+          /*accumulate=*/scalesSums() ? !startsUnit : state.hasTotals);
     if (endsPart && alternates())
       passTurn();
     if (middle < to)
@@ -400,6 +400,9 @@ void WgmmaDecodeKernel::multiplyPart(State &state, int64_t first, int64_t last,
       state.hasTotals = true;
       continue;
     }
+    state.unitSums = sums;
+    if (!endsUnit)
+      continue;
     state.pending.sums = sums;
     int64_t number = from / unitSegments;
     for (int64_t block = 0; block < blocks; ++block)

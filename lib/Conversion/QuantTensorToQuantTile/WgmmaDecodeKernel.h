@@ -40,8 +40,8 @@ private:
   /// Multiplications that were issued and are not waited for yet.
   struct Pending {
     bool exists = false;
-    /// Where sums are scaled, accumulators of each block, and its scales of
-    /// rows g and g + 8.
+    /// Where a unit ends whose sums are scaled, accumulators of each block, and
+    /// its scales of rows g and g + 8.
     llvm::SmallVector<mlir::Value> sums, scales;
     /// The stage that is free once they are done; null where a later one
     /// reads it, too.
@@ -64,6 +64,8 @@ private:
     /// that is not in a loop takes none in.
     bool hasTotals = true;
     Pending pending;
+    /// Where sums are scaled, accumulators of the unit that is multiplied.
+    llvm::SmallVector<mlir::Value> unitSums;
     /// Of the next step, and of those after it that are asked for.
     llvm::SmallVector<Parameters> parameters;
     Ring ring;
