@@ -310,7 +310,10 @@ class Context:
         )
 
     def __del__(self):
-        self.library.destroy("ContextDestroy", getattr(self, "handle", None))
+        # Objects that refer to each other in a circle, as all may at the end of
+        # a process, go in any order: what is left must find no context.
+        handle, self.handle = getattr(self, "handle", None), None
+        self.library.destroy("ContextDestroy", handle)
 
     def allocate(self, size):
         return Memory(self, size)
@@ -337,10 +340,9 @@ class Memory:
     def __del__(self):
         if getattr(self, "size", None) is not None:
             self.context.allocated -= self.size
-        if getattr(self, "buffer", None) is not None and self.buffer.address:
-            self.context.library.raw(
-                "MemoryFree", self.context.handle, self.buffer
-            )
+        buffer, handle = getattr(self, "buffer", None), self.context.handle
+        if handle and buffer is not None and buffer.address:
+            self.context.library.raw("MemoryFree", handle, buffer)
 
     def _part(self, offset, size):
         assert 0 <= offset and offset + size <= self.size
@@ -390,7 +392,8 @@ class Executable:
         )
 
     def __del__(self):
-        self.library.destroy("ExecutableDestroy", getattr(self, "handle", None))
+        if self.context.handle:
+            self.library.destroy("ExecutableDestroy", getattr(self, "handle", None))
 
     def launch(self, plan, addresses, workspace=(0, 0), stream=None):
         self.bind(plan, addresses, workspace)(stream)

@@ -148,12 +148,14 @@ static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
   bool hasWideScales = !c.hasOneGroup() && getParameterBits(c.encoding) > 16;
   int64_t others = hasLoop ? (scalesSums ? 64 : 48) : (scalesSums ? 104 : 64);
   if (isNarrow) {
-    // What is ragged takes addresses, and wide scales a register each.
+    // What is ragged takes addresses, and wide scales and a table's pairs a
+    // register each.
     bool isRagged = c.n % FragmentLayout::rows || c.k % tileK;
     others = (scalesSums ? 52 : 20) + (isRagged ? 40 : 0) + (hasLoop ? 0 : 40) +
              (hasWideScales || 16 % width || width < 4 ? 24 : 0) +
              (c.n % (warpgroups * blocks * kDecodeRows) ? 16 : 0) +
-             (tileM >= kLargeDecodeRows ? 16 : 0);
+             (tileM >= kLargeDecodeRows ? 16 : 0) +
+             (scalesSums && getPairTableBytes(c) ? 24 : 0);
   }
   // Sums of one group are waited for beside decoded weights that wait for them.
   // Scales that are not packed, pairs of rows, rows that are not there and

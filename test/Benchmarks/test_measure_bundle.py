@@ -158,3 +158,31 @@ def test_random_data_is_finite():
             assert array.shape == (3, 5)
             if element in ("f16", "f32", "bf16"):
                 assert np.isfinite(measure_bundle.to_float(array, element)).all()
+
+
+#: The context goes before its memory and its executable, as may be in a circle.
+CIRCLE = """
+import gc, sys
+sys.path.insert(0, sys.argv[1])
+import artifact as rt
+from loaded import Loaded
+context = rt.Context(rt.Library())
+things = [context.allocate(64), Loaded(context, sys.argv[2])]
+context.__del__()
+del things, context
+gc.collect()
+"""
+
+
+def test_what_is_left_of_a_context_goes_quietly(build_dir, bundle):
+    (folder, *_) = sorted(bundle.glob("*/*"))
+    environment = dict(
+        os.environ,
+        QUANTMLIR_LIBCUDA=str(build_dir / "lib" / "libquantmlir_emulator_driver.so"),
+        QUANTMLIR_RUNTIME=str(build_dir / "lib" / "libquantmlir_runtime.so"),
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", CIRCLE, str(ROOT / "benchmarks"), str(folder)],
+        capture_output=True, text=True, env=environment,
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
