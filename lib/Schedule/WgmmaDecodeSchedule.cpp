@@ -156,6 +156,11 @@ static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
              (c.n % (warpgroups * blocks * kDecodeRows) ? 16 : 0) +
              (tileM >= kLargeDecodeRows ? 16 : 0) +
              (scalesSums && getPairTableBytes(c) ? 24 : 0);
+    // So do, beside many sums, zero points and whom another block has to be
+    // told of.
+    if (scalesSums && accumulators >= 48)
+      others +=
+          (c.encoding.hasZeroPoint() ? 16 : 0) + (c.k > steps * tileK ? 20 : 0);
   }
   // Sums of one group are waited for beside decoded weights that wait for them.
   // Scales that are not packed, pairs of rows, rows that are not there and
