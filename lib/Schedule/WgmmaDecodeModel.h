@@ -37,6 +37,12 @@ int64_t getManyRows();
 double estimateDecodeCycles(const Contraction &contraction, const Chip &chip,
                             int64_t bound, const DecodeNumbers &numbers);
 
+/// Registers that a thread that multiplies takes, about: no schedule that is
+/// within them made ptxas 13.0 spill, which wants more where a few steps need
+/// no loop.
+int64_t estimateDecodeRegisters(const Contraction &contraction,
+                                const DecodeNumbers &numbers);
+
 /// `ScheduleAttr::getStreamK` from which on handing sums over takes longer than
 /// what it saves of a tile; 0 where it always does.
 int64_t chooseDecodeStream(const Contraction &contraction,

@@ -26,11 +26,6 @@ static constexpr int64_t kMaxStreamUnits = 1 << 16;
 /// Registers of what two warpgroups have, and of what a single one has.
 static constexpr int64_t kMaxRegisters = 232, kMaxRegistersOfOne = 250;
 
-static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
-                                 int64_t warpgroups, int64_t blocks,
-                                 int64_t tileK, bool scaleDecoded,
-                                 int64_t steps, bool streams);
-
 /// The columns of the smallest step: whole tiles of weights.
 static int64_t getLeastTileK(const Contraction &c) {
   return std::max(kPanel, c.getWeightLayout().getTile()[1]);
@@ -50,10 +45,8 @@ std::string whyNotWgmmaDecode(const Contraction &c, const Chip &chip) {
     return why;
   // Small groups of narrow codes have many scales in a step.
   int64_t tileK = getLeastTileK(c);
-  int64_t registers =
-      estimateRegisters(c, kRowStep, /*warpgroups=*/1, /*blocks=*/1, tileK,
-                        canScaleDecoded(c), llvm::divideCeil(c.k, tileK),
-                        /*streams=*/false);
+  int64_t registers = estimateDecodeRegisters(
+      c, {kRowStep, /*warpgroups=*/1, /*blocks=*/1, tileK, canScaleDecoded(c)});
   if (registers > kMaxRegisters)
     return llvm::formatv("scales and zero points of groups of {0} columns need "
                          "about {1} registers, of {2}",
@@ -116,100 +109,6 @@ static ScheduleAttr makeWgmmaDecode(const Contraction &c, const Chip &chip,
   return make(stages);
 }
 
-/// Registers that a thread takes, about: no schedule that is within them made
-/// ptxas 13.0 spill, which wants more where a few steps need no loop.
-static int64_t estimateRegisters(const Contraction &c, int64_t tileM,
-                                 int64_t warpgroups, int64_t blocks,
-                                 int64_t tileK, bool scaleDecoded,
-                                 int64_t steps, bool streams) {
-  bool scalesSums = !c.hasOneGroup() && !scaleDecoded;
-  // Sums that are scaled are those of one or two groups, beside their total.
-  int64_t sets = !scalesSums                                      ? 1
-                 : overlapsDecodeSums(blocks * tileM, warpgroups) ? 3
-                                                                  : 2;
-  double accumulators = blocks * tileM / 2 * sets;
-  // Those of a part of a step, and of the next, and, where sums or scales take
-  // many as well, words that both have codes in; scales and zero points of
-  // three steps, or of five where two share a register (`getDecodeStepsAhead`).
-  unsigned width = c.encoding.getStorageBits();
-  int64_t part = getColumnsOfDecodedPart(c, tileK, warpgroups, scalesSums);
-  int64_t weights = 2 * blocks * part / 4;
-  int64_t units = c.hasOneGroup() ? 1 : tileK / std::gcd(c.getGroup(), tileK);
-  // Where many warpgroups have few registers each, ptxas keeps what it must.
-  bool isNarrow = warpgroups > 3 || (scalesSums && warpgroups == 3);
-  if (part < tileK && (isNarrow ? 16 % width != 0
-                                : scalesSums || units > 2 || accumulators > 32))
-    weights += blocks * 4 * width;
-  int64_t parameters =
-      3 * 2 * blocks * units *
-      ((c.hasOneGroup() ? 0 : 1) + (c.encoding.hasZeroPoint() ? 1 : 0));
-  // A few steps are no loop, and ptxas moves what they read to the front.
-  bool hasLoop = steps / getStepsOfDecodeLoop(tileK) > 1;
-  bool hasWideScales = !c.hasOneGroup() && getParameterBits(c.encoding) > 16;
-  int64_t others = hasLoop ? (scalesSums ? 64 : 48) : (scalesSums ? 104 : 64);
-  if (isNarrow) {
-    // What is ragged takes addresses, and wide scales and a table's pairs a
-    // register each.
-    bool isRagged = c.n % FragmentLayout::rows || c.k % tileK;
-    others = (scalesSums ? 52 : 20) + (isRagged ? 40 : 0) + (hasLoop ? 0 : 40) +
-             (hasWideScales || 16 % width || width < 4 ? 24 : 0) +
-             (c.n % (warpgroups * blocks * kDecodeRows) ? 16 : 0) +
-             (tileM >= kLargeDecodeRows ? 16 : 0) +
-             (scalesSums && getPairTableBytes(c) ? 24 : 0);
-    // So do, beside many sums, zero points and whom another block has to be
-    // told of.
-    if (scalesSums && accumulators >= 48)
-      others +=
-          (c.encoding.hasZeroPoint() ? 16 : 0) + (c.k > steps * tileK ? 20 : 0);
-  }
-  // Sums of one group are waited for beside decoded weights that wait for them.
-  // Scales that are not packed, pairs of rows, rows that are not there and
-  // codes of 8 bits take more, and so does whose sums these are where blocks
-  // divide tiles, or what ptxas asks for early where a warpgroup is alone.
-  if (sets == 2 && !isNarrow)
-    others += (hasWideScales || c.numSums > 1 || width > 4 ||
-                       c.n % FragmentLayout::rows
-                   ? 32
-                   : 24) +
-              (streams || warpgroups == 1 ? 20 : 0);
-  // Several groups of a step are several sums that are waited for, and wide
-  // scales of many are a register each.
-  if (scalesSums && units > 1)
-    others += 40 + (hasWideScales && units > 2 ? parameters : 0);
-  // Ragged scales are asked for one by one, and the last columns are a step of
-  // their own.
-  if (scalesSums && accumulators >= 64) {
-    if (units > 1 && c.n % FragmentLayout::rows)
-      others += 16;
-    if (c.k % tileK)
-      others += 32;
-  } else if (part < tileK && accumulators >= 64 && c.k % tileK) {
-    others += 32;
-  }
-  // Results that are not packed in pairs, where there are many.
-  bool isWide =
-      c.resultElement && c.resultElement.getIntOrFloatBitWidth() == 32;
-  if (isWide && (accumulators >= 64 || isNarrow || (scalesSums && units > 1)))
-    others += 16;
-  // Beside those, what a large epilogue reads has its addresses kept, for which
-  // decoded weights of long steps leave no room.
-  if (isWide && c.hasLargeEpilogue && accumulators >= 80 && weights >= 64)
-    others += 12;
-  // The addresses of what a large epilogue reads are kept. ptxas asks ahead for
-  // a wide matrix and computes ahead what is no single instruction, of as many
-  // sums as there are.
-  if (c.hasLargeEpilogue && c.readsWideMatrix &&
-      (accumulators >= 64 || isNarrow))
-    others += accumulators >= 96 ? 64 : 24;
-  else if (c.hasLargeEpilogue && c.encoding.hasZeroPoint() &&
-           (accumulators >= 80 || isNarrow))
-    others += isNarrow ? 16 : 24;
-  // Zero points are taken away in registers beside the weights'.
-  if (c.encoding.hasZeroPoint() && accumulators >= 112)
-    others += 24;
-  return 1.125 * accumulators + weights + parameters + others;
-}
-
 /// Whether `parts` blocks can have parts of `k` columns, in whole steps: the
 /// last may have fewer than the others, but not none.
 static bool canSplit(int64_t k, int64_t tileK, int64_t parts) {
@@ -217,6 +116,18 @@ static bool canSplit(int64_t k, int64_t tileK, int64_t parts) {
   return parts == 1 ||
          (k % tileK == 0 &&
           (parts - 1) * int64_t(llvm::divideCeil(steps, parts)) < steps);
+}
+
+/// What `schedule` chooses that registers and time depend on.
+static DecodeNumbers getNumbers(ScheduleAttr schedule) {
+  int64_t warpgroups = schedule.getConsumers();
+  DecodeNumbers numbers = {schedule.getTileM(), warpgroups,
+                           schedule.getTileN() / (warpgroups * kDecodeRows),
+                           schedule.getTileK(), schedule.getScaleDecoded()};
+  numbers.splitK = schedule.getSplitK();
+  numbers.streamK = schedule.getStreamK();
+  numbers.cluster = schedule.getWarpgroups().getClusterN();
+  return numbers;
 }
 
 std::string whyNotWgmmaDecodeSchedule(const Contraction &c, const Chip &chip,
@@ -247,15 +158,11 @@ std::string whyNotWgmmaDecodeSchedule(const Contraction &c, const Chip &chip,
                            kMaxStreamUnits,
                            getRoundColumns(schedule.getTileK()), c.k);
   }
-  int64_t consumers = schedule.getConsumers();
-  int64_t most = consumers == 1 ? kMaxRegistersOfOne
-                                : WarpgroupRegisters(consumers).consumer;
-  int64_t blocks = schedule.getTileN() / consumers / kDecodeRows;
-  int64_t registers = estimateRegisters(
-      c, schedule.getTileM(), consumers, blocks, schedule.getTileK(),
-      schedule.getScaleDecoded(),
-      llvm::divideCeil(c.k, schedule.getTileK() * schedule.getSplitK()),
-      /*streams=*/schedule.getStreamK() > 0);
+  DecodeNumbers numbers = getNumbers(schedule);
+  int64_t most = numbers.warpgroups == 1
+                     ? kMaxRegistersOfOne
+                     : WarpgroupRegisters(numbers.warpgroups).consumer;
+  int64_t registers = estimateDecodeRegisters(c, numbers);
   if (registers > most)
     return llvm::formatv("schedule needs about {0} registers in each thread "
                          "that multiplies, which has {1}",
@@ -426,14 +333,7 @@ ScheduleAttr chooseWgmmaDecode(const Contraction &c, const Chip &chip,
 
 double estimateWgmmaDecode(const Contraction &c, const Chip &chip,
                            ScheduleAttr schedule, int64_t m) {
-  int64_t warpgroups = schedule.getWarps()[1] / 4;
-  DecodeNumbers numbers = {schedule.getTileM(), warpgroups,
-                           schedule.getTileN() / (warpgroups * kDecodeRows),
-                           schedule.getTileK(), schedule.getScaleDecoded()};
-  numbers.splitK = schedule.getSplitK();
-  numbers.streamK = schedule.getStreamK();
-  numbers.cluster = schedule.getWarpgroups().getClusterN();
-  return estimateDecodeCycles(c, chip, m, numbers);
+  return estimateDecodeCycles(c, chip, m, getNumbers(schedule));
 }
 
 void enumerateWgmmaDecode(const Contraction &c, const Chip &chip, int64_t maxM,

@@ -1,0 +1,278 @@
+//===- MmaStreamChoice.cpp - Which schedule streams weights fastest -------===//
+//
+// Of the numbers for which the model of time is good, and whose kernels find
+// room in the registers, the fastest are taken, or of some that ptxas has been
+// seen to have room for though the estimate of registers says otherwise.
+//
+//===----------------------------------------------------------------------===//
+
+#include "MmaStreamTerms.h"
+
+using namespace mlir;
+using namespace quantmlir::quant_tile;
+
+namespace quantmlir::schedule {
+
+/// Registers of an SM and of a thread at most, and what they are dealt out by.
+static constexpr int64_t kRegisters = 65536, kMaxRegisters = 255,
+                         kRegisterUnit = 8;
+/// Threads and blocks that an SM holds.
+static constexpr int64_t kResidentThreads = 2048, kResidentBlocks = 32;
+
+/// Whether blocks may divide tiles of `tileM` rows along K, so that each reads
+/// fewer of the activations: of few rows there is little to read. Of eight,
+/// what the model says of short steps is not so. Sums of smaller groups are
+/// scaled one by one, unless weights are.
+static bool canSplit(const Contraction &c, const Chip &chip, int64_t tileM,
+                     const StreamNumbers &numbers, bool scalesWeights) {
+  bool isPlain = decodesStreamedExactly(c) && getParameters(c, tileM) == 1;
+  // Zero points that are decoded along: sums of many row tiles leave one block
+  // in an SM, and code without a loop is better undivided.
+  if (isPlain && !scalesWeights && c.encoding.hasZeroPoint())
+    isPlain = tileM > 8 ? numbers.rowTiles <= 2 : !isStraight(c, numbers);
+  if (!chip.hasWgmma || c.encoding.getStorageBits() != 4 ||
+      !(isPlain || scalesWeights) || numbers.rowTiles == 1 ||
+      (numbers.warps != 4 && numbers.warps != 8) || getUnits(c, numbers) > 1 ||
+      numbers.stages >= getRounds(c, numbers))
+    return false;
+  if (getPairTableBytes(c) && getUnits(c, numbers) < 1 && numbers.stages > 1)
+    return false;
+  if (tileM == 8)
+    return getUnits(c, numbers) == 1 && numbers.stages == 1;
+  return tileM == 16;
+}
+
+/// Registers of a thread where `blocks` blocks share an SM.
+static int64_t getRegisters(int64_t threads, int64_t blocks) {
+  return std::min(kRegisters / (threads * blocks) / kRegisterUnit *
+                      kRegisterUnit,
+                  kMaxRegisters);
+}
+
+/// Whether kernels of these numbers do what the model says. Where a warp has
+/// more on its way than this, the code that is made of it asks for some of it
+/// late; two warps alone do not hide each other's latency.
+static bool isModelled(const Contraction &c, int64_t tileM,
+                       const StreamNumbers &numbers, bool scalesWeights) {
+  int64_t rounds = getRounds(c, numbers);
+  double parameters = getParameters(c, tileM);
+  bool isExactRow = tileM == 1 && decodesStreamedExactly(c);
+  if (isFewExactRows(c, tileM, numbers)) {
+    bool isShort = getUnits(c, numbers) < 1;
+    if (numbers.stages > rounds)
+      return false;
+    return (!isShort && numbers.stages == 1) ||
+           (numbers.rowTiles <= 2 && numbers.warps >= 4 &&
+            (isShort || numbers.warps <= 8));
+  }
+  if (numbers.stages > 1 &&
+      (isStraight(c, numbers) ? !isExactRow || rounds < 2 * numbers.stages
+                              : numbers.stages >= rounds))
+    return false;
+  // What is asked for early takes registers that activations lack.
+  if (numbers.stages > 1 && isExactRow && isStraight(c, numbers) &&
+      getUnits(c, numbers) >= 1 && parameters > 1)
+    return false;
+  bool isNarrow = c.encoding.getStorageBits() < 4;
+  // Two warps were half as fast as the model says, but of the largest tiles.
+  if (isNarrow && tileM > 8 && numbers.warps <= 2 && numbers.rowTiles < 4)
+    return false;
+  if (getUnits(c, numbers) < 1) {
+    if (numbers.warps == 16)
+      return !isStraight(c, numbers) ? numbers.rowTiles == 2
+                                     : numbers.rowTiles == 1 && tileM == 1;
+    // Sums of larger groups are scaled once more in such a step, of which many
+    // rows are worth it. In bf16, weights may be scaled instead: both compete.
+    if (tileM == 16 && parameters == 1 && !scalesWeights)
+      return decodesStreamedExactly(c) && c.lhsElement.isBF16() &&
+             numbers.rowTiles == 4 && numbers.warps == 4 && numbers.stages == 1;
+    return c.encoding.getStorageBits() == 4 &&
+           (scalesWeights || (parameters > 1 && tileM != 8)) &&
+           numbers.rowTiles >= (numbers.stages > 1 ? 2 : 1) &&
+           numbers.rowTiles != (numbers.stages > 1 ? 3 : 1) &&
+           numbers.warps >= (tileM == 1 ? 4 : 2) &&
+           !(numbers.stages > 1 && tileM == 16 && getPairTableBytes(c));
+  }
+  if (getUnits(c, numbers) > 1 && !isNarrow)
+    return numbers.stages == 1 && parameters <= 1 &&
+           (numbers.warps == 4 ? numbers.rowTiles <= 2
+                               : numbers.warps == 8 && numbers.rowTiles == 1);
+  return numbers.stages == 1 ||
+         (numbers.rowTiles <= 2 && numbers.warps >= 4 && numbers.warps <= 8);
+}
+
+/// Schedules that compete though what is said of registers, or what the model
+/// is good for, leaves them out: where rows of weights are hard to deal out to
+/// the SMs, one of them is the fastest.
+static ArrayRef<StreamNumbers>
+getProvenNumbers(const Contraction &c, int64_t tileM, bool scalesWeights) {
+  // The last ones are not for tables of values.
+  static constexpr StreamNumbers ofOneRow[] = {{2, 4, 128, 2, 3, 2},
+                                               {1, 16, 64, 2, 2},
+                                               {3, 16, 128, 1, 1},
+                                               {4, 8, 128, 1, 2},
+                                               {3, 4, 128, 1, 4}};
+  static constexpr StreamNumbers ofFewRows[] = {{3, 8, 128, 1, 2, 2},
+                                                {3, 16, 128, 1, 1}};
+  // Whose weights are scaled.
+  static constexpr StreamNumbers ofManyRows[] = {{2, 4, 128, 1, 3, 2},
+                                                 {2, 8, 128, 1, 2, 2},
+                                                 {4, 8, 128, 1, 2, 2},
+                                                 {3, 4, 256, 1, 3},
+                                                 {4, 4, 256, 1, 3}};
+  // Of f16 with exact weights, of which the model says what they take.
+  static constexpr StreamNumbers ofManyRowsF16[] = {
+      {3, 4, 64, 1, 3}, {2, 4, 128, 1, 3, 2}, {2, 8, 128, 1, 2, 2}};
+  if (tileM == 1)
+    return ArrayRef(ofOneRow).take_front(getPairTableBytes(c) ? 2 : 5);
+  if (!decodesStreamedExactly(c) || getParameters(c) > 1)
+    return {};
+  if (tileM <= 8)
+    return ofFewRows;
+  if (c.lhsElement.isF16())
+    return scalesWeights ? ArrayRef<StreamNumbers>() : ArrayRef(ofManyRowsF16);
+  return scalesWeights ? ArrayRef(ofManyRows) : ArrayRef<StreamNumbers>();
+}
+
+/// Rounds that are few for one of these.
+static constexpr int64_t kFewRounds = 4;
+
+/// The same as `fitsProven`, of 16 rows: four row tiles of a few full rounds,
+/// and no long loop of eight warps or long steps.
+static bool fitsManyRows(const Contraction &c, const StreamNumbers &numbers) {
+  constexpr int64_t someRounds = 6;
+  int64_t rounds = getRounds(c, numbers);
+  if (numbers.rowTiles == 4)
+    return c.k % numbers.getColumnsOfRound() == 0 &&
+           c.n % getTileN(numbers) == 0 &&
+           (numbers.warps == 8 ? rounds == kFewRounds : rounds <= kFewRounds);
+  if (numbers.warps == 8)
+    return isStraight(c, numbers);
+  return numbers.columns <= kUnitColumns || rounds <= someRounds;
+}
+
+/// Whether ptxas 13.0 has room for one of these, as far as some 900 kernels of
+/// drawn extents tell.
+static bool fitsProven(const Contraction &c, int64_t tileM,
+                       const StreamNumbers &numbers) {
+  bool isPlain = c.numSums == 1 && !c.hasLargeEpilogue && !c.hasOneGroup() &&
+                 getParameters(c) <= 4 && getParameterBits(c.encoding) <= 16 &&
+                 c.resultElement &&
+                 c.resultElement.getIntOrFloatBitWidth() <= 16 &&
+                 c.n % FragmentLayout::rows == 0;
+  int64_t rounds = getRounds(c, numbers), rowTiles = numbers.rowTiles;
+  if (!isPlain || rounds < numbers.stages ||
+      (getPairTableBytes(c) && c.lhsElement.isF16()))
+    return false;
+  if (tileM > 8)
+    return fitsManyRows(c, numbers);
+  // Of a few, three row tiles have no room for steps that end anywhere.
+  if (tileM > 1 && rowTiles == 3 && c.k % (4 * kUnitColumns) != 0)
+    return false;
+  // Loops of short steps, and three row tiles or more, leave room for one scale
+  // in 128 columns, and most of them not for what f16 takes.
+  bool hasTailK = c.k % numbers.getColumnsOfRound() != 0;
+  bool isOneStretch = isStraight(c, numbers), isSingle = getParameters(c) == 1;
+  bool isLight = c.lhsElement.isBF16() && isSingle && !getPairTableBytes(c) &&
+                 c.k % c.getGroup() == 0;
+  if (getPairTableBytes(c) && !isOneStretch && hasTailK)
+    return false;
+  // Groups of 32 have four scales in 128 columns.
+  if (getParameters(c) > 2 && (rowTiles > 2 || !isOneStretch))
+    return false;
+  bool hasRoom =
+      rowTiles == 1
+          ? rounds <= kFewRounds || (isLight && !hasTailK && !isOneStretch)
+      : rowTiles == 2       ? true
+      : numbers.warps == 16 ? isSingle || (c.lhsElement.isBF16() && !hasTailK)
+                            : isLight;
+  if (!hasRoom)
+    return false;
+  // Of what takes registers in straight-line code there is one thing at most:
+  // many rounds, what comes after full ones, and what comes along with weights,
+  // which two row tiles have registers for.
+  bool hasMore =
+      rowTiles != 2 && (getPairTableBytes(c) || (!isSingle && rowTiles > 1));
+  if (isOneStretch &&
+      int(rounds > kFewRounds) + int(hasTailK) + int(hasMore) > 1)
+    return false;
+  // Four row tiles are one thing, too, and so are rows that are not there.
+  return rowTiles < 4 ||
+         (isOneStretch ? rounds <= 3
+                       : !hasTailK && c.n % getTileN(numbers) == 0);
+}
+
+StreamNumbers chooseStreamNumbers(const Contraction &c, const Chip &chip,
+                                  int64_t tileM, bool scalesWeights,
+                                  double *time) {
+  int64_t unit = getUnitColumns(c);
+  llvm::SmallVector<int64_t> columnsOfSteps = {unit / 2, unit, 2 * unit};
+  // A tile of narrow weights is that much at least.
+  if (c.encoding.getStorageBits() < 4) {
+    unit = c.getWeightLayout().getTile()[1];
+    columnsOfSteps = {unit};
+  }
+  StreamNumbers best = {1, 1, unit, 1, 1};
+  double bestTime = HUGE_VAL;
+  // Compares with the best so far what kernels of these numbers take, or
+  // `share` of what the model says.
+  auto compete = [&](const StreamNumbers &numbers, double share) {
+    // Blocks of a cluster start together: where not all do at once, they wait
+    // for as many places near each other.
+    int64_t blocks = llvm::divideCeil(c.n, getTileN(numbers)) * numbers.splitK;
+    if (numbers.splitK > 1 &&
+        blocks > chip.getResidentBlocks(numbers.splitK) * numbers.occupancy)
+      return;
+    double taken = share * estimateStreamTime(c, chip, tileM, numbers);
+    if (taken < bestTime) {
+      best = numbers;
+      bestTime = taken;
+    }
+  };
+  auto consider = [&](StreamNumbers numbers) {
+    // No more warps or columns than there is work for.
+    int64_t steps = llvm::divideCeil(c.k, numbers.columns);
+    if ((numbers.warps > 1 && numbers.warps / 2 >= steps) ||
+        (numbers.columns > unit && numbers.columns / 2 >= c.k) ||
+        !(numbers.splitK > 1 ? canSplit(c, chip, tileM, numbers, scalesWeights)
+                             : isModelled(c, tileM, numbers, scalesWeights)))
+      return;
+    int64_t threads = 32 * numbers.warps;
+    int64_t needed = estimateStreamRegisters(c, tileM, numbers, scalesWeights);
+    if (needed > getRegisters(threads, 1))
+      return;
+    // As many blocks as there is room for: an SM takes them anyway.
+    while (threads * (numbers.occupancy + 1) <= kResidentThreads &&
+           numbers.occupancy < kResidentBlocks &&
+           getPairTableBytes(c) * (numbers.occupancy + 1) <=
+               chip.sharedMemory &&
+           needed <= getRegisters(threads, numbers.occupancy + 1))
+      ++numbers.occupancy;
+    // A kernel of eight rows is for fewer, too, which have less to read.
+    constexpr double marginOfFewRows = 1.03;
+    compete(numbers, numbers.splitK > 1 && tileM <= 8 ? marginOfFewRows : 1.0);
+  };
+  for (int64_t rowTiles : {1, 2, 3, 4}) {
+    if (rowTiles > 1 && FragmentLayout::rows * (rowTiles - 1) >= c.n)
+      break;
+    for (int64_t warps : {1, 2, 4, 8, 16})
+      for (int64_t columns : columnsOfSteps)
+        for (int64_t stages : {1, 2})
+          for (int64_t splitK : {1, 2})
+            consider(
+                {rowTiles, warps, columns, stages, /*occupancy=*/1, splitK});
+  }
+  // What the model says of these is a little too much: of 16 rows 5 %, and what
+  // is kept back for exact weights.
+  double shareOfProven = tileM <= 8 ? 0.97 : scalesWeights ? 0.92 : 1.0;
+  if (chip.hasWgmma && c.encoding.getStorageBits() == 4)
+    for (const StreamNumbers &numbers :
+         getProvenNumbers(c, tileM, scalesWeights))
+      if (fitsProven(c, tileM, numbers))
+        compete(numbers, shareOfProven);
+  if (time)
+    *time = bestTime;
+  return best;
+}
+
+} // namespace quantmlir::schedule
