@@ -401,3 +401,44 @@ func.func @loop_in_body(%x: tensor<8x64xbf16>, %w: tensor<64x32xbf16>, %z: tenso
   } -> tensor<8x32xf32>
   return %y : tensor<8x32xf32>
 }
+
+// -----
+
+// Parts of one product, as of queries, keys and values: what scales a part reads
+// it through a slice. What is only passed on is not missed.
+#mk = affine_map<(m, n, k) -> (m, k)>
+#nk = affine_map<(m, n, k) -> (n, k)>
+#mn = affine_map<(m, n, k) -> (m, n)>
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 32], scale = f16}>
+func.func @part(%x: tensor<8x64xf16>, %w: tensor<32x64xf16, #w4>, %i: tensor<8x32xf32>) -> (tensor<8x16xf16>, tensor<8x16xf32>) {
+  %y = linalg.matmul indexing_maps = [#mk, #nk, #mn]
+      ins(%x, %w : tensor<8x64xf16>, tensor<32x64xf16, #w4>) outs(%i : tensor<8x32xf32>) -> tensor<8x32xf32>
+  // expected-remark @below {{the consumer reads the result through tensor.extract_slice}}
+  %q = tensor.extract_slice %y[0, 0] [8, 16] [1, 1] : tensor<8x32xf32> to tensor<8x16xf32>
+  %v = tensor.extract_slice %y[0, 16] [8, 16] [1, 1] : tensor<8x32xf32> to tensor<8x16xf32>
+  %t = arith.truncf %q : tensor<8x16xf32> to tensor<8x16xf16>
+  return %t, %v : tensor<8x16xf16>, tensor<8x16xf32>
+}
+
+// -----
+
+// Heads of a product, each of them transposed.
+#mk = affine_map<(m, n, k) -> (m, k)>
+#nk = affine_map<(m, n, k) -> (n, k)>
+#mn = affine_map<(m, n, k) -> (m, n)>
+#mhd = affine_map<(h, m, d) -> (m, h, d)>
+#hmd = affine_map<(h, m, d) -> (h, m, d)>
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 32], scale = f16}>
+func.func @heads(%x: tensor<8x64xf16>, %w: tensor<32x64xf16, #w4>, %i: tensor<8x32xf32>, %e: tensor<2x8x16xf16>) -> tensor<2x8x16xf16> {
+  %y = linalg.matmul indexing_maps = [#mk, #nk, #mn]
+      ins(%x, %w : tensor<8x64xf16>, tensor<32x64xf16, #w4>) outs(%i : tensor<8x32xf32>) -> tensor<8x32xf32>
+  // expected-remark @below {{the consumer reads the result through tensor.expand_shape}}
+  %h = tensor.expand_shape %y [[0], [1, 2]] output_shape [8, 2, 16] : tensor<8x32xf32> into tensor<8x2x16xf32>
+  %t = linalg.generic {indexing_maps = [#mhd, #hmd], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%h : tensor<8x2x16xf32>) outs(%e : tensor<2x8x16xf16>) {
+  ^bb0(%a: f32, %o: f16):
+    %0 = arith.truncf %a : f32 to f16
+    linalg.yield %0 : f16
+  } -> tensor<2x8x16xf16>
+  return %t : tensor<2x8x16xf16>
+}

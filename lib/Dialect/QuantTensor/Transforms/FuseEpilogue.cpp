@@ -621,6 +621,17 @@ struct FuseEpilogue
       signalPassFailure();
   }
 
+  /// Ops that pass on a part of a result, or all of it, in another shape.
+  static bool isView(Operation *op) {
+    return isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp,
+               tensor::ExtractSliceOp>(op);
+  }
+
+  /// Ops that would be an epilogue right behind a contraction.
+  static bool isConsumer(Operation *op) {
+    return isElementwise(op) || isa<QuantizeOp>(op);
+  }
+
   /// Says why what is left was left.
   static void explainMisses(Operation *op) {
     WhyNot whyNot;
@@ -644,6 +655,9 @@ struct FuseEpilogue
           (void)checkEpilogueConsumer(consumer, scaled.getResult(), reason);
       } else if (auto consumer = dyn_cast<QuantizeOp>(user)) {
         (void)checkEpilogueQuantize(consumer, scaled.getResult(), reason);
+      } else if (isView(user) && llvm::any_of(user->getUsers(), isConsumer)) {
+        (void)reason("the consumer reads the result through {0}",
+                     user->getName().getStringRef());
       }
       remarkMissed(user, passName, "not fused into the contraction before it",
                    reason);
