@@ -187,6 +187,10 @@ FAMILIES = [
                    out="bf16", rest=", dependent_launch = true"),
     ScheduledLayer(400, 1024, 40, [32, 192, 128], [1, 12, 1], 8, group=256, out="bf16",
                    rest=", dependent_launch = true, stream_k = 100"),
+    # In turn, with half a group at the end; groups that end within parts.
+    ScheduledLayer(192, 1216, 24, [16, 192, 128], [1, 12, 1], 8, group=128, out="bf16",
+                   kind="alternating"),
+    ScheduledLayer(192, 1152, 24, [16, 192, 192], [1, 12, 1], 6, group=96, out="bf16"),
     # Tiles that blocks divide along K: among several, beside whole ones, and in the last
     # of many rounds.
     ScheduledLayer(200, 1024, 70, [64, 128, 64], [1, 8, 1], 3, rest=", stream_k = 100"),

@@ -366,11 +366,11 @@ void WgmmaDecodeKernel::multiplyPart(State &state, int64_t first, int64_t last,
   // Warpgroups that start together would decode and multiply at the same time.
   if (alternates())
     waitFor(order(consumer), state.turn);
-  // Sums that are scaled are those of a unit, or of the part of one that this
-  // is.
-  int64_t most = scalesSums() ? unitSegments : last - first;
-  for (int64_t from = first; from < last; from += most) {
-    int64_t to = std::min(last, from + most);
+  // Sums that are scaled are of one unit, which parts may begin or end within.
+  for (int64_t from = first, to; from < last; from = to) {
+    to = scalesSums()
+             ? std::min<int64_t>(last, llvm::alignTo(from + 1, unitSegments))
+             : last;
     bool endsPart = to == last;
     bool startsUnit = scalesSums() && from % unitSegments == 0;
     bool endsUnit = to % unitSegments == 0 || (endsPart && isLast);

@@ -6,10 +6,11 @@
 // next one is decoded, and its multiplications are in the tensor cores' queue
 // before anything waits for those of the one before.
 //
-// A step is a stage of the ring. It is decoded in one or two *parts*. Within
-// these a *unit* is the columns that share a scale, at most. Where scales are
-// of groups, either the sum of each unit is scaled in f32, or each weight when
-// it is decoded; where they are of rows, the result is.
+// A step is a stage of the ring. It is decoded in one or more *parts*. A *unit*
+// is the columns of a step that share a scale: a part has several of them, or
+// is a part of one. Where scales are of groups, either the sum of each unit is
+// scaled in f32, or each weight when it is decoded; where they are of rows, the
+// result is.
 //
 //===----------------------------------------------------------------------===//
 
