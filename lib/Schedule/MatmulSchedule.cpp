@@ -151,22 +151,14 @@ int64_t getColumnsOfDecode(int64_t columns, unsigned width) {
                                             : columns;
 }
 
-int64_t getColumnsOfDecode(int64_t columns, unsigned width,
-                           int64_t warpgroups) {
-  constexpr int64_t kFew = 64;
-  return warpgroups <= kManyDecoders ? getColumnsOfDecode(columns, width)
-                                     : std::min(columns, kFew);
-}
-
 int64_t getColumnsOfDecodedPart(const Contraction &c, int64_t columns,
                                 int64_t warpgroups, bool scalesSums) {
-  unsigned width = c.encoding.getStorageBits();
-  if (!scalesSums)
-    return getColumnsOfDecode(columns, width, warpgroups);
-  if (warpgroups >= kManyDecoders)
-    return getColumnsOfDecode(columns, width, kManyDecoders + 1);
-  return std::max(getColumnsOfDecode(columns, width, warpgroups),
-                  std::gcd(c.getGroup(), columns));
+  constexpr int64_t kFew = 64;
+  if (decodesInFewRegisters(warpgroups, scalesSums))
+    return std::min(columns, kFew);
+  int64_t decoded = getColumnsOfDecode(columns, c.encoding.getStorageBits());
+  return scalesSums ? std::max(decoded, std::gcd(c.getGroup(), columns))
+                    : decoded;
 }
 
 int64_t getColumnsOfActivations(const Contraction &c, int64_t tileM,

@@ -13,8 +13,8 @@ using namespace quantmlir::quant_tile;
 
 namespace quantmlir::schedule {
 
-/// Registers of such code: no schedule of some 200 that is within them made
-/// ptxas 13.0 spill.
+/// Registers of the code that `isFewExactRows` tells of: no schedule of some
+/// 200 that is within them made ptxas 13.0 spill.
 static int64_t estimateRegistersOfFewRows(const Contraction &c,
                                           const StreamNumbers &numbers) {
   double units = numbers.rowTiles * getUnits(c, numbers);

@@ -50,8 +50,8 @@ static constexpr double kLargePower = 1.11, kSharedPower = 1.065,
 /// they are given, and when they are taken.
 static constexpr double kCyclesOfClear = 1600, kCyclesOfStream = 2800,
                         kCyclesOfGiven = 380;
-/// The same of few rows: 14 times of 32 rows at two shapes of weights took
-/// less.
+/// Handing sums of few rows over: 14 times of 32 rows at two shapes of weights
+/// took less than that.
 static constexpr double kCyclesOfFewStream = 1500;
 /// What else dividing takes, as a part of a tile: blocks are at different
 /// columns at a time, and find less of what others have asked for in L2. Where
@@ -108,6 +108,7 @@ static StepCycles getStepCycles(const DecodeNumbers &numbers) {
                             numbers.cluster > 1 ? kSharedMultiply : 2.36};
   if (warpgroups == 4)
     return {75, 4.6, 2.34, 3.3, 4.5, 160, 3.2};
+  // Those that scale sums wait for them first.
   if (warpgroups == 3)
     return {58, 3.96, 1.25, 8, 3.5, 160, 2.43};
   if (warpgroups == 2)
@@ -154,7 +155,7 @@ static double getArea(const DecodeNumbers &numbers) {
   return numbers.tileM * numbers.blocks * numbers.warpgroups / 64.0;
 }
 
-/// Handing over no sums.
+/// Handing sums over, however few.
 static double getStreamCycles(const DecodeNumbers &numbers) {
   return numbers.tileM < kLargeDecodeRows ? kCyclesOfFewStream
                                           : kCyclesOfStream;

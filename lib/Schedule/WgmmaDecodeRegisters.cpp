@@ -39,7 +39,7 @@ int64_t estimateDecodeRegisters(const Contraction &c,
   int64_t weights = 2 * blocks * part / 4;
   int64_t units = c.hasOneGroup() ? 1 : tileK / std::gcd(c.getGroup(), tileK);
   // Where many warpgroups have few registers each, ptxas keeps what it must.
-  bool isNarrow = warpgroups > 3 || (scalesSums && warpgroups == 3);
+  bool isNarrow = decodesInFewRegisters(warpgroups, scalesSums);
   if (part < tileK && (isNarrow ? 16 % width != 0
                                 : scalesSums || units > 2 || accumulators > 32))
     weights += blocks * 4 * width;

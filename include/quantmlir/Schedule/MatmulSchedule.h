@@ -128,13 +128,11 @@ unsigned getParameterBits(quant_tensor::EncodingAttr encoding);
 /// activations or multiplications of in registers: codes of `width` bits that
 /// straddle words come in wide tiles, of which all would take too many.
 int64_t getColumnsOfDecode(int64_t columns, unsigned width);
-/// The same of `wgmma_decode` with `warpgroups` that multiply: the more there
-/// are, the fewer registers each has for decoded weights.
-int64_t getColumnsOfDecode(int64_t columns, unsigned width, int64_t warpgroups);
 /// Columns of a step of `wgmma_decode` that are multiplied while the next ones
-/// are decoded. Where sums of groups are scaled, a few warpgroups multiply
-/// whole groups, so that nothing but the next group waits for one; many, which
-/// have few registers, parts of them.
+/// are decoded: the more of `warpgroups` multiply, the fewer registers each has
+/// for decoded weights. Where sums of groups are scaled, a few warpgroups
+/// multiply whole groups, so that nothing but the next group waits for one;
+/// many, parts of them.
 int64_t getColumnsOfDecodedPart(const Contraction &contraction, int64_t columns,
                                 int64_t warpgroups, bool scalesSums);
 /// Columns of a step of `mma_stream` that a warp has the activations of at

@@ -238,8 +238,16 @@ inline int64_t getDecodeStepsAhead(bool areTiled, unsigned maxBits) {
   return areTiled && maxBits <= 16 ? 4 : 2;
 }
 
-/// From so many warpgroups on, each hides what another waits for.
+/// Warpgroups of `wgmma_decode` that are many: each hides what others wait for,
+/// and has few registers for sums beside their total.
 inline constexpr int64_t kManyDecoders = 3;
+
+/// Whether each of `warpgroups` has registers for few decoded weights at once:
+/// four have, and three where sums of groups are scaled.
+inline bool decodesInFewRegisters(int64_t warpgroups, bool scalesSums) {
+  return warpgroups > kManyDecoders ||
+         (scalesSums && warpgroups == kManyDecoders);
+}
 
 /// Whether `wgmma_decode` with `rows` rows of accumulators, where sums of
 /// groups are scaled, multiplies a group while it scales the one before: of
