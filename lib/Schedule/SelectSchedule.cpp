@@ -58,6 +58,13 @@ remark::RemarkOpts remarkOptions(Operation *op) {
   return options;
 }
 
+/// Says why `op` has no better kernel; nothing where there is no reason.
+void remarkMissed(Operation *op, StringRef text, StringRef why) {
+  if (!why.empty())
+    remark::missed(op->getLoc(), remarkOptions(op))
+        << remark::add("{0}", text.str()) << remark::reason("{0}", why.str());
+}
+
 /// Cycles that the model of wgmma_decode counts in a microsecond, and how long
 /// it may take by its model, as a part of what mma_stream takes by its own, to
 /// be the better one for 9 to 16 rows. Of codes that straddle words, a little
@@ -365,12 +372,19 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
         chooseWgmmaRanges(contraction, target, schedules);
     } else if (noMma.empty()) {
       if (target.hasWgmma && !contraction.encoding)
-        remark::missed(op.getLoc(), remarkOptions(op))
-            << remark::add("not scheduled wgmma")
-            << remark::reason("{0}", noWgmma);
+        remarkMissed(op, "not scheduled wgmma", noWgmma);
+      // Few rows are rather for mma_stream.
+      if (target.hasWgmma && contraction.encoding &&
+          (ShapedType::isDynamic(contraction.m) ||
+           contraction.m > std::end(kStreamBounds)[-1]))
+        remarkMissed(op, "not scheduled wgmma_decode",
+                     whyNot(KernelFamily::WgmmaDecode));
       if (!isKnown)
         chooseTensorCores(contraction, target, schedules);
     } else if (whyNot(KernelFamily::Reduce).empty()) {
+      // For one row it reads the weights once, for each further row again.
+      if (contraction.m != 1)
+        remarkMissed(op, "not scheduled on tensor cores", noMma);
       if (!isKnown)
         schedules.push_back(chooseReduce(contraction, target, 0));
     } else {
@@ -380,10 +394,8 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
           (!contraction.encoding || whyNoDecode(contraction).empty());
       if (contraction.encoding && !allowPlain && !isShape)
         return op.emitOpError() << "has no kernel: " << noMma;
-      remark::missed(op.getLoc(), remarkOptions(op))
-          << remark::add("scheduled plain")
-          << remark::reason("{0}",
-                            contraction.isBlockScaled() ? noWgmma : noMma);
+      remarkMissed(op, "scheduled plain",
+                   contraction.isBlockScaled() ? noWgmma : noMma);
       if (!isKnown)
         schedules.push_back(
             ScheduleAttr::get(&getContext(), KernelFamily::Plain,
