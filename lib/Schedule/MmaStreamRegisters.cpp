@@ -234,6 +234,10 @@ int64_t estimateStreamRegisters(const Contraction &c, int64_t tileM,
                                 const StreamNumbers &numbers,
                                 bool scalesWeights) {
   int64_t registers = estimateUndivided(c, tileM, numbers, scalesWeights);
+  // A wide matrix that a large epilogue reads is asked for early.
+  constexpr int64_t ofWideMatrix = 8;
+  if (c.hasLargeEpilogue && c.readsWideMatrix)
+    registers += ofWideMatrix;
   return numbers.splitK > 1 ? adaptToSplit(c, registers, numbers, scalesWeights)
                             : registers;
 }
