@@ -42,18 +42,22 @@ def bundle(tool, tmp_path_factory):
     return path
 
 
-def measure(build_dir, bundle, output, *arguments):
-    environment = dict(
+def emulated(build_dir):
+    """The environment in which the emulator is the driver."""
+    return dict(
         os.environ,
         QUANTMLIR_LIBCUDA=str(build_dir / "lib" / "libquantmlir_emulator_driver.so"),
         QUANTMLIR_RUNTIME=str(build_dir / "lib" / "libquantmlir_runtime.so"),
     )
+
+
+def measure(build_dir, bundle, output, *arguments):
     script = ROOT / "benchmarks" / "measure_bundle.py"
     return subprocess.run(
         [sys.executable, str(script), str(bundle), "-o", str(output), *arguments],
         capture_output=True,
         text=True,
-        env=environment,
+        env=emulated(build_dir),
     )
 
 
@@ -176,13 +180,8 @@ gc.collect()
 
 def test_what_is_left_of_a_context_goes_quietly(build_dir, bundle):
     (folder, *_) = sorted(bundle.glob("*/*"))
-    environment = dict(
-        os.environ,
-        QUANTMLIR_LIBCUDA=str(build_dir / "lib" / "libquantmlir_emulator_driver.so"),
-        QUANTMLIR_RUNTIME=str(build_dir / "lib" / "libquantmlir_runtime.so"),
-    )
     result = subprocess.run(
         [sys.executable, "-c", CIRCLE, str(ROOT / "benchmarks"), str(folder)],
-        capture_output=True, text=True, env=environment,
+        capture_output=True, text=True, env=emulated(build_dir),
     )
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
