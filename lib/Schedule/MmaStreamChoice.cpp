@@ -30,9 +30,19 @@ static bool canSplit(const Contraction &c, const Chip &chip, int64_t tileM,
   // in an SM, and code without a loop is better undivided.
   if (isPlain && !scalesWeights && c.encoding.hasZeroPoint())
     isPlain = tileM > 8 ? numbers.rowTiles <= 2 : !isStraight(c, numbers);
-  if (!chip.hasWgmma || c.encoding.getStorageBits() != 4 ||
+  // Narrow codes have a bias in sums, and steps of one tile of these. Of long
+  // loops the model says too little.
+  constexpr int64_t manyRounds = 16;
+  bool isNarrow = c.encoding.getStorageBits() < 4;
+  if (isNarrow) {
+    isPlain = tileM > 8 && getParameters(c) == 1;
+    if (getRounds(c, numbers) > manyRounds)
+      return false;
+  }
+  if (!chip.hasWgmma || c.encoding.getStorageBits() > 4 ||
       !(isPlain || scalesWeights) || numbers.rowTiles == 1 ||
-      (numbers.warps != 4 && numbers.warps != 8) || getUnits(c, numbers) > 1 ||
+      (numbers.warps != 4 && numbers.warps != 8) ||
+      (!isNarrow && getUnits(c, numbers) > 1) ||
       numbers.stages >= getRounds(c, numbers))
     return false;
   if (getPairTableBytes(c) && getUnits(c, numbers) < 1 && numbers.stages > 1)
@@ -248,9 +258,13 @@ StreamNumbers chooseStreamNumbers(const Contraction &c, const Chip &chip,
                chip.sharedMemory &&
            needed <= getRegisters(threads, numbers.occupancy + 1))
       ++numbers.occupancy;
-    // A kernel of eight rows is for fewer, too, which have less to read.
-    constexpr double marginOfFewRows = 1.03;
-    compete(numbers, numbers.splitK > 1 && tileM <= 8 ? marginOfFewRows : 1.0);
+    // A kernel of eight rows is for fewer, too, which have less to read; of
+    // narrow codes the model is not as sure.
+    constexpr double marginOfFewRows = 1.03, marginOfNarrow = 1.04;
+    double margin = tileM <= 8                        ? marginOfFewRows
+                    : c.encoding.getStorageBits() < 4 ? marginOfNarrow
+                                                      : 1.0;
+    compete(numbers, numbers.splitK > 1 ? margin : 1.0);
   };
   for (int64_t rowTiles : {1, 2, 3, 4}) {
     if (rowTiles > 1 && FragmentLayout::rows * (rowTiles - 1) >= c.n)

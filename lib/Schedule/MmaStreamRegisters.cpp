@@ -210,8 +210,16 @@ static int64_t estimateUndivided(const Contraction &c, int64_t tileM,
 static int64_t adaptToSplit(const Contraction &c, int64_t registers,
                             const StreamNumbers &numbers, bool scalesWeights) {
   constexpr int64_t ofBlock = 4, ofManyTiles = 13, ofFewRounds = 168,
-                    ofTwoTiles = 128, ofStraightF16 = 8;
+                    ofTwoTiles = 128, ofStraightF16 = 8, ofNarrow = 16;
   int64_t rounds = getRounds(c, numbers);
+  // Narrow codes of another stage, and what ends beside them: results of 32
+  // bits, of large epilogues, and rows and columns that are not there.
+  bool isWide =
+      c.resultElement && c.resultElement.getIntOrFloatBitWidth() == 32;
+  if (c.encoding.getStorageBits() < 4 &&
+      (numbers.stages > 1 || isWide || c.hasLargeEpilogue ||
+       c.n % getTileN(numbers) || c.k % numbers.columns))
+    return registers + (numbers.rowTiles < 4 ? ofNarrow : 4 * ofNarrow);
   // Of eight warps, so that two blocks share an SM.
   if (scalesWeights && numbers.rowTiles == 2 && numbers.warps == 8 &&
       (getUnits(c, numbers) < 1 ||

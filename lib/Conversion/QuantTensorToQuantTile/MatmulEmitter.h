@@ -322,9 +322,11 @@ llvm::LogicalResult addGivenSums(const MatmulProblem &problem,
                                  mlir::RewriterBase &rewriter,
                                  KernelCall &call);
 
-/// The same for `emitWgmmaDecodeKernel`, but none of the weights.
-llvm::SmallVector<quant_tile::TensorMapAttr>
-getWgmmaDecodeTensorMaps(const MatmulProblem &problem, mlir::Type outElement);
+/// The same for `emitWgmmaDecodeKernel`: of activations, of codes where a box
+/// has room for those of a step, and of the result.
+llvm::SmallVector<std::pair<int64_t, quant_tile::TensorMapAttr>>
+getWgmmaDecodeTensorMaps(const MatmulProblem &problem, mlir::Type outElement,
+                         int64_t outOperand);
 
 /// Bytes of dynamic shared memory that `emitMmaSyncKernel`
 /// (`emitMmaStreamKernel`) uses.

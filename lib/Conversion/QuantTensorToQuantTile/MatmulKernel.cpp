@@ -183,14 +183,9 @@ static SmallVector<std::pair<int64_t, TensorMapAttr>>
 getTensorMaps(const MatmulProblem &problem, int64_t inputs) {
   ScaledMatmulOp op = problem.op;
   Type element = op.getInit().getType().getElementType();
-  if (problem.schedule.getFamily() == KernelFamily::Wgmma)
-    return getWgmmaTensorMaps(problem, element, inputs);
-  int64_t operands[] = {0, inputs};
-  SmallVector<std::pair<int64_t, TensorMapAttr>> result;
-  for (auto [operand, map] :
-       llvm::zip(operands, getWgmmaDecodeTensorMaps(problem, element)))
-    result.push_back({operand, map});
-  return result;
+  return problem.schedule.getFamily() == KernelFamily::Wgmma
+             ? getWgmmaTensorMaps(problem, element, inputs)
+             : getWgmmaDecodeTensorMaps(problem, element, inputs);
 }
 
 FailureOr<KernelCall> quantmlir::buildMatmulKernel(ScaledMatmulOp op,

@@ -293,10 +293,10 @@ Value WarpgroupBlock::toCluster(Value address) {
       address);
 }
 
-void WarpgroupBlock::loadBox(Value map, Value to, Value barrier, Value column,
-                             Value row, Value mask) {
+void WarpgroupBlock::loadBox(Value map, Value to, Value barrier,
+                             ValueRange coordinates, Value mask) {
   NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(
-      b, toCluster(to), map, ValueRange{column, row}, barrier,
+      b, toCluster(to), map, coordinates, barrier,
       /*im2colOffsets=*/ValueRange(), mask, /*l2CacheHint=*/Value(),
       NVVM::TMALoadMode::TILE, /*isCTAOnly=*/false,
       /*group=*/NVVM::CTAGroupKindAttr(), /*predicate=*/Value());

@@ -137,10 +137,11 @@ protected:
 
   /// An address of the block's shared memory as one of its cluster's.
   mlir::Value toCluster(mlir::Value address);
-  /// Starts the copy of a box of `map` from (row, column) on into `to` and, if
-  /// there is a mask, into the same place of the other blocks in it.
+  /// Starts the copy of a box of `map` from `coordinates` on, the innermost one
+  /// first, into `to` and, if there is a mask, into the same place of the other
+  /// blocks in it.
   void loadBox(mlir::Value map, mlir::Value to, mlir::Value barrier,
-               mlir::Value column, mlir::Value row, mlir::Value mask = {});
+               mlir::ValueRange coordinates, mlir::Value mask = {});
 
   /// Descriptor of an operand whose rows of 128 bytes, swizzled, start at the
   /// address that `address` stands for (PTX ISA, "Matrix descriptor").

@@ -102,6 +102,7 @@ private:
                                           const Work &work);
 
   // The loader.
+  int64_t getLoadingWarps() const;
   void produce() override;
   void loadTiles();
   /// What of a step is loaded.
@@ -167,7 +168,9 @@ private:
   /// What decoded weights, and so all sums, are multiplied by.
   double shrinkage;
   mlir::Type accumulatorType;
-  mlir::Value lhsMap;    // tensor map
+  /// Tensor maps of activations and codes; without the latter, each row tile of
+  /// codes is a copy of its own.
+  mlir::Value lhsMap, codesMap;
   mlir::Value firstStep; // of this block along K
   /// Byte that this lane addresses for `ldmatrix`.
   mlir::Value matrixByte;

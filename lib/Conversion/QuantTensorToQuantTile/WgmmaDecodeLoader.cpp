@@ -26,13 +26,14 @@ void WgmmaDecodeKernel::loadStep(Value row, Value column, Value step,
                                  Value stage, int64_t segments,
                                  Operand operand) {
   step = add(step, firstStep);
-  // Whole panels of activations, and whole tiles of codes.
-  int64_t panels = llvm::divideCeil(segments * kSegment, kPanel);
+  // Whole panels of activations, and whole tiles of codes. A warp that has a
+  // panel has one of each step, past K as well, where it has no codes.
+  int64_t columns = codesMap ? tileK : segments * kSegment;
+  int64_t panels = llvm::divideCeil(columns, kPanel);
   int64_t panelBytes = tileM * WgmmaLayout::rowBytes;
   int64_t tileColumns = schedule.getWeights().getTile()[1];
   int64_t tileBytes = kRows * tileColumns * width / 8;
-  int64_t copyBytes =
-      llvm::divideCeil(segments * kSegment, tileColumns) * tileBytes;
+  int64_t copyBytes = llvm::divideCeil(columns, tileColumns) * tileBytes;
   int64_t rowTiles = schedule.getTileN() / kRows;
   Value barrier = full(stage), stageByte = mul(stage, layout.getStageBytes());
   if (operand != Operand::Activations)
@@ -55,7 +56,7 @@ void WgmmaDecodeKernel::loadStep(Value row, Value column, Value step,
           firstRow = add(row, mul(rank, share));
         }
         loadBox(lhsMap, shared(0, byte), barrier,
-                add(mul(step, tileK), mul(panel, kPanel)), firstRow, mask);
+                {add(mul(step, tileK), mul(panel, kPanel)), firstRow}, mask);
       };
       if (first + kWarps <= panels)
         load();
@@ -66,6 +67,16 @@ void WgmmaDecodeKernel::loadStep(Value row, Value column, Value step,
     }
   if (operand == Operand::Activations)
     return;
+  Value firstTile = div(column, word(kRows)),
+        firstOfK = mul(step, tileK / tileColumns);
+  if (codesMap) {
+    // What is past the last row of weights or past K is zero, and not stored.
+    b.ifThen(equal(warp, word(getLoadingWarps() - 1)), [&] {
+      loadBox(codesMap, shared(layout.lhsBytes, stageByte), barrier,
+              {word(0), firstOfK, firstTile});
+    });
+    return;
+  }
   auto type = cast<MemRefType>(b.codes.getType());
   Value global = LLVM::IntToPtrOp::create(
       b, LLVM::LLVMPointerType::get(b.getContext(), /*addressSpace=*/1),
@@ -76,7 +87,7 @@ void WgmmaDecodeKernel::loadStep(Value row, Value column, Value step,
     Value number = add(warp, first);
     // Past the last row of weights, others stand in: what they give is not
     // stored.
-    Value rowTile = add(div(column, word(kRows)), number);
+    Value rowTile = add(firstTile, number);
     if (problem.hasRaggedN())
       rowTile =
           b.createOrFold<arith::MinUIOp>(rowTile, word(type.getDimSize(0) - 1));
@@ -99,17 +110,32 @@ void WgmmaDecodeKernel::loadStep(Value row, Value column, Value step,
   }
 }
 
+/// Warps that have a copy of each stage, so that none is late for its next
+/// phase: nobody would wait for one that has none. A box of codes is the last
+/// one's, which has no panel where these are few.
+int64_t WgmmaDecodeKernel::getLoadingWarps() const {
+  int64_t panels = llvm::divideCeil(tileK, kPanel);
+  return codesMap ? std::min(panels + 1, kWarps) : kWarps;
+}
+
 /// One thread of each warp issues copies. That it is one, ptxas sees from how
 /// it is picked; of any other condition it makes a loop over lanes around each
-/// copy, whose operands are in uniform registers. Each warp has a copy of each
-/// stage, so none is late for its next phase.
+/// copy, whose operands are in uniform registers.
 void WgmmaDecodeKernel::produce() {
   // The same in all lanes, as ptxas sees of a shuffle.
   warp = NVVM::ShflOp::create(b, b.getI32Type(), word(-1),
                               div(thread, word(FragmentLayout::lanes)), word(0),
                               word(31), NVVM::ShflKind::idx, UnitAttr());
-  Value isPicked = NVVM::ElectSyncOp::create(b, b.getI1Type(), Value());
-  b.ifThen(isPicked, [&] { loadTiles(); });
+  auto load = [&] {
+    Value isPicked = NVVM::ElectSyncOp::create(b, b.getI1Type(), Value());
+    b.ifThen(isPicked, [&] { loadTiles(); });
+  };
+  int64_t warps = getLoadingWarps();
+  if (warps == kWarps)
+    return load();
+  b.ifThen(b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult, warp,
+                                         word(warps)),
+           load);
 }
 
 /// This warp's copies of all tiles, issued by one thread.

@@ -143,13 +143,13 @@ void WgmmaKernel::load(Value map, Value to, Value barrier, Value column,
           b, mask, arith::TruncIOp::create(b, b.getI16Type(), mul(part, size)));
   }
   if (!isLhs || !quarterMap) {
-    loadBox(map, to, barrier, column, row, mask);
+    loadBox(map, to, barrier, {column, row}, mask);
     return;
   }
   Value exist = b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ule,
                                               add(row, share), rows);
   b.ifThen(
-      exist, [&] { loadBox(map, to, barrier, column, row, mask); },
+      exist, [&] { loadBox(map, to, barrier, {column, row}, mask); },
       [&] {
         int64_t box = share / kQuarters;
         for (int64_t first = 0; first < share; first += box) {
@@ -160,8 +160,8 @@ void WgmmaKernel::load(Value map, Value to, Value barrier, Value column,
               LLVM::GEPOp::create(b, to.getType(), b.getI8Type(), to,
                                   ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(
                                       first * WgmmaLayout::rowBytes)});
-          loadBox(quarterMap, place, barrier, column,
-                  b.select(exists, boxRow, word(0)), mask);
+          loadBox(quarterMap, place, barrier,
+                  {column, b.select(exists, boxRow, word(0))}, mask);
         }
       });
 }

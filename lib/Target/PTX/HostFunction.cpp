@@ -268,17 +268,24 @@ FailureOr<Expression> HostFunction::describe(quant_tile::TensorMapOp op) {
   if (memref->offset != Expression(0))
     return op.emitOpError() << "is of a part of a buffer, which a launch plan "
                                "cannot express";
-  // A matrix: the last dimension, and all others together.
-  Expression rows = 1;
-  for (const Expression &size : ArrayRef(memref->sizes).drop_back())
-    rows = makeExpression("mul", rows, size);
   quant_tile::TensorMapAttr map = op.getMap();
+  llvm::json::Array shape;
+  if (map.getBox().size() > 2) {
+    for (const Expression &size : memref->sizes)
+      shape.push_back(size);
+  } else {
+    // A matrix: the last dimension, and all others together.
+    Expression rows = 1;
+    for (const Expression &size : ArrayRef(memref->sizes).drop_back())
+      rows = makeExpression("mul", rows, size);
+    shape = llvm::json::Array{rows, memref->sizes.back()};
+  }
   return Expression(llvm::json::Object{
       {"buffer", memref->buffer},
       {"element",
        spell(cast<MemRefType>(op.getBuffer().getType()).getElementType())},
-      {"shape", llvm::json::Array{rows, memref->sizes.back()}},
-      {"box", llvm::json::Array{map.getRows(), map.getColumns()}},
+      {"shape", std::move(shape)},
+      {"box", llvm::json::Array(map.getBox())},
       {"swizzle", map.getSwizzle()},
       {"l2_promotion", map.getL2Promotion()}});
 }

@@ -3,23 +3,24 @@
 // RUN: FileCheck %s --check-prefix=PTX < %t.ptx
 // RUN: %ptxas -arch=sm_90a -v %t.ptx -o %t.cubin 2>&1 | FileCheck %s --check-prefix=PTXAS
 
-// int4 weights in groups of 128: packed codes come by bulk copies, activations
-// through a tensor map; decoded weights are the register operand.
+// int4 weights in groups of 128: packed codes and activations come through
+// tensor maps; decoded weights are the register operand.
 
 #w4 = #quant_tensor.encoding<{storage = i4, block = [1, 128], scale = bf16, layout = <fragment, tile = [16, 64]>}>
 
 // CHECK-LABEL: gpu.func @matmul_wgmma_decode_0(
 // CHECK-SAME: known_block_size = array<i32: 384, 1, 1>
-// CHECK-SAME: quant_tile.tensor_maps = 2
+// CHECK-SAME: quant_tile.tensor_maps = 3
 // CHECK: nvvm.setmaxregister decrease 40
 // One lane of each warp: a copy for each panel of activations, of which two warps
-// have one, and for each row tile, whose codes of a step lie together.
+// have one, and one for the codes of a step.
 // CHECK: nvvm.shfl.sync idx
 // CHECK: nvvm.elect.sync
 // CHECK: nvvm.mbarrier.arrive.expect_tx
 // CHECK: scf.if
-// CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global
-// CHECK-COUNT-2: nvvm.cp.async.bulk.shared.cluster.global
+// CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global {{.*}} box[%{{[^,]*}}, %{{[^,]*}}]
+// CHECK: scf.if
+// CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global {{.*}} box[%{{[^,]*}}, %{{[^,]*}}, %{{[^,]*}}]
 // CHECK-NOT: nvvm.cp.async.bulk.shared.cluster.global
 // CHECK: nvvm.setmaxregister increase 232
 // CHECK: scf.for
@@ -64,7 +65,7 @@
 // PTX: wgmma.commit_group.sync.aligned
 // PTX: wgmma.wait_group.sync.aligned 1
 // PTX: stmatrix.sync.aligned.m8n8.x4.trans.shared.b16
-// PTX: cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes
+// PTX: cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes
 // PTX-NOT: .extern .func
 
 // No spill, no stack, and no note that wgmma is serialized (C7510 and others).
@@ -118,9 +119,9 @@ func.func @weights(%x: tensor<?x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>) -> 
 // CHECK-LABEL: gpu.func @matmul_wgmma_decode_2(
 // CHECK-SAME: known_block_size = array<i32: 512, 1, 1>
 // CHECK: nvvm.setmaxregister decrease 32
-// CHECK: nvvm.cp.async.bulk.shared.cluster.global
+// CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global {{.*}} box[%{{[^,]*}}, %{{[^,]*}}, %{{[^,]*}}]
 // CHECK: nvvm.griddepcontrol wait
-// CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global
+// CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global {{.*}} box[%{{[^,]*}}, %{{[^,]*}}]
 // CHECK: nvvm.setmaxregister increase 160
 // CHECK: nvvm.griddepcontrol wait
 // CHECK: scf.for
@@ -139,7 +140,8 @@ func.func @weights(%x: tensor<?x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>) -> 
 
 // CHECK-LABEL: func.func @sums
 // CHECK: quant_tile.launch @kernels::@matmul_wgmma_decode_0 {{.*}} block [384, 1, 1]
-// CHECK-SAME: tensor_maps [0, 3] [#quant_tile.tensor_map<box = [32, 64], swizzle = 128, l2_promotion = 256>,
+// CHECK-SAME: tensor_maps [0, 1, 3] [#quant_tile.tensor_map<box = [32, 64], swizzle = 128, l2_promotion = 256>,
+// CHECK-SAME: #quant_tile.tensor_map<box = [8, 2, 128], l2_promotion = 256>,
 // CHECK-SAME: #quant_tile.tensor_map<box = [32, 64], swizzle = 128, l2_promotion = 256>]
 func.func @turns(%x: tensor<?x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>) -> tensor<?x4096xbf16> {
   %c0 = arith.constant 0 : index

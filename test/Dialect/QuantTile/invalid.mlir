@@ -193,3 +193,11 @@ func.func @wide_rows(%x: memref<4x64xf32>) {
   %0 = quant_tile.tensor_map %x <box = [4, 64], swizzle = 128> : memref<4x64xf32>
   return
 }
+
+// -----
+
+func.func @box_of_other_rank(%x: memref<4x64xf32>) {
+  // expected-error @below {{a box of 3 extents is of a buffer of as many dimensions, got 'memref<4x64xf32>'}}
+  %0 = quant_tile.tensor_map %x <box = [1, 4, 64]> : memref<4x64xf32>
+  return
+}

@@ -230,7 +230,7 @@ module attributes {quant_tile.s = #quant_tile.warpgroups<pingpong, group_m = 0>}
 
 // -----
 
-// expected-error @below {{a box is [rows, columns], got 1 extents}}
+// expected-error @below {{a box is [rows, columns], or has up to five extents, got 1}}
 module attributes {quant_tile.s = #quant_tile.tensor_map<box = [64]>} {}
 
 // -----

@@ -73,10 +73,14 @@ void WarpgroupsAttr::print(AsmPrinter &printer) const {
 
 LogicalResult
 TensorMapAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                      int64_t rows, int64_t columns, int64_t swizzle,
+                      ArrayRef<int64_t> box, int64_t swizzle,
                       int64_t l2Promotion) {
   // The limits of cuTensorMapEncodeTiled.
-  for (int64_t extent : {rows, columns})
+  if (box.size() < 2 || box.size() > 5)
+    return emitError() << "a box is [rows, columns], or has up to five extents"
+                          ", got "
+                       << box.size();
+  for (int64_t extent : box)
     if (extent < 1 || extent > 256)
       return emitError() << "box extents are in [1, 256], got " << extent;
   if (!llvm::is_contained({0, 32, 64, 128}, swizzle))
@@ -101,18 +105,13 @@ Attribute TensorMapAttr::parse(AsmParser &parser, Type) {
                   }) ||
       parser.parseGreater())
     return {};
-  if (box.size() != 2) {
-    parser.emitError(loc) << "a box is [rows, columns], got " << box.size()
-                          << " extents";
-    return {};
-  }
   return getChecked([&] { return parser.emitError(loc); }, parser.getContext(),
-                    box[0], box[1], swizzle, l2Promotion);
+                    ArrayRef<int64_t>(box), swizzle, l2Promotion);
 }
 
 void TensorMapAttr::print(AsmPrinter &printer) const {
   printer << "<box = ";
-  printIntegers(printer, {getRows(), getColumns()});
+  printIntegers(printer, getBox());
   if (getSwizzle())
     printer << ", swizzle = " << getSwizzle();
   if (getL2Promotion())
@@ -131,9 +130,16 @@ LogicalResult TensorMapOp::verify() {
                          << type;
   int64_t bits = type.getElementTypeBitWidth();
   TensorMapAttr map = getMap();
-  if (map.getSwizzle() && map.getColumns() * bits > map.getSwizzle() * 8)
+  size_t extents = map.getBox().size();
+  if (extents > 2 && extents != static_cast<size_t>(type.getRank()))
+    return emitOpError() << "a box of " << extents
+                         << " extents is of a buffer of as many dimensions, "
+                            "got "
+                         << type;
+  int64_t columns = map.getBox().back();
+  if (map.getSwizzle() && columns * bits > map.getSwizzle() * 8)
     return emitOpError() << "rows of a box are at most as long as the swizzle, "
-                         << map.getSwizzle() << " bytes, got "
-                         << map.getColumns() << " x " << type.getElementType();
+                         << map.getSwizzle() << " bytes, got " << columns
+                         << " x " << type.getElementType();
   return success();
 }

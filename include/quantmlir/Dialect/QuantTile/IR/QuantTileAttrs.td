@@ -77,18 +77,27 @@ def QuantTile_WarpgroupsAttr : QuantTile_Attr<"Warpgroups", "warpgroups"> {
 def QuantTile_TensorMapAttr : QuantTile_Attr<"TensorMap", "tensor_map"> {
   let summary = "how the tensor memory accelerator sees a buffer";
   let description = [{
-    The buffer is a matrix: its last dimension, and all others together. `box`
-    is what one instruction copies, `[rows, columns]` in elements; its rows are
-    `swizzle` bytes long (or shorter where that is 0) and lie in shared memory
-    with their 16-byte chunks exchanged as CUDA's swizzle of that width says.
-    `l2_promotion` is how many bytes a miss in L2 fetches.
+    `box` is what one instruction copies, in elements. Of two extents it is
+    `[rows, columns]`, and the buffer is a matrix: its last dimension, and all
+    others together. Of more, it has one for each dimension of the buffer. Its
+    rows are `swizzle` bytes long (or shorter where that is 0) and lie in shared
+    memory with their 16-byte chunks exchanged as CUDA's swizzle of that width
+    says. `l2_promotion` is how many bytes a miss in L2 fetches.
 
     ```mlir
     #quant_tile.tensor_map<box = [128, 64], swizzle = 128, l2_promotion = 256>
+    #quant_tile.tensor_map<box = [16, 1, 256], l2_promotion = 256>
     ```
   }];
-  let parameters = (ins "int64_t":$rows, "int64_t":$columns, "int64_t":$swizzle,
+  let parameters = (ins ArrayRefParameter<"int64_t">:$box, "int64_t":$swizzle,
                         "int64_t":$l2Promotion);
+  let builders = [
+    /// Of a matrix.
+    AttrBuilder<(ins "int64_t":$rows, "int64_t":$columns, "int64_t":$swizzle,
+                     "int64_t":$l2Promotion),
+                [{ return $_get($_ctxt, ::llvm::ArrayRef<int64_t>{rows, columns},
+                                swizzle, l2Promotion); }]>
+  ];
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
