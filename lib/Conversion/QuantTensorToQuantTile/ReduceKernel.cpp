@@ -85,7 +85,8 @@ private:
   int64_t perRound, fullRounds;
   /// Codes are decoded to a type that holds each exactly: bf16, which is half
   /// of an f32 already, but for eight bits of integers f16, whose mantissa has
-  /// room for them.
+  /// room for them. Values of a codebook are rounded to it, as the contract
+  /// says.
   Type f32, decoded;
   /// This warp's tile row, its place along k, the row of activations, and the
   /// lane's two rows of weights.
