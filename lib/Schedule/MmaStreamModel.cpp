@@ -28,8 +28,8 @@
 // and what they choose was 5 % slower than the best measured. So do those of
 // smaller groups, zero points and NF4 at 16 rows: of 770 timings at four shapes
 // it chose the best or within 6 %, up to 11 % faster than what it chose
-// without. Of 2 and 3 bits at 16 rows, dividing K changed 14 of 26 lines at 13
-// shapes: ten take 5 to 19 % less, three as long, and one 4 % longer. Dividing
+// without. Of 2 and 3 bits at 16 rows, dividing K changed 12 of 26 lines at 13
+// shapes: nine take 5 to 19 % less, two as long, and one 4 % longer. Dividing
 // K where zero points are decoded along, with weights left
 // exact, changed seven of 42 lines at 14 shapes and 2 to 16 rows: six take
 // less, by up to 23 %, and one as long. Of 1908 timings at fifteen shapes, int4
