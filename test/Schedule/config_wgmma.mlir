@@ -17,15 +17,17 @@
 // 99 tiles of 112 columns in each of four rows of tiles are three whole waves of SMs.
 // Column by column, weights for the first wave come from memory sooner. From there on
 // ranges end where the model says that another tile is better, and some tiles are good
-// in several: each of the two kernels here has two ranges.
+// in several: each of two kernels here has two ranges. At powers of two, another has to
+// be nearly as good as the best.
 // CHECK-SAME: <wgmma, chip = "sm_90a", tile = [128, 112, 128], warps = [4, 1, 1], stages = 7, max_m = 512
-// CHECK-SAME: warpgroups = <pingpong, group_m = 4>>
+// CHECK-SAME: warpgroups = <pingpong, group_m = 16>>
+// CHECK-SAME: <wgmma, chip = "sm_90a", tile = [128, 144, 128], warps = [4, 1, 1], stages = 6, max_m = 640
 // CHECK-SAME: <wgmma, chip = "sm_90a", tile = [128, 128, 128], warps = [4, 1, 1], stages = 6, max_m = 768
 // CHECK-SAME: warpgroups = <pingpong, group_m = 16>>
 // CHECK-SAME: <wgmma, chip = "sm_90a", tile = [128, 112, 128], warps = [4, 1, 1], stages = 7, max_m = 1024
-// CHECK-SAME: warpgroups = <pingpong, group_m = 4>>
-// CHECK-SAME: <wgmma, chip = "sm_90a", tile = [128, 128, 128], warps = [4, 1, 1], stages = 6, max_m = 3072
 // CHECK-SAME: warpgroups = <pingpong, group_m = 16>>
+// CHECK-SAME: <wgmma, chip = "sm_90a", tile = [128, 128, 128], warps = [4, 1, 1], stages = 6, max_m = 3072
+// CHECK-SAME: warpgroups = <pingpong, cluster = [1, 2], group_m = 16>>
 // CHECK-SAME: <wgmma, chip = "sm_90a", tile = [128, 160, 128], warps = [4, 1, 1], stages = 5, contract
 // CHECK-SAME: warpgroups = <pingpong, group_m = 16>>]
 func.func @dynamic(%x: tensor<?x4096xi8>, %w: tensor<11008x4096xi8>, %init: tensor<?x11008xi32>) -> tensor<?x11008xi32> {

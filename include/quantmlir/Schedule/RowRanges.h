@@ -23,9 +23,9 @@ bool canGoOn(quant_tile::ScheduleAttr schedule);
 
 /// Schedules for ranges of rows that end at some of `rows`, which ascend, the
 /// last at the last of them: of few distinct ones, and none that takes longer
-/// by more than a few percent, at any of `rows`, than the one chosen for just
-/// so many. Up to 256 rows it is that one. `max_m` of each is where its range
-/// ends.
+/// by more than a few percent, at any of `rows`, or by more than one at powers
+/// of two, than the one chosen for just so many. Up to 256 rows it is that one.
+/// `max_m` of each is where its range ends.
 llvm::SmallVector<quant_tile::ScheduleAttr>
 divideRows(llvm::ArrayRef<int64_t> rows, const RowModel &model);
 

@@ -52,6 +52,7 @@ struct MatmulProblem : schedule::Contraction {
 struct DecodeForm {
   bool biased = false, shrunk = false, inPlace = false;
   mlir::Value scale, minus;
+  std::optional<uint32_t> row = {};
 };
 
 /// Emits into the body of one kernel. Index values are `index`, offsets count
@@ -189,11 +190,11 @@ public:
   /// rounded where the zero point is a float.
   mlir::Value scaleToF32(mlir::Value scale);
   mlir::Value zeroPointToF32(mlir::Value zeroPoint, double bias = 0.0);
-  /// A stored zero point, byte `byte` of `word`, as a pair of `element`, shrunk
-  /// as the codes that it is taken from in their decode
+  /// Two stored zero points, the low bytes of both halves of `both`, as a pair
+  /// of `element`, shrunk as the codes that they are taken from in their decode
   /// (`schedule::decodesZeroPoints`).
-  mlir::Value zeroPointToPair(mlir::Value word, int64_t byte,
-                              mlir::Type element, bool shrunk);
+  mlir::Value zeroPointsToPair(mlir::Value both, mlir::Type element,
+                               bool shrunk);
   /// The bias of codes decoded to `element` that `subtractZeroPoint` can take
   /// away with the zero point, at no cost; 0 where it can take none away.
   double getBiasOfZeroPoints(mlir::Type element) const;

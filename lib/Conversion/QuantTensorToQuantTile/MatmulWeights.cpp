@@ -94,7 +94,7 @@ Value MatmulEmitter::decodePair(Value word, uint32_t pair, Type element,
   return quant_tile::DecodeOp::create(
       *this, type, word, pair, problem.encoding.getStorage(), form.biased,
       problem.encoding.getCodebook(), form.shrunk, form.scale, form.inPlace,
-      form.minus);
+      form.minus, form.row);
 }
 
 void MatmulEmitter::fillPairTable(Value pointer, Type element, Value member,
@@ -284,14 +284,8 @@ Value MatmulEmitter::zeroPointToF32(Value zeroPoint, double bias) {
                                floatConstant(f32, base - bias));
 }
 
-Value MatmulEmitter::zeroPointToPair(Value word, int64_t byte, Type element,
-                                     bool shrunk) {
-  // A byte in both halves of a word, decoded as codes are.
-  constexpr uint32_t kFirstByteTwice = 0x4040;
-  Value both =
-      NVVM::PermuteOp::create(*this, getI32Type(), word, wordConstant(0),
-                              wordConstant(kFirstByteTwice + byte * 0x0101),
-                              NVVM::PermuteMode::DEFAULT);
+Value MatmulEmitter::zeroPointsToPair(Value both, Type element, bool shrunk) {
+  // Decoded as codes are.
   bool isUnsigned = problem.encoding.getZeroPoint().isUnsignedInteger();
   auto storage = IntegerType::get(getContext(), 8,
                                   isUnsigned ? IntegerType::Unsigned

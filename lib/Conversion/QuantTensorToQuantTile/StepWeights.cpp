@@ -167,18 +167,38 @@ Value StepParameters::getF32(MatmulEmitter &b, int64_t rowTile, int64_t unit,
   return arith::BitcastOp::create(b, b.getF32Type(), bits);
 }
 
-Value StepParameters::getTwice(MatmulEmitter &b, int64_t rowTile, int64_t unit,
-                               int64_t half, Type element) const {
+Value StepParameters::getBoth(MatmulEmitter &b, int64_t rowTile,
+                              int64_t unit) const {
+  int64_t bytes = type.getIntOrFloatBitWidth() / 8;
+  assert(bytes <= 2 && "of more, a word has one");
+  auto [first, byte] = getWord(b, rowTile, unit, 0);
+  // Those of a tile lie beside each other.
+  if (isTiled && bytes == 2)
+    return first;
+  auto [second, other] = getWord(b, rowTile, unit, 1);
+  // Bytes of the second operand of prmt count on.
+  uint32_t low = byte, high = 4 + other, above = bytes == 2 ? 0x10 : 0;
+  return NVVM::PermuteOp::create(
+      b, b.getI32Type(), first, second,
+      b.wordConstant((high * 0x11 + above) << 8 | (low * 0x11 + above)),
+      NVVM::PermuteMode::DEFAULT);
+}
+
+Value StepParameters::getPair(MatmulEmitter &b, int64_t rowTile, int64_t unit,
+                              Type element) const {
   auto pair = VectorType::get({2}, element);
-  if (type != element || !hasWideScales())
-    return vector::BroadcastOp::create(
-        b, pair,
+  if (type == element)
+    return b.bitcast(pair, getBoth(b, rowTile, unit));
+  SmallVector<Value> rows;
+  for (int64_t half = 0; half < 2; ++half)
+    rows.push_back(
         arith::TruncFOp::create(b, element, getF32(b, rowTile, unit, half)));
-  auto [word, byte] = getWord(b, rowTile, unit, half);
-  Value both = NVVM::PermuteOp::create(
-      b, b.getI32Type(), word, b.wordConstant(0),
-      b.wordConstant(byte ? 0x3232 : 0x1010), NVVM::PermuteMode::DEFAULT);
-  return b.bitcast(pair, both);
+  return vector::FromElementsOp::create(b, pair, rows);
+}
+
+Value quantmlir::getOfRow(MatmulEmitter &b, Value pair, int64_t half) {
+  int32_t element = half;
+  return LLVM::ShuffleVectorOp::create(b, pair, pair, {element, element});
 }
 
 Value StepParameters::get(MatmulEmitter &b, int64_t rowTile, int64_t unit,
@@ -276,7 +296,8 @@ Value StepWeights::decodeWhole(MatmulEmitter &b, int64_t rowTile,
   DecodeForm form;
   if (scales && quantmlir::schedule::decodesScaled(b.problem)) {
     form.shrunk = true;
-    form.scale = this->scales.getTwice(b, rowTile, group, p % 2, element);
+    form.scale = this->scales.getPair(b, rowTile, group, element);
+    form.row = p % 2;
     return decode(b, rowTile, segment, step, p, form);
   }
   Value value;
@@ -293,7 +314,8 @@ Value StepWeights::decodeWhole(MatmulEmitter &b, int64_t rowTile,
   }
   if (scales || b.problem.scalesDecoded())
     value = arith::MulFOp::create(
-        b, value, this->scales.getTwice(b, rowTile, group, p % 2, element));
+        b, value,
+        getOfRow(b, this->scales.getPair(b, rowTile, group, element), p % 2));
   return value;
 }
 
@@ -303,8 +325,9 @@ Value StepWeights::decodeLessZeroPoint(MatmulEmitter &b, int64_t rowTile,
   int64_t group = segment * FragmentLayout::segmentColumns / unit;
   DecodeForm form;
   form.shrunk = shrunk;
-  auto [word, byte] = zeroPoints.getWord(b, rowTile, group, p % 2);
-  form.minus = b.zeroPointToPair(word, byte, b.problem.lhsElement, shrunk);
+  form.minus = b.zeroPointsToPair(zeroPoints.getBoth(b, rowTile, group),
+                                  b.problem.lhsElement, shrunk);
+  form.row = p % 2;
   return decode(b, rowTile, segment, step, p, form);
 }
 

@@ -44,11 +44,15 @@ public:
   /// would have a register from when it is there.
   std::pair<mlir::Value, int64_t> getWord(MatmulEmitter &b, int64_t rowTile,
                                           int64_t unit, int64_t half) const;
-  /// A scale in f32, and twice in a vector of `element`, rounded to it.
+  /// Those of rows `g` and `g + 8`, of up to 16 bits, in the low and the high
+  /// half of a word. Of bytes, the upper one of a half is any.
+  mlir::Value getBoth(MatmulEmitter &b, int64_t rowTile, int64_t unit) const;
+  /// A scale in f32.
   mlir::Value getF32(MatmulEmitter &b, int64_t rowTile, int64_t unit,
                      int64_t half) const;
-  mlir::Value getTwice(MatmulEmitter &b, int64_t rowTile, int64_t unit,
-                       int64_t half, mlir::Type element) const;
+  /// The scales of both rows, rounded to `element`, as a vector.
+  mlir::Value getPair(MatmulEmitter &b, int64_t rowTile, int64_t unit,
+                      mlir::Type element) const;
 
   /// All values, to be carried by a loop.
   llvm::SmallVector<llvm::SmallVector<mlir::Value>> values;
@@ -79,6 +83,11 @@ private:
   /// Whether a unit has two, the second for the upper half of its columns.
   bool isPaired = false;
 };
+
+/// Element `half` of a vector of both rows', twice. Packed arithmetic reads
+/// either half of a register without an instruction for it, where LLVM is not
+/// told to permute bytes.
+mlir::Value getOfRow(MatmulEmitter &b, mlir::Value pair, int64_t half);
 
 /// The words of codes of one step that a lane owns, as vectors.
 struct StepWords {

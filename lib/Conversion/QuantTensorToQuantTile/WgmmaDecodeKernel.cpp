@@ -220,7 +220,7 @@ WgmmaDecodeKernel::decode(Value stage, int64_t first, int64_t last,
   for (int64_t block = 0; block < blocks; ++block) {
     auto &registers = weights.emplace_back();
     // Scales and zero points as pairs, made once for each unit.
-    DenseMap<int64_t, std::array<Value, 2>> pairs, zeros;
+    DenseMap<int64_t, Value> pairs, zeros;
     // Words of each vector of the codes' block, of each of four runs.
     SmallVector<std::array<Value, 4>> words;
     auto wordAt = [&](int64_t codesBlock, int64_t vector,
@@ -245,36 +245,39 @@ WgmmaDecodeKernel::decode(Value stage, int64_t first, int64_t last,
         words.assign(blockVectors, {});
       int64_t u = problem.hasOneGroup() ? 0 : s / unitSegments;
       if (scalesWeights && !pairs.contains(u))
-        for (int64_t half = 0; half < 2; ++half)
-          pairs[u][half] = parameters.scales[block].getTwice(
-              b, 0, u, half, problem.lhsElement);
+        pairs[u] =
+            parameters.scales[block].getPair(b, 0, u, problem.lhsElement);
       if (decodesZeroPoints && !zeros.contains(u))
-        for (int64_t half = 0; half < 2; ++half) {
-          auto [word, byte] =
-              parameters.zeroPoints[block].getWord(b, 0, u, half);
-          zeros[u][half] = b.zeroPointToPair(word, byte, problem.lhsElement,
-                                             /*shrunk=*/shrinkage != 1.0);
-        }
+        zeros[u] = b.zeroPointsToPair(
+            parameters.zeroPoints[block].getBoth(b, 0, u), problem.lhsElement,
+            /*shrunk=*/shrinkage != 1.0);
       // Registers of an instruction: rows g and g + 8 of its first eight
       // columns, then of the other eight. Word i of what was loaded has the
       // columns of run i: pair t of it, where the layout speaks of pair 0.
       for (int64_t i = 0; i < 4; ++i)
         for (int64_t half = 0; half < 2; ++half) {
+          DecodeForm form;
+          form.biased = bias != 0.0;
+          form.shrunk = shrinkage != 1.0;
+          if (decodesScaled)
+            form.scale = pairs[u];
+          if (decodesZeroPoints)
+            form.minus = zeros[u];
+          if (form.scale || form.minus)
+            form.row = half;
           Value value = b.decode(
               codes.getRegister(s % blockSegments, /*step=*/0, half),
               [&](int64_t word) {
                 return wordAt(s / blockSegments, word / 4, i);
               },
-              problem.lhsElement,
-              {/*biased=*/bias != 0.0, /*shrunk=*/shrinkage != 1.0,
-               /*inPlace=*/false, decodesScaled ? pairs[u][half] : Value(),
-               decodesZeroPoints ? zeros[u][half] : Value()});
+              problem.lhsElement, form);
           if (b.hasZeroPoint() && !decodesZeroPoints)
             value = b.subtractZeroPoint(
                 value, parameters.zeroPoints[block].get(b, 0, u, half), bias,
                 shrinkage);
           if (scalesWeights && !decodesScaled)
-            value = arith::MulFOp::create(b, value, pairs[u][half]);
+            value =
+                arith::MulFOp::create(b, value, getOfRow(b, pairs[u], half));
           registers.push_back(b.bitcast(b.getI32Type(), value));
         }
     }

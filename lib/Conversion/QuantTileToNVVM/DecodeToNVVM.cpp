@@ -30,9 +30,10 @@ constexpr unsigned kAndXor = 0x6a; // (a & b) ^ c
 class PairDecoder {
 public:
   PairDecoder(OpBuilder &builder, Location loc, VectorType type, bool biased,
-              Value minus)
+              Value minus, std::optional<uint32_t> row)
       : builder(builder), loc(loc), type(type),
-        bf16(type.getElementType().isBF16()), biased(biased), minus(minus) {}
+        bf16(type.getElementType().isBF16()), biased(biased), minus(minus),
+        row(row) {}
 
   /// Two codes of a narrow integer storage, at bits 0 and 16 of `word`.
   Value decodeNarrow(Value word, IntegerType storage) {
@@ -43,9 +44,6 @@ public:
     Value raw = lop3(word, both(mask), both(magic() | half), kAndXor);
     if (biased)
       return floats(raw);
-    if (minus)
-      return LLVM::FAddOp::create(builder, loc, floats(raw),
-                                  lessMinus(-magicValue() - half));
     return subtract(floats(raw), magicValue() + half);
   }
 
@@ -70,16 +68,25 @@ public:
   Value decodeInMantissa(Value word, int first, IntegerType storage) {
     static constexpr int kMantissa = 10;
     int width = storage.getWidth();
-    int shift = first + width <= kMantissa ? first : std::max(first - 8, 0);
-    if (shift == 0)
+    auto getShift = [&](int place) {
+      return place + width <= kMantissa ? place : std::max(place - 8, 0);
+    };
+    int shift = getShift(first);
+    if (shift == 0 && !minus)
       return decodeNarrow(moveUp(word, -first), storage);
     uint32_t mask = ((1u << width) - 1) << shift;
     uint32_t half = storage.isUnsigned() ? 0 : 1u << (width - 1);
-    Value raw = lop3(moveUp(word, shift - first), both(mask),
-                     both(magic() | half << shift), kAndXor);
-    double factor = std::ldexp(1.0, -shift);
-    return LLVM::FMAOp::create(builder, loc, floats(raw), splat(factor),
-                               lessMinus(-magicValue() * factor - half));
+    Value raw = floats(lop3(moveUp(word, shift - first), both(mask),
+                            both(magic() | half << shift), kAndXor));
+    auto getRest = [&](int place) {
+      return std::ldexp(-magicValue(), -getShift(place)) - half;
+    };
+    if (shift == 0)
+      return LLVM::FAddOp::create(builder, loc, raw,
+                                  lessMinus(first, width, getRest));
+    Value factor = splat(std::ldexp(1.0, -shift));
+    return LLVM::FMAOp::create(builder, loc, raw, factor,
+                               lessMinus(first, width, getRest));
   }
 
   /// Two bytes, at bits 0 and 16 of `word`, to bf16: its mantissa has room for
@@ -107,10 +114,12 @@ public:
   /// where there is one.
   Value decodeShrunk(Value word, int first, IntegerType storage,
                      double shrinkage, Value scale) {
-    unsigned width = storage.getWidth(), shift = first % 8;
-    // Codes that end in another byte.
-    if (shift + width > 8)
-      shift = 0;
+    int width = storage.getWidth();
+    // Codes that end in another byte are moved to this one's beginning.
+    auto getShift = [&](int place) {
+      return place % 8 + width <= 8 ? place % 8 : 0;
+    };
+    int shift = getShift(first);
     uint32_t mask = ((1u << width) - 1) << shift;
     uint32_t half = storage.isUnsigned() ? 0 : 1u << (width - 1);
     word = moveUp(word, shift - first);
@@ -118,19 +127,23 @@ public:
         floats(half ? lop3(word, both(mask), both(half << shift), kAndXor)
                     : binary<LLVM::AndOp>(word, both(mask)));
     // Pairs of one scale have these products in common. They are exact.
-    auto scaled = [&](double factor) {
-      Value number = splat(factor);
-      return scale ? LLVM::FMulOp::create(builder, loc, scale, number) : number;
+    auto scaled = [&](function_ref<double(int)> getFactor) -> Value {
+      if (!scale)
+        return splat(getFactor(first));
+      return ofRow(LLVM::FMulOp::create(builder, loc, scale,
+                                        ofRows(first, width, getFactor)));
     };
     // The unit of subnormals is 2^-133.
-    Value factor = scaled(std::ldexp(shrinkage, 133 - static_cast<int>(shift)));
+    Value factor = scaled([&](int place) {
+      return std::ldexp(shrinkage, 133 - getShift(place));
+    });
+    auto getOffset = [&](int) { return -shrinkage * half; };
     if (minus)
       return LLVM::FMAOp::create(builder, loc, raw, factor,
-                                 lessMinus(-shrinkage * half));
+                                 lessMinus(first, width, getOffset));
     if (!half)
       return LLVM::FMulOp::create(builder, loc, raw, factor);
-    return LLVM::FMAOp::create(builder, loc, raw, factor,
-                               scaled(-shrinkage * half));
+    return LLVM::FMAOp::create(builder, loc, raw, factor, scaled(getOffset));
   }
 
   /// Float codes with `exponent` and `mantissa` bits and the given bias, at
@@ -269,14 +282,40 @@ private:
     return LLVM::ConstantOp::create(
         builder, loc, type, DenseElementsAttr::get(type, element.getValue()));
   }
-  /// A constant less what is taken from each value. Values that have the latter
+  /// `getValue` of the place of this pair, at bit `first`, for its row, and for
+  /// the other row of the place of the pair beside it. Where this is the other
+  /// row's place, both are of this one: nobody reads the other then.
+  Value ofRows(int first, int width, function_ref<double(int)> getValue) {
+    int pair = first / width;
+    if (!row || pair % 2 != static_cast<int>(*row))
+      return splat(getValue(first));
+    int even = pair / 2 * 2;
+    FloatType element = cast<FloatType>(type.getElementType());
+    SmallVector<Attribute> values;
+    for (int place : {even * width, (even + 1) * width})
+      values.push_back(builder.getFloatAttr(element, getValue(place)));
+    return LLVM::ConstantOp::create(builder, loc, type,
+                                    DenseElementsAttr::get(type, values));
+  }
+  /// The element of this pair's row, twice, or each code's own.
+  Value ofRow(Value value) {
+    if (!row)
+      return value;
+    int32_t element = *row;
+    return LLVM::ShuffleVectorOp::create(builder, loc, value, value,
+                                         {element, element});
+  }
+  /// Numbers less what is taken from each value. Values that have the latter
   /// in common have this in common, too.
-  Value lessMinus(double value) {
+  Value lessMinus(int first, int width, function_ref<double(int)> getValue) {
     if (!minus)
-      return splat(value);
-    if (value == 0.0)
-      return LLVM::FNegOp::create(builder, loc, minus);
-    return LLVM::FSubOp::create(builder, loc, splat(value), minus);
+      return splat(getValue(first));
+    Value numbers = ofRows(first, width, getValue);
+    bool isZero = getValue(first) == 0.0;
+    return ofRow(
+        isZero
+            ? LLVM::FNegOp::create(builder, loc, minus).getResult()
+            : LLVM::FSubOp::create(builder, loc, numbers, minus).getResult());
   }
   Value subtract(Value a, double value) {
     return LLVM::FSubOp::create(builder, loc, a, splat(value));
@@ -297,6 +336,8 @@ private:
   bool biased;
   /// Taken from each value, where there is one.
   Value minus;
+  /// Which element of `minus`, and of the scales, both codes have.
+  std::optional<uint32_t> row;
 };
 
 } // namespace
@@ -304,8 +345,9 @@ private:
 Value quantmlir::emitDecode(OpBuilder &builder, Location loc, Value word,
                             unsigned pair, Type storage, VectorType type,
                             bool biased, bool inPlace, bool shrunk, Value scale,
-                            Value minus, quant_tensor::CodebookAttr codebook) {
-  PairDecoder decoder(builder, loc, type, biased, minus);
+                            Value minus, std::optional<uint32_t> row,
+                            quant_tensor::CodebookAttr codebook) {
+  PairDecoder decoder(builder, loc, type, biased, minus, row);
   int width = storage.getIntOrFloatBitWidth(), first = pair * width;
   if (codebook) {
     SmallVector<uint16_t> table = decoder.getTable(codebook);
@@ -322,7 +364,7 @@ Value quantmlir::emitDecode(OpBuilder &builder, Location loc, Value word,
           scale);
     if (width < 8 && inPlace)
       return decoder.decodeInPlace(word, pair, integer);
-    if (width < 8 && type.getElementType().isF16() && !biased)
+    if (type.getElementType().isF16() && !biased && (width < 8 || minus))
       return decoder.decodeInMantissa(word, first, integer);
     Value codes = decoder.moveUp(word, -first);
     if (width == 8 && type.getElementType().isBF16())

@@ -12,11 +12,13 @@ namespace quantmlir {
 /// codes are `storage` (with `codebook`, where there is one), as a vector of
 /// type `type`, with `DecodeOp::getBias` left on it where `biased`, or
 /// `getBiasInPlace` where `inPlace` too, and `DecodeOp::getShrinkage` where
-/// `shrunk`; times `scale`, or less `minus`, where there is one.
+/// `shrunk`; times `scale`, or less `minus`, where there is one: of both codes
+/// element `row` of it, or each its own.
 mlir::Value emitDecode(mlir::OpBuilder &builder, mlir::Location loc,
                        mlir::Value word, unsigned pair, mlir::Type storage,
                        mlir::VectorType type, bool biased, bool inPlace,
                        bool shrunk, mlir::Value scale, mlir::Value minus,
+                       std::optional<uint32_t> row,
                        quant_tensor::CodebookAttr codebook);
 
 } // namespace quantmlir

@@ -25,7 +25,7 @@ struct DecodeLowering : ConvertOpToLLVMPattern<DecodeOp> {
         op, emitDecode(rewriter, op.getLoc(), adaptor.getWord(), op.getPair(),
                        op.getStorage(), op.getType(), op.getBiased(),
                        op.getInPlace(), op.getShrunk(), adaptor.getScale(),
-                       adaptor.getMinus(), op.getCodebookAttr()));
+                       adaptor.getMinus(), op.getRow(), op.getCodebookAttr()));
     return success();
   }
 };

@@ -130,6 +130,46 @@ gpu.module @m {
     return %v : vector<2xf16>
   }
 
+  // Constants of both rows, whose pairs are beside each other, so that other
+  // pairs of these rows find the same products.
+  // CHECK-LABEL: llvm.func @scaled_rows
+  // CHECK-SAME: %[[SCALES:[a-z0-9]+]]: vector<2xbf16>
+  // CHECK: %[[LARGE:.*]] = llvm.mlir.constant(dense<[5.192300e+33, 3.245190e+32]> : vector<2xbf16>)
+  // CHECK: %[[FACTORS:.*]] = llvm.fmul %[[SCALES]], %[[LARGE]]
+  // CHECK: %[[FACTOR:.*]] = llvm.shufflevector %[[FACTORS]], %[[FACTORS]] [1, 1] : vector<2xbf16>
+  // CHECK: %[[OFFSETS:.*]] = llvm.fmul %[[SCALES]]
+  // CHECK: %[[OFFSET:.*]] = llvm.shufflevector %[[OFFSETS]], %[[OFFSETS]] [1, 1]
+  // CHECK: llvm.intr.fma(%{{.*}}, %[[FACTOR]], %[[OFFSET]])
+  // CHECK: llvm.mlir.constant(dense<[5.192300e+33, 3.245190e+32]> : vector<2xbf16>)
+  // CHECK: llvm.shufflevector {{.*}} [0, 0]
+  func.func @scaled_rows(%w: i32, %s: vector<2xbf16>) -> (vector<2xbf16>, vector<2xbf16>) {
+    %v = quant_tile.decode %w[1] shrunk scaled(%s : vector<2xbf16>) row(1) storage(i4) : vector<2xbf16>
+    %u = quant_tile.decode %w[2] shrunk scaled(%s : vector<2xbf16>) row(0) storage(i4) : vector<2xbf16>
+    return %v, %u : vector<2xbf16>, vector<2xbf16>
+  }
+
+  // Codes that straddle words were moved to the first place, whoever's they
+  // are.
+  // CHECK-LABEL: llvm.func @moved_row
+  // CHECK: llvm.mlir.constant(dense<5.192300e+33> : vector<2xbf16>)
+  // CHECK: llvm.shufflevector {{.*}} [1, 1]
+  func.func @moved_row(%w: i32, %s: vector<2xbf16>) -> vector<2xbf16> {
+    %v = quant_tile.decode %w[0] shrunk scaled(%s : vector<2xbf16>) row(1) storage(i3) : vector<2xbf16>
+    return %v : vector<2xbf16>
+  }
+
+  // 1024 and 64, which the places of two rows have in common with nobody.
+  // CHECK-LABEL: llvm.func @minus_rows
+  // CHECK-SAME: %[[ZERO:[a-z0-9]+]]: vector<2xf16>
+  // CHECK: %[[BIAS:.*]] = llvm.mlir.constant(dense<[-1.024000e+03, -6.400000e+01]> : vector<2xf16>)
+  // CHECK: %[[OFFSETS:.*]] = llvm.fsub %[[BIAS]], %[[ZERO]]
+  // CHECK: %[[OFFSET:.*]] = llvm.shufflevector %[[OFFSETS]], %[[OFFSETS]] [0, 0]
+  // CHECK: llvm.fadd %{{.*}}, %[[OFFSET]]
+  func.func @minus_rows(%w: i32, %z: vector<2xf16>) -> vector<2xf16> {
+    %v = quant_tile.decode %w[0] minus(%z : vector<2xf16>) row(0) storage(ui4) : vector<2xf16>
+    return %v : vector<2xf16>
+  }
+
   // CHECK-LABEL: llvm.func @shrunk_uint8
   // CHECK: llvm.lshr
   // CHECK: llvm.and

@@ -221,3 +221,19 @@ func.func @f(%a: i32, %z: vector<2xf16>) {
   %r = quant_tile.decode %a[0] shrunk minus(%z : vector<2xf16>) storage(ui4) : vector<2xbf16>
   return
 }
+
+// -----
+
+func.func @f(%a: i32) {
+  // expected-error @below {{only scales and what is taken from values have rows}}
+  %r = quant_tile.decode %a[0] shrunk row(0) storage(i4) : vector<2xbf16>
+  return
+}
+
+// -----
+
+func.func @f(%a: i32, %s: vector<2xbf16>) {
+  // expected-error @below {{there are two rows, got row 2}}
+  %r = quant_tile.decode %a[0] shrunk scaled(%s : vector<2xbf16>) row(2) storage(i4) : vector<2xbf16>
+  return
+}

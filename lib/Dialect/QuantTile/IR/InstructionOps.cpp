@@ -135,13 +135,19 @@ LogicalResult DecodeOp::verify() {
   if (getMinus()) {
     if (getBiased() || getScale() || !isa<IntegerType>(storage) || codebook ||
         !(getShrunk() || getType().getElementType().isF16()))
-      return emitOpError() << "only integers that are shrunk or decoded to f16, "
-                              "neither biased nor scaled, have "
-                              "a value taken from them";
+      return emitOpError()
+             << "only integers that are shrunk or decoded to f16, "
+                "neither biased nor scaled, have "
+                "a value taken from them";
     if (getMinus().getType() != getType())
       return emitOpError() << "cannot take " << getMinus().getType()
                            << " from values of " << getType();
   }
+  if (getRow() && !getScale() && !getMinus())
+    return emitOpError() << "only scales and what is taken from values have "
+                            "rows";
+  if (getRow().value_or(0) > 1)
+    return emitOpError() << "there are two rows, got row " << *getRow();
   if (getBiased() &&
       getBias(storage, getType().getElementType(), codebook) == 0.0)
     return emitOpError() << "storage " << storage << " has no bias in "

@@ -271,6 +271,11 @@ def QuantTile_DecodeOp : QuantTile_Op<"decode",
     integers of a mantissa becomes theirs. It is for integers that are shrunk or
     that f16 holds.
 
+    With `row`, both codes have that element of the scales, or of what is taken
+    from them, and the pair beside this one in the word has the other: those of
+    a lane's two rows, which alternate in a word. What constants make of them
+    is made for both at once, and either half of a register is an operand.
+
     ```mlir
     %v = quant_tile.decode %word[2] storage(i4) : vector<2xbf16>
     %b = quant_tile.decode %word[2] biased storage(i4) : vector<2xbf16>
@@ -278,6 +283,7 @@ def QuantTile_DecodeOp : QuantTile_Op<"decode",
     %s = quant_tile.decode %word[2] shrunk storage(i4) : vector<2xbf16>
     %p = quant_tile.decode %word[2] shrunk scaled(%scales : vector<2xbf16>) storage(i4) : vector<2xbf16>
     %z = quant_tile.decode %word[2] shrunk minus(%zeros : vector<2xbf16>) storage(ui4) : vector<2xbf16>
+    %h = quant_tile.decode %word[3] shrunk scaled(%scales : vector<2xbf16>) row(1) storage(i4) : vector<2xbf16>
     %n = quant_tile.decode %word[2] storage(ui4) codebook(#quant_tensor.codebook<nf4>) : vector<2xbf16>
     ```
   }];
@@ -286,12 +292,14 @@ def QuantTile_DecodeOp : QuantTile_Op<"decode",
                        UnitAttr:$shrunk,
                        Optional<VectorOfLengthAndType<[2], [BF16, F16]>>:$scale,
                        Optional<VectorOfLengthAndType<[2], [BF16, F16]>>:$minus,
+                       OptionalAttr<I32Attr>:$row,
                        OptionalAttr<QuantTile_Codebook>:$codebook);
   let results = (outs VectorOfLengthAndType<[2], [BF16, F16]>:$result);
   let assemblyFormat = [{
     $word `[` $pair `]` (`biased` $biased^)? (`in_place` $in_place^)?
     (`shrunk` $shrunk^)? (`scaled` `(` $scale^ `:` type($scale) `)`)?
     (`minus` `(` $minus^ `:` type($minus) `)`)?
+    (`row` `(` $row^ `)`)?
     `storage` `(` $storage `)`
     (`codebook` `(` $codebook^ `)`)? attr-dict `:` type($result)
   }];
@@ -303,13 +311,16 @@ def QuantTile_DecodeOp : QuantTile_Op<"decode",
                    CArg<"bool", "false">:$shrunk,
                    CArg<"::mlir::Value", "{}">:$scale,
                    CArg<"bool", "false">:$inPlace,
-                   CArg<"::mlir::Value", "{}">:$minus), [{
+                   CArg<"::mlir::Value", "{}">:$minus,
+                   CArg<"std::optional<uint32_t>", "{}">:$row), [{
       auto flag = [&](bool set) {
         return set ? $_builder.getUnitAttr() : ::mlir::UnitAttr();
       };
       build($_builder, $_state, result, word, $_builder.getI32IntegerAttr(pair),
             ::mlir::TypeAttr::get(storage), flag(biased), flag(inPlace),
-            flag(shrunk), scale, minus, codebook);
+            flag(shrunk), scale, minus,
+            row ? $_builder.getI32IntegerAttr(*row) : ::mlir::IntegerAttr(),
+            codebook);
     }]>
   ];
   let extraClassDeclaration = [{
