@@ -124,6 +124,11 @@ getProvenNumbers(const Contraction &c, int64_t tileM, bool scalesWeights) {
                                                {3, 4, 128, 1, 4}};
   static constexpr StreamNumbers ofFewRows[] = {{3, 8, 128, 1, 2, 2},
                                                 {3, 16, 128, 1, 1}};
+  // Of 2 bits.
+  static constexpr StreamNumbers ofOneNarrowRow[] = {{1, 16, 256, 1, 2},
+                                                     {3, 8, 256, 1, 2},
+                                                     {4, 4, 128, 1, 2},
+                                                     {2, 4, 128, 2, 4}};
   // Whose weights are scaled.
   static constexpr StreamNumbers ofManyRows[] = {{2, 4, 128, 1, 3, 2},
                                                  {2, 8, 128, 1, 2, 2},
@@ -133,6 +138,8 @@ getProvenNumbers(const Contraction &c, int64_t tileM, bool scalesWeights) {
   // Of f16 with exact weights, of which the model says what they take.
   static constexpr StreamNumbers ofManyRowsF16[] = {
       {3, 4, 64, 1, 3}, {2, 4, 128, 1, 3, 2}, {2, 8, 128, 1, 2, 2}};
+  if (c.encoding.getStorageBits() == 2)
+    return tileM == 1 ? ArrayRef(ofOneNarrowRow) : ArrayRef<StreamNumbers>();
   if (tileM == 1)
     return ArrayRef(ofOneRow).take_front(getPairTableBytes(c) ? 2 : 5);
   if (!decodesStreamedExactly(c) || getParameters(c) > 1)
@@ -174,6 +181,9 @@ static bool fitsProven(const Contraction &c, int64_t tileM,
   if (!isPlain || rounds < numbers.stages ||
       (getPairTableBytes(c) && c.lhsElement.isF16()))
     return false;
+  if (c.encoding.getStorageBits() < 4)
+    return c.lhsElement.isBF16() && getParameters(c) == 1 &&
+           c.k % numbers.getColumnsOfRound() == 0;
   if (tileM > 8)
     return fitsManyRows(c, numbers);
   // Of a few, three row tiles have no room for steps that end anywhere.
@@ -279,7 +289,9 @@ StreamNumbers chooseStreamNumbers(const Contraction &c, const Chip &chip,
   // What the model says of these is a little too much: of 16 rows 5 %, and what
   // is kept back for exact weights.
   double shareOfProven = tileM <= 8 ? 0.97 : scalesWeights ? 0.92 : 1.0;
-  if (chip.hasWgmma && c.encoding.getStorageBits() == 4)
+  bool isProvenWidth = c.encoding.getStorageBits() == 4 ||
+                       c.encoding.getStorageBits() == 2;
+  if (chip.hasWgmma && isProvenWidth)
     for (const StreamNumbers &numbers :
          getProvenNumbers(c, tileM, scalesWeights))
       if (fitsProven(c, tileM, numbers))

@@ -34,6 +34,32 @@ static int64_t estimateRegistersOfFewRows(const Contraction &c,
   return std::ceil(registers);
 }
 
+/// The same of weights that are scaled, of which there is one sum: no kernel of
+/// 135 that was compiled for fewer and fewer registers needed more.
+static int64_t estimateRegistersOfScaledFewRows(const Contraction &c,
+                                                const StreamNumbers &numbers) {
+  double units = numbers.rowTiles * getUnits(c, numbers);
+  int64_t rounds = getRounds(c, numbers);
+  bool hasTailK = c.k % numbers.getColumnsOfRound() != 0;
+  double registers;
+  if (isStraight(c, numbers)) {
+    // Scales of all that is on its way.
+    registers = 28 + (21 + 3 * (getParameters(c) - 1)) * units;
+    registers += (rounds > 2 ? 12 : 0) + (rounds > 4 ? 8 : 0);
+  } else {
+    registers = 64 + 16 * units * numbers.stages;
+    registers += std::max(0.0, 4 * (units - numbers.rowTiles));
+  }
+  if (hasTailK)
+    registers += 16;
+  if (c.encoding.hasZeroPoint())
+    registers += getParameters(c) * units;
+  // Rows that are not there have addresses of their own.
+  if (c.n % getTileN(numbers))
+    registers += 24;
+  return std::ceil(registers);
+}
+
 /// The same of weights of 2 and 3 bits, in steps of one tile of these: no
 /// schedule of some 400 that is within it made ptxas 13.0 spill.
 static int64_t estimateRegistersOfNarrow(const Contraction &c, int64_t tileM,
@@ -97,6 +123,8 @@ static int64_t estimateUndivided(const Contraction &c, int64_t tileM,
                                  bool scalesWeights) {
   if (c.encoding.getStorageBits() < 4)
     return estimateRegistersOfNarrow(c, tileM, numbers, scalesWeights);
+  if (scalesWeights && tileM <= 8)
+    return estimateRegistersOfScaledFewRows(c, numbers);
   if (isFewExactRows(c, tileM, numbers))
     return estimateRegistersOfFewRows(c, numbers);
   // Weights of a round ahead and of this one, and their sums.

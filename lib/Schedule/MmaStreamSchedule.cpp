@@ -1,6 +1,6 @@
 //===- MmaStreamSchedule.cpp - Few rows of activations --------------------===//
 
-#include "MmaStreamModel.h"
+#include "MmaStreamTerms.h"
 
 #include "quantmlir/Dialect/QuantTensor/IR/FragmentLayout.h"
 
@@ -100,14 +100,16 @@ static bool hasRaggedScales(const Contraction &c) {
 static bool scalesStreamedWeights(const Contraction &c, const Chip &chip,
                                   int64_t tileM) {
   unsigned width = c.encoding.getStorageBits();
-  if (tileM != 16 || width > 4 || !c.lhsElement.isBF16() ||
+  if (tileM == 1 || width > 4 || !c.lhsElement.isBF16() ||
       !canScaleDecoded(c) || c.scalesDecoded() || c.getGroup() > 128)
     return false;
   bool isPlain = c.getGroup() == 128 && !c.encoding.getCodebook() &&
                  (!c.encoding.hasZeroPoint() || decodesStreamedExactly(c));
   // Narrower codes have no steps of a few columns, which that was better in.
   if (!isPlain)
-    return width == 4;
+    return tileM == 16 ? width == 4 : scalesFewRows(c, tileM);
+  if (tileM != 16)
+    return false;
   if (!isa<IntegerType>(c.encoding.getStorage()) || hasRaggedScales(c) ||
       c.k % 128 != 0)
     return false;
@@ -220,7 +222,7 @@ static Numbers chooseNumbers(const Contraction &c, const Chip &chip,
                                : parameters <= 1;
   if (!isRagged && c.k % 128 == 0 &&
       (((isNarrow || (width < 4 && !isTable)) && isSingle) ||
-       (width == 4 && isLight && (isSingle || tileM == 1 || tileM == 16))))
+       (width == 4 && isLight)))
     return chooseStreamNumbers(c, chip, tileM,
                                scalesStreamedWeights(c, chip, tileM));
   if (width == 3)
@@ -292,7 +294,7 @@ void enumerateMmaStream(const Contraction &c, const Chip &chip, int64_t maxM,
   auto list = [&](const Numbers &numbers) {
     for (bool scaleDecoded : {false, true})
       if (!scaleDecoded ||
-          (tileM > 8 && canScaleDecoded(c) && !c.scalesDecoded()))
+          (tileM > 1 && canScaleDecoded(c) && !c.scalesDecoded()))
         schedules.push_back(
             makeMmaStream(c, chip, maxM, tileM, numbers, scaleDecoded));
   };

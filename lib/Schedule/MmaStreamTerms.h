@@ -65,13 +65,22 @@ inline double getParameters(const Contraction &c, int64_t tileM) {
   return isDecoded ? getParameters(c) / 2 : getParameters(c);
 }
 
+/// Whether two to eight rows multiply weights that were scaled: of groups of
+/// less than 128 columns, whose sums would be many.
+inline bool scalesFewRows(const Contraction &c, int64_t tileM) {
+  return tileM > 1 && tileM <= 8 && c.encoding.getStorageBits() == 4 &&
+         c.lhsElement.isBF16() && c.getGroup() < kUnitColumns &&
+         !c.scalesDecoded() && canScaleDecoded(c);
+}
+
 /// Whether straight-line code of short steps multiplies several rows of
 /// activations, in one column tile, by weights of 4 bits that leave no sums of
 /// them.
 inline bool isFewExactRows(const Contraction &c, int64_t tileM,
                            const StreamNumbers &numbers) {
   return tileM > 1 && tileM <= 8 && decodesStreamedExactly(c) &&
-         getParameters(c) <= 1 && isStraight(c, numbers) &&
+         (getParameters(c) <= 1 || scalesFewRows(c, tileM)) &&
+         isStraight(c, numbers) &&
          getUnits(c, numbers) <= 1;
 }
 
