@@ -47,7 +47,7 @@ static bool canSplit(const Contraction &c, const Chip &chip, int64_t tileM,
     return false;
   if (getPairTableBytes(c) && getUnits(c, numbers) < 1 && numbers.stages > 1)
     return false;
-  if (tileM == 8)
+  if (tileM == 8 || (tileM > 1 && tileM < 8 && scalesWeights))
     return getUnits(c, numbers) == 1 && numbers.stages == 1;
   return tileM == 16;
 }
@@ -103,6 +103,8 @@ static bool isModelled(const Contraction &c, int64_t tileM,
            numbers.warps >= (tileM == 1 ? 4 : 2) &&
            !(numbers.stages > 1 && tileM == 16 && getPairTableBytes(c));
   }
+  if (getUnits(c, numbers) > 1 && scalesWeights && tileM <= 8)
+    return numbers.stages == 1 && numbers.warps == 4;
   if (getUnits(c, numbers) > 1 && !isNarrow)
     return numbers.stages == 1 && parameters <= 1 &&
            (numbers.warps == 4 ? numbers.rowTiles <= 2
@@ -124,6 +126,9 @@ getProvenNumbers(const Contraction &c, int64_t tileM, bool scalesWeights) {
                                                {3, 4, 128, 1, 4}};
   static constexpr StreamNumbers ofFewRows[] = {{3, 8, 128, 1, 2, 2},
                                                 {3, 16, 128, 1, 1}};
+  // Of small groups whose sums are scaled, and of tables.
+  static constexpr StreamNumbers ofFewRowsSmallGroups[] = {{2, 8, 128, 2, 1},
+                                                           {2, 16, 64, 2, 1}};
   // Of 2 bits.
   static constexpr StreamNumbers ofOneNarrowRow[] = {{1, 16, 256, 1, 2},
                                                      {3, 8, 256, 1, 2},
@@ -142,6 +147,9 @@ getProvenNumbers(const Contraction &c, int64_t tileM, bool scalesWeights) {
     return tileM == 1 ? ArrayRef(ofOneNarrowRow) : ArrayRef<StreamNumbers>();
   if (tileM == 1)
     return ArrayRef(ofOneRow).take_front(getPairTableBytes(c) ? 2 : 5);
+  if (tileM <= 8 && c.getGroup() < kUnitColumns && !c.encoding.hasZeroPoint() &&
+      (getPairTableBytes(c) || !scalesWeights))
+    return ofFewRowsSmallGroups;
   if (!decodesStreamedExactly(c) || getParameters(c) > 1)
     return {};
   if (tileM <= 8)
@@ -274,7 +282,11 @@ StreamNumbers chooseStreamNumbers(const Contraction &c, const Chip &chip,
     double margin = tileM <= 8                        ? marginOfFewRows
                     : c.encoding.getStorageBits() < 4 ? marginOfNarrow
                                                       : 1.0;
-    compete(numbers, numbers.splitK > 1 ? margin : 1.0);
+    // Scaled weights take that much longer in short steps.
+    constexpr double shareOfShortSteps = 1.05;
+    bool isShort = scalesWeights && tileM <= 8 && getUnits(c, numbers) < 1;
+    compete(numbers, (numbers.splitK > 1 ? margin : 1.0) *
+                         (isShort ? shareOfShortSteps : 1.0));
   };
   for (int64_t rowTiles : {1, 2, 3, 4}) {
     if (rowTiles > 1 && FragmentLayout::rows * (rowTiles - 1) >= c.n)
@@ -289,8 +301,8 @@ StreamNumbers chooseStreamNumbers(const Contraction &c, const Chip &chip,
   // What the model says of these is a little too much: of 16 rows 5 %, and what
   // is kept back for exact weights.
   double shareOfProven = tileM <= 8 ? 0.97 : scalesWeights ? 0.92 : 1.0;
-  bool isProvenWidth = c.encoding.getStorageBits() == 4 ||
-                       c.encoding.getStorageBits() == 2;
+  bool isProvenWidth =
+      c.encoding.getStorageBits() == 4 || c.encoding.getStorageBits() == 2;
   if (chip.hasWgmma && isProvenWidth)
     for (const StreamNumbers &numbers :
          getProvenNumbers(c, tileM, scalesWeights))

@@ -112,8 +112,9 @@ double estimateStreamTime(const Contraction &c, const Chip &chip, int64_t tileM,
   constexpr double columns = 128;
   bool isNarrow = c.encoding.getStorageBits() < 4, isMany = tileM > 8;
   bool looksUp = getPairTableBytes(c) != 0;
-  FitOfRows fit = {!isNarrow ? looksUp && isMany ? Fit::lookUpUnit : Fit::unit
-                   : isMany  ? Fit::narrowUnitOfMany
+  bool isScaledTable = looksUp && (isMany || scalesFewRows(c, tileM));
+  FitOfRows fit = {!isNarrow    ? isScaledTable ? Fit::lookUpUnit : Fit::unit
+                   : isMany     ? Fit::narrowUnitOfMany
                    : tileM == 1 ? Fit::narrowUnit
                                 : Fit::narrowUnitOfRows,
                    Fit::activations,

@@ -19,12 +19,12 @@ static int64_t estimateRegistersOfFewRows(const Contraction &c,
                                           const StreamNumbers &numbers) {
   double units = numbers.rowTiles * getUnits(c, numbers);
   double registers = 40 + 8 * numbers.rowTiles + 16 * units;
+  int64_t rounds = getRounds(c, numbers);
   if (numbers.stages > 1)
     registers += 8 * units + 4;
   // The last step of a ragged K asks for what is there one by one.
   if (c.k % numbers.getColumnsOfRound())
-    registers +=
-        std::max(0.0, 16 * (units - 1)) + (getRounds(c, numbers) > 2 ? 8 : 0);
+    registers += std::max(0.0, 16 * (units - 1)) + (rounds > 2 ? 20 : 0);
   // The scales of all columns are asked for at the start.
   if (c.hasOneGroup())
     registers += 4;
@@ -46,16 +46,25 @@ static int64_t estimateRegistersOfScaledFewRows(const Contraction &c,
     // Scales of all that is on its way.
     registers = 28 + (21 + 3 * (getParameters(c) - 1)) * units;
     registers += (rounds > 2 ? 12 : 0) + (rounds > 4 ? 8 : 0);
+    registers += numbers.splitK > 1 ? 8 : 0;
+  } else if (getUnits(c, numbers) > 1 && !hasTailK) {
+    // Halves of a step, one after the other.
+    registers = 28 + 17 * units;
   } else {
-    registers = 64 + 16 * units * numbers.stages;
-    registers += std::max(0.0, 4 * (units - numbers.rowTiles));
+    // Less was enough not to spill, but code of long steps waited for each load
+    // then: 58 us at 8192x28672 that took 38.
+    bool isShort = getUnits(c, numbers) < 1;
+    registers = 64 + (isShort ? 16 : 24 + getParameters(c) - 1) * units;
+    registers += 16 * units * (numbers.stages - 1);
+    registers += getPairTableBytes(c) ? 16 : 0;
   }
   if (hasTailK)
     registers += 16;
   if (c.encoding.hasZeroPoint())
     registers += getParameters(c) * units;
-  // Rows that are not there have addresses of their own.
-  if (c.n % getTileN(numbers))
+  // Row tiles that end anywhere have addresses of their own, and so have whole
+  // ones that are not there, in a loop.
+  if (c.n % (isStraight(c, numbers) ? FragmentLayout::rows : getTileN(numbers)))
     registers += 24;
   return std::ceil(registers);
 }

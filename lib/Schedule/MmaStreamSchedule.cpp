@@ -232,7 +232,8 @@ static Numbers chooseNumbers(const Contraction &c, const Chip &chip,
   };
   if (tileM == 1) {
     if (isRagged)
-      return {1, 8, parameters > 1 ? 64 : 128, 2, 2};
+      return {1, 8, parameters > 1 ? 64 : 128, 2,
+              width < 4 && parameters > 1 && c.lhsElement.isF16() ? 1 : 2};
     if (isShort && isNarrow && parameters == 1)
       return hasBlocks(32) ? Numbers{2, 16, 128, 1, 2}
                            : Numbers{1, 16, 64, 2, 2};

@@ -80,8 +80,7 @@ inline bool isFewExactRows(const Contraction &c, int64_t tileM,
                            const StreamNumbers &numbers) {
   return tileM > 1 && tileM <= 8 && decodesStreamedExactly(c) &&
          (getParameters(c) <= 1 || scalesFewRows(c, tileM)) &&
-         isStraight(c, numbers) &&
-         getUnits(c, numbers) <= 1;
+         isStraight(c, numbers) && getUnits(c, numbers) <= 1;
 }
 
 } // namespace quantmlir::schedule

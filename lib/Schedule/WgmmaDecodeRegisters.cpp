@@ -81,9 +81,10 @@ int64_t estimateDecodeRegisters(const Contraction &c,
     others += 40 + (hasWideScales && units > 2 ? parameters : 0);
   // Ragged scales are asked for one by one, and the last columns are a step of
   // their own.
+  if (scalesSums && accumulators >= 48 && units > 1 &&
+      c.n % FragmentLayout::rows)
+    others += hasWideScales ? 48 : 16;
   if (scalesSums && accumulators >= 64) {
-    if (units > 1 && c.n % FragmentLayout::rows)
-      others += 16;
     if (c.k % tileK)
       others += 32;
   } else if (part < tileK && accumulators >= 64 && c.k % tileK) {
