@@ -96,7 +96,8 @@ static bool hasRaggedScales(const Contraction &c) {
 /// Whether `tileM` rows multiply weights that were scaled. Scaling the sums of
 /// each group takes as many instructions for 16 rows, and registers and
 /// multiplications of the activations' sums beside. Sums of larger groups are
-/// scaled where the registers make no difference: weights stay exact then.
+/// scaled where the registers make no difference: weights stay exact then. Of
+/// fewer rows, `scalesFewRows`.
 static bool scalesStreamedWeights(const Contraction &c, const Chip &chip,
                                   int64_t tileM) {
   unsigned width = c.encoding.getStorageBits();

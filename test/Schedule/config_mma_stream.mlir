@@ -6,6 +6,7 @@
 #w4 = #quant_tensor.encoding<{storage = i4, block = [1, 128], scale = bf16}>
 #w4row = #quant_tensor.encoding<{storage = i4, block = [1, 0], scale = f32}>
 #w4g32 = #quant_tensor.encoding<{storage = i4, block = [1, 32], scale = bf16}>
+#w4g64h = #quant_tensor.encoding<{storage = i4, block = [1, 64], scale = f16}>
 #nf4 = #quant_tensor.encoding<{storage = ui4, block = [1, 64], scale = bf16, codebook = nf4}>
 #w2 = #quant_tensor.encoding<{storage = i2, block = [1, 128], scale = bf16}>
 #w3 = #quant_tensor.encoding<{storage = i3, block = [1, 128], scale = bf16}>
@@ -344,4 +345,53 @@ func.func @bytes_of_many_waves(%x: tensor<1x4096xbf16>, %w: tensor<11008x4096xbf
     quant_tensor.yield %r : bf16
   } -> tensor<1x11008xbf16>
   return %y : tensor<1x11008xbf16>
+}
+
+// Sums of four groups in each step would leave room for fewer blocks.
+// CHECK-LABEL: @few_rows_small_groups
+// CHECK: tile = [8, 64, 512], warps = [1, 1, 4], stages = 1, split_k = 2, {{.*}}occupancy = 3, scale_decoded = true>
+func.func @few_rows_small_groups(%x: tensor<8x4096xbf16>, %w: tensor<11008x4096xbf16, #w4g32>, %init: tensor<8x11008xbf16>) -> tensor<8x11008xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<8x4096xbf16>, tensor<11008x4096xbf16, #w4g32>) maps [] outs(%init : tensor<8x11008xbf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<8x11008xbf16>
+  return %y : tensor<8x11008xbf16>
+}
+
+// Two rows as well, and values of a table.
+// CHECK-LABEL: @few_rows_table
+// CHECK: tile = [2, 48, 1024], warps = [1, 1, 8], stages = 1, {{.*}}occupancy = 2, scale_decoded = true>
+func.func @few_rows_table(%x: tensor<2x4096xbf16>, %w: tensor<11008x4096xbf16, #nf4>, %init: tensor<2x11008xbf16>) -> tensor<2x11008xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<2x4096xbf16>, tensor<11008x4096xbf16, #nf4>) maps [] outs(%init : tensor<2x11008xbf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<2x11008xbf16>
+  return %y : tensor<2x11008xbf16>
+}
+
+// f16 does not hold weights once they are scaled; a model chooses, all the same.
+// CHECK-LABEL: @few_rows_of_half
+// CHECK-NOT: scale_decoded
+// CHECK: tile = [4, 64, 256], warps = [1, 1, 4], stages = 2, {{.*}}occupancy = 3>
+func.func @few_rows_of_half(%x: tensor<4x4096xf16>, %w: tensor<22016x4096xf16, #w4g64h>, %init: tensor<4x22016xf16>) -> tensor<4x22016xf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4x4096xf16>, tensor<22016x4096xf16, #w4g64h>) maps [] outs(%init : tensor<4x22016xf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to f16
+    quant_tensor.yield %r : f16
+  } -> tensor<4x22016xf16>
+  return %y : tensor<4x22016xf16>
+}
+
+// One row of 2 bits: a step of 256 columns for each of 16 warps is all of K.
+// CHECK-LABEL: @one_row_of_two_bits
+// CHECK: tile = [1, 16, 4096], warps = [1, 1, 16], stages = 1, {{.*}}occupancy = 2>
+func.func @one_row_of_two_bits(%x: tensor<1x4096xbf16>, %w: tensor<4096x4096xbf16, #w2>, %init: tensor<1x4096xbf16>) -> tensor<1x4096xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x4096xbf16>, tensor<4096x4096xbf16, #w2>) maps [] outs(%init : tensor<1x4096xbf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<1x4096xbf16>
+  return %y : tensor<1x4096xbf16>
 }
