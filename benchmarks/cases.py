@@ -462,7 +462,7 @@ def format_lines():
     kinds += ["int3_g128", "int2_g128", "e4m3_weight", "int8_weight"]
     for k, n in LLAMA_SHAPES:
         for kind in kinds:
-            for m in (1, 16, 64):
+            for m in (1, 8, 16, 64):
                 yield kind, n, k, 1 if m == 1 else None, m
 
 
