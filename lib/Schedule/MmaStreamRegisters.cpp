@@ -47,15 +47,12 @@ static int64_t estimateRegistersOfScaledFewRows(const Contraction &c,
     registers = 28 + (21 + 3 * (getParameters(c) - 1)) * units;
     registers += (rounds > 2 ? 12 : 0) + (rounds > 4 ? 8 : 0);
     registers += numbers.splitK > 1 ? 8 : 0;
-  } else if (getUnits(c, numbers) > 1 && !hasTailK) {
-    // Halves of a step, one after the other.
-    registers = 28 + 17 * units;
   } else {
     // Less was enough not to spill, but code of long steps waited for each load
     // then: 58 us at 8192x28672 that took 38.
     bool isShort = getUnits(c, numbers) < 1;
     registers = 64 + (isShort ? 16 : 24 + getParameters(c) - 1) * units;
-    registers += 16 * units * (numbers.stages - 1);
+    registers += (16 * units + 8) * (numbers.stages - 1);
     registers += getPairTableBytes(c) ? 16 : 0;
   }
   if (hasTailK)

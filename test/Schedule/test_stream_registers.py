@@ -104,6 +104,31 @@ def test_no_spills_of_large_weights(tool, ptxas, tmp_path, storage):
     check_entries(ptxas, folder, "matmul_", 2 * len(shapes))
 
 
+#: Extents at which kernels spilled once, and others that few rows are many of.
+FEW = [(3712, 6272), (5504, 5408), (4096, 5632), (4096, 22016), (11264, 14400), (5120, 5120)]
+
+
+@pytest.mark.parametrize("element", ["bf16", "f16"])
+@pytest.mark.parametrize(
+    "encoding",
+    [
+        ("i4", 128, None),
+        ("i4", 64, None),
+        ("i4", 32, None),
+        ("ui4", 64, "ui4"),
+        ("nf4", 64, None),
+        ("f4E2M1FN", 32, None),
+    ],
+    ids=lambda e: "-".join(map(str, e)),
+)
+def test_no_spills_of_few_rows(tool, ptxas, tmp_path, encoding, element):
+    """Two to eight rows, which a kernel of 2, 4 or 8 computes."""
+    storage, group, zero = encoding
+    text = write((storage, group, element, zero), FEW, [2, 4, 8], element)
+    folder = compile_to(tool, tmp_path, text)
+    check_entries(ptxas, folder, "matmul_mma_stream", 3 * len(FEW))
+
+
 #: Bit operations, packed float arithmetic and reads of a table for each weight, at
 #: most; the table stands in the documentation of quant_tile.decode. Integers of
 #: 4 bits are decoded without a bias.
