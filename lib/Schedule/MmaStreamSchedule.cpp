@@ -101,16 +101,16 @@ static bool hasRaggedScales(const Contraction &c) {
 static bool scalesStreamedWeights(const Contraction &c, const Chip &chip,
                                   int64_t tileM) {
   unsigned width = c.encoding.getStorageBits();
-  if (tileM == 1 || width > 4 || !c.lhsElement.isBF16() ||
-      !canScaleDecoded(c) || c.scalesDecoded() || c.getGroup() > 128)
+  if (tileM <= 8)
+    return scalesFewRows(c, tileM);
+  if (width > 4 || !c.lhsElement.isBF16() || !canScaleDecoded(c) ||
+      c.scalesDecoded() || c.getGroup() > 128)
     return false;
   bool isPlain = c.getGroup() == 128 && !c.encoding.getCodebook() &&
                  (!c.encoding.hasZeroPoint() || decodesStreamedExactly(c));
   // Narrower codes have no steps of a few columns, which that was better in.
   if (!isPlain)
-    return tileM == 16 ? width == 4 : scalesFewRows(c, tileM);
-  if (tileM != 16)
-    return false;
+    return width == 4;
   if (!isa<IntegerType>(c.encoding.getStorage()) || hasRaggedScales(c) ||
       c.k % 128 != 0)
     return false;

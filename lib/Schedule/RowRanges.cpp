@@ -24,14 +24,13 @@ using namespace quantmlir::quant_tile;
 /// By how much a schedule may take longer than the best: less than models err
 /// by.
 static constexpr double kTolerance = 1.03;
-/// Up to so many rows there is no tolerance: reading the weights takes longest,
-/// and what a model says of tiles that are mostly padding it was not asked.
-static constexpr int64_t kFewRows = 256;
-
 /// The same at powers of two, which rows are padded to, so that a kernel more
 /// may be theirs: at 512 rows of 4096x11008, where the model saw 2 % between
 /// two schedules, an H200 took 61 us by one and 66 by the other.
 static constexpr double kToleranceOfPowers = 1.01;
+/// Up to so many rows there is no tolerance: reading the weights takes longest,
+/// and what a model says of tiles that are mostly padding it was not asked.
+static constexpr int64_t kFewRows = 256;
 
 bool quantmlir::schedule::canGoOn(ScheduleAttr schedule) {
   return schedule.getFamily() != KernelFamily::Wgmma ||
