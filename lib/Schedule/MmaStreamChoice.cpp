@@ -19,6 +19,17 @@ static constexpr int64_t kRegisters = 65536, kMaxRegisters = 255,
 /// Threads and blocks that an SM holds.
 static constexpr int64_t kResidentThreads = 2048, kResidentBlocks = 32;
 
+/// Whether blocks may divide tiles of bytes. Short steps are worth less in a
+/// long loop than the model says.
+static bool canSplitBytes(const Contraction &c, const StreamNumbers &numbers) {
+  constexpr int64_t someRounds = 11;
+  int64_t rounds = getRounds(c, numbers);
+  return c.hasOneGroup() && numbers.rowTiles > 1 && numbers.warps >= 4 &&
+         numbers.stages == 1 && rounds > 1 &&
+         (getUnits(c, numbers) == 1 ||
+          (getUnits(c, numbers) < 1 && rounds <= someRounds));
+}
+
 /// Whether blocks may divide tiles of `tileM` rows along K, so that each reads
 /// fewer of the activations: of few rows there is little to read. Of eight,
 /// what the model says of short steps is not so. Sums of smaller groups are
@@ -34,6 +45,8 @@ static bool canSplit(const Contraction &c, const Chip &chip, int64_t tileM,
   // loops the model says too little.
   constexpr int64_t manyRounds = 16;
   bool isNarrow = c.encoding.getStorageBits() < 4;
+  if (chip.hasWgmma && tileM > 1 && c.encoding.getStorageBits() == 8)
+    return canSplitBytes(c, numbers);
   if (isNarrow) {
     isPlain = tileM > 8 && getParameters(c) == 1;
     if (getRounds(c, numbers) > manyRounds)
@@ -83,6 +96,11 @@ static bool isModelled(const Contraction &c, int64_t tileM,
   if (numbers.stages > 1 && isExactRow && isStraight(c, numbers) &&
       getUnits(c, numbers) >= 1 && parameters > 1)
     return false;
+  // Four row tiles of bytes in a long loop wait for what they ask for late.
+  constexpr int64_t someRounds = 11;
+  if (c.encoding.getStorageBits() == 8 && tileM > 1 && tileM <= 8 &&
+      numbers.rowTiles > 3 && rounds > someRounds)
+    return false;
   bool isNarrow = c.encoding.getStorageBits() < 4;
   // Two warps were half as fast as the model says, but of the largest tiles.
   if (isNarrow && tileM > 8 && numbers.warps <= 2 && numbers.rowTiles < 4)
@@ -124,6 +142,9 @@ getProvenNumbers(const Contraction &c, int64_t tileM, bool scalesWeights) {
                                                {3, 16, 128, 1, 1},
                                                {4, 8, 128, 1, 2},
                                                {3, 4, 128, 1, 4}};
+  // Whose weights are scaled.
+  static constexpr StreamNumbers ofOneScaledRow[] = {
+      {3, 8, 128, 1, 2}, {3, 4, 256, 1, 4}, {4, 4, 128, 1, 4}};
   static constexpr StreamNumbers ofFewRows[] = {{3, 8, 128, 1, 2, 2},
                                                 {3, 16, 128, 1, 1}};
   // Of small groups whose sums are scaled, and of tables.
@@ -145,6 +166,8 @@ getProvenNumbers(const Contraction &c, int64_t tileM, bool scalesWeights) {
       {3, 4, 64, 1, 3}, {2, 4, 128, 1, 3, 2}, {2, 8, 128, 1, 2, 2}};
   if (c.encoding.getStorageBits() == 2)
     return tileM == 1 ? ArrayRef(ofOneNarrowRow) : ArrayRef<StreamNumbers>();
+  if (tileM == 1 && scalesWeights)
+    return ofOneScaledRow;
   if (tileM == 1)
     return ArrayRef(ofOneRow).take_front(getPairTableBytes(c) ? 2 : 5);
   if (tileM <= 8 && c.getGroup() < kUnitColumns && !c.encoding.hasZeroPoint() &&
@@ -179,7 +202,7 @@ static bool fitsManyRows(const Contraction &c, const StreamNumbers &numbers) {
 /// Whether ptxas 13.0 has room for one of these, as far as some 900 kernels of
 /// drawn extents tell.
 static bool fitsProven(const Contraction &c, int64_t tileM,
-                       const StreamNumbers &numbers) {
+                       const StreamNumbers &numbers, bool scalesWeights) {
   bool isPlain = c.numSums == 1 && !c.hasLargeEpilogue && !c.hasOneGroup() &&
                  getParameters(c) <= 4 && getParameterBits(c.encoding) <= 16 &&
                  c.resultElement &&
@@ -194,6 +217,8 @@ static bool fitsProven(const Contraction &c, int64_t tileM,
            c.k % numbers.getColumnsOfRound() == 0;
   if (tileM > 8)
     return fitsManyRows(c, numbers);
+  if (tileM == 1 && scalesWeights)
+    return true;
   // Of a few, three row tiles have no room for steps that end anywhere.
   if (tileM > 1 && rowTiles == 3 && c.k % (4 * kUnitColumns) != 0)
     return false;
@@ -240,6 +265,9 @@ StreamNumbers chooseStreamNumbers(const Contraction &c, const Chip &chip,
     unit = c.getWeightLayout().getTile()[1];
     columnsOfSteps = {unit};
   }
+  llvm::SmallVector<int64_t> splits = {1, 2};
+  if (c.encoding.getStorageBits() == 8)
+    splits.push_back(4);
   StreamNumbers best = {1, 1, unit, 1, 1};
   double bestTime = HUGE_VAL;
   // Compares with the best so far what kernels of these numbers take, or
@@ -258,6 +286,9 @@ StreamNumbers chooseStreamNumbers(const Contraction &c, const Chip &chip,
     }
   };
   auto consider = [&](StreamNumbers numbers) {
+    // Of one row, a few are proven and no other was looked at.
+    if (tileM == 1 && scalesWeights)
+      return;
     // No more warps or columns than there is work for.
     int64_t steps = llvm::divideCeil(c.k, numbers.columns);
     if ((numbers.warps > 1 && numbers.warps / 2 >= steps) ||
@@ -279,12 +310,17 @@ StreamNumbers chooseStreamNumbers(const Contraction &c, const Chip &chip,
     // A kernel of eight rows is for fewer, too, which have less to read; of
     // narrow codes the model is not as sure.
     constexpr double marginOfFewRows = 1.03, marginOfNarrow = 1.04;
-    double margin = tileM <= 8                        ? marginOfFewRows
-                    : c.encoding.getStorageBits() < 4 ? marginOfNarrow
-                                                      : 1.0;
-    // Scaled weights take that much longer in short steps.
+    unsigned width = c.encoding.getStorageBits();
+    double margin = width == 8   ? 1.0
+                    : tileM <= 8 ? marginOfFewRows
+                    : width < 4  ? marginOfNarrow
+                                 : 1.0;
+    // Scaled weights take that much longer in short steps, and so do bytes
+    // whose tiles are divided, of many rows.
     constexpr double shareOfShortSteps = 1.05;
-    bool isShort = scalesWeights && tileM <= 8 && getUnits(c, numbers) < 1;
+    bool isShort =
+        getUnits(c, numbers) < 1 &&
+        (tileM <= 8 ? scalesWeights : width == 8 && numbers.splitK > 1);
     compete(numbers, (numbers.splitK > 1 ? margin : 1.0) *
                          (isShort ? shareOfShortSteps : 1.0));
   };
@@ -294,19 +330,22 @@ StreamNumbers chooseStreamNumbers(const Contraction &c, const Chip &chip,
     for (int64_t warps : {1, 2, 4, 8, 16})
       for (int64_t columns : columnsOfSteps)
         for (int64_t stages : {1, 2})
-          for (int64_t splitK : {1, 2})
+          for (int64_t splitK : splits)
             consider(
                 {rowTiles, warps, columns, stages, /*occupancy=*/1, splitK});
   }
   // What the model says of these is a little too much: of 16 rows 5 %, and what
   // is kept back for exact weights.
-  double shareOfProven = tileM <= 8 ? 0.97 : scalesWeights ? 0.92 : 1.0;
+  double shareOfProven = tileM == 1 && scalesWeights ? 1.0
+                         : tileM <= 8                ? 0.97
+                         : scalesWeights             ? 0.92
+                                                     : 1.0;
   bool isProvenWidth =
       c.encoding.getStorageBits() == 4 || c.encoding.getStorageBits() == 2;
   if (chip.hasWgmma && isProvenWidth)
     for (const StreamNumbers &numbers :
          getProvenNumbers(c, tileM, scalesWeights))
-      if (fitsProven(c, tileM, numbers))
+      if (fitsProven(c, tileM, numbers, scalesWeights))
         compete(numbers, shareOfProven);
   if (time)
     *time = bestTime;

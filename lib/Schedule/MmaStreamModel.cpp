@@ -94,11 +94,17 @@ struct Fit {
 
 /// Those that depend on what the rows of activations are multiplied by.
 struct FitOfRows {
-  double unit, activations, missing, sums, early, uneven;
+  double unit, activations, missing, sums, early, uneven, alone;
+  /// For each row and block that divide a tile.
+  double exchange = 0;
 };
 /// Straight-line code for two to eight rows and weights that leave no sums of
 /// activations: a second stage saves nothing.
-constexpr FitOfRows kFewExactRows = {0.0087, 0.0087, 0.184, 0.153, 0.0, 0.153};
+constexpr FitOfRows kFewExactRows = {0.0087, 0.0087, 0.184,     0.153,
+                                     0.0,    0.153,  Fit::alone};
+/// Bytes and several rows.
+constexpr FitOfRows kRowsOfBytes = {0.002, 0.0085, 0.144, 0.0547,
+                                    0.0,   0.0775, 20.1,  0.0032};
 } // namespace
 
 /// Bytes of a unit of weights.
@@ -124,10 +130,12 @@ double estimateStreamTime(const Contraction &c, const Chip &chip, int64_t tileM,
                    Fit::missing,
                    Fit::sums,
                    Fit::early,
-                   Fit::uneven};
+                   Fit::uneven,
+                   isNarrow && isMany ? Fit::narrowAloneOfMany : Fit::alone};
   if (isFewExactRows(c, tileM, numbers))
     fit = kFewExactRows;
-  double alone = isNarrow && isMany ? Fit::narrowAloneOfMany : Fit::alone;
+  if (tileM > 1 && c.encoding.getStorageBits() == 8)
+    fit = kRowsOfBytes;
   double table = looksUp ? Fit::table : 0.0;
   double instructions =
       fit.unit * units + fit.activations * eights * numbers.columns / columns;
@@ -135,7 +143,7 @@ double estimateStreamTime(const Contraction &c, const Chip &chip, int64_t tileM,
   int64_t inFlight = std::max(numbers.stages, numbers.ring - 1);
   double latency =
       Fit::latency / (isOneStretch ? Fit::straightStages : double(inFlight)) +
-      alone * instructions;
+      fit.alone * instructions;
   double weightBytes = numbers.warps * units * getUnitBytes(c);
   double activationBytes =
       c.getLhsBytes() * tileM * numbers.columns * numbers.warps;
@@ -166,6 +174,8 @@ double estimateStreamTime(const Contraction &c, const Chip &chip, int64_t tileM,
     if (blocks < slots && most < numbers.occupancy)
       time *= 1 + fit.uneven;
   }
+  if (numbers.splitK > 1)
+    time += fit.exchange * tileM * numbers.splitK;
   // What straight-line code asks for before it waits for the kernel in front:
   // with few activations in registers, of one stage as much as of two.
   bool hasFewActivations =

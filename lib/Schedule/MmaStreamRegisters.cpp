@@ -123,100 +123,148 @@ static int64_t estimateRegistersOfNarrow(const Contraction &c, int64_t tileM,
   return registers;
 }
 
+/// The same of weights of 8 bits, which have one scale for each row: of some
+/// 600 kernels that were compiled for fewer and fewer registers, few needed
+/// more.
+static int64_t estimateRegistersOfBytes(const Contraction &c, int64_t tileM,
+                                        const StreamNumbers &numbers) {
+  double units = numbers.rowTiles * getUnits(c, numbers);
+  bool isShort = getUnits(c, numbers) < 1;
+  bool hasTailK = c.k % numbers.getColumnsOfRound() != 0;
+  bool isMany = tileM > 8, isF16 = c.lhsElement.isF16();
+  bool isWide =
+      c.resultElement && c.resultElement.getIntOrFloatBitWidth() == 32;
+  int64_t rowTiles = numbers.rowTiles, furtherStages = numbers.stages - 1;
+  double registers;
+  if (tileM == 1) {
+    registers = 58 + 22 * units + 8 * units * furtherStages;
+  } else if (isMany) {
+    registers = 66 + 22 * units + 8 * units * furtherStages;
+    // A few rounds of straight-line code carry nothing from one to the next.
+    if (isStraight(c, numbers) && !hasTailK)
+      registers -= 8;
+    // Sums of three row tiles and two column tiles are no power of two.
+    else if (rowTiles == 3 && (getUnits(c, numbers) == 1 || isWide))
+      registers += 20;
+    // The activations of an odd one are in registers of their own.
+    if (furtherStages && getRounds(c, numbers) % 2)
+      registers += 4;
+  } else {
+    registers = isShort                     ? 36 + 24 * units
+                : getUnits(c, numbers) == 1 ? 48 + 19 * units
+                                            : 56 + 16 * units;
+    registers += (10 * units + 8) * furtherStages;
+  }
+  if (hasTailK)
+    registers += 4;
+  // The decode of f16 has a constant for each byte.
+  if (isF16)
+    registers += 8;
+  if (tileM == 1) {
+    // Rows that are not there have addresses of their own.
+    if (c.n % getTileN(numbers))
+      registers += 24;
+    return std::ceil(registers);
+  }
+  // Of several rows, only part of a row tile is dear.
+  if (c.n % FragmentLayout::rows)
+    registers += 16;
+  if (c.hasLargeEpilogue || isWide)
+    registers += isF16 ? 12 : 8;
+  if (isF16 && hasTailK)
+    registers += 8;
+  if (isF16 && isShort && rowTiles > 2)
+    registers += rowTiles > 3 ? 16 : isMany ? 56 : 48;
+  return std::ceil(registers);
+}
+
 /// The same of any weights where one block has a tile.
 static int64_t estimateUndivided(const Contraction &c, int64_t tileM,
                                  const StreamNumbers &numbers,
                                  bool scalesWeights) {
   if (c.encoding.getStorageBits() < 4)
     return estimateRegistersOfNarrow(c, tileM, numbers, scalesWeights);
+  if (c.encoding.getStorageBits() == 8)
+    return estimateRegistersOfBytes(c, tileM, numbers);
   if (scalesWeights && tileM <= 8)
     return estimateRegistersOfScaledFewRows(c, numbers);
   if (isFewExactRows(c, tileM, numbers))
     return estimateRegistersOfFewRows(c, numbers);
   // Weights of a round ahead and of this one, and their sums.
   double units = numbers.rowTiles * getUnits(c, numbers);
-  double registers;
   int64_t rounds = getRounds(c, numbers);
   bool hasTailK = c.k % numbers.getColumnsOfRound() != 0;
-  if (c.encoding.getStorageBits() == 8) {
-    registers =
-        (tileM <= 8 ? 54 : 62) + 22 * units + 8 * units * (numbers.stages - 1);
-    // The decode of f16 has a constant for each byte.
-    if (c.lhsElement.isF16())
-      registers += 8;
-  } else {
-    registers = tileM == 1   ? 56 + 24 * units
-                : tileM <= 8 ? 66 + 24 * units
-                             : 92 + 35 * units;
-    // One row of activations without sums of these leaves room for the second
-    // stage of straight-line code.
-    bool isExactRow = tileM == 1 && decodesStreamedExactly(c);
-    bool isShortStep = getUnits(c, numbers) < 1;
-    if (!isExactRow || !isStraight(c, numbers) ||
-        (getParameters(c) > 1 && isShortStep))
-      registers += 14 * units * (numbers.stages - 1);
-    // What comes along with smaller groups and zero points: their sums and, in
-    // every stage, they themselves.
-    if (scalesWeights) {
-      // Weights that are scaled have one sum.
-      registers -= std::clamp(34 - 12 * units, 0.0, 22.0);
-    } else if (getParameters(c) > 1 && isExactRow && isShortStep) {
-      registers += 8 * numbers.rowTiles - 16;
-      if (numbers.stages > 1 && !isStraight(c, numbers))
-        registers += 22 * units;
-    } else if (isExactRow) {
-      // Activations of half a step at once leave room for zero points, which
-      // are two numbers each in f16, or for twice the scales: these not beside
-      // the number of a row that may be any, those not where two rounds are all
-      // that ptxas has to put in order.
-      bool isTight =
-          c.encoding.hasZeroPoint() ? rounds <= 2 : ShapedType::isDynamic(c.m);
-      if (getParameters(c) > 2 ||
-          (getParameters(c) > 1 && (c.lhsElement.isF16() || isTight)))
-        registers += 4;
-      if (getParameters(c) > 2)
-        registers += 8 * numbers.rowTiles;
-    } else if (getParameters(c, tileM) > 1) {
-      double parameters = getParameters(c, tileM) * numbers.columns / 128;
-      registers += 5 + 7 * parameters;
-      if (numbers.stages > 1)
-        registers += 12 + 3 * units * (parameters - 1);
-    }
-    // Zero points that are decoded along, of each stage.
-    if (tileM > 1 && !scalesWeights && c.encoding.hasZeroPoint() &&
-        decodesStreamedExactly(c)) {
-      registers += isStraight(c, numbers) ? 2 : 5;
-      if (numbers.stages > 1)
-        registers += 2 * numbers.rowTiles;
-    }
-    // A few rounds of straight-line code carry nothing from one to the next.
-    if (!hasTailK && rounds <= 4 &&
-        !(isExactRow && isShortStep && numbers.rowTiles > 1)) {
-      int64_t rowTiles = numbers.rowTiles;
-      // Scales of a tile's rows come together, two in a register.
-      bool isSmall = tileM == 1 && rowTiles == 1 && !c.hasOneGroup();
-      registers -= tileM > 8       ? std::min<int64_t>(8 + 14 * rowTiles, 36)
-                   : isSmall       ? 12
-                   : rowTiles <= 2 ? 8 + 8 * rowTiles
-                                   : 8;
-      // Pairs of scales are taken apart beside the sums: of short steps
-      // ptxas 13.0 takes one more there where results have 32 bits, or are more
-      // than scaled.
-      bool isWide =
-          c.resultElement && c.resultElement.getIntOrFloatBitWidth() == 32;
-      bool isLarge = c.hasLargeEpilogue && c.numSums == 1;
-      if (tileM == 1 && getUnits(c, numbers) <= 1 && !c.hasOneGroup() &&
-          (isWide || isLarge) &&
-          c.encoding.getScale().getIntOrFloatBitWidth() <= 16)
-        registers += 1;
-    }
-    // The last one of straight-line code asks for what is there one by one.
-    if (hasTailK && isStraight(c, numbers))
-      registers += tileM == 1 && !isExactRow ? 24 : 12;
-    // The activations of an odd one are in registers of their own.
-    if (rounds % 2)
+  double registers = tileM == 1   ? 56 + 24 * units
+                     : tileM <= 8 ? 66 + 24 * units
+                                  : 92 + 35 * units;
+  // One row of activations without sums of these leaves room for the second
+  // stage of straight-line code.
+  bool isExactRow = tileM == 1 && decodesStreamedExactly(c);
+  bool isShortStep = getUnits(c, numbers) < 1;
+  if (!isExactRow || !isStraight(c, numbers) ||
+      (getParameters(c) > 1 && isShortStep))
+    registers += 14 * units * (numbers.stages - 1);
+  // What comes along with smaller groups and zero points: their sums and, in
+  // every stage, they themselves.
+  if (scalesWeights) {
+    // Weights that are scaled have one sum.
+    registers -= std::clamp(34 - 12 * units, 0.0, 22.0);
+  } else if (getParameters(c) > 1 && isExactRow && isShortStep) {
+    registers += 8 * numbers.rowTiles - 16;
+    if (numbers.stages > 1 && !isStraight(c, numbers))
+      registers += 22 * units;
+  } else if (isExactRow) {
+    // Activations of half a step at once leave room for zero points, which
+    // are two numbers each in f16, or for twice the scales: these not beside
+    // the number of a row that may be any, those not where two rounds are all
+    // that ptxas has to put in order.
+    bool isTight =
+        c.encoding.hasZeroPoint() ? rounds <= 2 : ShapedType::isDynamic(c.m);
+    if (getParameters(c) > 2 ||
+        (getParameters(c) > 1 && (c.lhsElement.isF16() || isTight)))
       registers += 4;
+    if (getParameters(c) > 2)
+      registers += 8 * numbers.rowTiles;
+  } else if (getParameters(c, tileM) > 1) {
+    double parameters = getParameters(c, tileM) * numbers.columns / 128;
+    registers += 5 + 7 * parameters;
+    if (numbers.stages > 1)
+      registers += 12 + 3 * units * (parameters - 1);
   }
+  // Zero points that are decoded along, of each stage.
+  if (tileM > 1 && !scalesWeights && c.encoding.hasZeroPoint() &&
+      decodesStreamedExactly(c)) {
+    registers += isStraight(c, numbers) ? 2 : 5;
+    if (numbers.stages > 1)
+      registers += 2 * numbers.rowTiles;
+  }
+  // A few rounds of straight-line code carry nothing from one to the next.
+  if (!hasTailK && rounds <= 4 &&
+      !(isExactRow && isShortStep && numbers.rowTiles > 1)) {
+    int64_t rowTiles = numbers.rowTiles;
+    // Scales of a tile's rows come together, two in a register.
+    bool isSmall = tileM == 1 && rowTiles == 1 && !c.hasOneGroup();
+    registers -= tileM > 8       ? std::min<int64_t>(8 + 14 * rowTiles, 36)
+                 : isSmall       ? 12
+                 : rowTiles <= 2 ? 8 + 8 * rowTiles
+                                 : 8;
+    // Pairs of scales are taken apart beside the sums: of short steps
+    // ptxas 13.0 takes one more there where results have 32 bits, or are more
+    // than scaled.
+    bool isWide =
+        c.resultElement && c.resultElement.getIntOrFloatBitWidth() == 32;
+    bool isLarge = c.hasLargeEpilogue && c.numSums == 1;
+    if (tileM == 1 && getUnits(c, numbers) <= 1 && !c.hasOneGroup() &&
+        (isWide || isLarge) &&
+        c.encoding.getScale().getIntOrFloatBitWidth() <= 16)
+      registers += 1;
+  }
+  // The last one of straight-line code asks for what is there one by one.
+  if (hasTailK && isStraight(c, numbers))
+    registers += tileM == 1 && !isExactRow ? 24 : 12;
+  // The activations of an odd one are in registers of their own.
+  if (rounds % 2)
+    registers += 4;
   // The scales of all columns are asked for at the start.
   if (c.hasOneGroup())
     registers += 4;

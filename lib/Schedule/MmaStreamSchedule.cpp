@@ -93,6 +93,23 @@ static bool hasRaggedScales(const Contraction &c) {
   return !c.hasOneGroup() && c.n % FragmentLayout::rows != 0;
 }
 
+/// Whether one row multiplies weights that were scaled. Sums of one row are
+/// few, and weights stay exact, but of a few kernels that were seen to be fast
+/// those that scale weights find room for more of them: where that is worth
+/// rounding them. Of tables and of zero points it never was.
+static bool scalesOneRow(const Contraction &c, const Chip &chip) {
+  if (c.encoding.getStorageBits() != 4 || !c.lhsElement.isBF16() ||
+      !canScaleDecoded(c) || c.scalesDecoded() || c.getGroup() >= 128 ||
+      c.encoding.getCodebook() || c.encoding.hasZeroPoint() ||
+      !isa<IntegerType>(c.encoding.getStorage()))
+    return false;
+  constexpr double margin = 1.015;
+  double ofSums, ofScaled;
+  chooseStreamNumbers(c, chip, /*tileM=*/1, /*scalesWeights=*/false, &ofSums);
+  chooseStreamNumbers(c, chip, /*tileM=*/1, /*scalesWeights=*/true, &ofScaled);
+  return margin * ofScaled < ofSums;
+}
+
 /// Whether `tileM` rows multiply weights that were scaled. Scaling the sums of
 /// each group takes as many instructions for 16 rows, and registers and
 /// multiplications of the activations' sums beside. Sums of larger groups are
@@ -101,6 +118,8 @@ static bool hasRaggedScales(const Contraction &c) {
 static bool scalesStreamedWeights(const Contraction &c, const Chip &chip,
                                   int64_t tileM) {
   unsigned width = c.encoding.getStorageBits();
+  if (tileM == 1)
+    return scalesOneRow(c, chip);
   if (tileM <= 8)
     return scalesFewRows(c, tileM);
   if (width > 4 || !c.lhsElement.isBF16() || !canScaleDecoded(c) ||
@@ -178,7 +197,9 @@ static Numbers chooseForBytes(const Contraction &c, const Chip &chip,
   if (c.hasOneGroup() && !c.encoding.hasZeroPoint() && c.k % 64 == 0)
     return chooseStreamNumbers(c, chip, tileM);
   bool isLight = tileM == 1 && isPlain && !c.hasLargeEpilogue;
-  return {1, 8, 64, 2, c.hasOneGroup() || isLight ? 2 : 1};
+  // Columns that end anywhere, of many rows in f16.
+  bool isDense = tileM > 8 && c.lhsElement.isF16();
+  return {1, 8, 64, 2, (c.hasOneGroup() && !isDense) || isLight ? 2 : 1};
 }
 
 /// The numbers for `tileM` rows. What they weigh, measured on one H100:
@@ -295,8 +316,7 @@ void enumerateMmaStream(const Contraction &c, const Chip &chip, int64_t maxM,
   int64_t columns = c.getWeightLayout().getTile()[1];
   auto list = [&](const Numbers &numbers) {
     for (bool scaleDecoded : {false, true})
-      if (!scaleDecoded ||
-          (tileM > 1 && canScaleDecoded(c) && !c.scalesDecoded()))
+      if (!scaleDecoded || (canScaleDecoded(c) && !c.scalesDecoded()))
         schedules.push_back(
             makeMmaStream(c, chip, maxM, tileM, numbers, scaleDecoded));
   };
