@@ -199,6 +199,20 @@ static bool fitsManyRows(const Contraction &c, const StreamNumbers &numbers) {
   return numbers.columns <= kUnitColumns || rounds <= someRounds;
 }
 
+/// The same, of one row whose weights are scaled: in whole rounds. Four scales
+/// in 128 columns leave room for long steps in a few of them, and for four row
+/// tiles in a loop.
+static bool fitsOneScaledRow(const Contraction &c,
+                             const StreamNumbers &numbers) {
+  if (c.k % numbers.getColumnsOfRound() != 0)
+    return false;
+  if (getParameters(c) <= 2)
+    return true;
+  if (getUnits(c, numbers) > 1)
+    return getRounds(c, numbers) <= kFewRounds;
+  return numbers.rowTiles < 4 || !isStraight(c, numbers);
+}
+
 /// Whether ptxas 13.0 has room for one of these, as far as some 900 kernels of
 /// drawn extents tell.
 static bool fitsProven(const Contraction &c, int64_t tileM,
@@ -218,7 +232,7 @@ static bool fitsProven(const Contraction &c, int64_t tileM,
   if (tileM > 8)
     return fitsManyRows(c, numbers);
   if (tileM == 1 && scalesWeights)
-    return true;
+    return fitsOneScaledRow(c, numbers);
   // Of a few, three row tiles have no room for steps that end anywhere.
   if (tileM > 1 && rowTiles == 3 && c.k % (4 * kUnitColumns) != 0)
     return false;

@@ -83,9 +83,9 @@ func.func @short_k(%x: tensor<8x256xbf16>, %w: tensor<512x256xbf16, #w4row>, %in
   return %y : tensor<8x512xf32>
 }
 
-// Bytes: the same, in half as many columns.
+// Bytes: the same, in half as many columns, and two blocks of a tile.
 // CHECK-LABEL: @bytes
-// CHECK: tile = [16, 32, 512], warps = [1, 1, 4], stages = 1, weights = <fragment, tile = [16, 32]>, {{.*}}occupancy = 3>
+// CHECK: tile = [16, 64, 256], warps = [1, 1, 4], stages = 1, split_k = 2, weights = <fragment, tile = [16, 32]>, {{.*}}occupancy = 3>
 func.func @bytes(%x: tensor<16x4096xbf16>, %w: tensor<11008x4096xbf16, #w8>, %init: tensor<16x11008xf32>) -> tensor<16x11008xf32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x4096xbf16>, tensor<11008x4096xbf16, #w8>) maps [] outs(%init : tensor<16x11008xf32>) {
   ^bb0(%acc: f32):
@@ -273,9 +273,10 @@ func.func @one_row(%x: tensor<1x4096xbf16>, %w: tensor<11008x4096xbf16, #w4g64>,
   return %y : tensor<1x11008xbf16>
 }
 
-// With the number of a row that may be any, they do of shorter steps.
+// With the number of a row that may be any, they would of shorter steps only:
+// weights that are scaled have registers for more of them.
 // CHECK-LABEL: @any_row
-// CHECK: tile = [1, 32, 512], warps = [1, 1, 8], stages = 1, {{[^>]*}}>, max_m = 1, {{[^#]*}}occupancy = 3>
+// CHECK: tile = [1, 48, 1024], warps = [1, 1, 8], stages = 1, {{[^>]*}}>, max_m = 1, {{[^#]*}}occupancy = 2, scale_decoded = true>
 func.func @any_row(%x: tensor<?x4096xbf16>, %w: tensor<11008x4096xbf16, #w4g64>, %init: tensor<?x11008xbf16>) -> tensor<?x11008xbf16> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<?x4096xbf16>, tensor<11008x4096xbf16, #w4g64>) maps [] outs(%init : tensor<?x11008xbf16>) {
   ^bb0(%acc: f32):

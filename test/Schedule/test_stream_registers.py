@@ -129,6 +129,30 @@ def test_no_spills_of_few_rows(tool, ptxas, tmp_path, encoding, element):
     check_entries(ptxas, folder, "matmul_mma_stream", 3 * len(FEW))
 
 
+#: Extents of bytes at which kernels spilled once, beside these.
+BYTES = FEW + [(2304, 1227), (3584, 4544), (2560, 17472), (5688, 2912), (3328, 5200)]
+
+
+@pytest.mark.parametrize("element", ["bf16", "f16"])
+@pytest.mark.parametrize("storage", ["i8", "ui8", "f8E4M3FN"])
+def test_no_spills_of_bytes(tool, ptxas, tmp_path, storage, element):
+    """Two to sixteen rows of bytes with one scale for each row of weights."""
+    text = write((storage, 0, element, None), BYTES, [2, 8, 16], element)
+    folder = compile_to(tool, tmp_path, text)
+    check_entries(ptxas, folder, "matmul_mma_stream", 3 * len(BYTES))
+
+
+#: Extents at which one row multiplies weights that are scaled.
+SCALED = [(4096, 22016), (4096, 11008), (8192, 28672), (5120, 25600), (4096, 24592), (7168, 51200)]
+
+
+@pytest.mark.parametrize("group", [64, 32])
+def test_no_spills_of_one_scaled_row(tool, ptxas, tmp_path, group):
+    text = write(("i4", group, "bf16", None), SCALED, [1])
+    folder = compile_to(tool, tmp_path, text)
+    check_entries(ptxas, folder, "matmul_mma_stream", len(SCALED))
+
+
 #: Bit operations, packed float arithmetic and reads of a table for each weight, at
 #: most; the table stands in the documentation of quant_tile.decode. Integers of
 #: 4 bits are decoded without a bias.
