@@ -198,7 +198,7 @@ static constexpr int64_t kSplits[] = {1, 2, 4};
 /// longer.
 static constexpr int64_t kFewBlocks = 2;
 static constexpr double kMarginOfMoreBlocks = 1.05,
-                        kMarginOfMoreBlocksOfBytes = 1.14;
+                        kMarginOfMoreBlocksOfBytes = 1.02;
 /// Two warpgroups multiply in turn from so many rows and columns of a step on:
 /// in smaller steps one decodes, or waits, longer than it multiplies, and three
 /// have enough queued without.
@@ -262,6 +262,10 @@ ScheduleAttr chooseWgmmaDecode(const Contraction &c, const Chip &chip,
         getColumnsOfDecode(numbers.tileK, c.encoding.getStorageBits());
     // Four warpgroups have as much on its way in three.
     int64_t fewest = numbers.warpgroups > 3 && numbers.tileK >= 128 ? 3 : 4;
+    // Of bytes, steps of half as many columns leave more of them on their way.
+    if (c.encoding.getStorageBits() == 8 && numbers.warpgroups == 3 &&
+        numbers.tileK >= 128)
+      fewest = std::max<int64_t>(fewest, 5 * parts);
     // One alone waits for one that is on its way.
     bool waits = numbers.warpgroups == 1 && schedule.getStages() < 3;
     // A table leaves room for few long steps. Of three, three warpgroups
