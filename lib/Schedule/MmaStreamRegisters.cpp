@@ -141,13 +141,15 @@ static int64_t estimateRegistersOfBytes(const Contraction &c, int64_t tileM,
   } else if (isMany) {
     registers = 66 + 22 * units + 8 * units * furtherStages;
     // A few rounds of straight-line code carry nothing from one to the next.
-    if (isStraight(c, numbers) && !hasTailK)
+    if (getRounds(c, numbers) <= 4 && !hasTailK)
       registers -= 8;
     // Sums of three row tiles and two column tiles are no power of two.
     else if (rowTiles == 3 && (getUnits(c, numbers) == 1 || isWide))
       registers += 20;
-    // The activations of an odd one are in registers of their own.
-    if (furtherStages && getRounds(c, numbers) % 2)
+    // The activations of an odd one are in registers of their own, and scales
+    // of 16 bits are taken apart.
+    bool hasNarrowScales = c.encoding.getScale().getIntOrFloatBitWidth() <= 16;
+    if (furtherStages && (getRounds(c, numbers) % 2 || hasNarrowScales))
       registers += 4;
   } else {
     registers = isShort                     ? 36 + 24 * units
@@ -168,7 +170,7 @@ static int64_t estimateRegistersOfBytes(const Contraction &c, int64_t tileM,
   }
   // Of several rows, only part of a row tile is dear.
   if (c.n % FragmentLayout::rows)
-    registers += 16;
+    registers += 20;
   if (c.hasLargeEpilogue || isWide)
     registers += isF16 ? 12 : 8;
   if (isF16 && hasTailK)
