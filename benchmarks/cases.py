@@ -223,10 +223,16 @@ FAMILIES = [
     StreamedLayer(72, 1032, 5, [8, 32, 256], [1, 1, 4], 2, 4),
     StreamedLayer(77, 640, 16, [16, 48, 256], [1, 1, 2], 1, 3, group=0, out="f16"),
     StreamedLayer(64, 1280, 1, [1, 32, 256], [1, 2, 4], 1, 2),
+    StreamedLayer(77, 1064, 16, [16, 48, 256], [1, 1, 4], 1, 4, group=0, out="bf16",
+                  storage="i8", rest=", occupancy = 3"),
+    StreamedLayer(72, 776, 3, [4, 32, 256], [1, 1, 8], 1, 2, group=0, storage="i8",
+                  rest=", occupancy = 3"),
     # Those that the model takes for others: one row in two blocks and stages, long steps of
     # weights that are scaled.
     StreamedLayer(72, 2312, 1, [1, 32, 512], [1, 1, 4], 2, 2, rest=", occupancy = 3"),
     StreamedLayer(72, 3336, 1, [1, 48, 2048], [1, 1, 16], 1, 1),
+    StreamedLayer(72, 2312, 1, [1, 48, 1024], [1, 1, 4], 1, 1, group=32,
+                  rest=", occupancy = 3, scale_decoded = true"),
     StreamedLayer(72, 3336, 16, [16, 48, 1024], [1, 1, 4], 1, 1,
                   rest=", occupancy = 3, scale_decoded = true"),
     # Codes that come through a ring in shared memory: in a loop with tails of everything,
@@ -406,6 +412,7 @@ INT4_ROWS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096]
 #: Weights that nothing was fitted to, as (K, N), and rows that are no powers of two.
 UNSEEN_WEIGHTS = [
     (2048, 5632),
+    (4096, 1024),
     (2560, 10240),
     (3072, 8192),
     (3584, 3584),
@@ -413,6 +420,7 @@ UNSEEN_WEIGHTS = [
     (5120, 5120),
     (5120, 13824),
     (6144, 16384),
+    (8192, 1024),
     (8192, 8192),
     (13824, 5120),
     (14336, 4096),
@@ -467,10 +475,12 @@ def format_lines():
 
 
 def weight_other_lines():
-    """4-bit weights of shapes that nothing was fitted to."""
+    """4-bit weights of shapes that nothing was fitted to, and few rows of 8-bit ones."""
     for k, n in UNSEEN_WEIGHTS:
         for m in UNSEEN_ROWS:
             yield "int4_g128", n, k, 1 if m == 1 else None, m
+        for m in UNSEEN_ROWS[:5]:
+            yield "int8_weight", n, k, 1 if m == 1 else None, m
 
 
 #: By the step of run.sh: (kind, N, K, M of the program, M to run it at) of every

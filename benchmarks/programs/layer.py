@@ -253,15 +253,17 @@ class ReducedLayer(HandScheduled):
 
 
 class StreamedLayer(HandScheduled):
-    """A layer of int4 weights for few rows, whose tiles `split_k` blocks of a cluster
-    divide along K. `rest` follows in the schedule."""
+    """A layer of int4 or int8 weights for few rows, whose tiles `split_k` blocks of a
+    cluster divide along K. `rest` follows in the schedule."""
 
-    def __init__(self, n, k, m, tile, warps, stages, split_k, rest="", group=128, out="f32"):
-        super().__init__(n, k, m, storage="i4", group=group, scale="bf16", out=out)
+    def __init__(self, n, k, m, tile, warps, stages, split_k, rest="", group=128, out="f32",
+                 storage="i4"):
+        super().__init__(n, k, m, storage=storage, group=group, scale="bf16", out=out)
         self.arguments = arguments_of(locals())
+        columns = 64 if storage == "i4" else 32
         self.schedule = (
             f'#quant_tile.schedule<mma_stream, chip = "sm_90a", tile = {tile}, '
             f"warps = {warps}, stages = {stages}, split_k = {split_k}, "
-            f"weights = <fragment, tile = [16, 64]>, dependent_launch = true{rest}>"
+            f"weights = <fragment, tile = [16, {columns}]>, dependent_launch = true{rest}>"
         )
         self.name += f"-stream-{tile}-{split_k}{rest}".replace(" ", "").replace("=", "")

@@ -349,8 +349,9 @@ void enumerateMmaStream(const Contraction &c, const Chip &chip, int64_t maxM,
               // Blocks divide K where there are several rows to read and few
               // blocks otherwise, and have as much as a stage each.
               if (splitK > 1 &&
-                  (!chip.hasWgmma || tileM == 1 || warps < 4 || stages > 2 ||
-                   rowTiles == 1 || tiles > 2 ||
+                  (!chip.hasWgmma ||
+                   (tileM == 1 && c.encoding.getStorageBits() != 8) ||
+                   warps < 4 || stages > 2 || rowTiles == 1 || tiles > 2 ||
                    tilesN >= kMaxSplitTiles * chip.multiprocessors))
                 break;
               if ((stages > 1 && (stages - 1) * warps * splitK >= steps) ||
