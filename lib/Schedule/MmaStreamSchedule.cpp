@@ -166,14 +166,18 @@ static Numbers chooseForBytes(const Contraction &c, const Chip &chip,
   // after full rounds made ptxas 13.0 spill with rows that are not there or the
   // number of one that may be any; and scales of groups did where there are
   // more than a few rounds, or with results of 32 bits or more than scaled.
-  constexpr int64_t warps = 16, columns = 32, fewRounds = 4;
+  // Scales of 16 bits are taken apart, and large epilogues read early, which
+  // more than some rounds leave no registers for.
+  constexpr int64_t warps = 16, columns = 32, fewRounds = 4, someRounds = 8;
   bool hasTailK = c.k % (warps * columns) != 0;
   bool isWide =
       c.resultElement && c.resultElement.getIntOrFloatBitWidth() == 32;
   bool isTight =
       c.lhsElement.isF16() &&
-      (c.hasOneGroup() ? hasTailK && (c.n % FragmentLayout::rows != 0 ||
-                                      ShapedType::isDynamic(c.m))
+      (c.hasOneGroup() ? (hasTailK && (c.n % FragmentLayout::rows != 0 ||
+                                       ShapedType::isDynamic(c.m))) ||
+                             ((hasNarrowScales || c.hasLargeEpilogue) &&
+                              c.k > someRounds * warps * columns)
                        : c.k > fewRounds * warps * columns ||
                              (c.hasLargeEpilogue && (hasTailK || isWide)));
   // Scales of groups that are one for each row of a step, two in a register.
@@ -187,11 +191,21 @@ static Numbers chooseForBytes(const Contraction &c, const Chip &chip,
     Numbers best = {1, warps, columns, 2, 2};
     if (!isPlainBytes(c))
       return best;
-    for (Numbers numbers : {Numbers{1, 8, 64, 2, 3}, Numbers{3, 8, 64, 1, 2},
-                            Numbers{2, 8, 128, 1, 2}})
-      if (estimateStreamTime(c, chip, tileM, numbers) <
-          estimateStreamTime(c, chip, tileM, best))
+    // The last one is for few rows of weights, of which four blocks read one.
+    constexpr int64_t manyColumns = 4096;
+    for (Numbers numbers :
+         {Numbers{1, 8, 64, 2, 3}, Numbers{3, 8, 64, 1, 2},
+          Numbers{2, 8, 128, 1, 2}, Numbers{2, 16, 32, 1, 2, 4}}) {
+      int64_t blocks =
+          llvm::divideCeil(c.n, getTileN(numbers)) * numbers.splitK;
+      bool areAllThere =
+          c.k >= manyColumns && !c.hasLargeEpilogue && chip.hasWgmma &&
+          blocks <= chip.getResidentBlocks(numbers.splitK) * numbers.occupancy;
+      if ((numbers.splitK == 1 || areAllThere) &&
+          estimateStreamTime(c, chip, tileM, numbers) <
+              estimateStreamTime(c, chip, tileM, best))
         best = numbers;
+    }
     return best;
   }
   if (c.hasOneGroup() && !c.encoding.hasZeroPoint() && c.k % 64 == 0)

@@ -50,6 +50,8 @@ static constexpr double kLargePower = 1.11, kSharedPower = 1.065,
 /// they are given, and when they are taken.
 static constexpr double kCyclesOfClear = 1600, kCyclesOfStream = 2800,
                         kCyclesOfGiven = 380;
+/// What that takes besides where no block has a tile of its own meanwhile.
+static constexpr double kCyclesOfNone = 4000;
 /// Handing sums of few rows over: 14 times of 32 rows at two shapes of weights
 /// took less than that.
 static constexpr double kCyclesOfFewStream = 1500;
@@ -78,6 +80,10 @@ static constexpr int64_t kMostDrainedRows = 64;
 /// What one warpgroup takes to decode bytes of what it would take for as many
 /// codes of 4 bits: 40 times at ten shapes of weights, 32 to 128 rows.
 static constexpr double kBytesOfOne = 0.92;
+
+/// What long steps of bytes take where two warpgroups have a part of K: there
+/// are few of them on their way.
+static constexpr double kLongStepsOfBytes = 1.08;
 
 namespace {
 /// Cycles of a step: where decoding takes longer, a constant and those of a
@@ -147,6 +153,9 @@ static double estimateStep(const Contraction &c, const DecodeNumbers &numbers) {
   double step = std::max(cycles.decode + cycles.column * columns +
                              cycles.decodeMultiply * multiply + scale,
                          cycles.multiply + cycles.multiplyMultiply * multiply);
+  if (c.encoding.getStorageBits() == 8 && numbers.warpgroups == 2 &&
+      numbers.blocks == 1 && numbers.splitK > 1 && numbers.tileK >= 128)
+    step *= kLongStepsOfBytes;
   if (isLarge(numbers))
     return step;
   double drained = multiply;
@@ -198,8 +207,10 @@ static std::pair<double, double> estimateStream(const Contraction &c,
   double most = llvm::divideCeil(shared, std::min(blocks, shared));
   // A block gives sums once, and takes those of all who have parts of its tile.
   int64_t takes = rounds ? 1 : llvm::divideCeil(blocks, tiles) - 1;
+  double alone =
+      !rounds && numbers.tileM >= kLargeDecodeRows ? kCyclesOfNone : 0;
   return {whole + most / units + getApart(c, numbers),
-          kCyclesOfClear + getStreamCycles(numbers) +
+          kCyclesOfClear + getStreamCycles(numbers) + alone +
               (1 + takes) * getArea(numbers) * kCyclesOfGiven};
 }
 

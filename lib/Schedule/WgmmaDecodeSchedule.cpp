@@ -198,7 +198,7 @@ static constexpr int64_t kSplits[] = {1, 2, 4};
 /// longer.
 static constexpr int64_t kFewBlocks = 2;
 static constexpr double kMarginOfMoreBlocks = 1.05,
-                        kMarginOfMoreBlocksOfBytes = 1.02;
+                        kLittleMarginOfMoreBlocks = 1.02;
 /// Two warpgroups multiply in turn from so many rows and columns of a step on:
 /// in smaller steps one decodes, or waits, longer than it multiplies, and three
 /// have enough queued without.
@@ -251,8 +251,9 @@ ScheduleAttr chooseWgmmaDecode(const Contraction &c, const Chip &chip,
       return;
     double cycles = estimateDecodeCycles(c, chip, bound, numbers);
     if (numbers.splitK > kFewBlocks)
-      cycles *= c.encoding.getStorageBits() == 8 ? kMarginOfMoreBlocksOfBytes
-                                                 : kMarginOfMoreBlocks;
+      cycles *= c.encoding.getStorageBits() == 8 || m >= kLargeDecodeRows
+                    ? kLittleMarginOfMoreBlocks
+                    : kMarginOfMoreBlocks;
     if (best && margin * cycles >= least)
       return;
     ScheduleAttr schedule = makeWgmmaDecode(c, chip, maxM, numbers);
@@ -290,7 +291,11 @@ ScheduleAttr chooseWgmmaDecode(const Contraction &c, const Chip &chip,
                                         {4, 1}})
         for (int64_t tileK : {128, 256, 64})
           for (int64_t splitK : kSplits) {
-            if (splitK > kFewBlocks && m >= kLargeDecodeRows)
+            int64_t tiles =
+                llvm::divideCeil(m, fitRows(m, most)) *
+                llvm::divideCeil(c.n, warpgroups * blocks * kDecodeRows);
+            if (splitK > kFewBlocks && m >= kLargeDecodeRows &&
+                tiles * splitK > chip.getResidentBlocks(splitK))
               continue;
             if (scaleDecoded && !canScaleDecoded(c))
               continue;
