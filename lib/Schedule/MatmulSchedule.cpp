@@ -261,14 +261,27 @@ bool decodesScaled(const Contraction &c) {
                                 c.encoding.getCodebook()) != 1.0;
 }
 
+/// Whether a decode to bf16 leaves a factor on integers.
+static bool shrinksIntegers(const Contraction &c) {
+  return DecodeOp::getShrinkage(c.encoding.getStorage(), c.lhsElement) != 1.0;
+}
+
+/// `decodesZeroPoints` of integers, exactly.
+static bool decodesIntegerZeroPoints(const Contraction &c) {
+  auto zeroPoint = dyn_cast<IntegerType>(c.encoding.getZeroPoint());
+  return zeroPoint && zeroPoint.getWidth() <= 8 &&
+         (c.lhsElement.isF16() || shrinksIntegers(c));
+}
+
 bool decodesZeroPoints(const Contraction &c) {
   if (!c.encoding || !isa<IntegerType>(c.encoding.getStorage()) ||
-      c.encoding.getCodebook())
+      c.encoding.getCodebook() || !c.encoding.hasZeroPoint())
     return false;
-  auto zeroPoint = dyn_cast_or_null<IntegerType>(c.encoding.getZeroPoint());
-  return zeroPoint && zeroPoint.getWidth() <= 8 &&
-         (c.lhsElement.isF16() ||
-          DecodeOp::getShrinkage(c.encoding.getStorage(), c.lhsElement) != 1.0);
+  // What is taken from a float's code is all of it, where no half of the range
+  // of a signed one is taken, too.
+  return decodesIntegerZeroPoints(c) ||
+         (c.encoding.getZeroPoint() == c.lhsElement && c.lhsElement.isBF16() &&
+          c.encoding.getStorage().isUnsignedInteger() && shrinksIntegers(c));
 }
 
 bool decodesStreamedExactly(const Contraction &c) {
@@ -277,7 +290,7 @@ bool decodesStreamedExactly(const Contraction &c) {
       c.scalesDecoded())
     return false;
   return !c.encoding.hasZeroPoint() ||
-         (decodesZeroPoints(c) && !c.hasOneGroup());
+         (decodesIntegerZeroPoints(c) && !c.hasOneGroup());
 }
 
 int64_t getPairTableBytes(const Contraction &c) {

@@ -36,7 +36,7 @@ static bool canSplitBytes(const Contraction &c, const StreamNumbers &numbers) {
 /// scaled one by one, unless weights are.
 static bool canSplit(const Contraction &c, const Chip &chip, int64_t tileM,
                      const StreamNumbers &numbers, bool scalesWeights) {
-  bool isPlain = decodesStreamedExactly(c) && getParameters(c, tileM) == 1;
+  bool isPlain = decodesStreamedExactly(c) && getParameters(c, tileM) <= 1;
   // Zero points that are decoded along: sums of many row tiles leave one block
   // in an SM, and code without a loop is better undivided.
   if (isPlain && !scalesWeights && c.encoding.hasZeroPoint())
@@ -123,8 +123,10 @@ static bool isModelled(const Contraction &c, int64_t tileM,
   }
   if (getUnits(c, numbers) > 1 && scalesWeights && tileM <= 8)
     return numbers.stages == 1 && numbers.warps == 4;
+  // Long steps of rows with one scale wait for each load.
   if (getUnits(c, numbers) > 1 && !isNarrow)
     return numbers.stages == 1 && parameters <= 1 &&
+           (parameters > 0 || c.encoding.getStorageBits() == 8) &&
            (numbers.warps == 4 ? numbers.rowTiles <= 2
                                : numbers.warps == 8 && numbers.rowTiles == 1);
   return numbers.stages == 1 ||

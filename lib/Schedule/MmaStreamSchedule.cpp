@@ -208,12 +208,38 @@ static Numbers chooseForBytes(const Contraction &c, const Chip &chip,
     }
     return best;
   }
-  if (c.hasOneGroup() && !c.encoding.hasZeroPoint() && c.k % 64 == 0)
+  if (hasStreamModel(c))
     return chooseStreamNumbers(c, chip, tileM);
   bool isLight = tileM == 1 && isPlain && !c.hasLargeEpilogue;
   // Columns that end anywhere, of many rows in f16.
   bool isDense = tileM > 8 && c.lhsElement.isF16();
   return {1, 8, 64, 2, (c.hasOneGroup() && !isDense) || isLight ? 2 : 1};
+}
+
+/// The most scales and zero points of a row in 128 columns for which there are
+/// numbers beside the least.
+static int64_t getMostParameters(const Contraction &c) {
+  return c.encoding.hasZeroPoint() ? 2 : 4;
+}
+
+bool hasStreamModel(const Contraction &c) {
+  unsigned width = c.encoding.getStorageBits();
+  if (c.k * c.getLhsBytes() % 16)
+    return false;
+  if (width == 8)
+    return c.hasOneGroup() && !c.encoding.hasZeroPoint() && c.k % 64 == 0;
+  int64_t parameters = countParameters(c, 128);
+  if (width > 4 || c.scalesDecoded() || hasRaggedScales(c) || c.k % 128 != 0 ||
+      parameters > getMostParameters(c))
+    return false;
+  bool isTable = c.encoding.getCodebook() ||
+                 isa<Float4E2M1FNType>(c.encoding.getStorage());
+  // Zero points that are decoded along are little.
+  bool isSingle = c.encoding.hasZeroPoint()
+                      ? parameters <= 2 && decodesStreamedExactly(c)
+                      : parameters <= 1;
+  return (!isTable && isSingle) ||
+         (width == 4 && getParameterBits(c.encoding) <= 16);
 }
 
 /// The numbers for `tileM` rows. What they weigh, measured on one H100:
@@ -244,23 +270,17 @@ static Numbers chooseNumbers(const Contraction &c, const Chip &chip,
   if (width > 4)
     return {1, 8, 128, width % 2 ? 1 : 2, 1};
   int64_t parameters = countParameters(c, 128);
+  if (parameters > getMostParameters(c))
+    return {1, 8, 64, 2, 1};
+  if (hasStreamModel(c))
+    return chooseStreamNumbers(c, chip, tileM,
+                               scalesStreamedWeights(c, chip, tileM));
   bool isRagged = hasRaggedScales(c);
   bool isShort = c.k <= 4096, hasZeroPoint = c.encoding.hasZeroPoint();
-  if (parameters > (hasZeroPoint ? 2 : 4))
-    return {1, 8, 64, 2, 1};
   // A table of values takes registers, too.
   bool isTable = c.encoding.getCodebook() ||
                  isa<Float4E2M1FNType>(c.encoding.getStorage());
   bool isNarrow = width == 4 && !isTable;
-  bool isLight = getParameterBits(c.encoding) <= 16;
-  // Zero points that are decoded along are little.
-  bool isSingle = hasZeroPoint ? parameters <= 2 && decodesStreamedExactly(c)
-                               : parameters <= 1;
-  if (!isRagged && c.k % 128 == 0 &&
-      (((isNarrow || (width < 4 && !isTable)) && isSingle) ||
-       (width == 4 && isLight)))
-    return chooseStreamNumbers(c, chip, tileM,
-                               scalesStreamedWeights(c, chip, tileM));
   if (width == 3)
     return {1, 8, 256, 1, 1};
   auto hasBlocks = [&](int64_t rows) {

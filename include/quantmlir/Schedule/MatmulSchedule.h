@@ -109,8 +109,9 @@ bool canScaleDecoded(const Contraction &contraction);
 /// Whether a decode of the weights is a multiplication anyway, so that it takes
 /// their scale along (`quant_tile.decode` with `scaled`).
 bool decodesScaled(const Contraction &contraction);
-/// Whether a decode of the weights takes zero points along, exactly: integers
-/// of up to 8 bits (`quant_tile.decode` with `minus`).
+/// Whether a decode of the weights takes zero points along (`quant_tile.decode`
+/// with `minus`): integers of up to 8 bits, exactly, and those of bf16 from
+/// unsigned codes, rounded once.
 bool decodesZeroPoints(const Contraction &contraction);
 /// Whether mma_stream decodes weights without a bias even where one row of
 /// activations is all there is, so that nothing sums activations to take it
@@ -162,6 +163,9 @@ quant_tile::ScheduleAttr chooseReduce(const Contraction &contraction,
                                       const Chip &chip, int64_t maxM);
 quant_tile::ScheduleAttr chooseMmaSync(const Contraction &contraction,
                                        const Chip &chip, int64_t maxM);
+/// Whether schedules of mma_stream are chosen by a model of what they take;
+/// for other weights, there are a few to take one of.
+bool hasStreamModel(const Contraction &contraction);
 quant_tile::ScheduleAttr chooseMmaStream(const Contraction &contraction,
                                          const Chip &chip, int64_t maxM);
 quant_tile::ScheduleAttr chooseWgmma(const Contraction &contraction,

@@ -285,13 +285,22 @@ Value MatmulEmitter::zeroPointToF32(Value zeroPoint, double bias) {
 }
 
 Value MatmulEmitter::zeroPointsToPair(Value both, Type element, bool shrunk) {
+  auto pair = VectorType::get({2}, element);
+  if (isa<FloatType>(problem.encoding.getZeroPoint())) {
+    Value floats = bitcast(pair, both);
+    if (!shrunk)
+      return floats;
+    double shrinkage = quant_tile::DecodeOp::getShrinkage(
+        problem.encoding.getStorage(), element);
+    return arith::MulFOp::create(*this, floats, floatConstant(pair, shrinkage));
+  }
   // Decoded as codes are.
   bool isUnsigned = problem.encoding.getZeroPoint().isUnsignedInteger();
   auto storage = IntegerType::get(getContext(), 8,
                                   isUnsigned ? IntegerType::Unsigned
                                              : IntegerType::Signless);
   return quant_tile::DecodeOp::create(
-      *this, VectorType::get({2}, element), both, /*pair=*/0, storage,
+      *this, pair, both, /*pair=*/0, storage,
       /*biased=*/false, /*codebook=*/quant_tensor::CodebookAttr(), shrunk);
 }
 
@@ -313,6 +322,14 @@ double MatmulEmitter::getBiasOfZeroPoints(Type element) const {
 Value MatmulEmitter::subtractZeroPoint(Value values, Value zeroPoint,
                                        double bias, double factor) {
   auto pair = cast<VectorType>(values.getType());
+  // Of the values' own type: the difference is rounded once.
+  if (zeroPoint.getType() == pair.getElementType() && bias == 0.0) {
+    if (factor != 1.0)
+      zeroPoint = arith::MulFOp::create(
+          *this, zeroPoint, floatConstant(zeroPoint.getType(), factor));
+    return arith::SubFOp::create(
+        *this, values, vector::BroadcastOp::create(*this, pair, zeroPoint));
+  }
   Value zero = zeroPointToF32(zeroPoint, bias);
   if (isa<IntegerType>(zeroPoint.getType()) &&
       zeroPoint.getType().getIntOrFloatBitWidth() <= 8) {
