@@ -225,6 +225,8 @@ static bool fitsProven(const Contraction &c, int64_t tileM,
                  c.resultElement.getIntOrFloatBitWidth() <= 16 &&
                  c.n % FragmentLayout::rows == 0;
   int64_t rounds = getRounds(c, numbers), rowTiles = numbers.rowTiles;
+  // Zero points that are not decoded along are sums of their own.
+  isPlain &= !c.encoding.hasZeroPoint() || decodesStreamedExactly(c);
   if (!isPlain || rounds < numbers.stages ||
       (getPairTableBytes(c) && c.lhsElement.isF16()))
     return false;

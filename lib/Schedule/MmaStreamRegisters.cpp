@@ -230,6 +230,8 @@ static int64_t estimateUndivided(const Contraction &c, int64_t tileM,
   } else if (getParameters(c, tileM) > 1) {
     double parameters = getParameters(c, tileM) * numbers.columns / 128;
     registers += 5 + 7 * parameters;
+    if (tileM == 1 && c.encoding.hasZeroPoint())
+      registers += 4;
     if (numbers.stages > 1)
       registers += 12 + 3 * units * (parameters - 1);
   }

@@ -255,6 +255,7 @@ chooseUnmodelled(const Contraction &c, const Chip &chip, int64_t tileM) {
   unsigned width = c.encoding.getStorageBits();
   // Two row tiles in a block leave SMs without one.
   bool isFew = c.n < 2 * 2 * FragmentLayout::rows * chip.multiprocessors;
+  bool isShort = c.k <= 4096;
   Numbers numbers;
   if (c.scalesDecoded() && width == 4)
     numbers = tileM == 1   ? Numbers{1, 16, 128, 1, 2}
@@ -265,9 +266,11 @@ chooseUnmodelled(const Contraction &c, const Chip &chip, int64_t tileM) {
     return std::nullopt;
   else if (tileM == 1 && width < 8 && width % 2 && !c.encoding.hasZeroPoint())
     numbers = {1, 8, 256, 1, 2};
-  else if (tileM <= 8 && width == 6 && !c.encoding.hasZeroPoint())
+  else if (tileM <= 8 && width == 6 && !c.encoding.hasZeroPoint() &&
+           (tileM == 1 || !c.hasOneGroup()))
     numbers = {1, 8, 512, 1, 2};
-  else if (tileM == 1 && width == 4 && getParameterBits(c.encoding) <= 16 &&
+  else if (tileM == 1 && decodesStreamedExactly(c) &&
+           getParameterBits(c.encoding) <= 16 && isShort &&
            countParameters(c, 128) > getMostParameters(c))
     numbers = {1, 16, 128, 1, 2};
   else

@@ -396,3 +396,79 @@ func.func @one_row_of_two_bits(%x: tensor<1x4096xbf16>, %w: tensor<4096x4096xbf1
   } -> tensor<1x4096xbf16>
   return %y : tensor<1x4096xbf16>
 }
+
+// Bytes of few rows of weights: four blocks of three row tiles share K.
+// CHECK-LABEL: @eight_rows_of_bytes
+// CHECK: tile = [8, 48, 256], warps = [1, 1, 4], stages = 1, split_k = 4, {{.*}}occupancy = 4>
+func.func @eight_rows_of_bytes(%x: tensor<8x5120xbf16>, %w: tensor<5120x5120xbf16, #w8>, %init: tensor<8x5120xbf16>) -> tensor<8x5120xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<8x5120xbf16>, tensor<5120x5120xbf16, #w8>) maps [] outs(%init : tensor<8x5120xbf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<8x5120xbf16>
+  return %y : tensor<8x5120xbf16>
+}
+
+// One row and few rows of weights: so do four blocks of 16 warps.
+// CHECK-LABEL: @one_row_of_few_bytes
+// CHECK: tile = [1, 32, 512], warps = [1, 1, 16], stages = 1, split_k = 4, {{.*}}occupancy = 2>
+func.func @one_row_of_few_bytes(%x: tensor<1x8192xbf16>, %w: tensor<1024x8192xbf16, #w8>, %init: tensor<1x1024xbf16>) -> tensor<1x1024xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x8192xbf16>, tensor<1024x8192xbf16, #w8>) maps [] outs(%init : tensor<1x1024xbf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<1x1024xbf16>
+  return %y : tensor<1x1024xbf16>
+}
+
+// Scales of groups of bytes have no model: wgmma decodes as many rows.
+#w8g128 = #quant_tensor.encoding<{storage = i8, block = [1, 128], scale = bf16}>
+// CHECK-LABEL: @bytes_in_groups
+// CHECK: wgmma_decode, {{.*}}tile = [16, 128, 128]
+func.func @bytes_in_groups(%x: tensor<16x4096xbf16>, %w: tensor<11008x4096xbf16, #w8g128>, %init: tensor<16x11008xbf16>) -> tensor<16x11008xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x4096xbf16>, tensor<11008x4096xbf16, #w8g128>) maps [] outs(%init : tensor<16x11008xbf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<16x11008xbf16>
+  return %y : tensor<16x11008xbf16>
+}
+
+// But of small layers.
+// CHECK-LABEL: @few_bytes_in_groups
+// CHECK: mma_stream, {{.*}}tile = [16, 16, 512]
+func.func @few_bytes_in_groups(%x: tensor<16x4096xbf16>, %w: tensor<4096x4096xbf16, #w8g128>, %init: tensor<16x4096xbf16>) -> tensor<16x4096xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x4096xbf16>, tensor<4096x4096xbf16, #w8g128>) maps [] outs(%init : tensor<16x4096xbf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<16x4096xbf16>
+  return %y : tensor<16x4096xbf16>
+}
+
+// Blocks of 16 columns have a scale each: warps that hold twice as many columns
+// are two to an SM.
+#w6 = #quant_tensor.encoding<{storage = i6, block = [1, 128], scale = bf16}>
+#nv = #quant_tensor.encoding<{storage = f4E2M1FN, block = [1, 16], scale = f8E4M3FN}>
+// CHECK-LABEL: @blocks_of_sixteen
+// CHECK: tile = [8, 32, 512], warps = [1, 1, 4], stages = 1, {{.*}}occupancy = 2>
+func.func @blocks_of_sixteen(%x: tensor<8x4096xbf16>, %w: tensor<11008x4096xbf16, #nv>, %init: tensor<8x11008xbf16>) -> tensor<8x11008xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<8x4096xbf16>, tensor<11008x4096xbf16, #nv>) maps [] outs(%init : tensor<8x11008xbf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<8x11008xbf16>
+  return %y : tensor<8x11008xbf16>
+}
+
+// Long steps of codes that straddle words.
+// CHECK-LABEL: @one_row_of_six_bits
+// CHECK: tile = [1, 16, 4096], warps = [1, 1, 8], stages = 1, {{.*}}occupancy = 2>
+func.func @one_row_of_six_bits(%x: tensor<1x4096xbf16>, %w: tensor<4096x4096xbf16, #w6>, %init: tensor<1x4096xbf16>) -> tensor<1x4096xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x4096xbf16>, tensor<4096x4096xbf16, #w6>) maps [] outs(%init : tensor<1x4096xbf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<1x4096xbf16>
+  return %y : tensor<1x4096xbf16>
+}

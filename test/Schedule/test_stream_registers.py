@@ -142,6 +142,28 @@ def test_no_spills_of_bytes(tool, ptxas, tmp_path, storage, element):
     check_entries(ptxas, folder, "matmul_mma_stream", 3 * len(BYTES))
 
 
+#: Storage, group and zero point of weights that have no model.
+UNMODELLED = [
+    ("f4E2M1FN", 16, None),
+    ("i3", 64, None),
+    ("i5", 128, None),
+    ("i6", 128, None),
+    ("i7", 64, None),
+    ("ui4", 32, "ui4"),
+    ("ui4", 64, "bf16"),
+    ("ui8", 128, "ui8"),
+]
+
+
+@pytest.mark.parametrize("encoding", UNMODELLED, ids=lambda e: "-".join(map(str, e)))
+def test_no_spills_of_unmodelled(tool, ptxas, tmp_path, encoding):
+    storage, group, zero = encoding
+    scale = "f8E4M3FN" if group == 16 else "bf16"
+    shapes = FEW + [(4096, 4096), (8192, 28672), (2048, 10816), (3712, 2896)]
+    folder = compile_to(tool, tmp_path, write((storage, group, scale, zero), shapes, [1, 2, 8, 16]))
+    check_entries(ptxas, folder, "matmul_", 4 * len(shapes))
+
+
 #: Extents at which one row multiplies weights that are scaled.
 SCALED = [(4096, 22016), (4096, 11008), (8192, 28672), (5120, 25600), (4096, 24592), (7168, 51200)]
 
