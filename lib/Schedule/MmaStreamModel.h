@@ -41,6 +41,16 @@ StreamNumbers chooseStreamNumbers(const Contraction &contraction,
                                   bool scalesWeights = false,
                                   double *time = nullptr);
 
+/// Whether `tileM` rows multiply weights that were scaled, where that is not
+/// asked for.
+bool scalesStreamedWeights(const Contraction &contraction, const Chip &chip,
+                           int64_t tileM);
+
+/// The numbers for `tileM` rows of any weights: the model's or, where it does
+/// not hold, of a few. There may be less work than they are for.
+StreamNumbers getStreamNumbers(const Contraction &contraction, const Chip &chip,
+                               int64_t tileM);
+
 } // namespace quantmlir::schedule
 
 #endif // QUANTMLIR_LIB_SCHEDULE_MMASTREAMMODEL_H
