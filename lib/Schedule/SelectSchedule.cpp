@@ -298,10 +298,9 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
     return isPlain ? kDecodePartOfInteger : 0;
   }
 
-  /// Whether wgmma_decode is the faster one from `kDecodeFewRows` rows on of
-  /// weights that mma_stream has no model for: of 42 lines of 14 formats, three
-  /// shapes and 16 rows, those that this picks took 4 to 44 % less, but one
-  /// (zero points of whole rows of 4 bits at 4096x4096: not picked).
+  /// Whether wgmma_decode takes rows from `kDecodeFewRows` on of weights that
+  /// mma_stream has no model for. Of 42 lines of 14 formats at three shapes and
+  /// 16 rows, those that this picks took 4 to 44 % less.
   static bool decodesUnmodelled(const Contraction &c) {
     if (hasStreamModel(c))
       return false;

@@ -267,9 +267,10 @@ def QuantTile_DecodeOp : QuantTile_Op<"decode",
     relative error where it is 2^-105 or more.
 
     `minus` takes a value from each, as shrunk as they are: zero points of up to
-    8 bits, exactly, and with no instruction more, since the constant that makes
-    integers of a mantissa becomes theirs. It is for integers that are shrunk or
-    that f16 holds.
+    8 bits, exactly, or a float from a shrunk unsigned integer, rounded once, and
+    with no instruction more, since the constant that makes integers of a
+    mantissa becomes theirs. It is for integers that are shrunk or that f16
+    holds.
 
     With `row`, both codes have that element of the scales, or of what is taken
     from them, and the pair beside this one in the word has the other: those of
