@@ -140,6 +140,7 @@ FAMILIES = [
     Layer(37, 136, storage="i4", group=32, x="f16", scale="f16", out="f16"),
     Layer(64, 1032, m=133, storage="ui4", group=32, zero="ui4", scale="bf16"),
     Layer(141, 264, storage="ui4", group=64, zero="f16", x="f16"),
+    Layer(141, 264, storage="ui4", group=64, zero="bf16", scale="bf16", out="bf16"),
     Layer(61, 200, storage="i4", bias=True, out="bf16"),
     Layer(37, 136, storage="i2", group=64),
     Layer(80, 136, storage="i8", group=32, out="bf16"),
