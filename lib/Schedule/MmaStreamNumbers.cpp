@@ -194,7 +194,8 @@ chooseUnmodelled(const Contraction &c, const Chip &chip, int64_t tileM) {
   bool isFew = c.n < 2 * 2 * FragmentLayout::rows * chip.multiprocessors;
   bool isShort = c.k <= 4096;
   Numbers numbers;
-  if (c.scalesDecoded() && width == 4)
+  if (c.scalesDecoded() && width == 4 && !c.encoding.hasZeroPoint() &&
+      getParameterBits(c.encoding) <= 8)
     numbers = tileM == 1   ? Numbers{1, 16, 128, 1, 2}
               : !isFew     ? Numbers{2, 4, 128, 1, 2}
               : tileM <= 8 ? Numbers{1, 8, 256, 2, 2}

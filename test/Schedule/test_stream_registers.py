@@ -91,8 +91,9 @@ def check_entries(ptxas, folder, prefix, count):
 @pytest.mark.parametrize("encoding", ENCODINGS, ids=lambda e: "-".join(map(str, e)))
 def test_no_spills(tool, ptxas, tmp_path, encoding):
     shapes = [s for s in SHAPES if encoding[1] <= s[0]]
+    # Of some, wgmma decodes 16 rows of large weights.
     folder = compile_to(tool, tmp_path, write(encoding, shapes, [1, 3, 16]))
-    check_entries(ptxas, folder, "matmul_mma_stream", 3 * len(shapes))
+    check_entries(ptxas, folder, "matmul_", 3 * len(shapes))
 
 
 @pytest.mark.parametrize("storage", ["i2", "i3", "nf4"])
