@@ -19,15 +19,18 @@ static constexpr int64_t kRegisters = 65536, kMaxRegisters = 255,
 /// Threads and blocks that an SM holds.
 static constexpr int64_t kResidentThreads = 2048, kResidentBlocks = 32;
 
+/// Rounds of bytes up to which the model holds of short steps in divided tiles,
+/// and of four row tiles.
+static constexpr int64_t kRoundsOfBytes = 11;
+
 /// Whether blocks may divide tiles of bytes. Short steps are worth less in a
 /// long loop than the model says.
 static bool canSplitBytes(const Contraction &c, const StreamNumbers &numbers) {
-  constexpr int64_t someRounds = 11;
   int64_t rounds = getRounds(c, numbers);
   return c.hasOneGroup() && numbers.rowTiles > 1 && numbers.warps >= 4 &&
          numbers.stages == 1 && rounds > 1 &&
          (getUnits(c, numbers) == 1 ||
-          (getUnits(c, numbers) < 1 && rounds <= someRounds));
+          (getUnits(c, numbers) < 1 && rounds <= kRoundsOfBytes));
 }
 
 /// Whether blocks may divide tiles of `tileM` rows along K, so that each reads
@@ -97,9 +100,8 @@ static bool isModelled(const Contraction &c, int64_t tileM,
       getUnits(c, numbers) >= 1 && parameters > 1)
     return false;
   // Four row tiles of bytes in a long loop wait for what they ask for late.
-  constexpr int64_t someRounds = 11;
   if (c.encoding.getStorageBits() == 8 && tileM > 1 && tileM <= 8 &&
-      numbers.rowTiles > 3 && rounds > someRounds)
+      numbers.rowTiles > 3 && rounds > kRoundsOfBytes)
     return false;
   bool isNarrow = c.encoding.getStorageBits() < 4;
   // Two warps were half as fast as the model says, but of the largest tiles.
@@ -219,14 +221,11 @@ static bool fitsOneScaledRow(const Contraction &c,
 /// drawn extents tell.
 static bool fitsProven(const Contraction &c, int64_t tileM,
                        const StreamNumbers &numbers, bool scalesWeights) {
-  bool isPlain = c.numSums == 1 && !c.hasLargeEpilogue && !c.hasOneGroup() &&
-                 getParameters(c) <= 4 && getParameterBits(c.encoding) <= 16 &&
-                 c.resultElement &&
-                 c.resultElement.getIntOrFloatBitWidth() <= 16 &&
-                 c.n % FragmentLayout::rows == 0;
-  int64_t rounds = getRounds(c, numbers), rowTiles = numbers.rowTiles;
   // Zero points that are not decoded along are sums of their own.
-  isPlain &= !c.encoding.hasZeroPoint() || decodesStreamedExactly(c);
+  bool isPlain = hasPlainResults(c) && !c.hasOneGroup() &&
+                 getParameters(c) <= 4 && getParameterBits(c.encoding) <= 16 &&
+                 (!c.encoding.hasZeroPoint() || decodesStreamedExactly(c));
+  int64_t rounds = getRounds(c, numbers), rowTiles = numbers.rowTiles;
   if (!isPlain || rounds < numbers.stages ||
       (getPairTableBytes(c) && c.lhsElement.isF16()))
     return false;

@@ -30,15 +30,18 @@ static bool hasRaggedScales(const Contraction &c) {
   return !c.hasOneGroup() && c.n % FragmentLayout::rows != 0;
 }
 
+/// Whether codes stand for values of a table, which takes registers, too.
+static bool isTable(const Contraction &c) {
+  return c.encoding.getCodebook() ||
+         isa<Float4E2M1FNType>(c.encoding.getStorage());
+}
+
 /// Whether one row multiplies weights that were scaled. Sums of one row are
 /// few, and weights stay exact, but of a few kernels that were seen to be fast
 /// those that scale weights find room for more of them: where that is worth
 /// rounding them. Of tables and of zero points it never was.
 static bool scalesOneRow(const Contraction &c, const Chip &chip) {
-  if (c.encoding.getStorageBits() != 4 || !c.lhsElement.isBF16() ||
-      !canScaleDecoded(c) || c.scalesDecoded() || c.getGroup() >= 128 ||
-      c.encoding.getCodebook() || c.encoding.hasZeroPoint() ||
-      !isa<IntegerType>(c.encoding.getStorage()))
+  if (!hasSmallGroups(c) || isTable(c) || c.encoding.hasZeroPoint())
     return false;
   constexpr double margin = 1.015;
   double ofSums, ofScaled;
@@ -107,8 +110,7 @@ static Numbers chooseForBytes(const Contraction &c, const Chip &chip,
   // more than some rounds leave no registers for.
   constexpr int64_t warps = 16, columns = 32, fewRounds = 4, someRounds = 8;
   bool hasTailK = c.k % (warps * columns) != 0;
-  bool isWide =
-      c.resultElement && c.resultElement.getIntOrFloatBitWidth() == 32;
+  bool isWide = c.hasWideResult();
   bool isTight =
       c.lhsElement.isF16() &&
       (c.hasOneGroup() ? (hasTailK && (c.n % FragmentLayout::rows != 0 ||
@@ -169,25 +171,21 @@ bool hasStreamModel(const Contraction &c) {
   if (width > 4 || c.scalesDecoded() || hasRaggedScales(c) || c.k % 128 != 0 ||
       parameters > getMostParameters(c))
     return false;
-  bool isTable = c.encoding.getCodebook() ||
-                 isa<Float4E2M1FNType>(c.encoding.getStorage());
   // Zero points that are decoded along are little.
   bool isSingle = c.encoding.hasZeroPoint()
                       ? parameters <= 2 && decodesStreamedExactly(c)
                       : parameters <= 1;
-  return (!isTable && isSingle) ||
+  return (!isTable(c) && isSingle) ||
          (width == 4 && getParameterBits(c.encoding) <= 16);
 }
 
 /// Numbers for weights that have no model, which were faster than those of
-/// `chooseNumbers` at 4096x4096 and 4096x11008 on an H200, by 9 to 45 %, and
+/// `getStreamNumbers` at 4096x4096 and 4096x11008 on an H200, by 9 to 45 %, and
 /// made ptxas 13.0 spill at no drawn extents: of bf16 in whole rounds, where
 /// results are scaled and stored in 16 bits.
 static std::optional<Numbers>
 chooseUnmodelled(const Contraction &c, const Chip &chip, int64_t tileM) {
-  if (!c.lhsElement.isBF16() || c.hasLargeEpilogue || c.numSums != 1 ||
-      !chip.hasWgmma || c.n % FragmentLayout::rows != 0 || !c.resultElement ||
-      c.resultElement.getIntOrFloatBitWidth() > 16)
+  if (!c.lhsElement.isBF16() || !chip.hasWgmma || !hasPlainResults(c))
     return std::nullopt;
   unsigned width = c.encoding.getStorageBits();
   // Two row tiles in a block leave SMs without one.
@@ -225,8 +223,7 @@ chooseUnmodelled(const Contraction &c, const Chip &chip, int64_t tileM) {
 ///   memory. Beyond that, registers are worth more to blocks that are resident
 ///   at once: those of the next kernel then ask for their weights early.
 /// - Each warp reads its columns of all activations, so that blocks of more
-/// rows
-///   of weights read activations less often. One row of activations is little.
+///   rows of weights read them less often. One row of activations is little.
 /// - A loop carries more registers than the few rounds of a short K, and what
 ///   comes along with each step (small groups, zero points) takes some, too.
 ///   What a thread may have is 65536 / (threads * occupancy), at most 255.
@@ -238,9 +235,11 @@ StreamNumbers getStreamNumbers(const Contraction &c, const Chip &chip,
     return {1, 8, 64, 1, 1};
   if (width == 8)
     return chooseForBytes(c, chip, tileM);
-  if (!hasStreamModel(c))
-    if (std::optional<Numbers> numbers = chooseUnmodelled(c, chip, tileM))
-      return *numbers;
+  if (hasStreamModel(c))
+    return chooseStreamNumbers(c, chip, tileM,
+                               scalesStreamedWeights(c, chip, tileM));
+  if (std::optional<Numbers> numbers = chooseUnmodelled(c, chip, tileM))
+    return *numbers;
   // Steps of codes that straddle words are long.
   if (c.scalesDecoded() && 16 % width)
     return {1, 8, 64, 1, 1};
@@ -252,15 +251,9 @@ StreamNumbers getStreamNumbers(const Contraction &c, const Chip &chip,
   int64_t parameters = countParameters(c, 128);
   if (parameters > getMostParameters(c))
     return {1, 8, 64, 2, 1};
-  if (hasStreamModel(c))
-    return chooseStreamNumbers(c, chip, tileM,
-                               scalesStreamedWeights(c, chip, tileM));
   bool isRagged = hasRaggedScales(c);
   bool isShort = c.k <= 4096, hasZeroPoint = c.encoding.hasZeroPoint();
-  // A table of values takes registers, too.
-  bool isTable = c.encoding.getCodebook() ||
-                 isa<Float4E2M1FNType>(c.encoding.getStorage());
-  bool isNarrow = width == 4 && !isTable;
+  bool isNarrow = width == 4 && !isTable(c);
   if (width == 3)
     return {1, 8, 256, 1, 1};
   auto hasBlocks = [&](int64_t rows) {
@@ -281,7 +274,7 @@ StreamNumbers getStreamNumbers(const Contraction &c, const Chip &chip,
   if (width == 2)
     return {1, 8, 128, 2, 1};
   if (tileM <= 8)
-    return isRagged || (!isShort && (isTable || width == 3))
+    return isRagged || (!isShort && (isTable(c) || width == 3))
                ? Numbers{2, 8, 64, 2, 1}
            : isShort ? Numbers{2, 8, 128, 2, 1}
                      : Numbers{2, 16, 64, 2, 1};

@@ -132,8 +132,7 @@ static int64_t estimateRegistersOfBytes(const Contraction &c, int64_t tileM,
   bool isShort = getUnits(c, numbers) < 1;
   bool hasTailK = c.k % numbers.getColumnsOfRound() != 0;
   bool isMany = tileM > 8, isF16 = c.lhsElement.isF16();
-  bool isWide =
-      c.resultElement && c.resultElement.getIntOrFloatBitWidth() == 32;
+  bool isWide = c.hasWideResult();
   int64_t rowTiles = numbers.rowTiles, furtherStages = numbers.stages - 1;
   double registers;
   if (tileM == 1) {
@@ -255,8 +254,7 @@ static int64_t estimateUndivided(const Contraction &c, int64_t tileM,
     // Pairs of scales are taken apart beside the sums: of short steps
     // ptxas 13.0 takes one more there where results have 32 bits, or are more
     // than scaled.
-    bool isWide =
-        c.resultElement && c.resultElement.getIntOrFloatBitWidth() == 32;
+    bool isWide = c.hasWideResult();
     bool isLarge = c.hasLargeEpilogue && c.numSums == 1;
     if (tileM == 1 && getUnits(c, numbers) <= 1 && !c.hasOneGroup() &&
         (isWide || isLarge) &&
@@ -300,8 +298,7 @@ static int64_t adaptToSplit(const Contraction &c, int64_t registers,
   int64_t rounds = getRounds(c, numbers);
   // Narrow codes of another stage, and what ends beside them: results of 32
   // bits, of large epilogues, and rows and columns that are not there.
-  bool isWide =
-      c.resultElement && c.resultElement.getIntOrFloatBitWidth() == 32;
+  bool isWide = c.hasWideResult();
   if (c.encoding.getStorageBits() < 4 &&
       (numbers.stages > 1 || isWide || c.hasLargeEpilogue ||
        c.n % getTileN(numbers) || c.k % numbers.columns))

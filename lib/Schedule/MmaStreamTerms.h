@@ -65,12 +65,25 @@ inline double getParameters(const Contraction &c, int64_t tileM) {
   return isDecoded ? getParameters(c) / 2 : getParameters(c);
 }
 
-/// Whether two to eight rows multiply weights that were scaled: of groups of
-/// less than 128 columns, whose sums would be many.
+/// Whether weights of 4 bits may be scaled in bf16, in groups of less than 128
+/// columns, whose sums would be many.
+inline bool hasSmallGroups(const Contraction &c) {
+  return c.encoding.getStorageBits() == 4 && c.lhsElement.isBF16() &&
+         c.getGroup() < kUnitColumns && !c.scalesDecoded() &&
+         canScaleDecoded(c);
+}
+
+/// Whether two to eight rows multiply weights that were scaled.
 inline bool scalesFewRows(const Contraction &c, int64_t tileM) {
-  return tileM > 1 && tileM <= 8 && c.encoding.getStorageBits() == 4 &&
-         c.lhsElement.isBF16() && c.getGroup() < kUnitColumns &&
-         !c.scalesDecoded() && canScaleDecoded(c);
+  return tileM > 1 && tileM <= 8 && hasSmallGroups(c);
+}
+
+/// Whether sums of whole row tiles are scaled and stored in 16 bits, which
+/// leaves most registers to what streams.
+inline bool hasPlainResults(const Contraction &c) {
+  return c.numSums == 1 && !c.hasLargeEpilogue && c.resultElement &&
+         c.resultElement.getIntOrFloatBitWidth() <= 16 &&
+         c.n % FragmentLayout::rows == 0;
 }
 
 /// Whether straight-line code of short steps multiplies several rows of

@@ -91,8 +91,7 @@ int64_t estimateDecodeRegisters(const Contraction &c,
     others += 32;
   }
   // Results that are not packed in pairs, where there are many.
-  bool isWide =
-      c.resultElement && c.resultElement.getIntOrFloatBitWidth() == 32;
+  bool isWide = c.hasWideResult();
   if (isWide && (accumulators >= 64 || isNarrow || (scalesSums && units > 1)))
     others += 16;
   // Beside those, what a large epilogue reads has its addresses kept, for which

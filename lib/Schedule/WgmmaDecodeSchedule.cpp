@@ -195,7 +195,8 @@ static constexpr int64_t kSplits[] = {1, 2, 4};
 /// too much. That, and what the estimate says of 128 rows in one warpgroup,
 /// changed 84 of 93 lines at ten shapes of weights in ten formats, 32 to 128
 /// rows: 82 became shorter, by up to 23 %, one stayed, and one (NF4) took 6 %
-/// longer.
+/// longer. Of bytes, and of large tiles, what the estimate says is as good for
+/// four blocks.
 static constexpr int64_t kFewBlocks = 2;
 static constexpr double kMarginOfMoreBlocks = 1.05,
                         kLittleMarginOfMoreBlocks = 1.02;
@@ -218,6 +219,14 @@ static bool isWorthDividing(const Contraction &c,
           !numbers.scaleDecoded && !c.hasOneGroup());
 }
 
+/// Tiles of `m` rows, those that clusters fill up with included.
+static int64_t countTiles(const Contraction &c, int64_t m,
+                          const DecodeNumbers &numbers) {
+  return numbers.cluster * llvm::divideCeil(m, numbers.tileM) *
+         llvm::divideCeil(c.n, numbers.warpgroups * numbers.blocks *
+                                   kDecodeRows * numbers.cluster);
+}
+
 /// Whether blocks may divide tiles of `bound` rows, 0 for any number of them,
 /// along K, and would have something to divide.
 static bool canStream(const Contraction &c, const Chip &chip, int64_t bound,
@@ -227,9 +236,7 @@ static bool canStream(const Contraction &c, const Chip &chip, int64_t bound,
     return false;
   if (!bound)
     return true;
-  int64_t tiles = numbers.cluster * llvm::divideCeil(bound, numbers.tileM) *
-                  llvm::divideCeil(c.n, numbers.warpgroups * numbers.blocks *
-                                            kDecodeRows * numbers.cluster);
+  int64_t tiles = countTiles(c, bound, numbers);
   int64_t blocks = chip.getResidentBlocks(numbers.cluster);
   // Few rows have no time to take the sums of more than one block.
   return tiles % blocks != 0 &&
@@ -291,12 +298,6 @@ ScheduleAttr chooseWgmmaDecode(const Contraction &c, const Chip &chip,
                                         {4, 1}})
         for (int64_t tileK : {128, 256, 64})
           for (int64_t splitK : kSplits) {
-            int64_t tiles =
-                llvm::divideCeil(m, fitRows(m, most)) *
-                llvm::divideCeil(c.n, warpgroups * blocks * kDecodeRows);
-            if (splitK > kFewBlocks && m >= kLargeDecodeRows &&
-                tiles * splitK > chip.getResidentBlocks(splitK))
-              continue;
             if (scaleDecoded && !canScaleDecoded(c))
               continue;
             // Small groups are many sums to scale. Of a table, whose values
@@ -310,6 +311,11 @@ ScheduleAttr chooseWgmmaDecode(const Contraction &c, const Chip &chip,
               continue;
             DecodeNumbers numbers = {fitRows(m, most), warpgroups, blocks,
                                      tileK, scaleDecoded};
+            // More blocks of large tiles than are there at once wait.
+            if (splitK > kFewBlocks && m >= kLargeDecodeRows &&
+                countTiles(c, m, numbers) * splitK >
+                    chip.getResidentBlocks(splitK))
+              continue;
             // Four warpgroups have registers for a few rows.
             if (warpgroups > 3 && m >= kLargeDecodeRows)
               continue;

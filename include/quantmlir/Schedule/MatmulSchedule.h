@@ -67,6 +67,10 @@ struct Contraction {
   /// Columns that share a scale, `k` where all of a row do.
   int64_t getGroup() const;
   bool hasOneGroup() const { return getGroup() >= k; }
+  /// Whether results have 32 bits.
+  bool hasWideResult() const {
+    return resultElement && resultElement.getIntOrFloatBitWidth() == 32;
+  }
   /// Whether scales change within what one mma.sync sums, so that it takes
   /// weights that are multiplied by them.
   bool scalesDecoded() const;
