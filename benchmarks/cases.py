@@ -65,6 +65,9 @@ FAMILIES = [
     Layer(37, 144, storage="f4E2M1FN", group=16, scale="f8E4M3FN"),
     Layer(37, 144, storage="i4", group=16, scale="bf16"),
     Layer(19, 131, storage="ui4", group=24, zero="ui4"),
+    Layer(72, 264, storage="ui4", group=24, zero="ui4", scale="bf16", out="bf16"),
+    Layer(40, 264, storage="i8", group=16, rows=8, x="f16", scale="f16"),
+    Layer(37, 264, storage="i4", group=48),
     Layer(19, 133, storage="nf4", group=8),
     # Floats of eight bits, rows with a scale each and rows that share one.
     Layer(37, 131, storage="f8E4M3FN"),
@@ -154,6 +157,8 @@ FAMILIES = [
     Scheduled(200, 144, [64, 96, 128], [4, 1, 1], 3, "pingpong, group_m = 2", m=130),
     Scheduled(136, 272, [64, 64, 128], [4, 2, 1], 4, "cooperative, group_m = 4"),
     Scheduled(33, 1040, [64, 16, 128], [4, 1, 1], 2, "pingpong, cluster = [1, 2]"),
+    # Parts of tiles that have no quarters.
+    Scheduled(136, 400, [128, 32, 128], [4, 1, 1], 3, "pingpong, cluster = [1, 8]", m=300),
     # Tiles of many columns for one warpgroup.
     Scheduled(400, 1040, [128, 176, 128], [4, 1, 1], 3, "pingpong, cluster = [2, 1]", m=300),
     Scheduled(400, 1040, [256, 160, 128], [8, 1, 1], 3, "cooperative, group_m = 2", m=300),
@@ -236,6 +241,8 @@ FAMILIES = [
                   rest=", occupancy = 3, scale_decoded = true"),
     StreamedLayer(72, 3336, 16, [16, 48, 1024], [1, 1, 4], 1, 1,
                   rest=", occupancy = 3, scale_decoded = true"),
+    # One row, in steps of no multiple of the columns that its activations come in.
+    StreamedLayer(72, 1000, 1, [1, 16, 384], [1, 1, 4], 1, 1, group=32, columns=32),
     # Codes that come through a ring in shared memory: in a loop with tails of everything,
     # and in fewer steps than it has slots.
     StreamedLayer(77, 2056, 1, [1, 32, 256], [1, 1, 4], 1, 1, rest=", occupancy = 2, ring = 4"),

@@ -5,7 +5,6 @@ from weights import DTYPES, HALF_ULP, TINY, Encoding, Weight, contract_bound, qu
 
 from .common import (
     MAPS,
-    STREAM_ROWS,
     EncodedWeight,
     apply_gelu,
     arguments_of,
@@ -138,9 +137,6 @@ class Layer(EncodedWeight):
         narrow = self.x == "f16" and self._encoding.scale not in own
         if self.x == "f32" or self.group % 8 or (self.group % 32 and narrow):
             return "reduce"
-        if rows > STREAM_ROWS and self.group % 32:
-            # Scales that are not dealt out to wgmma's lanes.
-            return "mma_sync"
         return decoded_family(self.chip, self.k, rows)
 
     def use_weight(self, values):
@@ -254,13 +250,14 @@ class ReducedLayer(HandScheduled):
 
 class StreamedLayer(HandScheduled):
     """A layer of int4 or int8 weights for few rows, whose tiles `split_k` blocks of a
-    cluster divide along K. `rest` follows in the schedule."""
+    cluster divide along K. `rest` follows in the schedule; tiles of weights have
+    `columns`, by default those of a 16-byte load."""
 
     def __init__(self, n, k, m, tile, warps, stages, split_k, rest="", group=128, out="f32",
-                 storage="i4"):
+                 storage="i4", columns=None):
         super().__init__(n, k, m, storage=storage, group=group, scale="bf16", out=out)
         self.arguments = arguments_of(locals())
-        columns = 64 if storage == "i4" else 32
+        columns = columns or (64 if storage == "i4" else 32)
         self.schedule = (
             f'#quant_tile.schedule<mma_stream, chip = "sm_90a", tile = {tile}, '
             f"warps = {warps}, stages = {stages}, split_k = {split_k}, "

@@ -13,9 +13,9 @@ namespace quantmlir::schedule {
 // drivers since CUDA 12.0, 8.4 (mma of fp8, wgmma of mixed integers)
 // since 12.4.
 static constexpr Chip kChips[] = {
-    {"sm_80", 108, 2039, 163 * 1024, "+ptx80", false, false},
-    {"sm_89", 142, 864, 99 * 1024, "+ptx84", false, false},
-    {"sm_90a", 132, 4800, 227 * 1024, "+ptx84", true, true}};
+    {"sm_80", 108, 2039, 163 * 1024, "+ptx80", false, false, false},
+    {"sm_89", 142, 864, 99 * 1024, "+ptx84", false, false, true},
+    {"sm_90a", 132, 4800, 227 * 1024, "+ptx84", true, true, true}};
 
 ArrayRef<Chip> getChips() { return kChips; }
 

@@ -168,7 +168,7 @@ int64_t getColumnsOfActivations(const Contraction &c, int64_t tileM,
   bool hasManyParameters =
       !c.hasOneGroup() && (c.encoding.hasZeroPoint() || c.getGroup() < 128);
   return tileM == 1 && hasManyParameters && decodesStreamedExactly(c)
-             ? std::min(decoded, kFew)
+             ? std::gcd(decoded, kFew)
              : decoded;
 }
 
@@ -208,8 +208,14 @@ std::string whyNoDecode(const Contraction &c) {
     return llvm::formatv("storage {0} has no decode, expected i2 to i8, ui2 to "
                          "ui8, f8E4M3FN, f8E5M2 or f4E2M1FN",
                          c.encoding.getStorage());
+  // Nothing is promised of more, be it that a value is past the range of
+  // `element` or below it.
+  constexpr double kMostError = 0.5;
   if (DecodeOp::getError(element, codebook) >= 1.0)
     return llvm::formatv("a value of the codebook is out of the range of {0}",
+                         element);
+  if (getWholeDecodeError(c, /*isScaled=*/true) >= kMostError)
+    return llvm::formatv("a value of the codebook is too small for {0}",
                          element);
   return "";
 }
@@ -221,7 +227,7 @@ static int64_t getSignificand(Type type) {
   return type.getIntOrFloatBitWidth();
 }
 
-double getWholeDecodeError(const Contraction &c) {
+double getWholeDecodeError(const Contraction &c, bool isScaled) {
   if (!c.encoding)
     return 0.0;
   int64_t bits = c.lhsElement.isF16() ? 11 : 8;
@@ -240,7 +246,7 @@ double getWholeDecodeError(const Contraction &c) {
     if (!isExact)
       error += unit;
   }
-  if (!c.scalesDecoded())
+  if (!isScaled)
     return error;
   int64_t scale = getSignificand(c.encoding.getScale());
   if (scale > bits)
@@ -365,6 +371,32 @@ std::string whyNotRegisters(int64_t registers, int64_t threads) {
                        registers, threads, most);
 }
 
+std::string whyNotGrid(const Contraction &c, ScheduleAttr schedule) {
+  // The second extent of a grid counts tiles of the dimension that is the
+  // smaller one of most products.
+  constexpr uint64_t kMost = 65535;
+  auto isMore = [&](int64_t extent, int64_t tile) {
+    return !ShapedType::isDynamic(extent) &&
+           llvm::divideCeil(extent, tile) > kMost;
+  };
+  switch (schedule.getFamily()) {
+  case KernelFamily::MmaSync:
+  case KernelFamily::MmaStream:
+    if (isMore(c.m, schedule.getTileM()))
+      return llvm::formatv("{0} rows in tiles of {1} are more than {2} blocks",
+                           c.m, schedule.getTileM(), kMost);
+    return "";
+  case KernelFamily::Reduce:
+    if (isMore(c.n, schedule.getTileN()))
+      return llvm::formatv("{0} rows of weights in tiles of {1} are more than "
+                           "{2} blocks",
+                           c.n, schedule.getTileN(), kMost);
+    return "";
+  default:
+    return "";
+  }
+}
+
 std::string whyNotSchedule(const Contraction &c, const Chip &chip,
                            ScheduleAttr schedule) {
   if (schedule.getChip().getValue() != chip.name)
@@ -381,6 +413,10 @@ std::string whyNotSchedule(const Contraction &c, const Chip &chip,
     return why;
   if (std::string why = whyNotContract(c, chip, schedule); !why.empty())
     return why;
+  if (std::string why = whyNotGrid(c, schedule); !why.empty())
+    return why;
+  if (schedule.getDependentLaunch() && !chip.hasDependentLaunch)
+    return llvm::formatv("{0} has no dependent launch", chip.name);
   int64_t copyBytes = schedule.getFamily() == KernelFamily::MmaSync
                           ? c.getTileCopyBytes()
                           : c.getCopyBytes();

@@ -192,12 +192,15 @@ chooseUnmodelled(const Contraction &c, const Chip &chip, int64_t tileM) {
   bool isFew = c.n < 2 * 2 * FragmentLayout::rows * chip.multiprocessors;
   bool isShort = c.k <= 4096;
   Numbers numbers;
-  if (c.scalesDecoded() && width == 4 && !c.encoding.hasZeroPoint() &&
-      getParameterBits(c.encoding) <= 8)
-    numbers = tileM == 1   ? Numbers{1, 16, 128, 1, 2}
-              : !isFew     ? Numbers{2, 4, 128, 1, 2}
-              : tileM <= 8 ? Numbers{1, 8, 256, 2, 2}
-                           : Numbers{2, 8, 128, 1, 1, 2};
+  // Long steps of small groups have registers for scales of bytes only.
+  bool isLight =
+      !c.encoding.hasZeroPoint() && getParameterBits(c.encoding) <= 8;
+  if (c.scalesDecoded() && width == 4 && tileM > 1 && !isFew)
+    numbers = {2, 4, 128, 1, 2};
+  else if (c.scalesDecoded() && width == 4 && tileM > 8)
+    numbers = {2, 8, 128, 1, 1, 2};
+  else if (c.scalesDecoded() && width == 4 && isLight)
+    numbers = tileM == 1 ? Numbers{1, 16, 128, 1, 2} : Numbers{1, 8, 256, 2, 2};
   else if (c.scalesDecoded())
     return std::nullopt;
   else if (tileM == 1 && width < 8 && width % 2 && !c.encoding.hasZeroPoint())

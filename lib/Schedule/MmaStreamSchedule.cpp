@@ -27,7 +27,7 @@ static ContractAttr makeContract(const Contraction &c) {
   Type storage = c.encoding.getStorage();
   if (c.scalesDecoded())
     return ContractAttr::get(context, std::ldexp(1.0, -23),
-                             getWholeDecodeError(c), 0.0);
+                             getWholeDecodeError(c, c.scalesDecoded()), 0.0);
   quant_tensor::CodebookAttr codebook = c.encoding.getCodebook();
   // Values of a table have none, nor have those that are decoded without.
   double offset =
@@ -204,8 +204,6 @@ std::string whyNotMmaStreamSchedule(const Contraction &c, const Chip &chip,
                           schedule.getThreads() * schedule.getOccupancy());
       !why.empty())
     return why;
-  if (schedule.getDependentLaunch() && !chip.hasDependentLaunch)
-    return llvm::formatv("{0} has no dependent launch", chip.name);
   if (schedule.getSplitK() > 1 && !chip.hasWgmma)
     return llvm::formatv("{0} has no clusters, whose blocks split_k is for",
                          chip.name);

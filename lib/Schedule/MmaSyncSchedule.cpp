@@ -15,8 +15,6 @@ namespace quantmlir::schedule {
 static constexpr int64_t kPanelBytes = 128;
 static constexpr int64_t kMaxWarps = 8;
 static constexpr int64_t kMaxStages = 4;
-/// The second extent of a grid, which counts tiles of activations.
-static constexpr uint64_t kMaxGridY = 65535;
 
 std::string whyNotMmaSync(const Contraction &c, const Chip *chip) {
   Type element = c.lhsElement;
@@ -81,7 +79,7 @@ static ContractAttr getContract(const Contraction &c) {
     return ContractAttr::get(context, 0.0, 0.0, 0.0);
   // The tensor core truncates where f32 arithmetic rounds.
   return ContractAttr::get(context, std::ldexp(1.0, -23),
-                           getWholeDecodeError(c), 0.0);
+                           getWholeDecodeError(c, c.scalesDecoded()), 0.0);
 }
 
 /// Registers that a thread takes, about. The numbers were fitted to what ptxas
@@ -152,15 +150,24 @@ ScheduleAttr chooseMmaSync(const Contraction &c, const Chip &chip,
   // Or less, where registers do not hold the tile and its scales, or two
   // stages are more than shared memory; of weights, too, where long steps have
   // many scales.
-  ScheduleAttr schedule;
+  auto fits = [&](ScheduleAttr schedule) {
+    return whyNotMmaSyncSchedule(c, chip, schedule).empty() &&
+           whyNotGrid(c, schedule).empty() &&
+           getMmaSyncSharedMemory(c, schedule) <= chip.sharedMemory;
+  };
   for (int64_t rowTiles : {2, 1})
-    for (int64_t tileM = most; tileM >= 8; tileM /= 2) {
-      schedule = chooseMmaSync(c, chip, maxM, tileM, rowTiles);
-      if (whyNotMmaSyncRegisters(c, schedule).empty() &&
-          getMmaSyncSharedMemory(c, schedule) <= chip.sharedMemory)
+    for (int64_t tileM = most; tileM >= 8; tileM /= 2)
+      if (ScheduleAttr schedule = chooseMmaSync(c, chip, maxM, tileM, rowTiles);
+          fits(schedule))
         return schedule;
-    }
-  return schedule;
+  // Few weights in a block leave threads that copy many activations each, and
+  // very many rows want the highest tiles: what is possible at all will do.
+  SmallVector<ScheduleAttr> schedules;
+  enumerateMmaSync(c, chip, maxM, schedules);
+  auto *possible = llvm::find_if(schedules, fits);
+  return possible != schedules.end()
+             ? *possible
+             : chooseMmaSync(c, chip, maxM, /*tileM=*/8, /*rowTiles=*/1);
 }
 
 ScheduleAttr chooseMmaSync(const Contraction &c, const Chip &chip, int64_t maxM,
@@ -277,10 +284,6 @@ std::string whyNotMmaSyncSchedule(const Contraction &c, const Chip &,
     return llvm::formatv("tile k = {0} does not give each warp along k a "
                          "multiple of {1} columns ({2} bytes)",
                          schedule.getTileK(), panel, kPanelBytes);
-  if (!ShapedType::isDynamic(c.m) &&
-      llvm::divideCeil(c.m, schedule.getTileM()) > kMaxGridY)
-    return llvm::formatv("{0} rows in tiles of {1} are more than {2} blocks",
-                         c.m, schedule.getTileM(), kMaxGridY);
   return whyNotMmaSyncRegisters(c, schedule);
 }
 

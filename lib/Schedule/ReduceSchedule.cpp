@@ -78,7 +78,14 @@ ScheduleAttr chooseReduce(const Contraction &c, const Chip &chip,
   // Tiles of codes that straddle words are long.
   while (warps > 1 && !fits())
     warps /= 2;
-  return makeReduce(c, chip, maxM, warpsN, warps, stages);
+  auto make = [&] { return makeReduce(c, chip, maxM, warpsN, warps, stages); };
+  // Very many rows of weights are as many blocks as a grid has, or fewer.
+  while (warpsN < 8 && !whyNotGrid(c, make()).empty()) {
+    warpsN *= 2;
+    while (warps > 1 && !fits())
+      warps /= 2;
+  }
+  return make();
 }
 
 void enumerateReduce(const Contraction &c, const Chip &chip, int64_t maxM,
@@ -104,16 +111,8 @@ void enumerateReduce(const Contraction &c, const Chip &chip, int64_t maxM,
 
 std::string whyNotReduceSchedule(const Contraction &c, const Chip &chip,
                                  ScheduleAttr schedule) {
-  if (schedule.getDependentLaunch() && !chip.hasDependentLaunch)
-    return llvm::formatv("{0} has no dependent launch", chip.name);
   if (std::string why = whyNotWeights(c, schedule); !why.empty())
     return why;
-  // The second extent of a grid counts tiles of weights.
-  constexpr uint64_t kMaxGridY = 65535;
-  if (llvm::divideCeil(c.n, schedule.getTileN()) > kMaxGridY)
-    return llvm::formatv("{0} rows of weights in tiles of {1} are more than "
-                         "{2} blocks",
-                         c.n, schedule.getTileN(), kMaxGridY);
   return whyNotRegisters(
       countRegisters(c, schedule.getWeights(), schedule.getStages()),
       schedule.getThreads());

@@ -139,7 +139,7 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
           << remark::reason("no timing of {0}", signature);
       return false;
     }
-    Contraction contraction = Contraction::get(op);
+    Contraction contraction = Contraction::get(op, fastAccumulation);
     bool isDynamic = ShapedType::isDynamic(contraction.m);
     SmallVector<ScheduleAttr> schedules;
     for (const Timing &timing : best) {
@@ -240,7 +240,7 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
         previous = schedule.getMaxM();
       }
     }
-    Contraction contraction = Contraction::get(op);
+    Contraction contraction = Contraction::get(op, fastAccumulation);
     // Kernels may count on it: nothing tests the rows of one that stands alone.
     if (schedules.size() == 1 && ShapedType::isDynamic(contraction.m) &&
         schedules.front().getMaxM())
@@ -309,7 +309,8 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
     case 8:
       return c.encoding.hasZeroPoint() || isLarge;
     case 4:
-      return c.hasOneGroup() && isLarge;
+      return (c.hasOneGroup() && isLarge) ||
+             (c.scalesDecoded() && getPairTableBytes(c));
     default:
       return true;
     }

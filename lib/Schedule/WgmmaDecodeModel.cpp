@@ -5,6 +5,7 @@
 #include "quantmlir/Schedule/WgmmaLayout.h"
 
 #include <cmath>
+#include <numeric>
 
 using namespace mlir;
 using namespace quantmlir::quant_tile;
@@ -66,6 +67,9 @@ static constexpr double kSharedMultiply = 2.28;
 
 /// Making pairs of the scales of a unit of 64 weights.
 static constexpr double kCyclesOfScales = 25;
+/// The same of a unit of less than a segment, in any number of warpgroups: 250
+/// times of seven formats in groups of 16, 16 and 64 rows.
+static constexpr double kCyclesOfSmallScales = 12;
 /// What scaling a pair of weights takes where these were read from a table, of
 /// what it takes where they were computed, on the pipe that scales them. Fitted
 /// to 20 times of NF4 in groups of 64 at three shapes, 16 and 64 rows.
@@ -138,13 +142,16 @@ static double estimateStep(const Contraction &c, const DecodeNumbers &numbers) {
   if (!c.hasOneGroup()) {
     int64_t units = std::max<int64_t>(1, numbers.tileK / c.getGroup());
     // Four warpgroups hide each other's.
-    int64_t inTurn = numbers.warpgroups > 3 ? 1 : numbers.warpgroups;
+    double pairs =
+        kCyclesOfScales * (numbers.warpgroups > 3 ? 1 : numbers.warpgroups);
+    if (c.scalesDecoded()) {
+      units = numbers.tileK / std::gcd(numbers.tileK, c.getGroup());
+      pairs = kCyclesOfSmallScales * numbers.warpgroups;
+    }
     if (!numbers.scaleDecoded)
       scale = cycles.sum * numbers.blocks * numbers.tileM / 2.0 * units;
     else
-      scale = (isLarge(numbers)
-                   ? 0
-                   : kCyclesOfScales * inTurn * numbers.blocks * units) +
+      scale = (isLarge(numbers) ? 0 : pairs * numbers.blocks * units) +
               (decodesScaled(c) ? 0 : pair * columns / 4);
   }
   if (c.encoding.getStorageBits() == 8 &&

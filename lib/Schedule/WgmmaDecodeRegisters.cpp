@@ -20,6 +20,21 @@ using quantmlir::quant_tensor::FragmentLayout;
 
 namespace quantmlir::schedule {
 
+/// Words in which a row's scales and zero points of a step of `tileK` columns
+/// are read where groups are no whole segments: those of neighbours together
+/// where steps are whole groups.
+static int64_t countSmallParameters(const Contraction &c, int64_t tileK) {
+  int64_t group = c.getGroup(), units = tileK / std::gcd(group, tileK);
+  auto count = [&](Type type) -> int64_t {
+    int64_t bytes = type ? type.getIntOrFloatBitWidth() / 8 : 0, together = 1;
+    if (bytes && tileK % group == 0)
+      together =
+          std::gcd(std::gcd(units, llvm::divideCeil(c.k, group)), 16 / bytes);
+    return units / together * llvm::divideCeil(together * bytes, 4);
+  };
+  return count(c.encoding.getScale()) + count(c.encoding.getZeroPoint());
+}
+
 int64_t estimateDecodeRegisters(const Contraction &c,
                                 const DecodeNumbers &numbers) {
   int64_t tileM = numbers.tileM, warpgroups = numbers.warpgroups;
@@ -44,8 +59,10 @@ int64_t estimateDecodeRegisters(const Contraction &c,
                                 : scalesSums || units > 2 || accumulators > 32))
     weights += blocks * 4 * width;
   int64_t parameters =
-      3 * 2 * blocks * units *
-      ((c.hasOneGroup() ? 0 : 1) + (c.encoding.hasZeroPoint() ? 1 : 0));
+      3 * 2 * blocks *
+      (c.scalesDecoded() ? countSmallParameters(c, tileK)
+                         : units * ((c.hasOneGroup() ? 0 : 1) +
+                                    (c.encoding.hasZeroPoint() ? 1 : 0)));
   // A few steps are no loop, and ptxas moves what they read to the front.
   bool hasLoop = steps / getStepsOfDecodeLoop(tileK) > 1;
   bool hasWideScales = !c.hasOneGroup() && getParameterBits(c.encoding) > 16;
@@ -90,6 +107,9 @@ int64_t estimateDecodeRegisters(const Contraction &c,
   } else if (part < tileK && accumulators >= 64 && c.k % tileK) {
     others += 32;
   }
+  // Pairs of the scales of small groups are made for a part at once.
+  if (c.scalesDecoded())
+    others += isNarrow ? 32 : 16;
   // Results that are not packed in pairs, where there are many.
   bool isWide = c.hasWideResult();
   if (isWide && (accumulators >= 64 || isNarrow || (scalesSums && units > 1)))

@@ -38,9 +38,6 @@ std::string whyNotWgmmaDecode(const Contraction &c, const Chip &chip) {
     return "the weights are plain";
   if (std::string why = whyNotMmaSync(c); !why.empty())
     return why;
-  if (c.scalesDecoded())
-    return llvm::formatv("groups of {0} columns are no multiple of {1}",
-                         c.getGroup(), FragmentLayout::segmentColumns);
   if (std::string why = whyNotWgmmaTensors(c); !why.empty())
     return why;
   // Small groups of narrow codes have many scales in a step.
@@ -56,27 +53,9 @@ std::string whyNotWgmmaDecode(const Contraction &c, const Chip &chip) {
 
 /// What decode and accumulation promise.
 static ContractAttr makeContract(const Contraction &c, bool scaleDecoded) {
-  MLIRContext *context = c.lhsElement.getContext();
-  double unit = std::ldexp(1.0, c.lhsElement.isF16() ? -11 : -8);
-  // Differences of codes and integer zero points of up to 8 bits are exact;
-  // others are rounded to the type of the activations.
-  double decode = DecodeOp::getError(c.lhsElement, c.encoding.getCodebook());
-  if (c.encoding.hasZeroPoint()) {
-    Type zeroPoint = c.encoding.getZeroPoint();
-    if (isa<FloatType>(zeroPoint) || zeroPoint.getIntOrFloatBitWidth() > 8)
-      decode += unit;
-  }
-  if (scaleDecoded) {
-    // The product is rounded, and the scale where it has more bits.
-    decode += unit;
-    auto scale = cast<FloatType>(c.encoding.getScale());
-    if (scale.getFPMantissaWidth() > (c.lhsElement.isF16() ? 11u : 8u))
-      decode += unit;
-    // Products of these.
-    decode *= 1 + 2 * unit;
-  }
   // The tensor core truncates where f32 arithmetic rounds.
-  return ContractAttr::get(context, std::ldexp(1.0, -23), decode, 0.0);
+  return ContractAttr::get(c.lhsElement.getContext(), std::ldexp(1.0, -23),
+                           getWholeDecodeError(c, scaleDecoded), 0.0);
 }
 
 ContractAttr getWgmmaDecodeContract(const Contraction &c,
@@ -134,8 +113,6 @@ std::string whyNotWgmmaDecodeSchedule(const Contraction &c, const Chip &chip,
                                       ScheduleAttr schedule) {
   if (std::string why = whyNotWeights(c, schedule); !why.empty())
     return why;
-  if (schedule.getDependentLaunch() && !chip.hasDependentLaunch)
-    return llvm::formatv("{0} has no dependent launch", chip.name);
   FragmentLayout layout(c.encoding.getStorageBits(),
                         schedule.getWeights().getTile()[1]);
   if (layout.getVectorWords() != 4)
@@ -146,6 +123,11 @@ std::string whyNotWgmmaDecodeSchedule(const Contraction &c, const Chip &chip,
     return c.hasOneGroup()
                ? "each row has one scale, which scales the result"
                : "f16 does not hold all weights once they are scaled";
+  if (!schedule.getScaleDecoded() && c.scalesDecoded())
+    return llvm::formatv(
+        "groups of {0} columns are no multiple of {1}, so that "
+        "weights have to be scaled (scale_decoded)",
+        c.getGroup(), FragmentLayout::segmentColumns);
   if (!canSplit(c.k, schedule.getTileK(), schedule.getSplitK()))
     return llvm::formatv("split_k = {0} blocks cannot each have a part of {1} "
                          "columns in steps of {2}",
@@ -298,7 +280,7 @@ ScheduleAttr chooseWgmmaDecode(const Contraction &c, const Chip &chip,
                                         {4, 1}})
         for (int64_t tileK : {128, 256, 64})
           for (int64_t splitK : kSplits) {
-            if (scaleDecoded && !canScaleDecoded(c))
+            if (scaleDecoded ? !canScaleDecoded(c) : c.scalesDecoded())
               continue;
             // Small groups are many sums to scale. Of a table, whose values
             // another pipe finds, three warpgroups scale weights meanwhile: of
@@ -374,7 +356,7 @@ void enumerateWgmmaDecode(const Contraction &c, const Chip &chip, int64_t maxM,
           for (int64_t groupM : {1, 4, 32}) {
             int64_t tileN = warpgroups * blocks * kDecodeRows;
             if (tileK % columns || (tileN > kDecodeRows && tileN / 2 >= c.n) ||
-                (scaleDecoded && !canScaleDecoded(c)))
+                (scaleDecoded ? !canScaleDecoded(c) : c.scalesDecoded()))
               continue;
             // One row of tiles has one order.
             if (bound && groupM > 1 && tileM * (groupM / 4) >= bound)

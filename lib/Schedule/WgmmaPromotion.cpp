@@ -34,9 +34,11 @@ static constexpr double kTruncated = 0x1p-23;
 /// One addition in f32.
 static constexpr double kRounded = 0x1p-24;
 
-/// (1 + u)^count - 1, or what it is at most.
+/// (1 + u)^count - 1, or what it is at most: 1 where a half and more may be
+/// lost, as what is truncated loses no more than all.
 static double grow(double u, double count) {
-  return count * u / (1 - count * u);
+  double part = std::min(count * u, 0.5);
+  return part / (1 - part);
 }
 
 int64_t choosePromotion(const Contraction &c) {

@@ -505,8 +505,6 @@ std::string whyNotWgmmaSchedule(const Contraction &c, const Chip &chip,
     return llvm::formatv("tile k = {0} of {1} is not {2} bytes",
                          schedule.getTileK(), c.lhsElement,
                          WgmmaLayout::rowBytes);
-  if (schedule.getDependentLaunch() && !chip.hasDependentLaunch)
-    return llvm::formatv("{0} has no dependent launch", chip.name);
   if (std::string why = whyNotPromotion(c, schedule); !why.empty())
     return why;
   WarpgroupsAttr groups = schedule.getWarpgroups();

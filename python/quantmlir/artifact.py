@@ -77,9 +77,13 @@ class Artifact:
         executable, device = self._executables[device.ordinal]
         index = self._index(function)
         known = self._weight_names(index)
-        constants = {n: v for n, v in self.constants.items() if n in known}
-        return BoundFunction(executable, device, self, index,
-                             {**constants, **flatten(weights)})
+        given = {n: v for n, v in self.constants.items() if n in known}
+        given.update(flatten(weights))
+        if unknown := sorted(given.keys() - known):
+            raise TypeError(f"{self.functions[index]['name']}() has no weight "
+                            f"{', '.join(unknown)}; its weights: "
+                            f"{', '.join(sorted(known)) or 'none'}")
+        return BoundFunction(executable, device, self, index, given)
 
     def run(self, function=None, /, device="cpu", **arguments):
         """Runs a function (the only one, if none is named); results by name.

@@ -286,6 +286,8 @@ def test_the_runtime_needs_no_compiler(run):
      "x: on CUDA device 1, the kernels are on 0"),
     ("artifact.launches('linear')", "TypeError", "missing: d0"),
     ("artifact.bind('linear')", "TypeError", "missing: w.codes"),
+    ("artifact.bind('linear', **{'w.codes': codes, 'typo': 1})", "TypeError",
+     "linear() has no weight typo; its weights: w.codes"),
     ("artifact.bind('nothing')", "TypeError", "no function 'nothing'"),
 ])
 def test_wrong_arguments_are_refused_before_a_launch(run, call, error, words):

@@ -37,6 +37,32 @@ func.func @f(%x: tensor<4x64xf16>, %w: tensor<7x64xf16, #far>, %init: tensor<4x7
 
 // -----
 
+#near = #quant_tensor.encoding<{storage = ui2, block = [1, 0], scale = f32, codebook = [3.2e-8, 0.25, 0.5, 1.0]}>
+func.func @f(%x: tensor<4x64xf16>, %w: tensor<7x64xf16, #near>, %init: tensor<4x7xf32>) -> tensor<4x7xf32> {
+  // expected-error @below {{has no kernel: a value of the codebook is too small for f16}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<4x64xf16>, tensor<7x64xf16, #near>) maps [] outs(%init : tensor<4x7xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<4x7xf32>
+  return %y : tensor<4x7xf32>
+}
+
+// -----
+
+// A schedule of wgmma_decode says that it scales weights where groups are small.
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 16], scale = bf16}>
+func.func @f(%x: tensor<64x256xbf16>, %w: tensor<64x256xbf16, #w4>, %init: tensor<64x64xf32>) -> tensor<64x64xf32> {
+  // expected-error @below {{groups of 16 columns are no multiple of 32, so that weights have to be scaled (scale_decoded)}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<64x256xbf16>, tensor<64x256xbf16, #w4>) maps []
+      outs(%init : tensor<64x64xf32>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [64, 64, 64], warps = [1, 4, 1], stages = 4, weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative>>} {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<64x64xf32>
+  return %y : tensor<64x64xf32>
+}
+
+// -----
+
 #w8 = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
 func.func @f(%x: tensor<1x64xf32>, %w: tensor<7x64xf32, #w8>, %init: tensor<1x7xf32>) -> tensor<1x7xf32> {
   // expected-error @below {{schedule is for chip "sm_80", but the target is "sm_90a"}}
@@ -232,6 +258,19 @@ func.func @f(%x: tensor<2097152x64xbf16>, %w: tensor<32x64xbf16>, %init: tensor<
   // expected-error @below {{2097152 rows in tiles of 16 are more than 65535 blocks}}
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<2097152x64xbf16>, tensor<32x64xbf16>) maps []
       outs(%init : tensor<2097152x32xf32>) attributes {quant_tile.schedule = #quant_tile.schedule<mma_sync, chip = "sm_90a", tile = [16, 32, 64], warps = [1, 1, 1], stages = 2>} {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<2097152x32xf32>
+  return %y : tensor<2097152x32xf32>
+}
+
+// -----
+
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 128], scale = bf16}>
+func.func @f(%x: tensor<2097152x256xbf16>, %w: tensor<32x256xbf16, #w4>, %init: tensor<2097152x32xf32>) -> tensor<2097152x32xf32> {
+  // expected-error @below {{2097152 rows in tiles of 16 are more than 65535 blocks}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<2097152x256xbf16>, tensor<32x256xbf16, #w4>) maps []
+      outs(%init : tensor<2097152x32xf32>) attributes {quant_tile.schedule = #quant_tile.schedule<mma_stream, chip = "sm_90a", tile = [16, 16, 256], warps = [1, 1, 2], stages = 1, weights = <fragment, tile = [16, 64]>>} {
   ^bb0(%acc: f32):
     quant_tensor.yield %acc : f32
   } -> tensor<2097152x32xf32>

@@ -174,3 +174,38 @@ func.func @wide_panels(%x: tensor<300x129xbf16>, %w: tensor<72x129xbf16, #w2>, %
   } -> tensor<300x72xf32>
   return %y : tensor<300x72xf32>
 }
+
+// Steps of 256 columns with a scale and a zero point for each 32 leave few
+// registers, of which blocks with few warps need more for copies.
+// CHECK-LABEL: @few_registers
+// CHECK: <mma_sync, {{.*}}tile = [8, 32, 512], warps = [1, 2, 2], stages = 2
+#w7 = #quant_tensor.encoding<{storage = i7, block = [1, 32], scale = bf16, zero_point = i8}>
+func.func @few_registers(%x: tensor<32x1024xbf16>, %w: tensor<1024x1024xbf16, #w7>, %init: tensor<32x1024xf32>) -> tensor<32x1024xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<32x1024xbf16>, tensor<1024x1024xbf16, #w7>) maps [] outs(%init : tensor<32x1024xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<32x1024xf32>
+  return %y : tensor<32x1024xf32>
+}
+
+// As many blocks as the second extent of a grid has, at most.
+// CHECK-LABEL: @very_many_rows
+// CHECK: <mma_sync, {{.*}}tile = [256,
+func.func @very_many_rows(%x: tensor<9000000x20xf16>, %w: tensor<16x20xf16>, %init: tensor<9000000x16xf32>) -> tensor<9000000x16xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<9000000x20xf16>, tensor<16x20xf16>) maps [] outs(%init : tensor<9000000x16xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<9000000x16xf32>
+  return %y : tensor<9000000x16xf32>
+}
+
+// CHECK-LABEL: @very_many_columns
+// CHECK: <reduce, {{.*}}tile = [1, 64,
+#w4f = #quant_tensor.encoding<{storage = i4, block = [1, 0], scale = f32}>
+func.func @very_many_columns(%x: tensor<1x64xf32>, %w: tensor<2200000x64xf32, #w4f>, %init: tensor<1x2200000xf32>) -> tensor<1x2200000xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x64xf32>, tensor<2200000x64xf32, #w4f>) maps [] outs(%init : tensor<1x2200000xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<1x2200000xf32>
+  return %y : tensor<1x2200000xf32>
+}

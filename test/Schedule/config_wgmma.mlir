@@ -234,3 +234,15 @@ func.func @few(%x: tensor<64x8192xi8>, %w: tensor<1024x8192xi8>, %init: tensor<6
   } -> tensor<64x1024xi32>
   return %y : tensor<64x1024xi32>
 }
+
+// A run of steps of which nothing can be promised.
+// CHECK-LABEL: @all_lost
+// CHECK: <wgmma, {{.*}}promote = 64
+func.func @all_lost(%x: tensor<64x8192xf8E4M3FN>, %w: tensor<128x8192xf8E4M3FN>, %init: tensor<64x128xf32>) -> tensor<64x128xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<64x8192xf8E4M3FN>, tensor<128x8192xf8E4M3FN>) maps []
+      outs(%init : tensor<64x128xf32>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 128, 128], warps = [4, 1, 1], stages = 4, warpgroups = <cooperative>, promote = 64>} {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<64x128xf32>
+  return %y : tensor<64x128xf32>
+}

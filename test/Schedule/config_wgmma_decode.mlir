@@ -299,3 +299,28 @@ func.func @gated_by_wide(%x: tensor<4096x4096xbf16>, %w: tensor<14336x4096xbf16,
   } -> tensor<4096x14336xbf16>
   return %y : tensor<4096x14336xbf16>
 }
+
+// Groups of less than a segment: scales are of some runs of it, and weights are
+// multiplied by them.
+// CHECK-LABEL: @nvfp4(
+// CHECK: <wgmma_decode, chip = "sm_90a", tile = [64, 192, 64], warps = [1, 12, 1], {{.*}}split_k = 2, {{.*}}u_decode = 0.0{{.*}}scale_decoded = true
+#nvfp4 = #quant_tensor.encoding<{storage = f4E2M1FN, block = [1, 16], scale = f8E4M3FN}>
+func.func @nvfp4(%x: tensor<64x4096xbf16>, %w: tensor<11008x4096xbf16, #nvfp4>, %init: tensor<64x11008xbf16>) -> tensor<64x11008xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<64x4096xbf16>, tensor<11008x4096xbf16, #nvfp4>) maps [] outs(%init : tensor<64x11008xbf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<64x11008xbf16>
+  return %y : tensor<64x11008xbf16>
+}
+
+// CHECK-LABEL: @nvfp4_of_few_rows(
+// CHECK: <wgmma_decode, chip = "sm_90a", tile = [16, 192, 128]
+func.func @nvfp4_of_few_rows(%x: tensor<16x4096xbf16>, %w: tensor<11008x4096xbf16, #nvfp4>, %init: tensor<16x11008xbf16>) -> tensor<16x11008xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x4096xbf16>, tensor<11008x4096xbf16, #nvfp4>) maps [] outs(%init : tensor<16x11008xbf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<16x11008xbf16>
+  return %y : tensor<16x11008xbf16>
+}

@@ -33,6 +33,8 @@ struct Chip {
   /// Whether it has warpgroup multiplications, the tensor memory accelerator
   /// and clusters.
   bool hasWgmma;
+  /// Whether an instruction makes f16 of two 8-bit floats.
+  bool convertsFloat8;
 
   /// Blocks, each of which fills an SM, that run at the same time where they
   /// come in clusters of `clusterSize`.

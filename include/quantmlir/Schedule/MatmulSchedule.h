@@ -105,9 +105,13 @@ std::string whyNoDecode(const Contraction &contraction);
 std::string whyNotWeights(const Contraction &contraction,
                           quant_tile::ScheduleAttr schedule);
 
-/// The largest relative error of a weight that `mma.sync` takes whole: decoded,
-/// less its zero point, and scaled where scales change within its sums.
-double getWholeDecodeError(const Contraction &contraction);
+/// Why a grid cannot have a block for each tile of `schedule`, of what is known
+/// of the extents; empty where it can.
+std::string whyNotGrid(const Contraction &contraction,
+                       quant_tile::ScheduleAttr schedule);
+/// The largest relative error of a weight that tensor cores take whole:
+/// decoded, less its zero point, and times its scale where `isScaled`.
+double getWholeDecodeError(const Contraction &contraction, bool isScaled);
 /// Whether decoded weights can be scaled, rather than sums of groups.
 bool canScaleDecoded(const Contraction &contraction);
 /// Whether a decode of the weights is a multiplication anyway, so that it takes

@@ -29,6 +29,8 @@ struct MatmulProblem : schedule::Contraction {
   mlir::Type accumulator;
   /// The error bound that the kernel declares.
   quant_tile::ContractAttr contract;
+  /// `schedule::Chip::convertsFloat8` of the schedule's chip.
+  bool convertsFloat8 = false;
 
   /// Rows that share a scale.
   int64_t getRowGroup() const;
@@ -114,6 +116,8 @@ public:
 
   /// Element `position` of a vector.
   mlir::Value element(mlir::Value vector, int64_t position);
+  /// The four bytes of two words that `selector` names, from the lowest on.
+  mlir::Value permute(mlir::Value low, mlir::Value high, uint32_t selector);
   /// The same bits as another scalar or vector type.
   mlir::Value bitcast(mlir::Type type, mlir::Value value);
 

@@ -44,6 +44,7 @@ static FailureOr<MatmulProblem> analyze(ScaledMatmulOp op) {
            << "reads weights in another layout than its schedule says: run "
               "quant-tensor-apply-layout first";
   problem.contract = quantmlir::schedule::getContract(problem, *chip, schedule);
+  problem.convertsFloat8 = chip->convertsFloat8;
   // Where its range of rows ends is nothing to most kernels.
   if (quantmlir::schedule::canGoOn(schedule))
     problem.schedule = schedule.withMaxM(0);
@@ -148,15 +149,19 @@ static void launchPersistent(RewriterBase &rewriter,
     return getBlocks(rewriter, loc, op.getLhs(), 0,
                      op.getLhs().getType().getRank() - 1, tile);
   };
-  // Kernels count rows in 32 bits.
-  if (ShapedType::isDynamicShape(
-          cast<RankedTensorType>(op.getLhs().getType()).getShape().drop_back()))
+  // Kernels count rows in 32 bits, and some have no more than their range.
+  if (ShapedType::isDynamicShape(cast<RankedTensorType>(op.getLhs().getType())
+                                     .getShape()
+                                     .drop_back())) {
+    int64_t maxM = schedule.getMaxM();
     cf::AssertOp::create(
         rewriter, loc,
-        arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::ule,
-                              getRows(1),
-                              index(quantmlir::schedule::getWgmmaMaxRows())),
-        "there are more rows than a kernel can count");
+        arith::CmpIOp::create(
+            rewriter, loc, arith::CmpIPredicate::ule, getRows(1),
+            index(maxM ? maxM : quantmlir::schedule::getWgmmaMaxRows())),
+        maxM ? "there are more rows than the schedule's max_m"
+             : "there are more rows than a kernel can count");
+  }
   int64_t clusterSize = groups.getClusterSize() * schedule.getSplitK();
   int64_t size = clusterSize;
   Value rows = getRows(schedule.getTileM() * groups.getClusterM());

@@ -115,7 +115,9 @@ MmaStreamKernel::MmaStreamKernel(MatmulEmitter &b)
       scalesWeights(problem.scalesDecoded() || schedule.getScaleDecoded()),
       decodesZeroPoints(!scalesWeights && takesZeroPoints(problem)),
       shrinkage(getShrinkage(problem)),
-      bias(getBias(problem, shrinkage, looksUp || scalesWeights)) {}
+      bias(getBias(problem, shrinkage, looksUp || scalesWeights)) {
+  assert(stepColumns % partColumns == 0 && "a step is a number of parts");
+}
 
 //===----------------------------------------------------------------------===//
 // Reads

@@ -87,7 +87,7 @@ void StepParameters::loadRows(MatmulEmitter &b, const StepShape &shape,
   int64_t bytes = type.getIntOrFloatBitWidth() / 8;
   // Neighbours of a row lie behind each other. Reads of several are aligned
   // where the rows are, and steps begin with them.
-  bool apart = problem.scalesDecoded();
+  bool apart = !problem.hasOneGroup() && group % shape.unit;
   if (!problem.hasOneGroup() && shape.unit == group)
     together = std::gcd(std::gcd(units, groups), 16 / bytes);
   // Two groups in a segment: every lane reads both, to read more at once.
@@ -178,10 +178,26 @@ Value StepParameters::getBoth(MatmulEmitter &b, int64_t rowTile,
   auto [second, other] = getWord(b, rowTile, unit, 1);
   // Bytes of the second operand of prmt count on.
   uint32_t low = byte, high = 4 + other, above = bytes == 2 ? 0x10 : 0;
-  return NVVM::PermuteOp::create(
-      b, b.getI32Type(), first, second,
-      b.wordConstant((high * 0x11 + above) << 8 | (low * 0x11 + above)),
-      NVVM::PermuteMode::DEFAULT);
+  return b.permute(first, second,
+                   (high * 0x11 + above) << 8 | (low * 0x11 + above));
+}
+
+Value StepParameters::getFloat8Pair(MatmulEmitter &b, int64_t rowTile,
+                                    int64_t unit, Type element) const {
+  auto [first, byte] = getWord(b, rowTile, unit, 0);
+  auto [second, other] = getWord(b, rowTile, unit, 1);
+  Value bytes = arith::TruncIOp::create(
+      b, b.getIntegerType(16),
+      b.permute(first, second, (4 + other) << 4 | byte));
+  Value halves = NVVM::ConvertF8x2ToF16x2Op::create(
+      b, VectorType::get({2}, b.getF16Type()),
+      LLVM::BitcastOp::create(b, VectorType::get({2}, b.getI8Type()), bytes),
+      /*relu=*/false, type);
+  if (element.isF16())
+    return halves;
+  Value wide =
+      arith::ExtFOp::create(b, VectorType::get({2}, b.getF32Type()), halves);
+  return arith::TruncFOp::create(b, VectorType::get({2}, element), wide);
 }
 
 Value StepParameters::getPair(MatmulEmitter &b, int64_t rowTile, int64_t unit,
@@ -189,6 +205,8 @@ Value StepParameters::getPair(MatmulEmitter &b, int64_t rowTile, int64_t unit,
   auto pair = VectorType::get({2}, element);
   if (type == element)
     return b.bitcast(pair, getBoth(b, rowTile, unit));
+  if (isa<Float8E4M3FNType>(type) && b.problem.convertsFloat8)
+    return getFloat8Pair(b, rowTile, unit, element);
   SmallVector<Value> rows;
   for (int64_t half = 0; half < 2; ++half)
     rows.push_back(

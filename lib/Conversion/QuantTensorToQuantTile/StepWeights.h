@@ -14,8 +14,8 @@ namespace quantmlir {
 
 /// Which weights a warp takes in one step: `rowTiles` tiles of 16 rows, and
 /// `columns` columns, a multiple of the layout's tile. `unit` columns, which
-/// divide these, share a scale; where `MatmulProblem::scalesDecoded`, it is a
-/// segment, of which each lane has the scale of its own columns.
+/// divide these, share a scale; where no group is a number of units, a unit is
+/// a segment, of which each lane has the scale of its own columns.
 struct StepShape {
   int64_t rowTiles, columns, unit;
   /// Whether scales (zero points) are read with each step; otherwise they are
@@ -58,6 +58,9 @@ public:
   llvm::SmallVector<llvm::SmallVector<mlir::Value>> values;
 
 private:
+  /// The same of 8-bit floats, by an instruction that f16 comes out of.
+  mlir::Value getFloat8Pair(MatmulEmitter &b, int64_t rowTile, int64_t unit,
+                            mlir::Type element) const;
   void loadTiled(MatmulEmitter &b, const StepShape &shape, mlir::Value firstRow,
                  mlir::Value firstColumn, mlir::Value memref);
   void loadRows(MatmulEmitter &b, const StepShape &shape, mlir::Value firstRow,

@@ -18,6 +18,7 @@ using quantmlir::schedule::DecodeSplit;
 using quantmlir::schedule::WgmmaLayout;
 
 static constexpr int64_t kSegment = FragmentLayout::segmentColumns;
+static constexpr int64_t kRun = FragmentLayout::runColumns;
 static constexpr int64_t kRows = FragmentLayout::rows;
 /// Instructions (16 columns) of a segment.
 static constexpr int64_t kSegmentSteps = kSegment / 16;
@@ -84,10 +85,7 @@ WgmmaDecodeKernel::WgmmaDecodeKernel(MatmulEmitter &b)
           split.parts > 1
               ? tileK / kSegment
               : llvm::divideCeil(problem.k - (steps - 1) * tileK, kSegment)),
-      unitSegments((problem.hasOneGroup()
-                        ? tileK
-                        : std::gcd(problem.getGroup(), tileK)) /
-                   kSegment),
+      unit(problem.hasOneGroup() ? tileK : std::gcd(problem.getGroup(), tileK)),
       partSegments(quantmlir::schedule::getColumnsOfDecodedPart(
                        problem, tileK, layout.consumers, scalesSums()) /
                    kSegment),
@@ -178,7 +176,7 @@ WgmmaDecodeKernel::Parameters WgmmaDecodeKernel::loadParameters(Value step) {
   Value first = toIndex(mul(step, word(tileK)));
   StepShape shape = {/*rowTiles=*/1,
                      tileK,
-                     /*unit=*/unitSegments * kSegment,
+                     unit,
                      /*hasScales=*/!hasOneGroup,
                      /*hasZeroPoints=*/b.hasZeroPoint(),
                      /*rowsInside=*/!problem.hasRaggedN(),
@@ -219,7 +217,8 @@ WgmmaDecodeKernel::decode(Value stage, int64_t first, int64_t last,
   Weights weights;
   for (int64_t block = 0; block < blocks; ++block) {
     auto &registers = weights.emplace_back();
-    // Scales and zero points as pairs, made once for each unit.
+    // Scales and zero points as pairs, made once for each unit: a segment, or
+    // some of its runs, or more.
     DenseMap<int64_t, Value> pairs, zeros;
     // Words of each vector of the codes' block, of each of four runs.
     SmallVector<std::array<Value, 4>> words;
@@ -243,18 +242,19 @@ WgmmaDecodeKernel::decode(Value stage, int64_t first, int64_t last,
     for (int64_t s = first; s < last; ++s) {
       if (s == first || s % blockSegments == 0)
         words.assign(blockVectors, {});
-      int64_t u = problem.hasOneGroup() ? 0 : s / unitSegments;
-      if (scalesWeights && !pairs.contains(u))
-        pairs[u] =
-            parameters.scales[block].getPair(b, 0, u, problem.lhsElement);
-      if (decodesZeroPoints && !zeros.contains(u))
-        zeros[u] = b.zeroPointsToPair(
-            parameters.zeroPoints[block].getBoth(b, 0, u), problem.lhsElement,
-            /*shrunk=*/shrinkage != 1.0);
       // Registers of an instruction: rows g and g + 8 of its first eight
       // columns, then of the other eight. Word i of what was loaded has the
       // columns of run i: pair t of it, where the layout speaks of pair 0.
-      for (int64_t i = 0; i < 4; ++i)
+      for (int64_t i = 0; i < kSegment / kRun; ++i) {
+        int64_t u =
+            problem.hasOneGroup() ? 0 : (s * kSegment + i * kRun) / unit;
+        if (scalesWeights && !pairs.contains(u))
+          pairs[u] =
+              parameters.scales[block].getPair(b, 0, u, problem.lhsElement);
+        if (decodesZeroPoints && !zeros.contains(u))
+          zeros[u] = b.zeroPointsToPair(
+              parameters.zeroPoints[block].getBoth(b, 0, u), problem.lhsElement,
+              /*shrunk=*/shrinkage != 1.0);
         for (int64_t half = 0; half < 2; ++half) {
           DecodeForm form;
           form.biased = bias != 0.0;
@@ -280,6 +280,7 @@ WgmmaDecodeKernel::decode(Value stage, int64_t first, int64_t last,
                 arith::MulFOp::create(b, value, getOfRow(b, pairs[u], half));
           registers.push_back(b.bitcast(b.getI32Type(), value));
         }
+      }
     }
   }
   return weights;
@@ -393,13 +394,13 @@ void WgmmaDecodeKernel::multiplyPart(State &state, int64_t first, int64_t last,
   if (alternates())
     waitFor(order(consumer), state.turn);
   // Sums that are scaled are of one unit, which parts may begin or end within.
+  int64_t unitSegments = unit / kSegment;
   for (int64_t from = first, to; from < last; from = to) {
     to = scalesSums()
              ? std::min<int64_t>(last, llvm::alignTo(from + 1, unitSegments))
              : last;
     bool endsPart = to == last;
     bool startsUnit = scalesSums() && from % unitSegments == 0;
-    bool endsUnit = to % unitSegments == 0 || (endsPart && isLast);
     if (startsUnit && !quantmlir::schedule::overlapsDecodeSums(
                           blocks * tileM, layout.consumers))
       settle(state, /*later=*/0);
@@ -427,7 +428,7 @@ void WgmmaDecodeKernel::multiplyPart(State &state, int64_t first, int64_t last,
       continue;
     }
     state.unitSums = sums;
-    if (!endsUnit)
+    if (to % unitSegments != 0 && !(endsPart && isLast))
       continue;
     state.pending.sums = sums;
     int64_t number = from / unitSegments;

@@ -150,9 +150,9 @@ private:
   quantmlir::schedule::DecodeSplit split;
   int64_t tileM, tileK;
   /// Blocks of 64 weights of a consumer; steps of a block, and that parameters
-  /// are asked for ahead; segments of the last step, of a unit and of a part;
-  /// bits of a code.
-  int64_t blocks, steps, stepsAhead, lastSegments, unitSegments, partSegments;
+  /// are asked for ahead; segments of the last step, columns of a unit, and
+  /// segments of a part; bits of a code.
+  int64_t blocks, steps, stepsAhead, lastSegments, unit, partSegments;
   unsigned width;
   /// Whether decoded weights are multiplied by their scales, and whether that
   /// is a part of their decode.

@@ -55,7 +55,10 @@ static bool hasQuarters(const MatmulProblem &problem) {
   int64_t tileM = problem.schedule.getTileM();
   bool isWhole = !ShapedType::isDynamicShape(shape) &&
                  ShapedType::getNumElements(shape) % tileM == 0;
-  return tileM > 64 && !isWhole && getLoadedRows(problem) == tileM;
+  // The swizzle repeats after eight rows.
+  int64_t loaded = tileM / problem.schedule.getWarpgroups().getClusterN();
+  return tileM > 64 && !isWhole && getLoadedRows(problem) == tileM &&
+         loaded % (8 * kQuarters) == 0;
 }
 
 WgmmaKernel::WgmmaKernel(MatmulEmitter &b)

@@ -165,3 +165,16 @@ func.func @split(%x: tensor<?xf32>, %n: tensor<?xf32>) -> tensor<?x4xf32> {
   %0 = tensor.expand_shape %x [[0, 1]] output_shape [%m, 4] : tensor<?xf32> into tensor<?x4xf32>
   return %0 : tensor<?x4xf32>
 }
+
+// A kernel of any number of rows that loads no more than its range has.
+// CHECK-LABEL: func.func @bounded
+// CHECK: %[[FEW:.*]] = arith.cmpi ule, %{{.*}}, %c16
+// CHECK: cf.assert %[[FEW]], "there are more rows than the schedule's max_m"
+func.func @bounded(%x: tensor<?x1040xi8>, %w: tensor<136x1040xi8>, %init: tensor<?x136xi32>) -> tensor<?x136xi32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<?x1040xi8>, tensor<136x1040xi8>) maps []
+      outs(%init : tensor<?x136xi32>) attributes {quant_tile.schedule = #quant_tile.schedule<wgmma, chip = "sm_90a", tile = [64, 64, 128], warps = [4, 2, 1], stages = 4, max_m = 16, warpgroups = <cooperative>>} {
+  ^bb0(%acc: i32):
+    quant_tensor.yield %acc : i32
+  } -> tensor<?x136xi32>
+  return %y : tensor<?x136xi32>
+}
