@@ -475,7 +475,7 @@ def weight_lines():
 def format_lines():
     """Other storages, groups and zero points, beside int4 in groups of 128."""
     kinds = ["int4_g128", "int4_g64", "int4_g32", "uint4_zp_g128", "nf4_g64"]
-    kinds += ["int3_g128", "int2_g128", "e4m3_weight", "int8_weight"]
+    kinds += ["mxfp4", "nvfp4", "int3_g128", "int2_g128", "e4m3_weight", "int8_weight"]
     for k, n in LLAMA_SHAPES:
         for kind in kinds:
             for m in (1, 8, 16, 64):

@@ -26,8 +26,11 @@ namespace quantmlir::schedule {
 static int64_t countSmallParameters(const Contraction &c, int64_t tileK) {
   int64_t group = c.getGroup(), units = tileK / std::gcd(group, tileK);
   auto count = [&](Type type) -> int64_t {
-    int64_t bytes = type ? type.getIntOrFloatBitWidth() / 8 : 0, together = 1;
-    if (bytes && tileK % group == 0)
+    if (!type)
+      return 0;
+    int64_t bytes = llvm::divideCeil(type.getIntOrFloatBitWidth(), 8);
+    int64_t together = 1;
+    if (tileK % group == 0)
       together =
           std::gcd(std::gcd(units, llvm::divideCeil(c.k, group)), 16 / bytes);
     return units / together * llvm::divideCeil(together * bytes, 4);

@@ -6,6 +6,7 @@
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
+#include <cmath>
 #include <numeric>
 
 using namespace mlir;
@@ -200,6 +201,20 @@ Value StepParameters::getFloat8Pair(MatmulEmitter &b, int64_t rowTile,
   return arith::TruncFOp::create(b, VectorType::get({2}, element), wide);
 }
 
+Value StepParameters::getExponentPair(MatmulEmitter &b, int64_t rowTile,
+                                      int64_t unit) const {
+  // A half has its byte twice, whose upper one is moved into the exponent.
+  Value moved = arith::AndIOp::create(
+      b,
+      arith::ShRUIOp::create(b, getBoth(b, rowTile, unit), b.wordConstant(1)),
+      b.wordConstant(0x7f807f80));
+  // As `MatmulEmitter::scaleToF32`: 2^-127 is subnormal, and infinity is none.
+  auto type = VectorType::get({2}, b.getBF16Type());
+  Value pair = LLVM::MaxNumOp::create(
+      b, b.bitcast(type, moved), b.floatConstant(type, std::ldexp(1.0, -127)));
+  return LLVM::FMAOp::create(b, pair, b.floatConstant(type, 0.0), pair);
+}
+
 Value StepParameters::getPair(MatmulEmitter &b, int64_t rowTile, int64_t unit,
                               Type element) const {
   auto pair = VectorType::get({2}, element);
@@ -207,6 +222,9 @@ Value StepParameters::getPair(MatmulEmitter &b, int64_t rowTile, int64_t unit,
     return b.bitcast(pair, getBoth(b, rowTile, unit));
   if (isa<Float8E4M3FNType>(type) && b.problem.convertsFloat8)
     return getFloat8Pair(b, rowTile, unit, element);
+  if (isa<Float8E8M0FNUType>(type) && element.isBF16() &&
+      b.problem.convertsFloat8)
+    return getExponentPair(b, rowTile, unit);
   SmallVector<Value> rows;
   for (int64_t half = 0; half < 2; ++half)
     rows.push_back(

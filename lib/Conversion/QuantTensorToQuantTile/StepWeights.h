@@ -61,6 +61,9 @@ private:
   /// The same of 8-bit floats, by an instruction that f16 comes out of.
   mlir::Value getFloat8Pair(MatmulEmitter &b, int64_t rowTile, int64_t unit,
                             mlir::Type element) const;
+  /// The same of f8E8M0FNU in bf16, which has all of its exponents.
+  mlir::Value getExponentPair(MatmulEmitter &b, int64_t rowTile,
+                              int64_t unit) const;
   void loadTiled(MatmulEmitter &b, const StepShape &shape, mlir::Value firstRow,
                  mlir::Value firstColumn, mlir::Value memref);
   void loadRows(MatmulEmitter &b, const StepShape &shape, mlir::Value firstRow,
