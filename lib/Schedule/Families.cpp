@@ -12,25 +12,23 @@ namespace quantmlir::schedule {
 static constexpr Family kFamilies[] = {
     {KernelFamily::Reduce,
      [](const Contraction &c, const Chip &) { return whyNotReduce(c); },
-     chooseReduce, enumerateReduce, whyNotReduceSchedule,
-     getReduceSharedMemory},
+     chooseReduce, enumerateReduce, whyNotReduceSchedule, getReduceSharedMemory,
+     getReduceContract},
     {KernelFamily::MmaSync,
      [](const Contraction &c, const Chip &chip) {
        return whyNotMmaSync(c, &chip);
      },
      chooseMmaSync, enumerateMmaSync, whyNotMmaSyncSchedule,
-     getMmaSyncSharedMemory, /*takesAnyWeights=*/true},
+     getMmaSyncSharedMemory, getMmaSyncContract, /*takesAnyWeights=*/true},
     {KernelFamily::MmaStream,
      [](const Contraction &c, const Chip &) { return whyNotMmaStream(c); },
      chooseMmaStream, enumerateMmaStream, whyNotMmaStreamSchedule,
-     getMmaStreamSharedMemory, /*takesAnyWeights=*/false, getMmaStreamContract},
+     getMmaStreamSharedMemory, getMmaStreamContract},
     {KernelFamily::Wgmma, whyNotWgmma, chooseWgmma, enumerateWgmma,
-     whyNotWgmmaSchedule, getWgmmaSharedMemory, /*takesAnyWeights=*/false,
-     getWgmmaContract},
+     whyNotWgmmaSchedule, getWgmmaSharedMemory, getWgmmaContract},
     {KernelFamily::WgmmaDecode, whyNotWgmmaDecode, chooseWgmmaDecode,
      enumerateWgmmaDecode, whyNotWgmmaDecodeSchedule,
-     getWgmmaDecodeSharedMemory, /*takesAnyWeights=*/false,
-     getWgmmaDecodeContract},
+     getWgmmaDecodeSharedMemory, getWgmmaDecodeContract},
 };
 
 ArrayRef<Family> getFamilies() { return kFamilies; }

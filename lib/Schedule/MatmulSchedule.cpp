@@ -318,32 +318,25 @@ int64_t getSharedMemory(const Contraction &c, ScheduleAttr schedule) {
 }
 
 /// The error bound that kernels of `schedule` keep, whatever it says.
-static ContractAttr getOwnContract(const Contraction &c, const Chip &chip,
+static ContractAttr getOwnContract(const Contraction &c,
                                    ScheduleAttr schedule) {
-  ContractAttr exact = ContractAttr::get(schedule.getContext(), 0.0, 0.0, 0.0);
   const Family *family = lookupFamily(schedule.getFamily());
-  if (!family)
-    return exact;
-  if (family->getContract)
-    return family->getContract(c, schedule);
-  ContractAttr own = family->choose(c, chip, /*maxM=*/0).getContract();
-  return own ? own : exact;
+  return family ? family->getContract(c, schedule)
+                : ContractAttr::get(schedule.getContext(), 0.0, 0.0, 0.0);
 }
 
-ContractAttr getContract(const Contraction &c, const Chip &chip,
-                         ScheduleAttr schedule) {
+ContractAttr getContract(const Contraction &c, ScheduleAttr schedule) {
   if (ContractAttr stated = schedule.getContract())
     return stated;
-  return getOwnContract(c, chip, schedule);
+  return getOwnContract(c, schedule);
 }
 
 /// Why kernels cannot keep the error bound that `schedule` states.
-static std::string whyNotContract(const Contraction &c, const Chip &chip,
-                                  ScheduleAttr schedule) {
+static std::string whyNotContract(const Contraction &c, ScheduleAttr schedule) {
   ContractAttr stated = schedule.getContract();
   if (!stated)
     return "";
-  ContractAttr own = getOwnContract(c, chip, schedule);
+  ContractAttr own = getOwnContract(c, schedule);
   struct Part {
     StringRef name;
     double stated, own;
@@ -411,7 +404,7 @@ std::string whyNotSchedule(const Contraction &c, const Chip &chip,
     return llvm::formatv("{0} cannot compute this: {1}", name, why);
   if (std::string why = family->whyNotSchedule(c, chip, schedule); !why.empty())
     return why;
-  if (std::string why = whyNotContract(c, chip, schedule); !why.empty())
+  if (std::string why = whyNotContract(c, schedule); !why.empty())
     return why;
   if (std::string why = whyNotGrid(c, schedule); !why.empty())
     return why;

@@ -34,8 +34,9 @@ static bool canSplitBytes(const Contraction &c, const StreamNumbers &numbers) {
 }
 
 /// Whether blocks may divide tiles of `tileM` rows along K, so that each reads
-/// fewer of the activations: of few rows there is little to read. Of eight,
-/// what the model says of short steps is not so. Sums of smaller groups are
+/// fewer of the activations: of few rows there is little to read. With eight
+/// rows the model underestimates short steps, so that only full ones are
+/// divided. Sums of smaller groups are
 /// scaled one by one, unless weights are.
 static bool canSplit(const Contraction &c, const Chip &chip, int64_t tileM,
                      const StreamNumbers &numbers, bool scalesWeights) {
@@ -186,7 +187,7 @@ getProvenNumbers(const Contraction &c, int64_t tileM, bool scalesWeights) {
   return scalesWeights ? ArrayRef(ofManyRows) : ArrayRef<StreamNumbers>();
 }
 
-/// Rounds that are few for one of these.
+/// Up to so many rounds, one of these has registers to spare.
 static constexpr int64_t kFewRounds = 4;
 
 /// The same as `fitsProven`, of 16 rows: four row tiles of a few full rounds,

@@ -52,6 +52,8 @@
 
 #include "MmaStreamTerms.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace quantmlir::quant_tile;
 

@@ -72,7 +72,7 @@ static ScheduleAttr makeMmaStream(const Contraction &c, const Chip &chip,
 
 /// Rows of activations that a tile must hold.
 static int64_t getRows(const Contraction &c, int64_t maxM) {
-  int64_t bound = !ShapedType::isDynamic(c.m) ? c.m : maxM;
+  int64_t bound = c.getRowBound(maxM);
   if (!bound || bound > 16)
     return 16;
   return llvm::PowerOf2Ceil(bound);

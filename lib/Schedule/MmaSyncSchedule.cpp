@@ -3,6 +3,7 @@
 #include "quantmlir/Dialect/QuantTensor/IR/FragmentLayout.h"
 #include "quantmlir/Schedule/MatmulSchedule.h"
 
+#include <cmath>
 #include <numeric>
 
 using namespace mlir;
@@ -73,13 +74,17 @@ static int64_t getPanelColumns(const Contraction &c) {
 }
 
 /// What the decode and the accumulation promise.
-static ContractAttr getContract(const Contraction &c) {
+static ContractAttr makeContract(const Contraction &c) {
   MLIRContext *context = c.lhsElement.getContext();
   if (c.lhsElement.isInteger())
     return ContractAttr::get(context, 0.0, 0.0, 0.0);
   // The tensor core truncates where f32 arithmetic rounds.
   return ContractAttr::get(context, std::ldexp(1.0, -23),
                            getWholeDecodeError(c, c.scalesDecoded()), 0.0);
+}
+
+ContractAttr getMmaSyncContract(const Contraction &c, ScheduleAttr) {
+  return makeContract(c);
 }
 
 /// Registers that a thread takes, about. The numbers were fitted to what ptxas
@@ -141,10 +146,10 @@ static ScheduleAttr chooseMmaSync(const Contraction &c, const Chip &chip,
 
 ScheduleAttr chooseMmaSync(const Contraction &c, const Chip &chip,
                            int64_t maxM) {
-  int64_t bound = !ShapedType::isDynamic(c.m) ? c.m : maxM;
+  int64_t bound = c.getRowBound(maxM);
   // The smallest tile that holds all rows; 128 where there are many. Zero
   // points that are subtracted in f32 take the registers of half a tile.
-  int64_t most = getContract(c).getUDecode() != 0.0 ? 64 : 128;
+  int64_t most = makeContract(c).getUDecode() != 0.0 ? 64 : 128;
   while (bound && most > 8 && most / 2 >= bound)
     most /= 2;
   // Or less, where registers do not hold the tile and its scales, or two
@@ -174,8 +179,8 @@ ScheduleAttr chooseMmaSync(const Contraction &c, const Chip &chip, int64_t maxM,
                            int64_t tileM, int64_t rowTiles) {
   MLIRContext *context = c.lhsElement.getContext();
   quant_tensor::LayoutAttr layout = c.getWeightLayout();
-  int64_t bound = !ShapedType::isDynamic(c.m) ? c.m : maxM;
-  ContractAttr contract = getContract(c);
+  int64_t bound = c.getRowBound(maxM);
+  ContractAttr contract = makeContract(c);
   // Narrower tiles of weights until every SM has a block.
   int64_t tileN = 64 * rowTiles;
   int64_t rowBlocks = bound ? llvm::divideCeil(bound, tileM) : 1;
@@ -222,8 +227,8 @@ void enumerateMmaSync(const Contraction &c, const Chip &chip, int64_t maxM,
   MLIRContext *context = c.lhsElement.getContext();
   quant_tensor::LayoutAttr layout = c.getWeightLayout();
   auto name = StringAttr::get(context, chip.name);
-  ContractAttr contract = getContract(c);
-  int64_t bound = !ShapedType::isDynamic(c.m) ? c.m : maxM;
+  ContractAttr contract = makeContract(c);
+  int64_t bound = c.getRowBound(maxM);
   int64_t panel = getPanelColumns(c);
   // Unknown extents are taken for large ones.
   auto orLarge = [](int64_t extent) {

@@ -2,11 +2,10 @@
 
 #include "quantmlir/Schedule/PlainSchedule.h"
 #include "quantmlir/Schedule/Passes.h"
+#include "quantmlir/Support/RemarkOptions.h"
 
 #include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/IR/Remarks.h"
-#include "mlir/Interfaces/FunctionInterfaces.h"
 
 namespace quantmlir {
 #define GEN_PASS_DEF_SELECTPLAINSCHEDULE
@@ -51,7 +50,7 @@ static bool isReorderable(linalg::LinalgOp op) {
 }
 
 /// Whether neighbouring iterations of `loop` read neighbouring elements of some
-/// input, and none reads that input's elements a row apart.
+/// input.
 static bool isContiguous(linalg::LinalgOp op, unsigned loop) {
   auto last = getAffineDimExpr(loop, op.getContext());
   return llvm::any_of(op.getDpsInputOperands(), [&](OpOperand *input) {
@@ -134,13 +133,11 @@ struct SelectPlainSchedule
     }
     PlainScheduleAttr chosen = schedule::choosePlain(op);
     op->setAttr(name, chosen);
-    auto options =
-        remark::RemarkOpts::name("PlainSchedule").category("schedule");
-    if (auto function = op->getParentOfType<FunctionOpInterface>())
-      options = options.function(function.getName());
-    remark::passed(op.getLoc(), options) << remark::add(
-        "plain kernel of {0} threads, {1} for each element of the result",
-        chosen.getThreads(), chosen.getLanes());
+    remark::passed(op.getLoc(),
+                   getRemarkOptions(op, "PlainSchedule", "schedule"))
+        << remark::add("plain kernel of {0} threads, {1} for each element of "
+                       "the result",
+                       chosen.getThreads(), chosen.getLanes());
     return success();
   }
 };

@@ -3,6 +3,8 @@
 #include "quantmlir/Dialect/QuantTensor/IR/FragmentLayout.h"
 #include "quantmlir/Schedule/MatmulSchedule.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace quantmlir::quant_tile;
 using quantmlir::quant_tensor::FragmentLayout;
@@ -18,23 +20,27 @@ std::string whyNotReduce(const Contraction &c) {
   return whyNoDecode(c);
 }
 
+ContractAttr getReduceContract(const Contraction &c, ScheduleAttr) {
+  MLIRContext *context = c.encoding.getContext();
+  bool rounds =
+      c.encoding.hasZeroPoint() && isa<FloatType>(c.encoding.getZeroPoint());
+  double decode = rounds ? std::ldexp(1.0, -24) : 0.0;
+  if (quant_tensor::CodebookAttr codebook = c.encoding.getCodebook())
+    decode = DecodeOp::getError(BFloat16Type::get(context), codebook);
+  return ContractAttr::get(context, std::ldexp(1.0, -24), decode, 0.0);
+}
+
 /// A schedule of `warpsN` x `warpsK` warps, whose numbers are the caller's.
 static ScheduleAttr makeReduce(const Contraction &c, const Chip &chip,
                                int64_t maxM, int64_t warpsN, int64_t warpsK,
                                int64_t stages) {
   MLIRContext *context = c.encoding.getContext();
   quant_tensor::LayoutAttr layout = c.getWeightLayout();
-  bool rounds =
-      c.encoding.hasZeroPoint() && isa<FloatType>(c.encoding.getZeroPoint());
-  double decode = rounds ? std::ldexp(1.0, -24) : 0.0;
-  if (quant_tensor::CodebookAttr codebook = c.encoding.getCodebook())
-    decode = DecodeOp::getError(BFloat16Type::get(context), codebook);
-  auto contract = ContractAttr::get(context, std::ldexp(1.0, -24), decode, 0.0);
   return ScheduleAttr::get(
       context, KernelFamily::Reduce, StringAttr::get(context, chip.name),
       {1, FragmentLayout::rows * warpsN, layout.getTile()[1] * warpsK},
       {1, warpsN, warpsK}, stages, c.getCopyBytes(), /*splitK=*/1, layout, maxM,
-      contract, chip.hasDependentLaunch, /*occupancy=*/1);
+      getReduceContract(c, {}), chip.hasDependentLaunch, /*occupancy=*/1);
 }
 
 /// Tiles of columns that a row of weights has.

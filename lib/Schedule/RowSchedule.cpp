@@ -4,10 +4,11 @@
 
 #include "quantmlir/Dialect/QuantTile/IR/RowAccess.h"
 #include "quantmlir/Schedule/Passes.h"
+#include "quantmlir/Support/RemarkOptions.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/IR/Remarks.h"
-#include "mlir/Interfaces/FunctionInterfaces.h"
+
+#include <cmath>
 
 namespace quantmlir {
 #define GEN_PASS_DEF_SELECTROWSCHEDULE
@@ -45,18 +46,24 @@ static constexpr int64_t kMaxColumnsPerThread = 64;
 /// even where nothing is computed.
 static constexpr int64_t kFewRows = 2;
 
-/// Registers that a thread needs beside the columns it holds. Where all rows
-/// read an operand, that is something beside, and more where (as for a mean)
-/// something may be divided by a number of columns that is no power of two, and
-/// where some threads have fewer vectors; elsewhere where a warp has a row for
-/// itself, of which it knows the number, and where codes are quotients of many
-/// columns. It gets a multiple of eight, and enough where there are few columns
-/// and warps in any case.
-static constexpr int64_t kOtherRegisters = 24, kSharedRegisters = 8,
-                         kDivisionRegisters = 8, kRowRegisters = 8,
-                         kSingleRegisters = 16, kQuotientRegisters = 8,
-                         kLeastRegistersOfRow = 64, kMaxBlocks = 32,
-                         kMaxWarpsOfSM = 64;
+/// Registers that a thread needs beside the columns it holds.
+static constexpr int64_t kOtherRegisters = 24;
+/// More, where all rows read an operand,
+static constexpr int64_t kSharedRegisters = 8;
+/// then also where (as for a mean) something may be divided by a number of
+/// columns that is no power of two.
+static constexpr int64_t kDivisionRegisters = 8;
+/// More, where no operand is read by all rows and a warp has a row for itself,
+/// of which it knows the number.
+static constexpr int64_t kRowRegisters = 8;
+/// More, where elements are read one by one and some threads have fewer.
+static constexpr int64_t kSingleRegisters = 16;
+/// More, where codes are quotients of many columns.
+static constexpr int64_t kQuotientRegisters = 8;
+/// What a thread of a row of one warp gets at least.
+static constexpr int64_t kLeastRegistersOfRow = 64;
+/// Blocks and warps that an SM holds.
+static constexpr int64_t kMaxBlocks = 32, kMaxWarpsOfSM = 64;
 /// Rows that wait in the shared memory of a block that is alone in an SM.
 static constexpr int64_t kStages = 2;
 
@@ -376,17 +383,16 @@ struct SelectRowSchedule
       }
       RowScheduleAttr chosen = schedule::chooseRows(group, *target);
       group.setScheduleAttr(chosen);
-      auto options =
-          remark::RemarkOpts::name("RowSchedule").category("schedule");
-      if (auto function = group->getParentOfType<FunctionOpInterface>())
-        options = options.function(function.getName());
-      remark::passed(group.getLoc(), options) << remark::add(
-          "{0} warps a row{1}, vectors of {2}{3}", chosen.getWarps(),
-          chosen.getBlocks() > 1
-              ? llvm::formatv(" in each of {0} blocks", chosen.getBlocks())
-                    .str()
-              : "",
-          chosen.getVector(), chosen.getPacked() ? ", kept packed" : "");
+      remark::passed(group.getLoc(),
+                     getRemarkOptions(group, "RowSchedule", "schedule"))
+          << remark::add(
+                 "{0} warps a row{1}, vectors of {2}{3}", chosen.getWarps(),
+                 chosen.getBlocks() > 1
+                     ? llvm::formatv(" in each of {0} blocks",
+                                     chosen.getBlocks())
+                           .str()
+                     : "",
+                 chosen.getVector(), chosen.getPacked() ? ", kept packed" : "");
     });
     if (!ok)
       signalPassFailure();

@@ -6,9 +6,8 @@
 #include "quantmlir/Schedule/Passes.h"
 #include "quantmlir/Schedule/RowRanges.h"
 #include "quantmlir/Schedule/Tuned.h"
+#include "quantmlir/Support/RemarkOptions.h"
 
-#include "mlir/IR/Remarks.h"
-#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/ADT/StringExtras.h"
 
 namespace quantmlir {
@@ -52,10 +51,7 @@ SmallVector<int64_t> getDecodeRowEnds() {
 }
 
 remark::RemarkOpts remarkOptions(Operation *op) {
-  auto options = remark::RemarkOpts::name("Schedule").category("schedule");
-  if (auto function = op->getParentOfType<FunctionOpInterface>())
-    options = options.function(function.getName());
-  return options;
+  return getRemarkOptions(op, "Schedule", "schedule");
 }
 
 /// Says why `op` has no better kernel; nothing where there is no reason.
@@ -65,17 +61,17 @@ void remarkMissed(Operation *op, StringRef text, StringRef why) {
         << remark::add("{0}", text.str()) << remark::reason("{0}", why.str());
 }
 
-/// Cycles that the model of wgmma_decode counts in a microsecond, and how long
-/// it may take by its model, as a part of what mma_stream takes by its own, to
-/// be the better one for 9 to 16 rows. Of codes that straddle words, a little
-/// longer: where rows are dynamic, mma_stream was up to a quarter slower than
-/// its model says, which was fitted without, and wgmma_decode was not; of a
-/// table, up to a third. Of integers of 4 bits and of bytes this picks nine of
-/// the 50 lines that were timed, at nine shapes of weights, where it takes 2 to
-/// 13 % less.
-constexpr double kDecodeCyclesPerMicrosecond = 1755, kDecodePart = 1.05,
-                 kDecodePartOfTable = 1.09, kDecodePartOfInteger = 0.95,
-                 kDecodePartOfBytes = 0.8;
+/// Cycles of `estimateWgmmaDecode` in a microsecond.
+constexpr double kDecodeCyclesPerMicrosecond = 1755;
+/// For 9 to 16 rows wgmma_decode is chosen where its estimate is below this
+/// part of mma_stream's: of codes that straddle words (where rows are dynamic,
+/// mma_stream was up to a quarter slower than its model says, which was fitted
+/// without, and wgmma_decode was not), of a table (up to a third slower), of
+/// integers of 4 bits, and of bytes. Of these two it is chosen for nine of the
+/// 50 lines that were timed, at nine shapes of weights, where it takes 2 to 13
+/// % less.
+constexpr double kDecodePart = 1.05, kDecodePartOfTable = 1.09,
+                 kDecodePartOfInteger = 0.95, kDecodePartOfBytes = 0.8;
 /// Rows of activations from which on a kernel of wgmma_decode, whose smallest
 /// tile has 16, may be the better one.
 constexpr int64_t kDecodeFewRows = 9;

@@ -11,6 +11,8 @@
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Threading.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace quantmlir::schedule;
 using quantmlir::quant_tile::ScheduleAttr;

@@ -8,10 +8,10 @@
 namespace quantmlir::schedule {
 
 /// Rows of an instruction's weights.
-constexpr int64_t kDecodeRows = 64;
+inline constexpr int64_t kDecodeRows = 64;
 /// Tiles of so many rows and more are large: multiplying takes longer than
 /// decoding, and they are worth dividing along K.
-constexpr int64_t kLargeDecodeRows = 96;
+inline constexpr int64_t kLargeDecodeRows = 96;
 
 /// What a schedule of wgmma_decode chooses.
 struct DecodeNumbers {

@@ -6,6 +6,7 @@
 #include "quantmlir/Schedule/MatmulSchedule.h"
 #include "quantmlir/Schedule/WgmmaLayout.h"
 
+#include <cmath>
 #include <numeric>
 
 using namespace mlir;
@@ -172,13 +173,13 @@ static int64_t fitRows(int64_t m, int64_t most) {
 /// Blocks that may share K: more cost more than they give, as they must be of
 /// one part of the chip, and so do four of large tiles, which have many sums.
 static constexpr int64_t kSplits[] = {1, 2, 4};
-/// Those that are few, and by how much more must be faster: what the estimate
-/// says of one small tile in each SM, which these compete with, is 5 to 15 %
-/// too much. That, and what the estimate says of 128 rows in one warpgroup,
-/// changed 84 of 93 lines at ten shapes of weights in ten formats, 32 to 128
-/// rows: 82 became shorter, by up to 23 %, one stayed, and one (NF4) took 6 %
-/// longer. Of bytes, and of large tiles, what the estimate says is as good for
-/// four blocks.
+/// Up to so many blocks share K without a margin; more must be faster by this
+/// factor. What the estimate says of one small tile in each SM, which these
+/// compete with, is 5 to 15 % too much. That, and what the estimate says of 128
+/// rows in one warpgroup, changed 84 of 93 lines at ten shapes of weights in
+/// ten formats, 32 to 128 rows: 82 became shorter, by up to 23 %, one stayed,
+/// and one (NF4) took 6 % longer. Of bytes, and of large tiles, what the
+/// estimate says is as good for four blocks.
 static constexpr int64_t kFewBlocks = 2;
 static constexpr double kMarginOfMoreBlocks = 1.05,
                         kLittleMarginOfMoreBlocks = 1.02;
@@ -227,7 +228,7 @@ static bool canStream(const Contraction &c, const Chip &chip, int64_t bound,
 
 ScheduleAttr chooseWgmmaDecode(const Contraction &c, const Chip &chip,
                                int64_t maxM) {
-  int64_t bound = !ShapedType::isDynamic(c.m) ? c.m : maxM;
+  int64_t bound = c.getRowBound(maxM);
   int64_t m = bound ? bound : getManyRows();
   // What is less than the estimate is good for is no reason to change.
   double margin = m < kLargeDecodeRows ? 1.03 : 1.01;
@@ -335,7 +336,7 @@ double estimateWgmmaDecode(const Contraction &c, const Chip &chip,
 
 void enumerateWgmmaDecode(const Contraction &c, const Chip &chip, int64_t maxM,
                           SmallVectorImpl<ScheduleAttr> &schedules) {
-  int64_t bound = !ShapedType::isDynamic(c.m) ? c.m : maxM;
+  int64_t bound = c.getRowBound(maxM);
   int64_t columns = c.getWeightLayout().getTile()[1];
   SmallVector<int64_t> tiles;
   for (int64_t tileM : {16, 32, 48, 64, 96, 128, 192, 256})

@@ -22,6 +22,8 @@
 #include "quantmlir/Schedule/MatmulSchedule.h"
 #include "quantmlir/Schedule/WgmmaLayout.h"
 
+#include <numeric>
+
 using namespace mlir;
 using namespace quantmlir::quant_tile;
 

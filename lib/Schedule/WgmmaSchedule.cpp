@@ -3,25 +3,29 @@
 #include "quantmlir/Schedule/MatmulSchedule.h"
 #include "quantmlir/Schedule/WgmmaLayout.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace quantmlir::quant_tile;
 
 namespace quantmlir::schedule {
 
 /// Accumulators that leave a thread registers enough for all else: of 232 where
-/// two warpgroups multiply, of 255 where one does. The first where the epilogue
-/// takes few registers itself, the last where columns end anywhere or
-/// there are fewer than so many steps.
-static constexpr int64_t kMostAccumulators = 192,
-                         kManyAccumulators = WgmmaSplit::manyAccumulators,
-                         kFewAccumulators = 128, kManySteps = 8;
-/// The same where two warpgroups multiply, columns are odd in number, so that
-/// what belongs to each is read by itself, and the epilogue takes many.
+/// two warpgroups multiply, of 255 where one does. Where the epilogue takes few
+/// registers itself;
+static constexpr int64_t kMostAccumulators = 192;
+/// where it takes more;
+static constexpr int64_t kManyAccumulators = WgmmaSplit::manyAccumulators;
+/// where, besides, columns end anywhere or there are fewer than so many steps;
+static constexpr int64_t kFewAccumulators = 128, kManySteps = 8;
+/// and where two warpgroups multiply and columns are odd in number, so that
+/// what belongs to each is read by itself.
 static constexpr int64_t kOddAccumulators = 112;
-/// The same of 160 where three do. And with the sums that accumulators are
-/// promoted to, of 160 and of 232, where the epilogue takes few.
-static constexpr int64_t kThirdAccumulators = 80, kThirdPromoted = 136,
-                         kMostPromoted = 204;
+/// The same of 160 registers, where three warpgroups multiply.
+static constexpr int64_t kThirdAccumulators = 80;
+/// Accumulators and the sums that they are promoted to, where the epilogue
+/// takes few registers: of 160, and of 232.
+static constexpr int64_t kThirdPromoted = 136, kMostPromoted = 204;
 /// Blocks that share a tile whose barriers take no registers of note, and what
 /// those of more take.
 static constexpr int64_t kFewParts = 4, kRegistersOfParts = 48,
@@ -284,7 +288,7 @@ static bool fitsRegisters(const Contraction &c, const Chip &chip,
 /// How the chunks of a consumer's part of a tile are divided.
 static WgmmaSplit getSplit(const Contraction &c, const Candidate &candidate) {
   auto [warpsM, warpsN] = candidate.getWarps();
-  int64_t bits = c.resultElement ? c.resultElement.getIntOrFloatBitWidth() : 16;
+  int64_t bits = c.getResultBits();
   return WgmmaSplit(candidate.tileM, candidate.tileN, warpsM, warpsN,
                     candidate.splitK, bits / 8, c.numSums);
 }
@@ -409,7 +413,7 @@ static bool suitsSmallTiles(const Candidate &candidate, int64_t m) {
 }
 
 ScheduleAttr chooseWgmma(const Contraction &c, const Chip &chip, int64_t maxM) {
-  int64_t bound = !ShapedType::isDynamic(c.m) ? c.m : maxM;
+  int64_t bound = c.getRowBound(maxM);
   int64_t m = bound ? bound : kManyRows;
   // Of about two bytes.
   bool isStreamed = 2.0 * m * c.n > kBytesThatStay;
@@ -457,7 +461,7 @@ double estimateWgmma(const Contraction &c, const Chip &chip,
 
 void enumerateWgmma(const Contraction &c, const Chip &chip, int64_t maxM,
                     SmallVectorImpl<ScheduleAttr> &schedules) {
-  int64_t bound = !ShapedType::isDynamic(c.m) ? c.m : maxM;
+  int64_t bound = c.getRowBound(maxM);
   for (ConsumerKind kind : {ConsumerKind::Cooperative, ConsumerKind::PingPong})
     for (int64_t tileM : {64, 128, 192, 256})
       for (int64_t tileN :
@@ -556,7 +560,7 @@ std::string whyNotWgmmaSchedule(const Contraction &c, const Chip &chip,
                          schedule.getTileM(), schedule.getTileN(), accumulators,
                          limit);
   // Pairs of columns make half as many.
-  int64_t bits = c.resultElement ? c.resultElement.getIntOrFloatBitWidth() : 16;
+  int64_t bits = c.getResultBits();
   if (WgmmaSplit split(schedule, bits / 8, c.numSums);
       split.getChunkRowBytes() % WgmmaLayout::storeBytes)
     return llvm::formatv("{0} columns of results of a warpgroup are rows of no "
@@ -585,7 +589,7 @@ std::string whyNotWgmmaSchedule(const Contraction &c, const Chip &chip,
 
 int64_t getWgmmaSharedMemory(const Contraction &c, ScheduleAttr schedule) {
   // Enumeration may know no result.
-  int64_t bits = c.resultElement ? c.resultElement.getIntOrFloatBitWidth() : 16;
+  int64_t bits = c.getResultBits();
   return WgmmaSplit(schedule, bits / 8, c.numSums)
       .getLayout(schedule, countTileScales(c, schedule))
       .getBytes();

@@ -45,14 +45,12 @@ struct Family {
   int64_t (*getSharedMemory)(const Contraction &contraction,
                              quant_tile::ScheduleAttr schedule);
 
+  /// The error bound that kernels of `schedule` keep.
+  quant_tile::ContractAttr (*getContract)(const Contraction &contraction,
+                                          quant_tile::ScheduleAttr schedule);
+
   /// Whether its kernels take a batch of weights, and weights of dynamic shape.
   bool takesAnyWeights = false;
-
-  /// The error bound that kernels of `schedule` keep; null where all schedules
-  /// of the family keep the same one, which `choose` states.
-  quant_tile::ContractAttr (*getContract)(const Contraction &contraction,
-                                          quant_tile::ScheduleAttr schedule) =
-      nullptr;
 };
 
 /// Why `family` cannot compute a contraction on a chip; empty where it can.

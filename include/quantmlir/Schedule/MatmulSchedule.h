@@ -12,6 +12,11 @@
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 #include "quantmlir/Schedule/Chips.h"
 
+#include "llvm/Support/MathExtras.h"
+
+#include <string>
+#include <tuple>
+
 namespace quantmlir::schedule {
 
 /// A contraction, as a schedule sees it.
@@ -64,13 +69,20 @@ struct Contraction {
   static Contraction get(quant_tensor::ScaledMatmulOp op,
                          bool fastAccumulation = false);
 
+  /// Rows that there are at most where a schedule is for up to `maxM` (0: any
+  /// number of them); 0 where that is not known.
+  int64_t getRowBound(int64_t maxM) const {
+    return mlir::ShapedType::isDynamic(m) ? maxM : m;
+  }
+  /// Bits of a result; 16 where enumeration knows none.
+  int64_t getResultBits() const {
+    return resultElement ? resultElement.getIntOrFloatBitWidth() : 16;
+  }
   /// Columns that share a scale, `k` where all of a row do.
   int64_t getGroup() const;
   bool hasOneGroup() const { return getGroup() >= k; }
   /// Whether results have 32 bits.
-  bool hasWideResult() const {
-    return resultElement && resultElement.getIntOrFloatBitWidth() == 32;
-  }
+  bool hasWideResult() const { return getResultBits() == 32; }
   /// Whether scales change within what one mma.sync sums, so that it takes
   /// weights that are multiplied by them.
   bool scalesDecoded() const;
@@ -256,6 +268,11 @@ std::string whyNotPromotion(const Contraction &contraction,
 /// The error bound that a schedule of wgmma keeps.
 quant_tile::ContractAttr getWgmmaContract(const Contraction &contraction,
                                           quant_tile::ScheduleAttr schedule);
+/// The error bound that all schedules of reduce, or of mma_sync, keep.
+quant_tile::ContractAttr getReduceContract(const Contraction &contraction,
+                                           quant_tile::ScheduleAttr schedule);
+quant_tile::ContractAttr getMmaSyncContract(const Contraction &contraction,
+                                            quant_tile::ScheduleAttr schedule);
 /// The error bound that a schedule of mma_stream keeps.
 quant_tile::ContractAttr
 getMmaStreamContract(const Contraction &contraction,
@@ -321,7 +338,6 @@ int64_t getSharedMemory(const Contraction &contraction,
 /// The error bound that kernels of `schedule` keep: what it says or, where it
 /// says nothing, what its family promises for `contraction`.
 quant_tile::ContractAttr getContract(const Contraction &contraction,
-                                     const Chip &chip,
                                      quant_tile::ScheduleAttr schedule);
 
 /// Why a block of `threads` threads cannot have `registers` registers in each;

@@ -14,12 +14,15 @@ def SelectSchedule : Pass<"select-schedule"> {
     A schedule that is there already, from a tuner or a human, stays; it is
     checked against the op and the chip.
 
-    - f16 or bf16 rows on encoded weights in groups of a multiple of 32 columns:
-      `mma_stream` up to 16 rows, `mma_sync` beyond; other rows on encoded
-      weights: `reduce`, a row at a time;
+    - f16 or bf16 rows on encoded weights in groups of a multiple of 8 columns:
+      `mma_stream` up to 16 rows, or up to 8 where the model says that
+      `wgmma_decode` takes less; beyond, `wgmma_decode` on sm_90a where rows are
+      a multiple of 16 bytes, else `mma_sync`;
+    - other rows on encoded weights, of f32 for one: `reduce`, a row at a time;
     - two operands of i8, f16, bf16 or floats of 8 bits on sm_90a, whose rows are
       a multiple of 16 bytes: `wgmma`;
-    - other pairs of operands of i8, f16 or bf16: `mma_sync`;
+    - other pairs of operands of i8, f16 or bf16, or on sm_90a of 8-bit floats
+      without scales along K: `mma_sync`;
     - other plain operands: `plain`, the reference lowering.
 
     With `tuned=FILE`, an op that the file has timings of (`quant-tune` makes
@@ -77,7 +80,10 @@ def SelectRowSchedule : Pass<"select-row-schedule"> {
     - as many warps a row as keep a thread at 32 columns, or near 40 where one
       tensor is read; rows of one warp go eight to a block;
     - as many blocks in an SM as there are registers for;
-    - rows asked for in advance where they are computed and not just moved.
+    - rows asked for in advance where they are computed and not just moved, into
+      L2 or, by blocks that stay on an SM, into stages of shared memory;
+    - what all rows read (the weight of a norm) kept there by such blocks;
+    - the blocks of a cluster for a row that is too long for one.
 
     ```mlir
     %q, %s = quant_tile.row_group columns 4096 -> (tensor<?x4096xi8>, tensor<?xf32>) { ... }

@@ -17,15 +17,16 @@ struct RowModel {
   llvm::function_ref<double(quant_tile::ScheduleAttr, int64_t)> estimate;
 };
 
-/// Whether the range of `schedule` may go on to more rows: not that of fewer
-/// rows than a tile of wgmma has, of which no more than these are loaded.
+/// Whether one kernel of `schedule` may serve more rows than its `max_m`. A
+/// wgmma schedule whose `max_m` is less than its tile's rows may not: its
+/// kernel loads only `max_m` rows.
 bool canGoOn(quant_tile::ScheduleAttr schedule);
 
-/// Schedules for ranges of rows that end at some of `rows`, which ascend, the
-/// last at the last of them: of few distinct ones, and none that takes longer
-/// by more than a few percent, at any of `rows`, or by more than one at powers
-/// of two, than the one chosen for just so many. Up to 256 rows it is that one.
-/// `max_m` of each is where its range ends.
+/// Divides rows into ranges that end at some of `rows` (which ascend; the last
+/// range ends at the last), and gives each a schedule, with few distinct ones
+/// in all. At each of `rows` the schedule of its range takes at most 3 % longer
+/// by the model than the one chosen for just so many, 1 % at powers of two; up
+/// to 256 rows it is that one. `max_m` of each is where its range ends.
 llvm::SmallVector<quant_tile::ScheduleAttr>
 divideRows(llvm::ArrayRef<int64_t> rows, const RowModel &model);
 

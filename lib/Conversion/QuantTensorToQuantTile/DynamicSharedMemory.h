@@ -9,7 +9,7 @@
 namespace quantmlir {
 
 /// Address spaces of a block's shared memory, and of its cluster's.
-constexpr unsigned kSharedSpace = 3, kSharedClusterSpace = 7;
+inline constexpr unsigned kSharedSpace = 3, kSharedClusterSpace = 7;
 
 /// The start of the dynamic shared memory of `kernel`'s blocks, aligned to 1024
 /// bytes, as swizzled tiles want it.

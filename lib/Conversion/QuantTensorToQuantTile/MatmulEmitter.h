@@ -333,11 +333,6 @@ llvm::SmallVector<std::pair<int64_t, quant_tile::TensorMapAttr>>
 getWgmmaDecodeTensorMaps(const MatmulProblem &problem, mlir::Type outElement,
                          int64_t outOperand);
 
-/// Bytes of dynamic shared memory that `emitMmaSyncKernel`
-/// (`emitMmaStreamKernel`) uses.
-int64_t getMmaSyncSharedMemory(const MatmulProblem &problem);
-int64_t getMmaStreamSharedMemory(const MatmulProblem &problem);
-
 } // namespace quantmlir
 
 #endif // QUANTMLIR_LIB_CONVERSION_QUANTTENSORTOQUANTTILE_MATMULEMITTER_H

@@ -43,7 +43,7 @@ static FailureOr<MatmulProblem> analyze(ScaledMatmulOp op) {
     return op.emitOpError()
            << "reads weights in another layout than its schedule says: run "
               "quant-tensor-apply-layout first";
-  problem.contract = quantmlir::schedule::getContract(problem, *chip, schedule);
+  problem.contract = quantmlir::schedule::getContract(problem, schedule);
   problem.convertsFloat8 = chip->convertsFloat8;
   // Where its range of rows ends is nothing to most kernels.
   if (quantmlir::schedule::canGoOn(schedule))
@@ -178,8 +178,8 @@ static void launchPersistent(RewriterBase &rewriter,
                index(1), index(1)};
   if (clusterSize > 1)
     call.cluster = {clusterSize, 1, 1};
-  call.dynamicSharedMemory = quantmlir::schedule::getSharedMemory(
-      quantmlir::schedule::Contraction::get(op), schedule);
+  call.dynamicSharedMemory =
+      quantmlir::schedule::getSharedMemory(problem, schedule);
 }
 
 /// The tensor maps of a kernel of warpgroups, each with the number of the
@@ -289,9 +289,8 @@ FailureOr<KernelCall> quantmlir::buildMatmulKernel(ScaledMatmulOp op,
   // A block a row: only the first dimension of a grid exceeds 65535.
   if (family == KernelFamily::Reduce)
     std::swap(call.grid[0], call.grid[1]);
-  if (family == KernelFamily::MmaSync)
-    call.dynamicSharedMemory = getMmaSyncSharedMemory(*problem);
-  else if (family == KernelFamily::MmaStream)
-    call.dynamicSharedMemory = getMmaStreamSharedMemory(*problem);
+  else
+    call.dynamicSharedMemory =
+        quantmlir::schedule::getSharedMemory(*problem, schedule);
   return call;
 }

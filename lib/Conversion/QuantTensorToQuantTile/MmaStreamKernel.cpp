@@ -378,11 +378,6 @@ void MmaStreamKernel::emit() {
   finish();
 }
 
-int64_t quantmlir::getMmaStreamSharedMemory(const MatmulProblem &problem) {
-  return quantmlir::schedule::getMmaStreamSharedMemory(problem,
-                                                       problem.schedule);
-}
-
 void quantmlir::emitMmaStreamKernel(MatmulEmitter &emitter) {
   MmaStreamKernel(emitter).emit();
 }

@@ -4,8 +4,10 @@
 // Activations go through a ring of shared-memory stages filled by cp.async.
 // Encoded weights come from global memory in fragment order, straight into
 // the registers of the lane that decodes them, one stage ahead; plain weights
-// go through the ring too. Decoded codes are exact, and each group's sum is
-// scaled on the f32 accumulator. Warps along k sum their own columns of each
+// go through the ring too. Decoded codes are exact but for those of a codebook,
+// and each group's sum is scaled on the f32 accumulator; scales of groups that
+// are no multiple of 32 columns are multiplied with the weights, which rounds
+// them. Warps along k sum their own columns of each
 // stage and are added up at the end in a fixed order.
 //
 //===----------------------------------------------------------------------===//
@@ -374,14 +376,6 @@ void MmaSyncKernel::emit() {
 }
 
 } // namespace
-
-int64_t quantmlir::getMmaSyncSharedMemory(const MatmulProblem &problem) {
-  ScheduleAttr schedule = problem.schedule;
-  int64_t ring = getStageBytes(problem) * schedule.getStages();
-  int64_t partials = (schedule.getWarpsK() - 1) * schedule.getTileM() *
-                     schedule.getTileN() * 4;
-  return std::max(ring, partials);
-}
 
 void quantmlir::emitMmaSyncKernel(MatmulEmitter &emitter) {
   MmaSyncKernel(emitter).emit();

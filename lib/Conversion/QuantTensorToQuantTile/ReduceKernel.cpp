@@ -1,7 +1,7 @@
 //===- ReduceKernel.cpp - One row of activations on CUDA cores ------------===//
 //
 // A warp owns 16 rows of the weights and reads them in fragment order, 16
-// bytes a lane; warps along k take every so-manieth tile of columns. Weights of
+// bytes a lane; warps along k take tiles of columns in turn. Weights of
 // the next round are on their way while those of this one are multiplied, those
 // of the first before the kernel in front has ended. Each lane multiplies and
 // adds in f32; lanes, then warps, are summed at the end, in a fixed order.

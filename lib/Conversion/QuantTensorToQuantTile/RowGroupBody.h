@@ -95,10 +95,10 @@ private:
   combine(mlir::ValueRange values, llvm::ArrayRef<mlir::Operation *> combiners);
   void emitOp(mlir::linalg::GenericOp op, const quant_tile::RowOp &info);
   using Elements = llvm::SmallVector<llvm::SmallVector<mlir::Value>>;
-  /// What an op reads: values of this thread's columns, a single one where it
-  /// is the same for all; or where to load them.
-  /// Where to load them may start at element `first`; and what is computed
-  /// where it is used is a value of the group.
+  /// What an op reads: `values` of this thread's columns, a single one where it
+  /// is the same for all; or `source`, to load them from, starting at element
+  /// `first`; or `computed`, a value of the group that is computed where it is
+  /// used.
   struct Operand {
     Source source;
     llvm::SmallVector<mlir::Value> values;

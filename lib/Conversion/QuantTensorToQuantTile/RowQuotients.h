@@ -68,7 +68,10 @@ public:
     known[argument] = magnitude;
   }
 
-  /// How codes are found: of a number next to it, without a quotient, by one.
+  /// How codes are found. `Near`: from x · (1 / s), which may be another number
+  /// than the quotient, next to it; `Shortcut`: from two bounds of the
+  /// quotient, which must have one code; `Quotient`: from the rounded quotient
+  /// itself.
   enum class Way { Near, Shortcut, Quotient };
 
   /// Starts a run of elements, which fail together. Their codes are `hidden`

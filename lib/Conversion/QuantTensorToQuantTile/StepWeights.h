@@ -2,6 +2,7 @@
 //
 // What the main loops that feed mma.sync from registers hold of the weights:
 // packed words, and the scales and zero points of the groups that they are in.
+// Those of wgmma_decode hold the latter only.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,10 +1,11 @@
 //===- WarpgroupBlock.h - Blocks of specialised warpgroups (sm_90a) -------===//
 //
-// What main loops of wgmma share. One warpgroup of a block loads: a thread
-// keeps a ring of stages in shared memory filled by bulk copies. The others
-// multiply with wgmma and compute the epilogue on their registers. Blocks are
-// persistent, and the ring runs on from tile to tile, so that the next tile's
-// operands arrive during the epilogue.
+// What main loops of wgmma share. One warpgroup of a block loads: one thread
+// (wgmma), or one of each of its warps (wgmma_decode), keeps a ring of stages
+// in shared memory filled by bulk copies. The others multiply with wgmma and
+// compute the epilogue on their registers. Blocks are persistent, and the ring
+// runs on from tile to tile, so that the next tile's operands arrive during the
+// epilogue.
 //
 //   full[s]   the loader's bytes of stage s are there
 //   empty[s]  every consumer of the cluster is done with stage s

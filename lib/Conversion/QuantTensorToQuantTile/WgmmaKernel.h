@@ -1,8 +1,8 @@
 //===- WgmmaKernel.h - The warpgroup main loop of sm_90a ------------------===//
 //
 // Y = X·Wᵀ: activations are the A operand, weights the B operand, both K-major
-// in swizzled shared memory, filled by the tensor memory accelerator. One or
-// two warpgroups multiply.
+// in swizzled shared memory, filled by the tensor memory accelerator. One to
+// three warpgroups multiply.
 //
 // With split K, the blocks of a cluster that share a tile along K each multiply
 // some of its steps. Each then finishes some chunks of the result: it gets the

@@ -17,6 +17,8 @@
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace quantmlir;
 

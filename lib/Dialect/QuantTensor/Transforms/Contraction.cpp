@@ -2,10 +2,11 @@
 
 #include "quantmlir/Dialect/QuantTensor/Transforms/Contraction.h"
 
+#include "quantmlir/Support/RemarkOptions.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
-#include "mlir/Interfaces/FunctionInterfaces.h"
 
 using namespace mlir;
 using namespace quantmlir::quant_tensor;
@@ -363,18 +364,9 @@ FailureOr<AffineMap> quantmlir::quant_tensor::getParameterMap(
 // Remarks
 //===----------------------------------------------------------------------===//
 
-/// Name of the function that `op` is in, for the remark's header.
-static StringRef getFunctionName(Operation *op) {
-  if (auto function = op->getParentOfType<FunctionOpInterface>())
-    return function.getName();
-  return {};
-}
-
 void quantmlir::quant_tensor::remarkPassed(Operation *op, StringRef pass,
                                            StringRef text) {
-  remark::passed(op->getLoc(),
-                 remark::RemarkOpts::name(pass).category(pass).function(
-                     getFunctionName(op)))
+  remark::passed(op->getLoc(), getRemarkOptions(op, pass, pass))
       << remark::add("{0}", text.str());
 }
 
@@ -383,9 +375,7 @@ void quantmlir::quant_tensor::remarkMissed(Operation *op, StringRef pass,
                                            const WhyNot &whyNot) {
   if (!whyNot.isNearMiss())
     return;
-  remark::missed(op->getLoc(),
-                 remark::RemarkOpts::name(pass).category(pass).function(
-                     getFunctionName(op)))
+  remark::missed(op->getLoc(), getRemarkOptions(op, pass, pass))
       << remark::add("{0}", text.str())
       << remark::reason("{0}", whyNot.str().str());
 }

@@ -11,7 +11,6 @@
 
 using namespace mlir;
 using namespace quantmlir;
-using namespace quantmlir;
 using namespace quantmlir::quant_tile;
 using quant_tensor::FragmentLayout;
 using quant_tensor::LayoutAttr;
@@ -215,7 +214,7 @@ void ScheduleAttr::print(AsmPrinter &printer) const {
   printer << '>';
 }
 
-/// Checks what the two tiled families have in common.
+/// Checks what all families that have tiles have in common.
 static LogicalResult verifyTiled(function_ref<InFlightDiagnostic()> emitError,
                                  KernelFamily family, ArrayRef<int64_t> tile,
                                  ArrayRef<int64_t> warps, int64_t stages,

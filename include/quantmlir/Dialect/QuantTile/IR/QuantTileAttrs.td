@@ -165,7 +165,7 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
     | `dependent_launch` | `reduce`, `mma_stream`, `wgmma`, `wgmma_decode`: start while the kernel before is still running, and ask for weights before it has ended | false |
     | `occupancy` | `mma_stream`: blocks that registers must leave room for in an SM | 1 |
     | `warpgroups` | `wgmma`, `wgmma_decode`: how warpgroups and clusters share tiles | required there |
-    | `scale_decoded` | `wgmma_decode`, `mma_stream`: multiply decoded weights by their scales, rounded to the type of the activations, rather than the sum of each group by its scale | false |
+    | `scale_decoded` | `wgmma_decode`, `mma_stream`: multiply decoded weights by their scales, rounded to the type of the activations, rather than the sum of each group by its scale; `wgmma_decode` has to where groups are no multiple of 32 columns, and `mma_stream` does there by itself | false |
     | `promote` | `wgmma` with 8-bit floats, whose accumulators keep 13 bits: add them to sums in f32 after each so many steps along K; 0: never | 0 |
     | `ring` | `mma_stream`: slots of a shared-memory ring that codes come through, a power of two, filled by `cp.async`; `stages`, which is 1 then, counts what comes with them; 0: codes come into registers | 0 |
     | `stream_k` | `wgmma_decode`: where the last round of tiles would occupy at most so many percent of the SMs, blocks divide those of the last two rounds evenly along K, and hand sums over through memory; 0: never | 0 |
