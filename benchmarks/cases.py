@@ -65,7 +65,7 @@ FAMILIES = [
     Layer(37, 144, storage="f4E2M1FN", group=16, scale="f8E4M3FN"),
     Layer(37, 144, storage="i4", group=16, scale="bf16"),
     Layer(19, 131, storage="ui4", group=24, zero="ui4"),
-    Layer(72, 264, storage="ui4", group=24, zero="ui4", scale="bf16", out="bf16"),
+    Layer(72, 264, storage="i4", group=24, scale="bf16", out="bf16"),
     Layer(40, 264, storage="i8", group=16, rows=8, x="f16", scale="f16"),
     Layer(37, 264, storage="i4", group=48),
     Layer(19, 133, storage="nf4", group=8),

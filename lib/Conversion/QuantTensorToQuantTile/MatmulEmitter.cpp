@@ -189,12 +189,6 @@ Value MatmulEmitter::element(Value vector, int64_t position) {
   return vector::ExtractOp::create(*this, vector, position);
 }
 
-Value MatmulEmitter::permute(Value low, Value high, uint32_t selector) {
-  return NVVM::PermuteOp::create(*this, getI32Type(), low, high,
-                                 wordConstant(selector),
-                                 NVVM::PermuteMode::DEFAULT);
-}
-
 Value MatmulEmitter::bitcast(Type type, Value value) {
   if (type == value.getType())
     return value;

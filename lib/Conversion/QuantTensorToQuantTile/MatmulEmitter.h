@@ -116,8 +116,6 @@ public:
 
   /// Element `position` of a vector.
   mlir::Value element(mlir::Value vector, int64_t position);
-  /// The four bytes of two words that `selector` names, from the lowest on.
-  mlir::Value permute(mlir::Value low, mlir::Value high, uint32_t selector);
   /// The same bits as another scalar or vector type.
   mlir::Value bitcast(mlir::Type type, mlir::Value value);
 

@@ -168,28 +168,51 @@ Value StepParameters::getF32(MatmulEmitter &b, int64_t rowTile, int64_t unit,
   return arith::BitcastOp::create(b, b.getF32Type(), bits);
 }
 
+Value StepParameters::gather(MatmulEmitter &b, int64_t rowTile, int64_t unit,
+                             ArrayRef<ByteOfRow> bytes) const {
+  // Of two groups, which lie in one word, the upper lanes have the second.
+  StepParameters single = *this;
+  single.isPaired = false;
+  int64_t number = isPaired ? 2 * unit : unit;
+  Value words[2];
+  int64_t first[2];
+  for (int64_t half = 0; half < 2; ++half)
+    std::tie(words[half], first[half]) =
+        single.getWord(b, rowTile, number, half);
+  // Bytes of the second operand of prmt count on.
+  constexpr uint32_t ofWord = 4, bits = 4;
+  uint32_t selector = 0, toNext = 0;
+  for (auto [place, byte] : llvm::enumerate(bytes)) {
+    uint32_t source = ofWord * byte.half + first[byte.half] + byte.byte;
+    selector |= source << (bits * place);
+    toNext |= (type.getIntOrFloatBitWidth() / 8) << (bits * place);
+  }
+  Value select = b.wordConstant(selector);
+  if (isPaired) {
+    Value isUpper =
+        b.createOrFold<arith::IndexCastUIOp>(b.getI32Type(), b.div(b.t, 2));
+    select = arith::AddIOp::create(
+        b, select, arith::MulIOp::create(b, isUpper, b.wordConstant(toNext)));
+  }
+  return NVVM::PermuteOp::create(b, b.getI32Type(), words[0], words[1], select,
+                                 NVVM::PermuteMode::DEFAULT);
+}
+
 Value StepParameters::getBoth(MatmulEmitter &b, int64_t rowTile,
                               int64_t unit) const {
   int64_t bytes = type.getIntOrFloatBitWidth() / 8;
   assert(bytes <= 2 && "of more, a word has one");
-  auto [first, byte] = getWord(b, rowTile, unit, 0);
   // Those of a tile lie beside each other.
   if (isTiled && bytes == 2)
-    return first;
-  auto [second, other] = getWord(b, rowTile, unit, 1);
-  // Bytes of the second operand of prmt count on.
-  uint32_t low = byte, high = 4 + other, above = bytes == 2 ? 0x10 : 0;
-  return b.permute(first, second,
-                   (high * 0x11 + above) << 8 | (low * 0x11 + above));
+    return getWord(b, rowTile, unit, 0).first;
+  uint8_t upper = bytes - 1;
+  return gather(b, rowTile, unit, {{0, 0}, {0, upper}, {1, 0}, {1, upper}});
 }
 
 Value StepParameters::getFloat8Pair(MatmulEmitter &b, int64_t rowTile,
                                     int64_t unit, Type element) const {
-  auto [first, byte] = getWord(b, rowTile, unit, 0);
-  auto [second, other] = getWord(b, rowTile, unit, 1);
   Value bytes = arith::TruncIOp::create(
-      b, b.getIntegerType(16),
-      b.permute(first, second, (4 + other) << 4 | byte));
+      b, b.getIntegerType(16), gather(b, rowTile, unit, {{0, 0}, {1, 0}}));
   Value halves = NVVM::ConvertF8x2ToF16x2Op::create(
       b, VectorType::get({2}, b.getF16Type()),
       LLVM::BitcastOp::create(b, VectorType::get({2}, b.getI8Type()), bytes),

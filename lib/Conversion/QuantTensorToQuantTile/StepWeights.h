@@ -59,6 +59,13 @@ public:
   llvm::SmallVector<llvm::SmallVector<mlir::Value>> values;
 
 private:
+  /// Byte `byte` of what row `g + 8 * half` has.
+  struct ByteOfRow {
+    uint8_t half, byte;
+  };
+  /// Up to four bytes of a unit's, from the lowest of a word on.
+  mlir::Value gather(MatmulEmitter &b, int64_t rowTile, int64_t unit,
+                     llvm::ArrayRef<ByteOfRow> bytes) const;
   /// The same of 8-bit floats, by an instruction that f16 comes out of.
   mlir::Value getFloat8Pair(MatmulEmitter &b, int64_t rowTile, int64_t unit,
                             mlir::Type element) const;
