@@ -6,47 +6,36 @@
 // activations less often, but there are fewer to deal out; more stages or more
 // blocks in an SM keep more on the way, but share its registers.
 //
-// The constants were fitted to 1400 timings on one H200, of weights of 4 bits:
-// about 70 schedules at each of eight shapes and 1, 8 and 16 rows. Predictions
-// are off by 5 % (root mean square), and what they choose was 2 % slower than
-// the best measured. Weights of 8 bits are as many bytes in half as many
-// columns; of 38 schedules of theirs the model chose the fastest at two shapes.
-// Of 2 and 3 bits, with constants of their own, predictions are off by 9 % and,
-// of 16 rows, 7 %: 800 timings at four shapes and 1 and 16 rows, where what
-// they choose was 2 % slower than the best measured. NF4 at 16 rows has one,
-// too: 110 timings at two shapes, off by 7 %. Groups of 64 and 32, zero points
-// and NF4 take what the same schedule of int4 in groups of 128 takes, but need
-// more registers: of 360 timings at five shapes and one row, it chose the best
-// or within 11 %. At one row of 4-bit integers without zero points, whose
-// decode leaves no bias since, and where straight-line code may have two
-// stages, it chose the fastest or within 2 % at five shapes in groups of 128,
-// of 32 within 3 %: 330 timings. Straight-line code for several rows of these,
-// up to 8, has constants of its own, and registers: of 426 timings at eleven
-// shapes it chose the fastest or within 7 %. Blocks that divide a tile along K
-// take what the model says of as many columns, and nothing for their exchange:
-// of 566 timings at eight shapes and 8 and 16 rows predictions are off by 7 %,
-// and what they choose was 5 % slower than the best measured. So do those of
-// smaller groups, zero points and NF4 at 16 rows: of 770 timings at four shapes
-// it chose the best or within 6 %, up to 11 % faster than what it chose
-// without. Of 2 and 3 bits at 16 rows, dividing K changed 12 of 26 lines at 13
-// shapes: nine take 5 to 19 % less, two as long, and one 4 % longer. Dividing
-// K where zero points are decoded along, with weights left
-// exact, changed seven of 42 lines at 14 shapes and 2 to 16 rows: six take
-// less, by up to 23 %, and one as long. Of 1908 timings at fifteen shapes, int4
-// at 1, 8 and 16 rows and groups of 64 and 32, zero points and NF4 at one, what
-// it chooses is 0.3 to 3.1 % slower than the fastest, since schedules compete
-// whose registers it overestimates. At one row of bytes it is within 1.5 % of
-// the fastest of fourteen (418 timings), among four of these. Two to eight rows
-// of smaller groups, whose weights are scaled: of 600 timings at 17 lines,
-// predictions are off by 8 %, and of their schedules the model would choose the
-// fastest or within 8 %. Bytes
-// and several rows have constants of their own, one for the exchange of blocks
-// that divide a tile among them: of 1175 timings at fifteen shapes and 2 to 16
-// rows predictions are off by 8 %, and what they choose is within 5 % of the
-// fastest, mostly within 1 %. Rings of codes
-// (`StreamNumbers::ring`) are listed and not chosen: of 900 timings at 29
-// lines, the fastest with one took 3 to 8 % less than what is chosen at five,
-// within 2 % of it at seven, and longer elsewhere.
+// The constants are fitted to times on one H200. How far predictions are off
+// (root mean square), and how much slower than the fastest that was measured is
+// what the model chooses:
+//
+//   weights                       rows   times  shapes   off   slower
+//   int4                          1, 8, 16  1400     8    5 %   2 %
+//   bytes                         1         418     14    -     1.5 %
+//   bytes (own constants)         2-16     1175     15    8 %   1 %, once 5 %
+//   2 and 3 bits (own constants)  1, 16     800      4    9 %   2 %
+//   NF4 (own constants)           16        110      2    7 %   -
+//   groups of 64 and 32, zero
+//     points, NF4                 1         360      5    -     up to 11 %
+//   int4 whose decode leaves no
+//     bias                        1         330      5    -     2 %
+//   the same, no loop (own
+//     constants)                  2-8       426     11    -     up to 7 %
+//   scaled, smaller groups        2-8       600     17    8 %   up to 8 %
+//   int4, blocks divide K         8, 16     566      8    7 %   5 %
+//   smaller groups, zero points
+//     and NF4, blocks divide K    16        770      4    -     up to 6 %
+//   all of 4 bits                 1, 8, 16 1908     15    -     0.3 to 3.1 %
+//
+// Where nothing else is said, smaller groups, zero points and NF4 take what the
+// same schedule of int4 in groups of 128 takes, but need more registers, and
+// blocks that divide a tile along K take what the model says of as many
+// columns, and nothing for their exchange. Most of what is slower is so since
+// schedules compete whose registers `estimateStreamRegisters` overestimates.
+// Rings of codes (`StreamNumbers::ring`) are listed and not chosen: of 900
+// times at 29 lines, the fastest with one took 3 to 8 % less than what is
+// chosen at five, within 2 % of it at seven, and longer elsewhere.
 //
 //===----------------------------------------------------------------------===//
 

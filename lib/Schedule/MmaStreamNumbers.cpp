@@ -179,28 +179,84 @@ bool hasStreamModel(const Contraction &c) {
          (width == 4 && getParameterBits(c.encoding) <= 16);
 }
 
+/// Numbers for codes of 4 bits and narrow scales of small groups (NVFP4), of
+/// whole rounds or not. Of 44 lines at eleven shapes and 1 to 16 rows, what
+/// they take is within 6 % of the fastest of twelve at 43, and 10 % more at
+/// one. What counts is how many pairs of row tiles there are for each SM, which
+/// has one or two of them at a time.
+static Numbers chooseForSmallGroups(const Contraction &c, const Chip &chip,
+                                    int64_t tileM) {
+  int64_t pairs = llvm::divideCeil(c.n, 2 * FragmentLayout::rows);
+  int64_t slots = chip.multiprocessors;
+  // Rounds of 2048 columns, and up to how many of them are no loop where two
+  // blocks divide them.
+  constexpr int64_t columns = 2048;
+  int64_t rounds = llvm::divideCeil(c.k, columns);
+  bool hasHalves = c.k % (columns / 2) == 0;
+  if (tileM == 1) {
+    if (pairs < 2 * slots && (c.k % columns == 0 || rounds > 4))
+      return {1, 8, 256, 1, 2};
+    if (pairs >= 2 * slots && hasHalves)
+      return {2, 4, 256, 1, 3};
+    return hasHalves ? Numbers{1, 16, 64, 2, 2} : Numbers{1, 8, 64, 4, 2};
+  }
+  if (tileM <= 8) {
+    if (2 * pairs <= slots && c.k == 2 * columns)
+      return {1, 8, 256, 2, 2};
+    // The decode to f16 leaves fewer registers.
+    int64_t most = c.lhsElement.isF16() ? 4 : kStraightRounds;
+    if (pairs <= slots)
+      return rounds == 1      ? Numbers{1, 8, 256, 1, 2}
+             : rounds <= most ? Numbers{2, 8, 128, 1, 1, 2}
+                              : Numbers{2, 16, 128, 1, 1};
+    if (2 * pairs < 3 * slots)
+      return {2, 4, 128, 1, 2, 2};
+    return hasHalves ? Numbers{2, 4, 256, 1, 2} : Numbers{2, 8, 64, 2, 1};
+  }
+  if (2 * pairs <= slots)
+    return {2, 8, 128, 1, 1, 2};
+  if (pairs <= slots)
+    return rounds <= 2 ? Numbers{2, 8, 128, 1, 1} : Numbers{2, 16, 64, 1, 1};
+  return 2 * pairs < 3 * slots ? Numbers{2, 4, 128, 1, 2, 2}
+                               : Numbers{2, 4, 256, 1, 2};
+}
+
+bool decodesSmallGroups(const Contraction &c, const Chip &chip) {
+  int64_t pairs = llvm::divideCeil(c.n, 2 * FragmentLayout::rows);
+  int64_t slots = chip.multiprocessors;
+  if (!hasPlainResults(c) || pairs >= 3 * slots)
+    return true;
+  // As many as leave some SMs twice as much as others.
+  if (2 * pairs < 3 * slots)
+    return pairs > slots && c.k >= 4096;
+  return c.k % 1024 != 0;
+}
+
 /// Numbers for weights that have no model, which were faster than those of
 /// `getStreamNumbers` at 4096x4096 and 4096x11008 on an H200, by 9 to 45 %, and
 /// made ptxas 13.0 spill at no drawn extents: of bf16 in whole rounds, where
 /// results are scaled and stored in 16 bits.
 static std::optional<Numbers>
 chooseUnmodelled(const Contraction &c, const Chip &chip, int64_t tileM) {
-  if (!c.lhsElement.isBF16() || !chip.hasWgmma || !hasPlainResults(c))
+  if (!chip.hasWgmma || !hasPlainResults(c))
     return std::nullopt;
   unsigned width = c.encoding.getStorageBits();
+  if (c.scalesDecoded() && width == 4 && !c.encoding.hasZeroPoint() &&
+      getParameterBits(c.encoding) <= 8 && c.k >= 2048)
+    return chooseForSmallGroups(c, chip, tileM);
+  if (!c.lhsElement.isBF16())
+    return std::nullopt;
   // Two row tiles in a block leave SMs without one.
   bool isFew = c.n < 2 * 2 * FragmentLayout::rows * chip.multiprocessors;
   bool isShort = c.k <= 4096;
+  // Wider scales of small groups, or zero points, were faster so: more than 16
+  // bits of few rows only, and those that come alone of many.
+  bool takesPairs = tileM > 8 ? getParameterBits(c.encoding) <= 16
+                              : c.encoding.hasZeroPoint() ||
+                                    getParameterBits(c.encoding) > 16;
   Numbers numbers;
-  // Long steps of small groups have registers for scales of bytes only.
-  bool isLight =
-      !c.encoding.hasZeroPoint() && getParameterBits(c.encoding) <= 8;
-  if (c.scalesDecoded() && width == 4 && tileM > 1 && !isFew)
+  if (c.scalesDecoded() && width == 4 && tileM > 1 && !isFew && takesPairs)
     numbers = {2, 4, 128, 1, 2};
-  else if (c.scalesDecoded() && width == 4 && tileM > 8)
-    numbers = {2, 8, 128, 1, 1, 2};
-  else if (c.scalesDecoded() && width == 4 && isLight)
-    numbers = tileM == 1 ? Numbers{1, 16, 128, 1, 2} : Numbers{1, 8, 256, 2, 2};
   else if (c.scalesDecoded())
     return std::nullopt;
   else if (tileM == 1 && width < 8 && width % 2 && !c.encoding.hasZeroPoint())

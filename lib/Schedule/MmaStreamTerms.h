@@ -22,10 +22,6 @@ using quant_tensor::FragmentLayout;
 /// as many, which are as many bytes as those of 4.
 inline constexpr int64_t kUnitColumns = 128, kUnitColumnsOfBytes = 64;
 
-/// Up to so many rounds, or parts of these, a kernel has no loop, and all loads
-/// that registers have room for go out at once, whatever the stages.
-inline constexpr int64_t kStraightRounds = 6;
-
 inline int64_t getTileN(const StreamNumbers &numbers) {
   return FragmentLayout::rows * numbers.rowTiles;
 }

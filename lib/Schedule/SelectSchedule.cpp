@@ -297,7 +297,7 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
   /// Whether wgmma_decode takes rows from `kDecodeFewRows` on of weights that
   /// mma_stream has no model for. Of 42 lines of 14 formats at three shapes and
   /// 16 rows, those that this picks took 4 to 44 % less.
-  static bool decodesUnmodelled(const Contraction &c) {
+  static bool decodesUnmodelled(const Contraction &c, const Chip &chip) {
     if (hasStreamModel(c))
       return false;
     bool isLarge = c.n * c.k > 2 * 4096 * 4096;
@@ -306,7 +306,8 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
       return c.encoding.hasZeroPoint() || isLarge;
     case 4:
       return (c.hasOneGroup() && isLarge) ||
-             (c.scalesDecoded() && getPairTableBytes(c));
+             (c.scalesDecoded() && getPairTableBytes(c) &&
+              decodesSmallGroups(c, chip));
     default:
       return true;
     }
@@ -329,7 +330,7 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
       ScheduleAttr stream = chooseMmaStream(c, chip, bound);
       int64_t rows = bound ? bound : c.m;
       double part = getDecodePart(c);
-      bool decodes = decodesUnmodelled(c);
+      bool decodes = decodesUnmodelled(c, chip);
       if ((part == 0 && !decodes) || rows < kDecodeFewRows ||
           !canUse(KernelFamily::WgmmaDecode))
         return stream;

@@ -15,8 +15,6 @@ using quantmlir::quant_tensor::FragmentLayout;
 
 namespace quantmlir::schedule {
 
-/// Columns of a panel of activations.
-static constexpr int64_t kPanel = 64;
 /// The largest tile, and what its rows are a multiple of.
 static constexpr int64_t kMaxTileM = 256, kRowStep = 16;
 static constexpr int64_t kMaxStages = 12;
@@ -29,7 +27,7 @@ static constexpr int64_t kMaxRegisters = 232, kMaxRegistersOfOne = 250;
 
 /// The columns of the smallest step: whole tiles of weights.
 static int64_t getLeastTileK(const Contraction &c) {
-  return std::max(kPanel, c.getWeightLayout().getTile()[1]);
+  return std::max(WgmmaLayout::panelColumns, c.getWeightLayout().getTile()[1]);
 }
 
 std::string whyNotWgmmaDecode(const Contraction &c, const Chip &chip) {

@@ -451,7 +451,7 @@ func.func @few_bytes_in_groups(%x: tensor<16x4096xbf16>, %w: tensor<4096x4096xbf
 #w6 = #quant_tensor.encoding<{storage = i6, block = [1, 128], scale = bf16}>
 #nv = #quant_tensor.encoding<{storage = f4E2M1FN, block = [1, 16], scale = f8E4M3FN}>
 // CHECK-LABEL: @blocks_of_sixteen
-// CHECK: tile = [8, 32, 512], warps = [1, 1, 4], stages = 1, {{.*}}occupancy = 2>
+// CHECK: tile = [8, 32, 1024], warps = [1, 1, 4], stages = 1, {{.*}}occupancy = 2>
 func.func @blocks_of_sixteen(%x: tensor<8x4096xbf16>, %w: tensor<11008x4096xbf16, #nv>, %init: tensor<8x11008xbf16>) -> tensor<8x11008xbf16> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<8x4096xbf16>, tensor<11008x4096xbf16, #nv>) maps [] outs(%init : tensor<8x11008xbf16>) {
   ^bb0(%acc: f32):
@@ -471,4 +471,28 @@ func.func @one_row_of_six_bits(%x: tensor<1x4096xbf16>, %w: tensor<4096x4096xbf1
     quant_tensor.yield %r : bf16
   } -> tensor<1x4096xbf16>
   return %y : tensor<1x4096xbf16>
+}
+
+// Small groups with narrow scales: as many pairs of row tiles as SMs leave one
+// block in each, which two of a cluster share.
+// CHECK-LABEL: @small_groups_of_few_pairs(
+// CHECK: tile = [8, 32, 1024], warps = [1, 1, 8], stages = 1, split_k = 2
+func.func @small_groups_of_few_pairs(%x: tensor<8x11008xbf16>, %w: tensor<4096x11008xbf16, #nv>, %init: tensor<8x4096xbf16>) -> tensor<8x4096xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<8x11008xbf16>, tensor<4096x11008xbf16, #nv>) maps [] outs(%init : tensor<8x4096xbf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<8x4096xbf16>
+  return %y : tensor<8x4096xbf16>
+}
+
+// CHECK-LABEL: @small_groups_of_one_row(
+// CHECK: tile = [1, 16, 2048], warps = [1, 1, 8], stages = 1, {{.*}}occupancy = 2>
+func.func @small_groups_of_one_row(%x: tensor<1x4096xf16>, %w: tensor<4096x4096xf16, #nv>, %init: tensor<1x4096xf16>) -> tensor<1x4096xf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x4096xf16>, tensor<4096x4096xf16, #nv>) maps [] outs(%init : tensor<1x4096xf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to f16
+    quant_tensor.yield %r : f16
+  } -> tensor<1x4096xf16>
+  return %y : tensor<1x4096xf16>
 }

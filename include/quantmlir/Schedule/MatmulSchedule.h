@@ -183,9 +183,16 @@ quant_tile::ScheduleAttr chooseReduce(const Contraction &contraction,
                                       const Chip &chip, int64_t maxM);
 quant_tile::ScheduleAttr chooseMmaSync(const Contraction &contraction,
                                        const Chip &chip, int64_t maxM);
+/// Up to so many rounds, or parts of these, a kernel of mma_stream has no loop,
+/// and all loads that registers have room for go out at once, whatever the
+/// stages.
+inline constexpr int64_t kStraightRounds = 6;
 /// Whether schedules of mma_stream are chosen by a model of what they take;
 /// for other weights, there are a few to take one of.
 bool hasStreamModel(const Contraction &contraction);
+/// Whether wgmma_decode takes from 9 rows on what mma_stream reads of groups of
+/// less than 32 columns, whose codes a table decodes.
+bool decodesSmallGroups(const Contraction &contraction, const Chip &chip);
 quant_tile::ScheduleAttr chooseMmaStream(const Contraction &contraction,
                                          const Chip &chip, int64_t maxM);
 quant_tile::ScheduleAttr chooseWgmma(const Contraction &contraction,

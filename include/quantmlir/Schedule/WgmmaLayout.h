@@ -32,6 +32,8 @@ namespace quantmlir::schedule {
 struct WgmmaLayout {
   /// Bytes of a row of a tile: the widest swizzle.
   static constexpr int64_t rowBytes = 128;
+  /// 16-bit activations of such a row.
+  static constexpr int64_t panelColumns = rowBytes / 2;
   /// Rows of one instruction, and so of a chunk of the result.
   static constexpr int64_t chunkRows = 64;
   static constexpr int64_t chunkBytes = chunkRows * rowBytes;

@@ -38,9 +38,6 @@ using namespace quantmlir;
 using namespace quantmlir::quant_tile;
 using quant_tensor::FragmentLayout;
 
-/// Rounds, or parts of them, up to which there is no loop.
-static constexpr int64_t kStraightRounds = 6;
-
 /// Whether the sums of activations that take a bias away cost more than
 /// decoding weights without one. They are a product for each eight rows of
 /// activations.
@@ -297,7 +294,7 @@ void MmaStreamKernel::emit() {
   // A few rounds need no loop at all, and fewer registers without.
   int64_t loops = 0;
   int64_t furthest = std::max(stages, ahead);
-  while (rounds * decodes > kStraightRounds &&
+  while (rounds * decodes > quantmlir::schedule::kStraightRounds &&
          (loops + 1) * stages + furthest <= rounds &&
          isFull((loops + 1) * stages + furthest - 1))
     ++loops;

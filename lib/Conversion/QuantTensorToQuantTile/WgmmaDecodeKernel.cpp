@@ -23,7 +23,7 @@ static constexpr int64_t kRows = FragmentLayout::rows;
 /// Instructions (16 columns) of a segment.
 static constexpr int64_t kSegmentSteps = kSegment / 16;
 /// 16-bit activations of a row of a panel.
-static constexpr int64_t kPanel = WgmmaLayout::rowBytes / 2;
+static constexpr int64_t kPanel = WgmmaLayout::panelColumns;
 /// Bytes that `ldmatrix` gives to a warp at once: a vector of each lane.
 static constexpr int64_t kVectorBytes = FragmentLayout::lanes * 16;
 /// Rows of weights of a warpgroup's instruction.

@@ -15,7 +15,7 @@ using quantmlir::schedule::WgmmaLayout;
 static constexpr int64_t kSegment = FragmentLayout::segmentColumns;
 static constexpr int64_t kRows = FragmentLayout::rows;
 /// 16-bit activations of a row of a panel.
-static constexpr int64_t kPanel = WgmmaLayout::rowBytes / 2;
+static constexpr int64_t kPanel = WgmmaLayout::panelColumns;
 /// Warps that load.
 static constexpr int64_t kWarps = 4;
 
