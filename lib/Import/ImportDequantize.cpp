@@ -7,6 +7,7 @@
 #include "quantmlir/Import/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
@@ -437,9 +438,10 @@ static bool movesReshape(OpOperand *operand) {
 struct ImportDequantize
     : quantmlir::impl::ImportDequantizeBase<ImportDequantize> {
   void runOnOperation() override {
-    // One op per decoding first.
+    // One op per decoding first, and scales multiplied as others write it.
     RewritePatternSet unfuse(&getContext());
     populateUnfuseDecodingPatterns(unfuse);
+    arith::populateExpandScalingExtTruncPatterns(unfuse);
     if (failed(applyPatternsGreedily(getOperation(), std::move(unfuse))))
       return signalPassFailure();
     RewritePatternSet prepare(&getContext());

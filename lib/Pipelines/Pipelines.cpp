@@ -186,6 +186,10 @@ struct TextOptions : PassPipelineOptions<TextOptions> {
       llvm::cl::init(false)};
 };
 
+/// Of a stage that has nothing to choose. (Upstream's registration without
+/// options refuses any without a word.)
+struct NoTextOptions : PassPipelineOptions<NoTextOptions> {};
+
 } // namespace
 
 void quantmlir::registerPipelines() {
@@ -202,13 +206,20 @@ void quantmlir::registerPipelines() {
           build(pm, options);
         });
   };
-  add("quant-algebra", "contractions of encoded tensors, epilogues fused",
-      buildAlgebraPipeline);
+  auto addPlain = [](StringRef name, StringRef summary, Builder build) {
+    PassPipelineRegistration<NoTextOptions>(
+        name, summary, [build](OpPassManager &pm, const NoTextOptions &) {
+          build(pm, PipelineOptions());
+        });
+  };
+  addPlain("quant-algebra", "contractions of encoded tensors, epilogues fused",
+           buildAlgebraPipeline);
   add("quant-schedule", "schedules, layouts, and linalg for what has no kernel",
       buildSchedulePipeline);
-  add("quant-kernels", "a kernel for each op, launched on memrefs",
-      buildKernelPipeline);
-  add("quant-nvvm", "kernels in the LLVM and NVVM dialects", buildNVVMPipeline);
+  addPlain("quant-kernels", "a kernel for each op, launched on memrefs",
+           buildKernelPipeline);
+  addPlain("quant-nvvm", "kernels in the LLVM and NVVM dialects",
+           buildNVVMPipeline);
   add("quant-to-ptx", "the whole way from linalg to PTX",
       buildQuantToPTXPipeline);
 }

@@ -138,6 +138,17 @@ static std::string whyNotMmaSyncRegisters(const Contraction &c,
                          schedule.getThreads());
 }
 
+/// A schedule whose numbers are the caller's.
+static ScheduleAttr makeMmaSync(const Contraction &c, const Chip &chip,
+                                int64_t maxM, ArrayRef<int64_t> tile,
+                                ArrayRef<int64_t> warps, int64_t stages) {
+  MLIRContext *context = c.lhsElement.getContext();
+  return ScheduleAttr::get(
+      context, KernelFamily::MmaSync, StringAttr::get(context, chip.name), tile,
+      warps, stages, c.getTileCopyBytes(), /*splitK=*/1, c.getWeightLayout(),
+      maxM, makeContract(c), /*dependentLaunch=*/false, /*occupancy=*/1);
+}
+
 /// The schedule with tiles of `tileM` rows, in which a warp has at most
 /// `rowTiles` tiles of 16 weights.
 static ScheduleAttr chooseMmaSync(const Contraction &c, const Chip &chip,
@@ -166,21 +177,20 @@ ScheduleAttr chooseMmaSync(const Contraction &c, const Chip &chip,
           fits(schedule))
         return schedule;
   // Few weights in a block leave threads that copy many activations each, and
-  // very many rows want the highest tiles: what is possible at all will do.
+  // very many rows want the highest tiles: what is possible at all will do, be
+  // it a tile of more weights than there are.
   SmallVector<ScheduleAttr> schedules;
   enumerateMmaSync(c, chip, maxM, schedules);
+  schedules.push_back(makeMmaSync(c, chip, maxM,
+                                  {8, 16 * kMaxWarps, getPanelColumns(c)},
+                                  {1, kMaxWarps, 1}, /*stages=*/2));
   auto *possible = llvm::find_if(schedules, fits);
-  return possible != schedules.end()
-             ? *possible
-             : chooseMmaSync(c, chip, maxM, /*tileM=*/8, /*rowTiles=*/1);
+  return possible != schedules.end() ? *possible : schedules.back();
 }
 
 ScheduleAttr chooseMmaSync(const Contraction &c, const Chip &chip, int64_t maxM,
                            int64_t tileM, int64_t rowTiles) {
-  MLIRContext *context = c.lhsElement.getContext();
-  quant_tensor::LayoutAttr layout = c.getWeightLayout();
   int64_t bound = c.getRowBound(maxM);
-  ContractAttr contract = makeContract(c);
   // Narrower tiles of weights until every SM has a block.
   int64_t tileN = 64 * rowTiles;
   int64_t rowBlocks = bound ? llvm::divideCeil(bound, tileM) : 1;
@@ -215,19 +225,11 @@ ScheduleAttr chooseMmaSync(const Contraction &c, const Chip &chip, int64_t maxM,
   int64_t stages = kMaxStages;
   while (stages > 2 && getStageBytes(c, tile) * stages > chip.sharedMemory)
     --stages;
-  return ScheduleAttr::get(
-      context, KernelFamily::MmaSync, StringAttr::get(context, chip.name), tile,
-      {warpsM, warpsN, warpsK}, stages, c.getTileCopyBytes(),
-      /*splitK=*/1, layout, maxM, contract, /*dependentLaunch=*/false,
-      /*occupancy=*/1);
+  return makeMmaSync(c, chip, maxM, tile, {warpsM, warpsN, warpsK}, stages);
 }
 
 void enumerateMmaSync(const Contraction &c, const Chip &chip, int64_t maxM,
                       SmallVectorImpl<ScheduleAttr> &schedules) {
-  MLIRContext *context = c.lhsElement.getContext();
-  quant_tensor::LayoutAttr layout = c.getWeightLayout();
-  auto name = StringAttr::get(context, chip.name);
-  ContractAttr contract = makeContract(c);
   int64_t bound = c.getRowBound(maxM);
   int64_t panel = getPanelColumns(c);
   // Unknown extents are taken for large ones.
@@ -249,11 +251,8 @@ void enumerateMmaSync(const Contraction &c, const Chip &chip, int64_t maxM,
         // More stages than steps hold nothing.
         if (stages > 2 && (stages - 2) * tileK >= k)
           break;
-        schedules.push_back(ScheduleAttr::get(
-            context, KernelFamily::MmaSync, name, {tileM, tileN, tileK},
-            {warpsM, warpsN, warpsK}, stages, c.getTileCopyBytes(),
-            /*splitK=*/1, layout, maxM, contract, /*dependentLaunch=*/false,
-            /*occupancy=*/1));
+        schedules.push_back(makeMmaSync(c, chip, maxM, {tileM, tileN, tileK},
+                                        {warpsM, warpsN, warpsK}, stages));
       }
     }
   };

@@ -399,6 +399,15 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
                      whyNot(KernelFamily::WgmmaDecode));
       if (!isKnown)
         chooseTensorCores(contraction, target, schedules);
+      // Scales and zero points of many groups may be more than any tile leaves
+      // registers for.
+      for (ScheduleAttr schedule : schedules)
+        if (std::string why = whyNotSchedule(contraction, target, schedule);
+            !why.empty() && whyNot(KernelFamily::Reduce).empty()) {
+          remarkMissed(op, "not scheduled on tensor cores", why);
+          schedules = {chooseReduce(contraction, target, 0)};
+          break;
+        }
     } else if (whyNot(KernelFamily::Reduce).empty()) {
       // For one row it reads the weights once, for each further row again.
       if (contraction.m != 1)

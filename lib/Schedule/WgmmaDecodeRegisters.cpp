@@ -98,7 +98,8 @@ int64_t estimateDecodeRegisters(const Contraction &c,
   // Several groups of a step are several sums that are waited for, and wide
   // scales of many are a register each.
   if (scalesSums && units > 1)
-    others += 40 + (hasWideScales && units > 2 ? parameters : 0);
+    others += 40 + (hasWideScales && units > 2 ? parameters : 0) +
+              (getPairTableBytes(c) ? 16 : 0);
   // Ragged scales are asked for one by one, and the last columns are a step of
   // their own.
   if (scalesSums && accumulators >= 48 && units > 1 &&

@@ -394,3 +394,22 @@ func.func @odd_rows(%b: tensor<8x17xi8>, %z: tensor<8xi4>, %s: tensor<8xf8E4M3FN
   } -> tensor<8x33xbf16>
   return %d : tensor<8x33xbf16>
 }
+
+// -----
+
+// MX weights as arith spells them.
+#id = affine_map<(n, k) -> (n, k)>
+#group = affine_map<(n, k) -> (n, k floordiv 16)>
+// CHECK: storage = f8E4M3FN, block = [1, 16], scale = f8E8M0FNU
+// CHECK-LABEL: func @scaling_extf
+// CHECK: %[[W:.+]] = quant_tensor.assemble %{{.+}}, %{{.+}} : tensor<24x64xf8E4M3FN>, tensor<24x4xf8E8M0FNU>
+// CHECK: quant_tensor.dequantize %[[W]]
+func.func @scaling_extf(%c: tensor<24x64xf8E4M3FN>, %s: tensor<24x4xf8E8M0FNU>) -> tensor<24x64xf32> {
+  %e = tensor.empty() : tensor<24x64xf32>
+  %w = linalg.generic {indexing_maps = [#id, #group, #id], iterator_types = ["parallel", "parallel"]} ins(%c, %s : tensor<24x64xf8E4M3FN>, tensor<24x4xf8E8M0FNU>) outs(%e : tensor<24x64xf32>) {
+  ^bb0(%a: f8E4M3FN, %b: f8E8M0FNU, %o: f32):
+    %f = arith.scaling_extf %a, %b : f8E4M3FN, f8E8M0FNU to f32
+    linalg.yield %f : f32
+  } -> tensor<24x64xf32>
+  return %w : tensor<24x64xf32>
+}

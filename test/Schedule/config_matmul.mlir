@@ -188,6 +188,19 @@ func.func @few_registers(%x: tensor<32x1024xbf16>, %w: tensor<1024x1024xbf16, #w
   return %y : tensor<32x1024xf32>
 }
 
+// Fewer yet where rows are copied in pieces: eight warps of one tile each, though
+// there are weights for four.
+// CHECK-LABEL: @fewer_registers
+// CHECK: <mma_sync, {{.*}}tile = [8, 128, 256], warps = [1, 8, 1], stages = 2
+#w7u = #quant_tensor.encoding<{storage = ui7, block = [1, 32], scale = f32, zero_point = i32}>
+func.func @fewer_registers(%x: tensor<64x4098xbf16>, %w: tensor<64x4098xbf16, #w7u>, %init: tensor<64x64xf32>) -> tensor<64x64xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<64x4098xbf16>, tensor<64x4098xbf16, #w7u>) maps [] outs(%init : tensor<64x64xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<64x64xf32>
+  return %y : tensor<64x64xf32>
+}
+
 // As many blocks as the second extent of a grid has, at most.
 // CHECK-LABEL: @very_many_rows
 // CHECK: <mma_sync, {{.*}}tile = [256,

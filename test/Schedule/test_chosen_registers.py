@@ -233,6 +233,25 @@ def test_no_spills_of_scaled_sums_of_pairs(check):
         check(case)
 
 
+#: Groups of less than a segment, whose scales are of runs, and tables in f16, whose
+#: sums of groups are scaled.
+SMALL_GROUPS = [
+    dict(n=11008, k=4096, m=64, storage="f4E2M1FN", group=16, scale="f8E4M3FN", out="bf16"),
+    dict(n=4096, k=4096, m=300, storage="f4E2M1FN", group=16, scale="f8E4M3FN", x="f16", out="f16"),
+    dict(n=1000, k=4096, m=64, storage="i8", group=16, scale="bf16"),
+    dict(n=200, k=8192, m=24, storage="ui4", group=48, zero="ui4", scale="bf16"),
+    dict(n=13, k=4992, m=48, storage="ui4", group=48, zero="ui4", x="f16", scale="f16", out="f16"),
+    dict(n=200, k=4992, m=48, storage="ui4", group=24, zero="ui4", scale="bf16"),
+    dict(n=4096, k=14336, m=4, storage="f4E2M1FN", group=16, scale="f8E4M3FN", out="bf16"),
+    dict(n=4096, k=4096, storage="f4E2M1FN", group=32, x="f16", scale="f16", out="f16"),
+]
+
+
+@pytest.mark.parametrize("kind", SMALL_GROUPS, ids=lambda kind: "-".join(map(str, kind.values())))
+def test_no_spills_of_small_groups(check, kind):
+    check(Layer(kind["n"], kind["k"], **{k: v for k, v in kind.items() if k not in ("n", "k")}))
+
+
 @pytest.mark.parametrize("number", NUMBERS)
 def test_no_spills(check, number):
     check(draw(number))

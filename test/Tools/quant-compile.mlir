@@ -21,6 +21,11 @@
 // RUN: ln -s a.qmlir %t/link && quant-compile %s -o %t/link && ls -l %t | FileCheck %s --check-prefix=LINK
 // RUN: ls %t/a.qmlir | FileCheck %s --check-prefix=PLAIN
 // RUN: ln -s nowhere %t/loose && not quant-compile %s -o %t/loose 2>&1 | FileCheck %s --check-prefix=LOOSE
+// Options that nothing would come of.
+// RUN: not quant-compile %s --tuned-gpu=H200 -o %t/b 2>&1 | FileCheck %s --check-prefix=UNTUNED
+// UNTUNED: --tuned-gpu does nothing without --tuned
+// RUN: not quant-compile %s --emit=ptx --cubin -o %t/b 2>&1 | FileCheck %s --check-prefix=UNHELD
+// UNHELD: --cubin does nothing with this --emit
 // RUN: not quant-compile %s 2>&1 | FileCheck %s --check-prefix=WHERE
 // RUN: not quant-compile %s -o - 2>&1 | FileCheck %s --check-prefix=WHERE
 // RUN: not quant-compile %t/missing.mlir -o %t/b 2>&1 | FileCheck %s --check-prefix=MISSING

@@ -7,3 +7,7 @@
 // CHECK-DAG: --quant-to-ptx
 // CHECK-DAG: --mlir-timing
 // CHECK-DAG: --mlir-print-ir-after-all
+
+// A stage that has nothing to choose takes no options.
+// RUN: not quant-opt %s --quant-kernels=chip=sm_80 2>&1 | FileCheck %s --check-prefix=OPTION
+// OPTION: no such option chip

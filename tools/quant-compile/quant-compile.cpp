@@ -158,6 +158,11 @@ int main(int argc, char **argv) {
   applyDefaultTimingManagerCLOptions(timingManager);
   TimingScope timing = timingManager.getRootScope();
 
+  if (tunedGpu.getNumOccurrences() && tuned.empty())
+    return fail("--tuned-gpu does nothing without --tuned");
+  if (cubin && emit != Emit::Artifact && emit != Emit::Manifest)
+    return fail("--cubin does nothing with this --emit: an artifact holds it");
+
   InputModule module;
   if (remarks.getNumOccurrences()) {
     std::string reason;

@@ -8,7 +8,11 @@
 #include "mlir/IR/Matchers.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "quantmlir/Conversion/QuantTensorToQuantTile/KernelBuilder.h"
+#include "quantmlir/Dialect/QuantTile/IR/LaunchAttrs.h"
+#include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 #include "quantmlir/Schedule/PlainSchedule.h"
+
+#include <cmath>
 
 using namespace mlir;
 using namespace quantmlir;
@@ -272,6 +276,20 @@ static Type getParameterType(Value value) {
   return MemRefType::get(tensor.getShape(), tensor.getElementType(), layout);
 }
 
+/// Says what sums lose that `op` has in fewer than 32 bits, if it has any.
+static void declareContract(linalg::GenericOp op, gpu::GPUFuncOp kernel) {
+  double unit = 0;
+  if (op.getNumReductionLoops() != 0)
+    for (BlockArgument sum : op.getRegionOutputArgs())
+      if (auto type = dyn_cast<FloatType>(sum.getType());
+          type && type.getWidth() < 32)
+        unit = std::max(unit, std::ldexp(1.0, -type.getFPMantissaWidth()));
+  if (unit != 0)
+    kernel->setAttr(
+        quant_tile::contractAttrName,
+        quant_tile::ContractAttr::get(op.getContext(), unit, 0.0, 0.0));
+}
+
 FailureOr<KernelCall> quantmlir::buildPlainKernel(linalg::GenericOp op,
                                                   KernelTable &table,
                                                   RewriterBase &rewriter) {
@@ -301,6 +319,7 @@ FailureOr<KernelCall> quantmlir::buildPlainKernel(linalg::GenericOp op,
   Value blocks = emitGrid(plan, rewriter);
   Value one = arith::ConstantIndexOp::create(rewriter, op.getLoc(), 1);
   call.kernel = *kernel;
+  declareContract(op, *kernel);
   call.grid = {blocks, one, one};
   call.block = {plan.schedule.getThreads(), 1, 1};
   call.accumulates = plan.accumulates;
