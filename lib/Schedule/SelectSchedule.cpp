@@ -284,7 +284,7 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
     if (c.encoding.hasZeroPoint() || c.k % kModelledColumns)
       return 0;
     if (getPairTableBytes(c))
-      return c.getGroup() >= 64 ? kDecodePartOfTable : 0;
+      return c.getGroup() >= 32 ? kDecodePartOfTable : 0;
     if (width < 4)
       return 16 % width && c.getGroup() >= 128 ? kDecodePart : 0;
     if (width == 8)
