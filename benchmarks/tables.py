@@ -18,9 +18,12 @@ WEIGHT_NAMES = {
     "int4_g128": "int4, groups of 128, bf16",
     "int4_g128_f16": "the same, f16",
     "int4_g32": "int4, groups of 32",
+    "nf4_g64": "NF4, groups of 64",
+    "mxfp4": "MXFP4",
+    "nvfp4": "NVFP4",
     "int8_weight": "int8",
 }
-#: (kind, M, K, N) of the lines of `weights` that the README has room for.
+#: (kind, M, K, N) of the lines of `weights`, or `formats`, that the README has room for.
 WEIGHT_LINES = [
     *[("int4_g128", 1, k, n) for k, n in
       [(4096, 4096), (4096, 11008), (11008, 4096), (4096, 22016), (8192, 28672)]],
@@ -32,6 +35,7 @@ WEIGHT_LINES = [
     *[("int4_g128", 4096, 4096, n) for n in (4096, 11008)],
     *[("int4_g128_f16", m, 4096, 11008) for m in (1, 16, 64, 256)],
     *[("int4_g32", m, 8192, 28672) for m in (1, 64)],
+    *[(kind, m, 4096, 11008) for kind in ("nf4_g64", "mxfp4", "nvfp4") for m in (1, 64)],
     *[("int8_weight", m, 4096, 11008) for m in (1, 16, 64)],
 ]
 #: What the labels of variants of a model contain that the README leaves out.
@@ -90,7 +94,8 @@ def make_int8(results):
 def make_weights(results):
     yield ["weights only", "shape", "quant-mlir", "read", "cuBLAS, 16 bits",
            "tinygemm", "Marlin, recorded"]
-    lines, last = results.lines("weights", "kind", "m", "k", "n"), None
+    keys, last = ("kind", "m", "k", "n"), None
+    lines = results.lines("formats", *keys) | results.lines("weights", *keys)
     for key in WEIGHT_LINES:
         kind, m, k, n = key
         r = lines[key]
@@ -125,7 +130,7 @@ def make_float8(results):
 
 
 def make_models(results):
-    yield ["all linear layers of a model", "", "ms", "a second", "GB"]
+    yield ["all linear layers of a model", "", "ms", "images or tokens / s", "GB"]
     for name, unit in (("sam", "images_per_second"), ("llama", "tokens_per_second")):
         last = None
         for r in results.load(name)["results"]:
