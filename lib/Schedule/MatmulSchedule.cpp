@@ -257,6 +257,12 @@ double getWholeDecodeError(const Contraction &c, bool isScaled) {
   return error * (1 + 2 * unit);
 }
 
+ContractAttr getWholeContract(const Contraction &c, bool isScaled) {
+  // The tensor core truncates where f32 arithmetic rounds.
+  return ContractAttr::get(c.lhsElement.getContext(), std::ldexp(1.0, -23),
+                           getWholeDecodeError(c, isScaled), 0.0);
+}
+
 bool canScaleDecoded(const Contraction &c) {
   return c.encoding && !c.hasOneGroup() && c.holdsScaledWeights();
 }

@@ -36,8 +36,7 @@ static bool canSplitBytes(const Contraction &c, const StreamNumbers &numbers) {
 /// Whether blocks may divide tiles of `tileM` rows along K, so that each reads
 /// fewer of the activations: of few rows there is little to read. With eight
 /// rows the model underestimates short steps, so that only full ones are
-/// divided. Sums of smaller groups are
-/// scaled one by one, unless weights are.
+/// divided. Sums of smaller groups are scaled one by one, unless weights are.
 static bool canSplit(const Contraction &c, const Chip &chip, int64_t tileM,
                      const StreamNumbers &numbers, bool scalesWeights) {
   bool isPlain = decodesStreamedExactly(c) && getParameters(c, tileM) <= 1;

@@ -179,6 +179,11 @@ bool hasStreamModel(const Contraction &c) {
          (width == 4 && getParameterBits(c.encoding) <= 16);
 }
 
+/// Pairs of row tiles of the weights.
+static int64_t countPairs(const Contraction &c) {
+  return llvm::divideCeil(c.n, 2 * FragmentLayout::rows);
+}
+
 /// Numbers for codes of 4 bits and narrow scales of small groups (NVFP4), of
 /// whole rounds or not. Of 44 lines at eleven shapes and 1 to 16 rows, what
 /// they take is within 6 % of the fastest of twelve at 43, and 10 % more at
@@ -186,8 +191,7 @@ bool hasStreamModel(const Contraction &c) {
 /// has one or two of them at a time.
 static Numbers chooseForSmallGroups(const Contraction &c, const Chip &chip,
                                     int64_t tileM) {
-  int64_t pairs = llvm::divideCeil(c.n, 2 * FragmentLayout::rows);
-  int64_t slots = chip.multiprocessors;
+  int64_t pairs = countPairs(c), slots = chip.multiprocessors;
   // Rounds of 2048 columns, and up to how many of them are no loop where two
   // blocks divide them.
   constexpr int64_t columns = 2048;
@@ -222,8 +226,7 @@ static Numbers chooseForSmallGroups(const Contraction &c, const Chip &chip,
 }
 
 bool decodesSmallGroups(const Contraction &c, const Chip &chip) {
-  int64_t pairs = llvm::divideCeil(c.n, 2 * FragmentLayout::rows);
-  int64_t slots = chip.multiprocessors;
+  int64_t pairs = countPairs(c), slots = chip.multiprocessors;
   // What two blocks in each SM stream took 11.7 us at 16 rows of 4096x11008
   // where all schedules were timed, but 15.0 where layers are, for what reason
   // is not known; wgmma_decode took 12.7 in both.

@@ -26,8 +26,7 @@ static ContractAttr makeContract(const Contraction &c) {
   MLIRContext *context = c.lhsElement.getContext();
   Type storage = c.encoding.getStorage();
   if (c.scalesDecoded())
-    return ContractAttr::get(context, std::ldexp(1.0, -23),
-                             getWholeDecodeError(c, c.scalesDecoded()), 0.0);
+    return getWholeContract(c, /*isScaled=*/true);
   quant_tensor::CodebookAttr codebook = c.encoding.getCodebook();
   // Values of a table have none, nor have those that are decoded without.
   double offset =

@@ -73,18 +73,10 @@ static int64_t getPanelColumns(const Contraction &c) {
   return panel;
 }
 
-/// What the decode and the accumulation promise.
-static ContractAttr makeContract(const Contraction &c) {
-  MLIRContext *context = c.lhsElement.getContext();
-  if (c.lhsElement.isInteger())
-    return ContractAttr::get(context, 0.0, 0.0, 0.0);
-  // The tensor core truncates where f32 arithmetic rounds.
-  return ContractAttr::get(context, std::ldexp(1.0, -23),
-                           getWholeDecodeError(c, c.scalesDecoded()), 0.0);
-}
-
 ContractAttr getMmaSyncContract(const Contraction &c, ScheduleAttr) {
-  return makeContract(c);
+  if (c.lhsElement.isInteger())
+    return ContractAttr::get(c.lhsElement.getContext(), 0.0, 0.0, 0.0);
+  return getWholeContract(c, c.scalesDecoded());
 }
 
 /// Registers that a thread takes, about. The numbers were fitted to what ptxas
@@ -143,10 +135,11 @@ static ScheduleAttr makeMmaSync(const Contraction &c, const Chip &chip,
                                 int64_t maxM, ArrayRef<int64_t> tile,
                                 ArrayRef<int64_t> warps, int64_t stages) {
   MLIRContext *context = c.lhsElement.getContext();
-  return ScheduleAttr::get(
-      context, KernelFamily::MmaSync, StringAttr::get(context, chip.name), tile,
-      warps, stages, c.getTileCopyBytes(), /*splitK=*/1, c.getWeightLayout(),
-      maxM, makeContract(c), /*dependentLaunch=*/false, /*occupancy=*/1);
+  return ScheduleAttr::get(context, KernelFamily::MmaSync,
+                           StringAttr::get(context, chip.name), tile, warps,
+                           stages, c.getTileCopyBytes(), /*splitK=*/1,
+                           c.getWeightLayout(), maxM, getMmaSyncContract(c, {}),
+                           /*dependentLaunch=*/false, /*occupancy=*/1);
 }
 
 /// The schedule with tiles of `tileM` rows, in which a warp has at most
@@ -160,16 +153,14 @@ ScheduleAttr chooseMmaSync(const Contraction &c, const Chip &chip,
   int64_t bound = c.getRowBound(maxM);
   // The smallest tile that holds all rows; 128 where there are many. Zero
   // points that are subtracted in f32 take the registers of half a tile.
-  int64_t most = makeContract(c).getUDecode() != 0.0 ? 64 : 128;
+  int64_t most = getMmaSyncContract(c, {}).getUDecode() != 0.0 ? 64 : 128;
   while (bound && most > 8 && most / 2 >= bound)
     most /= 2;
   // Or less, where registers do not hold the tile and its scales, or two
   // stages are more than shared memory; of weights, too, where long steps have
   // many scales.
   auto fits = [&](ScheduleAttr schedule) {
-    return whyNotMmaSyncSchedule(c, chip, schedule).empty() &&
-           whyNotGrid(c, schedule).empty() &&
-           getMmaSyncSharedMemory(c, schedule) <= chip.sharedMemory;
+    return whyNotSchedule(c, chip, schedule).empty();
   };
   for (int64_t rowTiles : {2, 1})
     for (int64_t tileM = most; tileM >= 8; tileM /= 2)

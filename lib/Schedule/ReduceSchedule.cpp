@@ -81,16 +81,13 @@ ScheduleAttr chooseReduce(const Contraction &c, const Chip &chip,
   };
   while (stages > 1 && !fits())
     stages /= 2;
+  // Very many rows of weights are as many blocks as a grid has, or fewer.
+  auto make = [&] { return makeReduce(c, chip, maxM, warpsN, warps, stages); };
+  while (warpsN < 8 && !whyNotGrid(c, make()).empty())
+    warpsN *= 2;
   // Tiles of codes that straddle words are long.
   while (warps > 1 && !fits())
     warps /= 2;
-  auto make = [&] { return makeReduce(c, chip, maxM, warpsN, warps, stages); };
-  // Very many rows of weights are as many blocks as a grid has, or fewer.
-  while (warpsN < 8 && !whyNotGrid(c, make()).empty()) {
-    warpsN *= 2;
-    while (warps > 1 && !fits())
-      warps /= 2;
-  }
   return make();
 }
 

@@ -397,17 +397,18 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
            contraction.m > std::end(kStreamBounds)[-1]))
         remarkMissed(op, "not scheduled wgmma_decode",
                      whyNot(KernelFamily::WgmmaDecode));
-      if (!isKnown)
+      if (!isKnown) {
         chooseTensorCores(contraction, target, schedules);
-      // Scales and zero points of many groups may be more than any tile leaves
-      // registers for.
-      for (ScheduleAttr schedule : schedules)
-        if (std::string why = whyNotSchedule(contraction, target, schedule);
-            !why.empty() && whyNot(KernelFamily::Reduce).empty()) {
-          remarkMissed(op, "not scheduled on tensor cores", why);
-          schedules = {chooseReduce(contraction, target, 0)};
-          break;
-        }
+        // Scales and zero points of many groups may be more than any tile
+        // leaves registers for.
+        for (ScheduleAttr schedule : schedules)
+          if (std::string why = whyNotSchedule(contraction, target, schedule);
+              !why.empty() && whyNot(KernelFamily::Reduce).empty()) {
+            remarkMissed(op, "not scheduled on tensor cores", why);
+            schedules = {chooseReduce(contraction, target, 0)};
+            break;
+          }
+      }
     } else if (whyNot(KernelFamily::Reduce).empty()) {
       // For one row it reads the weights once, for each further row again.
       if (contraction.m != 1)

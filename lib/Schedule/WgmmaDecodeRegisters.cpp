@@ -114,7 +114,10 @@ int64_t estimateDecodeRegisters(const Contraction &c,
   // Pairs of the scales of small groups are made for a part at once; groups
   // that steps do not begin with have addresses of their own.
   if (c.scalesDecoded())
-    others += (isNarrow ? 32 : units > 4 ? 16 : 0) + (tileK % c.getGroup() ? 48 : 0);
+    others += (isNarrow    ? 32
+               : units > 4 ? 16
+                           : 0) +
+              (tileK % c.getGroup() ? 48 : 0);
   // Results that are not packed in pairs, where there are many.
   bool isWide = c.hasWideResult();
   if (isWide && (accumulators >= 64 || isNarrow || (scalesSums && units > 1)))

@@ -51,7 +51,8 @@ def test_tables_of_times():
 def test_tables_say_what_they_are_of():
     """The commit and the date of each step, in the table in front of them."""
     rows = table("measured")
-    for step, name in (("weights", "weights only"), ("llama", "LLaMA"), ("rows", "rows"),
+    for step, name in (("weights", "weights only"), ("formats", "weights only"),
+                       ("llama", "LLaMA"), ("rows", "rows"),
                        ("float8", "e4m3"), ("int8", "int8 × int8"), ("sam", "SAM"),
                        ("check", "every kernel's check")):
         run = load(step + ".json")

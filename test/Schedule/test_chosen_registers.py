@@ -249,7 +249,7 @@ SMALL_GROUPS = [
 
 @pytest.mark.parametrize("kind", SMALL_GROUPS, ids=lambda kind: "-".join(map(str, kind.values())))
 def test_no_spills_of_small_groups(check, kind):
-    check(Layer(kind["n"], kind["k"], **{k: v for k, v in kind.items() if k not in ("n", "k")}))
+    check(Layer(**kind))
 
 
 @pytest.mark.parametrize("number", NUMBERS)

@@ -124,6 +124,9 @@ std::string whyNotGrid(const Contraction &contraction,
 /// The largest relative error of a weight that tensor cores take whole:
 /// decoded, less its zero point, and times its scale where `isScaled`.
 double getWholeDecodeError(const Contraction &contraction, bool isScaled);
+/// The error bound of their sums of such weights.
+quant_tile::ContractAttr getWholeContract(const Contraction &contraction,
+                                          bool isScaled);
 /// Whether decoded weights can be scaled, rather than sums of groups.
 bool canScaleDecoded(const Contraction &contraction);
 /// Whether a decode of the weights is a multiplication anyway, so that it takes

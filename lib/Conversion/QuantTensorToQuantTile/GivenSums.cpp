@@ -65,12 +65,8 @@ LogicalResult quantmlir::addGivenSums(const MatmulProblem &problem,
   ScheduleAttr schedule = problem.schedule;
   quant_tensor::ScaledMatmulOp op = problem.op;
   Location loc = op.getLoc();
-  const quantmlir::schedule::Chip *chip = quantmlir::schedule::lookupChip(
-      schedule.getChip().getValue(), [&] { return op.emitOpError(); });
-  if (!chip)
-    return failure();
   // Each block gives away the sums of one tile at most.
-  int64_t blocks = chip->getResidentBlocks(/*clusterSize=*/1);
+  int64_t blocks = problem.chip->getResidentBlocks(/*clusterSize=*/1);
   int64_t flagCount = blocks * schedule.getConsumers() * kFlags;
   auto flags = MemRefType::get({flagCount}, rewriter.getI32Type());
   bool isDependent = schedule.getDependentLaunch();

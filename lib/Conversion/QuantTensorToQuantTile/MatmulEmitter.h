@@ -29,8 +29,8 @@ struct MatmulProblem : schedule::Contraction {
   mlir::Type accumulator;
   /// The error bound that the kernel declares.
   quant_tile::ContractAttr contract;
-  /// `schedule::Chip::convertsFloat8` of the schedule's chip.
-  bool convertsFloat8 = false;
+  /// The schedule's.
+  const schedule::Chip *chip = nullptr;
 
   /// Rows that share a scale.
   int64_t getRowGroup() const;

@@ -44,7 +44,7 @@ static FailureOr<MatmulProblem> analyze(ScaledMatmulOp op) {
            << "reads weights in another layout than its schedule says: run "
               "quant-tensor-apply-layout first";
   problem.contract = quantmlir::schedule::getContract(problem, schedule);
-  problem.convertsFloat8 = chip->convertsFloat8;
+  problem.chip = chip;
   // Where its range of rows ends is nothing to most kernels.
   if (quantmlir::schedule::canGoOn(schedule))
     problem.schedule = schedule.withMaxM(0);
@@ -171,9 +171,7 @@ static void launchPersistent(RewriterBase &rewriter,
     size *= quantmlir::schedule::getStreamUnits(problem.k, schedule);
   Value blocks =
       rewriter.createOrFold<arith::MulIOp>(loc, rows, index(tilesN * size));
-  const quantmlir::schedule::Chip *chip = quantmlir::schedule::lookupChip(
-      schedule.getChip().getValue(), [&] { return op.emitOpError(); });
-  Value limit = index(chip->getResidentBlocks(clusterSize));
+  Value limit = index(problem.chip->getResidentBlocks(clusterSize));
   call.grid = {rewriter.createOrFold<arith::MinUIOp>(loc, blocks, limit),
                index(1), index(1)};
   if (clusterSize > 1)

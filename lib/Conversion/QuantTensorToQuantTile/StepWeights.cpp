@@ -149,8 +149,15 @@ std::pair<Value, int64_t> StepParameters::getWord(MatmulEmitter &b,
                        : arith::ExtUIOp::create(b, b.getI32Type(), value),
             0};
   }
-  auto [word, place] = locate(rowTile, unit, half);
-  int64_t byte = place * bytes;
+  return takeWord(b, rowTile, unit, half);
+}
+
+std::pair<Value, int64_t> StepParameters::takeWord(MatmulEmitter &b,
+                                                   int64_t rowTile,
+                                                   int64_t number,
+                                                   int64_t half) const {
+  auto [word, place] = locate(rowTile, number, half);
+  int64_t byte = place * type.getIntOrFloatBitWidth() / 8;
   if (isa<VectorType>(word.getType()))
     word = b.element(word, byte / 4);
   return {word, byte % 4};
@@ -171,14 +178,12 @@ Value StepParameters::getF32(MatmulEmitter &b, int64_t rowTile, int64_t unit,
 Value StepParameters::gather(MatmulEmitter &b, int64_t rowTile, int64_t unit,
                              ArrayRef<ByteOfRow> bytes) const {
   // Of two groups, which lie in one word, the upper lanes have the second.
-  StepParameters single = *this;
-  single.isPaired = false;
-  int64_t number = isPaired ? 2 * unit : unit;
   Value words[2];
   int64_t first[2];
   for (int64_t half = 0; half < 2; ++half)
     std::tie(words[half], first[half]) =
-        single.getWord(b, rowTile, number, half);
+        isPaired ? takeWord(b, rowTile, 2 * unit, half)
+                 : getWord(b, rowTile, unit, half);
   // Bytes of the second operand of prmt count on.
   constexpr uint32_t ofWord = 4, bits = 4;
   uint32_t selector = 0, toNext = 0;
@@ -243,10 +248,10 @@ Value StepParameters::getPair(MatmulEmitter &b, int64_t rowTile, int64_t unit,
   auto pair = VectorType::get({2}, element);
   if (type == element)
     return b.bitcast(pair, getBoth(b, rowTile, unit));
-  if (isa<Float8E4M3FNType>(type) && b.problem.convertsFloat8)
+  if (isa<Float8E4M3FNType>(type) && b.problem.chip->convertsFloat8)
     return getFloat8Pair(b, rowTile, unit, element);
   if (isa<Float8E8M0FNUType>(type) && element.isBF16() &&
-      b.problem.convertsFloat8)
+      b.problem.chip->convertsFloat8)
     return getExponentPair(b, rowTile, unit);
   SmallVector<Value> rows;
   for (int64_t half = 0; half < 2; ++half)

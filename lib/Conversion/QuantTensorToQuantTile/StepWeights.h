@@ -59,6 +59,10 @@ public:
   llvm::SmallVector<llvm::SmallVector<mlir::Value>> values;
 
 private:
+  /// `getWord` where values are words: of number `number` of a row, which of
+  /// pairs is a group.
+  std::pair<mlir::Value, int64_t> takeWord(MatmulEmitter &b, int64_t rowTile,
+                                           int64_t number, int64_t half) const;
   /// Byte `byte` of what row `g + 8 * half` has.
   struct ByteOfRow {
     uint8_t half, byte;

@@ -5,9 +5,9 @@
 #include "mlir/Analysis/TopologicalSortUtils.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/Remarks.h"
 #include "quantmlir/Dialect/QuantTile/IR/QuantTile.h"
 #include "quantmlir/Dialect/QuantTile/IR/RowAccess.h"
+#include "quantmlir/Support/RemarkOptions.h"
 #include "llvm/ADT/SetVector.h"
 
 namespace quantmlir::quant_tile {
@@ -244,9 +244,7 @@ struct QuantTileGroupRows
       std::string why;
       if (!domain || !analyzeRowOp(seed, *domain, why))
         continue;
-      auto options = remark::RemarkOpts::name("GroupRows")
-                         .category("rows")
-                         .function(getOperation().getName());
+      auto options = quantmlir::getRemarkOptions(seed, "GroupRows", "rows");
       if (maxColumns && domain->columns > maxColumns) {
         remark::missed(seed.getLoc(), options)
             << remark::add("not grouped")
