@@ -227,11 +227,12 @@ static Numbers chooseForSmallGroups(const Contraction &c, const Chip &chip,
 
 bool decodesSmallGroups(const Contraction &c, const Chip &chip) {
   int64_t pairs = countPairs(c), slots = chip.multiprocessors;
-  // What two blocks in each SM stream took 11.7 us at 16 rows of 4096x11008
-  // where all schedules were timed, but 15.0 where layers are, for what reason
-  // is not known; wgmma_decode took 12.7 in both.
-  return !hasPlainResults(c) || 2 * pairs >= 3 * slots ||
-         (pairs > slots && c.k >= 4096);
+  if (!hasPlainResults(c) || pairs >= 3 * slots)
+    return true;
+  // As many as leave some SMs twice as much as others.
+  if (2 * pairs < 3 * slots)
+    return pairs > slots && c.k >= 4096;
+  return c.k % 1024 != 0;
 }
 
 /// Numbers for weights that have no model, which were faster than those of

@@ -62,11 +62,24 @@ struct AnnotateKernels
           func.setArgAttr(index, LLVM::LLVMDialect::getNoAliasAttrName(), unit);
       }
     }
-    // LLVM reads arrays by vectors as if they were aligned to 16 bytes, but
-    // the backend writes down the alignment of their elements.
-    for (auto global : getOperation().getOps<LLVM::GlobalOp>())
-      if (global.getAddrSpace() == kSharedSpace && !global.getAlignment())
+    for (auto global : getOperation().getOps<LLVM::GlobalOp>()) {
+      if (global.getAddrSpace() != kSharedSpace)
+        continue;
+      // LLVM reads arrays by vectors as if they were aligned to 16 bytes, but
+      // the backend writes down the alignment of their elements.
+      if (!global.getAlignment())
         global.setAlignment(kPreferredAlignment);
+      // Dynamic shared memory, as `gpu.dynamic_shared_memory` was lowered: an
+      // array of nothing that is defined, for which PTX has a byte of static
+      // memory. ptxas pads that to the largest alignment in the module, up to a
+      // KiB of each block, which can cost a block, or the L1 cache what one
+      // more step of shared memory takes.
+      auto array = dyn_cast<LLVM::LLVMArrayType>(global.getGlobalType());
+      if (array && array.getNumElements() == 0) {
+        global.setLinkage(LLVM::Linkage::External);
+        global.setDsoLocal(false);
+      }
+    }
   }
 };
 

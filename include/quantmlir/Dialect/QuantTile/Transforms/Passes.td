@@ -274,7 +274,8 @@ def QuantTileAnnotateKernels
     bufferization never gives a kernel an out that overlaps another operand. It
     lets loads of what the kernel does not write become `ld.global.nc`.
     Shared variables get an alignment of 16: where none is written, LLVM's
-    vectorizer counts on that, and the backend declares less.
+    vectorizer counts on that, and the backend declares less. Those of no bytes,
+    which stand for dynamic shared memory, become declarations, which take none.
     The last parameters, as many as the kernel's `quant_tile.tensor_maps` says, become
     the 128 bytes of the tensor map itself, which must lie among the parameters.
 
