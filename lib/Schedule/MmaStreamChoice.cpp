@@ -19,6 +19,9 @@ static constexpr int64_t kRegisters = 65536, kMaxRegisters = 255,
 /// Threads and blocks that an SM holds.
 static constexpr int64_t kResidentThreads = 2048, kResidentBlocks = 32;
 
+/// Rounds of straight-line code up to which it has registers to spare.
+static constexpr int64_t kFewRounds = 4;
+
 /// Rounds of bytes up to which the model holds of short steps in divided tiles,
 /// and of four row tiles.
 static constexpr int64_t kRoundsOfBytes = 11;
@@ -151,6 +154,8 @@ getProvenNumbers(const Contraction &c, int64_t tileM, bool scalesWeights) {
       {3, 8, 128, 1, 2}, {3, 4, 256, 1, 4}, {4, 4, 128, 1, 4}};
   static constexpr StreamNumbers ofFewRows[] = {{3, 8, 128, 1, 2, 2},
                                                 {3, 16, 128, 1, 1}};
+  // Of zero points.
+  static constexpr StreamNumbers ofFewRowsZeroPoints[] = {{2, 8, 128, 1, 2, 2}};
   // Of small groups whose sums are scaled, and of tables.
   static constexpr StreamNumbers ofFewRowsSmallGroups[] = {{2, 8, 128, 2, 1},
                                                            {2, 16, 64, 2, 1}};
@@ -165,11 +170,36 @@ getProvenNumbers(const Contraction &c, int64_t tileM, bool scalesWeights) {
                                                  {4, 8, 128, 1, 2, 2},
                                                  {3, 4, 256, 1, 3},
                                                  {4, 4, 256, 1, 3}};
+  // The same of 2 and 3 bits.
+  static constexpr StreamNumbers ofFewRowsOfTwoBits[] = {{2, 8, 128, 1, 2, 2},
+                                                         {2, 8, 128, 2, 2},
+                                                         {2, 8, 256, 1, 3},
+                                                         {3, 4, 256, 1, 4}};
+  static constexpr StreamNumbers ofFewRowsOfThreeBits[] = {
+      {1, 8, 256, 1, 3},
+      {2, 4, 256, 1, 4},
+      {2, 8, 256, 1, 2},
+      {2, 8, 256, 1, 2, 2},
+      {4, 4, 256, 1, 3, 2}};
+  static constexpr StreamNumbers ofManyRowsOfTwoBits[] = {
+      {2, 8, 128, 2, 2}, {2, 8, 128, 2, 2, 2}, {4, 4, 128, 1, 3, 2}};
+  static constexpr StreamNumbers ofManyRowsOfThreeBits[] = {
+      {2, 4, 256, 1, 3, 2}, {2, 8, 256, 1, 2, 2}, {4, 4, 256, 1, 3, 2}};
   // Of f16 with exact weights, of which the model says what they take.
   static constexpr StreamNumbers ofManyRowsF16[] = {
       {3, 4, 64, 1, 3}, {2, 4, 128, 1, 3, 2}, {2, 8, 128, 1, 2, 2}};
-  if (c.encoding.getStorageBits() == 2)
-    return tileM == 1 ? ArrayRef(ofOneNarrowRow) : ArrayRef<StreamNumbers>();
+  bool isTwoBits = c.encoding.getStorageBits() == 2;
+  if (isTwoBits && tileM == 1)
+    return ofOneNarrowRow;
+  if (c.encoding.getStorageBits() < 4) {
+    if (!scalesWeights || tileM == 1)
+      return {};
+    if (tileM <= 8)
+      return isTwoBits ? ArrayRef(ofFewRowsOfTwoBits)
+                       : ArrayRef(ofFewRowsOfThreeBits);
+    return isTwoBits ? ArrayRef(ofManyRowsOfTwoBits)
+                     : ArrayRef(ofManyRowsOfThreeBits);
+  }
   if (tileM == 1 && scalesWeights)
     return ofOneScaledRow;
   if (tileM == 1)
@@ -177,17 +207,17 @@ getProvenNumbers(const Contraction &c, int64_t tileM, bool scalesWeights) {
   if (tileM <= 8 && c.getGroup() < kUnitColumns && !c.encoding.hasZeroPoint() &&
       (getPairTableBytes(c) || !scalesWeights))
     return ofFewRowsSmallGroups;
-  if (!decodesStreamedExactly(c) || getParameters(c) > 1)
+  if (!decodesStreamedExactly(c) || getParameters(c, tileM) > 1)
     return {};
+  if (c.encoding.hasZeroPoint())
+    return tileM <= 8 && !scalesWeights ? ArrayRef(ofFewRowsZeroPoints)
+                                        : ArrayRef<StreamNumbers>();
   if (tileM <= 8)
     return ofFewRows;
   if (c.lhsElement.isF16())
     return scalesWeights ? ArrayRef<StreamNumbers>() : ArrayRef(ofManyRowsF16);
   return scalesWeights ? ArrayRef(ofManyRows) : ArrayRef<StreamNumbers>();
 }
-
-/// Up to so many rounds, one of these has registers to spare.
-static constexpr int64_t kFewRounds = 4;
 
 /// The same as `fitsProven`, of 16 rows: four row tiles of a few full rounds,
 /// and no long loop of eight warps or long steps.
@@ -217,6 +247,31 @@ static bool fitsOneScaledRow(const Contraction &c,
   return numbers.rowTiles < 4 || !isStraight(c, numbers);
 }
 
+/// The same, of 2 to 16 rows and weights of 2 or 3 bits that are scaled, and
+/// whether the model is right about them.
+static bool fitsNarrowRows(const Contraction &c, int64_t tileM,
+                           const StreamNumbers &numbers) {
+  if (c.encoding.hasZeroPoint() || c.n % getTileN(numbers) != 0)
+    return false;
+  constexpr int64_t someRounds = 3;
+  int64_t rounds = getRounds(c, numbers), rowTiles = numbers.rowTiles;
+  bool hasTailK = c.k % numbers.getColumnsOfRound() != 0;
+  if (c.encoding.getStorageBits() == 2) {
+    if (tileM > 8)
+      return numbers.splitK > 1 || rounds <= kStraightRounds;
+    if (numbers.columns == 256)
+      return !hasTailK && (rowTiles < 3 || rounds <= kStraightRounds);
+    return true;
+  }
+  if (tileM > 8)
+    return rounds <= someRounds || (rowTiles == 2 && numbers.warps == 4);
+  if (rowTiles == 4)
+    return !hasTailK;
+  if (rowTiles == 2 && numbers.warps == 8)
+    return numbers.splitK > 1 ? rounds >= someRounds : rounds > someRounds;
+  return rowTiles == 2 || rounds == 1 || rounds > kFewRounds;
+}
+
 /// Whether ptxas 13.0 has room for one of these, as far as some 900 kernels of
 /// drawn extents tell.
 static bool fitsProven(const Contraction &c, int64_t tileM,
@@ -231,11 +286,16 @@ static bool fitsProven(const Contraction &c, int64_t tileM,
     return false;
   if (c.encoding.getStorageBits() < 4)
     return c.lhsElement.isBF16() && getParameters(c) == 1 &&
-           c.k % numbers.getColumnsOfRound() == 0;
+           (tileM == 1 ? c.k % numbers.getColumnsOfRound() == 0
+                       : fitsNarrowRows(c, tileM, numbers));
   if (tileM > 8)
     return fitsManyRows(c, numbers);
   if (tileM == 1 && scalesWeights)
     return fitsOneScaledRow(c, numbers);
+  // Zero points are better undivided in fewer rounds, and there is room for
+  // all.
+  if (tileM > 1 && c.encoding.hasZeroPoint())
+    return c.lhsElement.isBF16() && rounds > kFewRounds;
   // Of a few, three row tiles have no room for steps that end anywhere.
   if (tileM > 1 && rowTiles == 3 && c.k % (4 * kUnitColumns) != 0)
     return false;
@@ -278,7 +338,8 @@ StreamNumbers chooseStreamNumbers(const Contraction &c, const Chip &chip,
   int64_t unit = getUnitColumns(c);
   llvm::SmallVector<int64_t> columnsOfSteps = {unit / 2, unit, 2 * unit};
   // A tile of narrow weights is that much at least.
-  if (c.encoding.getStorageBits() < 4) {
+  bool isNarrow = c.encoding.getStorageBits() < 4;
+  if (isNarrow) {
     unit = c.getWeightLayout().getTile()[1];
     columnsOfSteps = {unit};
   }
@@ -303,8 +364,9 @@ StreamNumbers chooseStreamNumbers(const Contraction &c, const Chip &chip,
     }
   };
   auto consider = [&](StreamNumbers numbers) {
-    // Of one row, a few are proven and no other was looked at.
-    if (tileM == 1 && scalesWeights)
+    // Of one row, or of several and narrow codes, a few are proven and no other
+    // was looked at.
+    if (scalesWeights && (tileM == 1 || (tileM <= 8 && isNarrow)))
       return;
     // No more warps or columns than there is work for.
     int64_t steps = llvm::divideCeil(c.k, numbers.columns);
@@ -330,7 +392,7 @@ StreamNumbers chooseStreamNumbers(const Contraction &c, const Chip &chip,
     unsigned width = c.encoding.getStorageBits();
     double margin = width == 8   ? 1.0
                     : tileM <= 8 ? marginOfFewRows
-                    : width < 4  ? marginOfNarrow
+                    : isNarrow   ? marginOfNarrow
                                  : 1.0;
     // Scaled weights take that much longer in short steps, and so do bytes
     // whose tiles are divided, of many rows.
@@ -352,18 +414,21 @@ StreamNumbers chooseStreamNumbers(const Contraction &c, const Chip &chip,
                 {rowTiles, warps, columns, stages, /*occupancy=*/1, splitK});
   }
   // What the model says of these is a little too much: of 16 rows 5 %, and what
-  // is kept back for exact weights.
-  double shareOfProven = tileM == 1 && scalesWeights ? 1.0
-                         : tileM <= 8                ? 0.97
-                         : scalesWeights             ? 0.92
-                                                     : 1.0;
-  bool isProvenWidth =
-      c.encoding.getStorageBits() == 4 || c.encoding.getStorageBits() == 2;
-  if (chip.hasWgmma && isProvenWidth)
+  // is kept back for exact weights; of 2 bits 3 to 6 %, of 3 bits nothing.
+  auto getShareOfProven = [&](const StreamNumbers &numbers) {
+    if (isNarrow && tileM > 1)
+      return c.encoding.getStorageBits() == 3  ? 1.0
+             : tileM > 8 && numbers.splitK > 1 ? 0.97
+                                               : 0.94;
+    if (tileM <= 8)
+      return tileM == 1 && scalesWeights ? 1.0 : 0.97;
+    return scalesWeights ? 0.92 : 1.0;
+  };
+  if (chip.hasWgmma && c.encoding.getStorageBits() <= 4)
     for (const StreamNumbers &numbers :
          getProvenNumbers(c, tileM, scalesWeights))
       if (fitsProven(c, tileM, numbers, scalesWeights))
-        compete(numbers, shareOfProven);
+        compete(numbers, getShareOfProven(numbers));
   if (time)
     *time = bestTime;
   return best;

@@ -54,13 +54,13 @@ static bool scalesOneRow(const Contraction &c, const Chip &chip) {
 /// each group takes as many instructions for 16 rows, and registers and
 /// multiplications of the activations' sums beside. Sums of larger groups are
 /// scaled where the registers make no difference: weights stay exact then. Of
-/// fewer rows, `scalesFewRows`.
+/// fewer rows, `scalesFewRows`, but 2 and 3 bits are as many rows are.
 bool scalesStreamedWeights(const Contraction &c, const Chip &chip,
                            int64_t tileM) {
   unsigned width = c.encoding.getStorageBits();
   if (tileM == 1)
     return scalesOneRow(c, chip);
-  if (tileM <= 8)
+  if (tileM <= 8 && width >= 4)
     return scalesFewRows(c, tileM);
   if (width > 4 || !c.lhsElement.isBF16() || !canScaleDecoded(c) ||
       c.scalesDecoded() || c.getGroup() > 128)

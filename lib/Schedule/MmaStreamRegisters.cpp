@@ -94,6 +94,11 @@ static int64_t estimateRegistersOfNarrow(const Contraction &c, int64_t tileM,
   // Sums and totals of four row tiles, and their words.
   if (straddles && isTight && rowTiles > 3 && !scalesWeights)
     registers += 24;
+  // Rows that may be any have a last one, which code of a few rounds that
+  // leaves nothing to spare has no register for.
+  if (straddles && isTight && rowTiles > 2 && !scalesWeights && rounds <= 4 &&
+      numbers.splitK == 1 && ShapedType::isDynamic(c.m))
+    registers += 12;
   // A few rounds of straight-line code carry nothing from one to the next.
   if (straddles && tileM == 1 && rounds <= 3)
     registers -= hasTailK ? 0 : rounds <= 2 ? 64 : 32;
