@@ -259,9 +259,8 @@ static bool fitsNarrowRows(const Contraction &c, int64_t tileM,
   if (c.encoding.getStorageBits() == 2) {
     if (tileM > 8)
       return numbers.splitK > 1 || rounds <= kStraightRounds;
-    if (numbers.columns == 256)
-      return !hasTailK && (rowTiles < 3 || rounds <= kStraightRounds);
-    return true;
+    return numbers.columns == kUnitColumns ||
+           (!hasTailK && rounds <= kStraightRounds);
   }
   if (tileM > 8)
     return rounds <= someRounds || (rowTiles == 2 && numbers.warps == 4);

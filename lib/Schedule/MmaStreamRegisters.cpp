@@ -99,6 +99,10 @@ static int64_t estimateRegistersOfNarrow(const Contraction &c, int64_t tileM,
   if (straddles && isTight && rowTiles > 2 && !scalesWeights && rounds <= 4 &&
       numbers.splitK == 1 && ShapedType::isDynamic(c.m))
     registers += 12;
+  // What the second stage of an odd round asks for has registers of its own.
+  if (!straddles && isTight && scalesWeights && numbers.stages > 1 &&
+      rounds % 2 && !isStraight(c, numbers))
+    registers += 8;
   // A few rounds of straight-line code carry nothing from one to the next.
   if (straddles && tileM == 1 && rounds <= 3)
     registers -= hasTailK ? 0 : rounds <= 2 ? 64 : 32;
