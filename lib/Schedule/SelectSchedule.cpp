@@ -300,10 +300,13 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
   static bool decodesUnmodelled(const Contraction &c, const Chip &chip) {
     if (hasStreamModel(c))
       return false;
-    bool isLarge = c.n * c.k > 2 * 4096 * 4096;
+    // Bytes in groups of 128 stream faster than other such formats.
+    constexpr int64_t large = 2 * 4096 * 4096;
+    bool isLarge = c.n * c.k > large;
     switch (c.encoding.getStorageBits()) {
     case 8:
-      return c.encoding.hasZeroPoint() || isLarge;
+      return c.encoding.hasZeroPoint() ||
+             (c.getGroup() == 128 ? c.n * c.k > 2 * large : isLarge);
     case 4:
       return (c.hasOneGroup() && isLarge) ||
              (c.scalesDecoded() && getPairTableBytes(c) &&
