@@ -421,10 +421,10 @@ func.func @one_row_of_few_bytes(%x: tensor<1x8192xbf16>, %w: tensor<1024x8192xbf
   return %y : tensor<1x1024xbf16>
 }
 
-// Scales of groups of bytes have no model: wgmma decodes as many rows.
+// Bytes in groups of 128 have schedules of their own, of which the model picks.
 #w8g128 = #quant_tensor.encoding<{storage = i8, block = [1, 128], scale = bf16}>
 // CHECK-LABEL: @bytes_in_groups
-// CHECK: wgmma_decode, {{.*}}tile = [16, 128, 128]
+// CHECK: mma_stream, {{.*}}tile = [16, 64, 256], warps = [1, 1, 4], stages = 1, split_k = 2, {{.*}}occupancy = 3
 func.func @bytes_in_groups(%x: tensor<16x4096xbf16>, %w: tensor<11008x4096xbf16, #w8g128>, %init: tensor<16x11008xbf16>) -> tensor<16x11008xbf16> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x4096xbf16>, tensor<11008x4096xbf16, #w8g128>) maps [] outs(%init : tensor<16x11008xbf16>) {
   ^bb0(%acc: f32):
@@ -434,9 +434,8 @@ func.func @bytes_in_groups(%x: tensor<16x4096xbf16>, %w: tensor<11008x4096xbf16,
   return %y : tensor<16x11008xbf16>
 }
 
-// But of small layers.
 // CHECK-LABEL: @few_bytes_in_groups
-// CHECK: mma_stream, {{.*}}tile = [16, 16, 512]
+// CHECK: mma_stream, {{.*}}tile = [16, 32, 512], warps = [1, 1, 8], stages = 1, split_k = 2, {{.*}}occupancy = 2
 func.func @few_bytes_in_groups(%x: tensor<16x4096xbf16>, %w: tensor<4096x4096xbf16, #w8g128>, %init: tensor<16x4096xbf16>) -> tensor<16x4096xbf16> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x4096xbf16>, tensor<4096x4096xbf16, #w8g128>) maps [] outs(%init : tensor<16x4096xbf16>) {
   ^bb0(%acc: f32):
@@ -444,6 +443,80 @@ func.func @few_bytes_in_groups(%x: tensor<16x4096xbf16>, %w: tensor<4096x4096xbf
     quant_tensor.yield %r : bf16
   } -> tensor<16x4096xbf16>
   return %y : tensor<16x4096xbf16>
+}
+
+// The largest layers are left to wgmma.
+// CHECK-LABEL: @many_bytes_in_groups
+// CHECK: wgmma_decode,
+func.func @many_bytes_in_groups(%x: tensor<16x8192xbf16>, %w: tensor<28672x8192xbf16, #w8g128>, %init: tensor<16x28672xbf16>) -> tensor<16x28672xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x8192xbf16>, tensor<28672x8192xbf16, #w8g128>) maps [] outs(%init : tensor<16x28672xbf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<16x28672xbf16>
+  return %y : tensor<16x28672xbf16>
+}
+
+// So have zero points in groups of 32 columns, whose weights are scaled, and
+// those of whole rows, whose are not.
+#w4zp32 = #quant_tensor.encoding<{storage = ui4, block = [1, 32], scale = bf16, zero_point = ui4}>
+// CHECK-LABEL: @zero_points_of_small_groups
+// CHECK: mma_stream, {{.*}}tile = [16, 32, 512], warps = [1, 1, 4], stages = 1, {{.*}}occupancy = 3, scale_decoded = true
+func.func @zero_points_of_small_groups(%x: tensor<16x4096xbf16>, %w: tensor<11008x4096xbf16, #w4zp32>, %init: tensor<16x11008xbf16>) -> tensor<16x11008xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x4096xbf16>, tensor<11008x4096xbf16, #w4zp32>) maps [] outs(%init : tensor<16x11008xbf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<16x11008xbf16>
+  return %y : tensor<16x11008xbf16>
+}
+
+#w4zprow = #quant_tensor.encoding<{storage = ui4, block = [1, 0], scale = f32, zero_point = ui4}>
+// CHECK-LABEL: @zero_points_of_rows
+// CHECK: mma_stream, {{.*}}tile = [8, 48, 1024], warps = [1, 1, 8], stages = 1, {{.*}}occupancy = 2>
+func.func @zero_points_of_rows(%x: tensor<8x4096xbf16>, %w: tensor<11008x4096xbf16, #w4zprow>, %init: tensor<8x11008xbf16>) -> tensor<8x11008xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<8x4096xbf16>, tensor<11008x4096xbf16, #w4zprow>) maps [] outs(%init : tensor<8x11008xbf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<8x11008xbf16>
+  return %y : tensor<8x11008xbf16>
+}
+
+// Weights of 3 bits are scaled where their sums would be many, or where fewer
+// registers let two blocks divide a tile.
+#w3g64 = #quant_tensor.encoding<{storage = i3, block = [1, 64], scale = bf16}>
+// CHECK-LABEL: @three_bits_in_small_groups
+// CHECK: mma_stream, {{.*}}tile = [1, 16, 2048], warps = [1, 1, 8], stages = 1, {{.*}}occupancy = 2, scale_decoded = true
+func.func @three_bits_in_small_groups(%x: tensor<1x11008xbf16>, %w: tensor<4096x11008xbf16, #w3g64>, %init: tensor<1x4096xbf16>) -> tensor<1x4096xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x11008xbf16>, tensor<4096x11008xbf16, #w3g64>) maps [] outs(%init : tensor<1x4096xbf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<1x4096xbf16>
+  return %y : tensor<1x4096xbf16>
+}
+
+// CHECK-LABEL: @few_rows_of_three_bits
+// CHECK: mma_stream, {{.*}}tile = [8, 32, 2048], warps = [1, 1, 8], stages = 1, split_k = 2, {{.*}}occupancy = 2, scale_decoded = true
+func.func @few_rows_of_three_bits(%x: tensor<8x11008xbf16>, %w: tensor<4096x11008xbf16, #w3>, %init: tensor<8x4096xbf16>) -> tensor<8x4096xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<8x11008xbf16>, tensor<4096x11008xbf16, #w3>) maps [] outs(%init : tensor<8x4096xbf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<8x4096xbf16>
+  return %y : tensor<8x4096xbf16>
+}
+
+// CHECK-LABEL: @few_rows_of_two_bits
+// CHECK: mma_stream, {{.*}}tile = [8, 32, 2048], warps = [1, 1, 8], stages = 1, {{.*}}occupancy = 3, scale_decoded = true
+func.func @few_rows_of_two_bits(%x: tensor<8x8192xbf16>, %w: tensor<28672x8192xbf16, #w2>, %init: tensor<8x28672xbf16>) -> tensor<8x28672xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<8x8192xbf16>, tensor<28672x8192xbf16, #w2>) maps [] outs(%init : tensor<8x28672xbf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<8x28672xbf16>
+  return %y : tensor<8x28672xbf16>
 }
 
 // Blocks of 16 columns have a scale each: warps that hold twice as many columns
