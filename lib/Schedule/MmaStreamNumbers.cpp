@@ -290,8 +290,9 @@ getCompetingNumbers(const Contraction &c, const Chip &chip, int64_t tileM) {
     return tileM == 1   ? llvm::ArrayRef(ofOneRowOfBytes)
            : tileM <= 8 ? llvm::ArrayRef(ofFewRowsOfBytes)
                         : llvm::ArrayRef(ofManyRowsOfBytes);
-  if (c.encoding.getStorageBits() != 4 || !hasZeroPoint || tileM == 1 ||
-      c.encoding.getZeroPoint().getIntOrFloatBitWidth() != 4)
+  // (Of signed codes, zero points take a register more than there is.)
+  if (!c.encoding.getStorage().isUnsignedInteger(4) || !hasZeroPoint ||
+      c.encoding.getZeroPoint() != c.encoding.getStorage() || tileM == 1)
     return {};
   if (c.hasOneGroup())
     return tileM <= 8 ? llvm::ArrayRef(ofZeroPointsOfRows)
@@ -303,21 +304,31 @@ getCompetingNumbers(const Contraction &c, const Chip &chip, int64_t tileM) {
 }
 
 /// Whether ptxas 13.0 has room for one of `getCompetingNumbers`, as far as some
-/// 900 kernels of drawn extents tell.
+/// 1500 kernels of drawn extents tell.
 static bool hasRegisters(const Contraction &c, int64_t tileM,
                          const Numbers &numbers) {
   bool isOneStretch = isStraight(c, numbers);
+  bool hasTailK = c.k % numbers.getColumnsOfRound() != 0;
   // Three blocks of eight warps have no register to spare for columns that end
   // anywhere behind a loop.
   if (numbers.warps * numbers.occupancy > 16)
-    return isOneStretch || c.k % numbers.getColumnsOfRound() == 0;
-  // Divided tiles of bytes and 16 rows: a few rounds of the largest take more
-  // than a loop does, and an odd one has its own activations.
-  if (c.encoding.getStorageBits() == 8 && tileM > 8 && numbers.splitK > 1 &&
-      isOneStretch)
-    return numbers.rowTiles < 4 &&
-           (numbers.warps < 8 || getRounds(c, numbers) % 2 == 0);
-  return true;
+    return isOneStretch || !hasTailK;
+  // Nor have zero points of three row tiles, and those of 16 rows for two
+  // stages, or for long steps in a loop.
+  if (tileM <= 8)
+    return !c.encoding.hasZeroPoint() || numbers.rowTiles != 3 ||
+           isOneStretch || !hasTailK;
+  if (c.encoding.hasZeroPoint())
+    return isOneStretch || (numbers.stages > 1 ? !hasTailK : numbers.warps < 8);
+  // Of bytes and 16 rows, a few rounds take more than a loop does, and an odd
+  // one has its own activations.
+  if (numbers.rowTiles == 4)
+    return !isOneStretch && !hasTailK && c.n % getTileN(numbers) == 0;
+  if (!isOneStretch)
+    return true;
+  bool isDivided = numbers.splitK > 1 && numbers.warps == 8;
+  return numbers.rowTiles == 2 &&
+         !(isDivided && (hasTailK || getRounds(c, numbers) % 2 != 0));
 }
 
 /// The fastest of `getCompetingNumbers`, if there are any.
