@@ -303,6 +303,11 @@ getCompetingNumbers(const Contraction &c, const Chip &chip, int64_t tileM) {
                     : llvm::ArrayRef(ofManyRowsZeroPoints);
 }
 
+bool hasCompetingStreams(const Contraction &c, const Chip &chip,
+                         int64_t tileM) {
+  return !getCompetingNumbers(c, chip, tileM).empty();
+}
+
 /// Whether ptxas 13.0 has room for one of `getCompetingNumbers`, as far as some
 /// 1500 kernels of drawn extents tell.
 static bool hasRegisters(const Contraction &c, int64_t tileM,

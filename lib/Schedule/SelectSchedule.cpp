@@ -300,13 +300,13 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
   static bool decodesUnmodelled(const Contraction &c, const Chip &chip) {
     if (hasStreamModel(c))
       return false;
-    // Bytes in groups of 128 stream faster than other such formats.
-    constexpr int64_t large = 2 * 4096 * 4096;
-    bool isLarge = c.n * c.k > large;
+    // The fastest of several streams keeps up with it for larger layers.
+    constexpr int64_t large = 2 * 4096 * 4096, manyRows = 16;
+    bool competes = hasCompetingStreams(c, chip, manyRows);
+    bool isLarge = c.n * c.k > (competes ? 2 : 1) * large;
     switch (c.encoding.getStorageBits()) {
     case 8:
-      return c.encoding.hasZeroPoint() ||
-             (c.getGroup() == 128 ? c.n * c.k > 2 * large : isLarge);
+      return c.encoding.hasZeroPoint() || isLarge;
     case 4:
       return (c.hasOneGroup() && isLarge) ||
              (c.scalesDecoded() && getPairTableBytes(c) &&

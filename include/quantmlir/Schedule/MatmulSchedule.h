@@ -196,6 +196,11 @@ bool hasStreamModel(const Contraction &contraction);
 /// Whether wgmma_decode takes from 9 rows on what mma_stream reads of groups of
 /// less than 32 columns, whose codes a table decodes.
 bool decodesSmallGroups(const Contraction &contraction, const Chip &chip);
+
+/// Whether `tileM` rows of weights that have no model of their own have several
+/// schedules that compete by the model of others.
+bool hasCompetingStreams(const Contraction &contraction, const Chip &chip,
+                         int64_t tileM);
 quant_tile::ScheduleAttr chooseMmaStream(const Contraction &contraction,
                                          const Chip &chip, int64_t maxM);
 quant_tile::ScheduleAttr chooseWgmma(const Contraction &contraction,
