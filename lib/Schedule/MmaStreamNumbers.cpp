@@ -324,7 +324,9 @@ static bool hasRegisters(const Contraction &c, int64_t tileM,
     return !c.encoding.hasZeroPoint() || numbers.rowTiles != 3 ||
            isOneStretch || !hasTailK;
   if (c.encoding.hasZeroPoint())
-    return isOneStretch || (numbers.stages > 1 ? !hasTailK : numbers.warps < 8);
+    return isOneStretch ||
+           (numbers.stages > 1 ? !hasTailK && c.n % getTileN(numbers) == 0
+                               : numbers.warps < 8);
   // Of bytes and 16 rows, a few rounds take more than a loop does, and an odd
   // one has its own activations.
   if (numbers.rowTiles == 4)
