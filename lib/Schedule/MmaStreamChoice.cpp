@@ -352,9 +352,7 @@ StreamNumbers chooseStreamNumbers(const Contraction &c, const Chip &chip,
   auto compete = [&](const StreamNumbers &numbers, double share) {
     // Blocks of a cluster start together: where not all do at once, they wait
     // for as many places near each other.
-    int64_t blocks = llvm::divideCeil(c.n, getTileN(numbers)) * numbers.splitK;
-    if (numbers.splitK > 1 &&
-        blocks > chip.getResidentBlocks(numbers.splitK) * numbers.occupancy)
+    if (numbers.splitK > 1 && getBlocks(c, numbers) > getSlots(chip, numbers))
       return;
     double taken = share * estimateStreamTime(c, chip, tileM, numbers);
     if (taken < bestTime) {

@@ -157,8 +157,7 @@ double estimateStreamTime(const Contraction &c, const Chip &chip, int64_t tileM,
     return Fit::block + table * resident + fit.sums * eights * rowTiles +
            Fit::warpSums * numbers.warps * eights * rowTiles + rounds * round;
   };
-  int64_t blocks = llvm::divideCeil(c.n, getTileN(numbers)) * numbers.splitK;
-  int64_t slots = chip.getResidentBlocks(numbers.splitK) * numbers.occupancy;
+  int64_t blocks = getBlocks(c, numbers), slots = getSlots(chip, numbers);
   double time = blocks / slots * getBlock(numbers.occupancy, share);
   int64_t rest = blocks % slots;
   if (rest) {

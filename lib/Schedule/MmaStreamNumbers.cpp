@@ -147,11 +147,9 @@ static Numbers chooseForBytes(const Contraction &c, const Chip &chip,
     for (Numbers numbers :
          {Numbers{1, 8, 64, 2, 3}, Numbers{3, 8, 64, 1, 2},
           Numbers{2, 8, 128, 1, 2}, Numbers{2, 16, 32, 1, 2, 4}}) {
-      int64_t blocks =
-          llvm::divideCeil(c.n, getTileN(numbers)) * numbers.splitK;
-      bool areAllThere =
-          c.k >= manyColumns && !c.hasLargeEpilogue && chip.hasWgmma &&
-          blocks <= chip.getResidentBlocks(numbers.splitK) * numbers.occupancy;
+      bool areAllThere = c.k >= manyColumns && !c.hasLargeEpilogue &&
+                         chip.hasWgmma &&
+                         getBlocks(c, numbers) <= getSlots(chip, numbers);
       if ((numbers.splitK == 1 || areAllThere) &&
           estimateStreamTime(c, chip, tileM, numbers) <
               estimateStreamTime(c, chip, tileM, best))
@@ -344,11 +342,9 @@ static std::optional<Numbers> chooseCompeting(const Contraction &c,
   std::optional<Numbers> best;
   double bestTime = HUGE_VAL;
   for (const Numbers &numbers : getCompetingNumbers(c, chip, tileM)) {
-    int64_t blocks = llvm::divideCeil(c.n, getTileN(numbers)) * numbers.splitK;
     if (getRounds(c, numbers) < numbers.stages ||
         !hasRegisters(c, tileM, numbers) ||
-        (numbers.splitK > 1 &&
-         blocks > chip.getResidentBlocks(numbers.splitK) * numbers.occupancy))
+        (numbers.splitK > 1 && getBlocks(c, numbers) > getSlots(chip, numbers)))
       continue;
     double time = estimateStreamTime(c, chip, tileM, numbers);
     if (time < bestTime) {

@@ -28,6 +28,13 @@ inline int64_t getTileN(const StreamNumbers &numbers) {
 inline int64_t getRounds(const Contraction &c, const StreamNumbers &numbers) {
   return llvm::divideCeil(c.k, numbers.getColumnsOfRound());
 }
+inline int64_t getBlocks(const Contraction &c, const StreamNumbers &numbers) {
+  return llvm::divideCeil(c.n, getTileN(numbers)) * numbers.splitK;
+}
+/// Blocks that run at once.
+inline int64_t getSlots(const Chip &chip, const StreamNumbers &numbers) {
+  return chip.getResidentBlocks(numbers.splitK) * numbers.occupancy;
+}
 /// Whether a kernel has no loop.
 inline bool isStraight(const Contraction &c, const StreamNumbers &numbers) {
   int64_t parts =
