@@ -318,6 +318,19 @@ KINDS = {
 }
 
 
+def _halve(types):
+    """The same weights under f16 activations, with scales of f16 where they were bf16."""
+    scale = {"scale": "f16"} if types.get("scale") == "bf16" else {}
+    return types | scale | dict(x="f16", element="f16", out="f16")
+
+
+#: Kinds that are timed at the sizes of real models only.
+TIMED_KINDS = {
+    f"{kind}_f16": _halve(types)
+    for kind, types in KINDS.items()
+    if types.get("x", "bf16") == "bf16" and f"{kind}_f16" not in KINDS
+}
+
 #: Products of 8-bit floats with scales of rows, or of 1 x 128 and 128 x 128. `fast`
 #: leaves all of a sum in accumulators of 13 bits, as `use_fast_accum` does.
 FLOAT8_KINDS = {
@@ -344,7 +357,7 @@ def linear(kind, n, k, m=None):
     if kind in FLOAT8_KINDS:
         return Float8(n, k, m, kind=kind, **FLOAT8_KINDS[kind])
     types = dict(out="bf16", element="bf16")
-    return Layer(n, k, m, kind=kind, **types | KINDS[kind])
+    return Layer(n, k, m, kind=kind, **types | (KINDS | TIMED_KINDS)[kind])
 
 
 #: (N, K): odd and prime sizes, K tails of blocks and vectors, and the encoder's
@@ -462,8 +475,9 @@ def weight_lines():
     CUDA cores alone."""
     for k, n in LLAMA_SHAPES:
         yield "int8_reduce", n, k, 1, 1
-        for m in (1, 2, 4, 8, 16, 32, 64):
-            yield "int8_weight", n, k, 1 if m == 1 else None, m
+        for kind in ("int8_weight", "int8_weight_f16"):
+            for m in (1, 2, 4, 8, 16, 32, 64):
+                yield kind, n, k, 1 if m == 1 else None, m
     fewer = (1, 16, 32, 64, 128)
     halves = (*fewer, 2, 4, 8, 256, 1024, 4096)
     for kind, rows in (("int4_g128", INT4_ROWS), ("int4_g128_f16", halves), ("int4_g32", fewer)):
@@ -472,14 +486,17 @@ def weight_lines():
                 yield kind, n, k, 1 if m == 1 else None, m
 
 
-def format_lines():
-    """Other storages, groups and zero points, beside int4 in groups of 128."""
-    kinds = ["int4_g128", "int4_g64", "int4_g32", "uint4_zp_g128", "nf4_g64"]
-    kinds += ["mxfp4", "nvfp4", "int3_g128", "int2_g128", "e4m3_weight", "int8_weight"]
+#: Storages, groups and zero points, beside int4 in groups of 128.
+FORMATS = ["int4_g128", "int4_g64", "int4_g32", "uint4_zp_g128", "nf4_g64", "mxfp4", "nvfp4"]
+FORMATS += ["int3_g128", "int2_g128", "e4m3_weight", "int8_weight"]
+
+
+def format_lines(suffix=""):
+    """Few rows and a step of many of every format, of those with that suffix."""
     for k, n in LLAMA_SHAPES:
-        for kind in kinds:
+        for kind in FORMATS:
             for m in (1, 8, 16, 64):
-                yield kind, n, k, 1 if m == 1 else None, m
+                yield kind + suffix, n, k, 1 if m == 1 else None, m
 
 
 def weight_other_lines():
@@ -500,4 +517,5 @@ LINES = {
     "weights": weight_lines,
     "weights-other": weight_other_lines,
     "formats": format_lines,
+    "formats-f16": lambda: format_lines("_f16"),
 }

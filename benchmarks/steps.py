@@ -75,6 +75,7 @@ STEPS = [
             "--no-inductor"),
     _linear("formats", "other storages, groups and zero points beside int4 g128", 60,
             "--no-inductor"),
+    _linear("formats-f16", "the same with activations in f16", 60, "--no-inductor"),
     Step("rows", "quantization of rows, alone and behind norms and activations: a copy",
          "bench_rows.py {folder} --json {results}/rows.json", ("rows.json",), 10),
     Step("sam", "SAM vit_h's linear layers, batch 16 and 32: bf16, int8 fused and not",

@@ -20,7 +20,7 @@ import programs  # noqa: E402
 import weights  # noqa: E402
 
 
-@pytest.mark.parametrize("kind", cases.KINDS)
+@pytest.mark.parametrize("kind", [*cases.KINDS, *cases.TIMED_KINDS])
 @pytest.mark.parametrize("shape", [(7, 64, None), (5, 131, 1), (3, 300, 4)])
 def test_programs_mean_what_the_reference_computes(tool, tmp_path, kind, shape):
     n, k, m = shape
