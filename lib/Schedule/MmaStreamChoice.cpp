@@ -71,10 +71,16 @@ static bool canSplit(const Contraction &c, const Chip &chip, int64_t tileM,
   return tileM == 16;
 }
 
-/// Registers of a thread where `blocks` blocks share an SM.
-static int64_t getRegisters(int64_t threads, int64_t blocks) {
-  return std::min(kRegisters / (threads * blocks) / kRegisterUnit *
-                      kRegisterUnit,
+/// Registers of a thread where `blocks` blocks share an SM. A warp's are those
+/// of one of four parts of it, of which some may have a warp more than others;
+/// of less than 8 bits the estimate leaves room for that.
+static int64_t getRegisters(const Contraction &c, int64_t threads,
+                            int64_t blocks) {
+  constexpr int64_t threadsOfParts = 4 * 32;
+  int64_t resident = threads * blocks;
+  if (c.encoding.getStorageBits() == 8)
+    resident = llvm::alignTo(resident, threadsOfParts);
+  return std::min(kRegisters / resident / kRegisterUnit * kRegisterUnit,
                   kMaxRegisters);
 }
 
@@ -374,14 +380,14 @@ StreamNumbers chooseStreamNumbers(const Contraction &c, const Chip &chip,
       return;
     int64_t threads = 32 * numbers.warps;
     int64_t needed = estimateStreamRegisters(c, tileM, numbers, scalesWeights);
-    if (needed > getRegisters(threads, 1))
+    if (needed > getRegisters(c, threads, 1))
       return;
     // As many blocks as there is room for: an SM takes them anyway.
     while (threads * (numbers.occupancy + 1) <= kResidentThreads &&
            numbers.occupancy < kResidentBlocks &&
            getPairTableBytes(c) * (numbers.occupancy + 1) <=
                chip.sharedMemory &&
-           needed <= getRegisters(threads, numbers.occupancy + 1))
+           needed <= getRegisters(c, threads, numbers.occupancy + 1))
       ++numbers.occupancy;
     // A kernel of eight rows is for fewer, too, which have less to read; of
     // narrow codes the model is not as sure.

@@ -41,6 +41,17 @@ StreamNumbers chooseStreamNumbers(const Contraction &contraction,
                                   bool scalesWeights = false,
                                   double *time = nullptr);
 
+/// A schedule that competed with a few others.
+struct CompetingStream {
+  StreamNumbers numbers;
+  /// Whether weights are scaled, not sums.
+  bool scalesWeights;
+};
+/// The fastest by the model of the few schedules that there are for weights
+/// without a model of their own; none where there are no such.
+std::optional<CompetingStream> chooseCompeting(const Contraction &contraction,
+                                               const Chip &chip, int64_t tileM);
+
 /// Whether `tileM` rows multiply weights that were scaled, where that is not
 /// asked for.
 bool scalesStreamedWeights(const Contraction &contraction, const Chip &chip,

@@ -50,16 +50,6 @@ static bool scalesOneRow(const Contraction &c, const Chip &chip) {
   return margin * ofScaled < ofSums;
 }
 
-/// Whether weights of 3 bits have two scales in 128 columns, and are scaled for
-/// up to eight rows: of sums there would be as many as of weights' words.
-static bool scalesThreeBits(const Contraction &c, const Chip &chip,
-                            int64_t tileM) {
-  return chip.hasWgmma && tileM <= 8 && c.encoding.getStorageBits() == 3 &&
-         c.getGroup() == 64 && c.lhsElement.isBF16() && canScaleDecoded(c) &&
-         !c.scalesDecoded() && !c.encoding.hasZeroPoint() &&
-         hasPlainResults(c) && c.k % 128 == 0;
-}
-
 /// Whether `tileM` rows multiply weights that were scaled. Scaling the sums of
 /// each group takes as many instructions for 16 rows, and registers and
 /// multiplications of the activations' sums beside. Sums of larger groups are
@@ -68,8 +58,8 @@ static bool scalesThreeBits(const Contraction &c, const Chip &chip,
 bool scalesStreamedWeights(const Contraction &c, const Chip &chip,
                            int64_t tileM) {
   unsigned width = c.encoding.getStorageBits();
-  if (scalesThreeBits(c, chip, tileM))
-    return true;
+  if (std::optional<CompetingStream> stream = chooseCompeting(c, chip, tileM))
+    return stream->scalesWeights;
   if (tileM == 1)
     return scalesOneRow(c, chip);
   if (tileM <= 8 && width >= 4)
@@ -245,116 +235,6 @@ bool decodesSmallGroups(const Contraction &c, const Chip &chip) {
   return c.k % 1024 != 0;
 }
 
-/// Numbers for weights that the model does not hold for, but of which it says
-/// which is the fastest: bytes in groups of 128 columns, 4 bits with zero
-/// points of whole rows or in groups of 32, and 3 bits in groups of 64. Of 88
-/// lines at eight shapes, what it picks took 14 % less on average than what was
-/// taken before, and 6 % more at most.
-static llvm::ArrayRef<Numbers>
-getCompetingNumbers(const Contraction &c, const Chip &chip, int64_t tileM) {
-  static constexpr Numbers ofOneRowOfBytes[] = {
-      {1, 8, 128, 1, 2}, {2, 8, 128, 1, 2}, {3, 8, 64, 1, 2}, {3, 4, 64, 1, 3}};
-  static constexpr Numbers ofFewRowsOfBytes[] = {{2, 4, 64, 1, 3},
-                                                 {2, 4, 64, 1, 4, 2},
-                                                 {2, 8, 64, 1, 2, 2},
-                                                 {2, 16, 64, 1, 1},
-                                                 {4, 4, 64, 1, 3, 2}};
-  static constexpr Numbers ofManyRowsOfBytes[] = {
-      {2, 4, 64, 1, 3},  {2, 4, 64, 1, 4, 2}, {2, 8, 64, 1, 2, 2},
-      {2, 16, 64, 1, 1}, {3, 4, 64, 1, 3},    {4, 4, 64, 1, 3, 2}};
-  static constexpr Numbers ofZeroPointsOfRows[] = {
-      {2, 4, 128, 1, 3, 2}, {2, 4, 128, 1, 4}, {2, 8, 64, 1, 2, 2},
-      {2, 8, 64, 2, 2},     {3, 8, 128, 1, 2}, {4, 4, 128, 1, 3}};
-  static constexpr Numbers ofFewRowsZeroPoints[] = {{2, 8, 128, 1, 2, 2},
-                                                    {2, 8, 128, 1, 2},
-                                                    {3, 4, 128, 1, 3},
-                                                    {2, 4, 64, 2, 3}};
-  static constexpr Numbers ofManyRowsZeroPoints[] = {{2, 4, 128, 1, 3},
-                                                     {2, 4, 128, 1, 3, 2},
-                                                     {2, 8, 64, 2, 2},
-                                                     {2, 8, 128, 1, 2, 2},
-                                                     {4, 4, 64, 1, 3}};
-  static constexpr Numbers ofThreeBits[] = {
-      {1, 8, 256, 1, 2}, {1, 8, 256, 1, 3}, {2, 8, 256, 1, 2}};
-  bool hasZeroPoint = c.encoding.hasZeroPoint();
-  if (!chip.hasWgmma || !hasPlainResults(c) || !c.lhsElement.isBF16() ||
-      c.scalesDecoded() || c.encoding.getCodebook() || c.k % 128 != 0)
-    return {};
-  if (scalesThreeBits(c, chip, tileM))
-    return ofThreeBits;
-  if (c.encoding.getStorageBits() == 8 && !c.hasOneGroup() &&
-      c.getGroup() == 128 && !hasZeroPoint &&
-      !c.encoding.getStorage().isUnsignedInteger())
-    return tileM == 1   ? llvm::ArrayRef(ofOneRowOfBytes)
-           : tileM <= 8 ? llvm::ArrayRef(ofFewRowsOfBytes)
-                        : llvm::ArrayRef(ofManyRowsOfBytes);
-  // (Of signed codes, zero points take a register more than there is.)
-  if (!c.encoding.getStorage().isUnsignedInteger(4) || !hasZeroPoint ||
-      c.encoding.getZeroPoint() != c.encoding.getStorage() || tileM == 1)
-    return {};
-  if (c.hasOneGroup())
-    return tileM <= 8 ? llvm::ArrayRef(ofZeroPointsOfRows)
-                      : llvm::ArrayRef<Numbers>();
-  if (c.getGroup() != 32 || getParameterBits(c.encoding) > 16)
-    return {};
-  return tileM <= 8 ? llvm::ArrayRef(ofFewRowsZeroPoints)
-                    : llvm::ArrayRef(ofManyRowsZeroPoints);
-}
-
-bool hasCompetingStreams(const Contraction &c, const Chip &chip,
-                         int64_t tileM) {
-  return !getCompetingNumbers(c, chip, tileM).empty();
-}
-
-/// Whether ptxas 13.0 has room for one of `getCompetingNumbers`, as far as some
-/// 1500 kernels of drawn extents tell.
-static bool hasRegisters(const Contraction &c, int64_t tileM,
-                         const Numbers &numbers) {
-  bool isOneStretch = isStraight(c, numbers);
-  bool hasTailK = c.k % numbers.getColumnsOfRound() != 0;
-  // Three blocks of eight warps have no register to spare for columns that end
-  // anywhere behind a loop.
-  if (numbers.warps * numbers.occupancy > 16)
-    return isOneStretch || !hasTailK;
-  // Nor have zero points of three row tiles, and those of 16 rows for two
-  // stages, or for long steps in a loop.
-  if (tileM <= 8)
-    return !c.encoding.hasZeroPoint() || numbers.rowTiles != 3 ||
-           isOneStretch || !hasTailK;
-  if (c.encoding.hasZeroPoint())
-    return isOneStretch ||
-           (numbers.stages > 1 ? !hasTailK && c.n % getTileN(numbers) == 0
-                               : numbers.warps < 8);
-  // Of bytes and 16 rows, a few rounds take more than a loop does, and an odd
-  // one has its own activations.
-  if (numbers.rowTiles == 4)
-    return !isOneStretch && !hasTailK && c.n % getTileN(numbers) == 0;
-  if (!isOneStretch)
-    return true;
-  bool isDivided = numbers.splitK > 1 && numbers.warps == 8;
-  return numbers.rowTiles == 2 &&
-         !(isDivided && (hasTailK || getRounds(c, numbers) % 2 != 0));
-}
-
-/// The fastest of `getCompetingNumbers`, if there are any.
-static std::optional<Numbers> chooseCompeting(const Contraction &c,
-                                              const Chip &chip, int64_t tileM) {
-  std::optional<Numbers> best;
-  double bestTime = HUGE_VAL;
-  for (const Numbers &numbers : getCompetingNumbers(c, chip, tileM)) {
-    if (getRounds(c, numbers) < numbers.stages ||
-        !hasRegisters(c, tileM, numbers) ||
-        (numbers.splitK > 1 && getBlocks(c, numbers) > getSlots(chip, numbers)))
-      continue;
-    double time = estimateStreamTime(c, chip, tileM, numbers);
-    if (time < bestTime) {
-      best = numbers;
-      bestTime = time;
-    }
-  }
-  return best;
-}
-
 /// Numbers for weights that have no model, which were faster than those of
 /// `getStreamNumbers` at 4096x4096 and 4096x11008 on an H200, by 9 to 45 %, and
 /// made ptxas 13.0 spill at no drawn extents: of bf16 in whole rounds, where
@@ -415,8 +295,8 @@ StreamNumbers getStreamNumbers(const Contraction &c, const Chip &chip,
   // Columns that are no whole 16-byte loads are read one by one.
   if (c.k * c.getLhsBytes() % 16)
     return {1, 8, 64, 1, 1};
-  if (std::optional<Numbers> numbers = chooseCompeting(c, chip, tileM))
-    return *numbers;
+  if (std::optional<CompetingStream> stream = chooseCompeting(c, chip, tileM))
+    return stream->numbers;
   if (width == 8)
     return chooseForBytes(c, chip, tileM);
   if (hasStreamModel(c))

@@ -153,7 +153,7 @@ static int64_t estimateRegistersOfBytes(const Contraction &c, int64_t tileM,
       registers -= 8;
     // Sums of three row tiles and two column tiles are no power of two.
     else if (rowTiles == 3 && (getUnits(c, numbers) == 1 || isWide))
-      registers += 20;
+      registers += isF16 && !isShort ? 32 : 20;
     // The activations of an odd one are in registers of their own, and scales
     // of 16 bits are taken apart.
     bool hasNarrowScales = c.encoding.getScale().getIntOrFloatBitWidth() <= 16;
@@ -164,6 +164,8 @@ static int64_t estimateRegistersOfBytes(const Contraction &c, int64_t tileM,
                 : getUnits(c, numbers) == 1 ? 48 + 19 * units
                                             : 56 + 16 * units;
     registers += (10 * units + 8) * furtherStages;
+    if (isF16 && rowTiles == 1)
+      registers += 6;
   }
   if (hasTailK)
     registers += 4;

@@ -312,7 +312,7 @@ struct SelectSchedule : quantmlir::impl::SelectScheduleBase<SelectSchedule> {
              (c.scalesDecoded() && getPairTableBytes(c) &&
               decodesSmallGroups(c, chip));
     default:
-      return true;
+      return !competes || isLarge;
     }
   }
 

@@ -534,9 +534,9 @@ func.func @blocks_of_sixteen(%x: tensor<8x4096xbf16>, %w: tensor<11008x4096xbf16
   return %y : tensor<8x11008xbf16>
 }
 
-// Long steps of codes that straddle words.
+// Two tiles of codes in a step.
 // CHECK-LABEL: @one_row_of_six_bits
-// CHECK: tile = [1, 16, 4096], warps = [1, 1, 8], stages = 1, {{.*}}occupancy = 2>
+// CHECK: tile = [1, 16, 2048], warps = [1, 1, 8], stages = 1, {{.*}}occupancy = 2>
 func.func @one_row_of_six_bits(%x: tensor<1x4096xbf16>, %w: tensor<4096x4096xbf16, #w6>, %init: tensor<1x4096xbf16>) -> tensor<1x4096xbf16> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x4096xbf16>, tensor<4096x4096xbf16, #w6>) maps [] outs(%init : tensor<1x4096xbf16>) {
   ^bb0(%acc: f32):
@@ -568,4 +568,82 @@ func.func @small_groups_of_one_row(%x: tensor<1x4096xf16>, %w: tensor<4096x4096x
     quant_tensor.yield %r : f16
   } -> tensor<1x4096xf16>
   return %y : tensor<1x4096xf16>
+}
+
+#w2g64 = #quant_tensor.encoding<{storage = i2, block = [1, 64], scale = bf16}>
+#w4zp64h = #quant_tensor.encoding<{storage = ui4, block = [1, 64], scale = f16, zero_point = ui4}>
+#e2m1row = #quant_tensor.encoding<{storage = f4E2M1FN, block = [1, 0], scale = f32}>
+#w5row = #quant_tensor.encoding<{storage = i5, block = [1, 0], scale = f32}>
+#w8zp = #quant_tensor.encoding<{storage = ui8, block = [1, 0], scale = f32, zero_point = ui8}>
+
+// One row of f16 by bytes: three blocks share an SM, where two would leave some without work.
+// CHECK-LABEL: @one_row_of_bytes_in_f16
+// CHECK: tile = [1, 16, 512], warps = [1, 1, 8], stages = 2, {{.*}}occupancy = 3>
+func.func @one_row_of_bytes_in_f16(%x: tensor<1x5120xf16>, %w: tensor<5120x5120xf16, #w8>, %init: tensor<1x5120xf16>) -> tensor<1x5120xf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x5120xf16>, tensor<5120x5120xf16, #w8>) maps [] outs(%init : tensor<1x5120xf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to f16
+    quant_tensor.yield %r : f16
+  } -> tensor<1x5120xf16>
+  return %y : tensor<1x5120xf16>
+}
+
+// Two scales in 128 columns: weights are scaled.
+// CHECK-LABEL: @two_bits_in_small_groups
+// CHECK: tile = [1, 48, 2048], warps = [1, 1, 8], stages = 1, {{.*}}occupancy = 2, scale_decoded = true>
+func.func @two_bits_in_small_groups(%x: tensor<1x4096xbf16>, %w: tensor<11008x4096xbf16, #w2g64>, %init: tensor<1x11008xbf16>) -> tensor<1x11008xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1x4096xbf16>, tensor<11008x4096xbf16, #w2g64>) maps [] outs(%init : tensor<1x11008xbf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<1x11008xbf16>
+  return %y : tensor<1x11008xbf16>
+}
+
+// Sums of small groups, and their zero points.
+// CHECK-LABEL: @zero_points_of_f16
+// CHECK: tile = [16, 32, 1024], warps = [1, 1, 16], stages = 1, {{.*}}dependent_launch = true>
+func.func @zero_points_of_f16(%x: tensor<16x11008xf16>, %w: tensor<4096x11008xf16, #w4zp64h>, %init: tensor<16x4096xf16>) -> tensor<16x4096xf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x11008xf16>, tensor<4096x11008xf16, #w4zp64h>) maps [] outs(%init : tensor<16x4096xf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to f16
+    quant_tensor.yield %r : f16
+  } -> tensor<16x4096xf16>
+  return %y : tensor<16x4096xf16>
+}
+
+// One scale in each row of values of a table.
+// CHECK-LABEL: @table_of_rows
+// CHECK: tile = [8, 48, 1024], warps = [1, 1, 8], stages = 1, {{.*}}occupancy = 2>
+func.func @table_of_rows(%x: tensor<8x4096xbf16>, %w: tensor<11008x4096xbf16, #e2m1row>, %init: tensor<8x11008xbf16>) -> tensor<8x11008xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<8x4096xbf16>, tensor<11008x4096xbf16, #e2m1row>) maps [] outs(%init : tensor<8x11008xbf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<8x11008xbf16>
+  return %y : tensor<8x11008xbf16>
+}
+
+// Codes that straddle words.
+// CHECK-LABEL: @five_bits
+// CHECK: tile = [8, 32, 1024], warps = [1, 1, 4], stages = 1, {{.*}}occupancy = 3>
+func.func @five_bits(%x: tensor<8x3584xbf16>, %w: tensor<18944x3584xbf16, #w5row>, %init: tensor<8x18944xbf16>) -> tensor<8x18944xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<8x3584xbf16>, tensor<18944x3584xbf16, #w5row>) maps [] outs(%init : tensor<8x18944xbf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<8x18944xbf16>
+  return %y : tensor<8x18944xbf16>
+}
+
+// Zero points of bytes.
+// CHECK-LABEL: @bytes_with_zero_points
+// CHECK: tile = [8, 64, 256], warps = [1, 1, 4], stages = 1, split_k = 2, {{.*}}occupancy = 3>
+func.func @bytes_with_zero_points(%x: tensor<8x4096xbf16>, %w: tensor<11008x4096xbf16, #w8zp>, %init: tensor<8x11008xbf16>) -> tensor<8x11008xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<8x4096xbf16>, tensor<11008x4096xbf16, #w8zp>) maps [] outs(%init : tensor<8x11008xbf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<8x11008xbf16>
+  return %y : tensor<8x11008xbf16>
 }

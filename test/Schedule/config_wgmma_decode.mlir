@@ -325,3 +325,24 @@ func.func @nvfp4_of_few_rows(%x: tensor<16x5120xbf16>, %w: tensor<5120x5120xbf16
   } -> tensor<16x5120xbf16>
   return %y : tensor<16x5120xbf16>
 }
+
+// Few steps of bytes, which take half as many columns; many do not.
+// CHECK-LABEL: @few_steps_of_bytes
+// CHECK: <wgmma_decode, chip = "sm_90a", tile = [64, 64, 64], warps = [1, 4, 1], stages = 12, split_k = 2, weights
+func.func @few_steps_of_bytes(%x: tensor<64x4096xbf16>, %w: tensor<4096x4096xbf16, #w8>, %init: tensor<64x4096xf32>) -> tensor<64x4096xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<64x4096xbf16>, tensor<4096x4096xbf16, #w8>) maps [] outs(%init : tensor<64x4096xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<64x4096xf32>
+  return %y : tensor<64x4096xf32>
+}
+
+// CHECK-LABEL: @many_steps_of_bytes
+// CHECK: <wgmma_decode, chip = "sm_90a", tile = [64, 64, 128], warps = [1, 4, 1], stages = {{[0-9]+}}, split_k = 2, weights
+func.func @many_steps_of_bytes(%x: tensor<64x11008xbf16>, %w: tensor<4096x11008xbf16, #w8>, %init: tensor<64x4096xf32>) -> tensor<64x4096xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<64x11008xbf16>, tensor<4096x11008xbf16, #w8>) maps [] outs(%init : tensor<64x4096xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<64x4096xf32>
+  return %y : tensor<64x4096xf32>
+}

@@ -159,6 +159,13 @@ int64_t getColumnsOfDecode(int64_t columns, unsigned width);
 /// many, parts of them.
 int64_t getColumnsOfDecodedPart(const Contraction &contraction, int64_t columns,
                                 int64_t warpgroups, bool scalesSums);
+/// Steps that the loop of `wgmma_decode` takes at a time with tiles of `tileM`
+/// rows, of the warpgroups and with the `stream_k` of its schedule:
+/// `getStepsOfDecodeLoop`, or more where waiting for the multiplications of a
+/// round is much of what it takes.
+int64_t getStepsOfDecodeLoop(const Contraction &contraction, int64_t tileM,
+                             int64_t tileK, int64_t warpgroups,
+                             int64_t streamK);
 /// Columns of a step of `mma_stream` that a warp has the activations of at
 /// once, of `tileM` rows: those that it decodes at once or, where scales of
 /// small groups or zero points take registers beside those of one row, fewer.

@@ -93,7 +93,8 @@ WgmmaDecodeKernel::WgmmaDecodeKernel(MatmulEmitter &b)
       scalesWeights(schedule.getScaleDecoded() && !problem.hasOneGroup()),
       decodesScaled(scalesWeights &&
                     quantmlir::schedule::decodesScaled(problem)),
-      together(quantmlir::schedule::getStepsOfDecodeLoop(tileK)),
+      together(quantmlir::schedule::getStepsOfDecodeLoop(
+          b.problem, tileM, tileK, layout.consumers, schedule.getStreamK())),
       units(steps / together),
       shrinkage(DecodeOp::getShrinkage(
           problem.encoding.getStorage(), problem.lhsElement,
