@@ -110,7 +110,7 @@ constexpr Candidate kZeroPointsOfFew[] = {{{2, 4, 128, 1, 3}},
                                           {{3, 4, 128, 1, 3}, WholeRounds}};
 constexpr Candidate kZeroPointsOfMany[] = {
     {{2, 16, 64, 1, 1}, ManyRounds},
-    {{2, 4, 128, 1, 3, 2}, WholeRounds | ManyRounds},
+    {{2, 4, 128, 1, 3, 2}, Straight | WholeRounds | ManyRounds},
     {{2, 4, 64, 2, 3}, WholeRoundsOfLoop | WholeTilesOfLoop},
     {{3, 4, 64, 1, 3}},
     {{2, 8, 128, 2, 1}}};
@@ -126,6 +126,21 @@ constexpr Candidate kScaledZeroPointsOfMany[] = {
     {{2, 8, 64, 2, 2}, WholeRoundsOfLoop | WholeTilesOfLoop},
     {{4, 4, 64, 1, 3}},
     {{2, 8, 128, 1, 2, 2}, Straight}};
+
+/// Weights of 4 bits in f16 whose groups' sums are scaled, beside what the
+/// model chooses: it has room for more than is said of registers. Not all are
+/// for all of these.
+constexpr Candidate kSumsOfFewF16[] = {
+    {{2, 4, 128, 1, 3, 2}},
+    {{2, 8, 128, 1, 2, 2}},
+    {{3, 4, 128, 1, 3}},
+    {{3, 8, 128, 1, 2}, Straight | WholeRounds}};
+constexpr Candidate kSumsOfManyF16[] = {
+    {{3, 4, 64, 1, 3}},
+    {{4, 4, 64, 1, 3}},
+    {{2, 16, 64, 1, 1}},
+    {{2, 8, 128, 1, 2, 2}, Straight | WholeRounds},
+    {{2, 4, 128, 1, 3, 2}}};
 
 /// Weights of 2 and 3 bits, two scales in 128 columns.
 constexpr Candidate kTwoBitsOfOne[] = {{{1, 8, 128, 2, 3}, WholeRoundsOfLoop},
@@ -194,8 +209,19 @@ static Competition getFourBits(const Contraction &c, int64_t tileM,
   bool hasZeroPoint = c.encoding.hasZeroPoint();
   if (c.hasOneGroup() && (!hasZeroPoint || tileM > 1))
     return {ByRows{kRowsOfOne, kRowsOfFew, {}}.get(tileM)};
-  // (Of signed codes, zero points take a register more than there is.)
   int64_t group = c.getGroup();
+  bool isTable = static_cast<bool>(getPairTableBytes(c));
+  if (c.lhsElement.isF16() && hasStreamModel(c) &&
+      (hasZeroPoint || group < 128))
+    return {ByRows{{},
+                   ArrayRef(kSumsOfFewF16)
+                       .drop_front(isTable)
+                       .drop_back(group < 64 || c.encoding.getCodebook()),
+                   ArrayRef(kSumsOfManyF16).drop_back(!hasZeroPoint)}
+                .get(tileM)};
+  if (c.encoding.getCodebook())
+    return {};
+  // (Of signed codes, zero points take a register more than there is.)
   Type storage = c.encoding.getStorage();
   if (!hasZeroPoint || !storage.isUnsignedInteger() || group >= 128 ||
       group < 32 || getParameterBits(c.encoding) > 16)
@@ -217,7 +243,7 @@ static Competition getFourBits(const Contraction &c, int64_t tileM,
 static Competition getCompetition(const Contraction &c, const Chip &chip,
                                   int64_t tileM) {
   if (!chip.hasWgmma || !hasPlainResults(c) || c.scalesDecoded() ||
-      c.encoding.getCodebook() || c.k % 128 != 0)
+      c.k % 128 != 0)
     return {};
   // Where weights may be scaled, sums of smaller groups would be many.
   bool isF16 = c.lhsElement.isF16(), hasZeroPoint = c.encoding.hasZeroPoint();
@@ -294,6 +320,14 @@ chooseCompeting(const Contraction &c, const Chip &chip, int64_t tileM) {
       best = CompetingStream{numbers, competition.scalesWeights};
       bestTime = time;
     }
+  }
+  // What the model is good for competes as well.
+  if (best && hasStreamModel(c) && c.encoding.getStorageBits() == 4) {
+    double time;
+    Numbers chosen =
+        chooseStreamNumbers(c, chip, tileM, /*scalesWeights=*/false, &time);
+    if (time < bestTime)
+      best = CompetingStream{chosen, /*scalesWeights=*/false};
   }
   return best;
 }
