@@ -111,7 +111,7 @@ constexpr Candidate kZeroPointsOfFew[] = {{{2, 4, 128, 1, 3}},
 constexpr Candidate kZeroPointsOfMany[] = {
     {{2, 16, 64, 1, 1}, ManyRounds},
     {{2, 4, 128, 1, 3, 2}, Straight | WholeRounds | ManyRounds},
-    {{2, 4, 64, 2, 3}, WholeRoundsOfLoop | WholeTilesOfLoop},
+    {{2, 4, 64, 2, 3}, WholeRoundsOfLoop | WholeTiles},
     {{3, 4, 64, 1, 3}},
     {{2, 8, 128, 2, 1}}};
 /// (The last ones are not for groups of 32.)
@@ -124,7 +124,7 @@ constexpr Candidate kScaledZeroPointsOfMany[] = {
     {{2, 4, 128, 1, 3}, WholeTilesOfLoop},
     {{2, 4, 128, 1, 3, 2}, WholeTilesOfLoop},
     {{2, 8, 64, 2, 2}, WholeRoundsOfLoop | WholeTilesOfLoop},
-    {{4, 4, 64, 1, 3}},
+    {{4, 4, 64, 1, 3}, WholeTilesOfLoop},
     {{2, 8, 128, 1, 2, 2}, Straight}};
 
 /// Weights of 4 bits in f16 whose groups' sums are scaled, beside what the
@@ -134,9 +134,9 @@ constexpr Candidate kSumsOfFewF16[] = {
     {{2, 4, 128, 1, 3, 2}},
     {{2, 8, 128, 1, 2, 2}},
     {{3, 4, 128, 1, 3}},
-    {{3, 8, 128, 1, 2}, Straight | WholeRounds}};
+    {{3, 8, 128, 1, 2}, Straight | WholeRounds | WholeTiles}};
 constexpr Candidate kSumsOfManyF16[] = {
-    {{3, 4, 64, 1, 3}},
+    {{3, 4, 64, 1, 3}, WholeRounds},
     {{4, 4, 64, 1, 3}},
     {{2, 16, 64, 1, 1}},
     {{2, 8, 128, 1, 2, 2}, Straight | WholeRounds},
