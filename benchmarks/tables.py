@@ -22,6 +22,7 @@ WEIGHT_NAMES = {
     "mxfp4": "MXFP4",
     "nvfp4": "NVFP4",
     "int8_weight": "int8",
+    "int8_weight_f16": "the same, f16",
 }
 #: (kind, M, K, N) of the lines of `weights`, or `formats`, that the README has room for.
 WEIGHT_LINES = [
@@ -36,7 +37,7 @@ WEIGHT_LINES = [
     *[("int4_g128_f16", m, 4096, 11008) for m in (1, 16, 64, 256)],
     *[("int4_g32", m, 8192, 28672) for m in (1, 64)],
     *[(kind, m, 4096, 11008) for kind in ("nf4_g64", "mxfp4", "nvfp4") for m in (1, 64)],
-    *[("int8_weight", m, 4096, 11008) for m in (1, 16, 64)],
+    *[(kind, m, 4096, 11008) for kind in ("int8_weight", "int8_weight_f16") for m in (1, 16, 64)],
 ]
 #: What the labels of variants of a model contain that the README leaves out.
 LEFT_OUT = ["each product alone", "MLPs by"]
