@@ -346,3 +346,17 @@ func.func @many_steps_of_bytes(%x: tensor<64x11008xbf16>, %w: tensor<4096x11008x
   } -> tensor<64x4096xf32>
   return %y : tensor<64x4096xf32>
 }
+
+// Sixteen rows of a large layer, where streams would scale the sums of groups of
+// 32 in f16.
+#w4g32f16 = #quant_tensor.encoding<{storage = i4, block = [1, 32], scale = f16}>
+// CHECK-LABEL: @many_sums
+// CHECK: <wgmma_decode, chip = "sm_90a", tile = [16, 256, 128], warps = [1, 16, 1], {{.*}}scale_decoded = true
+func.func @many_sums(%x: tensor<16x8192xf16>, %w: tensor<28672x8192xf16, #w4g32f16>, %init: tensor<16x28672xf16>) -> tensor<16x28672xf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x8192xf16>, tensor<28672x8192xf16, #w4g32f16>) maps [] outs(%init : tensor<16x28672xf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to f16
+    quant_tensor.yield %r : f16
+  } -> tensor<16x28672xf16>
+  return %y : tensor<16x28672xf16>
+}
