@@ -69,8 +69,8 @@ constexpr double kDecodeCyclesPerMicrosecond = 1755;
 /// without, and wgmma_decode was not), of a table (up to a third slower), of
 /// integers of 4 bits, and of bytes. Of these two it is chosen for nine of the
 /// 50 lines that were timed, at nine shapes of weights, where it takes 2 to 13
-/// % less. Where f16 has sums of groups of 32, two of six shapes take it, 10 and
-/// 20 % less.
+/// % less. Where f16 has sums of groups of 32, two of six shapes take it, 10
+/// and 20 % less.
 constexpr double kDecodePart = 1.05, kDecodePartOfTable = 1.09,
                  kDecodePartOfInteger = 0.95, kDecodePartOfBytes = 0.8,
                  kDecodePartOfManySums = 1.13;
