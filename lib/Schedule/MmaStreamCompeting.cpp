@@ -128,8 +128,10 @@ constexpr Candidate kScaledZeroPointsOfMany[] = {
     {{2, 8, 128, 1, 2, 2}, Straight}};
 
 /// Weights of 4 bits in f16 whose groups' sums are scaled, beside what the
-/// model chooses: it has room for more than is said of registers. Not all are
-/// for all of these.
+/// model chooses, which has room for more than is said of registers. Of few
+/// rows, the first is not for tables, which two blocks of a tile would fill,
+/// and the last not for groups of 32 and codebooks; of many rows, the last is
+/// for zero points.
 constexpr Candidate kSumsOfFewF16[] = {
     {{2, 4, 128, 1, 3, 2}},
     {{2, 8, 128, 1, 2, 2}},
@@ -162,8 +164,8 @@ constexpr Candidate kThreeBitsOfMany[] = {{{2, 4, 256, 1, 3}, WholeRounds},
                                           {{2, 8, 256, 1, 2, 2}, WholeRounds}};
 
 /// Weights of 5 and 6 bits, of up to eight rows: with one scale in each row,
-/// and in groups. The last one of one row is not for groups, nor are those for
-/// 6 bits but in whole rounds.
+/// and in groups. These have no room for the last one of one row, and groups of
+/// 6 bits for none that ends within a round.
 constexpr Candidate kFurtherBitsOfOne[] = {
     {{1, 8, 256, 1, 2}}, {{2, 4, 256, 1, 3}}, {{1, 4, 256, 2, 3}}};
 constexpr Candidate kFurtherBitsOfFew[] = {
