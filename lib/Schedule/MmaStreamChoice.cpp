@@ -73,12 +73,12 @@ static bool canSplit(const Contraction &c, const Chip &chip, int64_t tileM,
 
 /// Registers of a thread where `blocks` blocks share an SM. A warp's are those
 /// of one of four parts of it, of which some may have a warp more than others;
-/// of less than 8 bits the estimate leaves room for that.
+/// for bf16 and less than 8 bits the estimate leaves room for that.
 static int64_t getRegisters(const Contraction &c, int64_t threads,
                             int64_t blocks) {
   constexpr int64_t threadsOfParts = 4 * 32;
   int64_t resident = threads * blocks;
-  if (c.encoding.getStorageBits() == 8)
+  if (c.encoding.getStorageBits() == 8 || c.lhsElement.isF16())
     resident = llvm::alignTo(resident, threadsOfParts);
   return std::min(kRegisters / resident / kRegisterUnit * kRegisterUnit,
                   kMaxRegisters);

@@ -102,9 +102,9 @@ constexpr Candidate kRowsOfFew[] = {{{2, 4, 128, 1, 3, 2}},
 /// Weights of 4 bits with zero points of small groups: where sums are scaled,
 /// and where weights are.
 constexpr Candidate kZeroPointsOfOne[] = {
-    {{1, 16, 64, 2, 2}, WholeRoundsOfLoop}, {{1, 16, 128, 1, 2}, WholeRounds},
-    {{1, 8, 128, 2, 3}, WholeRounds},       {{2, 8, 128, 1, 2}, WholeRounds},
-    {{3, 8, 128, 1, 2}, WholeRounds},       {{3, 4, 128, 1, 4}, WholeRounds}};
+    {{1, 16, 64, 2, 2}, WholeRounds}, {{1, 16, 128, 1, 2}, WholeRounds},
+    {{1, 8, 128, 2, 3}, WholeRounds}, {{2, 8, 128, 1, 2}, WholeRounds},
+    {{3, 8, 128, 1, 2}, WholeRounds}, {{3, 4, 128, 1, 4}, WholeRounds}};
 constexpr Candidate kZeroPointsOfFew[] = {{{2, 4, 128, 1, 3}},
                                           {{2, 4, 128, 1, 3, 2}},
                                           {{3, 4, 128, 1, 3}, WholeRounds}};
@@ -130,8 +130,8 @@ constexpr Candidate kScaledZeroPointsOfMany[] = {
 /// Weights of 4 bits in f16 whose groups' sums are scaled, beside what the
 /// model chooses, which has room for more than is said of registers. Of few
 /// rows, the first is not for tables, which two blocks of a tile would fill,
-/// and the last not for groups of 32 and codebooks; of many rows, the last is
-/// for zero points.
+/// and the last neither for tables nor for groups of 32; of many rows, the last
+/// is for zero points.
 constexpr Candidate kSumsOfFewF16[] = {
     {{2, 4, 128, 1, 3, 2}},
     {{2, 8, 128, 1, 2, 2}},
@@ -148,10 +148,11 @@ constexpr Candidate kSumsOfManyF16[] = {
 constexpr Candidate kTwoBitsOfOne[] = {{{1, 8, 128, 2, 3}, WholeRoundsOfLoop},
                                        {{1, 16, 256, 1, 2}},
                                        {{3, 8, 256, 1, 2}, Straight}};
-constexpr Candidate kTwoBitsOfFew[] = {{{1, 8, 128, 2, 1}},
-                                       {{2, 8, 128, 1, 2, 2}},
-                                       {{2, 8, 128, 2, 2}},
-                                       {{2, 8, 256, 1, 3}, Straight}};
+constexpr Candidate kTwoBitsOfFew[] = {
+    {{1, 8, 128, 2, 1}},
+    {{2, 8, 128, 1, 2, 2}},
+    {{2, 8, 128, 2, 2}},
+    {{2, 8, 256, 1, 3}, Straight | WholeTiles}};
 constexpr Candidate kTwoBitsOfMany[] = {
     {{2, 8, 256, 1, 2, 2}},
     {{4, 4, 128, 1, 3, 2}, WholeRounds | WholeTiles},
@@ -218,7 +219,7 @@ static Competition getFourBits(const Contraction &c, int64_t tileM,
     return {ByRows{{},
                    ArrayRef(kSumsOfFewF16)
                        .drop_front(isTable)
-                       .drop_back(group < 64 || c.encoding.getCodebook()),
+                       .drop_back(group < 64 || isTable),
                    ArrayRef(kSumsOfManyF16).drop_back(!hasZeroPoint)}
                 .get(tileM)};
   if (c.encoding.getCodebook())

@@ -224,7 +224,9 @@ static int64_t estimateUndivided(const Contraction &c, int64_t tileM,
   } else if (getParameters(c) > 1 && isExactRow && isShortStep) {
     registers += 8 * numbers.rowTiles - 16;
     if (numbers.stages > 1 && !isStraight(c, numbers))
-      registers += 22 * units + (hasTailK && c.lhsElement.isF16() ? 8 : 0);
+      registers +=
+          22 * units +
+          (hasTailK && c.lhsElement.isF16() && getPairTableBytes(c) ? 8 : 0);
   } else if (isExactRow) {
     // Activations of half a step at once leave room for zero points, which
     // are two numbers each in f16, or for twice the scales: these not beside
