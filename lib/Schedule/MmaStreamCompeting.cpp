@@ -192,14 +192,14 @@ static Competition getBytes(const Contraction &c, int64_t tileM,
       hasZeroPoint != c.encoding.getStorage().isUnsignedInteger() ||
       (tileM > 8 && (isF16 || hasZeroPoint)))
     return {};
-  if (isF16 && !c.hasOneGroup() &&
-      (tileM > 1 || getParameterBits(c.encoding) <= 16))
+  if (isF16 && !c.hasOneGroup()) {
+    if (tileM == 1 && getParameterBits(c.encoding) > 16)
+      return {};
     return {ByRows{
         ArrayRef(kGroupedBytesOfOneF16).drop_back(c.getGroup() < 128),
         ArrayRef(kBytesOfFew).drop_back(),
         {}}.get(tileM)};
-  if (isF16 && !c.hasOneGroup())
-    return {};
+  }
   return {ByRows{c.hasOneGroup() ? kBytesOfOne : kGroupedBytesOfOne,
                  kBytesOfFew, kBytesOfMany}
               .get(tileM),
@@ -306,9 +306,9 @@ bool hasCompetingStreams(const Contraction &c, const Chip &chip,
   return !getCompetition(c, chip, tileM).candidates.empty();
 }
 
-std::optional<CompetingStream>
-chooseCompeting(const Contraction &c, const Chip &chip, int64_t tileM) {
-  std::optional<CompetingStream> best;
+std::optional<StreamChoice> chooseCompeting(const Contraction &c,
+                                            const Chip &chip, int64_t tileM) {
+  std::optional<StreamChoice> best;
   double bestTime = HUGE_VAL;
   Competition competition = getCompetition(c, chip, tileM);
   int64_t columns = c.getWeightLayout().getTile()[1];
@@ -320,7 +320,7 @@ chooseCompeting(const Contraction &c, const Chip &chip, int64_t tileM) {
       continue;
     double time = estimateStreamTime(c, chip, tileM, numbers);
     if (time < bestTime) {
-      best = CompetingStream{numbers, competition.scalesWeights};
+      best = StreamChoice{numbers, competition.scalesWeights};
       bestTime = time;
     }
   }
@@ -330,7 +330,7 @@ chooseCompeting(const Contraction &c, const Chip &chip, int64_t tileM) {
     Numbers chosen =
         chooseStreamNumbers(c, chip, tileM, /*scalesWeights=*/false, &time);
     if (time < bestTime)
-      best = CompetingStream{chosen, /*scalesWeights=*/false};
+      best = StreamChoice{chosen, /*scalesWeights=*/false};
   }
   return best;
 }

@@ -41,26 +41,21 @@ StreamNumbers chooseStreamNumbers(const Contraction &contraction,
                                   bool scalesWeights = false,
                                   double *time = nullptr);
 
-/// A schedule that competed with a few others.
-struct CompetingStream {
+/// Numbers, and whether weights are scaled, not sums.
+struct StreamChoice {
   StreamNumbers numbers;
-  /// Whether weights are scaled, not sums.
   bool scalesWeights;
 };
 /// The fastest by the model of the few schedules that there are for weights
 /// without a model of their own; none where there are no such.
-std::optional<CompetingStream> chooseCompeting(const Contraction &contraction,
-                                               const Chip &chip, int64_t tileM);
-
-/// Whether `tileM` rows multiply weights that were scaled, where that is not
-/// asked for.
-bool scalesStreamedWeights(const Contraction &contraction, const Chip &chip,
-                           int64_t tileM);
+std::optional<StreamChoice> chooseCompeting(const Contraction &contraction,
+                                            const Chip &chip, int64_t tileM);
 
 /// The numbers for `tileM` rows of any weights: the model's or, where it does
-/// not hold, of a few. There may be less work than they are for.
-StreamNumbers getStreamNumbers(const Contraction &contraction, const Chip &chip,
-                               int64_t tileM);
+/// not hold, of a few. There may be less work than they are for. Whether
+/// weights are scaled is chosen with them.
+StreamChoice chooseStream(const Contraction &contraction, const Chip &chip,
+                          int64_t tileM);
 
 } // namespace quantmlir::schedule
 

@@ -55,11 +55,9 @@ static bool scalesOneRow(const Contraction &c, const Chip &chip) {
 /// multiplications of the activations' sums beside. Sums of larger groups are
 /// scaled where the registers make no difference: weights stay exact then. Of
 /// fewer rows, `scalesFewRows`, but 2 and 3 bits are as many rows are.
-bool scalesStreamedWeights(const Contraction &c, const Chip &chip,
-                           int64_t tileM) {
+static bool scalesStreamedWeights(const Contraction &c, const Chip &chip,
+                                  int64_t tileM) {
   unsigned width = c.encoding.getStorageBits();
-  if (std::optional<CompetingStream> stream = chooseCompeting(c, chip, tileM))
-    return stream->scalesWeights;
   if (tileM == 1)
     return scalesOneRow(c, chip);
   if (tileM <= 8 && width >= 4)
@@ -236,7 +234,7 @@ bool decodesSmallGroups(const Contraction &c, const Chip &chip) {
 }
 
 /// Numbers for weights that have no model, which were faster than those of
-/// `getStreamNumbers` at 4096x4096 and 4096x11008 on an H200, by 9 to 45 %, and
+/// `getNumbers` at 4096x4096 and 4096x11008 on an H200, by 9 to 45 %, and
 /// made ptxas 13.0 spill at no drawn extents: of bf16 in whole rounds, where
 /// results are scaled and stored in 16 bits.
 static std::optional<Numbers>
@@ -289,19 +287,16 @@ chooseUnmodelled(const Contraction &c, const Chip &chip, int64_t tileM) {
 /// - A loop carries more registers than the few rounds of a short K, and what
 ///   comes along with each step (small groups, zero points) takes some, too.
 ///   What a thread may have is 65536 / (threads * occupancy), at most 255.
-StreamNumbers getStreamNumbers(const Contraction &c, const Chip &chip,
-                               int64_t tileM) {
+static StreamNumbers getNumbers(const Contraction &c, const Chip &chip,
+                                int64_t tileM, bool scalesWeights) {
   unsigned width = c.encoding.getStorageBits();
   // Columns that are no whole 16-byte loads are read one by one.
   if (c.k * c.getLhsBytes() % 16)
     return {1, 8, 64, 1, 1};
-  if (std::optional<CompetingStream> stream = chooseCompeting(c, chip, tileM))
-    return stream->numbers;
   if (width == 8)
     return chooseForBytes(c, chip, tileM);
   if (hasStreamModel(c))
-    return chooseStreamNumbers(c, chip, tileM,
-                               scalesStreamedWeights(c, chip, tileM));
+    return chooseStreamNumbers(c, chip, tileM, scalesWeights);
   if (std::optional<Numbers> numbers = chooseUnmodelled(c, chip, tileM))
     return *numbers;
   // Steps of codes that straddle words are long.
@@ -343,6 +338,14 @@ StreamNumbers getStreamNumbers(const Contraction &c, const Chip &chip,
            : isShort ? Numbers{2, 8, 128, 2, 1}
                      : Numbers{2, 16, 64, 2, 1};
   return {2, 8, isRagged || parameters > 2 ? 64 : 128, 2, 1};
+}
+
+StreamChoice chooseStream(const Contraction &c, const Chip &chip,
+                          int64_t tileM) {
+  if (std::optional<StreamChoice> choice = chooseCompeting(c, chip, tileM))
+    return *choice;
+  bool scalesWeights = scalesStreamedWeights(c, chip, tileM);
+  return {getNumbers(c, chip, tileM, scalesWeights), scalesWeights};
 }
 
 } // namespace quantmlir::schedule

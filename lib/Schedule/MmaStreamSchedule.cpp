@@ -83,7 +83,7 @@ ScheduleAttr chooseMmaStream(const Contraction &c, const Chip &chip,
   // Columns that are read one by one, those of a long step, take registers.
   if (16 % c.encoding.getStorageBits() && c.k * c.getLhsBytes() % 16)
     tileM = std::min<int64_t>(tileM, 8);
-  Numbers numbers = getStreamNumbers(c, chip, tileM);
+  auto [numbers, scalesWeights] = chooseStream(c, chip, tileM);
   int64_t columns = c.getWeightLayout().getTile()[1];
   int64_t tiles = llvm::divideCeil(numbers.columns, columns);
   // No more warps, tiles or stages than the weights have work for.
@@ -99,8 +99,7 @@ ScheduleAttr chooseMmaStream(const Contraction &c, const Chip &chip,
   while (numbers.rowTiles > 1 &&
          FragmentLayout::rows * numbers.rowTiles / 2 >= c.n)
     numbers.rowTiles /= 2;
-  return makeMmaStream(c, chip, maxM, tileM, numbers,
-                       scalesStreamedWeights(c, chip, tileM));
+  return makeMmaStream(c, chip, maxM, tileM, numbers, scalesWeights);
 }
 
 double estimateMmaStream(const Contraction &c, const Chip &chip,
