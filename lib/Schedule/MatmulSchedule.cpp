@@ -154,7 +154,7 @@ int64_t getColumnsOfDecode(int64_t columns, unsigned width) {
 int64_t getColumnsOfDecodedPart(const Contraction &c, int64_t columns,
                                 int64_t warpgroups, bool scalesSums) {
   constexpr int64_t kFew = 64;
-  if (decodesInFewRegisters(warpgroups, scalesSums))
+  if (decodesInFewRegisters(warpgroups, scalesSums) || mustScaleSums(c))
     return std::min(columns, kFew);
   int64_t decoded = getColumnsOfDecode(columns, c.encoding.getStorageBits());
   return scalesSums ? std::max(decoded, std::gcd(c.getGroup(), columns))
@@ -265,6 +265,11 @@ ContractAttr getWholeContract(const Contraction &c, bool isScaled) {
 
 bool canScaleDecoded(const Contraction &c) {
   return c.encoding && !c.hasOneGroup() && c.holdsScaledWeights();
+}
+
+bool mustScaleSums(const Contraction &c) {
+  return c.encoding && !c.hasOneGroup() && !c.scalesDecoded() &&
+         !canScaleDecoded(c);
 }
 
 bool decodesScaled(const Contraction &c) {

@@ -134,6 +134,8 @@ static StepCycles getStepCycles(const DecodeNumbers &numbers) {
 
 /// About how many cycles a step takes.
 static double estimateStep(const Contraction &c, const DecodeNumbers &numbers) {
+  if (mustScaleSums(c))
+    return estimateSumStep(c, numbers);
   double columns = numbers.tileK * numbers.blocks;
   double multiply = numbers.blocks * numbers.tileM / 2.0 * numbers.tileK / 16;
   StepCycles cycles = getStepCycles(numbers);

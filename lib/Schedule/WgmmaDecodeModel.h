@@ -29,6 +29,9 @@ struct DecodeNumbers {
   int64_t cluster = 1;
 };
 
+/// What `schedule` chooses that registers and time depend on.
+DecodeNumbers getDecodeNumbers(quant_tile::ScheduleAttr schedule);
+
 /// As many rows as a kernel for any number of them is chosen for, at most.
 int64_t getManyRows();
 
@@ -42,6 +45,24 @@ double estimateDecodeCycles(const Contraction &contraction, const Chip &chip,
 /// no loop.
 int64_t estimateDecodeRegisters(const Contraction &contraction,
                                 const DecodeNumbers &numbers);
+
+/// Registers that a thread has of each of `warpgroups` that multiply.
+int64_t getDecodeRegisters(int64_t warpgroups);
+
+/// Steps that the loop takes at a time (`getStepsOfDecodeLoop`).
+int64_t getStepsOfLoop(const Contraction &contraction,
+                       const DecodeNumbers &numbers);
+
+// Of what `mustScaleSums`: WgmmaDecodeSums.cpp.
+/// `estimateDecodeRegisters` of a loop that takes `together` steps at a time.
+int64_t estimateSumRegisters(const Contraction &contraction,
+                             const DecodeNumbers &numbers, int64_t together);
+/// `getStepsOfLoop`.
+int64_t getStepsOfSumLoop(const Contraction &contraction,
+                          const DecodeNumbers &numbers);
+/// About how many cycles a step takes.
+double estimateSumStep(const Contraction &contraction,
+                       const DecodeNumbers &numbers);
 
 /// `ScheduleAttr::getStreamK` from which on handing sums over takes longer than
 /// what it saves of a tile; 0 where it always does.

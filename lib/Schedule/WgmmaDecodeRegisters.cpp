@@ -38,18 +38,45 @@ static int64_t countSmallParameters(const Contraction &c, int64_t tileK) {
   return count(c.encoding.getScale()) + count(c.encoding.getZeroPoint());
 }
 
-int64_t getStepsOfDecodeLoop(const Contraction &c, int64_t tileM, int64_t tileK,
-                             int64_t warpgroups, int64_t streamK) {
+DecodeNumbers getDecodeNumbers(ScheduleAttr schedule) {
+  int64_t warpgroups = schedule.getConsumers();
+  DecodeNumbers numbers = {schedule.getTileM(), warpgroups,
+                           schedule.getTileN() / (warpgroups * kDecodeRows),
+                           schedule.getTileK(), schedule.getScaleDecoded()};
+  numbers.splitK = schedule.getSplitK();
+  numbers.streamK = schedule.getStreamK();
+  numbers.cluster = schedule.getWarpgroups().getClusterN();
+  return numbers;
+}
+
+int64_t getDecodeRegisters(int64_t warpgroups) {
+  // What a single one has.
+  constexpr int64_t kRegistersOfOne = 250;
+  return warpgroups == 1 ? kRegistersOfOne
+                         : WarpgroupRegisters(warpgroups).consumer;
+}
+
+int64_t getStepsOfLoop(const Contraction &c, const DecodeNumbers &numbers) {
+  if (mustScaleSums(c))
+    return getStepsOfSumLoop(c, numbers);
   // Short steps of integers of 8 bits: 64 rows of 4096x4096 take 8.1 us of 8.5.
   constexpr int64_t longRound = 16;
-  bool isLong = tileM <= 64 && tileK == WgmmaLayout::panelColumns &&
-                warpgroups <= 2 && !streamK && c.hasOneGroup() &&
-                c.encoding.getStorage().isInteger(8);
-  return isLong ? longRound : getStepsOfDecodeLoop(tileK);
+  bool isLong = numbers.tileM <= 64 &&
+                numbers.tileK == WgmmaLayout::panelColumns &&
+                numbers.warpgroups <= 2 && !numbers.streamK &&
+                c.hasOneGroup() && c.encoding.getStorage().isInteger(8);
+  return isLong ? longRound : getStepsOfDecodeLoop(numbers.tileK);
+}
+
+int64_t getStepsOfDecodeLoop(const Contraction &c, ScheduleAttr schedule) {
+  return getStepsOfLoop(c, getDecodeNumbers(schedule));
 }
 
 int64_t estimateDecodeRegisters(const Contraction &c,
                                 const DecodeNumbers &numbers) {
+  int64_t together = getStepsOfLoop(c, numbers);
+  if (mustScaleSums(c))
+    return estimateSumRegisters(c, numbers, together);
   int64_t tileM = numbers.tileM, warpgroups = numbers.warpgroups;
   int64_t blocks = numbers.blocks, tileK = numbers.tileK;
   int64_t steps = llvm::divideCeil(c.k, tileK * numbers.splitK);
@@ -77,9 +104,7 @@ int64_t estimateDecodeRegisters(const Contraction &c,
                          : units * ((c.hasOneGroup() ? 0 : 1) +
                                     (c.encoding.hasZeroPoint() ? 1 : 0)));
   // A few steps are no loop, and ptxas moves what they read to the front.
-  bool hasLoop = steps / getStepsOfDecodeLoop(c, tileM, tileK, warpgroups,
-                                              numbers.streamK) >
-                 1;
+  bool hasLoop = steps / together > 1;
   bool hasWideScales = !c.hasOneGroup() && getParameterBits(c.encoding) > 16;
   int64_t others = hasLoop ? (scalesSums ? 64 : 48) : (scalesSums ? 104 : 64);
   if (isNarrow) {

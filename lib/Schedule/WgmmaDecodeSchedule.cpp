@@ -21,8 +21,8 @@ static constexpr int64_t kMaxStages = 12;
 /// in 32 bits.
 static constexpr int64_t kMaxStreamUnits = 1 << 16;
 
-/// Registers of what two warpgroups have, and of what a single one has.
-static constexpr int64_t kMaxRegisters = 232, kMaxRegistersOfOne = 250;
+/// Registers of what two warpgroups have.
+static constexpr int64_t kMaxRegisters = 232;
 
 /// The columns of the smallest step: whole tiles of weights.
 static int64_t getLeastTileK(const Contraction &c) {
@@ -88,18 +88,6 @@ static bool canSplit(int64_t k, int64_t tileK, int64_t parts) {
           (parts - 1) * int64_t(llvm::divideCeil(steps, parts)) < steps);
 }
 
-/// What `schedule` chooses that registers and time depend on.
-static DecodeNumbers getNumbers(ScheduleAttr schedule) {
-  int64_t warpgroups = schedule.getConsumers();
-  DecodeNumbers numbers = {schedule.getTileM(), warpgroups,
-                           schedule.getTileN() / (warpgroups * kDecodeRows),
-                           schedule.getTileK(), schedule.getScaleDecoded()};
-  numbers.splitK = schedule.getSplitK();
-  numbers.streamK = schedule.getStreamK();
-  numbers.cluster = schedule.getWarpgroups().getClusterN();
-  return numbers;
-}
-
 std::string whyNotWgmmaDecodeSchedule(const Contraction &c, const Chip &chip,
                                       ScheduleAttr schedule) {
   if (std::string why = whyNotWeights(c, schedule); !why.empty())
@@ -131,10 +119,8 @@ std::string whyNotWgmmaDecodeSchedule(const Contraction &c, const Chip &chip,
                            kMaxStreamUnits,
                            getRoundColumns(schedule.getTileK()), c.k);
   }
-  DecodeNumbers numbers = getNumbers(schedule);
-  int64_t most = numbers.warpgroups == 1
-                     ? kMaxRegistersOfOne
-                     : WarpgroupRegisters(numbers.warpgroups).consumer;
+  DecodeNumbers numbers = getDecodeNumbers(schedule);
+  int64_t most = getDecodeRegisters(numbers.warpgroups);
   int64_t registers = estimateDecodeRegisters(c, numbers);
   if (registers > most)
     return llvm::formatv("schedule needs about {0} registers in each thread "
@@ -175,7 +161,8 @@ static constexpr double kMarginOfMoreBlocks = 1.05,
                         kLittleMarginOfMoreBlocks = 1.02;
 /// Two warpgroups multiply in turn from so many rows and columns of a step on:
 /// in smaller steps one decodes, or waits, longer than it multiplies, and three
-/// have enough queued without.
+/// have enough queued without. Nor do they where sums have to be scaled, which
+/// takes each its own time: 128 rows of NF4 took 10 to 20 % more so.
 static constexpr int64_t kTurnRows = 128, kTurnColumns = 128;
 /// Two blocks may share activations where these are more rows than that, in
 /// tiles of as many or more: a block of two warpgroups reads most of them then.
@@ -204,7 +191,7 @@ static int64_t countTiles(const Contraction &c, int64_t m,
 /// along K, and would have something to divide.
 static bool canStream(const Contraction &c, const Chip &chip, int64_t bound,
                       const DecodeNumbers &numbers) {
-  if (numbers.splitK > 1 || !isWorthDividing(c, numbers) ||
+  if (numbers.splitK > 1 || !isWorthDividing(c, numbers) || mustScaleSums(c) ||
       c.k % getRoundColumns(numbers.tileK) != 0)
     return false;
   if (!bound)
@@ -262,8 +249,10 @@ ScheduleAttr chooseWgmmaDecode(const Contraction &c, const Chip &chip,
     int64_t parts =
         numbers.tileK /
         getColumnsOfDecode(numbers.tileK, c.encoding.getStorageBits());
-    // Four warpgroups have as much on its way in three.
-    int64_t fewest = numbers.warpgroups > 3 && numbers.tileK >= 128 ? 3 : 4;
+    // Four warpgroups have as much on its way in three, and three that scale
+    // sums have time for no more: 64 rows of NF4 took 24 % less so.
+    int64_t most = mustScaleSums(c) ? kManyDecoders : kManyDecoders + 1;
+    int64_t fewest = numbers.warpgroups >= most && numbers.tileK >= 128 ? 3 : 4;
     // So has the largest tile beside a table, which is multiplied for long: of
     // NVFP4 such took 4 to 17 % less than what was chosen without, at five of
     // six lines of 256 to 1024 rows.
@@ -276,8 +265,8 @@ ScheduleAttr chooseWgmmaDecode(const Contraction &c, const Chip &chip,
     // One alone waits for one that is on its way.
     bool waits = numbers.warpgroups == 1 && schedule.getStages() < 3;
     // A table leaves room for few long steps. Of three, three warpgroups
-    // waited.
-    if (getPairTableBytes(c) && numbers.warpgroups == 3)
+    // waited where weights are scaled.
+    if (getPairTableBytes(c) && numbers.warpgroups == 3 && !mustScaleSums(c))
       waits |= schedule.getStages() < 4;
     if (waits || schedule.getStages() * parts < fewest ||
         !whyNotSchedule(c, chip, schedule).empty())
@@ -315,6 +304,10 @@ ScheduleAttr chooseWgmmaDecode(const Contraction &c, const Chip &chip,
                 countTiles(c, m, numbers) * splitK >
                     chip.getResidentBlocks(splitK))
               continue;
+            // What several blocks of weights have sums of was not timed where
+            // all of them are scaled.
+            if (mustScaleSums(c) && blocks > 1)
+              continue;
             // Four warpgroups have registers for a few rows.
             if (warpgroups > 3 && m >= kLargeDecodeRows)
               continue;
@@ -325,7 +318,7 @@ ScheduleAttr chooseWgmmaDecode(const Contraction &c, const Chip &chip,
             numbers.splitK = splitK;
             numbers.alternates = warpgroups == 2 && blocks == 1 &&
                                  numbers.tileM >= kTurnRows &&
-                                 tileK >= kTurnColumns;
+                                 tileK >= kTurnColumns && !mustScaleSums(c);
             bool canShare = m > kSharedRows && numbers.tileM >= kSharedRows &&
                             warpgroups == 2 && blocks == 1 && splitK == 1;
             for (int64_t cluster = 1;
@@ -347,7 +340,7 @@ ScheduleAttr chooseWgmmaDecode(const Contraction &c, const Chip &chip,
 
 double estimateWgmmaDecode(const Contraction &c, const Chip &chip,
                            ScheduleAttr schedule, int64_t m) {
-  return estimateDecodeCycles(c, chip, m, getNumbers(schedule));
+  return estimateDecodeCycles(c, chip, m, getDecodeNumbers(schedule));
 }
 
 void enumerateWgmmaDecode(const Contraction &c, const Chip &chip, int64_t maxM,

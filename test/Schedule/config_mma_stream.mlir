@@ -39,13 +39,13 @@ func.func @uneven_tiles(%x: tensor<16x13824xbf16>, %w: tensor<5120x13824xbf16, #
 // Many rows of weights: blocks of two warps end one after the other, and there
 // is always one that reads.
 // CHECK-LABEL: @many_blocks
-// CHECK: tile = [16, 64, 256], warps = [1, 1, 2], stages = 1, {{.*}}occupancy = 4>
-func.func @many_blocks(%x: tensor<16x8192xf16>, %w: tensor<28672x8192xf16, #w4>, %init: tensor<16x28672xf32>) -> tensor<16x28672xf32> {
-  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<16x8192xf16>, tensor<28672x8192xf16, #w4>) maps [] outs(%init : tensor<16x28672xf32>) {
+// CHECK: tile = [8, 64, 256], warps = [1, 1, 2], stages = 1, {{.*}}occupancy = 6>
+func.func @many_blocks(%x: tensor<8x8192xf16>, %w: tensor<49152x8192xf16, #w4>, %init: tensor<8x49152xf32>) -> tensor<8x49152xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<8x8192xf16>, tensor<49152x8192xf16, #w4>) maps [] outs(%init : tensor<8x49152xf32>) {
   ^bb0(%acc: f32):
     quant_tensor.yield %acc : f32
-  } -> tensor<16x28672xf32>
-  return %y : tensor<16x28672xf32>
+  } -> tensor<8x49152xf32>
+  return %y : tensor<8x49152xf32>
 }
 
 // Few rows of weights and a long K: two blocks divide it, so that each reads half

@@ -193,12 +193,11 @@ func.func @narrow(%x: tensor<64x4096xbf16>, %w: tensor<4096x4096xbf16, #w2>, %in
   return %y : tensor<64x4096xf32>
 }
 
-// Small groups of narrow codes have more scales and zero points in a step than
-// there are registers: another family's.
+// Small groups of narrow codes have many scales and zero points in a step, and
+// as many sums where those are scaled: of few rows and weights at a time.
 #w2g32 = #quant_tensor.encoding<{storage = i2, block = [1, 32], scale = f32, zero_point = i8}>
 // CHECK-LABEL: @small_groups
-// CHECK-NOT: wgmma_decode
-// CHECK: <mma_sync,
+// CHECK: <wgmma_decode, {{.*}}tile = [16, 64, 128], warps = [1, 4, 1]
 func.func @small_groups(%x: tensor<64x384xf16>, %w: tensor<384x384xf16, #w2g32>, %init: tensor<64x384xf32>) -> tensor<64x384xf32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<64x384xf16>, tensor<384x384xf16, #w2g32>) maps [] outs(%init : tensor<64x384xf32>) {
   ^bb0(%acc: f32):
@@ -359,4 +358,44 @@ func.func @many_sums(%x: tensor<16x8192xf16>, %w: tensor<28672x8192xf16, #w4g32f
     quant_tensor.yield %r : f16
   } -> tensor<16x28672xf16>
   return %y : tensor<16x28672xf16>
+}
+
+// Where f16 does not hold weights times their scales, sums of groups are scaled
+// with any number of rows: three warpgroups have the time and the registers for
+// one step's, two for those of more rows. No block has a part of a tile besides.
+#mxfp4 = #quant_tensor.encoding<{storage = f4E2M1FN, block = [1, 32], scale = f8E8M0FNU}>
+// CHECK-LABEL: @scaled_sums
+// CHECK-SAME: tensor<64x4096xf16>
+// CHECK: tile = [64, 192, 64], warps = [1, 12, 1], {{.*}}split_k = 2
+// CHECK-NOT: scale_decoded
+func.func @scaled_sums(%x: tensor<64x4096xf16>, %w: tensor<11008x4096xf16, #mxfp4>, %init: tensor<64x11008xf16>) -> tensor<64x11008xf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<64x4096xf16>, tensor<11008x4096xf16, #mxfp4>) maps [] outs(%init : tensor<64x11008xf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to f16
+    quant_tensor.yield %r : f16
+  } -> tensor<64x11008xf16>
+  return %y : tensor<64x11008xf16>
+}
+// CHECK-LABEL: @scaled_sums_of_many_rows
+// CHECK: tile = [128, 128, 64], warps = [1, 8, 1], {{.*}}warpgroups = <cooperative
+// CHECK-NOT: stream_k
+// CHECK-NOT: scale_decoded
+func.func @scaled_sums_of_many_rows(%x: tensor<1024x4096xf16>, %w: tensor<11008x4096xf16, #mxfp4>, %init: tensor<1024x11008xf16>) -> tensor<1024x11008xf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<1024x4096xf16>, tensor<11008x4096xf16, #mxfp4>) maps [] outs(%init : tensor<1024x11008xf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to f16
+    quant_tensor.yield %r : f16
+  } -> tensor<1024x11008xf16>
+  return %y : tensor<1024x11008xf16>
+}
+// What bf16 holds is scaled before it is multiplied.
+// CHECK-LABEL: @scaled_weights
+// CHECK: <wgmma_decode, {{.*}}scale_decoded = true
+func.func @scaled_weights(%x: tensor<64x4096xbf16>, %w: tensor<11008x4096xbf16, #mxfp4>, %init: tensor<64x11008xbf16>) -> tensor<64x11008xbf16> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<64x4096xbf16>, tensor<11008x4096xbf16, #mxfp4>) maps [] outs(%init : tensor<64x11008xbf16>) {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc : f32 to bf16
+    quant_tensor.yield %r : bf16
+  } -> tensor<64x11008xbf16>
+  return %y : tensor<64x11008xbf16>
 }

@@ -26,6 +26,8 @@ KINDS = {
        for kind in ("int4_g128", "int4_g128_f16", "uint4_zp_g128", "int4_g64", "int4_g32", "nf4_g64", "int8_weight")},
     "int4_g64_f16": dict(storage="i4", group=64) | HALF,
     "nf4_g64_f16": dict(storage="nf4", group=64) | HALF,
+    "mxfp4_f16": dict(storage="f4E2M1FN", group=32) | HALF | dict(scale="f8E8M0FNU"),
+    "int4_g128_f32_f16": dict(storage="i4", group=128) | HALF | dict(scale="f32"),
     "int8_g128_f16": dict(storage="i8", group=128) | HALF,
     "int8_weight_f16": dict(storage="i8") | HALF | dict(scale="f32"),
 }

@@ -129,6 +129,9 @@ quant_tile::ContractAttr getWholeContract(const Contraction &contraction,
                                           bool isScaled);
 /// Whether decoded weights can be scaled, rather than sums of groups.
 bool canScaleDecoded(const Contraction &contraction);
+/// Whether sums of groups have to be scaled, since the type of the activations
+/// does not hold all weights times their scales.
+bool mustScaleSums(const Contraction &contraction);
 /// Whether a decode of the weights is a multiplication anyway, so that it takes
 /// their scale along (`quant_tile.decode` with `scaled`).
 bool decodesScaled(const Contraction &contraction);
@@ -159,13 +162,12 @@ int64_t getColumnsOfDecode(int64_t columns, unsigned width);
 /// many, parts of them.
 int64_t getColumnsOfDecodedPart(const Contraction &contraction, int64_t columns,
                                 int64_t warpgroups, bool scalesSums);
-/// Steps that the loop of `wgmma_decode` takes at a time with tiles of `tileM`
-/// rows, of the warpgroups and with the `stream_k` of its schedule:
+/// Steps that the loop of a `schedule` of wgmma_decode takes at a time:
 /// `getStepsOfDecodeLoop`, or more where waiting for the multiplications of a
-/// round is much of what it takes.
-int64_t getStepsOfDecodeLoop(const Contraction &contraction, int64_t tileM,
-                             int64_t tileK, int64_t warpgroups,
-                             int64_t streamK);
+/// round is much of what it takes, or fewer where their sums would take more
+/// registers than there are.
+int64_t getStepsOfDecodeLoop(const Contraction &contraction,
+                             quant_tile::ScheduleAttr schedule);
 /// Columns of a step of `mma_stream` that a warp has the activations of at
 /// once, of `tileM` rows: those that it decodes at once or, where scales of
 /// small groups or zero points take registers beside those of one row, fewer.

@@ -93,8 +93,7 @@ WgmmaDecodeKernel::WgmmaDecodeKernel(MatmulEmitter &b)
       scalesWeights(schedule.getScaleDecoded() && !problem.hasOneGroup()),
       decodesScaled(scalesWeights &&
                     quantmlir::schedule::decodesScaled(problem)),
-      together(quantmlir::schedule::getStepsOfDecodeLoop(
-          b.problem, tileM, tileK, layout.consumers, schedule.getStreamK())),
+      together(quantmlir::schedule::getStepsOfDecodeLoop(b.problem, schedule)),
       units(steps / together),
       shrinkage(DecodeOp::getShrinkage(
           problem.encoding.getStorage(), problem.lhsElement,
