@@ -69,14 +69,17 @@ int64_t estimateSumRegisters(const Contraction &c, const DecodeNumbers &numbers,
                              int64_t together) {
   /// More of a few steps, which no loop goes through, are not under way.
   constexpr int64_t mostSteps = 8;
-  constexpr int64_t moreBlocks = 8, stream = 9, ragged = 4, dynamicRows = 3,
-                    wideResult = 4, wideScale = 1, wideZeroPoint = 4, pairs = 5,
-                    wideMatrix = 3, largeEpilogue = 2;
+  constexpr int64_t moreBlocks = 8, stream = 9, raggedN = 4, raggedK = 6,
+                    dynamicRows = 3, wideResult = 4, wideScale = 1,
+                    wideZeroPoint = 4, pairs = 5, wideMatrix = 3,
+                    largeEpilogue = 2;
   /// A group that is several steps' has its sums go from one to the other.
   constexpr double least = 0.75;
   const SumRegisters &registers = getSumRegisters(numbers.warpgroups);
   int64_t steps = llvm::divideCeil(c.k, numbers.tileK * numbers.splitK);
-  if (steps / together < 2)
+  // The last step of ragged columns comes after the loop.
+  int64_t whole = numbers.splitK > 1 ? steps : c.k / numbers.tileK;
+  if (whole / together < 2)
     together = std::min(steps, mostSteps);
   double groups = std::max(least, getGroupsOfStep(c, numbers.tileK));
   double accumulators = numbers.blocks * numbers.tileM / 2.0;
@@ -100,8 +103,8 @@ int64_t estimateSumRegisters(const Contraction &c, const DecodeNumbers &numbers,
   take(width < 4 || 16 % width, registers.narrow);
   take(width == 8, registers.bytes);
   take(getPairTableBytes(c), registers.table);
-  take(c.n % (numbers.warpgroups * numbers.blocks * kDecodeRows), ragged);
-  take(c.k % numbers.tileK, ragged);
+  take(c.n % (numbers.warpgroups * numbers.blocks * kDecodeRows), raggedN);
+  take(c.k % numbers.tileK, raggedK);
   take(ShapedType::isDynamic(c.m), dynamicRows);
   take(c.hasWideResult(), wideResult);
   take(c.numSums > 1, pairs);
