@@ -42,7 +42,7 @@ double estimateDecodeCycles(const Contraction &contraction, const Chip &chip,
 
 /// Registers that a thread that multiplies takes, about: no schedule that is
 /// within them made ptxas 13.0 spill, which wants more where a few steps need
-/// no loop.
+/// no loop, nor one of 300 where sums have to be scaled.
 int64_t estimateDecodeRegisters(const Contraction &contraction,
                                 const DecodeNumbers &numbers);
 
