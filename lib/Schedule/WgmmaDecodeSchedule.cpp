@@ -21,9 +21,6 @@ static constexpr int64_t kMaxStages = 12;
 /// in 32 bits.
 static constexpr int64_t kMaxStreamUnits = 1 << 16;
 
-/// Registers of what two warpgroups have.
-static constexpr int64_t kMaxRegisters = 232;
-
 /// The columns of the smallest step: whole tiles of weights.
 static int64_t getLeastTileK(const Contraction &c) {
   return std::max(WgmmaLayout::panelColumns, c.getWeightLayout().getTile()[1]);
@@ -38,14 +35,16 @@ std::string whyNotWgmmaDecode(const Contraction &c, const Chip &chip) {
     return why;
   if (std::string why = whyNotWgmmaTensors(c); !why.empty())
     return why;
-  // Small groups of narrow codes have many scales in a step.
+  // Small groups of narrow codes have many scales in a step: more than two
+  // warpgroups have registers for.
+  int64_t most = getDecodeRegisters(/*warpgroups=*/2);
   int64_t tileK = getLeastTileK(c);
   int64_t registers = estimateDecodeRegisters(
       c, {kRowStep, /*warpgroups=*/1, /*blocks=*/1, tileK, canScaleDecoded(c)});
-  if (registers > kMaxRegisters)
+  if (registers > most)
     return llvm::formatv("scales and zero points of groups of {0} columns need "
                          "about {1} registers, of {2}",
-                         c.getGroup(), registers, kMaxRegisters);
+                         c.getGroup(), registers, most);
   return "";
 }
 

@@ -10,14 +10,12 @@
 
 #include "WgmmaDecodeModel.h"
 
-#include "quantmlir/Dialect/QuantTensor/IR/FragmentLayout.h"
 #include "quantmlir/Schedule/WgmmaLayout.h"
 
 #include <cmath>
 
 using namespace mlir;
 using namespace quantmlir::quant_tile;
-using quantmlir::quant_tensor::FragmentLayout;
 
 namespace quantmlir::schedule {
 
