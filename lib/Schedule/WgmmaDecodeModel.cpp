@@ -226,7 +226,8 @@ static std::pair<double, double> estimateStream(const Contraction &c,
 /// About how long a kernel takes for `m` rows, in cycles.
 static double estimate(const Contraction &c, const Chip &chip, int64_t m,
                        const DecodeNumbers &numbers) {
-  int64_t tileN = numbers.warpgroups * numbers.blocks * kDecodeRows;
+  int64_t tileN =
+      numbers.warpgroups / numbers.shares * numbers.blocks * kDecodeRows;
   int64_t cluster = numbers.cluster;
   // Tiles, and blocks, of a cluster are one here.
   int64_t tiles = llvm::divideCeil(m, numbers.tileM) *
@@ -235,7 +236,8 @@ static double estimate(const Contraction &c, const Chip &chip, int64_t m,
   double waves = llvm::divideCeil(tiles * numbers.splitK, blocks), hand = 0;
   if (numbers.streamK)
     std::tie(waves, hand) = estimateStream(c, blocks, tiles, numbers);
-  double steps = llvm::divideCeil(c.k, numbers.tileK * numbers.splitK);
+  double steps =
+      llvm::divideCeil(c.k, numbers.tileK * numbers.splitK * numbers.shares);
   double body = waves * steps * estimateStep(c, numbers);
   double products = static_cast<double>(tiles * cluster) /
                     chip.multiprocessors * c.k / 16 * (tileN / kDecodeRows) *

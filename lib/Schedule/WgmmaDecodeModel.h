@@ -27,6 +27,8 @@ struct DecodeNumbers {
   int64_t streamK = 0;
   /// Blocks of a cluster, with neighbouring weights, that share activations.
   int64_t cluster = 1;
+  /// Warpgroups that have the same weights, and take steps in turn.
+  int64_t shares = 1;
 };
 
 /// What `schedule` chooses that registers and time depend on.

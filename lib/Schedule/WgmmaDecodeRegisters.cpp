@@ -39,13 +39,15 @@ static int64_t countSmallParameters(const Contraction &c, int64_t tileK) {
 }
 
 DecodeNumbers getDecodeNumbers(ScheduleAttr schedule) {
-  int64_t warpgroups = schedule.getConsumers();
+  int64_t warpgroups = schedule.getConsumers(), shares = schedule.getWarpsK();
   DecodeNumbers numbers = {schedule.getTileM(), warpgroups,
-                           schedule.getTileN() / (warpgroups * kDecodeRows),
+                           schedule.getTileN() * shares /
+                               (warpgroups * kDecodeRows),
                            schedule.getTileK(), schedule.getScaleDecoded()};
   numbers.splitK = schedule.getSplitK();
   numbers.streamK = schedule.getStreamK();
   numbers.cluster = schedule.getWarpgroups().getClusterN();
+  numbers.shares = shares;
   return numbers;
 }
 
@@ -79,7 +81,8 @@ int64_t estimateDecodeRegisters(const Contraction &c,
     return estimateSumRegisters(c, numbers, together);
   int64_t tileM = numbers.tileM, warpgroups = numbers.warpgroups;
   int64_t blocks = numbers.blocks, tileK = numbers.tileK;
-  int64_t steps = llvm::divideCeil(c.k, tileK * numbers.splitK);
+  int64_t steps =
+      llvm::divideCeil(c.k, tileK * numbers.splitK * numbers.shares);
   bool scalesSums = !c.hasOneGroup() && !numbers.scaleDecoded;
   // Sums that are scaled are those of one or two groups, beside their total.
   int64_t sets = !scalesSums                                      ? 1

@@ -78,13 +78,15 @@ static ScheduleAttr makeWgmmaDecode(const Contraction &c, const Chip &chip,
   return make(stages);
 }
 
-/// Whether `parts` blocks can have parts of `k` columns, in whole steps: the
-/// last may have fewer than the others, but not none.
-static bool canSplit(int64_t k, int64_t tileK, int64_t parts) {
+/// Whether `parts` blocks can have parts of `k` columns, in whole steps, of
+/// which `shares` warpgroups have as many each: the last may have fewer than
+/// the others, but not none.
+static bool canSplit(int64_t k, int64_t tileK, int64_t parts,
+                     int64_t shares = 1) {
   int64_t steps = k / tileK;
-  return parts == 1 ||
-         (k % tileK == 0 &&
-          (parts - 1) * int64_t(llvm::divideCeil(steps, parts)) < steps);
+  int64_t ofBlock = shares * llvm::divideCeil(steps, parts * shares);
+  return parts * shares == 1 ||
+         (k % tileK == 0 && (parts - 1) * ofBlock < steps);
 }
 
 std::string whyNotWgmmaDecodeSchedule(const Contraction &c, const Chip &chip,
@@ -106,10 +108,13 @@ std::string whyNotWgmmaDecodeSchedule(const Contraction &c, const Chip &chip,
         "groups of {0} columns are no multiple of {1}, so that "
         "weights have to be scaled (scale_decoded)",
         c.getGroup(), FragmentLayout::segmentColumns);
-  if (!canSplit(c.k, schedule.getTileK(), schedule.getSplitK()))
+  if (!canSplit(c.k, schedule.getTileK(), schedule.getSplitK(),
+                schedule.getWarpsK()))
     return llvm::formatv("split_k = {0} blocks cannot each have a part of {1} "
-                         "columns in steps of {2}",
-                         schedule.getSplitK(), c.k, schedule.getTileK());
+                         "columns in steps of {2} for {3} warpgroups that "
+                         "share k",
+                         schedule.getSplitK(), c.k, schedule.getTileK(),
+                         schedule.getWarpsK());
   if (schedule.getStreamK()) {
     int64_t units = getStreamUnits(c.k, schedule);
     if (units < 2 || units > kMaxStreamUnits)

@@ -547,3 +547,17 @@ func.func @f(%x: tensor<96x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>, %init: t
   } -> tensor<96x4096xf32>
   return %y : tensor<96x4096xf32>
 }
+
+// -----
+
+#w4 = #quant_tensor.encoding<{storage = i4, block = [1, 64], scale = bf16}>
+func.func @f(%x: tensor<64x640xbf16>, %w: tensor<64x640xbf16, #w4>, %init: tensor<64x64xf32>) -> tensor<64x64xf32> {
+  // expected-error @below {{split_k = 4 blocks cannot each have a part of 640 columns in steps of 64 for 2 warpgroups that share k}}
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<64x640xbf16>, tensor<64x640xbf16, #w4>) maps [] outs(%init : tensor<64x64xf32>)
+      attributes {quant_tile.schedule = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [64, 64, 64], warps = [1, 4, 2], stages = 6, split_k = 4,
+          weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative>>} {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<64x64xf32>
+  return %y : tensor<64x64xf32>
+}

@@ -263,8 +263,8 @@ inline bool overlapsDecodeSums(int64_t rows, int64_t warpgroups) {
 /// 64 weights by `rows` rows of activations each.
 struct DecodeSplit {
   explicit DecodeSplit(quant_tile::ScheduleAttr schedule)
-      : parts(schedule.getSplitK()),
-        blocks(schedule.getTileN() / schedule.getConsumers() /
+      : parts(schedule.getSplitK()), sharers(schedule.getWarpsK()),
+        blocks(schedule.getTileN() * sharers / schedule.getConsumers() /
                WgmmaLayout::chunkRows),
         tileM(schedule.getTileM()),
         rows(std::gcd(tileM, WgmmaLayout::chunkRows)) {
@@ -273,7 +273,9 @@ struct DecodeSplit {
       rows /= 2;
   }
 
-  int64_t parts, blocks, tileM, rows;
+  /// Blocks that share a tile along K, and warpgroups of one of them that do.
+  int64_t parts, sharers;
+  int64_t blocks, tileM, rows;
 
   int64_t getChunksOfBlock() const { return tileM / rows; }
   int64_t getChunks() const { return blocks * getChunksOfBlock(); }

@@ -134,8 +134,9 @@ void WarpgroupBlock::initBarriers() {
           /*evictPriority=*/NVVM::CacheEvictionPriorityAttr(), map,
           /*predicate=*/Value(), /*tensormap=*/b.getUnitAttr(),
           /*uniform=*/UnitAttr(), /*in_param_space=*/UnitAttr());
-    // Of a ping-pong pair only one consumer uses a stage.
-    Value users = word(schedule.getWarpgroupsPerTile() *
+    // Of a ping-pong pair only one consumer uses a stage, and of those that
+    // share a tile along K.
+    Value users = word(schedule.getWarpgroupsPerTile() / schedule.getWarpsK() *
                        groups.getClusterSize() * releases);
     for (int64_t stage = 0; stage < layout.stages; ++stage) {
       NVVM::MBarrierInitOp::create(b, full(word(stage)), word(1), Value());

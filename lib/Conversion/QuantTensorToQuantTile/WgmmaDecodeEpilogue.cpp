@@ -14,6 +14,7 @@
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace quantmlir;
@@ -25,6 +26,7 @@ using quantmlir::schedule::WgmmaLayout;
 static constexpr int64_t kRows8 = 8;
 /// Warps of a warpgroup.
 static constexpr int64_t kWarps = 4;
+static constexpr int64_t kThreads = kWarps * FragmentLayout::lanes;
 
 /// The results of a thread's four `sums` of block `block` and eight rows of
 /// activations from `firstRow` on: two rows of the first weight, two of the
@@ -180,13 +182,72 @@ void WgmmaDecodeKernel::finishChunk(ArrayRef<Value> values, int64_t chunk,
                });
 }
 
-/// Stores a consumer's part of a tile, which starts at (firstRow, firstColumn)
-/// of the result, or gives its sums away, as `work` says. `parity` of this
-/// block's tile, with split K.
+/// Where a thread of a warpgroup that shares a tile along K leaves four of its
+/// sums, from `number` on, to the one that finishes them: where its chunks of
+/// results would be. `others`: of the warpgroup that many shares further on.
+Value WgmmaDecodeKernel::leftSums(int64_t number, int64_t others) {
+  constexpr int64_t bytes = WgmmaLayout::chunkBuffers * WgmmaLayout::chunkBytes;
+  int64_t further = others * (layout.consumers / split.sharers) * bytes;
+  return shared(layout.getChunk(0) + further + number * kThreads * 4,
+                add(mul(consumer, bytes), mul(member, 16)));
+}
+
+/// Leaves `sums`, unless this warpgroup is the one that finishes them.
+void WgmmaDecodeKernel::leaveSums(ArrayRef<Value> sums) {
+  // Barriers up to that of the table are others'.
+  auto synchronize = [&] {
+    NVVM::BarrierOp::create(b, TypeRange(), word(layout.consumers + 2),
+                            word(layout.consumers * kThreads),
+                            NVVM::BarrierReductionAttr(), Value());
+  };
+  // What was left of the tile before has been read.
+  synchronize();
+  auto vector = VectorType::get({4}, problem.accumulator);
+  Value leaves =
+      b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ne, share, word(0));
+  b.ifThen(leaves, [&] {
+    for (size_t i = 0; i < sums.size(); i += 4)
+      LLVM::StoreOp::create(b,
+                            vector::FromElementsOp::create(
+                                b, vector, ValueRange(sums).slice(i, 4)),
+                            leftSums(i, 0), /*alignment=*/16);
+  });
+  synchronize();
+}
+
+/// Adds to `sums` what the other warpgroups left, in their order.
+void WgmmaDecodeKernel::takeLeftSums(SmallVectorImpl<Value> &sums) {
+  auto vector = VectorType::get({4}, problem.accumulator);
+  for (int64_t other = 1; other < split.sharers; ++other)
+    for (size_t i = 0; i < sums.size(); i += 4) {
+      Value four = LLVM::LoadOp::create(b, vector, leftSums(i, other),
+                                        /*alignment=*/16);
+      for (size_t j = 0; j < 4; ++j)
+        sums[i + j] = arith::AddFOp::create(b, sums[i + j], b.element(four, j));
+    }
+}
+
+/// Finishes what warpgroups that share a tile along K have of it, by the first
+/// of them, or all of a tile.
 void WgmmaDecodeKernel::finish(ArrayRef<Value> totals, Value firstRow,
                                Value firstColumn, Value parity,
                                const Work &work) {
   SmallVector<Value> sums = getSums(totals);
+  if (split.sharers == 1)
+    return finishPart(sums, firstRow, firstColumn, parity, work);
+  leaveSums(sums);
+  b.ifThen(equal(share, word(0)), [&] {
+    takeLeftSums(sums);
+    finishPart(sums, firstRow, firstColumn, parity, work);
+  });
+}
+
+/// Stores a consumer's part of a tile, which starts at (firstRow, firstColumn)
+/// of the result, or gives its sums away, as `work` says. `parity` of this
+/// block's tile, with split K.
+void WgmmaDecodeKernel::finishPart(ArrayRef<Value> sums, Value firstRow,
+                                   Value firstColumn, Value parity,
+                                   const Work &work) {
   if (split.parts > 1)
     return finishSums([&](int64_t chunk) { return getChunk(sums, chunk); },
                       parity, work.tile,

@@ -77,14 +77,14 @@ WgmmaDecodeKernel::WgmmaDecodeKernel(MatmulEmitter &b)
       blocks(split.blocks),
       // Blocks that share a tile along K have equal parts of it, or the last
       // one less: it multiplies activations past K, which are zero.
-      steps(llvm::divideCeil(problem.k, tileK * split.parts)),
+      steps(llvm::divideCeil(problem.k, tileK * split.parts * split.sharers) *
+            split.sharers),
       stepsAhead(quantmlir::schedule::getDecodeStepsAhead(
           b.hasTiledParameters(),
           quantmlir::schedule::getParameterBits(b.problem.encoding))),
-      lastSegments(
-          split.parts > 1
-              ? tileK / kSegment
-              : llvm::divideCeil(problem.k - (steps - 1) * tileK, kSegment)),
+      lastSegments(sharesK() ? tileK / kSegment
+                             : llvm::divideCeil(problem.k - (steps - 1) * tileK,
+                                                kSegment)),
       unit(problem.hasOneGroup() ? tileK : std::gcd(problem.getGroup(), tileK)),
       partSegments(quantmlir::schedule::getColumnsOfDecodedPart(
                        problem, tileK, layout.consumers, scalesSums()) /
@@ -167,11 +167,12 @@ Value WgmmaDecodeKernel::getStep(const Work &work, int64_t step) {
   return streams() ? add(mul(work.begin, together), step) : word(step);
 }
 
-/// Scales of the groups of step `step`, and zero points; those of the last step
-/// where there are fewer.
+/// Scales of the groups of step `step` of this warpgroup, and zero points;
+/// those of the last step where there are fewer.
 WgmmaDecodeKernel::Parameters WgmmaDecodeKernel::loadParameters(Value step) {
   Parameters parameters;
   bool hasOneGroup = problem.hasOneGroup();
+  step = add(mul(step, split.sharers), share);
   step = add(b.createOrFold<arith::MinUIOp>(step, word(steps - 1)), firstStep);
   Value first = toIndex(mul(step, word(tileK)));
   StepShape shape = {/*rowTiles=*/1,
@@ -212,7 +213,7 @@ WgmmaDecodeKernel::decode(Value stage, int64_t first, int64_t last,
                     : 0.0;
   Value at =
       add(mul(stage, layout.getStageBytes()),
-          add(mul(add(mul(consumer, blocks * kBlockTiles), warp), tileBytes),
+          add(mul(add(mul(ofTile, blocks * kBlockTiles), warp), tileBytes),
               matrixByte));
   Weights weights;
   for (int64_t block = 0; block < blocks; ++block) {
@@ -381,7 +382,8 @@ void WgmmaDecodeKernel::multiplyStep(State &state, Value step, int64_t segments,
     multiplyPart(state, first, last, /*isLast=*/last == segments);
   }
   state.parameters.erase(state.parameters.begin());
-  state.ring = advance(state.ring);
+  state.ring =
+      split.sharers > 1 ? skip(state.ring, split.sharers) : advance(state.ring);
 }
 
 /// Decodes segments [first, last) of a step while the part before is
@@ -453,7 +455,8 @@ SmallVector<Value> WgmmaDecodeKernel::multiply(const Work &work, Ring &ring,
   // A loop takes several steps at a time: what is decoded goes to other
   // registers than those which the multiplications under way read. At its end
   // it waits for all: ptxas follows no register operands around a loop.
-  int64_t whole = lastSegments == tileK / kSegment ? steps : steps - 1;
+  int64_t count = steps / split.sharers;
+  int64_t whole = lastSegments == tileK / kSegment ? count : count - 1;
   int64_t loops = whole / together, next = 0;
   Value zero = b.floatConstant(problem.accumulator, 0.0);
   if (scalesSums()) {
@@ -481,8 +484,8 @@ SmallVector<Value> WgmmaDecodeKernel::multiply(const Work &work, Ring &ring,
         }));
     next = together * loops;
   }
-  for (; next < steps; ++next)
-    multiplyStep(state, word(next), getSegments(next), next + 1 < steps);
+  for (; next < count; ++next)
+    multiplyStep(state, word(next), getSegments(next), next + 1 < count);
   settle(state, /*later=*/0);
   ring = state.ring;
   turn = state.turn;
@@ -512,7 +515,14 @@ void WgmmaDecodeKernel::consume() {
   if (layout.tableBytes)
     fillPairTable();
   b.waitForDependencies();
-  SmallVector<Value> state = {word(0), word(0)};
+  share = word(0);
+  ofTile = consumer;
+  if (split.sharers > 1) {
+    Value finishers = word(layout.consumers / split.sharers);
+    share = div(consumer, finishers);
+    ofTile = rem(consumer, finishers);
+  }
+  SmallVector<Value> state = {share, word(0)};
   // Which phase of the exchange of sums the tile is.
   if (split.parts > 1)
     state.push_back(word(0));
@@ -521,7 +531,7 @@ void WgmmaDecodeKernel::consume() {
     state.push_back(b.select(equal(consumer, word(0)), word(1), word(0)));
   workLoop(state, [&](Work work, ValueRange values) {
     auto [row, column] = locate(work.tile);
-    column = add(column, mul(consumer, blocks * kBlockRows));
+    column = add(column, mul(ofTile, blocks * kBlockRows));
     Value firstOfWarp = add(column, mul(warp, kRows));
     warpRow = toIndex(firstOfWarp);
     weightRows.clear();

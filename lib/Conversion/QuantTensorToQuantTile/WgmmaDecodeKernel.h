@@ -81,6 +81,8 @@ private:
     return !problem.hasOneGroup() && !schedule.getScaleDecoded();
   }
   bool streams() const { return schedule.getStreamK() > 0; }
+  /// Whether several blocks or warpgroups have parts of a tile along K.
+  bool sharesK() const { return split.parts * split.sharers > 1; }
   /// Segments of 32 columns in step `step`, 0 where there is none.
   int64_t getSegments(int64_t step) const;
 
@@ -137,6 +139,12 @@ private:
   void finish(llvm::ArrayRef<mlir::Value> totals, mlir::Value firstRow,
               mlir::Value firstColumn, mlir::Value parity, const Work &work);
   llvm::SmallVector<mlir::Value> getSums(llvm::ArrayRef<mlir::Value> totals);
+  mlir::Value leftSums(int64_t number, int64_t others);
+  void leaveSums(llvm::ArrayRef<mlir::Value> sums);
+  void takeLeftSums(llvm::SmallVectorImpl<mlir::Value> &sums);
+  void finishPart(llvm::ArrayRef<mlir::Value> sums, mlir::Value firstRow,
+                  mlir::Value firstColumn, mlir::Value parity,
+                  const Work &work);
   llvm::SmallVector<mlir::Value> getChunk(llvm::ArrayRef<mlir::Value> sums,
                                           int64_t chunk);
   void finishChunk(llvm::ArrayRef<mlir::Value> values, int64_t chunk,
@@ -172,6 +180,10 @@ private:
   /// codes is a copy of its own.
   mlir::Value lhsMap, codesMap;
   mlir::Value firstStep; // of this block along K
+  /// Which of the warpgroups that share a tile along K this is: it takes every
+  /// `split.sharers`-th step, from this one on. Whose weights it has, among
+  /// those that share none.
+  mlir::Value share, ofTile;
   /// Byte that this lane addresses for `ldmatrix`.
   mlir::Value matrixByte;
   /// The first row of weights of this warp, and the rows of this thread, as

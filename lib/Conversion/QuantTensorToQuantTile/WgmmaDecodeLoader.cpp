@@ -93,7 +93,7 @@ void WgmmaDecodeKernel::loadStep(Value row, Value column, Value step,
           b.createOrFold<arith::MinUIOp>(rowTile, word(type.getDimSize(0) - 1));
     // Where there are no activations, some weights that exist.
     Value weightStep = step;
-    if (split.parts > 1 && problem.k % (tileK * split.parts))
+    if (sharesK() && steps * split.parts * tileK > problem.k)
       weightStep =
           b.createOrFold<arith::MinUIOp>(step, word(problem.k / tileK - 1));
     Value tile = b.createOrFold<arith::ExtUIOp>(

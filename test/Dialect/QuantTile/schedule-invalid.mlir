@@ -289,7 +289,7 @@ module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_
 
 // -----
 
-// expected-error @below {{wgmma_decode has one to four warpgroups along n, warps = [1, 4 x warpgroups, 1], got [4, 1, 1]}}
+// expected-error @below {{wgmma_decode has one to four warpgroups, along n or as shares of k, warps = [1, 4 x warpgroups, shares], got [4, 1, 1]}}
 module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [64, 128, 128], warps = [4, 1, 1], stages = 4, weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative>>} {}
 
 // -----
@@ -326,6 +326,21 @@ module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_
 
 // expected-error @below {{tile k = 32 is no multiple of 64 up to 512}}
 module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [64, 128, 32], warps = [1, 8, 1], stages = 4, weights = <fragment, tile = [16, 32]>, warpgroups = <cooperative>>} {}
+
+// -----
+
+// expected-error @below {{wgmma_decode needs at least 4 stages, got 3}}
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [64, 64, 128], warps = [1, 4, 2], stages = 3, weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative>>} {}
+
+// -----
+
+// expected-error @below {{wgmma_decode has one to four warpgroups, along n or as shares of k, warps = [1, 4 x warpgroups, shares], got [1, 8, 3]}}
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [64, 128, 128], warps = [1, 8, 3], stages = 6, weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative>>} {}
+
+// -----
+
+// expected-error @below {{warpgroups that share k have tiles of 64 rows or less for each 64 weights}}
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [80, 64, 64], warps = [1, 4, 2], stages = 6, weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative>>} {}
 
 // -----
 

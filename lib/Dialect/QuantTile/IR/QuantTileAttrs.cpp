@@ -251,11 +251,13 @@ static LogicalResult verifyTiled(function_ref<InFlightDiagnostic()> emitError,
                        << " rows and a multiple of "
                        << FragmentLayout::segmentColumns << " columns";
   // A warp's columns must be whole weight tiles, or two warps would read one.
+  // Those of wgmma_decode have whole steps.
   int64_t unit =
       weights ? weights.getTile()[1] : FragmentLayout::segmentColumns;
-  if (tile[2] % (warps[2] * unit))
+  int64_t sharers = family == KernelFamily::WgmmaDecode ? 1 : warps[2];
+  if (tile[2] % (sharers * unit))
     return emitError() << "tile k = " << tile[2] << " does not give each of "
-                       << warps[2] << " warps along k a multiple of " << unit
+                       << sharers << " warps along k a multiple of " << unit
                        << " columns";
   if (stages < 1 || stages > 16)
     return emitError() << "stages must be in [1, 16], got " << stages;
@@ -313,17 +315,26 @@ static LogicalResult verifyWgmma(function_ref<InFlightDiagnostic()> emitError,
 static LogicalResult
 verifyWgmmaDecode(function_ref<InFlightDiagnostic()> emitError,
                   ArrayRef<int64_t> tile, ArrayRef<int64_t> warps,
-                  int64_t stages, int64_t copy, int64_t splitK,
+                  int64_t stages, int64_t copy, int64_t splitK, int64_t streamK,
                   LayoutAttr weights, WarpgroupsAttr warpgroups) {
   if (!weights || copy != 16)
     return emitError() << "wgmma_decode reads weights in fragment layout, and "
                           "activations 16 bytes or more at a time";
-  if (warps[0] != 1 || warps[2] != 1 ||
-      !llvm::is_contained({4, 8, 12, 16}, warps[1]))
-    return emitError() << "wgmma_decode has one to four warpgroups along n, "
-                          "warps = [1, 4 x warpgroups, 1], got ["
+  if (warps[0] != 1 || warps[2] < 1 || warps[2] > 4 || warps[1] < 1 ||
+      warps[1] > 16 ||
+      !llvm::is_contained({4, 8, 12, 16}, warps[1] * warps[2]) || warps[1] % 4)
+    return emitError() << "wgmma_decode has one to four warpgroups, along n or "
+                          "as shares of k, warps = [1, 4 x warpgroups, "
+                          "shares], got ["
                        << warps[0] << ", " << warps[1] << ", " << warps[2]
                        << "]";
+  // The sums of a share lie where its results would.
+  if (warps[2] > 1 &&
+      (tile[0] * tile[1] > 16 * 64 * warps[1] || streamK ||
+       warpgroups.isAlternating() || warpgroups.getClusterN() > 1))
+    return emitError() << "warpgroups that share k have tiles of 64 rows or "
+                          "less for each 64 weights, do not alternate, and "
+                          "share neither activations nor stream_k";
   if (warpgroups.isPingPong() || warpgroups.getClusterM() != 1)
     return emitError() << "wgmma_decode has cooperative or alternating "
                           "warpgroups and no clusters that share weights";
@@ -341,9 +352,10 @@ verifyWgmmaDecode(function_ref<InFlightDiagnostic()> emitError,
   if (tile[2] % 64 || tile[2] > 512)
     return emitError() << "tile k = " << tile[2]
                        << " is no multiple of 64 up to 512";
-  if (stages < 2)
-    return emitError() << "wgmma_decode needs at least 2 stages, got "
-                       << stages;
+  // A stage is held until the next step of its reader is under way.
+  if (stages < 2 * warps[2])
+    return emitError() << "wgmma_decode needs at least " << 2 * warps[2]
+                       << " stages, got " << stages;
   // Eight blocks are what every cluster may have.
   if (splitK < 1 || splitK > 8)
     return emitError() << "split_k is in [1, 8], got " << splitK;
@@ -457,7 +469,7 @@ LogicalResult ScheduleAttr::verify(
   }
   if (family == KernelFamily::WgmmaDecode)
     return verifyWgmmaDecode(emitError, tile, warps, stages, copy, splitK,
-                             weights, warpgroups);
+                             streamK, weights, warpgroups);
   if (family == KernelFamily::Wgmma)
     return verifyWgmma(emitError, tile, warps, stages, copy, splitK, weights,
                        warpgroups);

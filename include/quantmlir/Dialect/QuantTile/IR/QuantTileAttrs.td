@@ -155,7 +155,7 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
     | family | `reduce`: CUDA cores, one row of activations at a time; `mma_sync`: tensor cores, `mma.sync`; `mma_stream`: the same for few rows of activations, encoded weights streaming from global memory through registers; `wgmma`: tensor cores, `wgmma`, fed by the tensor memory accelerator (sm_90a); `wgmma_decode`: the same for encoded weights, decoded into the registers that `wgmma` takes them from; `plain`: the reference lowering | required |
     | `chip` | the target it was chosen for | required |
     | `tile` | [m, n, k] of one block's step: rows of activations, rows of weights, columns of both | required |
-    | `warps` | how the block's warps divide `tile`; along k each warp sums its own columns; `wgmma`: the warps that multiply, four of a warpgroup along m; `wgmma_decode`: along n | required |
+    | `warps` | how the block's warps divide `tile`; along k each warp sums its own columns; `wgmma`: the warps that multiply, four of a warpgroup along m; `wgmma_decode`: along n, and along k how many of its warpgroups take the steps of a tile in turn | required |
     | `stages` | `mma_sync`, `wgmma`, `wgmma_decode`: slots of the shared-memory ring; `reduce`: weight tiles in flight per warp; `mma_stream`: steps of weights in flight per warp | required |
     | `copy` | bytes of one activation copy: 16, 8, 4 or, where rows are not aligned, 2 or 1 | 16 |
     | `split_k` | `mma_stream`, `wgmma` with cooperative warpgroups, `wgmma_decode`: blocks of a cluster that share one tile along K and exchange their sums (sm_90a) | 1 |
@@ -253,7 +253,7 @@ def QuantTile_ScheduleAttr : QuantTile_Attr<"Schedule", "schedule"> {
     }
     /// Warpgroups of such a block that share a tile, and all that multiply.
     int64_t getWarpgroupsPerTile() const {
-      return getWarpsM() * getWarpsN() / 4;
+      return getWarpsM() * getWarpsN() * getWarpsK() / 4;
     }
     int64_t getConsumers() const {
       return getWarpgroupsPerTile() * (getWarpgroups().isPingPong() ? 2 : 1);
