@@ -197,14 +197,9 @@ FAMILIES = [
     ScheduledLayer(192, 1216, 24, [16, 192, 128], [1, 12, 1], 8, group=128, out="bf16",
                    kind="alternating"),
     ScheduledLayer(192, 1152, 24, [16, 192, 192], [1, 12, 1], 6, group=96, out="bf16"),
-    # Warpgroups that share K: two, with an odd number of steps, and several tiles of a block;
-    # with another block, four of them, and two beside two others.
+    # Two warpgroups that share K, with an odd number of steps: alone, and with another block.
     ScheduledLayer(200, 1216, 70, [64, 64, 64], [1, 4, 2], 5),
     ScheduledLayer(200, 1216, 70, [48, 64, 64], [1, 4, 2], 4, 2, out="bf16",
-                   rest=", dependent_launch = true, scale_decoded = true"),
-    ScheduledLayer(136, 1024, 70, [16, 64, 128], [1, 4, 4], 8, group=128,
-                   rest=", scale_decoded = true"),
-    ScheduledLayer(272, 1024, 70, [32, 128, 64], [1, 8, 2], 6, 2,
                    rest=", dependent_launch = true, scale_decoded = true"),
     # Tiles that blocks divide along K: among several, beside whole ones, and in the last
     # of many rounds.
