@@ -105,28 +105,32 @@ void WarpgroupBlock::sendSums(GetChunk getChunk, Value parity) {
   ifOwner([&] { waitFor(ready(consumer), parity, Scope::CLUSTER); });
 }
 
+/// Adds to `totals` a thread's sums in shared memory from `from` on: four of
+/// each thread lie behind one another.
+void WarpgroupBlock::addFrom(SmallVectorImpl<Value> &totals, Value from) {
+  auto vector = VectorType::get({4}, problem.accumulator);
+  for (size_t i = 0; i < totals.size(); i += 4) {
+    Value place = LLVM::GEPOp::create(
+        b, from.getType(), b.getI8Type(), from,
+        ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(i * 4 * kThreads)});
+    Value four = LLVM::LoadOp::create(b, vector, place, /*alignment=*/16);
+    for (size_t j = 0; j < 4; ++j) {
+      Value one = b.element(four, j);
+      Value &sum = totals[i + j];
+      sum = isa<IntegerType>(problem.accumulator)
+                ? arith::AddIOp::create(b, sum, one).getResult()
+                : arith::AddFOp::create(b, sum, one).getResult();
+    }
+  }
+}
+
 /// `values` of chunk `slot` of this block's and what the other blocks
 /// sent, always in the same order.
 SmallVector<Value> WarpgroupBlock::addSums(ArrayRef<Value> values,
                                            int64_t slot) {
   SmallVector<Value> totals(values);
-  auto vector = VectorType::get({4}, problem.accumulator);
-  for (int64_t sender = 0; sender < sums.parts - 1; ++sender) {
-    Value from = sumAddress(word(sender), slot);
-    for (size_t i = 0; i < totals.size(); i += 4) {
-      Value place = LLVM::GEPOp::create(
-          b, from.getType(), b.getI8Type(), from,
-          ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(i * 4 * kThreads)});
-      Value four = LLVM::LoadOp::create(b, vector, place, /*alignment=*/16);
-      for (size_t j = 0; j < 4; ++j) {
-        Value one = b.element(four, j);
-        Value &sum = totals[i + j];
-        sum = isa<IntegerType>(problem.accumulator)
-                  ? arith::AddIOp::create(b, sum, one).getResult()
-                  : arith::AddFOp::create(b, sum, one).getResult();
-      }
-    }
-  }
+  for (int64_t sender = 0; sender < sums.parts - 1; ++sender)
+    addFrom(totals, sumAddress(word(sender), slot));
   return totals;
 }
 

@@ -172,6 +172,7 @@ protected:
   void expectSums();
   void giveSumsBack();
   void sendSums(GetChunk getChunk, mlir::Value parity);
+  void addFrom(llvm::SmallVectorImpl<mlir::Value> &totals, mlir::Value from);
   llvm::SmallVector<mlir::Value> addSums(llvm::ArrayRef<mlir::Value> values,
                                          int64_t slot);
   /// Calls `finish` with each chunk that is this block's and its sums, those of

@@ -217,14 +217,8 @@ void WgmmaDecodeKernel::leaveSums(ArrayRef<Value> sums) {
 
 /// Adds to `sums` what the other warpgroups left, in their order.
 void WgmmaDecodeKernel::takeLeftSums(SmallVectorImpl<Value> &sums) {
-  auto vector = VectorType::get({4}, problem.accumulator);
   for (int64_t other = 1; other < split.sharers; ++other)
-    for (size_t i = 0; i < sums.size(); i += 4) {
-      Value four = LLVM::LoadOp::create(b, vector, leftSums(i, other),
-                                        /*alignment=*/16);
-      for (size_t j = 0; j < 4; ++j)
-        sums[i + j] = arith::AddFOp::create(b, sums[i + j], b.element(four, j));
-    }
+    addFrom(sums, leftSums(0, other));
 }
 
 /// Finishes what warpgroups that share a tile along K have of it, by the first
