@@ -198,7 +198,7 @@ FAMILIES = [
                    kind="alternating"),
     ScheduledLayer(192, 1152, 24, [16, 192, 192], [1, 12, 1], 6, group=96, out="bf16"),
     # Two warpgroups that share K, with an odd number of steps: alone, and with another block.
-    ScheduledLayer(200, 1216, 70, [64, 64, 64], [1, 4, 2], 5),
+    ScheduledLayer(200, 1216, 70, [64, 64, 64], [1, 4, 2], 6),
     ScheduledLayer(200, 1216, 70, [48, 64, 64], [1, 4, 2], 4, 2, out="bf16",
                    rest=", dependent_launch = true, scale_decoded = true"),
     # Tiles that blocks divide along K: among several, beside whole ones, and in the last

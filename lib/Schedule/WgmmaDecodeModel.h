@@ -29,6 +29,10 @@ struct DecodeNumbers {
   int64_t cluster = 1;
   /// Warpgroups that have the same weights, and take steps in turn.
   int64_t shares = 1;
+
+  int64_t getTileN() const {
+    return warpgroups / shares * blocks * kDecodeRows;
+  }
 };
 
 /// What `schedule` chooses that registers and time depend on.

@@ -16,7 +16,13 @@ namespace quantmlir::schedule {
 
 /// The largest tile, and what its rows are a multiple of.
 static constexpr int64_t kMaxTileM = 256, kRowStep = 16;
-static constexpr int64_t kMaxStages = 12;
+/// Most stages; of short steps of bytes that two warpgroups share, which need
+/// more of them on their way: 11008x4096 took 2 to 5 % less so at 32 to 64
+/// rows.
+static constexpr int64_t kMaxStages = 12, kMaxSharedStages = 16;
+/// The largest tile whose sums a warpgroup can leave to one that it shares K
+/// with.
+static constexpr int64_t kMaxSharedTileM = 64;
 /// Units of two rounds of tiles, times the blocks that divide them, are counted
 /// in 32 bits.
 static constexpr int64_t kMaxStreamUnits = 1 << 16;
@@ -60,21 +66,23 @@ static ScheduleAttr makeWgmmaDecode(const Contraction &c, const Chip &chip,
   auto make = [&](int64_t stages) {
     return ScheduleAttr::get(
         context, KernelFamily::WgmmaDecode, StringAttr::get(context, chip.name),
-        {numbers.tileM, numbers.warpgroups * numbers.blocks * kDecodeRows,
-         numbers.tileK},
-        {1, 4 * numbers.warpgroups, 1}, stages, /*copy=*/16, numbers.splitK,
-        c.getWeightLayout(), maxM, getWholeContract(c, numbers.scaleDecoded),
-        chip.hasDependentLaunch, /*occupancy=*/1,
+        {numbers.tileM, numbers.getTileN(), numbers.tileK},
+        {1, 4 * numbers.warpgroups / numbers.shares, numbers.shares}, stages,
+        /*copy=*/16, numbers.splitK, c.getWeightLayout(), maxM,
+        getWholeContract(c, numbers.scaleDecoded), chip.hasDependentLaunch,
+        /*occupancy=*/1,
         WarpgroupsAttr::get(context,
                             numbers.alternates ? ConsumerKind::Alternating
                                                : ConsumerKind::Cooperative,
                             1, numbers.cluster, numbers.groupM),
         numbers.scaleDecoded, /*promote=*/0, numbers.streamK, /*ring=*/0);
   };
-  int64_t stages = kMaxStages;
-  while (stages > 2 &&
+  bool waits = numbers.shares > 1 && c.encoding.getStorageBits() == 8 &&
+               numbers.tileK == WgmmaLayout::panelColumns;
+  int64_t stages = waits ? kMaxSharedStages : kMaxStages;
+  while (stages > 2 * numbers.shares &&
          getWgmmaDecodeSharedMemory(c, make(stages)) > chip.sharedMemory)
-    --stages;
+    stages -= numbers.shares;
   return make(stages);
 }
 
@@ -163,6 +171,10 @@ static constexpr int64_t kSplits[] = {1, 2, 4};
 static constexpr int64_t kFewBlocks = 2;
 static constexpr double kMarginOfMoreBlocks = 1.05,
                         kLittleMarginOfMoreBlocks = 1.02;
+/// Where weights of smaller groups than a segment are scaled, what the estimate
+/// says of two warpgroups with weights of their own is too much: at five of
+/// eleven shapes of weights they took 4 to 14 % less.
+static constexpr double kMarginOfSharedUnits = 1.15;
 /// Two warpgroups multiply in turn from so many rows and columns of a step on:
 /// in smaller steps one decodes, or waits, longer than it multiplies, and three
 /// have enough queued without. Nor do they where sums have to be scaled, which
@@ -187,8 +199,7 @@ static bool isWorthDividing(const Contraction &c,
 static int64_t countTiles(const Contraction &c, int64_t m,
                           const DecodeNumbers &numbers) {
   return numbers.cluster * llvm::divideCeil(m, numbers.tileM) *
-         llvm::divideCeil(c.n, numbers.warpgroups * numbers.blocks *
-                                   kDecodeRows * numbers.cluster);
+         llvm::divideCeil(c.n, numbers.getTileN() * numbers.cluster);
 }
 
 /// Whether blocks may divide tiles of `bound` rows, 0 for any number of them,
@@ -208,21 +219,43 @@ static bool canStream(const Contraction &c, const Chip &chip, int64_t bound,
 }
 
 /// Whether steps of half as many columns as these take less: of 8 bits with one
-/// scale in each row, where a block has few steps and one or two warpgroups.
-/// 4096x4096 takes 5 to 7 % less so, 2048x5632 up to 8 %; 11008x4096, which has
-/// more, 4 to 8 % more, and tiles of 1024 outputs, which leave half of the SMs
-/// idle, up to 10 % more.
-static bool isFasterInShortSteps(const Contraction &c, const Chip &chip,
-                                 int64_t m, const DecodeNumbers &numbers) {
-  constexpr int64_t longStep = 128, fewColumns = 2048, fewRows = 64;
-  if (3 * countTiles(c, m, numbers) * numbers.splitK < 2 * chip.multiprocessors)
+/// scale in each row, where two warpgroups share K. 4096x4096 took 8 % less so,
+/// 11008x4096 3 to 7 %, and tiles of 1024 and 2048 outputs up to 6 %.
+static bool isFasterInShortSteps(const Contraction &c,
+                                 const DecodeNumbers &numbers) {
+  constexpr int64_t longStep = 128;
+  return numbers.shares > 1 && c.encoding.getStorageBits() == 8 &&
+         c.hasOneGroup() && !c.encoding.hasZeroPoint() &&
+         numbers.tileK == longStep &&
+         canSplit(c.k, longStep / 2, numbers.splitK, numbers.shares);
+}
+
+/// Whether two warpgroups may take the steps of K in turn, of which `numbers`
+/// says how many rows, columns and blocks a tile has.
+static bool isWorthSharing(const Contraction &c, const Chip &chip, int64_t m,
+                           const DecodeNumbers &numbers) {
+  // Of 16 rows, mma_stream took 2 to 20 % less.
+  constexpr int64_t minTileM = 32;
+  if (numbers.tileM < minTileM || numbers.tileM > kMaxSharedTileM)
     return false;
-  return c.encoding.getStorageBits() == 8 && c.hasOneGroup() &&
-         !c.encoding.hasZeroPoint() && m <= fewRows &&
-         numbers.tileK == longStep && numbers.warpgroups <= 2 &&
-         numbers.blocks == 1 && c.k <= fewColumns * numbers.splitK &&
-         (numbers.splitK > 1 || isa<IntegerType>(c.encoding.getStorage())) &&
-         canSplit(c.k, longStep / 2, numbers.splitK);
+  int64_t blocks = countTiles(c, m, numbers) * numbers.splitK;
+  // Of more rows, one tile that holds all took 2 to 20 % less, but where there
+  // are few tiles.
+  if (m > numbers.tileM &&
+      (numbers.splitK == 1 || blocks > chip.multiprocessors))
+    return false;
+  // Two rounds of the loop that each has: where there are fewer, these took up
+  // to 15 % more, but of codes that take long to decode or, of bytes, to read.
+  constexpr int64_t fewColumns = 1024;
+  unsigned bits = c.encoding.getStorageBits();
+  bool takesLong =
+      bits == 8 || 16 % bits || c.scalesDecoded() || mustScaleSums(c);
+  if (!takesLong && c.k < fewColumns * numbers.splitK * numbers.shares)
+    return false;
+  // Where 80 of 132 SMs had a block, four blocks of a tile of three warpgroups
+  // took 4 to 12 % less.
+  return numbers.splitK == *std::rbegin(kSplits) ||
+         3 * blocks >= 2 * chip.multiprocessors;
 }
 
 ScheduleAttr chooseWgmmaDecode(const Contraction &c, const Chip &chip,
@@ -243,10 +276,12 @@ ScheduleAttr chooseWgmmaDecode(const Contraction &c, const Chip &chip,
       cycles *= c.encoding.getStorageBits() == 8 || m >= kLargeDecodeRows
                     ? kLittleMarginOfMoreBlocks
                     : kMarginOfMoreBlocks;
+    if (numbers.shares > 1 && c.scalesDecoded())
+      cycles *= kMarginOfSharedUnits;
     if (best && margin * cycles >= least)
       return;
     DecodeNumbers made = numbers;
-    if (isFasterInShortSteps(c, chip, m, numbers))
+    if (isFasterInShortSteps(c, numbers))
       made.tileK /= 2;
     ScheduleAttr schedule = makeWgmmaDecode(c, chip, maxM, made);
     // Fewer stages do not keep enough on its way.
@@ -282,12 +317,14 @@ ScheduleAttr chooseWgmmaDecode(const Contraction &c, const Chip &chip,
   // high tiles, which read the weights less often.
   for (bool scaleDecoded : {false, true})
     for (int64_t most : {256, 192, 128, 96, 64, 32, 16})
-      for (auto [warpgroups, blocks] : {std::pair<int64_t, int64_t>{2, 1},
-                                        {3, 1},
-                                        {1, 1},
-                                        {2, 2},
-                                        {1, 2},
-                                        {4, 1}})
+      for (auto [warpgroups, blocks, shares] :
+           {std::tuple<int64_t, int64_t, int64_t>{2, 1, 1},
+            {3, 1, 1},
+            {1, 1, 1},
+            {2, 1, 2},
+            {2, 2, 1},
+            {1, 2, 1},
+            {4, 1, 1}})
         for (int64_t tileK : {128, 256, 64})
           for (int64_t splitK : kSplits) {
             if (scaleDecoded ? !canScaleDecoded(c) : c.scalesDecoded())
@@ -320,9 +357,12 @@ ScheduleAttr chooseWgmmaDecode(const Contraction &c, const Chip &chip,
             if (m <= numbers.tileM && m < kLargeDecodeRows)
               numbers.groupM = 1;
             numbers.splitK = splitK;
+            numbers.shares = shares;
             numbers.alternates = warpgroups == 2 && blocks == 1 &&
                                  numbers.tileM >= kTurnRows &&
                                  tileK >= kTurnColumns && !mustScaleSums(c);
+            if (shares > 1 && !isWorthSharing(c, chip, m, numbers))
+              continue;
             bool canShare = m > kSharedRows && numbers.tileM >= kSharedRows &&
                             warpgroups == 2 && blocks == 1 && splitK == 1;
             for (int64_t cluster = 1;
@@ -359,16 +399,23 @@ void enumerateWgmmaDecode(const Contraction &c, const Chip &chip, int64_t maxM,
   if (bound && bound <= kMaxTileM)
     tiles.push_back(llvm::alignTo(bound, kRowStep));
   for (int64_t tileM : tiles)
-    for (auto [warpgroups, blocks] : {std::pair<int64_t, int64_t>{1, 1},
-                                      {2, 1},
-                                      {3, 1},
-                                      {4, 1},
-                                      {1, 2},
-                                      {2, 2}})
+    for (auto [warpgroups, blocks, shares] :
+         {std::tuple<int64_t, int64_t, int64_t>{1, 1, 1},
+          {2, 1, 1},
+          {3, 1, 1},
+          {4, 1, 1},
+          {1, 2, 1},
+          {2, 2, 1},
+          {2, 1, 2}})
       for (int64_t tileK : {64, 128, 256})
         for (bool scaleDecoded : {false, true})
           for (int64_t groupM : {1, 4, 32}) {
-            int64_t tileN = warpgroups * blocks * kDecodeRows;
+            DecodeNumbers numbers = {tileM, warpgroups,   blocks,
+                                     tileK, scaleDecoded, groupM};
+            numbers.shares = shares;
+            int64_t tileN = numbers.getTileN();
+            if (shares > 1 && tileM > kMaxSharedTileM)
+              continue;
             if (tileK % columns || (tileN > kDecodeRows && tileN / 2 >= c.n) ||
                 (scaleDecoded ? !canScaleDecoded(c) : c.scalesDecoded()))
               continue;
@@ -379,19 +426,21 @@ void enumerateWgmmaDecode(const Contraction &c, const Chip &chip, int64_t maxM,
               // Blocks that share K, where there are few tiles.
               int64_t count = llvm::divideCeil(bound, tileM) *
                               llvm::divideCeil(c.n, tileN) * splitK;
-              if (splitK > 1 &&
-                  (groupM > 1 || !bound || !canSplit(c.k, tileK, splitK) ||
-                   count >= 3 * chip.multiprocessors))
+              if (splitK > 1 && (groupM > 1 || !bound ||
+                                 !canSplit(c.k, tileK, splitK, shares) ||
+                                 count >= 3 * chip.multiprocessors))
                 continue;
               for (bool alternates : {false, true}) {
                 // Of the larger tiles, one multiplies longer than one decodes.
-                if (alternates && (warpgroups == 1 || blocks > 1))
+                if (alternates && (warpgroups == 1 || blocks > 1 || shares > 1))
                   continue;
-                DecodeNumbers numbers = {tileM,  warpgroups,   blocks,
-                                         tileK,  scaleDecoded, groupM,
-                                         splitK, alternates};
+                numbers.splitK = splitK;
+                numbers.alternates = alternates;
+                numbers.cluster = 1;
+                numbers.streamK = 0;
                 schedules.push_back(makeWgmmaDecode(c, chip, maxM, numbers));
-                if (splitK > 1 || blocks > 1 || !isWorthDividing(c, numbers))
+                if (splitK > 1 || blocks > 1 || shares > 1 ||
+                    !isWorthDividing(c, numbers))
                   continue;
                 // Large tiles are worth sharing as well.
                 for (int64_t cluster : {1, 2}) {

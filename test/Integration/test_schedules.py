@@ -27,7 +27,7 @@ from schedule_schemes import LONG, RANDOM, SCHEMES, STORAGES, WHOLE_TILES, Dense
 #: that are legal run.
 DRAWN, RUN = 80, 8
 #: Listed schedules of a family that run for each scheme, beside the chosen ones.
-LISTED = None if os.environ.get("QUANTMLIR_SCHEDULES") == "all" else 50
+LISTED = None if os.environ.get("QUANTMLIR_SCHEDULES") == "all" else 16
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 

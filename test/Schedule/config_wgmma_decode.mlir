@@ -5,10 +5,11 @@
 #w4g32 = #quant_tensor.encoding<{storage = i4, block = [1, 32], scale = bf16}>
 #w8 = #quant_tensor.encoding<{storage = i8, block = [1, 0], scale = f32}>
 
-// Few weights: blocks share them along K, so that each SM has some. A warpgroup
-// alone scales sums, which costs it less than making pairs of scales does.
+// Few weights: blocks share them along K, so that each SM has some, and two
+// warpgroups of a block do, which scale sums: of few rows that costs them less
+// than making pairs of scales does.
 // CHECK-LABEL: @few
-// CHECK: <wgmma_decode, chip = "sm_90a", tile = [32, 64, 128], warps = [1, 4, 1], stages = {{[0-9]+}}, split_k = 2, weights
+// CHECK: <wgmma_decode, chip = "sm_90a", tile = [32, 64, 128], warps = [1, 4, 2], stages = {{[0-9]+}}, split_k = 2, weights
 // CHECK-NOT: scale_decoded
 func.func @few(%x: tensor<32x4096xbf16>, %w: tensor<4096x4096xbf16, #w4>, %init: tensor<32x4096xf32>) -> tensor<32x4096xf32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<32x4096xbf16>, tensor<4096x4096xbf16, #w4>) maps [] outs(%init : tensor<32x4096xf32>) {
@@ -41,6 +42,28 @@ func.func @few_outputs(%x: tensor<64x13824xbf16>, %w: tensor<5120x13824xbf16, #w
     quant_tensor.yield %acc : f32
   } -> tensor<64x5120xf32>
   return %y : tensor<64x5120xf32>
+}
+
+// Two warpgroups that share K would have less than two rounds of the loop each.
+// CHECK-LABEL: @few_steps
+// CHECK: <wgmma_decode, chip = "sm_90a", tile = [64, 64, 128], warps = [1, 4, 1], stages = {{[0-9]+}}, split_k = 2, weights
+func.func @few_steps(%x: tensor<64x3072xbf16>, %w: tensor<3072x3072xbf16, #w4>, %init: tensor<64x3072xf32>) -> tensor<64x3072xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<64x3072xbf16>, tensor<3072x3072xbf16, #w4>) maps [] outs(%init : tensor<64x3072xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<64x3072xf32>
+  return %y : tensor<64x3072xf32>
+}
+
+// Of more rows than one tile has, where these are few.
+// CHECK-LABEL: @few_tiles
+// CHECK: <wgmma_decode, chip = "sm_90a", tile = [32, 64, 128], warps = [1, 4, 2], stages = {{[0-9]+}}, split_k = 2, weights
+func.func @few_tiles(%x: tensor<128x8192xbf16>, %w: tensor<1024x8192xbf16, #w4>, %init: tensor<128x1024xf32>) -> tensor<128x1024xf32> {
+  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<128x8192xbf16>, tensor<1024x8192xbf16, #w4>) maps [] outs(%init : tensor<128x1024xf32>) {
+  ^bb0(%acc: f32):
+    quant_tensor.yield %acc : f32
+  } -> tensor<128x1024xf32>
+  return %y : tensor<128x1024xf32>
 }
 
 // 128 rows are one tile of one warpgroup, which decodes each weight once.
@@ -325,21 +348,12 @@ func.func @nvfp4_of_few_rows(%x: tensor<16x5120xbf16>, %w: tensor<5120x5120xbf16
   return %y : tensor<16x5120xbf16>
 }
 
-// Few steps of bytes, which take half as many columns; many do not.
-// CHECK-LABEL: @few_steps_of_bytes
-// CHECK: <wgmma_decode, chip = "sm_90a", tile = [64, 64, 64], warps = [1, 4, 1], stages = 12, split_k = 2, weights
-func.func @few_steps_of_bytes(%x: tensor<64x4096xbf16>, %w: tensor<4096x4096xbf16, #w8>, %init: tensor<64x4096xf32>) -> tensor<64x4096xf32> {
+// Bytes wait for memory: short steps and many stages leave more of them on their
+// way where two warpgroups share K.
+// CHECK-LABEL: @shared_steps_of_bytes
+// CHECK: <wgmma_decode, chip = "sm_90a", tile = [64, 64, 64], warps = [1, 4, 2], stages = 16, split_k = 2, weights
+func.func @shared_steps_of_bytes(%x: tensor<64x4096xbf16>, %w: tensor<4096x4096xbf16, #w8>, %init: tensor<64x4096xf32>) -> tensor<64x4096xf32> {
   %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<64x4096xbf16>, tensor<4096x4096xbf16, #w8>) maps [] outs(%init : tensor<64x4096xf32>) {
-  ^bb0(%acc: f32):
-    quant_tensor.yield %acc : f32
-  } -> tensor<64x4096xf32>
-  return %y : tensor<64x4096xf32>
-}
-
-// CHECK-LABEL: @many_steps_of_bytes
-// CHECK: <wgmma_decode, chip = "sm_90a", tile = [64, 64, 128], warps = [1, 4, 1], stages = {{[0-9]+}}, split_k = 2, weights
-func.func @many_steps_of_bytes(%x: tensor<64x11008xbf16>, %w: tensor<4096x11008xbf16, #w8>, %init: tensor<64x4096xf32>) -> tensor<64x4096xf32> {
-  %y = quant_tensor.scaled_matmul ins(%x, %w : tensor<64x11008xbf16>, tensor<4096x11008xbf16, #w8>) maps [] outs(%init : tensor<64x4096xf32>) {
   ^bb0(%acc: f32):
     quant_tensor.yield %acc : f32
   } -> tensor<64x4096xf32>

@@ -4,7 +4,8 @@
 // swizzled tiles must be):
 //
 //   stages x (tile of activations | tile of weights)
-//   consumers x staging buffers of one chunk of the result
+//   consumers x staging buffers of one chunk of the result, where those that
+//     share K with them leave their sums before
 //   consumers x sums from the blocks that share K
 //   slots of scales, where these change along K: of a run of steps each
 //   barriers: full[stages], empty[stages], order[3], ready[3], taken[3],
@@ -65,7 +66,8 @@ struct WgmmaLayout {
                        int64_t chunkRowBytes = rowBytes, int64_t scales = 0)
       : stages(schedule.getStages()), lhsBytes(schedule.getTileM() * rowBytes),
         rhsBytes(schedule.getTileN() * rowBytes),
-        consumers(schedule.getConsumers()), sumsBytes(sumsBytes),
+        consumers(schedule.getConsumers()),
+        finishers(consumers / schedule.getWarpsK()), sumsBytes(sumsBytes),
         bufferBytes(chunkRows * chunkRowBytes), scales(scales) {}
   /// Of `wgmma_decode`: 16-bit activations, codes of `width` bits, and a table
   /// of pairs of `tableBytes`, 0 where there is none.
@@ -79,14 +81,20 @@ struct WgmmaLayout {
     return layout;
   }
 
-  int64_t stages, lhsBytes, rhsBytes, consumers, sumsBytes, bufferBytes, scales;
+  /// Consumers, and those of them that finish what others have a share of.
+  int64_t stages, lhsBytes, rhsBytes, consumers, finishers;
+  int64_t sumsBytes, bufferBytes, scales;
   int64_t tableBytes = 0;
 
   int64_t getStageBytes() const { return lhsBytes + rhsBytes; }
   int64_t getChunk(int64_t buffer) const {
     return stages * getStageBytes() + buffer * bufferBytes;
   }
-  int64_t getSums() const { return getChunk(consumers * chunkBuffers); }
+  /// The first who shares K leaves sums where its finisher's chunks will be,
+  /// others behind.
+  int64_t getSums() const {
+    return getChunk(std::max(finishers, consumers - finishers) * chunkBuffers);
+  }
   /// Elements from a step's scales to the next one's: a warp that fills a slot
   /// writes four scales of each of eight steps, to as many banks. Four elements
   /// are an access.
@@ -98,7 +106,7 @@ struct WgmmaLayout {
     return scales ? scaleSteps * getScaleStride() * 4 : 0;
   }
   int64_t getScales(int64_t slot) const {
-    return getSums() + consumers * sumsBytes + slot * getScaleBytes();
+    return getSums() + finishers * sumsBytes + slot * getScaleBytes();
   }
   int64_t getFull(int64_t stage) const {
     return getScales(scaleSlots) + stage * barrierBytes;

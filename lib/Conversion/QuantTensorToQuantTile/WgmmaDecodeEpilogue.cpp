@@ -183,11 +183,11 @@ void WgmmaDecodeKernel::finishChunk(ArrayRef<Value> values, int64_t chunk,
 }
 
 /// Where a thread of a warpgroup that shares a tile along K leaves four of its
-/// sums, from `number` on, to the one that finishes them: where its chunks of
-/// results would be. `others`: of the warpgroup that many shares further on.
-Value WgmmaDecodeKernel::leftSums(int64_t number, int64_t others) {
+/// sums, from `number` on, to the one that finishes them: where the chunks of
+/// results will be of the consumer that many shares further on.
+Value WgmmaDecodeKernel::leftSums(int64_t number, int64_t shares) {
   constexpr int64_t bytes = WgmmaLayout::chunkBuffers * WgmmaLayout::chunkBytes;
-  int64_t further = others * (layout.consumers / split.sharers) * bytes;
+  int64_t further = shares * layout.finishers * bytes;
   return shared(layout.getChunk(0) + further + number * kThreads * 4,
                 add(mul(consumer, bytes), mul(member, 16)));
 }
@@ -200,7 +200,8 @@ void WgmmaDecodeKernel::leaveSums(ArrayRef<Value> sums) {
                             word(layout.consumers * kThreads),
                             NVVM::BarrierReductionAttr(), Value());
   };
-  // What was left of the tile before has been read.
+  // What was left of the tile before has been read, and so have its results.
+  finishStores();
   synchronize();
   auto vector = VectorType::get({4}, problem.accumulator);
   Value leaves =
@@ -210,7 +211,7 @@ void WgmmaDecodeKernel::leaveSums(ArrayRef<Value> sums) {
       LLVM::StoreOp::create(b,
                             vector::FromElementsOp::create(
                                 b, vector, ValueRange(sums).slice(i, 4)),
-                            leftSums(i, 0), /*alignment=*/16);
+                            leftSums(i, -1), /*alignment=*/16);
   });
   synchronize();
 }
@@ -218,7 +219,7 @@ void WgmmaDecodeKernel::leaveSums(ArrayRef<Value> sums) {
 /// Adds to `sums` what the other warpgroups left, in their order.
 void WgmmaDecodeKernel::takeLeftSums(SmallVectorImpl<Value> &sums) {
   for (int64_t other = 1; other < split.sharers; ++other)
-    addFrom(sums, leftSums(0, other));
+    addFrom(sums, leftSums(0, other - 1));
 }
 
 /// Finishes what warpgroups that share a tile along K have of it, by the first

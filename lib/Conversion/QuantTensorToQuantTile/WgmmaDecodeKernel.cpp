@@ -518,7 +518,7 @@ void WgmmaDecodeKernel::consume() {
   share = word(0);
   ofTile = consumer;
   if (split.sharers > 1) {
-    Value finishers = word(layout.consumers / split.sharers);
+    Value finishers = word(layout.finishers);
     share = div(consumer, finishers);
     ofTile = rem(consumer, finishers);
   }

@@ -139,7 +139,7 @@ private:
   void finish(llvm::ArrayRef<mlir::Value> totals, mlir::Value firstRow,
               mlir::Value firstColumn, mlir::Value parity, const Work &work);
   llvm::SmallVector<mlir::Value> getSums(llvm::ArrayRef<mlir::Value> totals);
-  mlir::Value leftSums(int64_t number, int64_t others);
+  mlir::Value leftSums(int64_t number, int64_t shares);
   void leaveSums(llvm::ArrayRef<mlir::Value> sums);
   void takeLeftSums(llvm::SmallVectorImpl<mlir::Value> &sums);
   void finishPart(llvm::ArrayRef<mlir::Value> sums, mlir::Value firstRow,

@@ -339,6 +339,12 @@ module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_
 
 // -----
 
+// Those that fall behind each other would mistake a phase for another.
+// expected-error @below {{warpgroups that share k have stages of their own: 5 are no multiple of 2}}
+module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [64, 64, 128], warps = [1, 4, 2], stages = 5, weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative>>} {}
+
+// -----
+
 // expected-error @below {{warpgroups that share k have tiles of 64 rows or less for each 64 weights}}
 module attributes {quant_tile.s = #quant_tile.schedule<wgmma_decode, chip = "sm_90a", tile = [80, 64, 64], warps = [1, 4, 2], stages = 6, weights = <fragment, tile = [16, 64]>, warpgroups = <cooperative>>} {}
 

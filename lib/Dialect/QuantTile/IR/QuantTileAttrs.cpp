@@ -356,6 +356,11 @@ verifyWgmmaDecode(function_ref<InFlightDiagnostic()> emitError,
   if (stages < 2 * warps[2])
     return emitError() << "wgmma_decode needs at least " << 2 * warps[2]
                        << " stages, got " << stages;
+  // A barrier tells two phases apart, which is enough for one who waits for
+  // each of them.
+  if (stages % warps[2])
+    return emitError() << "warpgroups that share k have stages of their own: "
+                       << stages << " are no multiple of " << warps[2];
   // Eight blocks are what every cluster may have.
   if (splitK < 1 || splitK > 8)
     return emitError() << "split_k is in [1, 8], got " << splitK;
