@@ -108,9 +108,9 @@ static bool isLarge(const DecodeNumbers &numbers) {
 }
 
 /// Of two warpgroups that share K: of each one's own steps, which the other's
-/// hide. Fitted to 386 times of eleven formats at eight shapes of weights, 16
+/// hide. Fitted to 349 times of eleven formats at eight shapes of weights, 16
 /// to 64 rows, most heavily to those near the best, with an error of 5 %; of
-/// bytes, which wait for memory, to 150, with one of 7 %.
+/// bytes, which wait for memory, to 105, with one of 9 %.
 static constexpr StepCycles kSharedSteps = {5, 2.44, 0.78, 3.5, 1.8, 0, 0},
                             kSharedSteps8 = {-60, 4.8, 1.05, 3.5, 1.8, 0, 0};
 /// What they take less to exchange sums with other blocks.
