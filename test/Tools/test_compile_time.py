@@ -64,7 +64,7 @@ print(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 #: What else takes time: Python compiles a module of its own. Limits are of a machine that
-#: takes SECONDS for it; one that takes longer has as many times as long.
+#: takes SECONDS for it; of one that takes longer, before or after, times count less.
 YARDSTICK = """
 import typing
 text = open(typing.__file__).read()
@@ -91,9 +91,12 @@ def slowness():
 
 
 def compile_time(build_dir, tmp_path, text):
+    """(CPU seconds of the limits' machine, MiB)."""
     source = tmp_path / "m.mlir"
     source.write_text(HEAD + text)
-    return measure(build_dir / "bin" / "quant-compile", source, "-o", tmp_path / "m.qmlir")
+    before = slowness()
+    seconds, mebibytes = measure(build_dir / "bin" / "quant-compile", source, "-o", tmp_path / "m.qmlir")
+    return seconds / max(before, slowness()), mebibytes
 
 
 @pytest.mark.parametrize("layer, m", [(int4, 1), (int4, 64), (int4, 4096),
@@ -102,16 +105,15 @@ def test_one_kernel(build_dir, tmp_path, layer, m):
     """Of int4 it is two: one prepares the weights."""
     seconds, _ = compile_time(build_dir, tmp_path, layer("f", m, 4096, 4096))
     kernels = json.loads((tmp_path / "m.qmlir" / "manifest.json").read_text())["kernels"]
-    limit = 0.3 * len(kernels) * slowness()
-    print(f"{seconds * 1000:.0f} ms for {len(kernels)}, of {limit * 1000:.0f}")
-    assert seconds < limit
+    print(f"{seconds * 1000:.0f} ms for {len(kernels)}")
+    assert seconds < 0.3 * len(kernels)
 
 
 @pytest.mark.parametrize("rows", [1, 64, "?"])
 def test_model(build_dir, tmp_path, rows):
     """The linear layers of LLaMA-7B's 32 blocks: seconds in all, and for any number of
     rows, where each has some twenty ranges with a kernel each, as much for each kernel
-    as one alone takes, and 30 % for what threads on one core cost each other."""
+    as one alone takes; and 30 % for what threads on one core cost each other."""
     shapes = 4 * [(4096, 4096)] + 2 * [(11008, 4096)] + [(4096, 11008)]
     text = "".join(int4(f"block{block}_{index}", rows, *shape)
                    for block in range(32) for index, shape in enumerate(shapes))
@@ -120,7 +122,7 @@ def test_model(build_dir, tmp_path, rows):
     functions = manifest["functions"]
     conditions = [len(json.dumps(step.get("when", 1))) for function in functions for step in function["steps"]]
     print(f"{seconds:.2f} s, {mebibytes:.0f} MiB, conditions of up to {max(conditions)} characters")
-    limit = 3 * slowness()
+    limit = 1.3 * 2.6
     if rows == "?":
         alone, _ = compile_time(build_dir, tmp_path, int4("alone", 4096, 4096, 4096))
         limit = 1.3 * alone * len(manifest["kernels"])
