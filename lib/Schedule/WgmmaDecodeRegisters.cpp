@@ -39,15 +39,13 @@ static int64_t countSmallParameters(const Contraction &c, int64_t tileK) {
 }
 
 DecodeNumbers getDecodeNumbers(ScheduleAttr schedule) {
-  int64_t warpgroups = schedule.getConsumers(), shares = schedule.getWarpsK();
-  DecodeNumbers numbers = {schedule.getTileM(), warpgroups,
-                           schedule.getTileN() * shares /
-                               (warpgroups * kDecodeRows),
+  DecodeSplit split(schedule);
+  DecodeNumbers numbers = {split.tileM, schedule.getConsumers(), split.blocks,
                            schedule.getTileK(), schedule.getScaleDecoded()};
-  numbers.splitK = schedule.getSplitK();
+  numbers.splitK = split.parts;
   numbers.streamK = schedule.getStreamK();
   numbers.cluster = schedule.getWarpgroups().getClusterN();
-  numbers.shares = shares;
+  numbers.shares = split.sharers;
   return numbers;
 }
 
